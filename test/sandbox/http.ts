@@ -1,0 +1,207 @@
+// A loopback HTTP server that every stand-in runs on: it records each request in one common list and plays the faults
+// that a test has planted around the stand-in's own effect.
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { answerInstead, type Fault, type Faults } from './faults.ts';
+
+export type ServiceName = 'aws' | 'oauth' | 'gmail' | 'monitor';
+
+/** One request as it arrived, completed with its outcome. Times are epoch milliseconds of a clock that never jumps. */
+export interface RecordedRequest {
+  service: ServiceName;
+  /** What was asked, such as 'GetSecretValue', 'token', 'messages.batchModify' or 'ping'. */
+  verb: string;
+  method: string;
+  /** Without the query. */
+  path: string;
+  query: URLSearchParams;
+  /** Parsed when it is JSON or a form (then an object of strings), otherwise the text. */
+  body: unknown;
+  headers: IncomingHttpHeaders;
+  startedAt: number;
+  /** When the answer was handed over or the connection ended; absent while the request is under way. */
+  finishedAt?: number;
+  /** The status that was answered; absent when the connection was reset or hung. */
+  status?: number;
+  /** The quota units that the request was charged (Gmail only). */
+  units?: number;
+}
+
+export interface Answer {
+  status: number;
+  headers?: Record<string, string>;
+  /** An object is sent as JSON. */
+  body?: string | object;
+}
+
+/** What a stand-in must be able to do. */
+export interface Service {
+  readonly name: ServiceName;
+  verb(method: string, path: string, headers: IncomingHttpHeaders): string;
+  /** Carries out the request and returns its answer. What it throws is a bug of the stand-in. */
+  handle(request: RecordedRequest, rawBody: Buffer): Answer | Promise<Answer>;
+  /** Called once when a request is over, however it ended. */
+  settled?(request: RecordedRequest): void;
+}
+
+/** What all the stand-ins of a sandbox share. */
+export interface Wire {
+  requests: RecordedRequest[];
+  faults: Faults;
+  /** How long an answer is held back after its effect. */
+  latencyMs?: number | (() => number);
+}
+
+export interface Listener {
+  /** Such as `http://127.0.0.1:40123`, without a slash at the end. */
+  readonly url: string;
+  /** Destroys all connections. Throws when the stand-in, or a test's hook, threw meanwhile. */
+  close(): Promise<void>;
+}
+
+/** Epoch milliseconds with a fraction, from a clock that never jumps. */
+export function wallClock(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** Starts a service on a free loopback port. */
+export async function listen(service: Service, wire: Wire): Promise<Listener> {
+  const failures: unknown[] = [];
+  const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
+    serve(service, wire, request, response).catch((error: unknown) => {
+      failures.push(error);
+      response.destroy();
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+      if (failures.length > 0) throw new AggregateError(failures, `the ${service.name} stand-in failed`);
+    },
+  };
+}
+
+async function serve(service: Service, wire: Wire, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  const gone = new AbortController();
+  const request = record(service, incoming);
+  wire.requests.push(request);
+  let settled = false;
+  const settle = () => {
+    if (settled) return;
+    settled = true;
+    request.finishedAt = wallClock();
+    service.settled?.(request);
+  };
+  response.once('close', () => {
+    settle();
+    gone.abort();
+  });
+
+  const rawBody = await buffer(incoming).catch(() => undefined);
+  if (rawBody === undefined) return; // the client went away while it was sending
+  request.body = parseBody(rawBody, incoming.headers['content-type']);
+
+  const faults = wire.faults.take(request);
+  for (const fault of faults) {
+    if (fault.kind !== 'hook') continue;
+    if ((await fault.before?.(request)) === 'drop') return reset(incoming);
+  }
+  const fault = faults.find(({ kind }) => kind !== 'hook' && kind !== 'slow');
+  if (fault?.kind === 'reset-before') return reset(incoming);
+  if (fault?.kind === 'hang') return;
+
+  let answer = fault && answerInstead(fault, request, rawBody.toString());
+  if (answer === undefined) {
+    answer = await service.handle(request, rawBody);
+    for (const hook of faults) if (hook.kind === 'hook') await hook.after?.(request);
+  }
+  await wait(delayMs(wire, faults), gone.signal);
+  if (fault?.kind === 'reset-after') return reset(incoming);
+  if (fault?.kind === 'hang-after' || response.destroyed) return;
+  if (fault?.kind === 'malformed') answer = malformed(answer);
+  request.status = answer.status;
+  // Settled before it is sent, so that whoever has the answer also sees it accounted for.
+  settle();
+  send(response, answer, fault?.kind === 'truncate');
+}
+
+function record(service: Service, incoming: IncomingMessage): RecordedRequest {
+  const { pathname, searchParams } = new URL(incoming.url ?? '/', 'http://127.0.0.1');
+  const method = incoming.method ?? 'GET';
+  return {
+    service: service.name,
+    verb: service.verb(method, pathname, incoming.headers),
+    method,
+    path: pathname,
+    query: searchParams,
+    body: '',
+    headers: incoming.headers,
+    startedAt: wallClock(),
+  };
+}
+
+function parseBody(raw: Buffer, contentType = ''): unknown {
+  const text = raw.toString();
+  if (/^application\/x-www-form-urlencoded/i.test(contentType)) return Object.fromEntries(new URLSearchParams(text));
+  if (!/^application\/(x-amz-)?json/i.test(contentType)) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // the stand-ins refuse a body that is not an object
+  }
+}
+
+function delayMs({ latencyMs = 0 }: Wire, faults: Fault[]): number {
+  const latency = typeof latencyMs === 'function' ? latencyMs() : latencyMs;
+  return faults.reduce((sum, fault) => sum + (fault.kind === 'slow' ? fault.delayMs : 0), latency);
+}
+
+async function wait(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0) return;
+  await delay(ms, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+}
+
+function reset(incoming: IncomingMessage): void {
+  incoming.socket.resetAndDestroy();
+}
+
+function malformed(answer: Answer): Answer {
+  const text = answer.body === undefined ? '{}' : textOf(answer.body);
+  return { status: 200, headers: { 'content-type': contentType(answer) }, body: `${text.slice(0, -1)},"` };
+}
+
+function send(response: ServerResponse, answer: Answer, truncated: boolean): void {
+  const text = answer.body === undefined ? '' : textOf(answer.body);
+  const bytes = Buffer.from(text);
+  const headers = { ...(text === '' ? {} : { 'content-type': contentType(answer) }), ...answer.headers };
+  if (!truncated) {
+    const length = answer.status === 204 ? {} : { 'content-length': bytes.length };
+    response.writeHead(answer.status, { ...headers, ...length }).end(bytes);
+  } else if (bytes.length > 0) {
+    response.writeHead(answer.status, { ...headers, 'content-length': bytes.length });
+    response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.socket?.end());
+  } else {
+    // Without a body the only middle is the middle of the headers.
+    response.socket?.end(`HTTP/1.1 ${answer.status} OK\r\ndate: `);
+  }
+}
+
+function textOf(body: string | object): string {
+  return typeof body === 'string' ? body : JSON.stringify(body);
+}
+
+function contentType(answer: Answer): string {
+  return answer.headers?.['content-type'] ?? 'application/json; charset=UTF-8';
+}

@@ -1,0 +1,143 @@
+// The whole sandbox in one call: loopback stand-ins for AWS Secrets Manager, Google's token endpoint, the Gmail API and
+// a monitor, around one made-up mailbox. Tests, the demo and `npm run sandbox` all start here.
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Faults } from './faults.ts';
+import { generateMailbox, SANDBOX_LABELS } from './generate.ts';
+import { SandboxGmail } from './gmail/api.ts';
+import type { QuotaOptions } from './gmail/quota.ts';
+import { GMAIL_SCOPES } from './gmail/scopes.ts';
+import { listen, type RecordedRequest, type Wire } from './http.ts';
+import { SandboxMailbox } from './mailbox.ts';
+import { SandboxMonitor } from './monitor.ts';
+import { madeUpCredential, SandboxOAuth } from './oauth.ts';
+import { SandboxSecretsManager } from './secrets-manager.ts';
+
+export { googleErrors } from './gmail/errors.ts';
+export { GMAIL_SCOPES } from './gmail/scopes.ts';
+
+const DEFAULT_SCOPES = [GMAIL_SCOPES.modify, GMAIL_SCOPES.readonly, GMAIL_SCOPES.insert, GMAIL_SCOPES.labels];
+
+export interface SandboxOptions {
+  /** The address of the mailbox and of the grant. */
+  email?: string;
+  /** How many messages are made up (default 500), and from which seed. */
+  messages?: number;
+  seed?: number;
+  /** A mailbox in place of a made-up one; `email`, `messages`, `seed`, `now` and `searchLagMs` are then its own. */
+  mailbox?: SandboxMailbox;
+  /** The mailbox's clock. Tokens, quota and recorded times follow the real one. */
+  now?: () => number;
+  quota?: QuotaOptions;
+  /** Gmail requests at once; more are refused. Unlimited by default. */
+  maxConcurrent?: number;
+  /** How long every stand-in holds an answer back. */
+  latencyMs?: number | (() => number);
+  searchLagMs?: number;
+  /** The scopes of the grant; by default those that the project's jobs ask for. */
+  scopes?: readonly string[];
+  /** Exact values, for tests that search the output for them. */
+  credentials?: { clientId?: string; clientSecret?: string; refreshToken?: string };
+  accessTokenLifetimeS?: number;
+}
+
+/** What the secret in AWS holds: Google's format for a user's credentials. */
+export interface SecretContent {
+  type: 'authorized_user';
+  client_id: string;
+  client_secret: string;
+  refresh_token: string;
+  email: string;
+}
+
+export interface Sandbox extends AsyncDisposable {
+  /** Every variable that a child process needs to work on the sandbox. */
+  readonly env: Record<string, string>;
+  /** A monitor's address, for HEARTBEAT_URL. */
+  readonly heartbeatUrl: string;
+  readonly mailbox: SandboxMailbox;
+  readonly secrets: SandboxSecretsManager;
+  readonly oauth: SandboxOAuth;
+  readonly gmail: SandboxGmail;
+  readonly monitor: SandboxMonitor;
+  /** All requests to all stand-ins in the order of their arrival. */
+  readonly requests: RecordedRequest[];
+  readonly faults: Faults;
+  /** What was put in AWS at the start. */
+  readonly secretValue: SecretContent;
+  /** Destroys all connections. Throws when a stand-in, or a hook of a test, threw meanwhile. */
+  close(): Promise<void>;
+}
+
+/** Starts all stand-ins on free loopback ports. */
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const mailbox = options.mailbox ?? makeUpMailbox(options);
+  const secretValue = makeUpSecret(mailbox.email, options.credentials);
+  const oauth = new SandboxOAuth();
+  oauth.clients.set(secretValue.client_id, secretValue.client_secret);
+  oauth.grant({
+    clientId: secretValue.client_id,
+    refreshToken: secretValue.refresh_token,
+    scopes: options.scopes ?? DEFAULT_SCOPES,
+    email: mailbox.email,
+  });
+  oauth.accessTokenLifetimeS = options.accessTokenLifetimeS ?? oauth.accessTokenLifetimeS;
+  const secrets = new SandboxSecretsManager();
+  const secret = secrets.setSecret('gmail-jobs/alice', secretValue);
+  const awsKey = {
+    id: `AKIA${randomBytes(8).toString('hex').toUpperCase()}`,
+    secret: randomBytes(30).toString('base64'),
+  };
+  secrets.keys.set(awsKey.id, awsKey.secret);
+  const gmail = new SandboxGmail(mailbox, oauth, options.quota, options.maxConcurrent);
+  const monitor = new SandboxMonitor();
+
+  const wire: Wire = { requests: [], faults: new Faults(), latencyMs: options.latencyMs ?? 0 };
+  const listeners = await Promise.all([secrets, oauth, gmail, monitor].map((service) => listen(service, wire)));
+  const [awsUrl, oauthUrl, gmailUrl, monitorUrl] = listeners.map(({ url }) => url);
+  const close = async () => {
+    await Promise.all(listeners.map((listener) => listener.close()));
+  };
+  return {
+    env: {
+      GMAIL_SECRET_ID: secret.name,
+      AWS_REGION: secrets.region,
+      AWS_ACCESS_KEY_ID: awsKey.id,
+      AWS_SECRET_ACCESS_KEY: awsKey.secret,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: `${awsUrl}`,
+      GMAIL_API_URL: `${gmailUrl}`,
+      GOOGLE_TOKEN_URL: `${oauthUrl}/token`,
+    },
+    heartbeatUrl: `${monitorUrl}/${randomUUID()}`,
+    mailbox,
+    secrets,
+    oauth,
+    gmail,
+    monitor,
+    requests: wire.requests,
+    faults: wire.faults,
+    secretValue,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function makeUpMailbox(options: SandboxOptions): SandboxMailbox {
+  const { email = 'alice@example.com', messages: count = 500, seed = 1, now = Date.now, searchLagMs = 0 } = options;
+  return new SandboxMailbox({
+    email,
+    messages: generateMailbox({ email, count, seed, now: now() }),
+    labels: SANDBOX_LABELS,
+    now,
+    searchLagMs,
+  });
+}
+
+function makeUpSecret(email: string, credentials: SandboxOptions['credentials'] = {}): SecretContent {
+  return {
+    type: 'authorized_user',
+    client_id: credentials.clientId ?? '123456789012-sandbox.apps.googleusercontent.com',
+    client_secret: credentials.clientSecret ?? madeUpCredential('GOCSPX-'),
+    refresh_token: credentials.refreshToken ?? madeUpCredential('1//0'),
+    email,
+  };
+}

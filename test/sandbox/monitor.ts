@@ -1,0 +1,25 @@
+// A monitor of scheduled jobs, like Healthchecks: it accepts a ping at any path.
+import type { Answer, RecordedRequest, Service } from './http.ts';
+
+/** One ping as it came. */
+export interface Ping {
+  method: string;
+  /** With its query, such as `/ping/abc/start` or `/abc?s=0`. */
+  path: string;
+  body: unknown;
+}
+
+export class SandboxMonitor implements Service {
+  readonly name = 'monitor';
+  /** The pings that were accepted, in order; those that a fault swallowed are in the list of requests only. */
+  readonly pings: Ping[] = [];
+
+  verb(): string {
+    return 'ping';
+  }
+
+  handle({ method, path, query, body }: RecordedRequest): Answer {
+    this.pings.push({ method, path: query.size > 0 ? `${path}?${query}` : path, body });
+    return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: 'OK' };
+  }
+}

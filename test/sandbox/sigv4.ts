@@ -1,0 +1,67 @@
+// Checks an AWS Signature Version 4, so that a wrong access key or a wrong secret key is told as AWS tells it.
+import { createHash, createHmac } from 'node:crypto';
+import type { RecordedRequest } from './http.ts';
+
+export type SignatureFault =
+  | 'MissingAuthenticationTokenException'
+  | 'IncompleteSignature'
+  | 'UnrecognizedClientException'
+  | 'InvalidSignatureException';
+
+/** The outcome: the region that the request was signed for, or what is wrong with it. */
+export type SignatureCheck = { region: string } | { fault: SignatureFault };
+
+/**
+ * Checks the Authorization header of a request to `service` against the known keys (secret keys by access key id).
+ * See docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
+ */
+export function checkSignature(
+  request: RecordedRequest,
+  rawBody: Buffer,
+  service: string,
+  keys: ReadonlyMap<string, string>,
+): SignatureCheck {
+  const header = request.headers.authorization;
+  if (header === undefined) return { fault: 'MissingAuthenticationTokenException' };
+  const parts =
+    /^AWS4-HMAC-SHA256 Credential=([A-Z0-9]+)\/(\d{8})\/([a-z0-9-]+)\/([a-z0-9-]+)\/aws4_request, ?SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})$/.exec(
+      header,
+    );
+  const [, keyId = '', day = '', region = '', signedService = '', signedHeaders = '', signature = ''] = parts ?? [];
+  const names = signedHeaders.split(';');
+  const date = request.headers['x-amz-date'];
+  const complete = names.includes('host') && typeof date === 'string' && date.startsWith(day);
+  if (parts === null || !complete || signedService !== service) return { fault: 'IncompleteSignature' };
+  const secretKey = keys.get(keyId);
+  if (secretKey === undefined) return { fault: 'UnrecognizedClientException' };
+
+  const canonical = [
+    request.method,
+    request.path,
+    [...request.query]
+      .map((pair) => pair.map(encodeURIComponent).join('='))
+      .sort()
+      .join('&'),
+    ...names.map(
+      (name) =>
+        `${name}:${String(request.headers[name] ?? '')
+          .trim()
+          .replace(/ +/g, ' ')}`,
+    ),
+    '',
+    signedHeaders,
+    sha256(rawBody),
+  ].join('\n');
+  const scope = `${day}/${region}/${service}/aws4_request`;
+  const key = [day, region, service, 'aws4_request'].reduce<string | Buffer>(hmac, `AWS4${secretKey}`);
+  const expected = hmac(key, ['AWS4-HMAC-SHA256', date, scope, sha256(canonical)].join('\n')).toString('hex');
+  return signature === expected ? { region } : { fault: 'InvalidSignatureException' };
+}
+
+function sha256(data: string | Buffer): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+function hmac(key: string | Buffer, data: string): Buffer {
+  return createHmac('sha256', key).update(data).digest();
+}
