@@ -1,0 +1,166 @@
+/**
+ * The only way out of the process: stdout and stderr, however they are written to, pass the redactor. A write may end
+ * in the middle of a secret, so what could be the beginning of one is held back until the next write or the end.
+ */
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { REDACTED, type Redactor } from './redact.ts';
+
+type Fd = 1 | 2;
+
+const FILES: ReadonlyMap<unknown, Fd> = new Map<unknown, Fd>([
+  [1, 1],
+  [2, 2],
+  ['/dev/stdout', 1],
+  ['/dev/stderr', 2],
+  ['/dev/fd/1', 1],
+  ['/dev/fd/2', 2],
+  ['/proc/self/fd/1', 1],
+  ['/proc/self/fd/2', 2],
+]);
+
+/** What an encoded secret can consist of, apart from encodings with separators. */
+const MAY_GO_ON = /[\w+/=%.~\\-]*$/;
+
+/** Scrubs a stream of writes; one for each file descriptor. */
+export class Scrubber {
+  readonly #redactor: Redactor;
+  /** The last bytes already let out, to recognize a secret that began there. */
+  #context = '';
+  /** The bytes held back. */
+  #pending = '';
+  /** Whether the last thing let out was `[redacted]`. */
+  #inSecret = false;
+
+  constructor(redactor: Redactor) {
+    this.#redactor = redactor;
+  }
+
+  /** What of the text so far and `chunk` may be let out now. */
+  write(chunk: Buffer): Buffer {
+    const fresh = this.#pending + chunk.toString('latin1');
+    const reach = this.#redactor.reach;
+    const tail = MAY_GO_ON.exec(fresh.slice(-reach))?.[0].length ?? 0;
+    return this.#release(fresh, reach === 0 ? fresh.length : fresh.length - Math.min(tail, reach - 1));
+  }
+
+  /** What is still held back, when nothing more will come. */
+  flush(): Buffer {
+    return this.#release(this.#pending, this.#pending.length);
+  }
+
+  #release(fresh: string, count: number): Buffer {
+    const text = this.#context + fresh;
+    const mask = this.#redactor.mask(text);
+    const from = this.#context.length;
+    let clean = '';
+    for (let i = from; i < from + count; i += 1) {
+      const secret = mask !== null && mask[i] === 1;
+      if (!secret) clean += text[i];
+      else if (!this.#inSecret) clean += REDACTED;
+      this.#inSecret = secret;
+    }
+    this.#pending = fresh.slice(count);
+    this.#context = text.slice(0, from + count).slice(-this.#redactor.reach);
+    return Buffer.from(clean, 'latin1');
+  }
+}
+
+/** Puts the redactor in front of every way to write to stdout and stderr. Returns a function that lets out the rest. */
+export function guardOutput(redactor: Redactor, process: NodeJS.Process): () => void {
+  const scrubbers: Record<Fd, Scrubber> = { 1: new Scrubber(redactor), 2: new Scrubber(redactor) };
+  const { writeSync } = fs;
+  const clean = (fd: Fd, data: unknown, encoding?: unknown) => scrubbers[fd].write(asBuffer(data, encoding));
+
+  for (const [fd, stream] of [
+    [1, process.stdout],
+    [2, process.stderr],
+  ] as const) {
+    const write = stream.write.bind(stream) as (data: Buffer, done?: unknown) => boolean;
+    stream.write = ((data: unknown, encoding?: unknown, done?: unknown) =>
+      write(clean(fd, data, encoding), typeof encoding === 'function' ? encoding : done)) as typeof stream.write;
+    // A reader that has gone away (`| head`) must not end a run that is changing a mailbox.
+    stream.on('error', ignoreClosedPipe);
+  }
+  guardFileSystem(clean);
+  Object.assign(process, { _rawDebug: (...values: unknown[]) => process.stderr.write(`${values.join(' ')}\n`) });
+
+  return () => {
+    for (const fd of [1, 2] as const) {
+      const rest = scrubbers[fd].flush();
+      if (rest.length > 0) tryWrite(() => writeSync(fd, rest));
+    }
+  };
+}
+
+/** Replaces the functions of `fs` that take a file descriptor or path, for those that lead to stdout and stderr. */
+function guardFileSystem(clean: (fd: Fd, data: unknown, encoding?: unknown) => Buffer): void {
+  const real = { ...fs };
+  const guarded = {
+    writeSync: (fd: number, data: unknown, ...rest: unknown[]) => {
+      const out = FILES.get(fd);
+      if (out === undefined) return Reflect.apply(real.writeSync, fs, [fd, data, ...rest]);
+      const bytes = selected(data, rest);
+      tryWrite(() => real.writeSync(fd, clean(out, bytes)));
+      return bytes.length;
+    },
+    write: (fd: number, data: unknown, ...rest: unknown[]) => {
+      const out = FILES.get(fd);
+      if (out === undefined) return Reflect.apply(real.write, fs, [fd, data, ...rest]);
+      const done = rest.at(-1);
+      const bytes = selected(data, rest);
+      real.write(fd, clean(out, bytes), (error) => {
+        if (typeof done === 'function') done(error, bytes.length, data);
+      });
+    },
+    writevSync: (fd: number, buffers: readonly NodeJS.ArrayBufferView[], ...rest: unknown[]) => {
+      if (!FILES.has(fd)) return Reflect.apply(real.writevSync, fs, [fd, buffers, ...rest]);
+      return guarded.writeSync(fd, Buffer.concat(buffers.map((view) => asBuffer(view))));
+    },
+    writev: (fd: number, buffers: readonly NodeJS.ArrayBufferView[], ...rest: unknown[]) => {
+      if (!FILES.has(fd)) return Reflect.apply(real.writev, fs, [fd, buffers, ...rest]);
+      return guarded.write(fd, Buffer.concat(buffers.map((view) => asBuffer(view))), rest.at(-1));
+    },
+    ...Object.fromEntries(
+      (['writeFileSync', 'appendFileSync', 'writeFile', 'appendFile'] as const).map((name) => [
+        name,
+        (file: unknown, data: unknown, ...rest: unknown[]) => {
+          const out = FILES.get(file);
+          return Reflect.apply(real[name], fs, [file, out === undefined ? data : clean(out, data), ...rest]);
+        },
+      ]),
+    ),
+  };
+  Object.assign(fs, guarded);
+  syncBuiltinESMExports();
+}
+
+/** The bytes that a call of `fs.write` means: all of `data`, or the part that offset and length select. */
+function selected(data: unknown, [first, second]: unknown[]): Buffer {
+  if (typeof data === 'string') return asBuffer(data, second);
+  const bytes = asBuffer(data);
+  const range = (typeof first === 'object' && first !== null ? first : { offset: first, length: second }) as {
+    offset?: unknown;
+    length?: unknown;
+  };
+  const offset = typeof range.offset === 'number' ? range.offset : 0;
+  return bytes.subarray(offset, typeof range.length === 'number' ? offset + range.length : undefined);
+}
+
+function asBuffer(data: unknown, encoding?: unknown): Buffer {
+  if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return Buffer.from(String(data), Buffer.isEncoding(encoding as string) ? (encoding as BufferEncoding) : 'utf8');
+}
+
+function tryWrite(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    ignoreClosedPipe(error);
+  }
+}
+
+function ignoreClosedPipe(error: unknown): void {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code !== 'EPIPE' && code !== 'EIO') throw error;
+}

@@ -1,0 +1,124 @@
+/**
+ * Knows every live secret and cuts it out of everything that leaves the process, in whatever encoding it appears.
+ * It keeps salted hashes of the secrets' pieces, never the secrets, so that holding the redactor holds no credential.
+ */
+import { randomBytes } from 'node:crypto';
+
+/** Shorter strings are not scrubbed (they occur by chance); a credential that short is refused instead. */
+export const MIN_SECRET_LENGTH = 8;
+
+/** A piece of a secret this long (or the whole of a shorter one) is cut out wherever it appears. */
+const PIECE_LENGTH = 12;
+
+export const REDACTED = '[redacted]';
+
+/** How a secret may look when it is printed. Strings here are bytes, one character each ("latin1"). */
+const ENCODINGS: ReadonlyArray<(secret: Buffer) => string[]> = [
+  (secret) => [secret.toString('latin1')],
+  (secret) => {
+    const encoded = encodeURIComponent(secret.toString());
+    const form = new URLSearchParams({ s: secret.toString() }).toString().slice(2);
+    return [encoded, lowerPercent(encoded), form, lowerPercent(form)];
+  },
+  (secret) => {
+    const inJson = JSON.stringify(secret.toString()).slice(1, -1);
+    return [inJson, inJson.replaceAll('/', '\\/'), inJson.replace(/["\\]/g, '\\$&')].map(toBytes);
+  },
+  (secret) => [secret.toString('hex'), secret.toString('hex').toUpperCase()],
+  (secret) => [[...secret].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')],
+  (secret) => [[...secret].join(','), [...secret].join(', ')],
+  (secret) => [0, 1, 2].map((shift) => base64At(secret, shift)),
+  (secret) => [0, 1, 2].map((shift) => base64At(secret, shift).replaceAll('+', '-').replaceAll('/', '_')),
+];
+
+export class Redactor {
+  readonly #salt = randomBytes(4).readUInt32LE();
+  /** Piece length → hashes of all pieces of that length. */
+  readonly #pieces = new Map<number, Set<number>>();
+
+  /** Length of the longest piece: how far apart two bytes can be that make up one. */
+  get reach(): number {
+    return Math.max(0, ...this.#pieces.keys());
+  }
+
+  /** From now on `secret` is cut out of everything, also when only a part of it appears. */
+  add(secret: string): void {
+    const bytes = Buffer.from(secret.trim());
+    if (bytes.length < MIN_SECRET_LENGTH) return;
+    for (const encode of ENCODINGS) {
+      for (const encoded of encode(bytes)) {
+        const length = Math.max(MIN_SECRET_LENGTH, Math.floor((encoded.length * PIECE_LENGTH) / bytes.length));
+        this.#learn(encoded, Math.min(length, encoded.length));
+      }
+    }
+  }
+
+  /** `text` without any secret. */
+  text(text: string): string {
+    const bytes = toBytes(text);
+    const mask = this.mask(bytes);
+    return mask === null ? text : Buffer.from(cutOut(bytes, mask), 'latin1').toString();
+  }
+
+  /** Marks with 1 every byte of `latin1` that belongs to a secret; null when there is none. */
+  mask(latin1: string): Uint8Array | null {
+    let mask: Uint8Array | null = null;
+    for (const [length, hashes] of this.#pieces) {
+      for (let start = 0; start + length <= latin1.length; start += 1) {
+        if (!hashes.has(this.#hash(latin1, start, length))) continue;
+        mask ??= new Uint8Array(latin1.length);
+        mask.fill(1, start, start + length);
+      }
+    }
+    return mask;
+  }
+
+  #learn(encoded: string, length: number): void {
+    let hashes = this.#pieces.get(length);
+    if (hashes === undefined) {
+      hashes = new Set();
+      this.#pieces.set(length, hashes);
+    }
+    for (let start = 0; start + length <= encoded.length; start += 1) hashes.add(this.#hash(encoded, start, length));
+  }
+
+  /** A 53-bit salted hash of `length` characters of `text`: two rounds in the manner of FNV-1a. */
+  #hash(text: string, start: number, length: number): number {
+    let high = this.#salt;
+    let low = ~this.#salt;
+    for (let i = start; i < start + length; i += 1) {
+      const code = text.charCodeAt(i);
+      high = Math.imul(high ^ code, 0x01000193);
+      low = Math.imul(low ^ code, 0x85ebca6b);
+    }
+    return (high >>> 11) * 0x100000000 + (low >>> 0);
+  }
+}
+
+/** `latin1` with every run of marked bytes replaced by one `[redacted]`. */
+function cutOut(latin1: string, mask: Uint8Array): string {
+  let clean = '';
+  for (let i = 0; i < latin1.length; i += 1) {
+    if (mask[i] === 0) clean += latin1[i];
+    else if (i === 0 || mask[i - 1] === 0) clean += REDACTED;
+  }
+  return clean;
+}
+
+function toBytes(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}
+
+function lowerPercent(encoded: string): string {
+  return encoded.replace(/%[0-9A-F]{2}/g, (percent) => percent.toLowerCase());
+}
+
+/** The characters of a base64 text that depend on `secret` alone when `shift` other bytes stand before it. */
+function base64At(secret: Buffer, shift: number): string {
+  const encoded = Buffer.concat([Buffer.alloc(shift), secret])
+    .toString('base64')
+    .replace(/=+$/, '');
+  const first = Math.ceil((shift * 8) / 6);
+  const whole = Math.floor(((shift + secret.length) * 8) / 6);
+  return encoded.slice(first, whole);
+}
