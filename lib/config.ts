@@ -1,0 +1,180 @@
+/** The only reader of the environment. Reports every problem at once, by the variable's name, never by its value. */
+import { DURATION_EXAMPLES, parseDuration } from './duration.ts';
+import { ConfigError } from './errors.ts';
+import type { QuotaProfile } from './gmail/units.ts';
+import type { Level, LogFormat } from './log.ts';
+
+export interface Config {
+  /** Name or ARN of the secret in AWS Secrets Manager. */
+  readonly secretId: string;
+  readonly awsRegion: string;
+  /** Path of the rules file, when it is not the one beside the job. */
+  readonly rulesFile: string | undefined;
+  readonly quotaProfile: QuotaProfile;
+  /** Quota units per minute that the mailbox's user has; undefined for the profile's. */
+  readonly quotaPerMinute: number | undefined;
+  readonly budgetMs: number;
+  /** How long one attempt of a request may take. */
+  readonly requestTimeoutMs: number;
+  readonly gmailApiUrl: string | undefined;
+  readonly tokenUrl: string;
+}
+
+export interface LogConfig {
+  readonly level: Level;
+  readonly format: LogFormat;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
+
+/** Environment variables whose values are credentials, to be registered with the redactor before anything else. */
+const SECRET_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+
+/**
+ * Variables that make a library print tokens, or send requests to another host than the one that it was written for.
+ * They are removed before the first library is loaded.
+ */
+const UNWANTED_VARIABLES = [
+  'GOOGLE_SDK_NODE_LOGGING',
+  'GOOGLE_CLOUD_UNIVERSE_DOMAIN',
+  'HTTP2_DEBUG',
+  'NODE_DEBUG',
+  'AWS_SDK_LOAD_CONFIG',
+];
+
+/** Sources of AWS credentials besides a pair of keys; naming one of them is the opt-in to use it. */
+const OTHER_AWS_SOURCES = [
+  'AWS_PROFILE',
+  'AWS_WEB_IDENTITY_TOKEN_FILE',
+  'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
+  'AWS_CONTAINER_CREDENTIALS_FULL_URI',
+];
+
+const LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'] satisfies Level[];
+
+/** Every string in the environment that must never be seen: keys, and what makes the monitor's address secret. */
+export function secretsIn(env: Environment): string[] {
+  const heartbeat = URL.parse(env.HEARTBEAT_URL ?? '');
+  const fromUrl = heartbeat === null ? [] : [heartbeat.password, ...heartbeat.pathname.split('/'), heartbeat.search];
+  return [...SECRET_VARIABLES.map((name) => env[name] ?? ''), ...fromUrl];
+}
+
+/** Removes what would make a library talkative or send it elsewhere. */
+export function disarm(env: NodeJS.ProcessEnv): void {
+  for (const name of UNWANTED_VARIABLES) delete env[name];
+}
+
+/** How to log; falls back to the defaults, since readConfig will name what is wrong with the values. */
+export function readLogConfig(env: Environment, isTerminal: boolean): LogConfig {
+  const level = env.LOG_LEVEL ?? 'info';
+  const format = env.LOG_FORMAT ?? 'auto';
+  return {
+    level: LEVELS.includes(level) ? (level as Level) : 'info',
+    format: format === 'pretty' || (format !== 'json' && isTerminal) ? 'pretty' : 'json',
+  };
+}
+
+/** Where the monitor is; read by itself, so that it hears of a configuration that is wrong elsewhere. */
+export function readHeartbeatUrl(env: Environment): string | undefined {
+  return webUrl(env.HEARTBEAT_URL?.trim() ?? '') ?? undefined;
+}
+
+/**
+ * The configuration in `env`.
+ * @throws ConfigError that names every variable which is missing or wrong.
+ */
+export function readConfig(env: Environment): Config {
+  const problems: string[] = [];
+  const missing: string[] = [];
+  const text = (name: string): string | undefined => env[name]?.trim() || undefined;
+
+  const parsed = <T>(name: string, parse: (value: string) => T | null, fallback: T, expected: string): T => {
+    const value = text(name);
+    if (value === undefined) return fallback;
+    const result = parse(value);
+    if (result !== null) return result;
+    problems.push(`${name} ${expected}`);
+    return fallback;
+  };
+  const oneOf = <const T extends string>(name: string, allowed: readonly T[], fallback: T): T =>
+    parsed(name, (value) => allowed.find((one) => one === value) ?? null, fallback, `must be ${allowed.join(' or ')}`);
+  const loopback = <T extends string | undefined>(name: string, fallback: T): string | T =>
+    parsed<string | T>(
+      name,
+      loopbackUrl,
+      fallback,
+      'must be the address of a stand-in on this machine (http://127.0.0.1:…)',
+    );
+
+  const secretId = text('GMAIL_SECRET_ID');
+  const awsRegion = text('AWS_REGION') ?? text('AWS_DEFAULT_REGION') ?? regionOf(secretId);
+  if (secretId === undefined) missing.push('GMAIL_SECRET_ID');
+  if (awsRegion === undefined) missing.push('AWS_REGION');
+  if (!OTHER_AWS_SOURCES.some((name) => text(name) !== undefined)) {
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) if (text(name) === undefined) missing.push(name);
+  }
+  if (awsRegion !== undefined && !/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/.test(awsRegion)) {
+    problems.push('AWS_REGION must be a region such as eu-central-1');
+  }
+
+  const config: Config = {
+    secretId: secretId ?? '',
+    awsRegion: awsRegion ?? '',
+    rulesFile: text('RULES_FILE'),
+    quotaProfile: oneOf('GMAIL_QUOTA_PROFILE', ['2026', 'legacy'], '2026'),
+    quotaPerMinute: parsed(
+      'GMAIL_QUOTA_PER_MINUTE',
+      quotaUnits,
+      undefined,
+      'must be a whole number from 100 to 1000000',
+    ),
+    budgetMs: parsed('RUN_BUDGET', parseDuration, 50 * 60_000, `is no duration: ${DURATION_EXAMPLES}`),
+    requestTimeoutMs: parsed('REQUEST_TIMEOUT', parseDuration, 20_000, `is no duration: ${DURATION_EXAMPLES}`),
+    gmailApiUrl: loopback('GMAIL_API_URL', undefined),
+    tokenUrl: loopback('GOOGLE_TOKEN_URL', GOOGLE_TOKEN_URL),
+  };
+  loopback('GOOGLE_AUTH_URL', undefined);
+  parsed('HEARTBEAT_URL', webUrl, undefined, 'must be an https address');
+  oneOf('LOG_LEVEL', LEVELS, 'info');
+  oneOf('LOG_FORMAT', ['auto', 'json', 'pretty'], 'auto');
+
+  if (missing.length > 0) problems.unshift(`${list(missing)} ${missing.length === 1 ? 'is' : 'are'} not set`);
+  if (problems.length > 0) {
+    throw new ConfigError(
+      `configuration: ${problems.join('; ')}`,
+      'Set it with `heroku config:set NAME=value` (on a laptop: export NAME=value), then run again.',
+    );
+  }
+  return config;
+}
+
+/** The region inside an ARN, when `secretId` is one. */
+function regionOf(secretId: string | undefined): string | undefined {
+  return /^arn:aws[\w-]*:secretsmanager:([a-z0-9-]+):/.exec(secretId ?? '')?.[1];
+}
+
+function quotaUnits(text: string): number | null {
+  const units = /^\d{3,7}$/.test(text) ? Number(text) : 0;
+  return units >= 100 && units <= 1_000_000 ? units : null;
+}
+
+function webUrl(text: string): string | null {
+  const url = URL.parse(text);
+  const plainHttp = url?.protocol === 'http:' && isLoopback(url.hostname);
+  return url !== null && (url.protocol === 'https:' || plainHttp) ? text : null;
+}
+
+function loopbackUrl(text: string): string | null {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && isLoopback(url.hostname) ? text : null;
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
+}
+
+function list(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}

@@ -1,0 +1,28 @@
+/**
+ * What each Gmail method costs in quota units, for both profiles that Google has.
+ * Source: developers.google.com/workspace/gmail/api/reference/quota (profiles since 2026-05-01).
+ */
+
+export type QuotaProfile = '2026' | 'legacy';
+
+/** Units that one user may spend in any 60 seconds, unless Google changed it for the project. */
+export const UNITS_PER_MINUTE: Readonly<Record<QuotaProfile, number>> = { '2026': 6_000, legacy: 15_000 };
+
+/** Method → units under the profile `2026` and under `legacy`. */
+const UNITS = {
+  'users.getProfile': [1, 1],
+  'labels.list': [1, 1],
+  'labels.create': [5, 5],
+  'labels.delete': [5, 5],
+  'messages.list': [5, 5],
+  'messages.get': [20, 5],
+  'messages.insert': [25, 25],
+  'messages.batchModify': [50, 50],
+} as const satisfies Record<string, readonly [number, number]>;
+
+export type GmailMethod = keyof typeof UNITS;
+
+/** Quota units that one call of `method` costs. */
+export function unitsOf(method: GmailMethod, profile: QuotaProfile): number {
+  return UNITS[method][profile === '2026' ? 0 : 1];
+}
