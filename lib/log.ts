@@ -1,0 +1,40 @@
+/** One line per event: JSON for machines, a readable line on a terminal. Never subjects, senders or bodies. */
+import { pino } from 'pino';
+import { prettyLine } from './pretty.ts';
+
+export type Level = 'debug' | 'info' | 'warn' | 'error';
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export type LogFormat = 'json' | 'pretty';
+
+export interface Log {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+  /** Writes whatever the level is: for the final line, which there always is. */
+  always(event: string, fields: LogFields): void;
+}
+
+/** A log that writes its lines to `write`. */
+export function createLog(options: { level: Level; format: LogFormat; write: (line: string) => void }): Log {
+  const render = options.format === 'pretty' ? (line: string) => prettyLine(JSON.parse(line)) : (line: string) => line;
+  const logger = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: (line: string) => options.write(render(line)) },
+  );
+  const unfiltered = logger.child({}, { level: 'debug' });
+  return {
+    debug: (event, fields) => logger.debug({ event, ...fields }),
+    info: (event, fields) => logger.info({ event, ...fields }),
+    warn: (event, fields) => logger.warn({ event, ...fields }),
+    error: (event, fields) => logger.error({ event, ...fields }),
+    always: (event, fields) => unfiltered.info({ event, ...fields }),
+  };
+}

@@ -1,0 +1,79 @@
+/** Log events as readable lines, for a person at a terminal. */
+import { styleText } from 'node:util';
+import { formatDuration } from './duration.ts';
+
+export type LogEvent = Readonly<Record<string, unknown>>;
+
+const NUMBER = new Intl.NumberFormat('en');
+
+/** Events that get a sentence of their own; the others are shown with their fields. */
+const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
+  'run.started': (e) => `${bold(String(e.job))}${e.dryRun === true ? ' · dry run, nothing will be changed' : ''}`,
+  'secret.fetched': (e) => dim(`secret fetched (${e.stage})`),
+  'token.issued': (e) => dim(`access token issued, good for ${formatDuration(Number(e.lifetimeS) * 1_000)}`),
+  'label.created': (e) => `label ${bold(String(e.label))} created`,
+  'rules.warning': (e) => `${bold(String(e.rule))}: ${e.warning}`,
+  'rule.planned': (e) => `${bold(String(e.rule))}: ${plan(e)}`,
+  'rule.applied': (e) => `${bold(String(e.rule))}: ${counts(e, ['changed', 'failed', 'remaining'])}`,
+  'quota.wait': (e) => dim(`waiting ${formatDuration(Number(e.waitMs))} for Gmail's quota`),
+  'gmail.retry': (e) => dim(`${e.reason}: again in ${formatDuration(Number(e.delayMs))}`),
+  'run.bug': (e) => String(e.stack),
+  'run.finished': finish,
+};
+
+const SHOWN_ELSEWHERE = new Set(['level', 'time', 'event', 'error', 'remedy']);
+
+/** The event as one or more lines, ending with a newline. */
+export function prettyLine(event: LogEvent): string {
+  const name = String(event.event);
+  const sentence = SENTENCES[name]?.(event) ?? `${name} ${fields(event)}`;
+  return `${mark(event)} ${sentence}${name === 'run.finished' ? '' : trouble(event)}\n`;
+}
+
+function mark({ level, event, exitCode }: LogEvent): string {
+  if (event === 'run.finished') return exitCode === 0 ? styleText('green', '✔') : styleText('red', '✖');
+  if (level === 'error') return styleText('red', '✖');
+  return level === 'warn' ? styleText('yellow', '!') : dim('·');
+}
+
+function plan({ matched, skipped, toChange }: LogEvent): string {
+  if (matched === 0) return 'nothing to do';
+  const spared = skipped === 0 ? '' : `, ${number(skipped)} of them left alone`;
+  return `${number(matched)} found${spared}, ${number(toChange)} to change`;
+}
+
+function finish(event: LogEvent): string {
+  const { outcome, exitCode, durationMs, requests, quotaUnits, resume } = event;
+  const spent = `${formatDuration(Number(durationMs))}, ${number(requests)} requests, ${number(quotaUnits)} quota units`;
+  const code = exitCode === 0 ? '' : `, exit code ${exitCode}`;
+  const total = counts(event, ['matched', 'changed', 'skipped', 'failed', 'remaining']);
+  const again = typeof resume === 'string' ? `\n  to go on: ${bold(resume)}` : '';
+  return `${bold(String(outcome).replaceAll('-', ' '))}${code}: ${total} ${dim(`(${spent})`)}${trouble(event)}${again}`;
+}
+
+/** The counts that are not zero. */
+function counts(event: LogEvent, names: readonly string[]): string {
+  const shown = names.filter((name) => Number(event[name]) > 0).map((name) => `${number(event[name])} ${name}`);
+  return shown.length === 0 ? 'nothing matched' : shown.join(', ');
+}
+
+function trouble({ error, remedy }: LogEvent): string {
+  return [error, remedy].flatMap((text) => (typeof text === 'string' ? [`\n  ${text}`] : [])).join('');
+}
+
+function fields(event: LogEvent): string {
+  const shown = Object.entries(event).filter(([name]) => !SHOWN_ELSEWHERE.has(name));
+  return shown.map(([name, value]) => `${dim(`${name}=`)}${String(value)}`).join(' ');
+}
+
+function number(value: unknown): string {
+  return NUMBER.format(Number(value));
+}
+
+function bold(text: string): string {
+  return styleText('bold', text);
+}
+
+function dim(text: string): string {
+  return styleText('dim', text);
+}

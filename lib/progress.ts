@@ -1,0 +1,49 @@
+/** A progress bar with rate and time left, for a person who watches long work on a terminal. */
+import { Presets, SingleBar } from 'cli-progress';
+
+export interface Progress {
+  /** Work on `total` more items begins. */
+  start(total: number): void;
+  /** `count` more of them are dealt with. */
+  advance(count: number): void;
+  /** Takes the bar off the screen, so that a line can be written; the next step draws it again. */
+  stop(): void;
+}
+
+/** Fewer items are done before anybody could look. */
+const WORTH_A_BAR = 2_000;
+
+export const noProgress: Progress = { start() {}, advance() {}, stop() {} };
+
+/** A bar on `stream`, which must be a terminal. */
+export function createProgressBar(stream: NodeJS.WritableStream): Progress {
+  const bar = new SingleBar(
+    {
+      stream,
+      format: '  {bar} {percentage}%  {value}/{total} messages  {rate}/s  {eta_formatted} left',
+      clearOnComplete: true,
+      hideCursor: true,
+      gracefulExit: false,
+      etaBuffer: 50,
+    },
+    Presets.shades_classic,
+  );
+  let done = 0;
+  let startedAt = 0;
+  const rate = () => Math.round((done * 1_000) / Math.max(1, performance.now() - startedAt));
+  return {
+    start(total) {
+      if (total < WORTH_A_BAR) return;
+      done = 0;
+      startedAt = performance.now();
+      bar.start(total, 0, { rate: 0 });
+    },
+    advance(count) {
+      done += count;
+      bar.update(done, { rate: rate() });
+    },
+    stop() {
+      bar.stop();
+    },
+  };
+}
