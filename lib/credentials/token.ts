@@ -1,0 +1,228 @@
+/** Exchanges a refresh token for an access token that may do no more than the job needs. */
+import { type Clock, orAbort } from '../clock.ts';
+import { CredentialError, UnavailableError } from '../errors.ts';
+import type { AuthorizedUser } from './secret.ts';
+
+export interface ExchangedToken {
+  readonly value: string;
+  readonly lifetimeMs: number;
+  /** The scopes that the answer names; undefined when it names none (then they are those that were asked for). */
+  readonly scopes: readonly string[] | undefined;
+  /** Whether Google replaced the refresh token in the same answer. */
+  readonly refreshTokenReplaced: boolean;
+}
+
+/** Google refused the exchange. `code` is OAuth's `error`, for instance `invalid_grant`. */
+export class TokenRefusal extends CredentialError {
+  readonly code: string;
+
+  constructor(code: string, message: string, remedy: string) {
+    super(message, remedy);
+    this.code = code;
+  }
+}
+
+export interface ExchangeOptions {
+  readonly tokenUrl: string;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Given every token before anything else is done with it. */
+  readonly hide: (secret: string) => void;
+}
+
+const MAX_ATTEMPTS = 5;
+const BASE_DELAY_MS = 500;
+const AUTHORIZE_AGAIN = 'authorize again and put the new refresh token into the secret';
+
+/**
+ * An access token for `scopes`, or for everything that was granted when `scopes` is null.
+ * `secretAgeMs` is the age of the secret's version, to name only those causes of a dead token that fit.
+ * @throws TokenRefusal when Google refuses, UnavailableError when it cannot be reached, the signal's reason on abort.
+ */
+export async function exchangeRefreshToken(
+  user: AuthorizedUser,
+  scopes: readonly string[] | null,
+  secretAgeMs: number | undefined,
+  signal: AbortSignal,
+  options: ExchangeOptions,
+): Promise<ExchangedToken> {
+  const form = new URLSearchParams({
+    grant_type: 'refresh_token',
+    client_id: user.clientId,
+    client_secret: user.clientSecret,
+    refresh_token: user.refreshToken,
+  });
+  if (scopes !== null) form.set('scope', scopes.join(' '));
+
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await post(form, signal, options);
+    if ('token' in answer) return answer.token;
+    if ('refusal' in answer) throw explain(answer.refusal.code, answer.refusal.subtype, secretAgeMs);
+    if (attempt === MAX_ATTEMPTS) {
+      throw new UnavailableError(
+        `Google's token endpoint was not available after ${attempt} attempts: ${answer.trouble}`,
+        'Nothing to do unless it lasts: the next run tries again.',
+      );
+    }
+    await options.clock.sleep(BASE_DELAY_MS * 2 ** (attempt - 1) * options.random(), signal);
+  }
+}
+
+type Answer =
+  | { readonly token: ExchangedToken }
+  | { readonly refusal: { readonly code: string; readonly subtype: string } }
+  | { readonly trouble: string };
+
+async function post(form: URLSearchParams, signal: AbortSignal, options: ExchangeOptions): Promise<Answer> {
+  const timeout = AbortSignal.timeout(options.timeoutMs);
+  let status: number;
+  let text: string;
+  try {
+    const response = await orAbort(
+      // A redirect would carry the refresh token to another address.
+      fetch(options.tokenUrl, {
+        method: 'POST',
+        body: form,
+        redirect: 'error',
+        signal: AbortSignal.any([signal, timeout]),
+      }),
+      signal,
+    );
+    status = response.status;
+    text = await response.text();
+  } catch {
+    signal.throwIfAborted();
+    return { trouble: timeout.aborted ? `no answer within ${options.timeoutMs / 1_000} s` : 'the connection failed' };
+  }
+  const body = parseObject(text);
+  if (body === null) return { trouble: `status ${status} without JSON` };
+  for (const name of ['access_token', 'refresh_token', 'id_token']) {
+    if (typeof body[name] === 'string') options.hide(body[name]);
+  }
+  if (status >= 200 && status < 300) return readToken(body);
+  if (status === 408 || status === 429 || status >= 500) return { trouble: `status ${status}` };
+  return { refusal: { code: word(body.error), subtype: word(body.error_subtype) } };
+}
+
+function readToken(body: Record<string, unknown>): Answer {
+  const { access_token: value, expires_in: lifetimeS, scope, refresh_token: replacement } = body;
+  if (typeof value !== 'string' || value === '') return { trouble: 'an answer without access token' };
+  const lifetimeMs = (typeof lifetimeS === 'number' && lifetimeS > 0 ? lifetimeS : 3_600) * 1_000;
+  const scopes = typeof scope === 'string' ? scope.split(' ').filter((one) => one !== '') : undefined;
+  return { token: { value, lifetimeMs, scopes, refreshTokenReplaced: typeof replacement === 'string' } };
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Google's refusal as a cause and a remedy. Sources: developers.google.com/identity/protocols/oauth2 ("Refresh token
+ * expiration") and its list of authorization errors.
+ */
+function explain(code: string, subtype: string, secretAgeMs: number | undefined): TokenRefusal {
+  const refusal = (message: string, remedy: string) => new TokenRefusal(code, message, remedy);
+  if (code === 'invalid_grant' && subtype === 'invalid_rapt') {
+    return refusal(
+      'Google wants a new login (invalid_rapt): the Workspace limits how long a session lasts',
+      `Ask the Workspace's administrator to exempt this app from session control (Security → Google Cloud session control), then ${AUTHORIZE_AGAIN}.`,
+    );
+  }
+  switch (code) {
+    case 'invalid_grant':
+      return refusal(
+        `Google does not accept the refresh token (invalid_grant): ${deathCauses(secretAgeMs).join(', or ')}`,
+        `Open the mailbox's security page if the cause is unclear, then ${AUTHORIZE_AGAIN}.`,
+      );
+    case 'invalid_client':
+    case 'deleted_client':
+      return refusal(
+        `Google does not know the OAuth client (${code}): client_id or client_secret is wrong, was reset, or the client was deleted`,
+        'Compare client_id and client_secret in the secret with the Cloud console (APIs & Services → Credentials).',
+      );
+    case 'unauthorized_client':
+      return refusal(
+        'The OAuth client may not use this refresh token (unauthorized_client): it was issued to another client',
+        `Put client_id and client_secret of the client that issued it into the secret, or ${AUTHORIZE_AGAIN}.`,
+      );
+    case 'invalid_scope':
+      return refusal('Google refuses the scopes (invalid_scope)', `${capital(AUTHORIZE_AGAIN)}.`);
+    case 'admin_policy_enforced':
+    case 'org_internal':
+    case 'access_denied':
+    case 'disabled_client':
+      return refusal(
+        `Google refuses this app for the account (${code})`,
+        "Ask the Workspace's administrator to allow the app, or check the consent screen's audience in the Cloud console.",
+      );
+    default:
+      return refusal(
+        `Google refused the token exchange (${code || 'no reason given'})`,
+        `Look the reason up in Google's OAuth documentation; usually the remedy is to ${AUTHORIZE_AGAIN}.`,
+      );
+  }
+}
+
+/** Why a refresh token of this age may have died, the likeliest first. */
+function deathCauses(ageMs: number | undefined): string[] {
+  const old = (days: number) => ageMs === undefined || ageMs >= days * DAY_MS;
+  return [
+    ...(old(7) ? ['the consent screen is in Testing, where tokens die after 7 days'] : []),
+    "the account's password was changed",
+    'access was revoked by the user or an administrator',
+    ...(old(180) ? ['the token was not used for 6 months'] : []),
+    'more than 100 tokens were issued to the same client and account since',
+  ];
+}
+
+/** @throws CredentialError when `granted` lacks a scope that the job needs; names them all. */
+export function requireScopes(jobName: string, needed: readonly string[], granted: readonly string[]): void {
+  const missing = needed.filter((scope) => !covers(granted, scope));
+  if (missing.length === 0) return;
+  throw new CredentialError(
+    `${jobName} needs the ${missing.length === 1 ? 'scope' : 'scopes'} ${missing.map(shortScope).join(', ')}, which the refresh token was not granted`,
+    `Leave every box on Google's consent page ticked: ${AUTHORIZE_AGAIN}.`,
+  );
+}
+
+/** Whether every scope in `granted` is needed by a job that asked for `needed`. */
+export function isNarrow(needed: readonly string[], granted: readonly string[]): boolean {
+  return granted.every((scope) => needed.includes(scope));
+}
+
+const GMAIL = 'https://www.googleapis.com/auth/gmail.';
+const FULL = 'https://mail.google.com/';
+
+/** Scope → what it includes besides itself. Source: developers.google.com/workspace/gmail/api/auth/scopes. */
+const INCLUDES: ReadonlyMap<string, readonly string[]> = new Map([
+  [FULL, ['modify', 'readonly', 'labels', 'insert', 'send', 'compose', 'metadata'].map((name) => GMAIL + name)],
+  [`${GMAIL}modify`, ['readonly', 'labels', 'insert', 'send', 'compose', 'metadata'].map((name) => GMAIL + name)],
+  [`${GMAIL}readonly`, [`${GMAIL}metadata`]],
+]);
+
+function covers(granted: readonly string[], needed: string): boolean {
+  return granted.some((scope) => scope === needed || INCLUDES.get(scope)?.includes(needed));
+}
+
+function shortScope(scope: string): string {
+  return scope.replace('https://www.googleapis.com/auth/', '');
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+/** An OAuth error word; anything else that a server may have put there (the request itself, say) is dropped. */
+function word(value: unknown): string {
+  return typeof value === 'string' && /^[a-z_]{1,40}$/.test(value) ? value : '';
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
