@@ -1,0 +1,202 @@
+/**
+ * One request to Gmail, made safe: googleapis' client behind the quota, the concurrency gate, a timeout per attempt,
+ * retries with full jitter, and one renewal of the access token for all requests that wait for it.
+ */
+import { OAuth2Client } from 'google-auth-library';
+import { type gmail_v1, gmail as gmailApi } from 'googleapis/build/src/apis/gmail/index.js';
+import type { Clock } from '../clock.ts';
+import type { AccessTokens } from '../credentials/access.ts';
+import { CredentialError, UnavailableError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { judge, type Verdict } from './answers.ts';
+import { ConcurrencyGate } from './gate.ts';
+import type { QuotaWindow } from './quota.ts';
+import { type GmailMethod, type QuotaProfile, unitsOf } from './units.ts';
+
+/** Attempts of one request when the service stumbles; about 15 seconds of waiting in all. */
+const MAX_ATTEMPTS = 6;
+const BASE_DELAY_MS = 500;
+const MAX_DELAY_MS = 32_000;
+
+/** Attempts of one request that is refused for its quota: the pauses add up to more than a minute. */
+const MAX_REFUSALS = 8;
+const BASE_PAUSE_MS = 1_000;
+const MAX_PAUSE_MS = 64_000;
+
+/** A longer Retry-After is not worth a waiting dyno: the next run will do. */
+const MAX_RETRY_AFTER_MS = 10 * 60_000;
+
+export interface ClientStatistics {
+  requests: number;
+  retries: number;
+  quotaUnits: number;
+}
+
+type Send = (api: gmail_v1.Gmail, options: SendOptions) => Promise<{ status: number; headers: unknown; data: unknown }>;
+
+/** Per-call options of googleapis' methods: the raw text of every answer, whatever its status, and no hidden retries. */
+type SendOptions = ReturnType<typeof sendOptions>;
+
+export interface ClientOptions {
+  readonly tokens: AccessTokens;
+  readonly quota: QuotaWindow;
+  readonly profile: QuotaProfile;
+  /** Where a stand-in listens; undefined for Google. */
+  readonly apiUrl: string | undefined;
+  readonly timeoutMs: number;
+  /** Ends everything, also what is under way. */
+  readonly giveUp: AbortSignal;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+export class GmailClient {
+  readonly statistics: ClientStatistics = { requests: 0, retries: 0, quotaUnits: 0 };
+  readonly #options: ClientOptions;
+  readonly #api: gmail_v1.Gmail;
+  readonly #auth: OAuth2Client;
+  readonly #gate = new ConcurrencyGate();
+  /** The access token that requests are sent with at the moment. */
+  #token = '';
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    // The client's own request logging prints the token; it is switched off with its request interceptor.
+    this.#auth = new OAuth2Client({ useAuthRequestParameters: false });
+    this.#auth.refreshHandler = async () => {
+      const token = await options.tokens.get();
+      this.#token = token.value;
+      return { access_token: token.value, expiry_date: token.expiresAtMs };
+    };
+    const rootUrl = options.apiUrl === undefined ? {} : { rootUrl: options.apiUrl };
+    // Without universeDomain an environment variable decides which hosts get the token.
+    this.#api = gmailApi({ version: 'v1', auth: this.#auth, universeDomain: 'googleapis.com', ...rootUrl });
+  }
+
+  /**
+   * Sends one request until it is answered for good. `send` may be called several times, so what it does must be safe
+   * to repeat, unless `once` is set: then only a refusal that surely had no effect is tried again.
+   * `signal` ends the waiting before an attempt; an attempt under way is ended by `giveUp` alone.
+   * @throws UnavailableError, CredentialError, ConfigError, GmailRefusal, or the signal's StoppedError.
+   */
+  async request<T>(method: GmailMethod, send: Send, signal: AbortSignal, { once = false } = {}): Promise<T> {
+    let stumbles = 0;
+    let refusals = 0;
+    let renewed = false;
+    for (;;) {
+      const { verdict, token } = await this.#attempt(method, send, signal);
+      if (verdict.kind === 'ok') return verdict.data as T;
+      if (verdict.kind === 'failed') throw verdict.error;
+      if (verdict.kind === 'unauthorized') {
+        if (renewed) throw rejectedToken();
+        renewed = true;
+        this.#options.log.warn('gmail.unauthorized', { method });
+        await this.#options.tokens.renew(token);
+        this.#auth.setCredentials({});
+      } else {
+        const refused = verdict.kind === 'quota';
+        const count = refused ? ++refusals : ++stumbles;
+        const final = count >= (refused ? MAX_REFUSALS : MAX_ATTEMPTS) || (once && verdict.kind === 'again');
+        if (final || verdict.retryAfterMs > MAX_RETRY_AFTER_MS) throw unavailable(verdict.text, refused, count);
+        await this.#waitAfter(method, verdict, count, signal);
+      }
+      this.statistics.retries += 1;
+    }
+  }
+
+  async #waitAfter(
+    method: GmailMethod,
+    verdict: Extract<Verdict, { retryAfterMs: number }>,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, log, quota, random } = this.#options;
+    const refused = verdict.kind === 'quota';
+    // A pause for quota is at least half of its longest, because what helps is time alone; else full jitter.
+    const jittered = refused
+      ? Math.min(MAX_PAUSE_MS, BASE_PAUSE_MS * 2 ** (count - 1)) * (0.5 + random() / 2)
+      : Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (count - 1)) * random();
+    const delayMs = Math.round(Math.max(jittered, verdict.retryAfterMs));
+    log.warn('gmail.retry', { method, reason: verdict.text, attempt: count, delayMs });
+    if (refused) quota.refused(delayMs);
+    else await clock.sleep(delayMs, signal);
+  }
+
+  async #attempt(method: GmailMethod, send: Send, signal: AbortSignal) {
+    const { quota, profile, giveUp } = this.#options;
+    const places = await this.#gate.enter(signal);
+    try {
+      const units = unitsOf(method, profile);
+      const lease = await quota.take(units, signal);
+      try {
+        await this.#auth.getRequestHeaders();
+        const token = this.#token;
+        signal.throwIfAborted();
+        this.statistics.requests += 1;
+        this.statistics.quotaUnits += units;
+        const verdict = await this.#send(method, send);
+        giveUp.throwIfAborted();
+        if (verdict.kind === 'crowded') this.#gate.tooMany(places);
+        else if (verdict.kind === 'ok') this.#gate.good();
+        return { verdict, token };
+      } finally {
+        lease.done();
+      }
+    } finally {
+      this.#gate.leave();
+    }
+  }
+
+  async #send(method: GmailMethod, send: Send): Promise<Verdict> {
+    const { giveUp, timeoutMs } = this.#options;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    try {
+      const answer = await send(this.#api, sendOptions(AbortSignal.any([giveUp, timeout])));
+      const body = typeof answer.data === 'string' ? answer.data : '';
+      const retryAfter = answer.headers instanceof Headers ? answer.headers.get('retry-after') : null;
+      return judge(method, { status: answer.status, retryAfter, body });
+    } catch (error) {
+      giveUp.throwIfAborted();
+      // Everything that happens on the wire arrives with the request's configuration; the rest is our own bug.
+      if (!(error instanceof Error && 'config' in error)) throw error;
+      const what = timeout.aborted ? `no answer within ${timeoutMs / 1_000} s` : networkFailure(error);
+      return { kind: 'again', text: `${method}: ${what}`, retryAfterMs: 0 };
+    }
+  }
+}
+
+function sendOptions(signal: AbortSignal) {
+  return {
+    responseType: 'text' as const,
+    validateStatus: () => true,
+    retry: false,
+    // Following a redirect would carry the token, or a change, to another address.
+    redirect: 'error' as const,
+    fetchImplementation: fetch,
+    signal,
+  };
+}
+
+/** What happened on the wire, in words that hold nothing of the request: the library's error carries the token. */
+function networkFailure(error: unknown): string {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (typeof code === 'string' && /^(E[A-Z]+|UND_ERR_[A-Z_]+|[A-Z_]*CERT[A-Z_]*)$/.test(code)) return code;
+  }
+  return 'the connection failed';
+}
+
+function rejectedToken(): CredentialError {
+  return new CredentialError(
+    'Gmail does not accept the access token, not even a fresh one',
+    'Check that the account still exists and may use Gmail, then authorize again.',
+  );
+}
+
+function unavailable(text: string, refused: boolean, attempts: number): UnavailableError {
+  const remedy = refused
+    ? 'Another program probably uses the same quota; the next run goes on. If it lasts, set GMAIL_QUOTA_PER_MINUTE lower.'
+    : 'Nothing to do unless it lasts: the next run goes on where this one ended.';
+  return new UnavailableError(`Gmail was not available after ${attempts} attempts: ${text}`, remedy);
+}

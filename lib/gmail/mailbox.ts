@@ -1,0 +1,220 @@
+/** The verbs that jobs use. They count, chunk, page and stop by themselves. */
+
+import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
+import type { Log } from '../log.ts';
+import type { Progress } from '../progress.ts';
+import type { Tally } from '../tally.ts';
+import { GmailRefusal } from './answers.ts';
+import { applyChangeSet, type ChangeSet, tooManyChanges } from './changes.ts';
+import type { GmailClient } from './client.ts';
+import { type Label, LabelDirectory, systemLabelId } from './labels.ts';
+import type { LabelChange, Writer } from './writer.ts';
+
+/** Gmail's largest page of a list. */
+const PAGE_SIZE = 500;
+
+/** A message as lists show it. */
+export interface MessageRef {
+  readonly id: string;
+  readonly threadId: string;
+}
+
+export interface SearchOptions {
+  /** Stop after this many, the newest ones. */
+  readonly limit?: number;
+  /** Look in Trash and Spam too. */
+  readonly includeSpamTrash?: boolean;
+}
+
+/** A message with those headers that were asked for. */
+export interface ReadMessage {
+  readonly id: string;
+  readonly threadId: string;
+  readonly labelIds: readonly string[];
+  readonly receivedAt: Date;
+  readonly sizeBytes: number;
+  /** The header's value; '' when the message has none of that name. */
+  header(name: string): string;
+}
+
+export interface MailboxOptions {
+  readonly client: GmailClient;
+  readonly writer: Writer;
+  readonly tally: Tally;
+  readonly progress: Progress;
+  readonly log: Log;
+  /** Ends the work before the next request. */
+  readonly signal: AbortSignal;
+}
+
+export class Mailbox {
+  readonly #options: MailboxOptions;
+  readonly #client: GmailClient;
+  readonly #writer: Writer;
+  readonly #signal: AbortSignal;
+  /** The labels as they were listed last, and those made since. */
+  #directory: LabelDirectory | undefined;
+
+  constructor(options: MailboxOptions) {
+    this.#options = options;
+    this.#client = options.client;
+    this.#writer = options.writer;
+    this.#signal = options.signal;
+  }
+
+  /** False in a dry run, in which nothing that a job wants to change is sent. */
+  get live(): boolean {
+    return this.#writer.live;
+  }
+
+  /** The mailbox's own address. 1 quota unit. */
+  async address(): Promise<string> {
+    const profile = await this.#client.request<gmail_v1.Schema$Profile>(
+      'users.getProfile',
+      (api, options) => api.users.getProfile({ userId: 'me' }, options),
+      this.#signal,
+    );
+    return profile.emailAddress ?? '';
+  }
+
+  /** All messages that `query` finds, newest first. 5 quota units for each 500. */
+  async search(
+    query: string,
+    { limit = Number.POSITIVE_INFINITY, includeSpamTrash = false }: SearchOptions = {},
+  ): Promise<MessageRef[]> {
+    const found = new Map<string, MessageRef>();
+    let pageToken: string | undefined;
+    do {
+      const maxResults = Math.min(PAGE_SIZE, limit - found.size);
+      const params = { userId: 'me', q: query, maxResults, includeSpamTrash, ...(pageToken && { pageToken }) };
+      const page = await this.#client.request<gmail_v1.Schema$ListMessagesResponse>(
+        'messages.list',
+        (api, options) => api.users.messages.list(params, options),
+        this.#signal,
+      );
+      for (const { id, threadId } of page.messages ?? []) {
+        // A message that arrives meanwhile shifts the pages: one may be listed twice.
+        if (typeof id === 'string') found.set(id, { id, threadId: threadId ?? id });
+      }
+      pageToken = page.nextPageToken || undefined;
+    } while (pageToken !== undefined && found.size < limit);
+    return [...found.values()];
+  }
+
+  /** The mailbox's labels. 1 quota unit. */
+  async labels(): Promise<LabelDirectory> {
+    const { labels = [] } = await this.#client.request<gmail_v1.Schema$ListLabelsResponse>(
+      'labels.list',
+      (api, options) => api.users.labels.list({ userId: 'me' }, options),
+      this.#signal,
+    );
+    this.#directory = new LabelDirectory(labels.flatMap(({ id, name }) => (id && name ? [{ id, name }] : [])));
+    return this.#directory;
+  }
+
+  /** Makes a label; null when one of that name exists. `hidden` keeps it out of Gmail's lists. 5 quota units. */
+  async createLabel(name: string, { hidden = false } = {}): Promise<Label | null> {
+    try {
+      const label = await this.#writer.createLabel(name, hidden, this.#signal);
+      if (this.live) this.#options.log.info('label.created', { label: name });
+      return label;
+    } catch (error) {
+      if (error instanceof GmailRefusal && error.status === 409) return null;
+      throw error;
+    }
+  }
+
+  /** Deletes a label, not its messages; false when it was already gone. 5 quota units. */
+  async deleteLabel(label: Label): Promise<boolean> {
+    try {
+      await this.#writer.deleteLabel(label.id, this.#signal);
+      return true;
+    } catch (error) {
+      if (error instanceof GmailRefusal && error.status === 404) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Changes the labels of messages, set after set, in batches of 1,000, and counts each: changed when Gmail accepted
+   * the batch, failed when it refused it, remaining when the run ended before or the service stayed away. A label
+   * that does not exist is made when something gets it.
+   * @throws GuardError before the first change when there are more than `atMost`.
+   */
+  async change(sets: readonly ChangeSet[], { atMost = Number.POSITIVE_INFINITY } = {}): Promise<void> {
+    const { tally, progress, log } = this.#options;
+    const total = sets.reduce((sum, { ids }) => sum + ids.length, 0);
+    tally.matched(total);
+    if (total > atMost) throw tooManyChanges(total, atMost);
+    if (!this.live) return;
+    progress.start(total);
+    for (const set of sets.filter(({ ids }) => ids.length > 0)) {
+      await applyChangeSet(set, {
+        resolve: () => this.#resolve(set),
+        modify: (ids, change, signal) => this.#writer.modify(ids, change, signal),
+        tally,
+        progress,
+        log,
+        signal: this.#signal,
+      });
+    }
+  }
+
+  /** The set's labels by their ids. Those to add are made when they do not exist, those to remove are left out. */
+  async #resolve({ add, remove }: ChangeSet): Promise<LabelChange> {
+    const isSystem = (name: string) => systemLabelId(name) !== undefined;
+    const directory = [...add, ...remove].every(isSystem)
+      ? new LabelDirectory([])
+      : (this.#directory ?? (await this.labels()));
+    const addLabelIds: string[] = [];
+    for (const name of add) addLabelIds.push((directory.find(name) ?? (await this.#makeLabel(name))).id);
+    return { addLabelIds, removeLabelIds: remove.flatMap((name) => directory.find(name)?.id ?? []) };
+  }
+
+  /** The label called `name`, made now; or the one that another run has just made, or that Gmail takes it for. */
+  async #makeLabel(name: string): Promise<Label> {
+    const label = (await this.createLabel(name)) ?? (await this.labels()).find(name);
+    if (label === undefined)
+      throw new GmailRefusal(409, `Gmail says that the label "${name}" exists, but does not list it`);
+    this.#directory?.add(label);
+    return label;
+  }
+
+  /** Reads headers of messages, in the order of `ids`; those that vanished meanwhile are left out. 20 units each. */
+  async read(ids: readonly string[], headers: readonly string[]): Promise<ReadMessage[]> {
+    const messages = await Promise.all(ids.map((id) => this.#readOne(id, headers)));
+    return messages.filter((message) => message !== null);
+  }
+
+  async #readOne(id: string, headers: readonly string[]): Promise<ReadMessage | null> {
+    const params = { userId: 'me', id, format: 'metadata', metadataHeaders: [...headers] };
+    try {
+      const message = await this.#client.request<gmail_v1.Schema$Message>(
+        'messages.get',
+        (api, options) => api.users.messages.get(params, options),
+        this.#signal,
+      );
+      return describe(id, message);
+    } catch (error) {
+      if (error instanceof GmailRefusal && error.status === 404) return null;
+      throw error;
+    }
+  }
+
+  /** Puts a message into the mailbox without sending it. Never repeated by itself: see Writer. 25 quota units. */
+  async insert(raw: Buffer, labelIds: readonly string[]): Promise<void> {
+    await this.#writer.insert(raw, labelIds, this.#signal);
+  }
+}
+
+function describe(id: string, message: gmail_v1.Schema$Message): ReadMessage {
+  const headers = message.payload?.headers ?? [];
+  return {
+    id,
+    threadId: message.threadId ?? id,
+    labelIds: message.labelIds ?? [],
+    receivedAt: new Date(Number(message.internalDate ?? 0)),
+    sizeBytes: message.sizeEstimate ?? 0,
+    header: (name) => headers.find((header) => header.name?.toLowerCase() === name.toLowerCase())?.value ?? '',
+  };
+}

@@ -1,0 +1,111 @@
+/**
+ * Keeps the run under Gmail's quota of units per minute without wasting any of it: a strict sliding window in which a
+ * request's units come back 60 seconds after its answer. A refusal (somebody else uses the same quota) pauses all
+ * requests and lowers the pace for a while.
+ */
+import { type Clock, orAbort } from '../clock.ts';
+
+const WINDOW_MS = 60_000;
+
+/** After a refusal the pace is halved, down to this share of the limit. */
+const SLOWEST_SHARE = 1 / 8;
+
+/** How long a lowered pace lasts before it is doubled again. */
+const SLOW_MS = 2 * WINDOW_MS;
+
+export interface Lease {
+  /** The answer has come (or never will): the units come back 60 seconds from now. */
+  done(): void;
+}
+
+/** Told when requests have to wait: for how long at least, and why. */
+export type OnWait = (waitMs: number, why: 'window' | 'refused') => void;
+
+export class QuotaWindow {
+  readonly #limit: number;
+  readonly #clock: Clock;
+  readonly #onWait: OnWait;
+  /** Units of requests under way and of those answered less than 60 seconds ago. */
+  #used = 0;
+  /** Answered requests in order of their answers. */
+  #returning: { at: number; units: number }[] = [];
+  /** Requests are served in the order in which they came. */
+  #line: Promise<void> = Promise.resolve();
+  #share = 1;
+  #shareUntil = 0;
+  #pausedUntil = 0;
+  #answered = Promise.withResolvers<void>();
+
+  constructor(options: { unitsPerMinute: number; clock: Clock; onWait: OnWait }) {
+    this.#limit = options.unitsPerMinute;
+    this.#clock = options.clock;
+    this.#onWait = options.onWait;
+  }
+
+  /** Resolves when `units` may be spent; rejects with the signal's reason when it is aborted before. */
+  async take(units: number, signal: AbortSignal): Promise<Lease> {
+    const before = this.#line;
+    const mine = Promise.withResolvers<void>();
+    this.#line = mine.promise;
+    try {
+      await orAbort(before, signal);
+      await this.#untilFree(units, signal);
+      this.#used += units;
+    } finally {
+      // Whoever gives up while in line lets the next one in only when its own turn would have come.
+      before.then(mine.resolve);
+    }
+    return { done: () => this.#giveBack(units) };
+  }
+
+  /** Google refused a request for its quota: nothing is sent for `pauseMs`, and for a while less than before. */
+  refused(pauseMs: number): void {
+    const now = this.#clock.now();
+    // Requests that were under way together are refused together: that is one refusal.
+    if (now >= this.#pausedUntil) this.#share = Math.max(SLOWEST_SHARE, this.#currentShare(now) / 2);
+    this.#pausedUntil = Math.max(this.#pausedUntil, now + pauseMs);
+    this.#shareUntil = this.#pausedUntil + SLOW_MS;
+  }
+
+  async #untilFree(units: number, signal: AbortSignal): Promise<void> {
+    let told = false;
+    for (;;) {
+      const now = this.#clock.now();
+      this.#collect(now);
+      const paused = this.#pausedUntil - now;
+      const free = this.#used === 0 || this.#used + units <= this.#limit * this.#currentShare(now);
+      if (paused <= 0 && free) return;
+      const next = this.#returning[0];
+      const waitMs = paused > 0 ? paused : next === undefined ? 0 : next.at - now;
+      if (!told && waitMs > 0) this.#onWait(waitMs, paused > 0 ? 'refused' : 'window');
+      told = true;
+      if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
+      else await orAbort(this.#answered.promise, signal);
+    }
+  }
+
+  #giveBack(units: number): void {
+    this.#returning.push({ at: this.#clock.now() + WINDOW_MS, units });
+    this.#answered.resolve();
+    this.#answered = Promise.withResolvers();
+  }
+
+  #collect(now: number): void {
+    let count = 0;
+    for (const { at, units } of this.#returning) {
+      if (at > now) break;
+      this.#used -= units;
+      count += 1;
+    }
+    if (count > 0) this.#returning = this.#returning.slice(count);
+  }
+
+  /** The share of the limit in force at `now`: it doubles each time that a lowered pace has lasted long enough. */
+  #currentShare(now: number): number {
+    while (this.#share < 1 && now >= this.#shareUntil) {
+      this.#share = Math.min(1, this.#share * 2);
+      this.#shareUntil += SLOW_MS;
+    }
+    return this.#share;
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * The half of the mailbox that changes something. There are two: one sends, and the one of a dry run has nothing that
+ * it could send with.
+ */
+import type { GmailClient } from './client.ts';
+import type { Label } from './labels.ts';
+
+export interface LabelChange {
+  readonly addLabelIds: readonly string[];
+  readonly removeLabelIds: readonly string[];
+}
+
+export interface Writer {
+  /** Whether what it is told really happens. */
+  readonly live: boolean;
+  modify(ids: readonly string[], change: LabelChange, signal: AbortSignal): Promise<void>;
+  /** @throws GmailRefusal with status 409 when a label of that name exists. */
+  createLabel(name: string, hidden: boolean, signal: AbortSignal): Promise<Label>;
+  /** @throws GmailRefusal with status 404 when there is no such label. */
+  deleteLabel(id: string, signal: AbortSignal): Promise<void>;
+  /** Puts a message into the mailbox. Sent at most once: an UnavailableError may mean that it is there all the same. */
+  insert(raw: Buffer, labelIds: readonly string[], signal: AbortSignal): Promise<void>;
+}
+
+const me = { userId: 'me' };
+
+/** A writer that sends its changes to Gmail. */
+export function createLiveWriter(client: GmailClient): Writer {
+  return {
+    live: true,
+    async modify(ids, change, signal) {
+      const requestBody = {
+        ids: [...ids],
+        addLabelIds: [...change.addLabelIds],
+        removeLabelIds: [...change.removeLabelIds],
+      };
+      await client.request(
+        'messages.batchModify',
+        (api, options) => api.users.messages.batchModify({ ...me, requestBody }, options),
+        signal,
+      );
+    },
+    createLabel(name, hidden, signal) {
+      const visibility = hidden ? { labelListVisibility: 'labelHide', messageListVisibility: 'hide' } : {};
+      const requestBody = { name, ...visibility };
+      return client.request<Label>(
+        'labels.create',
+        (api, options) => api.users.labels.create({ ...me, requestBody }, options),
+        signal,
+      );
+    },
+    async deleteLabel(id, signal) {
+      await client.request('labels.delete', (api, options) => api.users.labels.delete({ ...me, id }, options), signal);
+    },
+    async insert(raw, labelIds, signal) {
+      const requestBody = { raw: raw.toString('base64url'), labelIds: [...labelIds] };
+      await client.request(
+        'messages.insert',
+        (api, options) => api.users.messages.insert({ ...me, requestBody, internalDateSource: 'dateHeader' }, options),
+        signal,
+        { once: true },
+      );
+    },
+  };
+}
+
+/** A writer without a connection: everything that it is told remains to be done. */
+export const dryWriter: Writer = {
+  live: false,
+  modify: async () => undefined,
+  createLabel: async (name) => ({ id: `(${name})`, name }),
+  deleteLabel: async () => undefined,
+  insert: async () => undefined,
+};
