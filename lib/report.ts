@@ -1,0 +1,76 @@
+/** How a run ended: outcome and exit code from what happened, and the final line. */
+import { ExitCode, exitCodeOf, JobError, oneLine, StoppedError, type StopReason } from './errors.ts';
+import type { Counts } from './tally.ts';
+
+export type Outcome = 'ok' | 'nothing-to-do' | 'partial' | 'failed' | 'interrupted';
+
+export interface Ending {
+  readonly outcome: Outcome;
+  readonly exitCode: ExitCode;
+  readonly error?: string;
+  readonly remedy?: string;
+}
+
+/** What the end of a run depends on. */
+export interface Happened {
+  readonly counts: Counts;
+  readonly dryRun: boolean;
+  /** What `run` threw; undefined when it returned. */
+  readonly error: unknown;
+  /** Why the run was told to stop, if it was. */
+  readonly stopped: StopReason | null;
+}
+
+/** Outcome and exit code of what happened. What needs a person comes before what the next run mends. */
+export function concludeRun({ counts, dryRun, error, stopped }: Happened): Ending {
+  if (error !== undefined && !(error instanceof StoppedError)) {
+    const failedItems = counts.failed > 0 && exitCodeOf(error) === ExitCode.unavailable;
+    const exitCode = failedItems ? ExitCode.itemsFailed : exitCodeOf(error);
+    return { outcome: 'failed', exitCode, ...describe(error) };
+  }
+  if (counts.failed > 0) {
+    return {
+      outcome: 'failed',
+      exitCode: ExitCode.itemsFailed,
+      error: `Gmail refused to change ${counts.failed} of ${counts.matched} messages`,
+      remedy: 'Look at the gmail.refused events of this run; the next run tries them again.',
+    };
+  }
+  if (error instanceof StoppedError && stopped !== null) return concludeStop(stopped, counts);
+  if (counts.changed > 0 || (dryRun && counts.remaining > 0)) return { outcome: 'ok', exitCode: ExitCode.ok };
+  return { outcome: 'nothing-to-do', exitCode: ExitCode.ok };
+}
+
+function concludeStop(reason: StopReason, counts: Counts): Ending {
+  if (reason === 'SIGTERM') return { outcome: 'interrupted', exitCode: ExitCode.sigterm };
+  if (reason === 'SIGINT') return { outcome: 'interrupted', exitCode: ExitCode.sigint };
+  if (counts.matched > 0) return { outcome: 'partial', exitCode: ExitCode.ok };
+  return {
+    outcome: 'failed',
+    exitCode: ExitCode.unavailable,
+    error: 'The time budget was spent before anything could be planned',
+    remedy: 'Raise --budget (or RUN_BUDGET) if this happens again.',
+  };
+}
+
+function describe(error: unknown): { error: string; remedy: string } {
+  if (error instanceof JobError) return { error: error.message, remedy: error.remedy };
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return {
+    error: oneLine(text).slice(0, 500),
+    remedy: 'This is a bug: report it with the stack of the event run.bug.',
+  };
+}
+
+/** The stack of a bug with those of its causes, cut to what fits into one log line. */
+export function stackOf(error: unknown): string {
+  const stacks: string[] = [];
+  for (
+    let cause = error;
+    cause !== undefined && stacks.length < 4;
+    cause = cause instanceof Error ? cause.cause : undefined
+  ) {
+    stacks.push(cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause));
+  }
+  return stacks.join('\nCaused by: ').slice(0, 6_000);
+}

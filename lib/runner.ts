@@ -1,0 +1,193 @@
+/** One run from start to exit code: config, secret, token, mailbox, job, tally, monitor, final line. */
+import { randomBytes } from 'node:crypto';
+import { startBudget } from './budget.ts';
+import type { CommonOptions } from './cli.ts';
+import { orAbort, systemClock } from './clock.ts';
+import { type Config, type Environment, readConfig, readHeartbeatUrl } from './config.ts';
+import { type AccessTokens, createAccessTokens } from './credentials/access.ts';
+import { createSecretFetcher } from './credentials/secret.ts';
+import { CredentialError, type ExitCode, JobError, type StoppedError, UsageError } from './errors.ts';
+import { GmailClient } from './gmail/client.ts';
+import { Mailbox } from './gmail/mailbox.ts';
+import { QuotaWindow } from './gmail/quota.ts';
+import { UNITS_PER_MINUTE } from './gmail/units.ts';
+import { createLiveWriter, dryWriter } from './gmail/writer.ts';
+import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
+import type { Job } from './job.ts';
+import type { Log } from './log.ts';
+import type { Progress } from './progress.ts';
+import type { Redactor } from './redact.ts';
+import { concludeRun, stackOf } from './report.ts';
+import { Tally } from './tally.ts';
+
+/** What to run, as the command line says. */
+export interface RunRequest {
+  readonly name: string;
+  readonly job: Job;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly common: CommonOptions;
+  /** The exact command, to continue a run by hand. */
+  readonly command: string;
+}
+
+/** What a run has around it. */
+export interface Surroundings {
+  readonly env: Environment;
+  readonly signals: Pick<NodeJS.Process, 'on'>;
+  readonly redactor: Redactor;
+  readonly log: Log;
+  readonly progress: Progress;
+  /** Given a function that ends the run when something was thrown that nobody caught. */
+  readonly onFault: (fault: (error: unknown) => void) => void;
+}
+
+/**
+ * Runs the job and writes the final line, whatever happens.
+ * @throws UsageError, before anything else was done, when the job finds fault with its options.
+ */
+export async function runJob(request: RunRequest, surroundings: Surroundings): Promise<ExitCode> {
+  const { log } = surroundings;
+  const startedAt = performance.now();
+  const runId = createRunId(new Date());
+  const run = new Run(request, surroundings);
+  const error = await run.execute(runId).then(
+    () => run.fault,
+    (thrown: unknown) => run.fault ?? thrown,
+  );
+  if (error instanceof UsageError) throw error;
+  surroundings.progress.stop();
+  const { counts } = run.tally;
+  const ending = concludeRun({ counts, dryRun: request.common.dryRun, error, stopped: run.stopped });
+  if (ending.exitCode === 1) log.error('run.bug', { stack: stackOf(error) });
+
+  const canGoOn = counts.remaining > 0 && !request.common.dryRun && ending.outcome !== 'failed';
+  const report = {
+    job: request.name,
+    runId,
+    outcome: ending.outcome,
+    exitCode: ending.exitCode,
+    ...counts,
+    ...run.statistics,
+    durationMs: Math.round(performance.now() - startedAt),
+    dryRun: request.common.dryRun,
+  };
+  await run.heartbeat?.end(ending.exitCode, report);
+  log.always('run.finished', {
+    ...report,
+    secretVersion: run.secretVersion,
+    error: ending.error,
+    remedy: ending.remedy,
+    resume: canGoOn ? request.command : undefined,
+  });
+  return ending.exitCode;
+}
+
+class Run {
+  readonly tally = new Tally();
+  /** What was thrown and nobody caught. */
+  fault: unknown;
+  stopped: StoppedError['reason'] | null = null;
+  heartbeat: Heartbeat | undefined;
+  readonly #request: RunRequest;
+  readonly #surroundings: Surroundings;
+  #client: GmailClient | undefined;
+  #tokens: AccessTokens | undefined;
+
+  constructor(request: RunRequest, surroundings: Surroundings) {
+    this.#request = request;
+    this.#surroundings = surroundings;
+  }
+
+  get statistics() {
+    return this.#client?.statistics ?? { requests: 0, retries: 0, quotaUnits: 0 };
+  }
+
+  get secretVersion(): string | undefined {
+    return this.#tokens?.secretVersion;
+  }
+
+  async execute(runId: string): Promise<void> {
+    const { name, job, options, common } = this.#request;
+    const { env, signals, log, onFault } = this.#surroundings;
+    this.heartbeat = createHeartbeat(readHeartbeatUrl(env), log);
+    const config = readConfig(env);
+    using budget = startBudget(common.budgetMs ?? config.budgetMs, signals);
+    onFault((error) => {
+      this.fault ??= error;
+      budget.stop('fault');
+    });
+    try {
+      const prepared = await job.prepare({ options, rulesFile: config.rulesFile });
+      log.info('run.started', { job: name, runId, dryRun: common.dryRun });
+      this.heartbeat.start();
+      const mailbox = this.#openMailbox(config, budget);
+      const work = async () => {
+        await this.#requireExpectedMailbox(mailbox);
+        await job.run({
+          options,
+          prepared,
+          mailbox,
+          tally: this.tally,
+          log,
+          signal: budget.wrapUp,
+          wait: (ms) => systemClock.sleep(ms, budget.wrapUp),
+        });
+      };
+      await orAbort(work(), budget.giveUp);
+    } catch (error) {
+      // A request that was cut off by the end of the run fails in its own way; the reason is the end of the run.
+      throw budget.stopped !== null && !(error instanceof JobError) ? budget.wrapUp.reason : error;
+    } finally {
+      this.stopped = budget.stopped;
+    }
+  }
+
+  #openMailbox(config: Config, budget: { wrapUp: AbortSignal; giveUp: AbortSignal }): Mailbox {
+    const { name, job, common } = this.#request;
+    const { redactor, log, progress } = this.#surroundings;
+    const hide = (secret: string) => redactor.add(secret);
+    const shared = { log, clock: systemClock, random: Math.random };
+    this.#tokens = createAccessTokens({
+      ...shared,
+      jobName: name,
+      scopes: job.scopes,
+      fetchSecret: createSecretFetcher({ secretId: config.secretId, region: config.awsRegion, hide }),
+      exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
+      signal: budget.wrapUp,
+    });
+    this.#client = new GmailClient({
+      ...shared,
+      tokens: this.#tokens,
+      profile: config.quotaProfile,
+      quota: new QuotaWindow({
+        clock: systemClock,
+        unitsPerMinute: config.quotaPerMinute ?? UNITS_PER_MINUTE[config.quotaProfile],
+        onWait: (waitMs, why) => log.info('quota.wait', { waitMs: Math.round(waitMs), why }),
+      }),
+      apiUrl: config.gmailApiUrl,
+      timeoutMs: config.requestTimeoutMs,
+      giveUp: budget.giveUp,
+    });
+    const writer = common.dryRun ? dryWriter : createLiveWriter(this.#client);
+    return new Mailbox({ client: this.#client, writer, tally: this.tally, progress, log, signal: budget.wrapUp });
+  }
+
+  /** The first request of a run: the token, and whose it is when the secret says whose it must be. */
+  async #requireExpectedMailbox(mailbox: Mailbox): Promise<void> {
+    await this.#tokens?.get();
+    const expected = this.#tokens?.expectedEmail;
+    if (expected === undefined) return;
+    const actual = await mailbox.address();
+    if (actual.toLowerCase() === expected.toLowerCase()) return;
+    throw new CredentialError(
+      `The token belongs to the mailbox ${actual}, but the secret's email is ${expected}`,
+      'Authorize again with the right Google account, or correct email in the secret.',
+    );
+  }
+}
+
+/** An id that sorts by time and can be typed: `20261123-031608-7f3a`. */
+function createRunId(now: Date): string {
+  const [day = '', time = ''] = now.toISOString().split('T');
+  return `${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${randomBytes(2).toString('hex')}`;
+}
