@@ -1,0 +1,72 @@
+/** The composition root: the only place that touches the process. Sets its exit code and never calls process.exit. */
+import { parseCommandLine } from './cli.ts';
+import { disarm, readLogConfig, secretsIn } from './config.ts';
+import { ExitCode, JobError, UsageError } from './errors.ts';
+import { createLog } from './log.ts';
+import { guardOutput } from './output.ts';
+import { createProgressBar, noProgress } from './progress.ts';
+import { Redactor } from './redact.ts';
+import { Registry } from './registry.ts';
+import { stackOf } from './report.ts';
+import { runJob } from './runner.ts';
+
+const redactor = new Redactor();
+for (const secret of secretsIn(process.env)) redactor.add(secret);
+disarm(process.env);
+process.on('exit', guardOutput(redactor, process));
+
+let fault = (error: unknown): void => {
+  process.exitCode = ExitCode.bug;
+  process.stderr.write(`${stackOf(error)}\n`);
+};
+process.on('uncaughtException', (error) => fault(error));
+process.on('unhandledRejection', (error) => fault(error));
+
+// In the sources this file lies in lib/, beside jobs/; the build puts it into dist/, above jobs/.
+const jobsFolder = new URL(import.meta.url.endsWith('.ts') ? '../jobs/' : './jobs/', import.meta.url);
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<ExitCode> {
+  try {
+    const invocation = await parseCommandLine(argv, new Registry(jobsFolder));
+    if (invocation.kind === 'print') {
+      process.stdout.write(invocation.text);
+      return ExitCode.ok;
+    }
+    const { level, format } = readLogConfig(process.env, process.stdout.isTTY === true);
+    const progress = format === 'pretty' && process.stderr.isTTY ? createProgressBar(process.stderr) : noProgress;
+    const write = (line: string) => {
+      progress.stop();
+      process.stdout.write(line);
+    };
+    const log = createLog({ level, format, write });
+    process.removeAllListeners('warning');
+    process.on('warning', (warning) => log.warn('process.warning', { warning: `${warning.name}: ${warning.message}` }));
+    return await runJob(
+      { ...invocation, command: ['job', ...argv].map(quote).join(' ') },
+      {
+        env: process.env,
+        signals: process,
+        redactor,
+        log,
+        progress,
+        onFault: (handler) => {
+          fault = handler;
+        },
+      },
+    );
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof JobError) {
+      process.stderr.write(`job: ${error.message}\n     ${error.remedy}\n`);
+      return error.exitCode;
+    }
+    process.stderr.write(`${stackOf(error)}\n`);
+    return ExitCode.bug;
+  }
+}
+
+/** `word` as a shell takes it for one word. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

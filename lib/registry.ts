@@ -1,0 +1,41 @@
+/** Finds the jobs in the jobs folder, and loads the one that is asked for, and that one alone. */
+import { readdirSync } from 'node:fs';
+import { UsageError } from './errors.ts';
+import type { Job } from './job.ts';
+import { didYouMean } from './nearest.ts';
+
+const JOB_FILE = /^([a-z][a-z0-9-]*)\.[jt]s$/;
+
+export class Registry {
+  readonly #folder: URL;
+  /** Job name → file name. */
+  readonly #files: ReadonlyMap<string, string>;
+
+  /** `folder` is the URL of the jobs folder, beside the program or in its sources. */
+  constructor(folder: URL) {
+    this.#folder = folder;
+    const files = readdirSync(folder).sort();
+    this.#files = new Map(files.flatMap((file) => (JOB_FILE.test(file) ? [[file.replace(/\.[jt]s$/, ''), file]] : [])));
+  }
+
+  get names(): string[] {
+    return [...this.#files.keys()];
+  }
+
+  /** @throws UsageError, with the nearest name, when there is no such job; Error when its file defines none. */
+  async load(name: string): Promise<Job> {
+    const file = this.#files.get(name);
+    if (file === undefined) {
+      throw new UsageError(
+        `there is no job "${name}"${didYouMean(name, this.names)}`,
+        'See `job list` for the jobs there are.',
+      );
+    }
+    const module = (await import(new URL(file, this.#folder).href)) as { default?: Partial<Job> };
+    const job = module.default;
+    if (typeof job?.run !== 'function' || typeof job.summary !== 'string') {
+      throw new Error(`jobs/${file} has no default export made by defineJob`);
+    }
+    return job as Job;
+  }
+}
