@@ -1,0 +1,79 @@
+/**
+ * Applies the rules of rules.yaml to the mailbox: archive, trash, mark, star and label what their searches find. The
+ * searches find only what still has to be changed, so a second run finds nothing.
+ */
+import { readFile } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ConfigError, UsageError } from '../lib/errors.ts';
+import { LabelDirectory } from '../lib/gmail/labels.ts';
+import { countOption, defineJob, Scope, textOption } from '../lib/job.ts';
+import { didYouMean } from '../lib/nearest.ts';
+import { namesUserLabels, planRules, requireProtectLabels } from '../lib/rules/plan.ts';
+import { parseRules, type RuleSet } from '../lib/rules/schema.ts';
+import { findLabelWarnings, findWarnings } from '../lib/rules/warnings.ts';
+
+/** The rules file beside this job; the build copies it. */
+const OWN_RULES = fileURLToPath(new URL('./rules.yaml', import.meta.url));
+
+export default defineJob({
+  summary: 'Apply the rules in rules.yaml to the mailbox: archive, trash, mark, star, label',
+  description:
+    'All rules are searched first; their counts are exact, and the guards are held against them before anything ' +
+    'changes. The rules come from RULES_FILE, or from the rules.yaml beside the job.',
+  scopes: [Scope.modify],
+  options: {
+    only: textOption('<rule>', 'apply this rule alone'),
+    maxChanges: countOption('<n>', "the most changes this run may make, instead of the rules file's maxChanges", 1),
+  },
+
+  async prepare({ options, rulesFile }) {
+    const file = rulesFile ?? OWN_RULES;
+    const name = relative('', file) || file;
+    return selectRule(parseRules(await readRules(file, name), name), options.only);
+  },
+
+  async run({ mailbox, tally, options, prepared: ruleSet, log }) {
+    const labels = namesUserLabels(ruleSet) ? await mailbox.labels() : new LabelDirectory([]);
+    requireProtectLabels(ruleSet, labels);
+    for (const warning of [...findWarnings(ruleSet), ...findLabelWarnings(ruleSet, labels)]) {
+      log.warn('rules.warning', { ...warning });
+    }
+
+    const plan = await planRules(ruleSet, mailbox, labels);
+    for (const { name, matched, skipped, ids } of plan) {
+      tally.matched(skipped);
+      tally.skipped(skipped);
+      log.info('rule.planned', { rule: name, matched, skipped, toChange: ids.length });
+    }
+    await mailbox.change(plan, { atMost: options.maxChanges ?? ruleSet.maxChanges });
+  },
+});
+
+async function readRules(file: string, name: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`;
+    throw new ConfigError(
+      `the rules file ${name} ${why}`,
+      'Set RULES_FILE to the path of a rules file, relative to the working folder.',
+      { cause: error },
+    );
+  }
+}
+
+function selectRule(ruleSet: RuleSet, only: string | undefined): RuleSet {
+  if (only === undefined) return ruleSet;
+  const rules = ruleSet.rules.filter(({ name }) => name === only);
+  if (rules.length > 0) return { ...ruleSet, rules };
+  const names = ruleSet.rules.map(({ name }) => name);
+  if (ruleSet.disabled.includes(only)) {
+    throw new UsageError(`--only: the rule "${only}" is disabled`, 'Set enabled: true in the rules file.');
+  }
+  throw new UsageError(
+    `--only: there is no rule "${only}"${didYouMean(only, names)}`,
+    `The rules are ${names.join(', ')}.`,
+  );
+}

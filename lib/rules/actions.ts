@@ -1,0 +1,88 @@
+/** The actions of a rule, reduced to label changes, and what of a message shows that they are still to be done. */
+import { labelSearch, normalizeLabel, systemLabelId } from '../gmail/labels.ts';
+
+/** One label to be put on or taken off, by name. */
+export interface LabelOperation {
+  readonly add: boolean;
+  readonly label: string;
+}
+
+export interface Actions {
+  readonly operations: readonly LabelOperation[];
+  /** A message that fulfils any of these has the actions still before it. */
+  readonly pending: readonly LabelOperation[];
+}
+
+type Effect = readonly LabelOperation[];
+
+const add = (label: string): LabelOperation => ({ add: true, label });
+const remove = (label: string): LabelOperation => ({ add: false, label });
+
+/** Trash takes the inbox and spam labels off in the same call; whether Gmail would do so by itself is disputed. */
+const TRASH: Effect = [add('TRASH'), remove('INBOX'), remove('SPAM')];
+
+/** Actions that are switched on with `true`. */
+export const SWITCHES = {
+  archive: [remove('INBOX')],
+  trash: TRASH,
+  markRead: [remove('UNREAD')],
+  markUnread: [add('UNREAD')],
+  star: [add('STARRED')],
+  unstar: [remove('STARRED')],
+  markImportant: [add('IMPORTANT')],
+  markUnimportant: [remove('IMPORTANT')],
+} as const satisfies Record<string, Effect>;
+
+export interface ActionSettings extends Partial<Record<keyof typeof SWITCHES, boolean | undefined>> {
+  readonly addLabels?: readonly string[] | undefined;
+  readonly removeLabels?: readonly string[] | undefined;
+}
+
+/** Of these a message can be given only one. */
+const PLACES = ['INBOX', 'SPAM', 'TRASH'];
+
+/** Labels that Gmail alone sets. */
+const UNTOUCHABLE = ['SENT', 'DRAFT', 'CHAT'];
+
+/** How Gmail tells labels apart: a system label's id, or the normalised name. */
+export function labelKey(label: string): string {
+  return systemLabelId(label) ?? normalizeLabel(label);
+}
+
+/** `settings` as label changes, or what is contradictory in them. */
+export function reduceActions(settings: ActionSettings): Actions | { readonly problem: string } {
+  const operations = new Map<string, LabelOperation>();
+  const pending: LabelOperation[] = [];
+  for (const effect of effects(settings)) {
+    if (effect[0] !== undefined) pending.push(effect[0]);
+    for (const operation of effect) {
+      const key = labelKey(operation.label);
+      if (UNTOUCHABLE.includes(key)) return { problem: `the label ${key} cannot be set or removed: Gmail alone does` };
+      const other = operations.get(key);
+      if (other !== undefined && other.add !== operation.add) {
+        return { problem: `the actions both add and remove the label ${operation.label}` };
+      }
+      operations.set(key, operation);
+    }
+  }
+  const places = PLACES.filter((place) => operations.get(place)?.add === true);
+  if (places.length > 1) return { problem: `a message can be given only one of ${places.join(' and ')}` };
+  if (operations.size === 0) return { problem: 'the rule has no action' };
+  return { operations: [...operations.values()], pending };
+}
+
+function effects(settings: ActionSettings): Effect[] {
+  const switches = Object.entries(SWITCHES).filter(([name]) => settings[name as keyof typeof SWITCHES] === true);
+  return [
+    ...switches.map(([, effect]) => effect),
+    ...(settings.addLabels ?? []).map((label) =>
+      labelKey(label) === 'TRASH' ? TRASH : [add(systemLabelId(label) ?? label)],
+    ),
+    ...(settings.removeLabels ?? []).map((label) => [remove(systemLabelId(label) ?? label)]),
+  ];
+}
+
+/** The search for messages that `operation` has still before it. */
+export function pendingSearch({ add, label }: LabelOperation): string {
+  return add ? `-${labelSearch(label)}` : labelSearch(label);
+}

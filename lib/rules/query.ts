@@ -1,0 +1,211 @@
+/**
+ * Reads a Gmail search far enough to refuse what is broken and to know what it names: its terms with their operators,
+ * their negation, and whether they stand in an alternative. What a search finds, Gmail alone decides.
+ */
+import { systemLabelId } from '../gmail/labels.ts';
+import { nearest } from '../nearest.ts';
+
+/** One term of a search, such as `-label:"A&E"` or a plain word. */
+export interface Term {
+  /** In lower case, without the colon; '' for plain words and phrases. */
+  readonly operator: string;
+  /** Without quotes. */
+  readonly value: string;
+  /** Whether the term, or a group around it, is negated. */
+  readonly negated: boolean;
+  /** Whether every match of the search has to fulfil the term: it stands in no alternative and in no negated group. */
+  readonly required: boolean;
+}
+
+/** The search is broken, at a place counted from 0. */
+export class QueryError extends Error {
+  readonly at: number;
+
+  constructor(message: string, at: number) {
+    super(message);
+    this.name = 'QueryError';
+    this.at = at;
+  }
+}
+
+/** Gmail's search operators. Source: support.google.com/mail/answer/7190. */
+const OPERATORS: readonly string[] = [
+  ...[
+    'from',
+    'to',
+    'cc',
+    'bcc',
+    'deliveredto',
+    'subject',
+    'list',
+    'rfc822msgid',
+    'filename',
+    'label',
+    'in',
+    'is',
+    'has',
+  ],
+  ...['category', 'older', 'newer', 'older_than', 'newer_than', 'after', 'before', 'larger', 'smaller', 'size'],
+];
+
+interface Token {
+  readonly at: number;
+  readonly minus: boolean;
+  readonly operator: string;
+  /** An opening or closing bracket, or undefined for a term. */
+  readonly bracket: string | undefined;
+  readonly value: string;
+  readonly quoted: boolean;
+}
+
+/** What a group hands down to what stands in it. */
+interface Around {
+  readonly operator: string;
+  readonly negated: boolean;
+  readonly required: boolean;
+}
+
+/**
+ * The terms of `query`.
+ * @throws QueryError for unbalanced quotes or brackets, empty groups, operators without a value, and operators that
+ *   are probably misspelt (Gmail would search for them as words, and protect or find something else than meant).
+ */
+export function parseQuery(query: string): Term[] {
+  const tokens = tokenize(query);
+  const terms: Term[] = [];
+  let next = 0;
+
+  const readLevel = (around: Around, opened: Token | undefined): void => {
+    const first = terms.length;
+    let members = 0;
+    let alternatives = opened?.bracket === '{';
+    for (;;) {
+      const token = tokens[next];
+      if (token === undefined) {
+        if (opened !== undefined) throw new QueryError(`"${opened.bracket}" is not closed`, opened.at);
+        break;
+      }
+      next += 1;
+      if (token.bracket === ')' || token.bracket === '}') {
+        closes(opened, token);
+        break;
+      }
+      if (isWord(token, 'OR')) alternatives = true;
+      if (isWord(token, 'OR') || isWord(token, 'AND')) continue;
+      members += 1;
+      readMember(token, around);
+    }
+    if (opened !== undefined && members === 0) throw new QueryError('an empty group', opened.at);
+    if (alternatives)
+      for (let i = first; i < terms.length; i += 1) terms[i] = { ...(terms[i] as Term), required: false };
+  };
+
+  const readMember = (token: Token, around: Around): void => {
+    const operator = token.operator || around.operator;
+    const negated = around.negated !== token.minus;
+    if (token.bracket !== undefined) {
+      readLevel({ operator, negated, required: around.required && !token.minus }, token);
+    } else {
+      terms.push({ operator, value: token.value, negated, required: around.required });
+    }
+  };
+
+  readLevel({ operator: '', negated: false, required: true }, undefined);
+  return terms;
+}
+
+function closes(opened: Token | undefined, token: Token): void {
+  if (opened === undefined) throw new QueryError(`"${token.bracket}" closes nothing`, token.at);
+  const fits = (opened.bracket === '(') === (token.bracket === ')');
+  if (!fits) throw new QueryError(`"${opened.bracket}" is closed by "${token.bracket}"`, token.at);
+}
+
+function isWord(token: Token, word: string): boolean {
+  return token.value === word && !token.quoted && token.operator === '' && token.bracket === undefined;
+}
+
+function tokenize(query: string): Token[] {
+  const tokens: Token[] = [];
+  let at = 0;
+  while (at < query.length) {
+    if (/\s/.test(query[at] ?? '')) {
+      at += 1;
+      continue;
+    }
+    const token = /^(-?)(?:(\w+):(?!\/\/))?(?:([(){}])|"([^"]*)"|([^\s"(){}]+))/.exec(query.slice(at));
+    if (token === null) throw unreadable(query, at);
+    const [text, minus, prefix, bracket, phrase, bare] = token;
+    const operator = prefix === undefined ? '' : knownOperator(prefix, at);
+    if (operator !== '' && (bracket === ')' || bracket === '}')) throw new QueryError(`"${prefix}:" has no value`, at);
+    const value = (phrase ?? bare ?? '').trim();
+    if (bracket === undefined && (value === '' || value === '-')) throw new QueryError('an empty term', at);
+    tokens.push({ at, minus: minus === '-', operator, bracket, value, quoted: phrase !== undefined });
+    at += text.length;
+  }
+  return tokens;
+}
+
+function unreadable(query: string, at: number): QueryError {
+  const rest = query.slice(at);
+  const hanging = /^-?(\w+):(?=\s|$)/.exec(rest);
+  if (hanging !== null) return new QueryError(`"${hanging[1]}:" has no value`, at);
+  if (rest.includes('"')) return new QueryError('a quote is not closed', at + rest.indexOf('"'));
+  return new QueryError('an empty term', at);
+}
+
+function knownOperator(prefix: string, at: number): string {
+  const operator = prefix.toLowerCase();
+  if (OPERATORS.includes(operator)) return operator;
+  const meant = nearest(operator, OPERATORS);
+  if (meant === undefined) return operator;
+  throw new QueryError(`"${prefix}:" is no search operator (did you mean "${meant}:"?)`, at);
+}
+
+/** What `is:` can say about a label of the system; `is:read` is the same label as `is:unread`. */
+const STATES: ReadonlyMap<string, string> = new Map([
+  ['unread', 'UNREAD'],
+  ['read', 'UNREAD'],
+  ['starred', 'STARRED'],
+  ['important', 'IMPORTANT'],
+  ['sent', 'SENT'],
+  ['draft', 'DRAFT'],
+  ['drafts', 'DRAFT'],
+  ['chat', 'CHAT'],
+  ['chats', 'CHAT'],
+  ['inbox', 'INBOX'],
+  ['trash', 'TRASH'],
+  ['spam', 'SPAM'],
+  ['archive', 'INBOX'],
+  ['primary', 'CATEGORY_PERSONAL'],
+]);
+
+/** Values of `in:` that name no label. */
+const PLACES = new Set(['anywhere', 'snoozed', 'muted']);
+
+/** The label that a term names: a system label's id, or a user's label as the term writes it; null for none. */
+export function labelNamed({ operator, value }: Term): string | null {
+  const lower = value.toLowerCase();
+  switch (operator) {
+    case 'is':
+      return STATES.get(lower) ?? null;
+    case 'has':
+      return /star$/.test(lower) ? 'STARRED' : null;
+    case 'category':
+      return STATES.get(lower) ?? systemLabelId(`CATEGORY_${lower}`) ?? null;
+    case 'in':
+      return PLACES.has(lower) ? null : (STATES.get(lower) ?? systemLabelId(value) ?? value);
+    case 'label':
+      return STATES.get(lower) ?? systemLabelId(value) ?? value;
+    default:
+      return null;
+  }
+}
+
+/** Whether the search asks for messages in Trash or Spam, which Gmail leaves out otherwise. */
+export function asksForSpamOrTrash(terms: readonly Term[]): boolean {
+  return terms.some((term) => {
+    if (term.negated) return false;
+    const label = labelNamed(term);
+    return label === 'TRASH' || label === 'SPAM' || (term.operator === 'in' && term.value.toLowerCase() === 'anywhere');
+  });
+}

@@ -1,0 +1,218 @@
+/** rules.yaml: from its text to proven rules, or to every problem with file, line and column. */
+import * as v from 'valibot';
+import { type Document, isMap, isNode, LineCounter, type Node, parseDocument } from 'yaml';
+import { ConfigError } from '../errors.ts';
+import { MAX_LABEL_LENGTH } from '../gmail/labels.ts';
+import { didYouMean } from '../nearest.ts';
+import { type Actions, reduceActions, SWITCHES } from './actions.ts';
+import { parseQuery, QueryError, type Term } from './query.ts';
+
+export interface Search {
+  readonly query: string;
+  readonly terms: readonly Term[];
+}
+
+export interface Rule extends Actions {
+  readonly name: string;
+  readonly search: Search;
+  /** The newest so many matches are spared. */
+  readonly keepNewest: number;
+}
+
+export interface RuleSet {
+  /** What is never touched; undefined when there is nothing. */
+  readonly protect: Search | undefined;
+  /** More changes than this stop the run. */
+  readonly maxChanges: number | undefined;
+  /** The enabled rules, in their order. */
+  readonly rules: readonly Rule[];
+  /** Names of the rules that are left out. */
+  readonly disabled: readonly string[];
+}
+
+const text = v.pipe(
+  v.string('must be text (put it in quotes)'),
+  v.transform((value) => value.replace(/\s+/g, ' ').trim()),
+  v.nonEmpty('is empty'),
+);
+const count = (least: number) =>
+  v.pipe(
+    v.number('must be a number'),
+    v.check((value) => Number.isSafeInteger(value) && value >= least, `must be a whole number of at least ${least}`),
+  );
+const label = v.pipe(
+  text,
+  v.maxLength(MAX_LABEL_LENGTH, `is longer than the ${MAX_LABEL_LENGTH} characters that Gmail allows`),
+);
+const labels = v.pipe(v.array(label, 'must be a list, such as ["Auto/Archived"]'), v.minLength(1, 'is an empty list'));
+const flag = v.optional(v.boolean('must be true or false'));
+const switches = Object.fromEntries(Object.keys(SWITCHES).map((name) => [name, flag])) as Record<
+  keyof typeof SWITCHES,
+  typeof flag
+>;
+
+const ruleSchema = v.strictObject(
+  {
+    name: v.pipe(text, v.regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'must be in kebab-case, such as old-newsletters')),
+    query: text,
+    actions: v.strictObject(
+      { ...switches, addLabels: v.optional(labels), removeLabels: v.optional(labels) },
+      'must be a map of actions',
+    ),
+    keepNewest: v.optional(count(0)),
+    enabled: flag,
+  },
+  'must be a rule with name, query and actions',
+);
+const fileSchema = v.strictObject(
+  {
+    protect: v.optional(text),
+    maxChanges: v.optional(count(1)),
+    rules: v.pipe(v.array(ruleSchema, 'must be a list of rules'), v.minLength(1, 'is an empty list')),
+  },
+  'must be a map with the key rules',
+);
+
+type Path = readonly (string | number)[];
+
+interface Problem {
+  readonly path: Path;
+  /** Whether the path's last part is a key that should not be there. */
+  readonly atKey?: boolean;
+  readonly message: string;
+}
+
+/**
+ * The rules in `source`. `file` is only named in messages.
+ * @throws ConfigError with all problems, each as `file:line:column: what is wrong`.
+ */
+export function parseRules(source: string, file: string): RuleSet {
+  const lines = new LineCounter();
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, stringKeys: true });
+  const place = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return `${file}:${line}:${col}`;
+  };
+  if (document.errors.length > 0) {
+    throw broken(document.errors.map((error) => `${place(error.pos[0])}: ${yamlProblem(error.code, error.message)}`));
+  }
+  if (document.contents === null) throw broken([`${file}: is empty: it must have a list of rules`]);
+
+  const problems: Problem[] = [];
+  const result = v.safeParse(fileSchema, toPlain(document, file));
+  if (result.success) problems.push(...contradictions(result.output));
+  else problems.push(...result.issues.map(describe));
+  if (problems.length > 0 || !result.success) {
+    throw broken(problems.map((problem) => `${place(offsetOf(document, problem))}: ${problem.message}`));
+  }
+  return toRuleSet(result.output);
+}
+
+type File = v.InferOutput<typeof fileSchema>;
+
+function toRuleSet({ protect, maxChanges, rules }: File): RuleSet {
+  return {
+    protect: protect === undefined ? undefined : { query: protect, terms: parseQuery(protect) },
+    maxChanges,
+    rules: rules.flatMap(({ name, query, actions, keepNewest = 0, enabled = true }) => {
+      const reduced = reduceActions(actions);
+      return !enabled || 'problem' in reduced
+        ? []
+        : [{ name, search: { query, terms: parseQuery(query) }, keepNewest, ...reduced }];
+    }),
+    disabled: rules.filter(({ enabled }) => enabled === false).map(({ name }) => name),
+  };
+}
+
+/** What no schema can say: broken searches, contradictory actions, doubled names. */
+function contradictions({ protect, rules }: File): Problem[] {
+  const problems: Problem[] = [];
+  const checkQuery = (query: string, path: Path, of: string) => {
+    try {
+      parseQuery(query);
+    } catch (error) {
+      if (!(error instanceof QueryError)) throw error;
+      problems.push({ path, message: `${of}: ${error.message}, at character ${error.at + 1} of the search` });
+    }
+  };
+  if (protect !== undefined) checkQuery(protect, ['protect'], 'protect');
+  const names = new Set<string>();
+  for (const [index, rule] of rules.entries()) {
+    const path = ['rules', index];
+    if (names.has(rule.name))
+      problems.push({ path: [...path, 'name'], message: `the name ${rule.name} is used twice` });
+    names.add(rule.name);
+    checkQuery(rule.query, [...path, 'query'], `the query of ${rule.name}`);
+    const reduced = reduceActions(rule.actions);
+    if ('problem' in reduced)
+      problems.push({ path: [...path, 'actions'], message: `${rule.name}: ${reduced.problem}` });
+  }
+  return problems;
+}
+
+function describe(issue: v.BaseIssue<unknown>): Problem {
+  const path = (issue.path ?? []).map((item) => item.key as string | number);
+  const key = String(path.at(-1) ?? '');
+  if (issue.type === 'strict_object' && issue.expected === 'never') {
+    return { path, atKey: true, message: `unknown key "${key}"${didYouMean(key, knownKeys(path))}` };
+  }
+  if (issue.type === 'strict_object' && issue.input === undefined && issue.expected?.startsWith('"')) {
+    return { path: path.slice(0, -1), message: `the key "${key}" is missing` };
+  }
+  return { path, message: path.length === 0 ? `the file ${issue.message}` : `${pathName(path)} ${issue.message}` };
+}
+
+function knownKeys(path: Path): string[] {
+  const entries =
+    path.length === 1
+      ? fileSchema.entries
+      : path.includes('actions')
+        ? ruleSchema.entries.actions.entries
+        : ruleSchema.entries;
+  return Object.keys(entries);
+}
+
+/** `rules[2].query` */
+function pathName(path: Path): string {
+  return path
+    .map((part, index) => (typeof part === 'number' ? `[${part + 1}]` : `${index === 0 ? '' : '.'}${part}`))
+    .join('');
+}
+
+/** Where in the file a problem lies; the nearest thing around it when it is about something missing. */
+function offsetOf(document: Document, { path, atKey }: Problem): number {
+  if (atKey === true) {
+    const parent = nodeAt(document, path.slice(0, -1));
+    const pair = isMap(parent)
+      ? parent.items.find(({ key }) => isNode(key) && String(key) === String(path.at(-1)))
+      : undefined;
+    if (isNode(pair?.key) && pair.key.range != null) return pair.key.range[0];
+  }
+  for (let length = path.length; length >= 0; length -= 1) {
+    const node = nodeAt(document, path.slice(0, length));
+    if (node?.range != null) return node.range[0];
+  }
+  return 0;
+}
+
+function nodeAt(document: Document, path: Path): Node | null {
+  const node = path.length === 0 ? document.contents : document.getIn(path, true);
+  return isNode(node) ? node : null;
+}
+
+function toPlain(document: Document, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw broken([`${file}: ${error instanceof Error ? error.message : 'cannot be read'}`]);
+  }
+}
+
+function yamlProblem(code: string, message: string): string {
+  if (code === 'TAB_AS_INDENT') return 'a tab is used for indentation: use spaces';
+  return `not valid YAML: ${message.replace(/\s+/g, ' ').trim()}`;
+}
+
+function broken(problems: readonly string[]): ConfigError {
+  return new ConfigError(problems.join('; '), 'Correct the rules file, and try it with `--dry-run`.');
+}
