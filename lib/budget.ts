@@ -28,8 +28,10 @@ export function startBudget(budgetMs: number, signals: Signals): Budget {
   const giveUp = new AbortController();
   let windDown: NodeJS.Timeout | undefined;
 
+  let stopped: StopReason | null = null;
   const stop = (reason: StopReason): void => {
     if (wrapUp.signal.aborted) return;
+    stopped = reason;
     const error = new StoppedError(reason);
     windDown = setTimeout(() => giveUp.abort(error), WIND_DOWN_MS);
     wrapUp.abort(error);
@@ -42,12 +44,15 @@ export function startBudget(budgetMs: number, signals: Signals): Budget {
     wrapUp: wrapUp.signal,
     giveUp: giveUp.signal,
     get stopped() {
-      return wrapUp.signal.aborted ? (wrapUp.signal.reason as StoppedError).reason : null;
+      return stopped;
     },
     stop,
     [Symbol.dispose]() {
       clearTimeout(timer);
       clearTimeout(windDown);
+      // Whatever the job left under way ends with it.
+      wrapUp.abort(new StoppedError('finished'));
+      giveUp.abort(new StoppedError('finished'));
     },
   };
 }

@@ -57,8 +57,16 @@ const LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'] satisfies L
 /** Every string in the environment that must never be seen: keys, and what makes the monitor's address secret. */
 export function secretsIn(env: Environment): string[] {
   const heartbeat = URL.parse(env.HEARTBEAT_URL ?? '');
-  const fromUrl = heartbeat === null ? [] : [heartbeat.password, ...heartbeat.pathname.split('/'), heartbeat.search];
+  const fromUrl =
+    heartbeat === null
+      ? []
+      : [heartbeat.password, heartbeat.search, ...heartbeat.pathname.split('/').filter(looksLikeToken)];
   return [...SECRET_VARIABLES.map((name) => env[name] ?? ''), ...fromUrl];
+}
+
+/** Whether a part of a monitor's address is its token, and not a word that may well occur in a log. */
+function looksLikeToken(part: string): boolean {
+  return part.length >= 16 || /\d/.test(part);
 }
 
 /** Removes what would make a library talkative or send it elsewhere. */

@@ -71,7 +71,8 @@ export class StoppedError extends Error {
   }
 }
 
-export type StopReason = 'budget' | 'SIGTERM' | 'SIGINT' | 'fault';
+/** `fault` is something thrown that nobody caught; `finished` ends what a finished run left under way. */
+export type StopReason = 'budget' | 'SIGTERM' | 'SIGINT' | 'fault' | 'finished';
 
 /** `text` on one line, so that an error is one line in every log whatever a service answered. */
 export function oneLine(text: string): string {

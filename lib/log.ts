@@ -13,8 +13,8 @@ export interface Log {
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   error(event: string, fields?: LogFields): void;
-  /** Writes whatever the level is: for the final line, which there always is. */
-  always(event: string, fields: LogFields): void;
+  /** Writes the final line, whatever the level is; nothing is written after it. */
+  last(event: string, fields: LogFields): void;
 }
 
 /** A log that writes its lines to `write`. */
@@ -27,14 +27,22 @@ export function createLog(options: { level: Level; format: LogFormat; write: (li
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => options.write(render(line)) },
+    {
+      write: (line: string) => {
+        if (!closed) options.write(render(line));
+      },
+    },
   );
-  const unfiltered = logger.child({}, { level: 'debug' });
+  let closed = false;
   return {
     debug: (event, fields) => logger.debug({ event, ...fields }),
     info: (event, fields) => logger.info({ event, ...fields }),
     warn: (event, fields) => logger.warn({ event, ...fields }),
     error: (event, fields) => logger.error({ event, ...fields }),
-    always: (event, fields) => unfiltered.info({ event, ...fields }),
+    last(event, fields) {
+      logger.level = 'info';
+      logger.info({ event, ...fields });
+      closed = true;
+    },
   };
 }

@@ -1,7 +1,7 @@
 /** The composition root: the only place that touches the process. Sets its exit code and never calls process.exit. */
 import { parseCommandLine } from './cli.ts';
 import { disarm, readLogConfig, secretsIn } from './config.ts';
-import { ExitCode, JobError, UsageError } from './errors.ts';
+import { ExitCode, JobError } from './errors.ts';
 import { createLog } from './log.ts';
 import { guardOutput } from './output.ts';
 import { createProgressBar, noProgress } from './progress.ts';
@@ -15,10 +15,11 @@ for (const secret of secretsIn(process.env)) redactor.add(secret);
 disarm(process.env);
 process.on('exit', guardOutput(redactor, process));
 
-let fault = (error: unknown): void => {
+const crash = (error: unknown): void => {
   process.exitCode = ExitCode.bug;
   process.stderr.write(`${stackOf(error)}\n`);
 };
+let fault = crash;
 process.on('uncaughtException', (error) => fault(error));
 process.on('unhandledRejection', (error) => fault(error));
 
@@ -43,7 +44,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     const log = createLog({ level, format, write });
     process.removeAllListeners('warning');
     process.on('warning', (warning) => log.warn('process.warning', { warning: `${warning.name}: ${warning.message}` }));
-    return await runJob(
+    const exitCode = await runJob(
       { ...invocation, command: ['job', ...argv].map(quote).join(' ') },
       {
         env: process.env,
@@ -56,8 +57,10 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
         },
       },
     );
+    fault = crash;
+    return exitCode;
   } catch (error) {
-    if (error instanceof UsageError || error instanceof JobError) {
+    if (error instanceof JobError) {
       process.stderr.write(`job: ${error.message}\n     ${error.remedy}\n`);
       return error.exitCode;
     }

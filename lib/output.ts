@@ -79,6 +79,11 @@ export function guardOutput(redactor: Redactor, process: NodeJS.Process): () => 
     const write = stream.write.bind(stream) as (data: Buffer, done?: unknown) => boolean;
     stream.write = ((data: unknown, encoding?: unknown, done?: unknown) =>
       write(clean(fd, data, encoding), typeof encoding === 'function' ? encoding : done)) as typeof stream.write;
+    // Ending the stream would write past this guard, and there may be more to say.
+    stream.end = ((data: unknown, encoding?: unknown) => {
+      if (data !== undefined && typeof data !== 'function') stream.write(data as string, encoding as BufferEncoding);
+      return stream;
+    }) as typeof stream.end;
     // A reader that has gone away (`| head`) must not end a run that is changing a mailbox.
     stream.on('error', ignoreClosedPipe);
   }
@@ -121,17 +126,20 @@ function guardFileSystem(clean: (fd: Fd, data: unknown, encoding?: unknown) => B
       if (!FILES.has(fd)) return Reflect.apply(real.writev, fs, [fd, buffers, ...rest]);
       return guarded.write(fd, Buffer.concat(buffers.map((view) => asBuffer(view))), rest.at(-1));
     },
-    ...Object.fromEntries(
-      (['writeFileSync', 'appendFileSync', 'writeFile', 'appendFile'] as const).map((name) => [
-        name,
-        (file: unknown, data: unknown, ...rest: unknown[]) => {
-          const out = FILES.get(file);
-          return Reflect.apply(real[name], fs, [file, out === undefined ? data : clean(out, data), ...rest]);
-        },
-      ]),
-    ),
   };
+  const guardPath =
+    (write: (...args: never[]) => unknown) =>
+    (file: unknown, data: unknown, ...rest: unknown[]) => {
+      const out = FILES.get(file instanceof URL ? file.pathname : file);
+      return Reflect.apply(write, fs, [file, out === undefined ? data : clean(out, data), ...rest]);
+    };
   Object.assign(fs, guarded);
+  for (const name of ['writeFileSync', 'appendFileSync', 'writeFile', 'appendFile'] as const) {
+    Object.assign(fs, { [name]: guardPath(real[name]) });
+  }
+  for (const name of ['writeFile', 'appendFile'] as const) {
+    Object.assign(fs.promises, { [name]: guardPath(fs.promises[name]) });
+  }
   syncBuiltinESMExports();
 }
 

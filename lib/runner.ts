@@ -72,7 +72,7 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
     dryRun: request.common.dryRun,
   };
   await run.heartbeat?.end(ending.exitCode, report);
-  log.always('run.finished', {
+  log.last('run.finished', {
     ...report,
     secretVersion: run.secretVersion,
     error: ending.error,
@@ -134,9 +134,6 @@ class Run {
         });
       };
       await orAbort(work(), budget.giveUp);
-    } catch (error) {
-      // A request that was cut off by the end of the run fails in its own way; the reason is the end of the run.
-      throw budget.stopped !== null && !(error instanceof JobError) ? budget.wrapUp.reason : error;
     } finally {
       this.stopped = budget.stopped;
     }

@@ -78,6 +78,10 @@ export function judge(method: string, answer: RawAnswer, now: number = Date.now(
       "Check that the account may use Gmail (a Workspace's administrator can restrict it), then authorize again.";
     return failed(new CredentialError(`Gmail denied access: ${said}`, remedy));
   }
+  if (has(['failedPrecondition']) && /mail service/i.test(message)) {
+    const remedy = 'Authorize with a Google account that has a Gmail mailbox.';
+    return failed(new CredentialError('The account that authorized has no Gmail', remedy));
+  }
   return failed(new GmailRefusal(status, `Gmail refused ${said}`));
 }
 

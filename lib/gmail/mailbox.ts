@@ -54,6 +54,7 @@ export class Mailbox {
   readonly #signal: AbortSignal;
   /** The labels as they were listed last, and those made since. */
   #directory: LabelDirectory | undefined;
+  #address: Promise<string> | undefined;
 
   constructor(options: MailboxOptions) {
     this.#options = options;
@@ -67,14 +68,16 @@ export class Mailbox {
     return this.#writer.live;
   }
 
-  /** The mailbox's own address. 1 quota unit. */
-  async address(): Promise<string> {
-    const profile = await this.#client.request<gmail_v1.Schema$Profile>(
-      'users.getProfile',
-      (api, options) => api.users.getProfile({ userId: 'me' }, options),
-      this.#signal,
-    );
-    return profile.emailAddress ?? '';
+  /** The mailbox's own address. 1 quota unit, once. */
+  address(): Promise<string> {
+    this.#address ??= this.#client
+      .request<gmail_v1.Schema$Profile>(
+        'users.getProfile',
+        (api, options) => api.users.getProfile({ userId: 'me' }, options),
+        this.#signal,
+      )
+      .then(({ emailAddress }) => emailAddress ?? '');
+    return this.#address;
   }
 
   /** All messages that `query` finds, newest first. 5 quota units for each 500. */
@@ -201,9 +204,13 @@ export class Mailbox {
     }
   }
 
-  /** Puts a message into the mailbox without sending it. Never repeated by itself: see Writer. 25 quota units. */
-  async insert(raw: Buffer, labelIds: readonly string[]): Promise<void> {
-    await this.#writer.insert(raw, labelIds, this.#signal);
+  /**
+   * Puts a message into the mailbox without sending it. Never repeated by itself: see Writer. 25 quota units.
+   * Rejects with the reason of `tooLate` when that is aborted before the message could be given to Gmail.
+   */
+  async insert(raw: Buffer, labelIds: readonly string[], tooLate?: AbortSignal): Promise<void> {
+    const signal = tooLate === undefined ? this.#signal : AbortSignal.any([this.#signal, tooLate]);
+    await this.#writer.insert(raw, labelIds, signal);
   }
 }
 

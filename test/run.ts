@@ -1,0 +1,138 @@
+/** Runs the program as Heroku does, as a child process with the sandbox's variables and nothing else. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Sandbox } from './sandbox/index.ts';
+
+export const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** The Procfile's command, as words. */
+const COMMAND = (/^job: (.*)$/m.exec(readFileSync(`${ROOT}/Procfile`, 'utf8'))?.[1] ?? '').split(' ');
+
+/** One line of the log. */
+export type LogEvent = Record<string, unknown> & { event: string };
+
+export interface Finished {
+  /** The exit code, as a shell reports it: 128 + the signal's number when the process was killed. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The JSON lines on stdout. */
+  readonly events: readonly LogEvent[];
+  /** The last line of stdout, when it is a final line. */
+  readonly final: LogEvent | undefined;
+}
+
+export interface RunOptions {
+  /** Variables besides the sandbox's; undefined takes one away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  /** The rules file: its text, or what it holds. RULES_FILE leads to it. */
+  readonly rules?: string | object;
+  /** The folder of the built program, in place of `dist`. */
+  readonly dist?: string;
+  /** Given the child at once, to send it signals. */
+  readonly onStart?: (child: ChildProcess) => void;
+}
+
+/** Runs `job <args>` on the sandbox until it exits. Reads Procfile's command, so `npm run build` comes before. */
+export async function runJob(
+  sandbox: Sandbox | null,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Finished> {
+  await using files = await writeRules(options.rules);
+  const [program = '', ...before] = COMMAND.map((word) => word.replace(/^dist\b/, options.dist ?? 'dist'));
+  const env = { PATH: process.env.PATH, ...sandbox?.env, ...files.env, ...options.env };
+  const child = spawn(program === 'node' ? process.execPath : program, [...before, ...args], {
+    cwd: options.cwd ?? ROOT,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+    });
+  }
+  options.onStart?.(child);
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (exitCode, signal) => resolve(exitCode ?? 128 + (SIGNAL_NUMBERS[signal ?? ''] ?? 0)));
+  });
+  const events = output.stdout.split('\n').flatMap((line) => {
+    try {
+      return [JSON.parse(line) as LogEvent];
+    } catch {
+      return [];
+    }
+  });
+  const last = output.stdout.trimEnd().split('\n').at(-1) ?? '';
+  const final = last.includes('"event":"run.finished"') ? events.at(-1) : undefined;
+  return { code, ...output, events, final };
+}
+
+/** What every final line holds, besides what depends on how the run ended. */
+const FINAL_FIELDS = {
+  level: 'string',
+  time: 'string',
+  job: 'string',
+  runId: 'string',
+  outcome: 'string',
+  exitCode: 'number',
+  matched: 'number',
+  changed: 'number',
+  skipped: 'number',
+  failed: 'number',
+  remaining: 'number',
+  requests: 'number',
+  retries: 'number',
+  quotaUnits: 'number',
+  durationMs: 'number',
+  dryRun: 'boolean',
+};
+
+const OUTCOMES = ['ok', 'nothing-to-do', 'partial', 'failed', 'interrupted'];
+
+/**
+ * Asserts that a run ended with this exit code and these fields of the final line, and what is true of every ending:
+ * exactly one final line, which is the last one, complete, balanced, and with a remedy when the run failed.
+ * Returns the final line.
+ */
+export function assertEnded(run: Finished, code: number, expected: Readonly<Record<string, unknown>> = {}): LogEvent {
+  const { final } = run;
+  const shown = `${run.stdout}${run.stderr}`;
+  assert.ok(final, `the last line is no final line:\n${shown}`);
+  const picked = Object.fromEntries(Object.keys(expected).map((name) => [name, final[name]]));
+  assert.deepEqual({ code: run.code, exitCode: final.exitCode, ...picked }, { code, exitCode: code, ...expected }, shown);
+  assert.equal(run.events.filter(({ event }) => event === 'run.finished').length, 1, 'exactly one final line');
+  for (const [name, type] of Object.entries(FINAL_FIELDS)) assert.equal(typeof final[name], type, `${name} in ${shown}`);
+  assert.ok(OUTCOMES.includes(String(final.outcome)), `outcome ${final.outcome}`);
+  const { matched, changed, skipped, failed, remaining } = final as unknown as Record<string, number>;
+  assert.equal(matched, (changed ?? 0) + (skipped ?? 0) + (failed ?? 0) + (remaining ?? 0), `not balanced: ${shown}`);
+  for (const count of [changed, skipped, failed, remaining]) assert.ok(Number(count) >= 0, shown);
+  if (final.outcome === 'failed') {
+    for (const name of ['error', 'remedy']) assert.match(String(final[name] ?? ''), /^\S.*$/, `${name} in ${shown}`);
+  } else {
+    assert.equal(final.error, undefined);
+  }
+  return final;
+}
+
+async function writeRules(rules: string | object | undefined) {
+  const folder = rules === undefined ? undefined : await mkdtemp(join(tmpdir(), 'gmail-jobs-rules-'));
+  const file = join(folder ?? '', 'rules.yaml');
+  if (rules !== undefined) await writeFile(file, typeof rules === 'string' ? rules : JSON.stringify(rules, null, 2));
+  return {
+    env: folder === undefined ? {} : { RULES_FILE: file },
+    async [Symbol.asyncDispose]() {
+      if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };

@@ -1,0 +1,122 @@
+/**
+ * `npm run demo`: the built program, started as Heroku Scheduler starts it, on a made-up mailbox behind real HTTP on
+ * this machine. Shows what each run did, and what the mailbox looks like before and after.
+ */
+import { styleText } from 'node:util';
+import PostalMime from 'postal-mime';
+import { type Finished, runJob } from '../run.ts';
+import { type Sandbox, startSandbox } from './index.ts';
+import type { SandboxMailbox } from './mailbox.ts';
+
+const MESSAGES = 5_000;
+const LATENCY_MS = 40;
+
+/** What the table of the mailbox shows: a name, and Gmail's search for it. */
+const SHOWN: readonly (readonly [string, string])[] = [
+  ['in the inbox', 'in:inbox'],
+  ['unread', 'is:unread'],
+  ['promotions in the inbox', 'in:inbox category:promotions'],
+  ['social notices in the inbox', 'in:inbox category:social'],
+  ['starred, which are protected', 'is:starred'],
+  ['label Auto/Archived', 'label:"Auto/Archived"'],
+  ['label Auto/Large', 'label:"Auto/Large"'],
+];
+
+const out = (text = '') => process.stdout.write(`${text}\n`);
+const bold = (text: string) => styleText('bold', text);
+const dim = (text: string) => styleText('dim', text);
+const count = (value: unknown) => Number(value).toLocaleString('en');
+
+await demo();
+
+async function demo(): Promise<void> {
+  await using sandbox = await startSandbox({ messages: MESSAGES, latencyMs: LATENCY_MS });
+  const { host } = new URL(sandbox.env.GMAIL_API_URL ?? '');
+  out();
+  out(bold('gmail-jobs: the real program on a made-up mailbox'));
+  out(
+    dim(
+      `${count(MESSAGES)} messages of ${sandbox.mailbox.email}; Gmail, Google's token endpoint and AWS Secrets Manager are`,
+    ),
+  );
+  out(dim(`stand-ins on this machine (Gmail: http://${host}, ${LATENCY_MS} ms away). Nothing leaves it.`));
+
+  const before = look(sandbox.mailbox);
+  await step(sandbox, 1, ['apply-rules', '--dry-run'], 'says what would change; nothing is sent');
+  await step(sandbox, 2, ['apply-rules'], 'does it');
+  showMailbox(before, look(sandbox.mailbox));
+  await step(
+    sandbox,
+    3,
+    ['apply-rules'],
+    'the next hour: the searches find only what is left, so there is nothing to do',
+  );
+  await step(
+    sandbox,
+    4,
+    ['digest', '--period', 'week'],
+    'puts one mail into the inbox, which says what came in last week',
+  );
+  await showDigest(sandbox.mailbox);
+
+  const { totalUnits, refusals } = sandbox.gmail.quota;
+  out();
+  out(
+    `${bold('Spent in all:')} ${count(totalUnits)} of the 6,000 quota units that Gmail gives each minute, ${refusals} refusals.`,
+  );
+  out(dim('Next: the rules are in jobs/rules.yaml; `npm run sandbox` keeps a mailbox like this one to try things on.'));
+  out();
+}
+
+async function step(sandbox: Sandbox, number: number, args: readonly string[], what: string): Promise<void> {
+  const finished = await runJob(sandbox, args, { env: { DYNO: `scheduler.${1_000 + number}`, LOG_FORMAT: 'json' } });
+  out();
+  out(`${bold(`${number}  job ${args.join(' ')}`)}  ${dim(what)}`);
+  if (finished.code !== 0 || finished.final === undefined) {
+    out(finished.stdout + finished.stderr);
+    throw new Error(`job ${args.join(' ')} exited with ${finished.code}`);
+  }
+  for (const line of describeRules(finished)) out(`   ${line}`);
+  const { outcome, changed, skipped, remaining, requests, quotaUnits, durationMs, dryRun } = finished.final;
+  const result =
+    dryRun === true
+      ? `${count(remaining)} would change, 0 changed`
+      : `${count(changed)} changed, ${count(skipped)} left alone`;
+  const cost = `${count(requests)} requests, ${count(quotaUnits)} quota units, ${(Number(durationMs) / 1_000).toFixed(1)} s`;
+  out(`   ${styleText('green', '✔')} ${String(outcome).replaceAll('-', ' ')}, exit code 0: ${result}  ${dim(cost)}`);
+}
+
+/** A line for each rule that the run searched for. */
+function describeRules({ events }: Finished): string[] {
+  return events
+    .filter(({ event }) => event === 'rule.planned')
+    .map(({ rule, matched, skipped, toChange }) => {
+      const spared =
+        Number(skipped) > 0 ? `, ${count(skipped)} left alone (the newest, or handled by a rule before)` : '';
+      return `${String(rule).padEnd(18)} ${count(matched).padStart(5)} found, ${count(toChange)} to change${spared}`;
+    });
+}
+
+function look(mailbox: SandboxMailbox): number[] {
+  return SHOWN.map(([, query]) => mailbox.search(query).length);
+}
+
+function showMailbox(before: readonly number[], after: readonly number[]): void {
+  out();
+  out(`   ${'the mailbox'.padEnd(30)} ${'before'.padStart(7)} ${'after'.padStart(7)}`);
+  for (const [index, [name]] of SHOWN.entries()) {
+    const [was, is] = [before[index] ?? 0, after[index] ?? 0];
+    const row = `   ${name.padEnd(30)} ${count(was).padStart(7)} ${count(is).padStart(7)}`;
+    out(was === is ? dim(row) : row);
+  }
+}
+
+/** The digest as its reader would see it in a plain mail program. */
+async function showDigest(mailbox: SandboxMailbox): Promise<void> {
+  const [message] = mailbox.search('rfc822msgid:gmail-jobs.invalid OR subject:"in mail"');
+  if (message?.raw === undefined) throw new Error('the digest is not in the mailbox');
+  const { subject = '', text = '' } = await PostalMime.parse(message.raw);
+  out();
+  out(`   ${bold(subject)}`);
+  for (const line of text.trim().split('\n')) out(`   ${dim('│')} ${line}`);
+}
