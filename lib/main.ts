@@ -13,7 +13,8 @@ import { runJob } from './runner.ts';
 const redactor = new Redactor();
 for (const secret of secretsIn(process.env)) redactor.add(secret);
 disarm(process.env);
-process.on('exit', guardOutput(redactor, process));
+const output = guardOutput(redactor, process);
+process.on('exit', output.flush);
 
 const crash = (error: unknown): void => {
   process.exitCode = ExitCode.bug;
@@ -36,7 +37,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       return ExitCode.ok;
     }
     const { level, format } = readLogConfig(process.env, process.stdout.isTTY === true);
-    const progress = format === 'pretty' && process.stderr.isTTY ? createProgressBar(process.stderr) : noProgress;
+    const progress = format === 'pretty' && process.stderr.isTTY ? createProgressBar(output.screen) : noProgress;
     const write = (line: string) => {
       progress.stop();
       process.stdout.write(line);

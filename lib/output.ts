@@ -19,8 +19,8 @@ const FILES: ReadonlyMap<unknown, Fd> = new Map<unknown, Fd>([
   ['/proc/self/fd/2', 2],
 ]);
 
-/** What an encoded secret can consist of, apart from encodings with separators. */
-const MAY_GO_ON = /[\w+/=%.~\\-]*$/;
+/** The end of a text that may be the beginning of a secret: no spaces, but those between the bytes of a list. */
+const MAY_GO_ON = /(?:[!-~\x80-\xff]|(?<=\b[0-9a-f]{2}|\d,) )*$/;
 
 /** Scrubs a stream of writes; one for each file descriptor. */
 export class Scrubber {
@@ -66,8 +66,15 @@ export class Scrubber {
   }
 }
 
-/** Puts the redactor in front of every way to write to stdout and stderr. Returns a function that lets out the rest. */
-export function guardOutput(redactor: Redactor, process: NodeJS.Process): () => void {
+export interface GuardedOutput {
+  /** Lets out what is held back, when nothing more will come. */
+  flush(): void;
+  /** stderr for drawing: what is written is let out whole, so that no control sequence is cut in two. */
+  readonly screen: NodeJS.WriteStream;
+}
+
+/** Puts the redactor in front of every way to write to stdout and stderr. */
+export function guardOutput(redactor: Redactor, process: NodeJS.Process): GuardedOutput {
   const scrubbers: Record<Fd, Scrubber> = { 1: new Scrubber(redactor), 2: new Scrubber(redactor) };
   const { writeSync } = fs;
   const clean = (fd: Fd, data: unknown, encoding?: unknown) => scrubbers[fd].write(asBuffer(data, encoding));
@@ -90,11 +97,21 @@ export function guardOutput(redactor: Redactor, process: NodeJS.Process): () => 
   guardFileSystem(clean);
   Object.assign(process, { _rawDebug: (...values: unknown[]) => process.stderr.write(`${values.join(' ')}\n`) });
 
-  return () => {
-    for (const fd of [1, 2] as const) {
-      const rest = scrubbers[fd].flush();
-      if (rest.length > 0) tryWrite(() => writeSync(fd, rest));
-    }
+  const flush = (fd: Fd) => {
+    const rest = scrubbers[fd].flush();
+    if (rest.length > 0) tryWrite(() => writeSync(fd, rest));
+  };
+  const draw = (data: string) => {
+    const written = process.stderr.write(data);
+    flush(2);
+    return written;
+  };
+  return {
+    flush() {
+      flush(1);
+      flush(2);
+    },
+    screen: Object.create(process.stderr, { write: { value: draw } }) as NodeJS.WriteStream,
   };
 }
 

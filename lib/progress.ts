@@ -28,22 +28,27 @@ export function createProgressBar(stream: NodeJS.WritableStream): Progress {
     },
     Presets.shades_classic,
   );
+  let total = 0;
   let done = 0;
   let startedAt = 0;
+  let drawn = false;
   const rate = () => Math.round((done * 1_000) / Math.max(1, performance.now() - startedAt));
   return {
-    start(total) {
-      if (total < WORTH_A_BAR) return;
+    start(count) {
+      total = count;
       done = 0;
       startedAt = performance.now();
-      bar.start(total, 0, { rate: 0 });
     },
     advance(count) {
       done += count;
-      bar.update(done, { rate: rate() });
+      if (total < WORTH_A_BAR || done >= total) return;
+      if (drawn) bar.update(done, { rate: rate() });
+      else bar.start(total, done, { rate: rate() });
+      drawn = true;
     },
     stop() {
-      bar.stop();
+      if (drawn) bar.stop();
+      drawn = false;
     },
   };
 }

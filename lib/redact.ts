@@ -18,12 +18,14 @@ const ENCODINGS: ReadonlyArray<(secret: Buffer) => string[]> = [
   (secret) => {
     const encoded = encodeURIComponent(secret.toString());
     const form = new URLSearchParams({ s: secret.toString() }).toString().slice(2);
-    return [encoded, lowerPercent(encoded), form, lowerPercent(form)];
+    const strict = encoded.replace(/[!'()*~]/g, percentEncode);
+    return [encoded, form, strict].flatMap((url) => [url, lowerPercent(url)]);
   },
   (secret) => {
     const inJson = JSON.stringify(secret.toString()).slice(1, -1);
     return [inJson, inJson.replaceAll('/', '\\/'), inJson.replace(/["\\]/g, '\\$&')].map(toBytes);
   },
+  (secret) => [/\\/g, /[\\']/g].map((escaped) => toBytes(secret.toString().replace(escaped, '\\$&'))),
   (secret) => [secret.toString('hex'), secret.toString('hex').toUpperCase()],
   (secret) => [[...secret].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')],
   (secret) => [[...secret].join(','), [...secret].join(', ')],
@@ -107,6 +109,10 @@ function cutOut(latin1: string, mask: Uint8Array): string {
 
 function toBytes(text: string): string {
   return Buffer.from(text).toString('latin1');
+}
+
+function percentEncode(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
 function lowerPercent(encoded: string): string {

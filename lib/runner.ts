@@ -6,7 +6,7 @@ import { orAbort, systemClock } from './clock.ts';
 import { type Config, type Environment, readConfig, readHeartbeatUrl } from './config.ts';
 import { type AccessTokens, createAccessTokens } from './credentials/access.ts';
 import { createSecretFetcher } from './credentials/secret.ts';
-import { CredentialError, type ExitCode, JobError, type StoppedError, UsageError } from './errors.ts';
+import { CredentialError, type ExitCode, type StoppedError, UsageError } from './errors.ts';
 import { GmailClient } from './gmail/client.ts';
 import { Mailbox } from './gmail/mailbox.ts';
 import { QuotaWindow } from './gmail/quota.ts';

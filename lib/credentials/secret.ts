@@ -33,6 +33,9 @@ export type FetchSecret = (stage: Stage, signal: AbortSignal) => Promise<Fetched
 const CONNECT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 10_000;
 
+/** Attempts when AWS's answer cannot be read. */
+const MAX_UNREADABLE = 4;
+
 /** Keys of the secret whose values are no secrets. */
 const PUBLIC_KEYS = new Set(['type', 'client_id', 'email', 'project_id', 'auth_uri', 'token_uri', 'universe_domain']);
 
@@ -56,11 +59,21 @@ export function createSecretFetcher(options: {
       throwOnRequestTimeout: true,
     },
   });
+  /** Sends the request; an answer that is cut off or no JSON is asked for again, which the SDK does not do by itself. */
+  const fetchOnce = async (stage: Stage, signal: AbortSignal, attempt = 1): Promise<GetSecretValueCommandOutput> => {
+    try {
+      const command = new GetSecretValueCommand({ SecretId: secretId, VersionStage: stage });
+      return await client.send(command, { abortSignal: signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof SyntaxError && attempt < MAX_UNREADABLE) return fetchOnce(stage, signal, attempt + 1);
+      throw error;
+    }
+  };
   return async (stage, signal) => {
     let answer: GetSecretValueCommandOutput;
     try {
-      const command = new GetSecretValueCommand({ SecretId: secretId, VersionStage: stage });
-      answer = await client.send(command, { abortSignal: signal });
+      answer = await fetchOnce(stage, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (isMissingStage(error)) return null;

@@ -32,6 +32,8 @@ export interface ClientStatistics {
   quotaUnits: number;
 }
 
+export type Effect = 'none' | 'repeatable' | 'once';
+
 type Send = (api: gmail_v1.Gmail, options: SendOptions) => Promise<{ status: number; headers: unknown; data: unknown }>;
 
 /** Per-call options of googleapis' methods: the raw text of every answer, whatever its status, and no hidden retries. */
@@ -75,17 +77,18 @@ export class GmailClient {
   }
 
   /**
-   * Sends one request until it is answered for good. `send` may be called several times, so what it does must be safe
-   * to repeat, unless `once` is set: then only a refusal that surely had no effect is tried again.
-   * `signal` ends the waiting before an attempt; an attempt under way is ended by `giveUp` alone.
+   * Sends one request until it is answered for good; `send` may be called several times. What it does in the mailbox
+   * is said by `effect`: `none` for reading, `repeatable` for a change that is safe to repeat, and `once` for one that is
+   * not: then only a refusal that surely had no effect is tried again.
+   * `signal` ends the waiting before an attempt, and a read under way; a change under way is ended by `giveUp` alone.
    * @throws UnavailableError, CredentialError, ConfigError, GmailRefusal, or the signal's StoppedError.
    */
-  async request<T>(method: GmailMethod, send: Send, signal: AbortSignal, { once = false } = {}): Promise<T> {
+  async request<T>(method: GmailMethod, send: Send, signal: AbortSignal, effect: Effect = 'none'): Promise<T> {
     let stumbles = 0;
     let refusals = 0;
     let renewed = false;
     for (;;) {
-      const { verdict, token } = await this.#attempt(method, send, signal);
+      const { verdict, token } = await this.#attempt(method, send, signal, effect);
       if (verdict.kind === 'ok') return verdict.data as T;
       if (verdict.kind === 'failed') throw verdict.error;
       if (verdict.kind === 'unauthorized') {
@@ -97,7 +100,8 @@ export class GmailClient {
       } else {
         const refused = verdict.kind === 'quota';
         const count = refused ? ++refusals : ++stumbles;
-        const final = count >= (refused ? MAX_REFUSALS : MAX_ATTEMPTS) || (once && verdict.kind === 'again');
+        const final =
+          count >= (refused ? MAX_REFUSALS : MAX_ATTEMPTS) || (effect === 'once' && verdict.kind === 'again');
         if (final || verdict.retryAfterMs > MAX_RETRY_AFTER_MS) throw unavailable(verdict.text, refused, count);
         await this.#waitAfter(method, verdict, count, signal);
       }
@@ -123,7 +127,7 @@ export class GmailClient {
     else await clock.sleep(delayMs, signal);
   }
 
-  async #attempt(method: GmailMethod, send: Send, signal: AbortSignal) {
+  async #attempt(method: GmailMethod, send: Send, signal: AbortSignal, effect: Effect) {
     const { quota, profile, giveUp } = this.#options;
     const places = await this.#gate.enter(signal);
     try {
@@ -135,8 +139,7 @@ export class GmailClient {
         signal.throwIfAborted();
         this.statistics.requests += 1;
         this.statistics.quotaUnits += units;
-        const verdict = await this.#send(method, send);
-        giveUp.throwIfAborted();
+        const verdict = await this.#send(method, send, effect === 'none' ? signal : giveUp);
         if (verdict.kind === 'crowded') this.#gate.tooMany(places);
         else if (verdict.kind === 'ok') this.#gate.good();
         return { verdict, token };
@@ -148,16 +151,16 @@ export class GmailClient {
     }
   }
 
-  async #send(method: GmailMethod, send: Send): Promise<Verdict> {
-    const { giveUp, timeoutMs } = this.#options;
+  async #send(method: GmailMethod, send: Send, stop: AbortSignal): Promise<Verdict> {
+    const { timeoutMs } = this.#options;
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
-      const answer = await send(this.#api, sendOptions(AbortSignal.any([giveUp, timeout])));
+      const answer = await send(this.#api, sendOptions(AbortSignal.any([stop, timeout])));
       const body = typeof answer.data === 'string' ? answer.data : '';
       const retryAfter = answer.headers instanceof Headers ? answer.headers.get('retry-after') : null;
       return judge(method, { status: answer.status, retryAfter, body });
     } catch (error) {
-      giveUp.throwIfAborted();
+      stop.throwIfAborted();
       // Everything that happens on the wire arrives with the request's configuration; the rest is our own bug.
       if (!(error instanceof Error && 'config' in error)) throw error;
       const what = timeout.aborted ? `no answer within ${timeoutMs / 1_000} s` : networkFailure(error);

@@ -38,6 +38,7 @@ export function createLiveWriter(client: GmailClient): Writer {
         'messages.batchModify',
         (api, options) => api.users.messages.batchModify({ ...me, requestBody }, options),
         signal,
+        'repeatable',
       );
     },
     createLabel(name, hidden, signal) {
@@ -47,10 +48,16 @@ export function createLiveWriter(client: GmailClient): Writer {
         'labels.create',
         (api, options) => api.users.labels.create({ ...me, requestBody }, options),
         signal,
+        'repeatable',
       );
     },
     async deleteLabel(id, signal) {
-      await client.request('labels.delete', (api, options) => api.users.labels.delete({ ...me, id }, options), signal);
+      await client.request(
+        'labels.delete',
+        (api, options) => api.users.labels.delete({ ...me, id }, options),
+        signal,
+        'repeatable',
+      );
     },
     async insert(raw, labelIds, signal) {
       const requestBody = { raw: raw.toString('base64url'), labelIds: [...labelIds] };
@@ -58,7 +65,7 @@ export function createLiveWriter(client: GmailClient): Writer {
         'messages.insert',
         (api, options) => api.users.messages.insert({ ...me, requestBody, internalDateSource: 'dateHeader' }, options),
         signal,
-        { once: true },
+        'once',
       );
     },
   };
