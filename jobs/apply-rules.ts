@@ -46,7 +46,11 @@ export default defineJob({
       tally.skipped(skipped);
       log.info('rule.planned', { rule: name, matched, skipped, toChange: ids.length });
     }
-    await mailbox.change(plan, { atMost: options.maxChanges ?? ruleSet.maxChanges });
+    await mailbox.change(plan, {
+      atMost: options.maxChanges ?? ruleSet.maxChanges ?? Number.POSITIVE_INFINITY,
+      remedy:
+        'If the counts of the rule.planned events are right, raise maxChanges in the rules file, or run once with --max-changes.',
+    });
   },
 });
 

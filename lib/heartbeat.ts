@@ -17,24 +17,29 @@ interface Pings {
   /** The address to ping at the start; null where a ping of the start would count as success. */
   readonly start: (url: URL) => URL | null;
   readonly end: (url: URL, exitCode: number, report: Readonly<Record<string, unknown>>) => URL;
+  /** Whether the report goes along as the body of the ping of the end. */
+  readonly takesReport: boolean;
 }
 
 /** Healthchecks and all that speak its protocol: healthchecks.io/docs/http_api. */
 const healthchecks: Pings = {
   start: (url) => withPath(url, 'start'),
   end: (url, exitCode) => withPath(url, String(exitCode)),
+  takesReport: true,
 };
 
 /** Dead Man's Snitch: deadmanssnitch.com/docs. */
 const snitch: Pings = {
   start: () => null,
   end: (url, exitCode, report) => withQuery(url, { s: String(exitCode), m: String(report.outcome) }),
+  takesReport: false,
 };
 
 /** Sentry's crons over HTTP: docs.sentry.io/product/crons/getting-started/http. */
 const sentry: Pings = {
   start: (url) => withQuery(url, { status: 'in_progress' }),
   end: (url, exitCode) => withQuery(url, { status: exitCode === 0 ? 'ok' : 'error' }),
+  takesReport: false,
 };
 
 /** The heartbeat of the monitor at `address`; one that does nothing when there is none. */
@@ -63,7 +68,7 @@ export function createHeartbeat(address: string | undefined, log: Log): Heartbea
       if (target !== null) void ping(target, null, AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ended.signal]));
     },
     async end(exitCode, report) {
-      await ping(pings.end(url, exitCode, report), report, AbortSignal.timeout(TIMEOUT_MS));
+      await ping(pings.end(url, exitCode, report), pings.takesReport ? report : null, AbortSignal.timeout(TIMEOUT_MS));
       ended.abort();
     },
   };

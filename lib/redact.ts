@@ -18,7 +18,7 @@ const ENCODINGS: ReadonlyArray<(secret: Buffer) => string[]> = [
   (secret) => {
     const encoded = encodeURIComponent(secret.toString());
     const form = new URLSearchParams({ s: secret.toString() }).toString().slice(2);
-    const strict = encoded.replace(/[!'()*~]/g, percentEncode);
+    const strict = encoded.replace(/[!'()*]/g, percentEncode);
     return [encoded, form, strict].flatMap((url) => [url, lowerPercent(url)]);
   },
   (secret) => {

@@ -73,7 +73,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
       secretVersion: previous.versionId,
       brokenVersion: again.versionId,
       error: problem.message,
-      remedy: `This run goes on with AWSPREVIOUS. Correct the current version of the secret soon: ${problem.remedy}`,
+      remedy: `This run goes on with AWSPREVIOUS; the current version needs you soon. ${problem.remedy}`,
     });
     return issued();
   };

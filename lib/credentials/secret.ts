@@ -167,7 +167,7 @@ function ownMessage(issue: v.BaseIssue<unknown>): string {
 function wrongShape(secretId: string, problem: string): ConfigError {
   return new ConfigError(
     `secret ${secretId}: ${problem}`,
-    'Its value must be {"type":"authorized_user","client_id":"…","client_secret":"…","refresh_token":"…"}: correct it in the AWS console (Retrieve secret value → Edit).',
+    'Its value must be {"type":"authorized_user","client_id":"…","client_secret":"…","refresh_token":"…"} (and "email", if you like): correct it in the AWS console (Retrieve secret value → Edit).',
   );
 }
 

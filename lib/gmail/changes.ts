@@ -80,9 +80,17 @@ function batches(ids: readonly string[]): string[][] {
   );
 }
 
-export function tooManyChanges(total: number, atMost: number): GuardError {
+/** A limit on the changes of a run, and what to do about it. */
+export interface Guard {
+  /** Infinity for no limit. */
+  readonly atMost: number;
+  /** Where the limit can be raised. */
+  readonly remedy: string;
+}
+
+export function tooManyChanges(total: number, { atMost, remedy }: Guard): GuardError {
   return new GuardError(
-    `${total} messages would be changed, which is more than maxChanges (${atMost}): nothing was changed`,
-    `Look at them with --dry-run; if the rules are right, raise maxChanges in the rules file, or run once with --max-changes ${total}.`,
+    `${total} messages would be changed, and at most ${atMost} may be: nothing was changed`,
+    remedy,
   );
 }

@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
 import { GmailRefusal } from './answers.ts';
-import { applyChangeSet, type ChangeSet, tooManyChanges } from './changes.ts';
+import { applyChangeSet, type ChangeSet, type Guard, tooManyChanges } from './changes.ts';
 import type { GmailClient } from './client.ts';
 import { type Label, LabelDirectory, systemLabelId } from './labels.ts';
 import type { LabelChange, Writer } from './writer.ts';
@@ -142,13 +142,13 @@ export class Mailbox {
    * Changes the labels of messages, set after set, in batches of 1,000, and counts each: changed when Gmail accepted
    * the batch, failed when it refused it, remaining when the run ended before or the service stayed away. A label
    * that does not exist is made when something gets it.
-   * @throws GuardError before the first change when there are more than `atMost`.
+   * @throws GuardError before the first change when there are more than `guard` allows.
    */
-  async change(sets: readonly ChangeSet[], { atMost = Number.POSITIVE_INFINITY } = {}): Promise<void> {
+  async change(sets: readonly ChangeSet[], guard?: Guard): Promise<void> {
     const { tally, progress, log } = this.#options;
     const total = sets.reduce((sum, { ids }) => sum + ids.length, 0);
     tally.matched(total);
-    if (total > atMost) throw tooManyChanges(total, atMost);
+    if (guard !== undefined && total > guard.atMost) throw tooManyChanges(total, guard);
     if (!this.live) return;
     progress.start(total);
     for (const set of sets.filter(({ ids }) => ids.length > 0)) {

@@ -34,20 +34,20 @@ export function composeSearch(rule: Rule, protect: Search | undefined, labels: L
   if (possible.length === 0) return null;
   // A label that does not exist yet is missing on every match.
   const everyMatch = possible.some(({ add, label }) => add && !exists(label));
-  const base = composeMatches(rule);
-  const parts = [
-    base.query,
+  return compose(rule, [
     ...(protect === undefined ? [] : [`-(${protect.query})`]),
     ...(everyMatch ? [] : [`{${possible.map(pendingSearch).join(' ')}}`]),
-  ];
-  return { ...base, query: parts.join(' ') };
+  ]);
 }
 
-/** The search for all matches of the rule, whatever their state, and protected ones too. */
-function composeMatches({ search }: Rule): ComposedSearch {
+/** The rule's query with further conditions; without drafts and chats, unless the query names them. */
+function compose({ search }: Rule, conditions: readonly string[]): ComposedSearch {
   const named = new Set(search.terms.map(labelNamed));
   const without = [...(named.has('DRAFT') ? [] : ['-in:drafts']), ...(named.has('CHAT') ? [] : ['-in:chats'])];
-  return { query: [`(${search.query})`, ...without].join(' '), includeSpamTrash: asksForSpamOrTrash(search.terms) };
+  return {
+    query: [`(${search.query})`, ...conditions, ...without].join(' '),
+    includeSpamTrash: asksForSpamOrTrash(search.terms),
+  };
 }
 
 /** Labels of a user's own that the rules name, in searches or actions: without any, the labels need not be listed. */
@@ -109,7 +109,7 @@ async function findMatches(rule: Rule, protect: Search | undefined, mailbox: Mai
   try {
     const ids = await find(search);
     // The newest are looked for afterwards: mail that arrives in between is then spared, not changed.
-    const newest = rule.keepNewest > 0 && ids.length > 0 ? await find(composeMatches(rule), rule.keepNewest) : [];
+    const newest = rule.keepNewest > 0 && ids.length > 0 ? await find(compose(rule, []), rule.keepNewest) : [];
     return { ids, spared: new Set(newest) };
   } catch (error) {
     if (!(error instanceof GmailRefusal) || error.status !== 400) throw error;

@@ -35,6 +35,19 @@ const text = v.pipe(
   v.transform((value) => value.replace(/\s+/g, ' ').trim()),
   v.nonEmpty('is empty'),
 );
+const search = v.pipe(
+  text,
+  v.rawTransform(({ dataset, addIssue, NEVER }): Search => {
+    const query = dataset.value;
+    try {
+      return { query, terms: parseQuery(query) };
+    } catch (error) {
+      if (!(error instanceof QueryError)) throw error;
+      addIssue({ message: `is no search: ${error.message}, at its character ${error.at + 1}` });
+      return NEVER;
+    }
+  }),
+);
 const count = (least: number) =>
   v.pipe(
     v.number('must be a number'),
@@ -51,14 +64,24 @@ const switches = Object.fromEntries(Object.keys(SWITCHES).map((name) => [name, f
   typeof flag
 >;
 
+const actionsSchema = v.strictObject(
+  { ...switches, addLabels: v.optional(labels), removeLabels: v.optional(labels) },
+  'must be a map of actions',
+);
+const actions = v.pipe(
+  actionsSchema,
+  v.rawTransform(({ dataset, addIssue, NEVER }): Actions => {
+    const reduced = reduceActions(dataset.value);
+    if (!('problem' in reduced)) return reduced;
+    addIssue({ message: `cannot be: ${reduced.problem}` });
+    return NEVER;
+  }),
+);
 const ruleSchema = v.strictObject(
   {
     name: v.pipe(text, v.regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'must be in kebab-case, such as old-newsletters')),
-    query: text,
-    actions: v.strictObject(
-      { ...switches, addLabels: v.optional(labels), removeLabels: v.optional(labels) },
-      'must be a map of actions',
-    ),
+    query: search,
+    actions,
     keepNewest: v.optional(count(0)),
     enabled: flag,
   },
@@ -66,7 +89,7 @@ const ruleSchema = v.strictObject(
 );
 const fileSchema = v.strictObject(
   {
-    protect: v.optional(text),
+    protect: v.optional(search),
     maxChanges: v.optional(count(1)),
     rules: v.pipe(v.array(ruleSchema, 'must be a list of rules'), v.minLength(1, 'is an empty list')),
   },
@@ -98,56 +121,35 @@ export function parseRules(source: string, file: string): RuleSet {
   }
   if (document.contents === null) throw broken([`${file}: is empty: it must have a list of rules`]);
 
-  const problems: Problem[] = [];
-  const result = v.safeParse(fileSchema, toPlain(document, file));
-  if (result.success) problems.push(...contradictions(result.output));
-  else problems.push(...result.issues.map(describe));
+  const plain = toPlain(document, file);
+  const result = v.safeParse(fileSchema, plain);
+  const problems = [...(result.issues ?? []).map(describe), ...doubledNames(plain)];
   if (problems.length > 0 || !result.success) {
-    throw broken(problems.map((problem) => `${place(offsetOf(document, problem))}: ${problem.message}`));
+    const placed = problems.map((problem) => ({ offset: offsetOf(document, problem), message: problem.message }));
+    placed.sort((a, b) => a.offset - b.offset);
+    throw broken(placed.map(({ offset, message }) => `${place(offset)}: ${message}`));
   }
-  return toRuleSet(result.output);
-}
-
-type File = v.InferOutput<typeof fileSchema>;
-
-function toRuleSet({ protect, maxChanges, rules }: File): RuleSet {
+  const { protect, maxChanges, rules } = result.output;
   return {
-    protect: protect === undefined ? undefined : { query: protect, terms: parseQuery(protect) },
+    protect,
     maxChanges,
-    rules: rules.flatMap(({ name, query, actions, keepNewest = 0, enabled = true }) => {
-      const reduced = reduceActions(actions);
-      return !enabled || 'problem' in reduced
-        ? []
-        : [{ name, search: { query, terms: parseQuery(query) }, keepNewest, ...reduced }];
-    }),
+    rules: rules
+      .filter(({ enabled }) => enabled !== false)
+      .map(({ name, query, actions, keepNewest = 0 }) => ({ name, search: query, keepNewest, ...actions })),
     disabled: rules.filter(({ enabled }) => enabled === false).map(({ name }) => name),
   };
 }
 
-/** What no schema can say: broken searches, contradictory actions, doubled names. */
-function contradictions({ protect, rules }: File): Problem[] {
-  const problems: Problem[] = [];
-  const checkQuery = (query: string, path: Path, of: string) => {
-    try {
-      parseQuery(query);
-    } catch (error) {
-      if (!(error instanceof QueryError)) throw error;
-      problems.push({ path, message: `${of}: ${error.message}, at character ${error.at + 1} of the search` });
-    }
-  };
-  if (protect !== undefined) checkQuery(protect, ['protect'], 'protect');
-  const names = new Set<string>();
-  for (const [index, rule] of rules.entries()) {
-    const path = ['rules', index];
-    if (names.has(rule.name))
-      problems.push({ path: [...path, 'name'], message: `the name ${rule.name} is used twice` });
-    names.add(rule.name);
-    checkQuery(rule.query, [...path, 'query'], `the query of ${rule.name}`);
-    const reduced = reduceActions(rule.actions);
-    if ('problem' in reduced)
-      problems.push({ path: [...path, 'actions'], message: `${rule.name}: ${reduced.problem}` });
-  }
-  return problems;
+/** Rules with the name of an earlier one, whatever else may be wrong with them. */
+function doubledNames(plain: unknown): Problem[] {
+  const rules = (plain as { rules?: unknown } | null)?.rules;
+  if (!Array.isArray(rules)) return [];
+  const names = rules.map((rule: { name?: unknown } | null) => rule?.name);
+  return names.flatMap((name, index) =>
+    typeof name === 'string' && names.indexOf(name) < index
+      ? [{ path: ['rules', index, 'name'], message: `the name ${name} is used twice` }]
+      : [],
+  );
 }
 
 function describe(issue: v.BaseIssue<unknown>): Problem {
@@ -164,11 +166,7 @@ function describe(issue: v.BaseIssue<unknown>): Problem {
 
 function knownKeys(path: Path): string[] {
   const entries =
-    path.length === 1
-      ? fileSchema.entries
-      : path.includes('actions')
-        ? ruleSchema.entries.actions.entries
-        : ruleSchema.entries;
+    path.length === 1 ? fileSchema.entries : path.includes('actions') ? actionsSchema.entries : ruleSchema.entries;
   return Object.keys(entries);
 }
 
