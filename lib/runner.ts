@@ -148,7 +148,7 @@ class Run {
       ...shared,
       jobName: name,
       scopes: job.scopes,
-      fetchSecret: createSecretFetcher({ secretId: config.secretId, region: config.awsRegion, hide }),
+      fetchSecret: createSecretFetcher({ secretId: config.secretId, region: config.awsRegion }, hide),
       exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
       signal: budget.wrapUp,
     });

@@ -1,12 +1,9 @@
 /** Fetches one version of the secret from AWS Secrets Manager, anew on every call, and proves its shape. */
-import {
-  GetSecretValueCommand,
-  type GetSecretValueCommandOutput,
-  SecretsManagerClient,
-} from '@aws-sdk/client-secrets-manager';
+import { GetSecretValueCommand, type GetSecretValueCommandOutput } from '@aws-sdk/client-secrets-manager';
 import * as v from 'valibot';
-import { ConfigError, CredentialError, type JobError, UnavailableError } from '../errors.ts';
+import { ConfigError } from '../errors.ts';
 import { MIN_SECRET_LENGTH } from '../redact.ts';
+import { connectToAws, type SecretAddress } from './aws.ts';
 
 /** A user's credentials in the format that Google's own tools write and read. */
 export interface AuthorizedUser {
@@ -30,56 +27,28 @@ export interface FetchedSecret {
 /** Fetches the secret's version of a stage; null when the secret has none of that stage. */
 export type FetchSecret = (stage: Stage, signal: AbortSignal) => Promise<FetchedSecret | null>;
 
-const CONNECT_TIMEOUT_MS = 5_000;
-const ANSWER_TIMEOUT_MS = 10_000;
-
-/** Attempts when AWS's answer cannot be read. */
-const MAX_UNREADABLE = 4;
-
 /** Keys of the secret whose values are no secrets. */
 const PUBLIC_KEYS = new Set(['type', 'client_id', 'email', 'project_id', 'auth_uri', 'token_uri', 'universe_domain']);
 
 /**
- * A way to fetch the secret `secretId`. Everything in it is given to `hide` before it is looked at.
- * The fetch throws ConfigError, CredentialError or UnavailableError for what AWS refuses; source of the error names:
- * docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html and CommonErrors.html.
+ * A way to fetch the secret at `address`. Everything in it is given to `hide` before it is looked at.
+ * The fetch throws ConfigError, CredentialError or UnavailableError for what AWS refuses.
  */
-export function createSecretFetcher(options: {
-  secretId: string;
-  region: string;
-  hide: (secret: string) => void;
-}): FetchSecret {
-  const { secretId, region, hide } = options;
-  const client = new SecretsManagerClient({
-    region,
-    maxAttempts: 4,
-    requestHandler: {
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: ANSWER_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-    },
-  });
-  /** Sends the request; an answer that is cut off or no JSON is asked for again, which the SDK does not do by itself. */
-  const fetchOnce = async (stage: Stage, signal: AbortSignal, attempt = 1): Promise<GetSecretValueCommandOutput> => {
-    try {
-      const command = new GetSecretValueCommand({ SecretId: secretId, VersionStage: stage });
-      return await client.send(command, { abortSignal: signal });
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof SyntaxError && attempt < MAX_UNREADABLE) return fetchOnce(stage, signal, attempt + 1);
-      throw error;
-    }
-  };
+export function createSecretFetcher(address: SecretAddress, hide: (secret: string) => void): FetchSecret {
+  const sendToAws = connectToAws(address);
   return async (stage, signal) => {
-    let answer: GetSecretValueCommandOutput;
-    try {
-      answer = await fetchOnce(stage, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (isMissingStage(error)) return null;
-      throw explain(error, secretId, region);
-    }
-    const credentials = readValue(answer, secretId, hide);
+    const command = new GetSecretValueCommand({ SecretId: address.secretId, VersionStage: stage });
+    const answer = await sendToAws(
+      'GetSecretValue',
+      (client, options) =>
+        client.send(command, options).catch((error: unknown) => {
+          if (isMissingStage(error)) return null;
+          throw error;
+        }),
+      signal,
+    );
+    if (answer === null) return null;
+    const credentials = readValue(answer, address.secretId, hide);
     return { versionId: answer.VersionId ?? 'unknown', createdAt: answer.CreatedDate, credentials };
   };
 }
@@ -173,106 +142,4 @@ function wrongShape(secretId: string, problem: string): ConfigError {
 
 function isMissingStage(error: unknown): boolean {
   return error instanceof Error && error.name === 'ResourceNotFoundException' && /staging label/i.test(error.message);
-}
-
-const ACTION = 'secretsmanager:GetSecretValue';
-
-/** AWS's error as one of ours. Matched by name, since most of these are not modelled as classes by the SDK. */
-function explain(error: unknown, secretId: string, region: string): JobError {
-  const { name, message } = error instanceof Error ? error : { name: 'Error', message: '' };
-  const what = `AWS Secrets Manager (${region}), secret ${secretId}`;
-  switch (name) {
-    case 'ResourceNotFoundException':
-      return new ConfigError(
-        `${what}: there is no such secret`,
-        `Check GMAIL_SECRET_ID and AWS_REGION, or create the secret in ${region}.`,
-      );
-    case 'InvalidRequestException':
-      if (/delet/i.test(message)) {
-        return new ConfigError(
-          `${what}: the secret is scheduled for deletion`,
-          'Cancel the deletion in the AWS console (Secrets Manager → the secret → Cancel deletion).',
-        );
-      }
-      return new ConfigError(
-        `${what}: the request is not valid for this secret`,
-        'Look at the secret in the AWS console; it may be owned by another service or be in rotation.',
-      );
-    case 'InvalidParameterException':
-    case 'ValidationException':
-      return new ConfigError(
-        `${what}: AWS does not accept the secret's name`,
-        'Check GMAIL_SECRET_ID: it must be the name or the ARN of a secret.',
-      );
-    case 'AccessDeniedException':
-      return denied(what, message, secretId);
-    case 'DecryptionFailure':
-      return new CredentialError(
-        `${what}: AWS cannot decrypt the secret`,
-        `Check that its KMS key is enabled, and allow kms:Decrypt on that key besides ${ACTION}.`,
-      );
-    case 'UnrecognizedClientException':
-    case 'InvalidClientTokenId':
-    case 'InvalidAccessKeyId':
-      return new CredentialError(
-        `${what}: AWS does not know the access key`,
-        'AWS_ACCESS_KEY_ID is wrong, inactive or deleted: put an active key of the IAM user into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
-      );
-    case 'InvalidSignatureException':
-    case 'SignatureDoesNotMatch':
-    case 'IncompleteSignature':
-    case 'IncompleteSignatureException':
-      return new CredentialError(
-        `${what}: the signature does not fit the access key`,
-        'AWS_SECRET_ACCESS_KEY does not belong to AWS_ACCESS_KEY_ID (or the clock of this machine is wrong): set both again.',
-      );
-    case 'ExpiredTokenException':
-    case 'ExpiredToken':
-    case 'RequestExpired':
-      return new CredentialError(
-        `${what}: the AWS session has expired`,
-        'Get new temporary keys and set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN again.',
-      );
-    case 'CredentialsProviderError':
-    case 'TokenProviderError':
-      return new ConfigError(
-        `${what}: no AWS credentials could be loaded`,
-        'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or correct the source of credentials that is configured.',
-      );
-    case 'ThrottlingException':
-    case 'TooManyRequestsException':
-    case 'RequestLimitExceeded':
-      return new UnavailableError(
-        `${what}: AWS is throttling requests`,
-        'Nothing to do unless it lasts: the next run tries again.',
-      );
-    default:
-      return unreachable(error, what);
-  }
-}
-
-function denied(what: string, message: string, secretId: string): CredentialError {
-  if (/\bKMS\b|kms:/i.test(message)) {
-    return new CredentialError(
-      `${what}: access to the secret's KMS key is denied`,
-      `Allow kms:Decrypt on that key besides ${ACTION}.`,
-    );
-  }
-  const resource = /\bon resource: (arn:\S+)/.exec(message)?.[1];
-  const arn =
-    resource ?? (secretId.startsWith('arn:') ? secretId : `arn:aws:secretsmanager:*:*:secret:${secretId}-??????`);
-  return new CredentialError(
-    `${what}: access denied`,
-    `Allow the IAM action ${ACTION} on ${arn} for the user that the AWS keys belong to.`,
-  );
-}
-
-function unreachable(error: unknown, what: string): UnavailableError {
-  const { name = 'Error', code } = (error ?? {}) as { name?: string; code?: string };
-  const status = (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
-  const reason = code ?? (name === 'Error' ? (status === undefined ? 'no usable answer' : `status ${status}`) : name);
-  return new UnavailableError(
-    `${what}: AWS could not be reached or failed (${reason})`,
-    'Nothing to do unless it lasts: the next run tries again. If it lasts, check AWS_REGION.',
-  );
 }

@@ -2,6 +2,7 @@
  * One request to Gmail, made safe: googleapis' client behind the quota, the concurrency gate, a timeout per attempt,
  * retries with full jitter, and one renewal of the access token for all requests that wait for it.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import { OAuth2Client } from 'google-auth-library';
 import { type gmail_v1, gmail as gmailApi } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Clock } from '../clock.ts';
@@ -34,7 +35,10 @@ export interface ClientStatistics {
 
 export type Effect = 'none' | 'repeatable' | 'once';
 
-type Send = (api: gmail_v1.Gmail, options: SendOptions) => Promise<{ status: number; headers: unknown; data: unknown }>;
+type Send = (
+  api: gmail_v1.Gmail,
+  options: SendOptions,
+) => Promise<{ status: number; headers: IncomingHttpHeaders; data: unknown }>;
 
 /** Per-call options of googleapis' methods: the raw text of every answer, whatever its status, and no hidden retries. */
 type SendOptions = ReturnType<typeof sendOptions>;
@@ -157,7 +161,7 @@ export class GmailClient {
     try {
       const answer = await send(this.#api, sendOptions(AbortSignal.any([stop, timeout])));
       const body = typeof answer.data === 'string' ? answer.data : '';
-      const retryAfter = answer.headers instanceof Headers ? answer.headers.get('retry-after') : null;
+      const retryAfter = answer.headers['retry-after'] ?? null;
       return judge(method, { status: answer.status, retryAfter, body });
     } catch (error) {
       stop.throwIfAborted();

@@ -1,0 +1,154 @@
+/** Requests to AWS Secrets Manager about one secret: timeouts, retries, and every refusal as one of our errors. */
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { ConfigError, CredentialError, type JobError, UnavailableError } from '../errors.ts';
+
+/** Which secret, and where. */
+export interface SecretAddress {
+  /** Name or ARN. */
+  readonly secretId: string;
+  readonly region: string;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/** Attempts when AWS's answer cannot be read. */
+const MAX_UNREADABLE = 4;
+
+/** Sends one command with the SDK's client, which is handed in; `action` is its name in IAM, `GetSecretValue`. */
+export type SendToAws = <T>(
+  action: string,
+  send: (client: SecretsManagerClient, options: { abortSignal: AbortSignal }) => Promise<T>,
+  signal: AbortSignal,
+) => Promise<T>;
+
+/**
+ * A way to send commands about the secret at `address`.
+ * It throws ConfigError, CredentialError or UnavailableError for what AWS refuses; on abort, the signal's reason.
+ */
+export function connectToAws(address: SecretAddress): SendToAws {
+  const client = new SecretsManagerClient({
+    region: address.region,
+    maxAttempts: 4,
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: ANSWER_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+    },
+  });
+  return async (action, send, signal) => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await send(client, { abortSignal: signal });
+      } catch (error) {
+        signal.throwIfAborted();
+        // An answer that is cut off or no JSON is asked for again, which the SDK does not do by itself.
+        if (error instanceof SyntaxError && attempt < MAX_UNREADABLE) continue;
+        throw explain(error, `secretsmanager:${action}`, address);
+      }
+    }
+  };
+}
+
+/**
+ * AWS's error as one of ours. Matched by name, since most of these are not modelled as classes by the SDK; source of the
+ * names: docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html and CommonErrors.html.
+ */
+function explain(error: unknown, action: string, { secretId, region }: SecretAddress): JobError {
+  const { name, message } = error instanceof Error ? error : { name: 'Error', message: '' };
+  const what = `AWS Secrets Manager (${region}), secret ${secretId}`;
+  switch (name) {
+    case 'ResourceNotFoundException':
+      return new ConfigError(
+        `${what}: there is no such secret`,
+        `Check GMAIL_SECRET_ID and AWS_REGION, or create the secret in ${region}.`,
+      );
+    case 'InvalidRequestException':
+      if (/delet/i.test(message)) {
+        return new ConfigError(
+          `${what}: the secret is scheduled for deletion`,
+          'Cancel the deletion in the AWS console (Secrets Manager → the secret → Cancel deletion).',
+        );
+      }
+      return new ConfigError(
+        `${what}: the request is not valid for this secret`,
+        'Look at the secret in the AWS console; it may be owned by another service or be in rotation.',
+      );
+    case 'InvalidParameterException':
+    case 'ValidationException':
+      return new ConfigError(
+        `${what}: AWS does not accept the secret's name`,
+        'Check GMAIL_SECRET_ID: it must be the name or the ARN of a secret.',
+      );
+    case 'AccessDeniedException':
+      return denied(what, message, action, secretId);
+    case 'DecryptionFailure':
+      return new CredentialError(
+        `${what}: AWS cannot decrypt the secret`,
+        `Check that its KMS key is enabled, and allow kms:Decrypt on that key besides ${action}.`,
+      );
+    case 'UnrecognizedClientException':
+    case 'InvalidClientTokenId':
+    case 'InvalidAccessKeyId':
+      return new CredentialError(
+        `${what}: AWS does not know the access key`,
+        'AWS_ACCESS_KEY_ID is wrong, inactive or deleted: put an active key of the IAM user into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+      );
+    case 'InvalidSignatureException':
+    case 'SignatureDoesNotMatch':
+    case 'IncompleteSignature':
+    case 'IncompleteSignatureException':
+      return new CredentialError(
+        `${what}: the signature does not fit the access key`,
+        'AWS_SECRET_ACCESS_KEY does not belong to AWS_ACCESS_KEY_ID (or the clock of this machine is wrong): set both again.',
+      );
+    case 'ExpiredTokenException':
+    case 'ExpiredToken':
+    case 'RequestExpired':
+      return new CredentialError(
+        `${what}: the AWS session has expired`,
+        'Get new temporary keys and set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN again.',
+      );
+    case 'CredentialsProviderError':
+    case 'TokenProviderError':
+      return new ConfigError(
+        `${what}: no AWS credentials could be loaded`,
+        'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or correct the source of credentials that is configured.',
+      );
+    case 'ThrottlingException':
+    case 'TooManyRequestsException':
+    case 'RequestLimitExceeded':
+      return new UnavailableError(
+        `${what}: AWS is throttling requests`,
+        'Nothing to do unless it lasts: the next run tries again.',
+      );
+    default:
+      return unreachable(error, what);
+  }
+}
+
+function denied(what: string, message: string, action: string, secretId: string): CredentialError {
+  if (/\bKMS\b|kms:/i.test(message)) {
+    return new CredentialError(
+      `${what}: access to the secret's KMS key is denied`,
+      `Allow kms:Decrypt on that key besides ${action}.`,
+    );
+  }
+  const resource = /\bon resource: (arn:\S+)/.exec(message)?.[1];
+  const arn =
+    resource ?? (secretId.startsWith('arn:') ? secretId : `arn:aws:secretsmanager:*:*:secret:${secretId}-??????`);
+  return new CredentialError(
+    `${what}: access denied`,
+    `Allow the IAM action ${action} on ${arn} for the user that the AWS keys belong to.`,
+  );
+}
+
+function unreachable(error: unknown, what: string): UnavailableError {
+  const { name = 'Error', code } = (error ?? {}) as { name?: string; code?: string };
+  const status = (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
+  const reason = code ?? (name === 'Error' ? (status === undefined ? 'no usable answer' : `status ${status}`) : name);
+  return new UnavailableError(
+    `${what}: AWS could not be reached or failed (${reason})`,
+    'Nothing to do unless it lasts: the next run tries again. If it lasts, check AWS_REGION.',
+  );
+}
