@@ -1,8 +1,11 @@
 /** The command line: what `argv` asks for, the help texts, and usage errors that name the nearest word. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { CommanderError, Command as CommandLine, InvalidArgumentError, Option } from 'commander';
+import type { Command } from './command.ts';
+import { COMMANDS, type CommandName } from './commands/index.ts';
 import { DURATION_EXAMPLES, parseDuration } from './duration.ts';
 import { JobError, UsageError } from './errors.ts';
 import type { Job } from './job.ts';
+import type { OptionSpecs } from './options.ts';
 import type { Registry } from './registry.ts';
 
 export interface CommonOptions {
@@ -19,6 +22,11 @@ export type Invocation =
       readonly job: Job;
       readonly options: Readonly<Record<string, unknown>>;
       readonly common: CommonOptions;
+    }
+  | {
+      readonly kind: 'command';
+      readonly command: Command;
+      readonly options: Readonly<Record<string, unknown>>;
     };
 
 const SEE_HELP = 'See `job --help`.';
@@ -38,57 +46,82 @@ export async function parseCommandLine(argv: readonly string[], registry: Regist
     return { kind: 'print', text: await list(registry) };
   }
   if (name.startsWith('-')) throw new UsageError(`the job's name comes first, but got "${name}"`, SEE_HELP);
-  const job = await registry.load(name);
-  return parseJobOptions(name, job, rest);
+  if (isCommand(name)) {
+    const command = await COMMANDS[name]();
+    const parsed = parseOptions(describe(name, command), command.options, name, rest);
+    return 'help' in parsed ? { kind: 'print', text: parsed.help } : { kind: 'command', command, ...parsed };
+  }
+  const job = await registry.load(name, Object.keys(COMMANDS));
+  const parsed = parseOptions(withCommonOptions(describe(name, job)), job.options, name, rest);
+  if ('help' in parsed) return { kind: 'print', text: parsed.help };
+  const { dryRun, budget, ...options } = parsed.options;
+  const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined };
+  return { kind: 'run', name, job, options, common };
 }
 
-function parseJobOptions(name: string, job: Job, args: readonly string[]): Invocation {
+function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(COMMANDS, name);
+}
+
+/** The values of all options, those left out by their fallbacks; or the help, when that was asked for. */
+function parseOptions(
+  commandLine: CommandLine,
+  specs: OptionSpecs,
+  name: string,
+  args: readonly string[],
+): { readonly help: string } | { readonly options: Readonly<Record<string, unknown>> } {
   let help: string | undefined;
-  const command = describeJob(name, job).configureOutput({
+  commandLine.configureOutput({
     writeOut: (text) => {
       help = text;
     },
     writeErr: () => undefined,
   });
   try {
-    command.parse(args, { from: 'user' });
+    commandLine.parse(args, { from: 'user' });
   } catch (error) {
-    if (help !== undefined) return { kind: 'print', text: help };
+    if (help !== undefined) return { help };
     if (error instanceof CommanderError) throw usageError(error, name);
     throw error;
   }
-  const { dryRun = false, budget, ...given } = command.opts<Record<string, unknown>>();
-  const fallbacks = Object.entries(job.options).map(([key, { fallback }]) => [key, fallback]);
-  return {
-    kind: 'run',
-    name,
-    job,
-    options: { ...Object.fromEntries(fallbacks), ...given },
-    common: { dryRun: dryRun === true, budgetMs: budget as number | undefined },
-  };
+  const fallbacks = Object.entries(specs).map(([key, { fallback }]) => [key, fallback]);
+  return { options: { ...Object.fromEntries(fallbacks), ...givenOptions(commandLine) } };
 }
 
-function describeJob(name: string, job: Job): Command {
-  const command = new Command(`job ${name}`)
-    .summary(job.summary)
-    .description(job.description === undefined ? job.summary : `${job.summary}\n\n${job.description}`)
+/** The options that were given; commander takes `--no-browser` for `browser: false`, and it is `noBrowser: true` here. */
+function givenOptions(commandLine: CommandLine): Record<string, unknown> {
+  const values = commandLine.opts<Record<string, unknown>>();
+  for (const option of commandLine.options.filter(({ negate }) => negate)) {
+    const positive = option.attributeName();
+    const key = `no${positive.charAt(0).toUpperCase()}${positive.slice(1)}`;
+    values[key] = values[positive] === false;
+    delete values[positive];
+  }
+  return values;
+}
+
+/** The command line of a job or command, with its own options. */
+function describe(name: string, { summary, description, options }: Pick<Job, 'summary' | 'description' | 'options'>) {
+  const commandLine = new CommandLine(`job ${name}`)
+    .description(description === undefined ? summary : `${summary}\n\n${description}`)
     .usage('[options]')
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
     .showSuggestionAfterError(true)
     .exitOverride();
-  for (const [key, spec] of Object.entries(job.options)) {
+  for (const [key, spec] of Object.entries(options)) {
     const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     const option = new Option(spec.placeholder === undefined ? flag : `${flag} ${spec.placeholder}`, spec.summary);
-    command.addOption(spec.placeholder === undefined ? option : option.argParser(parser(spec.parse)));
+    commandLine.addOption(spec.placeholder === undefined ? option : option.argParser(parser(spec.parse)));
   }
-  return command
+  return commandLine;
+}
+
+function withCommonOptions(commandLine: CommandLine): CommandLine {
+  const budget = new Option('--budget <duration>', 'stop after this time; the next run goes on (default 50m)');
+  return commandLine
     .option('--dry-run', 'say what would change, and change nothing')
-    .addOption(
-      new Option('--budget <duration>', 'stop after this time; the next run goes on (default 50m)').argParser(
-        parser(toBudget),
-      ),
-    );
+    .addOption(budget.argParser(parser(toBudget)));
 }
 
 function toBudget(text: string): number {
@@ -131,16 +164,22 @@ Options of every job:
   -h, --help           show the help of a job
 
 Commands:
-  job list             list the jobs
-  job <name> --help    show a job's own options
-
+${await listCommands()}
 Exit codes: 0 done · 2 usage · 65 items failed or a guard stopped the work · 75 try later
             77 credentials · 78 configuration · 143, 130 stopped by a signal · 1 a bug
 `;
 }
 
 async function list(registry: Registry): Promise<string> {
-  const jobs = await Promise.all(registry.names.map(async (name) => ({ name, job: await registry.load(name) })));
-  const width = Math.max(...registry.names.map((name) => name.length));
-  return jobs.map(({ name, job }) => `  ${name.padEnd(width)}  ${job.summary}\n`).join('');
+  return table(await Promise.all(registry.names.map(async (name) => [name, (await registry.load(name)).summary])));
+}
+
+async function listCommands(): Promise<string> {
+  const rows = Object.entries(COMMANDS).map(async ([name, load]) => [name, (await load()).summary]);
+  return table([...(await Promise.all(rows)), ['list', 'List the jobs']]);
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const width = Math.max(...rows.map(([name = '']) => name.length));
+  return rows.map(([name = '', summary]) => `  ${name.padEnd(width)}  ${summary}\n`).join('');
 }

@@ -1,7 +1,7 @@
 /** The composition root: the only place that touches the process. Sets its exit code and never calls process.exit. */
-import { parseCommandLine } from './cli.ts';
+import { type Invocation, parseCommandLine } from './cli.ts';
 import { disarm, readLogConfig, secretsIn } from './config.ts';
-import { ExitCode, JobError } from './errors.ts';
+import { ExitCode, JobError, StoppedError } from './errors.ts';
 import { createLog } from './log.ts';
 import { guardOutput } from './output.ts';
 import { createProgressBar, noProgress } from './progress.ts';
@@ -9,6 +9,7 @@ import { Redactor } from './redact.ts';
 import { Registry } from './registry.ts';
 import { stackOf } from './report.ts';
 import { runJob } from './runner.ts';
+import { createTerminal } from './terminal.ts';
 
 const redactor = new Redactor();
 for (const secret of secretsIn(process.env)) redactor.add(secret);
@@ -31,11 +32,13 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
-    const invocation = await parseCommandLine(argv, new Registry(jobsFolder));
+    const registry = new Registry(jobsFolder);
+    const invocation = await parseCommandLine(argv, registry);
     if (invocation.kind === 'print') {
       process.stdout.write(invocation.text);
       return ExitCode.ok;
     }
+    if (invocation.kind === 'command') return await runCommand(invocation, registry);
     const { level, format } = readLogConfig(process.env, process.stdout.isTTY === true);
     const progress = format === 'pretty' && process.stderr.isTTY ? createProgressBar(output.screen) : noProgress;
     const write = (line: string) => {
@@ -67,6 +70,29 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     }
     process.stderr.write(`${stackOf(error)}\n`);
     return ExitCode.bug;
+  }
+}
+
+async function runCommand(
+  { command, options }: Extract<Invocation, { kind: 'command' }>,
+  registry: Registry,
+): Promise<ExitCode> {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort(new StoppedError(signal)));
+  const hide = (secret: string) => redactor.add(secret);
+  try {
+    const context = {
+      options,
+      registry,
+      hide,
+      env: process.env,
+      terminal: createTerminal(process),
+      signal: stop.signal,
+    };
+    return await command.run(context);
+  } catch (error) {
+    if (!(error instanceof StoppedError)) throw error;
+    return error.reason === 'SIGINT' ? ExitCode.sigint : ExitCode.sigterm;
   }
 }
 

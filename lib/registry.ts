@@ -22,13 +22,16 @@ export class Registry {
     return [...this.#files.keys()];
   }
 
-  /** @throws UsageError, with the nearest name, when there is no such job; Error when its file defines none. */
-  async load(name: string): Promise<Job> {
+  /**
+   * The job called `name`.
+   * @throws UsageError, with the nearest of all names and `others`, when there is none; Error when its file defines none.
+   */
+  async load(name: string, others: readonly string[] = []): Promise<Job> {
     const file = this.#files.get(name);
     if (file === undefined) {
       throw new UsageError(
-        `there is no job "${name}"${didYouMean(name, this.names)}`,
-        'See `job list` for the jobs there are.',
+        `there is no job "${name}"${didYouMean(name, [...this.names, ...others])}`,
+        'See `job --help` for all that there are.',
       );
     }
     const module = (await import(new URL(file, this.#folder).href)) as { default?: Partial<Job> };

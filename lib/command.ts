@@ -1,0 +1,34 @@
+/**
+ * What a command is, as data: something that a person does with the program itself (authorize, check, rotate, policy),
+ * and no job on a mailbox. A command lies in `lib/commands/`; its default export comes from `defineCommand`.
+ */
+import type { Environment } from './config.ts';
+import type { ExitCode } from './errors.ts';
+import type { OptionSpecs, OptionValues } from './options.ts';
+import type { Registry } from './registry.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface CommandContext<O extends OptionSpecs> {
+  readonly options: OptionValues<O>;
+  readonly env: Environment;
+  /** The jobs that are installed. */
+  readonly registry: Registry;
+  readonly terminal: Terminal;
+  /** From now on the text is cut out of everything that is printed. To be called before anything else is done with it. */
+  readonly hide: (secret: string) => void;
+  /** Aborted with a StoppedError when the person presses Ctrl-C, or the process is told to end. */
+  readonly signal: AbortSignal;
+}
+
+export interface Command<O extends OptionSpecs = OptionSpecs> {
+  readonly summary: string;
+  readonly description?: string;
+  readonly options: O;
+  /** Returns the exit code; throws a JobError for what a person has to correct. */
+  run(context: CommandContext<O>): Promise<ExitCode>;
+}
+
+/** A command from its definition. */
+export function defineCommand<const O extends OptionSpecs>(definition: Command<O>): Command<O> {
+  return definition;
+}

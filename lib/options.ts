@@ -1,0 +1,57 @@
+/** Options of the command line as data: what a job or command declares, and how the values of each are read. */
+import { UsageError } from './errors.ts';
+
+/** One option of a job's or a command's own. */
+export interface OptionSpec<T> {
+  /** What stands for the value in the help, such as `<n>`; undefined for a switch. */
+  readonly placeholder: string | undefined;
+  readonly summary: string;
+  /** The option's value; throws UsageError for a text that is none. */
+  readonly parse: (text: string) => T;
+  /** The value when the option is not given. */
+  readonly fallback: T;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: an option of any type of value
+export type OptionSpecs = Readonly<Record<string, OptionSpec<any>>>;
+
+export type OptionValues<O extends OptionSpecs> = {
+  readonly [K in keyof O]: O[K] extends OptionSpec<infer T> ? T : never;
+};
+
+/** An option with any text as its value. */
+export function textOption(placeholder: string, summary: string): OptionSpec<string | undefined> {
+  return { placeholder, summary, parse: (text) => text, fallback: undefined };
+}
+
+/** An option whose value is a whole number of at least `least`. */
+export function countOption(placeholder: string, summary: string, least = 0): OptionSpec<number | undefined> {
+  const parse = (text: string) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : -1;
+    if (value < least)
+      throw new UsageError(`"${text}" is not a whole number of at least ${least}`, 'Write digits only.');
+    return value;
+  };
+  return { placeholder, summary, parse, fallback: undefined };
+}
+
+/** An option with a few possible values, the first of which is the default. */
+export function choiceOption<const T extends string>(choices: readonly [T, ...T[]], summary: string): OptionSpec<T> {
+  const parse = (text: string) => {
+    const choice = choices.find((one) => one === text);
+    if (choice === undefined)
+      throw new UsageError(`"${text}" is not one of ${choices.join(', ')}`, `Write one of ${choices.join(', ')}.`);
+    return choice;
+  };
+  return {
+    placeholder: `<${choices.join('|')}>`,
+    summary: `${summary} (default ${choices[0]})`,
+    parse,
+    fallback: choices[0],
+  };
+}
+
+/** An option without a value. */
+export function switchOption(summary: string): OptionSpec<boolean> {
+  return { placeholder: undefined, summary, parse: () => true, fallback: false };
+}

@@ -1,0 +1,63 @@
+/** The person at the keyboard: what is printed for them, and what they are asked. */
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+
+export interface Terminal {
+  /** Whether there is a person who can answer. */
+  readonly interactive: boolean;
+  /** Prints a line, or an empty one. */
+  print(text?: string): void;
+  /**
+   * The next line of the standard input, without its end; null when it has ended. `secret` does not show what is typed.
+   * Rejects with the signal's reason when it is aborted.
+   */
+  ask(question: string, signal: AbortSignal, options?: { readonly secret?: boolean }): Promise<string | null>;
+}
+
+interface Streams {
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+}
+
+export function createTerminal({ stdin, stdout }: Streams): Terminal {
+  const interactive = stdin.isTTY === true && stdout.isTTY === true;
+  /** Lines that came in one piece, of which only the first was asked for. */
+  const unread: string[] = [];
+  return {
+    interactive,
+    print(text = '') {
+      stdout.write(`${text}\n`);
+    },
+    ask(question, signal, { secret = false } = {}) {
+      stdout.write(question);
+      const waiting = unread.shift();
+      if (waiting !== undefined) return Promise.resolve(waiting);
+      return new Promise((resolve, reject) => {
+        const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+        const reader = createInterface({ input: stdin, output: secret ? silent : stdout, terminal: interactive });
+        let answer: string | null = null;
+        const end = () => reader.close();
+        reader.on('line', (line) => {
+          if (answer === null) answer = line;
+          else unread.push(line);
+          reader.close();
+        });
+        // Ctrl-C in a raw terminal arrives here and not as a signal.
+        reader.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+        signal.addEventListener('abort', end, { once: true });
+        reader.on('close', () => {
+          signal.removeEventListener('abort', end);
+          if (secret && interactive) stdout.write('\n');
+          if (signal.aborted) reject(signal.reason);
+          else resolve(answer);
+        });
+      });
+    },
+  };
+}
+
+/** Whether the person says yes. Without a person, or at the end of the input, it is a no. */
+export async function confirm(terminal: Terminal, question: string, signal: AbortSignal): Promise<boolean> {
+  const answer = await terminal.ask(`${question} [y/N] `, signal);
+  return answer !== null && /^\s*y(es)?\s*$/i.test(answer);
+}
