@@ -1,12 +1,12 @@
 /** `npm run build`: bundles the program and every job into dist/, readable, with the npm packages left outside. */
-import { copyFile, readdir, rm } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { build } from 'esbuild';
 
 const jobs = (await readdir('jobs')).filter((file) => file.endsWith('.ts'));
 
-await rm('dist', { recursive: true, force: true });
-await build({
+const { outputFiles } = await build({
+  write: false,
   entryPoints: {
     main: 'lib/main.ts',
     ...Object.fromEntries(jobs.map((file) => [`jobs/${basename(file, '.ts')}`, `jobs/${file}`])),
@@ -20,4 +20,10 @@ await build({
   platform: 'node',
   target: 'node24',
 });
+// What was built before stays until all of this is known to build.
+await rm('dist', { recursive: true, force: true });
+for (const { path, contents } of outputFiles) {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, contents);
+}
 await copyFile('jobs/rules.yaml', 'dist/jobs/rules.yaml');

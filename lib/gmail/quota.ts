@@ -13,6 +13,9 @@ const SLOWEST_SHARE = 1 / 8;
 /** How long a lowered pace lasts before it is doubled again. */
 const SLOW_MS = 2 * WINDOW_MS;
 
+/** Shorter waits are the rhythm of a long batch, in which units come back one by one. */
+const WORTH_TELLING_MS = 1_000;
+
 export interface Lease {
   /** The answer has come (or never will): the units come back 60 seconds from now. */
   done(): void;
@@ -33,6 +36,7 @@ export class QuotaWindow {
   #line: Promise<void> = Promise.resolve();
   #share = 1;
   #shareUntil = 0;
+  #loweredAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = 0;
   #answered = Promise.withResolvers<void>();
 
@@ -61,8 +65,11 @@ export class QuotaWindow {
   /** Google refused a request for its quota: nothing is sent for `pauseMs`, and for a while less than before. */
   refused(pauseMs: number): void {
     const now = this.#clock.now();
-    // Requests that were under way together are refused together: that is one refusal.
-    if (now >= this.#pausedUntil) this.#share = Math.max(SLOWEST_SHARE, this.#currentShare(now) / 2);
+    // Whatever is refused within a minute is refused for the same reason: that lowers the pace once.
+    if (now >= this.#loweredAt + WINDOW_MS) {
+      this.#share = Math.max(SLOWEST_SHARE, this.#currentShare(now) / 2);
+      this.#loweredAt = now;
+    }
     this.#pausedUntil = Math.max(this.#pausedUntil, now + pauseMs);
     this.#shareUntil = this.#pausedUntil + SLOW_MS;
   }
@@ -77,8 +84,10 @@ export class QuotaWindow {
       if (paused <= 0 && free) return;
       const next = this.#returning[0];
       const waitMs = paused > 0 ? paused : next === undefined ? 0 : next.at - now;
-      if (!told && waitMs > 0) this.#onWait(waitMs, paused > 0 ? 'refused' : 'window');
-      told = true;
+      if (!told && waitMs >= WORTH_TELLING_MS) {
+        this.#onWait(waitMs, paused > 0 ? 'refused' : 'window');
+        told = true;
+      }
       if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
       else await orAbort(this.#answered.promise, signal);
     }

@@ -1,0 +1,40 @@
+/**
+ * A mail to oneself about what came in yesterday or last week. It is put into the inbox and not sent, so the job's token
+ * can neither send nor change mail; and there is one for each period, however often the job runs.
+ */
+import { deliverOnce, identifyDigest, isDelivered } from '../lib/digest/claim.ts';
+import { composeMail } from '../lib/digest/compose.ts';
+import { gatherContents } from '../lib/digest/contents.ts';
+import { lastPeriod, parseTimeZone } from '../lib/digest/period.ts';
+import { choiceOption, defineJob, Scope } from '../lib/job.ts';
+
+export default defineJob({
+  summary: 'Put a mail into the inbox that tells what came in yesterday, or last week',
+  description:
+    'Counts by category and state, who wrote, what is unread, what is largest, and which conversations have waited ' +
+    'longest for an answer. Nothing is sent. There is one digest for each day or week: run it as often as you like.',
+  scopes: [Scope.readonly, Scope.insert, Scope.labels],
+  options: {
+    period: choiceOption(['day', 'week'], 'the last full day, or the last week from Monday to Sunday'),
+    timeZone: {
+      placeholder: '<zone>',
+      summary: 'whose midnight counts, such as Europe/Berlin (default UTC)',
+      parse: parseTimeZone,
+      fallback: 'UTC',
+    },
+  },
+
+  async run({ options, mailbox, tally, log, wait }) {
+    const now = new Date();
+    const period = lastPeriod(options.period, options.timeZone, now);
+    const address = await mailbox.address();
+    const identity = identifyDigest(address, period);
+    if (mailbox.live) {
+      const compose = async () => composeMail(await gatherContents(mailbox, address, period, now), identity.messageId);
+      await deliverOnce({ mailbox, identity, compose, wait, tally, log });
+    } else {
+      tally.matched(1);
+      if (await isDelivered(mailbox, identity)) tally.skipped(1);
+    }
+  },
+});

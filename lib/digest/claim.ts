@@ -1,0 +1,142 @@
+/**
+ * Puts a digest into the mailbox exactly once, however many runs try, at once or again, killed at any point.
+ *
+ * - The mail is known by its Message-ID, which follows from what the digest is about. Found means done.
+ * - Gmail makes only one label of a name: the run that made the hidden label of the period, its claim, may insert.
+ * - A claim is good for a few seconds. One that was seen for half a minute without its mail was left behind by a run
+ *   that died: it is deleted, by its id, so that nobody can delete a newer claim of the same name by mistake.
+ */
+import { createHash } from 'node:crypto';
+import { RefusedError, UnavailableError } from '../errors.ts';
+import type { Label, LabelDirectory } from '../gmail/labels.ts';
+import type { Mailbox } from '../gmail/mailbox.ts';
+import type { Log } from '../log.ts';
+import type { Tally } from '../tally.ts';
+import { PERIOD_ID, type Period } from './period.ts';
+
+/** Others take a claim over after half a minute: no insert is sent later than this after the claim was asked for. */
+const CLAIM_MS = 10_000;
+
+/** A message may be there some seconds before searches find it. Together half a minute. */
+const POLL_MS = 3_000;
+const POLLS = 10;
+
+/** Inserts whose answer was lost, and claims that were not ours or grew too old. */
+const MOST_INSERTS = 3;
+const MOST_ROUNDS = 8;
+
+/** By what a digest is recognized. */
+export interface DigestIdentity {
+  /** Without angle brackets, as searches want it. */
+  readonly messageId: string;
+  readonly claimName: string;
+  /** What comes before the period's id in the names of all claims of this kind of digest. */
+  readonly claimPrefix: string;
+  readonly periodId: string;
+}
+
+export interface Delivery {
+  readonly mailbox: Pick<Mailbox, 'search' | 'labels' | 'createLabel' | 'deleteLabel' | 'insert'>;
+  readonly identity: DigestIdentity;
+  /** Makes the mail; called at most once, and only when it is needed. */
+  readonly compose: () => Promise<Buffer>;
+  readonly wait: (ms: number) => Promise<void>;
+  /** Counts the digest as one item. */
+  readonly tally: Pick<Tally, 'matched' | 'changed' | 'skipped' | 'failed'>;
+  readonly log: Log;
+  readonly claimMs?: number;
+}
+
+/** The identity of the one digest that there may be of `period` in the mailbox of `address`. */
+export function identifyDigest(address: string, { kind, id, zoneId }: Period): DigestIdentity {
+  const subject = JSON.stringify([address.toLowerCase(), kind, id, zoneId]);
+  const hash = createHash('sha256').update(subject).digest('hex').slice(0, 16);
+  // Days of different time zones are different digests, which must not clear each other's claims away.
+  const claimPrefix = `gmail-jobs/digest/${kind}/${zoneId}/`;
+  return {
+    messageId: `digest.${kind}.${id}.${hash}@gmail-jobs.invalid`,
+    claimName: `${claimPrefix}${id}`,
+    claimPrefix,
+    periodId: id,
+  };
+}
+
+/** Whether searches find the digest, be it in Trash: one that was thrown away is not made again. 5 quota units. */
+export async function isDelivered(mailbox: Pick<Mailbox, 'search'>, { messageId }: DigestIdentity): Promise<boolean> {
+  const found = await mailbox.search(`rfc822msgid:${messageId}`, { limit: 1, includeSpamTrash: true });
+  return found.length > 0;
+}
+
+/**
+ * Makes sure that the digest is in the mailbox: changed when this run put it there, skipped when it was there already.
+ *
+ * @throws UnavailableError when Gmail lost several inserts, or other runs keep claiming the digest.
+ */
+export async function deliverOnce(delivery: Delivery): Promise<void> {
+  const { mailbox, identity, tally } = delivery;
+  const [labels, there] = await Promise.all([mailbox.labels(), isDelivered(mailbox, identity)]);
+  tally.matched(1);
+  const outcome = there ? 'there' : await claimAndInsert(delivery, labels.find(identity.claimName));
+  if (outcome === 'inserted') tally.changed(1);
+  else tally.skipped(1);
+  await removeOldClaims(delivery, labels);
+}
+
+async function claimAndInsert(delivery: Delivery, foreign: Label | undefined): Promise<'inserted' | 'there'> {
+  const { mailbox, identity, log, claimMs = CLAIM_MS } = delivery;
+  if (foreign !== undefined && (await waitUntilDelivered(delivery))) return 'there';
+  const mail = await delivery.compose();
+  /** A claim that has had its time: somebody else's, or an earlier one of this run. */
+  let spent = foreign;
+  let inserts = 0;
+  const found = () => (inserts > 0 ? 'inserted' : 'there');
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    const tooLate = AbortSignal.timeout(claimMs);
+    if (spent !== undefined && (await mailbox.deleteLabel(spent)))
+      log.warn('digest.claim_taken_over', { period: identity.periodId });
+    const own = await mailbox.createLabel(identity.claimName, { hidden: true });
+    if (own === null) {
+      spent = (await mailbox.labels()).find(identity.claimName);
+      if (await waitUntilDelivered(delivery)) return found();
+      continue;
+    }
+    // Whoever held the claim before may have inserted at the last moment.
+    if (spent !== undefined && (await isDelivered(mailbox, identity))) return found();
+    spent = own;
+    try {
+      await mailbox.insert(mail, ['INBOX', 'UNREAD'], tooLate);
+      log.info('digest.inserted', { period: identity.periodId });
+      return 'inserted';
+    } catch (error) {
+      if (tooLate.aborted && error === tooLate.reason) continue;
+      if (error instanceof RefusedError) delivery.tally.failed(1);
+      if (!(error instanceof UnavailableError)) throw error;
+      // It may have arrived all the same.
+      inserts += 1;
+      if (await waitUntilDelivered(delivery)) return found();
+      if (inserts === MOST_INSERTS) throw error;
+    }
+  }
+  throw new UnavailableError(
+    'Other runs keep claiming the digest of this period',
+    'Nothing to do unless it lasts: the next run looks again.',
+  );
+}
+
+/** Whether the digest shows up within half a minute. */
+async function waitUntilDelivered({ mailbox, identity, wait }: Delivery): Promise<boolean> {
+  for (let poll = 0; poll < POLLS; poll += 1) {
+    await wait(POLL_MS);
+    if (await isDelivered(mailbox, identity)) return true;
+  }
+  return false;
+}
+
+/** Claims of earlier periods have done their service. Those of other kinds of digest stay. */
+async function removeOldClaims({ mailbox, identity }: Delivery, labels: LabelDirectory): Promise<void> {
+  const { claimPrefix, periodId } = identity;
+  for (const label of labels.startingWith(claimPrefix)) {
+    const id = label.name.slice(claimPrefix.length);
+    if (PERIOD_ID.test(id) && id < periodId) await mailbox.deleteLabel(label);
+  }
+}

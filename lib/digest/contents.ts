@@ -1,0 +1,164 @@
+/**
+ * Gathers what a digest tells. Numbers come from searches alone, each of which is the length of a list; only the
+ * newest messages are read, because a read costs as much as a search for two thousand.
+ */
+import type { Mailbox, MessageRef, ReadMessage } from '../gmail/mailbox.ts';
+import type { Period } from './period.ts';
+import { parseSender, type Sender, subjectLine } from './sender-text.ts';
+
+/** At most so many messages are read. */
+export const MOST_READ = 200;
+
+const MOST_SENDERS = 5;
+const MOST_LARGEST = 5;
+const MOST_UNREAD = 8;
+const MOST_WAITING = 5;
+
+/** Mail that machines send in bulk; what is in none of these is Gmail's "Primary". */
+const BULK_CATEGORIES = ['Updates', 'Promotions', 'Social', 'Forums'] as const;
+
+/** A letter that has not been answered for a year will not be answered because a digest names it. */
+const LONGEST_WAIT = '1y';
+
+const HEADERS = ['From', 'Subject'];
+
+export interface Count {
+  readonly name: string;
+  readonly count: number;
+}
+
+/** A message in a line of the digest. */
+export interface MessageLine {
+  readonly threadId: string;
+  readonly sender: Sender;
+  readonly subject: string;
+  readonly receivedAt: Date;
+  readonly sizeBytes: number;
+}
+
+export interface DigestContents {
+  readonly period: Period;
+  /** When it was gathered. */
+  readonly now: Date;
+  /** The mailbox's own address. */
+  readonly address: string;
+  /** Messages that came in, without those in Spam and Trash. */
+  readonly total: number;
+  /** What came in, by category; only categories with mail. */
+  readonly categories: readonly Count[];
+  readonly unread: number;
+  readonly important: number;
+  readonly starred: number;
+  readonly withAttachments: number;
+  /** Not part of the total. */
+  readonly spam: number;
+  readonly trash: number;
+  /** How many messages were read: what follows is about these, the newest ones. */
+  readonly read: number;
+  readonly senders: readonly (Sender & { readonly count: number })[];
+  readonly largest: readonly MessageLine[];
+  /** Unread messages, those of people before those of machines, and then the newest first. */
+  readonly unreadMessages: readonly MessageLine[];
+  /** Of the whole inbox: conversations whose last word is somebody else's, the oldest first. */
+  readonly waiting: readonly MessageLine[];
+}
+
+type Reader = Pick<Mailbox, 'search' | 'read'>;
+
+/** What came into the mailbox in `period`, and which conversations wait for an answer `now`. */
+export async function gatherContents(
+  mailbox: Reader,
+  address: string,
+  period: Period,
+  now: Date,
+): Promise<DigestContents> {
+  // Neither what the person sent, nor the digests of the days before.
+  const incoming = `after:${period.startS} before:${period.endS} -in:sent -in:drafts -in:chats -from:${address}`;
+  const count = async (condition: string) => (await mailbox.search(`${incoming} ${condition}`)).length;
+  const [all, states, bulk, waiting] = await Promise.all([
+    mailbox.search(incoming),
+    Promise.all(['is:unread', 'is:important', 'is:starred', 'has:attachment', 'in:spam', 'in:trash'].map(count)),
+    Promise.all(BULK_CATEGORIES.map((name) => mailbox.search(`${incoming} category:${name.toLowerCase()}`))),
+    findWaiting(mailbox, address),
+  ]);
+  const [unread = 0, important = 0, starred = 0, withAttachments = 0, spam = 0, trash = 0] = states;
+  const newest = all.slice(0, MOST_READ - waiting.length).map(({ id }) => id);
+  const messages = await mailbox.read([...new Set([...newest, ...waiting])], HEADERS);
+  const byId = new Map(messages.map((message) => [message.id, message]));
+  const pick = (ids: readonly string[]) => ids.flatMap((id) => byId.get(id) ?? []);
+  const read = pick(newest);
+  const bulkIds = new Set(bulk.flat().map(({ id }) => id));
+  return {
+    period,
+    now,
+    address,
+    total: all.length,
+    categories: countCategories(all, bulk, bulkIds),
+    unread,
+    important,
+    starred,
+    withAttachments,
+    spam,
+    trash,
+    read: read.length,
+    senders: countSenders(read),
+    largest: read
+      .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
+      .slice(0, MOST_LARGEST)
+      .map(toLine),
+    unreadMessages: pickUnread(read, bulkIds),
+    waiting: pick(waiting).map(toLine),
+  };
+}
+
+/**
+ * The messages that have waited longest for an answer, oldest first: of each conversation the newest message in the
+ * inbox, unless the person has written after it. Bulk mail and mail to oneself wait for nothing.
+ */
+async function findWaiting(mailbox: Reader, address: string): Promise<string[]> {
+  const bulk = BULK_CATEGORIES.map((name) => `-category:${name.toLowerCase()}`).join(' ');
+  const inbox = `(in:inbox -from:${address} ${bulk})`;
+  const [both, sent] = await Promise.all([
+    mailbox.search(`(${inbox} OR in:sent) newer_than:${LONGEST_WAIT}`),
+    mailbox.search(`in:sent newer_than:${LONGEST_WAIT}`),
+  ]);
+  const newestOfThread = new Map<string, string>();
+  for (const { id, threadId } of both) if (!newestOfThread.has(threadId)) newestOfThread.set(threadId, id);
+  const answers = new Set(sent.map(({ id }) => id));
+  const unanswered = [...newestOfThread.values()].filter((id) => !answers.has(id));
+  return unanswered.slice(-MOST_WAITING).reverse();
+}
+
+function countCategories(
+  all: readonly MessageRef[],
+  bulk: readonly (readonly MessageRef[])[],
+  bulkIds: ReadonlySet<string>,
+): Count[] {
+  const primary = all.filter(({ id }) => !bulkIds.has(id)).length;
+  const counts = BULK_CATEGORIES.map((name, index) => ({ name, count: bulk[index]?.length ?? 0 }));
+  return [{ name: 'Primary', count: primary }, ...counts].filter(({ count }) => count > 0);
+}
+
+function countSenders(messages: readonly ReadMessage[]): (Sender & { count: number })[] {
+  const senders = new Map<string, Sender & { count: number }>();
+  for (const message of messages) {
+    const sender = parseSender(message.header('From'));
+    const key = sender.address || sender.name;
+    const known = senders.get(key);
+    if (known === undefined) senders.set(key, { ...sender, count: 1 });
+    else known.count += 1;
+  }
+  return [...senders.values()].sort((a, b) => b.count - a.count).slice(0, MOST_SENDERS);
+}
+
+function pickUnread(messages: readonly ReadMessage[], bulkIds: ReadonlySet<string>): MessageLine[] {
+  const unread = messages.filter(({ labelIds }) => labelIds.includes('UNREAD'));
+  const machinesLast = unread.toSorted((a, b) => Number(bulkIds.has(a.id)) - Number(bulkIds.has(b.id)));
+  return machinesLast.slice(0, MOST_UNREAD).map(toLine);
+}
+
+function toLine(message: ReadMessage): MessageLine {
+  const { threadId, receivedAt, sizeBytes } = message;
+  const sender = parseSender(message.header('From'));
+  return { threadId, sender, subject: subjectLine(message.header('Subject')), receivedAt, sizeBytes };
+}

@@ -1,0 +1,68 @@
+/** A digest as plain text, for programs that show no HTML, and for terminals. */
+import type { Count, DigestContents, MessageLine } from './contents.ts';
+import * as wording from './wording.ts';
+
+const BAR_LENGTH = 24;
+
+/** The digest's plain text. */
+export function renderText(contents: DigestContents): string {
+  const { period, now } = contents;
+  const { waiting, unread, senders, largest } = wording.HEADINGS;
+  const more = contents.unread - contents.unreadMessages.length;
+  const parts = [
+    [wording.nameDigest(period).toUpperCase(), period.title],
+    contents.total === 0 ? [wording.QUIET] : overview(contents),
+    list(waiting, contents.waiting, ({ receivedAt }) => wording.formatAge(receivedAt, now)),
+    [
+      ...list(unread, contents.unreadMessages, ({ receivedAt }) => wording.formatTime(receivedAt, period)),
+      ...(more > 0 && contents.unreadMessages.length > 0 ? [`  and ${wording.formatCount(more)} more`] : []),
+    ],
+    contents.senders.length === 0
+      ? []
+      : [
+          senders.toUpperCase(),
+          ...contents.senders.map(
+            ({ name, count }) => `  ${wording.formatCount(count).padStart(5)}  ${unlinked(name)}`,
+          ),
+        ],
+    list(largest, contents.largest, ({ sizeBytes }) => wording.formatSize(sizeBytes)),
+    ['--', ...wording.writeNotes(contents)],
+  ];
+  return `${parts
+    .filter((part) => part.length > 0)
+    .map((part) => part.join('\n'))
+    .join('\n\n')}\n`;
+}
+
+function overview(contents: DigestContents): string[] {
+  const { total, categories } = contents;
+  const width = Math.max(...categories.map(({ name }) => name.length));
+  const bar = ({ name, count }: Count) => {
+    const length = Math.max(1, Math.round((BAR_LENGTH * count) / total));
+    return `  ${name.padEnd(width)}  ${wording.formatCount(count).padStart(6)}  ${'█'.repeat(length)}`;
+  };
+  return [
+    `${wording.formatCount(total)} ${wording.describeArrival(total)}. ${wording.describeUnread(contents)}`,
+    '',
+    ...categories.map(bar),
+    '',
+    `  ${wording
+      .countStates(contents)
+      .map(({ name, count }) => `${name} ${wording.formatCount(count)}`)
+      .join(' · ')}`,
+  ];
+}
+
+/** Lines of messages under a heading, each with something short in front; nothing when there are none. */
+function list(heading: string, lines: readonly MessageLine[], front: (line: MessageLine) => string): string[] {
+  const width = Math.max(...lines.map((line) => front(line).length));
+  const rows = lines.map(
+    (line) => `  ${front(line).padStart(width)}  ${unlinked(line.sender.name)}: ${unlinked(line.subject)}`,
+  );
+  return rows.length === 0 ? [] : [heading.toUpperCase(), ...rows];
+}
+
+/** Programs that show plain text turn addresses of the web into links; a word joiner, which nobody sees, prevents it. */
+function unlinked(text: string): string {
+  return text.replaceAll('://', ':\u2060//').replace(/\bwww\./gi, '$&\u2060');
+}

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { lastPeriod, PERIOD_ID, type PeriodKind, parseTimeZone } from '../../../lib/digest/period.ts';
+import { UsageError } from '../../../lib/errors.ts';
+
+/** Now, kind and zone → id, hours from start to end, title. */
+const CASES: [string, PeriodKind, string, string, number, string][] = [
+  ['2026-11-23T06:00:00Z', 'day', 'UTC', '2026-11-22', 24, 'Sunday, 22 November'],
+  ['2026-11-23T00:00:00Z', 'day', 'UTC', '2026-11-22', 24, 'Sunday, 22 November'],
+  ['2026-11-22T23:59:59Z', 'day', 'UTC', '2026-11-21', 24, 'Saturday, 21 November'],
+  ['2026-11-22T23:30:00Z', 'day', 'Europe/Berlin', '2026-11-22', 24, 'Sunday, 22 November'],
+  ['2026-11-23T06:00:00Z', 'day', 'America/Los_Angeles', '2026-11-21', 24, 'Saturday, 21 November'],
+  ['2026-03-30T05:00:00Z', 'day', 'Europe/Berlin', '2026-03-29', 23, 'Sunday, 29 March'],
+  ['2026-10-26T05:00:00Z', 'day', 'Europe/Berlin', '2026-10-25', 25, 'Sunday, 25 October'],
+  ['2018-11-05T12:00:00Z', 'day', 'America/Sao_Paulo', '2018-11-04', 23, 'Sunday, 4 November'],
+  ['2026-11-23T06:00:00Z', 'week', 'UTC', '2026-W47', 168, '16–22 November'],
+  ['2026-11-22T23:59:59Z', 'week', 'UTC', '2026-W46', 168, '9–15 November'],
+  ['2026-04-01T05:00:00Z', 'week', 'Europe/Berlin', '2026-W13', 167, '23–29 March'],
+  ['2026-12-07T06:00:00Z', 'week', 'UTC', '2026-W49', 168, '30 November – 6 December'],
+  ['2027-01-05T06:00:00Z', 'week', 'UTC', '2026-W53', 168, '28 December 2026 – 3 January 2027'],
+];
+
+describe('lastPeriod', () => {
+  for (const [now, kind, zone, id, hours, title] of CASES) {
+    it(`takes ${id} for the last ${kind} in ${zone} at ${now}`, () => {
+      const period = lastPeriod(kind, zone, new Date(now));
+      assert.equal(period.id, id);
+      assert.match(period.id, PERIOD_ID);
+      assert.equal((period.endS - period.startS) / 3_600, hours);
+      assert.equal(period.title, title);
+      assert.ok(period.endS * 1_000 <= Date.parse(now));
+    });
+  }
+
+  it('gives every spelling and alias of a zone the same id', () => {
+    const ids = ['Europe/Kyiv', 'Europe/Kiev', 'europe/kyiv'].map((zone) => lastPeriod('day', zone, new Date()).zoneId);
+    assert.equal(new Set(ids).size, 1);
+  });
+});
+
+describe('parseTimeZone', () => {
+  it('takes names of the IANA list', () => {
+    for (const zone of ['UTC', 'Europe/Berlin', 'Asia/Kathmandu', 'Etc/GMT+3']) assert.equal(parseTimeZone(zone), zone);
+  });
+
+  for (const text of ['', 'Mars/Base', '+01:00', 'UTC+1', 'local', ' UTC', '../etc/passwd', 'constructor']) {
+    it(`refuses "${text}" and names it`, () => {
+      assert.throws(
+        () => parseTimeZone(text),
+        (error) => error instanceof UsageError && error.message.startsWith(`"${text}"`),
+      );
+    });
+  }
+});
