@@ -1,0 +1,290 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { QuotaWindow } from '../../../lib/gmail/quota.ts';
+import { seededRandom, VirtualClock } from '../../virtual-clock.ts';
+
+const MINUTE_MS = 60_000;
+const never = new AbortController().signal;
+
+interface Load {
+  readonly limit: number;
+  /** Units of each request, in order. */
+  readonly units: readonly number[];
+  /** How many requests are sent side by side. */
+  readonly width: number;
+  /** How long a request is under way. */
+  readonly latencyMs: () => number;
+  /** When the server counts a request, as a share of the time that it is under way. */
+  readonly countedAt: () => number;
+}
+
+interface Outcome {
+  readonly elapsedMs: number;
+  readonly ownTimeMs: number;
+  readonly longestMs: number;
+  /** The most that the server counted in any minute. */
+  readonly peak: number;
+}
+
+/** Sends a load through the window as fast as it lets it, and counts as Google would. */
+async function play({ limit, units, width, latencyMs, countedAt }: Load): Promise<Outcome> {
+  const clock = new VirtualClock();
+  const window = new QuotaWindow({ unitsPerMinute: limit, clock, onWait: () => undefined });
+  const charges: { at: number; units: number }[] = [];
+  const latencies: number[] = [];
+  let next = 0;
+  const work = async () => {
+    while (next < units.length) {
+      const cost = units[next++] ?? 0;
+      const lease = await window.take(cost, never);
+      const latency = latencyMs();
+      latencies.push(latency);
+      const share = countedAt();
+      charges.push({ at: clock.now() + Math.floor(latency * share), units: cost });
+      await clock.sleep(latency, never);
+      lease.done();
+    }
+  };
+  await Promise.all(Array.from({ length: width }, work));
+  return {
+    elapsedMs: clock.now(),
+    ownTimeMs: latencies.reduce((sum, ms) => sum + ms, 0),
+    longestMs: Math.max(0, ...latencies),
+    peak: peakOf(charges),
+  };
+}
+
+/** The most units within any minute, a charge and another exactly a minute later not counting as together. */
+function peakOf(charges: { at: number; units: number }[]): number {
+  const sorted = charges.toSorted((a, b) => a.at - b.at);
+  let peak = 0;
+  let sum = 0;
+  let first = 0;
+  for (const { at, units } of sorted) {
+    sum += units;
+    for (let old = sorted[first]; old !== undefined && old.at <= at - MINUTE_MS; old = sorted[first]) {
+      sum -= old.units;
+      first += 1;
+    }
+    peak = Math.max(peak, sum);
+  }
+  return peak;
+}
+
+const sum = (units: readonly number[]) => units.reduce((total, cost) => total + cost, 0);
+const constant = (value: number) => () => value;
+
+function setUp(unitsPerMinute: number) {
+  const clock = new VirtualClock();
+  const waits: { waitMs: number; why: string }[] = [];
+  const window = new QuotaWindow({ unitsPerMinute, clock, onWait: (waitMs, why) => waits.push({ waitMs, why }) });
+  /** Takes units and gives them back at once; the time at which it was let through. */
+  const spend = async (units: number, signal: AbortSignal = never) => {
+    const lease = await window.take(units, signal);
+    lease.done();
+    return clock.now();
+  };
+  return { clock, waits, window, spend };
+}
+
+describe('QuotaWindow', () => {
+  it('lets a batch that fits into the limit go at once', async () => {
+    const outcome = await play({
+      limit: 6_000,
+      units: Array(120).fill(50),
+      width: 8,
+      latencyMs: constant(0),
+      countedAt: constant(0),
+    });
+    assert.equal(outcome.elapsedMs, 0);
+    assert.equal(outcome.peak, 6_000);
+  });
+
+  it('lets the first request beyond the limit go a minute after the first answer, not after its sending', async () => {
+    const { clock, window, spend } = setUp(100);
+    const lease = await window.take(100, never);
+    await clock.sleep(7_000, never);
+    lease.done();
+    assert.equal(await spend(1), 67_000);
+  });
+
+  it('waits for the answer of a request that takes longer than a minute', async () => {
+    const { clock, window, spend } = setUp(100);
+    const lease = await window.take(100, never);
+    const second = spend(50);
+    await clock.sleep(5 * MINUTE_MS, never);
+    lease.done();
+    assert.equal(await second, 6 * MINUTE_MS);
+  });
+
+  for (const [units, minutes] of [
+    [6_000, 0],
+    [6_050, 1],
+    [12_000, 1],
+    [60_000, 9],
+    [600_000, 99],
+  ] as const) {
+    it(`spends ${units} units at 6,000 a minute in ${minutes} minutes and at most 3 % more`, async () => {
+      const outcome = await play({
+        limit: 6_000,
+        units: Array(units / 50).fill(50),
+        width: 4,
+        latencyMs: constant(150),
+        countedAt: constant(0.5),
+      });
+      const ownTimeMs = outcome.ownTimeMs / 4 + outcome.longestMs;
+      assert.ok(outcome.elapsedMs <= 1.03 * minutes * MINUTE_MS + ownTimeMs, `took ${outcome.elapsedMs} ms`);
+      assert.ok(outcome.elapsedMs >= minutes * MINUTE_MS);
+      assert.ok(outcome.peak <= 6_000, `peak ${outcome.peak}`);
+    });
+  }
+
+  it('never lets the server count more than the limit in any minute, under 300 random loads, and wastes no time', async () => {
+    for (let seed = 1; seed <= 300; seed += 1) {
+      const random = seededRandom(seed);
+      const costs = [[50], [5, 50], [1, 5, 20, 25, 50], [20]][seed % 4] ?? [];
+      const largest = Math.max(...costs);
+      const limit = largest + Math.floor(random() * 6_000);
+      const units = Array.from({ length: 5 + Math.floor(random() * 400) }, () => {
+        return costs[Math.floor(random() * costs.length)] ?? 1;
+      });
+      const width = 1 + Math.floor(random() * 8);
+      const longest = [0, 50, 400, 5_000, 90_000][seed % 5] ?? 0;
+      const load: Load = {
+        limit,
+        units,
+        width,
+        latencyMs: () => Math.floor(random() * longest),
+        countedAt: seed % 3 === 0 ? constant(0) : seed % 3 === 1 ? constant(1) : random,
+      };
+      const outcome = await play(load);
+      const about = `seed ${seed}: ${JSON.stringify({ ...outcome, limit, width, total: sum(units) })}`;
+      assert.ok(outcome.peak <= limit, about);
+      // What does not divide evenly is the only part of the limit that may stay unused.
+      const windows = Math.ceil(sum(units) / (limit - largest + 1)) - 1;
+      const ownTimeMs = outcome.ownTimeMs / width + outcome.longestMs * (windows + 2);
+      assert.ok(outcome.elapsedMs <= 1.03 * windows * MINUTE_MS + ownTimeMs, about);
+    }
+  });
+
+  it('serves requests in the order in which they came, small ones behind a large one too', async () => {
+    const { window, spend } = setUp(100);
+    (await window.take(60, never)).done();
+    const served: string[] = [];
+    const take = async (name: string, units: number) => {
+      await spend(units);
+      served.push(name);
+    };
+    await Promise.all([take('large', 90), take('small', 1), take('middle', 40), take('last', 1)]);
+    assert.deepEqual(served, ['large', 'small', 'middle', 'last']);
+  });
+
+  it('lets a request that costs more than the limit go by itself, when nothing else is in the window', async () => {
+    const { spend } = setUp(100);
+    assert.equal(await spend(60), 0);
+    assert.equal(await spend(250), MINUTE_MS);
+    assert.equal(await spend(1), 2 * MINUTE_MS);
+  });
+
+  it('says once per waiting request how long it waits, and why', async () => {
+    const { window, waits, spend } = setUp(100);
+    await spend(100);
+    await spend(100);
+    window.refused(2_000);
+    await spend(10);
+    assert.deepEqual(waits[0], { waitMs: MINUTE_MS, why: 'window' });
+    assert.deepEqual(waits[1], { waitMs: 2_000, why: 'refused' });
+    assert.equal(waits.length, 2);
+  });
+
+  describe('when a waiting request is given up', () => {
+    it('rejects at once with the reason of the signal', async () => {
+      const { clock, window, spend } = setUp(100);
+      await spend(100);
+      const stop = new AbortController();
+      const waiting = window.take(1, stop.signal);
+      const reason = new Error('stopped');
+      queueMicrotask(() => stop.abort(reason));
+      await assert.rejects(waiting, reason);
+      assert.equal(clock.now(), 0);
+    });
+
+    it('spends nothing for it, and lets the ones behind it keep their turn', async () => {
+      const { spend } = setUp(100);
+      await spend(100);
+      const stop = new AbortController();
+      const first = spend(60);
+      const given = [spend(90, stop.signal), spend(90, stop.signal)];
+      const last = spend(40);
+      stop.abort(new Error('stopped'));
+      for (const promise of given) await assert.rejects(promise);
+      assert.deepEqual(await Promise.all([first, last]), [MINUTE_MS, MINUTE_MS]);
+    });
+
+    it('gives way at once when it was the first in line', async () => {
+      const { spend } = setUp(100);
+      await spend(50);
+      const stop = new AbortController();
+      const first = spend(100, stop.signal);
+      const second = spend(50);
+      stop.abort(new Error('stopped'));
+      await assert.rejects(first);
+      assert.equal(await second, 0);
+    });
+
+    it('rejects a signal that was aborted before, and spends nothing', async () => {
+      const { spend } = setUp(100);
+      await assert.rejects(spend(100, AbortSignal.abort(new Error('stopped'))), /stopped/);
+      assert.equal(await spend(100), 0);
+    });
+  });
+
+  describe('after a refusal', () => {
+    it('sends nothing while it pauses, whoever asks', async () => {
+      const { window, spend } = setUp(6_000);
+      window.refused(5_000);
+      assert.deepEqual(await Promise.all([spend(1), spend(50), spend(1)]), [5_000, 5_000, 5_000]);
+    });
+
+    it('lengthens a pause, and never shortens one', async () => {
+      const { window, spend } = setUp(6_000);
+      window.refused(5_000);
+      window.refused(9_000);
+      window.refused(1_000);
+      assert.equal(await spend(1), 9_000);
+    });
+
+    it('halves the pace for two minutes, and then has the full one again', async () => {
+      const { clock, window, spend } = setUp(100);
+      window.refused(1_000);
+      assert.equal(await spend(50), 1_000);
+      assert.equal(await spend(50), 61_000);
+      assert.equal(await spend(50), 121_000);
+      await clock.sleep(2 * MINUTE_MS, never);
+      const start = clock.now();
+      assert.deepEqual([await spend(50), await spend(50)], [start, start]);
+    });
+
+    it('halves the pace once for all that is refused within a minute', async () => {
+      const { window, spend } = setUp(100);
+      for (let n = 0; n < 8; n += 1) window.refused(n * 1_000);
+      assert.deepEqual([await spend(50), await spend(1)], [7_000, 67_000]);
+    });
+
+    it('goes down to an eighth when refusals go on, and no further, and comes back by doubling', async () => {
+      const { clock, window, spend } = setUp(800);
+      for (let n = 0; n < 10; n += 1) {
+        window.refused(1_000);
+        await clock.sleep(MINUTE_MS, never);
+      }
+      const start = clock.now();
+      assert.deepEqual([await spend(100), await spend(1)], [start, start + MINUTE_MS]);
+      const rateAt = async (minutes: number) => {
+        await clock.sleep(start + minutes * MINUTE_MS - clock.now(), never);
+        const at = clock.now();
+        for (let units = 0; ; units += 20) if ((await spend(20)) > at) return units;
+      };
+      assert.deepEqual([await rateAt(3), await rateAt(5), await rateAt(7)], [200, 400, 800]);
+    });
+  });
+});
