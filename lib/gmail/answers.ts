@@ -1,6 +1,8 @@
 /** What an answer of the Gmail API means: go on, try again, slow down, renew the token, or a failure with its remedy. */
 import { ConfigError, CredentialError, type JobError, RefusedError, UnavailableError } from '../errors.ts';
 
+import type { GmailMethod } from './units.ts';
+
 export interface RawAnswer {
   readonly status: number;
   readonly retryAfter: string | null;
@@ -34,6 +36,9 @@ const DAILY_REASONS = ['dailyLimitExceeded', 'dailyLimitExceededUnreg', 'quotaEx
 const SCOPE_REASONS = ['insufficientPermissions', 'ACCESS_TOKEN_SCOPE_INSUFFICIENT'];
 const DISABLED_REASONS = ['accessNotConfigured', 'SERVICE_DISABLED'];
 
+/** Methods whose good answer says nothing. */
+const WITHOUT_ANSWER: ReadonlySet<string> = new Set<GmailMethod>(['messages.batchModify', 'labels.delete']);
+
 /**
  * What `answer` means. Sources of the reasons: developers.google.com/workspace/gmail/api/guides/handle-errors; a quota
  * refusal comes as 429 or as 403 with a quota reason, and other 403s must not be retried.
@@ -41,7 +46,8 @@ const DISABLED_REASONS = ['accessNotConfigured', 'SERVICE_DISABLED'];
 export function judge(method: string, answer: RawAnswer, now: number = Date.now()): Verdict {
   const { status } = answer;
   const retryAfterMs = parseRetryAfter(answer.retryAfter, now);
-  if (status === 204) return { kind: 'ok', data: undefined };
+  const empty = answer.body.trim() === '';
+  if (status === 204 || (status === 200 && empty && WITHOUT_ANSWER.has(method))) return { kind: 'ok', data: undefined };
   if (status === 401) return { kind: 'unauthorized' };
   const body = parseJson(answer.body);
   if (status >= 200 && status < 300) {
