@@ -6,6 +6,9 @@ import type { Log } from './log.ts';
 
 const TIMEOUT_MS = 5_000;
 
+/** How much of that a run that has ended waits for the ping of its start. */
+const START_PATIENCE_MS = 2_000;
+
 export interface Heartbeat {
   /** Sends the ping of the start, without waiting for its answer. */
   start(): void;
@@ -14,6 +17,7 @@ export interface Heartbeat {
 }
 
 interface Pings {
+  readonly protocol: string;
   /** The address to ping at the start; null where a ping of the start would count as success. */
   readonly start: (url: URL) => URL | null;
   readonly end: (url: URL, exitCode: number, report: Readonly<Record<string, unknown>>) => URL;
@@ -23,6 +27,7 @@ interface Pings {
 
 /** Healthchecks and all that speak its protocol: healthchecks.io/docs/http_api. */
 const healthchecks: Pings = {
+  protocol: 'Healthchecks',
   start: (url) => withPath(url, 'start'),
   end: (url, exitCode) => withPath(url, String(exitCode)),
   takesReport: true,
@@ -30,6 +35,7 @@ const healthchecks: Pings = {
 
 /** Dead Man's Snitch: deadmanssnitch.com/docs. */
 const snitch: Pings = {
+  protocol: "Dead Man's Snitch",
   start: () => null,
   end: (url, exitCode, report) => withQuery(url, { s: String(exitCode), m: String(report.outcome) }),
   takesReport: false,
@@ -37,6 +43,7 @@ const snitch: Pings = {
 
 /** Sentry's crons over HTTP: docs.sentry.io/product/crons/getting-started/http. */
 const sentry: Pings = {
+  protocol: 'Sentry',
   start: (url) => withQuery(url, { status: 'in_progress' }),
   end: (url, exitCode) => withQuery(url, { status: exitCode === 0 ? 'ok' : 'error' }),
   takesReport: false,
@@ -48,6 +55,7 @@ export function createHeartbeat(address: string | undefined, log: Log): Heartbea
   const url = new URL(address);
   const pings = pingsOf(url);
   const ended = new AbortController();
+  let started: Promise<void> = Promise.resolve();
 
   const ping = async (target: URL, body: Readonly<Record<string, unknown>> | null, signal: AbortSignal) => {
     const content =
@@ -57,7 +65,7 @@ export function createHeartbeat(address: string | undefined, log: Log): Heartbea
       await response.body?.cancel();
       if (!response.ok) log.warn('heartbeat.failed', { reason: `status ${response.status}` });
     } catch {
-      if (ended.signal.aborted) return;
+      if (ended.signal.aborted && body === null) return;
       log.warn('heartbeat.failed', { reason: signal.aborted ? 'no answer within 5 s' : 'the connection failed' });
     }
   };
@@ -65,13 +73,23 @@ export function createHeartbeat(address: string | undefined, log: Log): Heartbea
   return {
     start() {
       const target = pings.start(url);
-      if (target !== null) void ping(target, null, AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ended.signal]));
+      if (target !== null)
+        started = ping(target, null, AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ended.signal]));
     },
     async end(exitCode, report) {
-      await ping(pings.end(url, exitCode, report), pings.takesReport ? report : null, AbortSignal.timeout(TIMEOUT_MS));
-      ended.abort();
+      const deadline = AbortSignal.timeout(TIMEOUT_MS);
+      // A start that arrives after the end would look like a run that never ends.
+      const patience = setTimeout(() => ended.abort(), START_PATIENCE_MS);
+      await started;
+      clearTimeout(patience);
+      await ping(pings.end(url, exitCode, report), pings.takesReport ? report : null, deadline);
     },
   };
+}
+
+/** The name of the protocol in which the monitor at `address` is pinged. */
+export function protocolOf(address: string): string {
+  return pingsOf(new URL(address)).protocol;
 }
 
 function pingsOf(url: URL): Pings {

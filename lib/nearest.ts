@@ -5,7 +5,7 @@ import leven from 'leven';
 export function nearest(text: string, candidates: Iterable<string>): string | undefined {
   let best: { candidate: string; distance: number } | undefined;
   for (const candidate of candidates) {
-    const distance = leven(text.toLowerCase(), candidate.toLowerCase());
+    const distance = slips(text.toLowerCase(), candidate.toLowerCase());
     if (best === undefined || distance < best.distance) best = { candidate, distance };
   }
   const allowed = Math.max(1, Math.floor(text.length / 2.5));
@@ -16,4 +16,14 @@ export function nearest(text: string, candidates: Iterable<string>): string | un
 export function didYouMean(text: string, candidates: Iterable<string>): string {
   const near = nearest(text, candidates);
   return near === undefined ? '' : ` (did you mean "${near}"?)`;
+}
+
+/** How many slips of the fingers lie between two words; letters in another order ("form" for "from") are one. */
+function slips(typed: string, meant: string): number {
+  const distance = leven(typed, meant);
+  return distance > 1 && sorted(typed) === sorted(meant) ? 1 : distance;
+}
+
+function sorted(word: string): string {
+  return [...word].sort().join('');
 }

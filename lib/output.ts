@@ -69,8 +69,8 @@ export class Scrubber {
 export interface GuardedOutput {
   /** Lets out what is held back, when nothing more will come. */
   flush(): void;
-  /** stderr for drawing: what is written is let out whole, so that no control sequence is cut in two. */
-  readonly screen: NodeJS.WriteStream;
+  /** The same streams for drawing and typing: what is written is let out whole, so that nothing on a screen is late. */
+  readonly screens: { readonly stdout: NodeJS.WriteStream; readonly stderr: NodeJS.WriteStream };
 }
 
 /** Puts the redactor in front of every way to write to stdout and stderr. */
@@ -101,17 +101,20 @@ export function guardOutput(redactor: Redactor, process: NodeJS.Process): Guarde
     const rest = scrubbers[fd].flush();
     if (rest.length > 0) tryWrite(() => writeSync(fd, rest));
   };
-  const draw = (data: string) => {
-    const written = process.stderr.write(data);
-    flush(2);
-    return written;
+  const screen = (fd: Fd, stream: NodeJS.WriteStream): NodeJS.WriteStream => {
+    const draw = (data: string) => {
+      const written = stream.write(data);
+      flush(fd);
+      return written;
+    };
+    return Object.create(stream, { write: { value: draw } });
   };
   return {
     flush() {
       flush(1);
       flush(2);
     },
-    screen: Object.create(process.stderr, { write: { value: draw } }) as NodeJS.WriteStream,
+    screens: { stdout: screen(1, process.stdout), stderr: screen(2, process.stderr) },
   };
 }
 

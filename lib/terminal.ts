@@ -5,6 +5,8 @@ import { Writable } from 'node:stream';
 export interface Terminal {
   /** Whether there is a person who can answer. */
   readonly interactive: boolean;
+  /** How many characters fit into a line; Infinity where nobody looks at a screen. */
+  readonly columns: number;
   /** Prints a line, or an empty one. */
   print(text?: string): void;
   /**
@@ -14,17 +16,20 @@ export interface Terminal {
   ask(question: string, signal: AbortSignal, options?: { readonly secret?: boolean }): Promise<string | null>;
 }
 
-interface Streams {
+interface Surroundings {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
+  /** Called for Ctrl-C while a line is being typed, which then is no signal. */
+  readonly interrupt: () => void;
 }
 
-export function createTerminal({ stdin, stdout }: Streams): Terminal {
+export function createTerminal({ stdin, stdout, interrupt }: Surroundings): Terminal {
   const interactive = stdin.isTTY === true && stdout.isTTY === true;
   /** Lines that came in one piece, of which only the first was asked for. */
   const unread: string[] = [];
   return {
     interactive,
+    columns: stdout.isTTY === true ? stdout.columns : Number.POSITIVE_INFINITY,
     print(text = '') {
       stdout.write(`${text}\n`);
     },
@@ -42,8 +47,7 @@ export function createTerminal({ stdin, stdout }: Streams): Terminal {
           else unread.push(line);
           reader.close();
         });
-        // Ctrl-C in a raw terminal arrives here and not as a signal.
-        reader.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+        reader.on('SIGINT', interrupt);
         signal.addEventListener('abort', end, { once: true });
         reader.on('close', () => {
           signal.removeEventListener('abort', end);

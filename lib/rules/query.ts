@@ -13,8 +13,11 @@ export interface Term {
   readonly value: string;
   /** Whether the term, or a group around it, is negated. */
   readonly negated: boolean;
-  /** Whether every match of the search has to fulfil the term: it stands in no alternative and in no negated group. */
-  readonly required: boolean;
+  /**
+   * The condition that every match of the search has to fulfil, by fulfilling one of the terms with its number; null
+   * for a term that belongs to none, because it stands in a negated group, or in an alternative with groups.
+   */
+  readonly condition: number | null;
 }
 
 /** The search is broken, at a place counted from 0. */
@@ -74,10 +77,12 @@ export function parseQuery(query: string): Term[] {
   const tokens = tokenize(query);
   const terms: Term[] = [];
   let next = 0;
+  let conditions = 0;
 
   const readLevel = (around: Around, opened: Token | undefined): void => {
     const first = terms.length;
     let members = 0;
+    let groups = 0;
     let alternatives = opened?.bracket === '{';
     for (;;) {
       const token = tokens[next];
@@ -93,11 +98,13 @@ export function parseQuery(query: string): Term[] {
       if (isWord(token, 'OR')) alternatives = true;
       if (isWord(token, 'OR') || isWord(token, 'AND')) continue;
       members += 1;
+      if (token.bracket !== undefined) groups += 1;
       readMember(token, around);
     }
     if (opened !== undefined && members === 0) throw new QueryError('an empty group', opened.at);
-    if (alternatives)
-      for (let i = first; i < terms.length; i += 1) terms[i] = { ...(terms[i] as Term), required: false };
+    if (!alternatives) return;
+    const condition = around.required && groups === 0 ? ++conditions : null;
+    for (let i = first; i < terms.length; i += 1) terms[i] = { ...(terms[i] as Term), condition };
   };
 
   const readMember = (token: Token, around: Around): void => {
@@ -106,7 +113,7 @@ export function parseQuery(query: string): Term[] {
     if (token.bracket !== undefined) {
       readLevel({ operator, negated, required: around.required && !token.minus }, token);
     } else {
-      terms.push({ operator, value: token.value, negated, required: around.required });
+      terms.push({ operator, value: token.value, negated, condition: around.required ? ++conditions : null });
     }
   };
 
@@ -132,7 +139,9 @@ function tokenize(query: string): Token[] {
       at += 1;
       continue;
     }
-    const token = /^(-?)(?:(\w+):(?!\/\/))?(?:([(){}])|"([^"]*)"|([^\s"(){}]+))/.exec(query.slice(at));
+    const rest = query.slice(at);
+    requireValue(rest, at);
+    const token = /^(-?)(?:(\w+):(?!\/\/))?(?:([(){}])|"([^"]*)"|([^\s"(){}]+))/.exec(rest);
     if (token === null) throw unreadable(query, at);
     const [text, minus, prefix, bracket, phrase, bare] = token;
     const operator = prefix === undefined ? '' : knownOperator(prefix, at);
@@ -146,11 +155,14 @@ function tokenize(query: string): Token[] {
 }
 
 function unreadable(query: string, at: number): QueryError {
-  const rest = query.slice(at);
-  const hanging = /^-?(\w+):(?=\s|$)/.exec(rest);
-  if (hanging !== null) return new QueryError(`"${hanging[1]}:" has no value`, at);
-  if (rest.includes('"')) return new QueryError('a quote is not closed', at + rest.indexOf('"'));
-  return new QueryError('an empty term', at);
+  const quote = query.indexOf('"', at);
+  return quote >= 0 ? new QueryError('a quote is not closed', quote) : new QueryError('an empty term', at);
+}
+
+/** Refuses `from:` with nothing behind it, which Gmail would take for a word. */
+function requireValue(rest: string, at: number): void {
+  const [, prefix = ''] = /^-?(\w+):(?=[\s)}]|$)/.exec(rest) ?? [];
+  if (OPERATORS.includes(prefix.toLowerCase())) throw new QueryError(`"${prefix}:" has no value`, at);
 }
 
 function knownOperator(prefix: string, at: number): string {

@@ -64,11 +64,17 @@ const switches = Object.fromEntries(Object.keys(SWITCHES).map((name) => [name, f
   typeof flag
 >;
 
-const actionsSchema = v.strictObject(
-  { ...switches, addLabels: v.optional(labels), removeLabels: v.optional(labels) },
-  'must be a map of actions',
-);
+/** Must come before strictObject, which takes a list for a map with the keys 0, 1, 2 … */
+const map = (message: string) =>
+  v.custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), message);
+
+const actionsSchema = v.strictObject({
+  ...switches,
+  addLabels: v.optional(labels),
+  removeLabels: v.optional(labels),
+});
 const actions = v.pipe(
+  map('must be a map of actions'),
   actionsSchema,
   v.rawTransform(({ dataset, addIssue, NEVER }): Actions => {
     const reduced = reduceActions(dataset.value);
@@ -77,24 +83,20 @@ const actions = v.pipe(
     return NEVER;
   }),
 );
-const ruleSchema = v.strictObject(
-  {
-    name: v.pipe(text, v.regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'must be in kebab-case, such as old-newsletters')),
-    query: search,
-    actions,
-    keepNewest: v.optional(count(0)),
-    enabled: flag,
-  },
-  'must be a rule with name, query and actions',
-);
-const fileSchema = v.strictObject(
-  {
-    protect: v.optional(search),
-    maxChanges: v.optional(count(1)),
-    rules: v.pipe(v.array(ruleSchema, 'must be a list of rules'), v.minLength(1, 'is an empty list')),
-  },
-  'must be a map with the key rules',
-);
+const ruleSchema = v.strictObject({
+  name: v.pipe(text, v.regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'must be in kebab-case, such as old-newsletters')),
+  query: search,
+  actions,
+  keepNewest: v.optional(count(0)),
+  enabled: flag,
+});
+const rule = v.pipe(map('must be a rule with name, query and actions'), ruleSchema);
+const fileSchema = v.strictObject({
+  protect: v.optional(search),
+  maxChanges: v.optional(count(1)),
+  rules: v.pipe(v.array(rule, 'must be a list of rules'), v.minLength(1, 'is an empty list')),
+});
+const rulesFile = v.pipe(map('must be a map with the key rules'), fileSchema);
 
 type Path = readonly (string | number)[];
 
@@ -122,7 +124,7 @@ export function parseRules(source: string, file: string): RuleSet {
   if (document.contents === null) throw broken([`${file}: is empty: it must have a list of rules`]);
 
   const plain = toPlain(document, file);
-  const result = v.safeParse(fileSchema, plain);
+  const result = v.safeParse(rulesFile, plain);
   const problems = [...(result.issues ?? []).map(describe), ...doubledNames(plain)];
   if (problems.length > 0 || !result.success) {
     const placed = problems.map((problem) => ({ offset: offsetOf(document, problem), message: problem.message }));
@@ -208,6 +210,7 @@ function toPlain(document: Document, file: string): unknown {
 
 function yamlProblem(code: string, message: string): string {
   if (code === 'TAB_AS_INDENT') return 'a tab is used for indentation: use spaces';
+  if (code === 'MULTIPLE_DOCS') return 'a second document begins here: one is all there can be';
   return `not valid YAML: ${message.replace(/\s+/g, ' ').trim()}`;
 }
 

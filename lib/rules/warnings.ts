@@ -65,14 +65,16 @@ const INCOMING = [
 
 /** Whether nothing in the query keeps sent mail out: a place, a category, a sender, or `-in:sent`. */
 function mayFindSentMail(terms: readonly Term[]): boolean {
-  const keepsOut = (term: Term): boolean => {
-    if (!term.required) return false;
-    const label = labelNamed(term);
-    const fromMe = term.operator === 'from' && term.value.toLowerCase() === 'me';
-    if (term.negated) return label === 'SENT' || fromMe;
-    return (term.operator === 'from' && !fromMe) || (label !== null && INCOMING.includes(label));
-  };
-  return !terms.some(keepsOut);
+  const conditions = Map.groupBy(terms, ({ condition }) => condition);
+  conditions.delete(null);
+  return ![...conditions.values()].some((alternatives) => alternatives.every(keepsSentMailOut));
+}
+
+function keepsSentMailOut(term: Term): boolean {
+  const label = labelNamed(term);
+  const fromMe = term.operator === 'from' && term.value.toLowerCase() === 'me';
+  if (term.negated) return label === 'SENT' || fromMe;
+  return (term.operator === 'from' && !fromMe) || (label !== null && INCOMING.includes(label));
 }
 
 /** Labels that `rule` changes and `terms` name. */

@@ -211,14 +211,14 @@ describe('QuotaWindow', () => {
 
     it('spends nothing for it, and lets the ones behind it keep their turn', async () => {
       const { spend } = setUp(100);
-      await spend(100);
+      await spend(50);
       const stop = new AbortController();
-      const first = spend(60);
+      const first = spend(100);
       const given = [spend(90, stop.signal), spend(90, stop.signal)];
-      const last = spend(40);
+      const last = spend(1);
       stop.abort(new Error('stopped'));
       for (const promise of given) await assert.rejects(promise);
-      assert.deepEqual(await Promise.all([first, last]), [MINUTE_MS, MINUTE_MS]);
+      assert.deepEqual(await Promise.all([first, last]), [MINUTE_MS, 2 * MINUTE_MS]);
     });
 
     it('gives way at once when it was the first in line', async () => {

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Invocation, parseCommandLine } from '../../lib/cli.ts';
+import { UsageError } from '../../lib/errors.ts';
+import { Registry } from '../../lib/registry.ts';
+
+const registry = new Registry(new URL('../../jobs/', import.meta.url));
+const parse = (...argv: string[]) => parseCommandLine(argv, registry);
+
+async function run(...argv: string[]): Promise<Extract<Invocation, { kind: 'run' }>> {
+  const invocation = await parse(...argv);
+  assert.ok(invocation.kind === 'run');
+  return invocation;
+}
+
+async function print(...argv: string[]): Promise<string> {
+  const invocation = await parse(...argv);
+  assert.ok(invocation.kind === 'print');
+  return invocation.text;
+}
+
+describe('parseCommandLine', () => {
+  it('runs a job with the defaults of its options', async () => {
+    const { name, options, common } = await run('apply-rules');
+    assert.equal(name, 'apply-rules');
+    assert.deepEqual(options, { only: undefined, maxChanges: undefined });
+    assert.deepEqual(common, { dryRun: false, budgetMs: undefined });
+  });
+
+  it('reads all options, in both ways of writing them', async () => {
+    const expected = { only: 'spent-codes', maxChanges: 100 };
+    const one = await run(
+      'apply-rules',
+      '--only',
+      'spent-codes',
+      '--max-changes',
+      '100',
+      '--dry-run',
+      '--budget',
+      '9m',
+    );
+    const two = await run('apply-rules', '--budget=9m', '--max-changes=100', '--dry-run', '--only=spent-codes');
+    for (const { options, common } of [one, two]) {
+      assert.deepEqual(options, expected);
+      assert.deepEqual(common, { dryRun: true, budgetMs: 540_000 });
+    }
+  });
+
+  const refused: ReadonlyArray<readonly [string[], RegExp, RegExp?]> = [
+    [[], /no job was named/],
+    [['aply-rules'], /no job "aply-rules" \(did you mean "apply-rules"\?\)/],
+    [['nonsense'], /no job "nonsense"$/],
+    [['../lib/main'], /no job/],
+    [['constructor'], /no job/],
+    [[''], /no job/],
+    [['--dry-run', 'apply-rules'], /the job's name comes first, but got "--dry-run"/],
+    [['apply-rules', '--dryrun'], /unknown option '--dryrun' \(did you mean --dry-run\?\)/],
+    [['apply-rules', '--dry-runn'], /unknown option '--dry-runn' \(did you mean --dry-run\?\)/],
+    [['apply-rules', '--dry_run'], /unknown option '--dry_run'/],
+    [['apply-rules', '--dry'], /unknown option '--dry'/],
+    [['apply-rules', '-n'], /unknown option '-n'/],
+    [['apply-rules', '--dry-run=true'], /unknown option '--dry-run=true'/],
+    [['apply-rules', '--no-dry-run'], /unknown option '--no-dry-run'/],
+    [['apply-rules', 'dry-run'], /too many arguments/],
+    [['apply-rules', '--', '--dry-run'], /too many arguments/],
+    [['apply-rules', '--only'], /'--only <rule>' argument missing/],
+    [['apply-rules', '--budget'], /'--budget <duration>' argument missing/],
+    [['apply-rules', '--budget', 'soon'], /^--budget: "soon" is no duration$/, /write it like 50m, 90s or 1h30m/],
+    [['apply-rules', '--budget', ''], /^--budget: "" is no duration$/],
+    [['apply-rules', '--budget', '0s'], /^--budget: "0s" is no duration$/],
+    [['apply-rules', '--budget=-5m'], /^--budget: "-5m" is no duration$/],
+    [
+      ['apply-rules', '--max-changes', '5k'],
+      /^--max-changes: "5k" is not a whole number of at least 1$/,
+      /digits only/,
+    ],
+    [['apply-rules', '--max-changes', '0'], /^--max-changes: "0" is not a whole number of at least 1$/],
+    [['apply-rules', '--max-changes', "it's 1. or 2."], /^--max-changes: "it's 1\. or 2\." is not a whole number/],
+    [['list', 'extra'], /takes no argument, but got "extra"/],
+  ];
+  for (const [argv, message, remedy] of refused) {
+    it(`refuses \`job ${argv.join(' ')}\``, async () => {
+      await assert.rejects(parse(...argv), (error: unknown) => {
+        assert.ok(error instanceof UsageError, String(error));
+        assert.equal(error.exitCode, 2);
+        assert.match(error.message, message);
+        assert.match(error.remedy, remedy ?? /See `job .*--help|^write it like|^Write digits/);
+        return true;
+      });
+    });
+  }
+
+  it('lists the jobs with their summaries', async () => {
+    const text = await print('list');
+    for (const name of registry.names) assert.match(text, new RegExp(`^ {2}${name} +\\S`, 'm'));
+  });
+
+  for (const argv of [['--help'], ['-h'], ['help']]) {
+    it(`shows jobs, common options and exit codes for \`job ${argv}\``, async () => {
+      const text = await print(...argv);
+      for (const part of ['Usage: job', 'apply-rules', '--dry-run', '--budget', '78 configuration']) {
+        assert.ok(text.includes(part), part);
+      }
+    });
+  }
+
+  it("shows a job's own options and those of every job in its help", async () => {
+    for (const flag of ['--help', '-h']) {
+      const text = await print('apply-rules', flag);
+      for (const part of ['Usage: job apply-rules', '--only <rule>', '--max-changes <n>', '--dry-run', '--budget']) {
+        assert.ok(text.includes(part), part);
+      }
+    }
+  });
+
+  it('shows the help also behind other options', async () => {
+    assert.match(await print('apply-rules', '--dry-run', '--help'), /^Usage: job apply-rules/);
+  });
+});

@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { disarm, type Environment, readConfig, readHeartbeatUrl, readLogConfig, secretsIn } from '../../lib/config.ts';
+import { ConfigError } from '../../lib/errors.ts';
+
+const GOOD: Environment = {
+  GMAIL_SECRET_ID: 'gmail-jobs/alice',
+  AWS_REGION: 'eu-central-1',
+  AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE',
+  AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+};
+
+function problemOf(env: Environment): string {
+  try {
+    readConfig(env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    assert.equal(error.exitCode, 78);
+    return error.message;
+  }
+  return assert.fail('the configuration was accepted');
+}
+
+describe('readConfig', () => {
+  it('has defaults for everything but the secret and AWS', () => {
+    assert.partialDeepStrictEqual(readConfig(GOOD), {
+      secretId: 'gmail-jobs/alice',
+      awsRegion: 'eu-central-1',
+      rulesFile: undefined,
+      quotaProfile: '2026',
+      quotaPerMinute: undefined,
+      budgetMs: 3_000_000,
+      requestTimeoutMs: 20_000,
+      gmailApiUrl: undefined,
+      tokenUrl: 'https://oauth2.googleapis.com/token',
+    });
+  });
+
+  it('names all missing variables in one message', () => {
+    assert.match(problemOf({}), /GMAIL_SECRET_ID, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set/);
+  });
+
+  for (const name of Object.keys(GOOD)) {
+    it(`says that ${name} is not set when it is missing, empty or blank`, () => {
+      for (const value of [undefined, '', '  ']) {
+        assert.match(problemOf({ ...GOOD, [name]: value }), new RegExp(`: ${name} is not set$`));
+      }
+    });
+  }
+
+  const accepted: ReadonlyArray<readonly [string, string, string, unknown]> = [
+    ['GMAIL_SECRET_ID', ' padded\n', 'secretId', 'padded'],
+    ['AWS_REGION', 'us-gov-west-1', 'awsRegion', 'us-gov-west-1'],
+    ['RULES_FILE', 'my/rules.yaml', 'rulesFile', 'my/rules.yaml'],
+    ['GMAIL_QUOTA_PROFILE', 'legacy', 'quotaProfile', 'legacy'],
+    ['GMAIL_QUOTA_PROFILE', '2026', 'quotaProfile', '2026'],
+    ['GMAIL_QUOTA_PER_MINUTE', '100', 'quotaPerMinute', 100],
+    ['GMAIL_QUOTA_PER_MINUTE', '1000000', 'quotaPerMinute', 1_000_000],
+    ['RUN_BUDGET', '9m', 'budgetMs', 540_000],
+    ['REQUEST_TIMEOUT', '90s', 'requestTimeoutMs', 90_000],
+    ['GMAIL_API_URL', 'http://127.0.0.1:4000', 'gmailApiUrl', 'http://127.0.0.1:4000'],
+    ['GMAIL_API_URL', 'http://localhost:4000/', 'gmailApiUrl', 'http://localhost:4000/'],
+    ['GMAIL_API_URL', 'http://[::1]:4000', 'gmailApiUrl', 'http://[::1]:4000'],
+    ['GOOGLE_TOKEN_URL', 'https://127.8.9.1/token', 'tokenUrl', 'https://127.8.9.1/token'],
+  ];
+  for (const [name, value, key, result] of accepted) {
+    it(`reads ${name}=${JSON.stringify(value)}`, () => {
+      assert.equal(readConfig({ ...GOOD, [name]: value })[key as keyof ReturnType<typeof readConfig>], result);
+    });
+  }
+
+  const refused: Readonly<Record<string, readonly string[]>> = {
+    AWS_REGION: ['europe', 'us-east', 'EU-CENTRAL-1', 'eu-central-1.evil.example', 'eu-central-1/x'],
+    GMAIL_QUOTA_PROFILE: ['2025', 'Legacy', 'toString'],
+    GMAIL_QUOTA_PER_MINUTE: ['0', '99', '1000001', '6e3', '6000.5', '-6000', '0x1770', '6,000', 'many'],
+    RUN_BUDGET: ['50', '1.5h', '0m', '-5m', '5 m', 'PT5M', 'soon'],
+    REQUEST_TIMEOUT: ['20', '0s'],
+    HEARTBEAT_URL: ['hc-ping.com/x', 'http://hc-ping.com/x', 'ftp://hc-ping.com', 'javascript:alert(1)'],
+    LOG_LEVEL: ['verbose', 'INFO', 'constructor'],
+    LOG_FORMAT: ['xml', 'JSON'],
+  };
+  for (const [name, values] of Object.entries(refused)) {
+    for (const value of values) {
+      it(`refuses ${name}=${value}, by its name and not its value`, () => {
+        const problem = problemOf({ ...GOOD, [name]: value });
+        assert.match(problem, new RegExp(`^configuration: ${name} `));
+        if (value.length > 4) assert.ok(!problem.includes(value), problem);
+      });
+    }
+  }
+
+  for (const url of [
+    'https://gmail.googleapis.com',
+    'http://127.0.0.1.evil.example',
+    'http://127.0.0.1@evil.example',
+    'http://localhost:1@evil.example',
+    'http://localhost.evil.example',
+    'http://evil.example/127.0.0.1',
+    'http://evil.example?localhost',
+    'http://evil.example#@127.0.0.1',
+    'http://[::ffff:10.0.0.1]',
+    'http://0.0.0.0',
+    'http://10.0.0.1',
+    'http://169.254.169.254',
+    'http://localhostx',
+    'http://128.0.0.1',
+    'http://1270.0.0.1',
+    'file:///etc/passwd',
+    'ftp://127.0.0.1',
+    'ws://127.0.0.1',
+    '127.0.0.1:4000',
+    '//127.0.0.1',
+    'not a url',
+  ]) {
+    for (const name of ['GMAIL_API_URL', 'GOOGLE_TOKEN_URL', 'GOOGLE_AUTH_URL']) {
+      it(`refuses ${name}=${url}, which is not this machine`, () => {
+        assert.match(problemOf({ ...GOOD, [name]: url }), new RegExp(`${name} must be the address of a stand-in`));
+      });
+    }
+  }
+
+  it('tells every problem at once', () => {
+    const problem = problemOf({
+      AWS_REGION: 'nowhere',
+      GMAIL_QUOTA_PROFILE: 'x',
+      GMAIL_QUOTA_PER_MINUTE: 'x',
+      RUN_BUDGET: 'x',
+      GMAIL_API_URL: 'x',
+      GOOGLE_TOKEN_URL: 'x',
+      GOOGLE_AUTH_URL: 'x',
+      HEARTBEAT_URL: 'x',
+      LOG_LEVEL: 'x',
+      LOG_FORMAT: 'x',
+    });
+    for (const name of [
+      ...['GMAIL_SECRET_ID', 'AWS_REGION', 'AWS_ACCESS_KEY_ID', 'GMAIL_QUOTA_PROFILE', 'GMAIL_QUOTA_PER_MINUTE'],
+      ...['RUN_BUDGET', 'GMAIL_API_URL', 'GOOGLE_TOKEN_URL', 'GOOGLE_AUTH_URL', 'HEARTBEAT_URL', 'LOG_LEVEL'],
+      'LOG_FORMAT',
+    ]) {
+      assert.ok(problem.includes(name), `${name} is missing in: ${problem}`);
+    }
+  });
+
+  it('takes the region from the ARN of the secret when it is not set', () => {
+    const arn = 'arn:aws:secretsmanager:us-west-2:123456789012:secret:gmail-AbCdEf';
+    assert.equal(readConfig({ ...GOOD, AWS_REGION: undefined, GMAIL_SECRET_ID: arn }).awsRegion, 'us-west-2');
+  });
+
+  it('needs no keys when another source of AWS credentials is named', () => {
+    const env = { ...GOOD, AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined };
+    assert.doesNotThrow(() => readConfig({ ...env, AWS_PROFILE: 'gmail' }));
+    assert.doesNotThrow(() => readConfig({ ...env, AWS_WEB_IDENTITY_TOKEN_FILE: '/run/token' }));
+    assert.throws(() => readConfig({ ...env, AWS_PROFILE: ' ' }), ConfigError);
+  });
+});
+
+describe('readLogConfig', () => {
+  for (const [env, isTerminal, expected] of [
+    [{}, false, { level: 'info', format: 'json' }],
+    [{}, true, { level: 'info', format: 'pretty' }],
+    [{ LOG_FORMAT: 'auto', LOG_LEVEL: 'debug' }, true, { level: 'debug', format: 'pretty' }],
+    [{ LOG_FORMAT: 'json', LOG_LEVEL: 'error' }, true, { level: 'error', format: 'json' }],
+    [{ LOG_FORMAT: 'pretty' }, false, { level: 'info', format: 'pretty' }],
+    [{ LOG_LEVEL: 'nonsense', LOG_FORMAT: 'nonsense' }, false, { level: 'info', format: 'json' }],
+  ] as const) {
+    it(`logs ${expected.format} at ${expected.level} for ${JSON.stringify(env)}, terminal ${isTerminal}`, () => {
+      assert.deepEqual(readLogConfig(env, isTerminal), expected);
+    });
+  }
+});
+
+describe('readHeartbeatUrl', () => {
+  it('takes https anywhere, and http on this machine', () => {
+    for (const url of ['https://hc-ping.com/x', 'http://127.0.0.1:5000/x']) {
+      assert.equal(readHeartbeatUrl({ HEARTBEAT_URL: ` ${url} ` }), url);
+    }
+  });
+
+  it('has none when it is missing or wrong', () => {
+    for (const HEARTBEAT_URL of [undefined, '', 'http://hc-ping.com/x', 'nonsense']) {
+      assert.equal(readHeartbeatUrl({ HEARTBEAT_URL }), undefined);
+    }
+  });
+});
+
+describe('secretsIn', () => {
+  it("finds AWS's keys and what makes a monitor's address secret", () => {
+    const secrets = secretsIn({
+      ...GOOD,
+      AWS_SESSION_TOKEN: 'session-token-value',
+      HEARTBEAT_URL: 'https://user:pass-word-1@hc-ping.com/0f5a3f5e-6f57-4ee3-9b2a-0d1c2b3a4f5e/my-job?key=abcdefgh',
+    });
+    for (const secret of [
+      'AKIAIOSFODNN7EXAMPLE',
+      'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+      'session-token-value',
+      'pass-word-1',
+      '0f5a3f5e-6f57-4ee3-9b2a-0d1c2b3a4f5e',
+      '?key=abcdefgh',
+    ]) {
+      assert.ok(secrets.includes(secret), secret);
+    }
+    assert.ok(!secrets.includes('my-job'));
+  });
+
+  it('finds nothing in an empty environment', () => {
+    assert.deepEqual(secretsIn({}).filter(Boolean), []);
+    assert.deepEqual(secretsIn({ HEARTBEAT_URL: 'nonsense' }).filter(Boolean), []);
+  });
+});
+
+describe('disarm', () => {
+  it('removes what makes libraries talk or sends them elsewhere, and nothing else', () => {
+    const env: NodeJS.ProcessEnv = {
+      ...GOOD,
+      GOOGLE_SDK_NODE_LOGGING: '*',
+      NODE_DEBUG: 'http',
+      HTTP2_DEBUG: '1',
+      GOOGLE_CLOUD_UNIVERSE_DOMAIN: 'evil.example',
+    };
+    disarm(env);
+    assert.deepEqual(env, GOOD);
+  });
+});

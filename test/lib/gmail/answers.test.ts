@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ConfigError, CredentialError, RefusedError, UnavailableError } from '../../../lib/errors.ts';
+import { GmailRefusal, judge, parseRetryAfter, type Verdict } from '../../../lib/gmail/answers.ts';
+import { type GoogleError, googleErrors } from '../../sandbox/gmail/errors.ts';
+
+function verdictOf({ status, body }: GoogleError, retryAfter: string | null = null): Verdict {
+  return judge('messages.list', { status, retryAfter, body: JSON.stringify(body) });
+}
+
+/** An error body in Google's older form, with one reason. */
+function withReason(status: number, reason: string, message = 'm'): GoogleError {
+  return { status, body: { error: { code: status, message, errors: [{ message, domain: 'usageLimits', reason }] } } };
+}
+
+/** An error body in Google's newer form alone. */
+function withDetail(status: number, reason: string): GoogleError {
+  return { status, body: { error: { code: status, message: 'm', details: [{ reason, domain: 'googleapis.com' }] } } };
+}
+
+const HTML = '<!DOCTYPE html><html><title>Error</title></html>';
+
+describe('judge', () => {
+  it('gives the data of an answer that is a JSON object', () => {
+    const verdict = judge('messages.list', { status: 200, retryAfter: null, body: '{"messages":[]}' });
+    assert.deepEqual(verdict, { kind: 'ok', data: { messages: [] } });
+  });
+
+  it('takes an answer without content for a success', () => {
+    assert.equal(judge('messages.batchModify', { status: 204, retryAfter: null, body: '' }).kind, 'ok');
+  });
+
+  for (const [what, body] of Object.entries({
+    'broken JSON': '{"messages":[',
+    'an HTML page': HTML,
+    nothing: '',
+    'a list': '[]',
+    null: 'null',
+    'a number': '7',
+  })) {
+    it(`asks again when a success comes with ${what}`, () => {
+      assert.equal(judge('messages.list', { status: 200, retryAfter: null, body }).kind, 'again');
+    });
+  }
+
+  const kinds: ReadonlyArray<readonly [string, GoogleError, Verdict['kind']]> = [
+    ['429 for the quota', googleErrors.quota429(), 'quota'],
+    ['403 userRateLimitExceeded', googleErrors.quota403(), 'quota'],
+    ['403 rateLimitExceeded', googleErrors.quota403('rateLimitExceeded'), 'quota'],
+    ['403 RATE_LIMIT_EXCEEDED in its details', withDetail(403, 'RATE_LIMIT_EXCEEDED'), 'quota'],
+    ['429 for too many at once', googleErrors.tooManyConcurrent(), 'crowded'],
+    ['401 for an expired token', googleErrors.invalidCredentials(), 'unauthorized'],
+    ['401 for a missing token', googleErrors.missingCredentials(), 'unauthorized'],
+    ['500', googleErrors.backendError(500), 'again'],
+    ['502', googleErrors.backendError(502), 'again'],
+    ['503', googleErrors.backendError(503), 'again'],
+    ['504', googleErrors.backendError(504), 'again'],
+    ['408', withReason(408, 'timeout'), 'again'],
+    ['400', googleErrors.invalidArgument('Invalid label: X'), 'failed'],
+    ['400 failedPrecondition', googleErrors.failedPrecondition(), 'failed'],
+    ['404', googleErrors.notFound(), 'failed'],
+    ['409', googleErrors.labelConflict(), 'failed'],
+    ['403 for a scope', googleErrors.insufficientScopes(), 'failed'],
+    ['403 for an API that is not enabled', googleErrors.accessNotConfigured(), 'failed'],
+    ['403 for the day', googleErrors.dailyLimit(), 'failed'],
+    ['403 for delegation', googleErrors.delegationDenied('bob@example.com'), 'failed'],
+  ];
+  for (const [what, error, kind] of kinds) {
+    it(`takes ${what} for "${kind}"`, () => assert.equal(verdictOf(error).kind, kind));
+  }
+
+  for (const status of [400, 403, 404, 429, 500, 502, 503]) {
+    it(`does not believe an HTML page with status ${status} to be the last word`, () => {
+      const { kind } = judge('messages.list', { status, retryAfter: null, body: HTML });
+      assert.equal(kind, status === 429 ? 'quota' : 'again');
+    });
+  }
+
+  const failures: ReadonlyArray<readonly [string, GoogleError, new (...args: never[]) => Error, RegExp]> = [
+    ['insufficient scopes', googleErrors.insufficientScopes(), CredentialError, /lacks a scope for messages\.list/],
+    [
+      'a scope, by details alone',
+      withDetail(403, 'ACCESS_TOKEN_SCOPE_INSUFFICIENT'),
+      CredentialError,
+      /lacks a scope for messages\.list/,
+    ],
+    ['an API not enabled', googleErrors.accessNotConfigured(), ConfigError, /API is not enabled/],
+    ['an API not enabled, by details alone', withDetail(403, 'SERVICE_DISABLED'), ConfigError, /API is not enabled/],
+    ['the daily limit', googleErrors.dailyLimit(), UnavailableError, /Daily Limit Exceeded/],
+    ['any other 403', googleErrors.delegationDenied('b'), CredentialError, /denied access.*Delegation denied/],
+    ['a bad request', googleErrors.invalidArgument('Invalid label: X'), RefusedError, /400 Invalid label: X/],
+  ];
+  for (const [what, error, type, message] of failures) {
+    it(`fails with ${type.name} for ${what}, and says what to do`, () => {
+      const verdict = verdictOf(error);
+      assert.equal(verdict.kind, 'failed');
+      assert.ok(verdict.error instanceof type);
+      assert.match(verdict.error.message, message);
+      assert.ok(verdict.error.remedy.length > 20);
+    });
+  }
+
+  for (const status of [400, 404, 409]) {
+    it(`keeps the status ${status} of a refusal, so that a caller can tell`, () => {
+      const verdict = verdictOf(withReason(status, 'x'));
+      assert.ok(verdict.kind === 'failed' && verdict.error instanceof GmailRefusal);
+      assert.equal(verdict.error.status, status);
+    });
+  }
+
+  it('shortens a long message, and keeps an error to one line', () => {
+    const verdict = verdictOf(withReason(400, 'x', `${'long\n'.repeat(1_000)}`));
+    assert.ok(verdict.kind === 'failed');
+    assert.ok(verdict.error.message.length < 400);
+    assert.ok(!verdict.error.message.includes('\n'));
+  });
+
+  it('survives error bodies of every wrong form', () => {
+    for (const body of ['{}', '{"error":null}', '{"error":"text"}', '{"error":{"errors":{},"details":[null,1]}}']) {
+      for (const status of [400, 403, 404, 418]) {
+        assert.equal(judge('x', { status, retryAfter: null, body }).kind, 'failed', `${status} ${body}`);
+      }
+    }
+  });
+
+  it('hands on a Retry-After with every verdict that waits', () => {
+    for (const error of [googleErrors.quota429(), googleErrors.tooManyConcurrent(), googleErrors.backendError()]) {
+      const verdict = verdictOf(error, '7');
+      assert.ok('retryAfterMs' in verdict);
+      assert.equal(verdict.retryAfterMs, 7_000);
+    }
+  });
+});
+
+describe('parseRetryAfter', () => {
+  const now = Date.parse('2026-11-23T03:16:08Z');
+  for (const [header, ms] of [
+    [null, 0],
+    ['0', 0],
+    ['30', 30_000],
+    [' 30 ', 30_000],
+    ['Mon, 23 Nov 2026 03:16:28 GMT', 20_000],
+    ['Mon, 23 Nov 2026 03:16:00 GMT', 0],
+    ['-5', 0],
+    ['soon', 0],
+    ['', 0],
+    ['1e9', 0],
+    ['30s', 0],
+    ['9999999999', 0],
+  ] as const) {
+    it(`reads ${JSON.stringify(header)} as ${ms} ms`, () => assert.equal(parseRetryAfter(header, now), ms));
+  }
+});

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { LabelDirectory, labelSearch, normalizeLabel, systemLabelId } from '../../../lib/gmail/labels.ts';
+
+describe('normalizeLabel', () => {
+  for (const [one, other] of [
+    ['Auto/Archived', 'auto-archived'],
+    ['A&E', 'a e'],
+    ['(x) {y}', '-x- -y-'],
+    ['a|b', 'a"b'],
+    ['  padded  ', 'PADDED'],
+    ['Über', 'U\u0308ber'],
+  ] as const) {
+    it(`takes "${one}" and "${other}" for the same label`, () => {
+      assert.equal(normalizeLabel(one), normalizeLabel(other));
+    });
+  }
+
+  for (const [one, other] of [
+    ['Auto/Archived', 'AutoArchived'],
+    ['a--b', 'a-b'],
+    ['a_b', 'a-b'],
+    ['a.b', 'a-b'],
+  ] as const) {
+    it(`takes "${one}" and "${other}" for different labels`, () => {
+      assert.notEqual(normalizeLabel(one), normalizeLabel(other));
+    });
+  }
+});
+
+describe('labelSearch', () => {
+  for (const [label, search] of [
+    ['INBOX', 'in:inbox'],
+    ['inbox', 'in:inbox'],
+    ['UNREAD', 'is:unread'],
+    ['STARRED', 'is:starred'],
+    ['IMPORTANT', 'is:important'],
+    ['TRASH', 'in:trash'],
+    ['CATEGORY_PROMOTIONS', 'category:promotions'],
+    ['CATEGORY_PERSONAL', 'category:primary'],
+    ['Auto/Archived', 'label:"Auto/Archived"'],
+    ['A&E', 'label:"A&E"'],
+    ['two words', 'label:"two words"'],
+    ['a "quoted" one', 'label:"a -quoted- one"'],
+  ] as const) {
+    it(`searches for ${label} with ${search}`, () => assert.equal(labelSearch(label), search));
+  }
+});
+
+describe('systemLabelId', () => {
+  it('knows the labels of the system in any case, and nothing else', () => {
+    assert.equal(systemLabelId(' inbox '), 'INBOX');
+    assert.equal(systemLabelId('Category_Social'), 'CATEGORY_SOCIAL');
+    for (const name of ['Inbox/Old', 'constructor', '', 'SENT MAIL']) assert.equal(systemLabelId(name), undefined);
+  });
+});
+
+describe('LabelDirectory', () => {
+  const directory = new LabelDirectory([
+    { id: 'INBOX', name: 'INBOX' },
+    { id: 'Label_1', name: 'Auto/Archived' },
+    { id: 'Label_2', name: 'digest/day-2026-11-22' },
+  ]);
+
+  it('finds a label by any spelling that Gmail takes for it', () => {
+    for (const name of ['Auto/Archived', 'auto-archived', 'AUTO ARCHIVED']) {
+      assert.equal(directory.find(name)?.id, 'Label_1');
+    }
+  });
+
+  it('finds labels of the system without a list', () => {
+    assert.deepEqual(new LabelDirectory([]).find('starred'), { id: 'STARRED', name: 'STARRED' });
+  });
+
+  it('finds nothing under a name that no label has', () => {
+    for (const name of ['Auto', 'toString', '__proto__']) assert.equal(directory.find(name), undefined);
+  });
+
+  it('finds a label that was added since', () => {
+    const growing = new LabelDirectory([]);
+    growing.add({ id: 'Label_9', name: 'New' });
+    assert.equal(growing.find('new')?.id, 'Label_9');
+  });
+
+  it('finds labels by the beginning of their names', () => {
+    assert.deepEqual(
+      directory.startingWith('digest/day').map(({ id }) => id),
+      ['Label_2'],
+    );
+    assert.deepEqual(directory.startingWith('nothing'), []);
+  });
+});

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type ActionSettings, type LabelOperation, pendingSearch, reduceActions } from '../../../lib/rules/actions.ts';
+
+const show = ({ add, label }: LabelOperation) => `${add ? '+' : '-'}${label}`;
+
+function reduced(settings: ActionSettings) {
+  const actions = reduceActions(settings);
+  assert.ok(!('problem' in actions), 'problem' in actions ? actions.problem : '');
+  return { change: actions.operations.map(show), stillToDo: actions.pending.map(pendingSearch) };
+}
+
+describe('reduceActions', () => {
+  for (const [settings, change, stillToDo] of [
+    [{ archive: true }, ['-INBOX'], ['in:inbox']],
+    [{ trash: true }, ['+TRASH', '-INBOX', '-SPAM'], ['-in:trash']],
+    [{ markRead: true }, ['-UNREAD'], ['is:unread']],
+    [{ markUnread: true }, ['+UNREAD'], ['-is:unread']],
+    [{ star: true }, ['+STARRED'], ['-is:starred']],
+    [{ unstar: true }, ['-STARRED'], ['is:starred']],
+    [{ markImportant: true }, ['+IMPORTANT'], ['-is:important']],
+    [{ markUnimportant: true }, ['-IMPORTANT'], ['is:important']],
+    [{ addLabels: ['Auto/A&E'] }, ['+Auto/A&E'], ['-label:"Auto/A&E"']],
+    [{ removeLabels: ['Old'] }, ['-Old'], ['label:"Old"']],
+    [{ addLabels: ['inbox'] }, ['+INBOX'], ['-in:inbox']],
+    [{ addLabels: ['Trash'] }, ['+TRASH', '-INBOX', '-SPAM'], ['-in:trash']],
+    [{ removeLabels: ['category_social'] }, ['-CATEGORY_SOCIAL'], ['category:social']],
+    [{ archive: true, markRead: true }, ['-INBOX', '-UNREAD'], ['in:inbox', 'is:unread']],
+    [{ trash: true, archive: true }, ['-INBOX', '+TRASH', '-SPAM'], ['in:inbox', '-in:trash']],
+    [{ archive: true, star: false }, ['-INBOX'], ['in:inbox']],
+    [{ addLabels: ['A', 'a'] }, ['+a'], ['-label:"A"', '-label:"a"']],
+  ] as ReadonlyArray<readonly [ActionSettings, string[], string[]]>) {
+    it(`makes of ${JSON.stringify(settings)} the changes ${change}, still to do where ${stillToDo}`, () => {
+      assert.deepEqual(reduced(settings), { change, stillToDo });
+    });
+  }
+
+  for (const [settings, problem] of [
+    [{}, /no action/],
+    [{ archive: false }, /no action/],
+    [{ markRead: true, markUnread: true }, /both add and remove the label UNREAD/],
+    [{ star: true, unstar: true }, /both add and remove the label STARRED/],
+    [{ markImportant: true, markUnimportant: true }, /both add and remove the label IMPORTANT/],
+    [{ star: true, removeLabels: ['starred'] }, /both add and remove the label STARRED/],
+    [{ archive: true, addLabels: ['INBOX'] }, /both add and remove the label INBOX/],
+    [{ trash: true, addLabels: ['INBOX'] }, /both add and remove the label INBOX/],
+    [{ trash: true, addLabels: ['SPAM'] }, /both add and remove the label SPAM/],
+    [{ trash: true, removeLabels: ['TRASH'] }, /both add and remove the label TRASH/],
+    [{ addLabels: ['Auto/Done'], removeLabels: ['auto-done'] }, /both add and remove the label auto-done/],
+    [{ addLabels: ['INBOX', 'SPAM'] }, /only one of INBOX and SPAM/],
+    [{ addLabels: ['SENT'] }, /SENT cannot be set/],
+    [{ removeLabels: ['draft'] }, /DRAFT cannot be set or removed/],
+    [{ addLabels: ['CHAT'] }, /CHAT cannot be set/],
+  ] as ReadonlyArray<readonly [ActionSettings, RegExp]>) {
+    it(`refuses ${JSON.stringify(settings)}`, () => {
+      const actions = reduceActions(settings);
+      assert.ok('problem' in actions);
+      assert.match(actions.problem, problem);
+    });
+  }
+});

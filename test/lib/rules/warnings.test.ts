@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { LabelDirectory } from '../../../lib/gmail/labels.ts';
+import { parseRules, type RuleSet } from '../../../lib/rules/schema.ts';
+import { findLabelWarnings, findWarnings } from '../../../lib/rules/warnings.ts';
+
+type RuleText = readonly [query: string, actions: object];
+
+function ruleSet(rules: readonly RuleText[], protect?: string): RuleSet {
+  const named = rules.map(([query, actions], index) => ({ name: `rule-${index + 1}`, query, actions }));
+  return parseRules(JSON.stringify({ ...(protect === undefined ? {} : { protect }), rules: named }), 'rules.yaml');
+}
+
+function warningsOf(rules: readonly RuleText[], protect?: string): string[] {
+  return findWarnings(ruleSet(rules, protect)).map(({ rule, warning }) => `${rule}: ${warning}`);
+}
+
+describe('findWarnings', () => {
+  it('has nothing to say about rules that have nothing to do with one another', () => {
+    const rules: RuleText[] = [
+      ['category:promotions older_than:14d', { archive: true }],
+      ['larger:10M', { addLabels: ['Large'] }],
+      ['from:bob', { star: true }],
+    ];
+    assert.deepEqual(warningsOf(rules, 'label:keep'), []);
+  });
+
+  for (const query of [
+    'older_than:1y',
+    'subject:code',
+    'from:me',
+    'is:read',
+    '-in:inbox',
+    '{in:inbox larger:5M}',
+    'a OR from:bob',
+    '-(in:sent older_than:1d)',
+    '{from:alice subject:news}',
+    'from:(alice OR me)',
+    'category:primary',
+  ]) {
+    it(`warns that ${query} would trash sent mail`, () => {
+      assert.match(warningsOf([[query, { trash: true }]]).join('\n'), /rule-1: it would trash sent mail/);
+    });
+  }
+
+  for (const query of [
+    'x -in:sent',
+    'from:(alice OR bob) older_than:1y',
+    'older_than:1y {from:alice from:bob}',
+    'from:bob',
+    'in:inbox x',
+    'category:social',
+    'x -from:me',
+    'from:(a b)',
+    'in:spam',
+    '(category:promotions older_than:1y)',
+  ]) {
+    it(`does not warn that ${query} would trash sent mail`, () => {
+      assert.doesNotMatch(warningsOf([[query, { trash: true }]]).join('\n'), /sent mail/);
+    });
+  }
+
+  it('does not warn about sent mail that is only archived', () => {
+    assert.deepEqual(warningsOf([['older_than:1y', { archive: true }]]), []);
+  });
+
+  for (const [protect, actions, label] of [
+    ['is:starred', { star: true }, 'STARRED'],
+    ['is:starred', { unstar: true }, 'STARRED'],
+    ['label:keep', { addLabels: ['Keep'] }, 'Keep'],
+    ['x OR (is:important y)', { markUnimportant: true }, 'IMPORTANT'],
+    ['-is:unread', { markRead: true }, 'UNREAD'],
+  ] as const) {
+    it(`warns that ${JSON.stringify(actions)} changes what protect (${protect}) names`, () => {
+      const [warning, ...more] = warningsOf([['from:bob', actions]], protect);
+      assert.match(warning ?? '', new RegExp(`^rule-1: it changes ${label}, which protect names`));
+      assert.deepEqual(more, []);
+    });
+  }
+
+  for (const [one, other, label] of [
+    [{ star: true }, { unstar: true }, 'STARRED'],
+    [{ archive: true }, { addLabels: ['INBOX'] }, 'INBOX'],
+    [{ addLabels: ['Done'] }, { removeLabels: ['done'] }, 'Done'],
+  ] as const) {
+    it(`warns that ${JSON.stringify(one)} and ${JSON.stringify(other)} undo each other`, () => {
+      const warnings = warningsOf([
+        ['from:a', one],
+        ['from:b', other],
+      ]);
+      assert.equal(warnings.length, 1);
+      assert.match(warnings[0] ?? '', new RegExp(`^rule-1: it and rule-2 undo each other .*adds ${label}`));
+    });
+  }
+
+  it('warns that a rule waits for another one, whichever comes first', () => {
+    const waits =
+      /^rule-(\d): its query names (\S+), which rule-(\d) changes: it sees that change in the next run only/;
+    for (const [rules, expected] of [
+      [
+        [
+          ['from:a', { addLabels: ['Old'] }],
+          ['label:old', { archive: true }],
+        ],
+        ['2', 'Old', '1'],
+      ],
+      [
+        [
+          ['label:old', { archive: true }],
+          ['from:a', { addLabels: ['Old'] }],
+        ],
+        ['1', 'Old', '2'],
+      ],
+      [
+        [
+          ['from:a', { archive: true }],
+          ['from:b -in:inbox', { star: true }],
+        ],
+        ['2', 'INBOX', '1'],
+      ],
+    ] as const) {
+      const warnings = warningsOf(rules);
+      assert.equal(warnings.length, 1, warnings.join('\n'));
+      assert.deepEqual(waits.exec(warnings[0] ?? '')?.slice(1), expected);
+    }
+  });
+
+  it('does not warn that a rule names what it changes itself', () => {
+    assert.deepEqual(warningsOf([['in:inbox is:unread from:a', { archive: true, markRead: true }]]), []);
+  });
+
+  it('does not warn of rules that are disabled', () => {
+    const source = JSON.stringify({
+      rules: [
+        { name: 'one', query: 'from:a', actions: { star: true } },
+        { name: 'two', query: 'from:b', actions: { unstar: true }, enabled: false },
+      ],
+    });
+    assert.deepEqual(findWarnings(parseRules(source, 'rules.yaml')), []);
+  });
+});
+
+describe('findLabelWarnings', () => {
+  const labels = new LabelDirectory([{ id: 'Label_1', name: 'Auto/Archived' }]);
+
+  it('warns of a label that a query names and the mailbox does not have', () => {
+    assert.deepEqual(findLabelWarnings(ruleSet([['-label:"No such"', { star: true }]]), labels), [
+      { rule: 'rule-1', warning: 'its query names the label "No such", which does not exist' },
+    ]);
+  });
+
+  it('does not warn of labels that exist, of those of the system, and of those that an action makes', () => {
+    const rules = ruleSet([['label:auto-archived in:inbox is:starred', { addLabels: ['New'] }]]);
+    assert.deepEqual(findLabelWarnings(rules, labels), []);
+  });
+});
