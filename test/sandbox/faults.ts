@@ -131,8 +131,9 @@ function htmlErrorPage(status: number): string {
 }
 
 /** The request, repeated under every key from which the clients of Google and AWS take an error's text. */
-function echo(status: number, request: RecordedRequest, body: string): object {
-  const repeated = `${request.method} ${request.path} ${JSON.stringify(request.headers)} ${body}`;
+function echo(status: number, request: RecordedRequest, body: string): string | object {
+  const repeated = `${request.method} ${request.path} ${request.query} ${JSON.stringify(request.headers)} ${body}`;
+  if (request.service === 'sts') return `<ErrorResponse><Error><Message>${repeated}</Message></Error></ErrorResponse>`;
   return {
     error:
       request.service === 'gmail'

@@ -31,6 +31,23 @@ test('one sandbox carries a run from the secret to the mailbox, and lists its re
   assert.equal(sandbox.monitor.pings[0]?.body, 'done');
 });
 
+test('names every stand-in in the environment, each at an address of this machine', async () => {
+  await using sandbox = await startSandbox({ messages: 1 });
+  const urls = Object.entries(sandbox.env).filter(([name]) => name.includes('URL'));
+  assert.deepEqual(
+    urls.map(([name]) => name),
+    [
+      'AWS_ENDPOINT_URL_SECRETS_MANAGER',
+      'AWS_ENDPOINT_URL_STS',
+      'GMAIL_API_URL',
+      'GOOGLE_AUTH_URL',
+      'GOOGLE_TOKEN_URL',
+      'GOOGLE_REVOKE_URL',
+    ],
+  );
+  for (const [, url] of urls) assert.equal(new URL(url).hostname, '127.0.0.1');
+});
+
 test('holds answers back by the latency that was asked for', async () => {
   await using sandbox = await startSandbox({ messages: 1, latencyMs: () => 40 });
   await fetch(sandbox.heartbeatUrl);

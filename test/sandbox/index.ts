@@ -1,16 +1,20 @@
-// The whole sandbox in one call: loopback stand-ins for AWS Secrets Manager, Google's token endpoint, the Gmail API and
-// a monitor, around one made-up mailbox. Tests, the demo and `npm run sandbox` all start here.
-import { randomBytes, randomUUID } from 'node:crypto';
+// The whole sandbox in one call: loopback stand-ins for AWS Secrets Manager and STS, Google's consent page and token
+// endpoint, the Gmail API and a monitor, around one made-up mailbox. Tests, the demo and `npm run sandbox` all start here.
+import { randomUUID } from 'node:crypto';
+import { SandboxConsent } from './consent.ts';
 import { Faults } from './faults.ts';
 import { generateMailbox, SANDBOX_LABELS } from './generate.ts';
 import { SandboxGmail } from './gmail/api.ts';
 import type { QuotaOptions } from './gmail/quota.ts';
 import { GMAIL_SCOPES } from './gmail/scopes.ts';
 import { listen, type RecordedRequest, type Wire } from './http.ts';
+import { SandboxIam } from './iam.ts';
+import { madeUpCredential } from './made-up-credential.ts';
 import { SandboxMailbox } from './mailbox.ts';
 import { SandboxMonitor } from './monitor.ts';
-import { madeUpCredential, SandboxOAuth } from './oauth.ts';
+import { SandboxOAuth } from './oauth.ts';
 import { SandboxSecretsManager } from './secrets-manager.ts';
+import { SandboxSts } from './sts.ts';
 
 export { googleErrors } from './gmail/errors.ts';
 export { GMAIL_SCOPES } from './gmail/scopes.ts';
@@ -49,6 +53,12 @@ export interface SecretContent {
   email: string;
 }
 
+export interface ClientFile {
+  installed: Record<'client_id' | 'client_secret' | 'project_id' | 'auth_uri' | 'token_uri', string> & {
+    redirect_uris: string[];
+  };
+}
+
 export interface Sandbox extends AsyncDisposable {
   /** Every variable that a child process needs to work on the sandbox. */
   readonly env: Record<string, string>;
@@ -56,6 +66,9 @@ export interface Sandbox extends AsyncDisposable {
   readonly heartbeatUrl: string;
   readonly mailbox: SandboxMailbox;
   readonly secrets: SandboxSecretsManager;
+  /** The users of AWS; `env` holds the key of the first. */
+  readonly iam: SandboxIam;
+  readonly consent: SandboxConsent;
   readonly oauth: SandboxOAuth;
   readonly gmail: SandboxGmail;
   readonly monitor: SandboxMonitor;
@@ -64,6 +77,8 @@ export interface Sandbox extends AsyncDisposable {
   readonly faults: Faults;
   /** What was put in AWS at the start. */
   readonly secretValue: SecretContent;
+  /** The content of the JSON file that Google's console gives for the Desktop client. */
+  readonly clientFile: ClientFile;
   /** Destroys all connections. Throws when a stand-in, or a hook of a test, threw meanwhile. */
   close(): Promise<void>;
 }
@@ -81,19 +96,18 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     email: mailbox.email,
   });
   oauth.accessTokenLifetimeS = options.accessTokenLifetimeS ?? oauth.accessTokenLifetimeS;
-  const secrets = new SandboxSecretsManager();
+  const consent = new SandboxConsent(oauth, mailbox.email);
+  const iam = new SandboxIam();
+  const awsUser = iam.addUser('gmail-jobs');
+  const secrets = new SandboxSecretsManager(iam);
   const secret = secrets.setSecret('gmail-jobs/alice', secretValue);
-  const awsKey = {
-    id: `AKIA${randomBytes(8).toString('hex').toUpperCase()}`,
-    secret: randomBytes(30).toString('base64'),
-  };
-  secrets.keys.set(awsKey.id, awsKey.secret);
   const gmail = new SandboxGmail(mailbox, oauth, options.quota, options.maxConcurrent);
   const monitor = new SandboxMonitor();
 
   const wire: Wire = { requests: [], faults: new Faults(), latencyMs: options.latencyMs ?? 0 };
-  const listeners = await Promise.all([secrets, oauth, gmail, monitor].map((service) => listen(service, wire)));
-  const [awsUrl, oauthUrl, gmailUrl, monitorUrl] = listeners.map(({ url }) => url);
+  const services = [secrets, new SandboxSts(iam), consent, oauth, gmail, monitor];
+  const listeners = await Promise.all(services.map((service) => listen(service, wire)));
+  const [awsUrl, stsUrl, consentUrl, oauthUrl, gmailUrl, monitorUrl] = listeners.map(({ url }) => url);
   const close = async () => {
     await Promise.all(listeners.map((listener) => listener.close()));
   };
@@ -101,21 +115,26 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     env: {
       GMAIL_SECRET_ID: secret.name,
       AWS_REGION: secrets.region,
-      AWS_ACCESS_KEY_ID: awsKey.id,
-      AWS_SECRET_ACCESS_KEY: awsKey.secret,
+      ...iam.envOf(awsUser),
       AWS_ENDPOINT_URL_SECRETS_MANAGER: `${awsUrl}`,
+      AWS_ENDPOINT_URL_STS: `${stsUrl}`,
       GMAIL_API_URL: `${gmailUrl}`,
+      GOOGLE_AUTH_URL: `${consentUrl}/o/oauth2/v2/auth`,
       GOOGLE_TOKEN_URL: `${oauthUrl}/token`,
+      GOOGLE_REVOKE_URL: `${oauthUrl}/revoke`,
     },
     heartbeatUrl: `${monitorUrl}/${randomUUID()}`,
     mailbox,
     secrets,
+    iam,
+    consent,
     oauth,
     gmail,
     monitor,
     requests: wire.requests,
     faults: wire.faults,
     secretValue,
+    clientFile: makeUpClientFile(secretValue),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -139,5 +158,18 @@ function makeUpSecret(email: string, credentials: SandboxOptions['credentials'] 
     client_secret: credentials.clientSecret ?? madeUpCredential('GOCSPX-'),
     refresh_token: credentials.refreshToken ?? madeUpCredential('1//0'),
     email,
+  };
+}
+
+function makeUpClientFile({ client_id, client_secret }: SecretContent): ClientFile {
+  return {
+    installed: {
+      client_id,
+      client_secret,
+      project_id: 'gmail-jobs-sandbox',
+      auth_uri: 'https://accounts.google.com/o/oauth2/auth',
+      token_uri: 'https://oauth2.googleapis.com/token',
+      redirect_uris: ['http://localhost'],
+    },
   };
 }

@@ -15,7 +15,8 @@ const OPTIONS = {
 
 const HELP = `Usage: npm run sandbox -- [options]
 
-Stand-ins for Gmail, Google's token endpoint, AWS Secrets Manager and a monitor, on loopback ports.
+Stand-ins for Gmail, Google's consent page and token endpoint, AWS Secrets Manager and STS, and a monitor, on loopback
+ports. The consent page waits for you to press its buttons.
 
   --messages <n>        messages in the made-up mailbox (2000)
   --seed <n>            another number makes up other mail (1)
@@ -65,6 +66,7 @@ async function main(): Promise<void> {
     return;
   }
   await using sandbox = await startSandbox(options.sandbox);
+  sandbox.consent.behave({ decision: 'ignore' });
   const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
   const variables = {
     ...sandbox.env,

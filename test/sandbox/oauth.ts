@@ -1,6 +1,28 @@
-// Google's token endpoint: exchanges a refresh token for an access token, narrows scopes, and refuses in Google's words.
-import { randomBytes } from 'node:crypto';
+// Google's token endpoint, revocation and token info: exchanges a code, a refresh token or a service account's assertion
+// for an access token, narrows scopes, and refuses in Google's words.
+import { randomUUID } from 'node:crypto';
+import { AuthorizationCodes } from './code-exchange.ts';
 import { type Answer, type RecordedRequest, type Service, wallClock } from './http.ts';
+import { madeUpCredential } from './made-up-credential.ts';
+import {
+  judgeAssertion,
+  makeServiceAccount,
+  type ServiceAccount,
+  type ServiceAccountKey,
+  type ServiceAccountOptions,
+} from './service-accounts.ts';
+import { tokenInfo } from './token-info.ts';
+import {
+  EXCHANGE_REFUSALS,
+  type ExchangeRefusal,
+  INVALID_TOKEN,
+  missing,
+  refusal,
+  TOKEN_REFUSALS,
+  type TokenRefusal,
+} from './token-refusals.ts';
+
+export { EXCHANGE_REFUSALS, type ExchangeRefusal, TOKEN_REFUSALS, type TokenRefusal } from './token-refusals.ts';
 
 export interface Grant {
   refreshToken: string;
@@ -8,11 +30,15 @@ export interface Grant {
   scopes: string[];
   email: string;
   alive: boolean;
+  /** Epoch milliseconds; absent for a grant that ends only when somebody ends it. */
+  endsAt?: number;
 }
 
 export interface IssuedToken {
   accessToken: string;
+  /** What it came from; nothing that can be exchanged when the grant has no refresh token. */
   refreshToken: string;
+  clientId: string;
   scopes: string[];
   email: string;
   /** Epoch milliseconds. */
@@ -22,79 +48,65 @@ export interface IssuedToken {
 /** How a `scope` in the refresh request is treated: narrowed to, ignored, or always refused. */
 export type Narrowing = 'honour' | 'ignore' | 'refuse';
 
-/** Refusals by name, as Google words them. */
-export const TOKEN_REFUSALS = {
-  invalid_grant: refusal(400, 'invalid_grant', 'Token has been expired or revoked.'),
-  invalid_grant_unknown: refusal(400, 'invalid_grant', 'Bad Request'),
-  invalid_rapt: {
-    status: 400,
-    body: {
-      error: 'invalid_grant',
-      error_description: 'reauth related error (invalid_rapt)',
-      error_uri: 'https://support.google.com/a/answer/9368756',
-      error_subtype: 'invalid_rapt',
-    },
-  },
-  invalid_client: refusal(401, 'invalid_client', 'The OAuth client was not found.'),
-  invalid_client_secret: refusal(401, 'invalid_client', 'Unauthorized'),
-  unauthorized_client: refusal(401, 'unauthorized_client', 'Unauthorized'),
-  deleted_client: refusal(401, 'deleted_client', 'The OAuth client was deleted.'),
-  invalid_scope: refusal(400, 'invalid_scope', 'Bad Request'),
-  admin_policy_enforced: refusal(
-    400,
-    'admin_policy_enforced',
-    'Access to your account data is restricted by policies within your organization.',
-  ),
-  org_internal: refusal(403, 'org_internal', 'This client is restricted to users within its organization.'),
-  unsupported_grant_type: refusal(400, 'unsupported_grant_type', 'Invalid grant_type.'),
-} satisfies Record<string, Answer>;
+type Form = ReadonlyMap<string, string>;
 
-export type TokenRefusal = keyof typeof TOKEN_REFUSALS;
-
-const RANDOM_LENGTHS = { 'ya29.': 120, '1//0': 72, 'GOCSPX-': 21 } as const;
-
-/** Returns a made-up credential that looks like one of Google's: access token, refresh token or client secret. */
-export function madeUpCredential(prefix: keyof typeof RANDOM_LENGTHS): string {
-  const bytes = Math.ceil((RANDOM_LENGTHS[prefix] * 3) / 4);
-  return prefix + randomBytes(bytes).toString('base64url');
-}
-
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+const LIVE_TOKENS_PER_ACCOUNT = 100;
+const NEVER_STORED = { 'cache-control': 'no-cache, no-store, max-age=0, must-revalidate', pragma: 'no-cache' };
 export class SandboxOAuth implements Service {
   readonly name = 'oauth';
-  /** Client secrets by client id. */
+  /** Client secrets by client id. All are Desktop clients. */
   readonly clients = new Map<string, string>();
   /** By refresh token. */
   readonly grants = new Map<string, Grant>();
   /** Every access token ever issued, in order. */
   readonly issued: IssuedToken[] = [];
+  readonly codes = new AuthorizationCodes(wallClock);
+  /** What each account agreed to on the consent page, by client id and address with a space between them. */
+  readonly agreed = new Map<string, Set<string>>();
+  /** By address. */
+  readonly serviceAccounts = new Map<string, ServiceAccount>();
   narrowing: Narrowing = 'honour';
   accessTokenLifetimeS = 3599;
-  /** Answers with a new refresh token each time; the one before stops working. */
+  /** How long new grants live, as those of an app in Testing do (604799 there). Unlimited by default. */
+  refreshTokenLifetimeS?: number;
+  /** Answers a refresh with a new refresh token each time; the one before stops working. */
   rotatesRefreshTokens = false;
-  /** Makes the access tokens; a test that looks for leaks may put marked ones here. */
+  /** Make the tokens; a test that looks for leaks may put marked ones here. */
   newAccessToken: () => string = () => madeUpCredential('ya29.');
+  newRefreshToken: () => string = () => madeUpCredential('1//0');
 
   readonly #byAccessToken = new Map<string, IssuedToken>();
-  readonly #refusals: TokenRefusal[] = [];
+  readonly #refusals: (TokenRefusal | ExchangeRefusal)[] = [];
 
   /** Registers a grant, made up where nothing is given. Returns it; changing it changes what the endpoint does. */
   grant(options: { clientId: string; scopes: readonly string[]; email: string; refreshToken?: string }): Grant {
-    const grant: Grant = {
-      refreshToken: options.refreshToken ?? madeUpCredential('1//0'),
-      clientId: options.clientId,
-      scopes: [...options.scopes],
-      email: options.email,
-      alive: true,
-    };
-    this.grants.set(grant.refreshToken, grant);
+    const { clientId, email, scopes, refreshToken = this.newRefreshToken() } = options;
+    const grant: Grant = { refreshToken, clientId, scopes: [...scopes], email, alive: true };
+    if (this.refreshTokenLifetimeS !== undefined) grant.endsAt = wallClock() + this.refreshTokenLifetimeS * 1000;
+    this.grants.set(refreshToken, grant);
+    const live = this.liveGrants(clientId, email);
+    for (const oldest of live.slice(0, -LIVE_TOKENS_PER_ACCOUNT)) oldest.alive = false;
     return grant;
   }
 
-  /** Ends a grant and the access tokens that came from it, as when the user removes the app's access. */
+  /** The grants of an account to a client that have not ended, oldest first. */
+  liveGrants(clientId: string, email: string): Grant[] {
+    return [...this.grants.values()].filter((g) => isAlive(g) && g.clientId === clientId && g.email === email);
+  }
+
+  /** Ends one grant and the access tokens that came from it. */
   revoke(refreshToken: string): void {
     const grant = this.grants.get(refreshToken);
     if (grant) grant.alive = false;
     for (const token of this.issued) if (token.refreshToken === refreshToken) token.expiresAt = 0;
+  }
+
+  /** Makes a service account with domain-wide delegation and returns its key file's content. */
+  serviceAccount(options: ServiceAccountOptions): ServiceAccountKey {
+    const { account, key } = makeServiceAccount(options);
+    this.serviceAccounts.set(account.email, account);
+    return key;
   }
 
   /** Ends all access tokens; the grants stay. */
@@ -103,7 +115,7 @@ export class SandboxOAuth implements Service {
   }
 
   /** Refuses the next `times` exchanges. */
-  refuse(refusal: TokenRefusal, times = 1): void {
+  refuse(refusal: TokenRefusal | ExchangeRefusal, times = 1): void {
     for (let n = 0; n < times; n += 1) this.#refusals.push(refusal);
   }
 
@@ -117,70 +129,119 @@ export class SandboxOAuth implements Service {
     return path.slice(1);
   }
 
-  handle({ method, path, body }: RecordedRequest): Answer {
-    if (path !== '/token' || method !== 'POST') return { status: 404, body: 'Not Found' };
+  handle({ method, path, query, headers, body }: RecordedRequest): Answer {
+    const form = new Map<string, string>(typeof body === 'object' && body !== null ? Object.entries(body) : []);
+    if (path === '/tokeninfo') {
+      const bearer = headers.authorization?.replace(/^Bearer /, '');
+      return tokenInfo(this.find(form.get('access_token') ?? query.get('access_token') ?? bearer ?? ''));
+    }
+    if (method !== 'POST') return { status: 404, body: 'Not Found' };
+    if (path === '/revoke') return this.#revokeGrant(form.get('token') ?? query.get('token') ?? '');
+    if (path !== '/token') return { status: 404, body: 'Not Found' };
     const planned = this.#refusals.shift();
-    if (planned) return TOKEN_REFUSALS[planned];
-    if (typeof body !== 'object' || body === null) return missing('grant_type');
-    const form = new Map<string, string>(Object.entries(body));
-    return this.#refresh(form);
+    if (planned) return { ...TOKEN_REFUSALS, ...EXCHANGE_REFUSALS }[planned];
+    switch (form.get('grant_type') ?? '') {
+      case '':
+        return missing('grant_type');
+      case 'refresh_token':
+        return this.#refresh(form);
+      case 'authorization_code':
+        return this.#exchangeCode(form);
+      case JWT_BEARER:
+        return this.#exchangeAssertion(form, `http://${headers.host}/token`);
+      default:
+        return TOKEN_REFUSALS.unsupported_grant_type;
+    }
   }
 
-  #refresh(form: Map<string, string>): Answer {
-    const grantType = form.get('grant_type');
-    if (!grantType) return missing('grant_type');
-    if (grantType !== 'refresh_token') return TOKEN_REFUSALS.unsupported_grant_type;
+  #refresh(form: Form): Answer {
     for (const name of ['client_id', 'refresh_token']) if (!form.get(name)) return missing(name);
-
-    const clientId = form.get('client_id') ?? '';
-    const clientSecret = this.clients.get(clientId);
-    if (clientSecret === undefined) return TOKEN_REFUSALS.invalid_client;
-    if (form.get('client_secret') !== clientSecret) return TOKEN_REFUSALS.invalid_client_secret;
+    const refused = this.#clientRefusal(form);
+    if (refused) return refused;
     const grant = this.grants.get(form.get('refresh_token') ?? '');
     if (grant === undefined) return TOKEN_REFUSALS.invalid_grant_unknown;
-    if (grant.clientId !== clientId) return TOKEN_REFUSALS.unauthorized_client;
-    if (!grant.alive) return TOKEN_REFUSALS.invalid_grant;
+    if (grant.clientId !== form.get('client_id')) return TOKEN_REFUSALS.unauthorized_client;
+    if (!isAlive(grant)) return TOKEN_REFUSALS.invalid_grant;
 
     const asked = form.get('scope')?.split(' ').filter(Boolean);
     if (asked && this.narrowing === 'refuse') return TOKEN_REFUSALS.invalid_scope;
     const narrowed = asked && asked.length > 0 && this.narrowing === 'honour';
     if (narrowed && !asked.every((scope) => grant.scopes.includes(scope))) return TOKEN_REFUSALS.invalid_scope;
-    return this.#issue(grant, narrowed ? asked : [...grant.scopes]);
+    const scope = narrowed ? asked : [...grant.scopes];
+    if (!this.rotatesRefreshTokens) return this.#issue(grant, scope, { scope: scope.join(' ') });
+    grant.alive = false;
+    const { clientId, scopes, email } = grant;
+    const next = this.grant({ clientId, scopes, email });
+    return this.#issue(next, scope, { refresh_token: next.refreshToken, scope: scope.join(' ') });
   }
 
-  #issue(grant: Grant, scopes: string[]): Answer {
-    const lifetimeS = this.accessTokenLifetimeS;
-    const rotated = this.rotatesRefreshTokens
-      ? this.grant({ ...grant, refreshToken: madeUpCredential('1//0') })
-      : grant;
-    if (rotated !== grant) grant.alive = false;
-    const token: IssuedToken = {
-      accessToken: this.newAccessToken(),
-      refreshToken: rotated.refreshToken,
-      scopes,
-      email: grant.email,
-      expiresAt: wallClock() + lifetimeS * 1000,
-    };
+  #exchangeCode(form: Form): Answer {
+    if (!form.get('client_id')) return missing('client_id');
+    const refused = this.#clientRefusal(form);
+    if (refused) return refused;
+    const exchange = this.codes.exchange(form, form.get('client_id') ?? '');
+    if ('refused' in exchange) return exchange.refused;
+    if ('reused' in exchange) {
+      this.revoke(exchange.reused.usedFor ?? '');
+      return TOKEN_REFUSALS.invalid_grant_unknown;
+    }
+    const { code } = exchange;
+    const { clientId, scopes, email } = code;
+    const online: Omit<Grant, 'alive'> = { clientId, scopes, email, refreshToken: `none:${randomUUID()}` };
+    const grant = code.offline ? this.grant({ clientId, scopes, email }) : online;
+    code.usedFor = grant.refreshToken;
+    const refreshToken = code.offline ? { refresh_token: grant.refreshToken } : {};
+    return this.#issue(grant, scopes, { ...refreshToken, scope: scopes.join(' ') });
+  }
+
+  #exchangeAssertion(form: Form, ownUrl: string): Answer {
+    const assertion = judgeAssertion(form, this.serviceAccounts, ownUrl, wallClock() / 1000);
+    if ('refused' in assertion) return assertion.refused;
+    const { email, scopes } = assertion;
+    return this.#issue({ email, clientId: '', refreshToken: `none:${randomUUID()}` }, scopes, {});
+  }
+
+  #clientRefusal(form: Form): Answer | undefined {
+    const clientSecret = this.clients.get(form.get('client_id') ?? '');
+    if (clientSecret === undefined) return TOKEN_REFUSALS.invalid_client;
+    if (!form.get('client_secret')) return refusal(400, 'invalid_request', 'client_secret is missing.');
+    return form.get('client_secret') === clientSecret ? undefined : TOKEN_REFUSALS.invalid_client_secret;
+  }
+
+  #issue(grant: Pick<Grant, 'refreshToken' | 'clientId' | 'email' | 'endsAt'>, scopes: string[], more: object): Answer {
+    const { refreshToken, clientId, email, endsAt } = grant;
+    const expiresAt = wallClock() + this.accessTokenLifetimeS * 1000;
+    const token = { accessToken: this.newAccessToken(), refreshToken, clientId, scopes, email, expiresAt };
     this.issued.push(token);
     this.#byAccessToken.set(token.accessToken, token);
     return {
       status: 200,
-      headers: { 'cache-control': 'no-cache, no-store, max-age=0, must-revalidate', pragma: 'no-cache' },
+      headers: NEVER_STORED,
       body: {
         access_token: token.accessToken,
-        expires_in: lifetimeS,
-        ...(rotated === grant ? {} : { refresh_token: rotated.refreshToken }),
-        scope: scopes.join(' '),
+        expires_in: this.accessTokenLifetimeS,
+        ...more,
+        ...(endsAt === undefined ? {} : { refresh_token_expires_in: Math.floor((endsAt - wallClock()) / 1000) }),
         token_type: 'Bearer',
       },
     };
   }
+
+  /** One token is enough to end all that the account ever granted to the client. */
+  #revokeGrant(token: string): Answer {
+    if (!token) return missing('token');
+    const grant = this.grants.get(token);
+    const found = grant && isAlive(grant) ? grant : this.find(token);
+    if (found === undefined) return INVALID_TOKEN;
+    for (const { refreshToken } of this.liveGrants(found.clientId, found.email)) this.revoke(refreshToken);
+    for (const issued of this.issued) {
+      if (issued.clientId === found.clientId && issued.email === found.email) issued.expiresAt = 0;
+    }
+    this.agreed.delete(`${found.clientId} ${found.email}`);
+    return { status: 200, body: {} };
+  }
 }
 
-function refusal(status: number, error: string, description: string): Answer {
-  return { status, body: { error, error_description: description } };
-}
-
-function missing(parameter: string): Answer {
-  return refusal(400, 'invalid_request', `Missing required parameter: ${parameter}`);
+function isAlive({ alive, endsAt = Infinity }: Grant): boolean {
+  return alive && endsAt > wallClock();
 }

@@ -21,6 +21,21 @@ export function awsClient(
   });
 }
 
+/** Google's client for a Desktop app's consent and code, pointed at the sandbox. */
+export function googleClient({ env, secretValue }: Sandbox, redirectUri = 'http://127.0.0.1:9'): OAuth2Client {
+  return new OAuth2Client({
+    clientId: secretValue.client_id,
+    clientSecret: secretValue.client_secret,
+    redirectUri,
+    endpoints: {
+      oauth2AuthBaseUrl: env.GOOGLE_AUTH_URL ?? '',
+      oauth2TokenUrl: env.GOOGLE_TOKEN_URL ?? '',
+      oauth2RevokeUrl: env.GOOGLE_REVOKE_URL ?? '',
+      tokenInfoUrl: env.GOOGLE_TOKEN_URL?.replace(/token$/, 'tokeninfo') ?? '',
+    },
+  });
+}
+
 /** Exchanges the sandbox's refresh token by a plain request; `form` adds fields or replaces them. */
 export async function exchange(
   sandbox: Sandbox,

@@ -7,7 +7,7 @@ import {
   PutSecretValueCommand,
   ResourceExistsException,
   ResourceNotFoundException,
-  TagResourceCommand,
+  RotateSecretCommand,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { AWS_ERRORS, type AwsErrorName } from './aws-errors.ts';
@@ -59,7 +59,7 @@ test('a pending version goes live, and back, by moving AWSCURRENT', async () => 
   });
   await move(pending.VersionId, first.VersionId);
   const live = await client.send(new GetSecretValueCommand({ SecretId }));
-  assert.deepEqual([live.SecretString, live.VersionStages], ['new', ['AWSPENDING', 'AWSCURRENT']]);
+  assert.deepEqual([live.SecretString, live.VersionStages], ['new', ['AWSCURRENT', 'AWSPENDING']]);
   await move(first.VersionId, pending.VersionId);
   const back = await client.send(new GetSecretValueCommand({ SecretId }));
   assert.deepEqual([back.VersionId, back.VersionStages], [first.VersionId, ['AWSCURRENT']]);
@@ -164,7 +164,7 @@ test('a request without a signature, or with half of one, is refused', async () 
 
 test('an operation that the stand-in does not have is refused by name', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
-  await assert.rejects(awsClient(sandbox).send(new TagResourceCommand({ SecretId, Tags: [] })), {
+  await assert.rejects(awsClient(sandbox).send(new RotateSecretCommand({ SecretId })), {
     name: 'UnknownOperationException',
   });
 });

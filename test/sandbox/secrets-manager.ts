@@ -1,47 +1,41 @@
-// AWS Secrets Manager: secrets with versions and staging labels, read and written over its JSON protocol, with its
-// errors by their real names.
-import { randomBytes, randomUUID } from 'node:crypto';
+// AWS Secrets Manager: secrets with versions and staging labels, read and written over its JSON protocol by users who
+// may do only what their policy says, with its errors by their real names.
+import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { AWS_ERRORS, type AwsErrorName, AwsRefusal, awsError, notFound } from './aws-errors.ts';
-import { type Answer, type RecordedRequest, type Service, wallClock } from './http.ts';
+import type { Answer, RecordedRequest, Service } from './http.ts';
+import { ACCOUNT_ID, decide, type IamUser, type RequestContext, SandboxIam } from './iam.ts';
+import { addOnce, givenValue, type Input, READS, setDetails, tagsOf, WRITES } from './secret-actions.ts';
+import { addVersion, arnPrefix, lookUp, nowS, type Secret, SecretStore, type SecretValue } from './secret-store.ts';
 import { checkSignature } from './sigv4.ts';
-
-/** What a secret may hold; an object is stored as JSON, bytes as SecretBinary. */
-export type SecretValue = string | Uint8Array | object;
-
-export interface SecretVersion {
-  id: string;
-  value: string | Uint8Array;
-  stages: Set<string>;
-  createdAtS: number;
-}
-
-export interface Secret {
-  name: string;
-  arn: string;
-  versions: SecretVersion[];
-  deletedAtS?: number;
-}
-
-type Input = Record<string, unknown>;
 
 export class SandboxSecretsManager implements Service {
   readonly name = 'aws';
   /** The secrets live in this region; a request signed for another one does not find them. */
   region = 'us-east-1';
-  /** Secret access keys by access key id. */
-  readonly keys = new Map<string, string>();
+  /** How far reads are behind changes made over the wire or by `put`. */
+  readLagMs = 0;
+  /** How many of the next reads still see what was there before the last change. */
+  staleReads = 0;
 
-  readonly #secrets = new Map<string, Secret>();
+  readonly #iam: SandboxIam;
+  readonly #store = new SecretStore();
   readonly #failures: AwsErrorName[] = [];
 
-  /** Makes a secret with one version, AWSCURRENT, in the place of any older one of that name. */
-  setSecret(name: string, value: SecretValue): Secret {
-    const suffix = randomBytes(3).toString('hex');
-    const arn = `arn:aws:secretsmanager:${this.region}:123456789012:secret:${name}-${suffix}`;
-    const secret: Secret = { name, arn, versions: [] };
-    this.#secrets.set(name, secret);
-    addVersion(secret, randomUUID(), value, ['AWSCURRENT']);
+  constructor(iam: SandboxIam = new SandboxIam()) {
+    this.#iam = iam;
+  }
+
+  /** Secret access keys by access key id. */
+  get keys(): Map<string, string> {
+    return this.#iam.keys;
+  }
+
+  /** Makes a secret with one version, AWSCURRENT, in the place of any older one of that name; every read sees it. */
+  setSecret(name: string, value: SecretValue, details: { description?: string; kmsKeyId?: string } = {}): Secret {
+    const secret = Object.assign(this.#store.create(name, this.region), details);
+    addVersion(secret, value);
+    this.#store.settle();
     return secret;
   }
 
@@ -50,28 +44,41 @@ export class SandboxSecretsManager implements Service {
    * With AWSCURRENT, the version before becomes AWSPREVIOUS.
    */
   put(value: SecretValue, stage = 'AWSCURRENT', name?: string): string {
-    return addVersion(this.secret(name), randomUUID(), value, [stage]).id;
+    return this.#store.change(() => addVersion(this.secret(name), value, [stage])).id;
   }
 
   /** Returns a secret by name, by default the only one. @throws when there is none. */
   secret(name?: string): Secret {
-    const secret = name === undefined ? [...this.#secrets.values()][0] : this.#secrets.get(name);
+    const secret = name === undefined ? [...this.#store.all.values()][0] : this.#store.all.get(name);
     if (secret === undefined) throw new Error(`the sandbox has no secret ${name ?? 'at all'}`);
     return secret;
   }
 
   /** Forgets a secret entirely. */
   remove(name?: string): void {
-    this.#secrets.delete(this.secret(name).name);
+    this.#store.remove(this.secret(name).name);
+    this.#store.settle();
   }
 
   /** Marks a secret for deletion in 30 days; until `restore` it cannot be read. */
   scheduleDeletion(name?: string): void {
     this.secret(name).deletedAtS = nowS();
+    this.#store.settle();
   }
 
   restore(name?: string): void {
     delete this.secret(name).deletedAtS;
+    this.#store.settle();
+  }
+
+  /** Lets the sandbox's AWS user do these actions and no others, such as `['GetSecretValue', 'kms:Decrypt']`. */
+  allow(actions: readonly string[]): void {
+    this.#iam.allow(actions);
+  }
+
+  /** Lets the sandbox's AWS user do everything but these actions. */
+  deny(actions: readonly string[]): void {
+    this.#iam.deny(actions);
   }
 
   /** Answers the next `times` requests with this error. The SDK repeats some of them by itself. */
@@ -94,33 +101,122 @@ export class SandboxSecretsManager implements Service {
   }
 
   #perform(request: RecordedRequest, rawBody: Buffer): object {
+    const { verb } = request;
     const input = inputOf(request);
-    const id = String(input.SecretId ?? '');
+    const id = String((verb === 'CreateSecret' ? input.Name : input.SecretId) ?? '');
     const planned = this.#failures.shift();
-    if (planned) throw awsError(planned, AWS_ERRORS[planned].message(request.verb, this.#lookUp(id)?.arn ?? id));
-    const check = checkSignature(request, rawBody, 'secretsmanager', this.keys);
+    if (planned) throw awsError(planned, AWS_ERRORS[planned].message(verb, lookUp(this.#store.all, id)?.arn ?? id));
+    const check = checkSignature(request, rawBody, 'secretsmanager', this.#iam.keys);
     if ('fault' in check) throw awsError(check.fault);
+    const read = READS[verb];
+    const write = WRITES[verb];
+    if (read === undefined && write === undefined && verb !== 'CreateSecret') {
+      throw awsError('UnknownOperationException');
+    }
     if (!id) throw awsError('ValidationException');
 
-    const secret = check.region === this.region ? this.#lookUp(id) : undefined;
+    const user = this.#iam.user(check.keyId);
+    const here = check.region === this.region;
+    const secret = here ? lookUp(read ? this.#seen() : this.#store.all, id) : undefined;
+    this.#authorize(user, request, input, { id, region: check.region, secret });
+    if (verb === 'CreateSecret') return this.#create(id, input);
     if (secret === undefined) throw notFound('the specified secret.');
-    switch (request.verb) {
-      case 'GetSecretValue':
-        return getSecretValue(secret, input);
-      case 'DescribeSecret':
-        return describeSecret(secret);
-      case 'PutSecretValue':
-        return putSecretValue(secret, input);
-      case 'UpdateSecretVersionStage':
-        return updateSecretVersionStage(secret, input);
-      default:
-        throw awsError('UnknownOperationException');
-    }
+    return write ? this.#store.change(() => write(secret, input)) : (read?.(secret, input) ?? {});
   }
 
-  #lookUp(nameOrArn: string): Secret | undefined {
-    return this.#secrets.get(nameOrArn) ?? [...this.#secrets.values()].find(({ arn }) => arn === nameOrArn);
+  #seen(): ReadonlyMap<string, Secret> {
+    if (this.staleReads <= 0) return this.#store.seen({ lagMs: this.readLagMs });
+    this.staleReads -= 1;
+    return this.#store.seen('before-last-change');
   }
+
+  #create(name: string, input: Input): object {
+    if (!/^[\w/+=.@!-]{1,512}$/.test(name)) {
+      throw awsError(
+        'ValidationException',
+        'Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!',
+      );
+    }
+    const value = givenValue(input);
+    const existing = this.#store.all.get(name);
+    if (existing?.deletedAtS !== undefined) {
+      throw awsError(
+        'InvalidRequestException',
+        "You can't create this secret because a secret with this name is already scheduled for deletion.",
+      );
+    }
+    const repeated = existing?.versions.some((version) => version.id === input.ClientRequestToken);
+    if (existing && !(repeated && value !== undefined)) {
+      throw awsError('ResourceExistsException', `The operation failed because the secret ${name} already exists.`);
+    }
+    return this.#store.change(() => {
+      const secret = existing ?? this.#store.create(name, this.region);
+      if (!existing) setDetails(secret, input);
+      const version = value === undefined ? undefined : addOnce(secret, input, value);
+      return { ARN: secret.arn, Name: name, ...(version ? { VersionId: version.id } : {}) };
+    });
+  }
+
+  /** A request is held against the user's policy before it is known whether the secret exists, as AWS does it. */
+  #authorize(user: IamUser, { verb }: RecordedRequest, input: Input, target: Target): void {
+    const { id, region, secret } = target;
+    const arn = secret?.arn ?? (id.startsWith('arn:') ? id : `${arnPrefix(region)}${id}`);
+    // Whether AWS holds a new secret's ARN against the policy with its random ending or without is not documented.
+    const resources = verb === 'CreateSecret' ? [arn, `${arnPrefix(region)}${id}-AbCdEf`] : [arn];
+    const needed = verb === 'CreateSecret' && tagsOf(input.Tags).length > 0 ? [verb, 'TagResource'] : [verb];
+    for (const action of needed.map((name) => `secretsmanager:${name}`)) {
+      const decisions = resources.map((resource) => decide(user.policy, action, resource, contextOf(target, input)));
+      if (decisions.includes('allowed') && !decisions.includes('denied')) continue;
+      const why = decisions.includes('denied')
+        ? 'with an explicit deny in an identity-based policy'
+        : `because no identity-based policy allows the ${action} action`;
+      throw awsError(
+        'AccessDeniedException',
+        `User: ${user.arn} is not authorized to perform: ${action} on resource: ${secret?.arn ?? id} ${why}`,
+      );
+    }
+    this.#authorizeKey(user, verb, secret?.kmsKeyId ?? input.KmsKeyId, { ...target, arn });
+  }
+
+  #authorizeKey(user: IamUser, verb: string, key: unknown, { region, arn }: Target & { arn: string }): void {
+    const actions: Record<string, readonly string[]> = {
+      GetSecretValue: ['kms:Decrypt'],
+      CreateSecret: ['kms:GenerateDataKey', 'kms:Decrypt'],
+      PutSecretValue: ['kms:GenerateDataKey', 'kms:Decrypt'],
+    };
+    if (typeof key !== 'string' || key === 'alias/aws/secretsmanager') return;
+    const resource = key.startsWith('arn:') ? key : `arn:aws:kms:${region}:${ACCOUNT_ID}:key/${key}`;
+    const context = {
+      'kms:ViaService': `secretsmanager.${region}.amazonaws.com`,
+      'kms:CallerAccount': ACCOUNT_ID,
+      'kms:EncryptionContext:SecretARN': arn,
+    };
+    const allowed = (actions[verb] ?? []).every(
+      (action) => decide(user.policy, action, resource, context) === 'allowed',
+    );
+    if (!allowed) throw awsError('AccessDeniedException', 'Access to KMS is not allowed');
+  }
+}
+
+interface Target {
+  id: string;
+  region: string;
+  secret: Secret | undefined;
+}
+
+function contextOf({ id, region, secret }: Target, input: Input): RequestContext {
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  const asked = tagsOf(input.Tags);
+  return {
+    'aws:RequestedRegion': region,
+    'aws:TagKeys': asked.length > 0 ? asked.map(([key]) => key) : undefined,
+    'secretsmanager:SecretId': secret?.arn ?? id,
+    'secretsmanager:Name': text(input.Name),
+    'secretsmanager:VersionId': text(input.VersionId ?? input.MoveToVersionId),
+    'secretsmanager:VersionStage': text(input.VersionStage),
+    ...Object.fromEntries(asked.map(([key, value]) => [`aws:RequestTag/${key}`, value])),
+    ...Object.fromEntries([...(secret?.tags ?? [])].map(([key, value]) => [`aws:ResourceTag/${key}`, value])),
+  };
 }
 
 function inputOf({ method, path, headers, body }: RecordedRequest): Input {
@@ -134,114 +230,6 @@ function inputOf({ method, path, headers, body }: RecordedRequest): Input {
   return body as Input;
 }
 
-function getSecretValue(secret: Secret, input: Input): object {
-  refuseDeleted(secret);
-  const { VersionId: id, VersionStage: stage = id === undefined ? 'AWSCURRENT' : undefined } = input;
-  const byId = secret.versions.find((version) => version.id === id);
-  const byStage = secret.versions.find((version) => version.stages.has(String(stage)));
-  if (id !== undefined && byId === undefined) {
-    throw notFound(`the specified secret value for VersionId: ${id}`);
-  }
-  if (stage !== undefined && byStage === undefined) {
-    throw notFound(`the specified secret value for staging label: ${stage}`);
-  }
-  const version = byId ?? byStage;
-  if (version === undefined || (byId && byStage && byId !== byStage)) {
-    throw awsError(
-      'InvalidRequestException',
-      'You provided a VersionStage that is not associated to the provided VersionId.',
-    );
-  }
-  return {
-    ARN: secret.arn,
-    Name: secret.name,
-    VersionId: version.id,
-    ...(typeof version.value === 'string'
-      ? { SecretString: version.value }
-      : { SecretBinary: Buffer.from(version.value).toString('base64') }),
-    VersionStages: [...version.stages],
-    CreatedDate: version.createdAtS,
-  };
-}
-
-function describeSecret(secret: Secret): object {
-  const staged = secret.versions.filter(({ stages }) => stages.size > 0);
-  return {
-    ARN: secret.arn,
-    Name: secret.name,
-    ...(secret.deletedAtS === undefined ? {} : { DeletedDate: secret.deletedAtS }),
-    LastChangedDate: secret.versions.at(-1)?.createdAtS,
-    CreatedDate: secret.versions[0]?.createdAtS,
-    VersionIdsToStages: Object.fromEntries(staged.map(({ id, stages }) => [id, [...stages]])),
-  };
-}
-
-function putSecretValue(secret: Secret, input: Input): object {
-  refuseDeleted(secret);
-  const { SecretString: text, SecretBinary: base64, ClientRequestToken: token = randomUUID(), VersionStages } = input;
-  if ((typeof text === 'string') === (typeof base64 === 'string')) {
-    throw awsError('InvalidParameterException', 'You must provide either SecretString or SecretBinary.');
-  }
-  const value = typeof text === 'string' ? text : Buffer.from(String(base64), 'base64');
-  const stages = Array.isArray(VersionStages) ? VersionStages.map(String) : ['AWSCURRENT'];
-  const known = secret.versions.find(({ id }) => id === token);
-  if (known && !Buffer.from(known.value).equals(Buffer.from(value))) {
-    throw awsError(
-      'ResourceExistsException',
-      `You can't use ClientRequestToken ${token} because that value is already in use for a version of secret ${secret.arn}.`,
-    );
-  }
-  const version = known ?? addVersion(secret, String(token), value, stages);
-  return { ARN: secret.arn, Name: secret.name, VersionId: version.id, VersionStages: [...version.stages] };
-}
-
-function updateSecretVersionStage(secret: Secret, input: Input): object {
-  refuseDeleted(secret);
-  const stage = String(input.VersionStage ?? '');
-  const { MoveToVersionId: to, RemoveFromVersionId: from } = input;
-  const holder = secret.versions.find(({ stages }) => stages.has(stage));
-  const target = secret.versions.find(({ id }) => id === to);
-  if (!stage || (to === undefined && from === undefined)) throw awsError('InvalidParameterException');
-  if (to !== undefined && target === undefined) throw notFound(`the specified secret value for VersionId: ${to}`);
-  if (holder && from !== holder.id) {
-    throw awsError(
-      'InvalidParameterException',
-      `The parameter RemoveFromVersionId can't be empty. Staging label ${stage} is currently attached to version ${holder.id}, so you must explicitly reference that version in RemoveFromVersionId.`,
-    );
-  }
-  if (target) attach(secret, target, stage);
-  else holder?.stages.delete(stage);
-  return { ARN: secret.arn, Name: secret.name };
-}
-
-function addVersion(secret: Secret, id: string, value: SecretValue, stages: readonly string[]): SecretVersion {
-  const stored = typeof value === 'string' || value instanceof Uint8Array ? value : JSON.stringify(value);
-  const version: SecretVersion = { id, value: stored, stages: new Set(), createdAtS: nowS() };
-  secret.versions.push(version);
-  for (const stage of stages) attach(secret, version, stage);
-  return version;
-}
-
-/** Moves a staging label; the version that loses AWSCURRENT gets AWSPREVIOUS. */
-function attach(secret: Secret, version: SecretVersion, stage: string): void {
-  const holder = secret.versions.find(({ stages }) => stages.has(stage));
-  if (holder === version) return;
-  holder?.stages.delete(stage);
-  version.stages.add(stage);
-  if (stage === 'AWSCURRENT' && holder) {
-    version.stages.delete('AWSPREVIOUS');
-    attach(secret, holder, 'AWSPREVIOUS');
-  }
-}
-
-function refuseDeleted(secret: Secret): void {
-  if (secret.deletedAtS !== undefined) throw awsError('InvalidRequestException');
-}
-
 function awsHeaders(): Record<string, string> {
   return { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-requestid': randomUUID() };
-}
-
-function nowS(): number {
-  return Math.floor(wallClock()) / 1000;
 }

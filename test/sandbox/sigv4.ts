@@ -8,8 +8,8 @@ export type SignatureFault =
   | 'UnrecognizedClientException'
   | 'InvalidSignatureException';
 
-/** The outcome: the region that the request was signed for, or what is wrong with it. */
-export type SignatureCheck = { region: string } | { fault: SignatureFault };
+/** The outcome: by which key and for which region the request was signed, or what is wrong with it. */
+export type SignatureCheck = { keyId: string; region: string } | { fault: SignatureFault };
 
 /**
  * Checks the Authorization header of a request to `service` against the known keys (secret keys by access key id).
@@ -55,7 +55,7 @@ export function checkSignature(
   const scope = `${day}/${region}/${service}/aws4_request`;
   const key = [day, region, service, 'aws4_request'].reduce<string | Buffer>(hmac, `AWS4${secretKey}`);
   const expected = hmac(key, ['AWS4-HMAC-SHA256', date, scope, sha256(canonical)].join('\n')).toString('hex');
-  return signature === expected ? { region } : { fault: 'InvalidSignatureException' };
+  return signature === expected ? { keyId, region } : { fault: 'InvalidSignatureException' };
 }
 
 function sha256(data: string | Buffer): string {

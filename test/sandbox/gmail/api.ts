@@ -67,6 +67,8 @@ export class SandboxGmail implements Service {
       if (found === undefined) throw new GmailRefusal(googleErrors.notFound());
       const { route, user, id } = found;
       const token = this.#authorize(request, route);
+      // A service account that stands for nobody has no mailbox of its own.
+      if (token.email.endsWith('.gserviceaccount.com')) throw new GmailRefusal(googleErrors.failedPrecondition());
       if (user !== 'me' && user !== token.email) throw new GmailRefusal(googleErrors.delegationDenied(user));
       this.#spend(request, route);
       refuseUnknownParameters(request, route);
