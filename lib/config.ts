@@ -8,6 +8,8 @@ export interface Config {
   /** Name or ARN of the secret in AWS Secrets Manager. */
   readonly secretId: string;
   readonly awsRegion: string;
+  /** The pair of keys in the environment; undefined when another source of AWS credentials is named. */
+  readonly awsKeys: AwsKeys | undefined;
   /** Path of the rules file, when it is not the one beside the job. */
   readonly rulesFile: string | undefined;
   readonly quotaProfile: QuotaProfile;
@@ -18,6 +20,16 @@ export interface Config {
   readonly requestTimeoutMs: number;
   readonly gmailApiUrl: string | undefined;
   readonly tokenUrl: string;
+  /** Google's consent page. */
+  readonly authUrl: string;
+  readonly revokeUrl: string;
+}
+
+/** In the form in which AWS's SDK takes them. */
+export interface AwsKeys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
 }
 
 export interface LogConfig {
@@ -28,6 +40,8 @@ export interface LogConfig {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
+const GOOGLE_AUTH_URL = 'https://accounts.google.com/o/oauth2/v2/auth';
+const GOOGLE_REVOKE_URL = 'https://oauth2.googleapis.com/revoke';
 
 /** Environment variables whose values are credentials, to be registered with the redactor before anything else. */
 const SECRET_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
@@ -60,7 +74,12 @@ export function secretsIn(env: Environment): string[] {
   const fromUrl =
     heartbeat === null
       ? []
-      : [heartbeat.password, heartbeat.search, ...heartbeat.pathname.split('/').filter(looksLikeToken)];
+      : [
+          heartbeat.username,
+          heartbeat.password,
+          heartbeat.search,
+          ...heartbeat.pathname.split('/').filter(looksLikeToken),
+        ];
   return [...SECRET_VARIABLES.map((name) => env[name] ?? ''), ...fromUrl];
 }
 
@@ -69,9 +88,12 @@ function looksLikeToken(part: string): boolean {
   return part.length >= 16 || /\d/.test(part);
 }
 
-/** Removes what would make a library talkative or send it elsewhere. */
+/**
+ * Takes out of the process's own environment, which child processes inherit and any code can print, the credentials and
+ * what would make a library talkative or send it elsewhere. What the program needs of it was copied before.
+ */
 export function disarm(env: NodeJS.ProcessEnv): void {
-  for (const name of UNWANTED_VARIABLES) delete env[name];
+  for (const name of [...SECRET_VARIABLES, 'HEARTBEAT_URL', ...UNWANTED_VARIABLES]) delete env[name];
 }
 
 /** How to log; falls back to the defaults, since readConfig will name what is wrong with the values. */
@@ -94,7 +116,18 @@ export function readHeartbeatUrl(env: Environment): string | undefined {
  * @throws ConfigError that names every variable which is missing or wrong.
  */
 export function readConfig(env: Environment): Config {
-  const problems: string[] = [];
+  const { config, error } = examineConfig(env);
+  if (error !== null) throw error;
+  return config;
+}
+
+/** The configuration in `env` as far as it is right, and what is wrong with it: with `faulty`, by variable. */
+export function examineConfig(env: Environment): {
+  readonly config: Config;
+  readonly error: ConfigError | null;
+  readonly faulty: ReadonlySet<string>;
+} {
+  const problems = new Map<string, string>();
   const missing: string[] = [];
   const text = (name: string): string | undefined => env[name]?.trim() || undefined;
 
@@ -103,7 +136,7 @@ export function readConfig(env: Environment): Config {
     if (value === undefined) return fallback;
     const result = parse(value);
     if (result !== null) return result;
-    problems.push(`${name} ${expected}`);
+    problems.set(name, expected);
     return fallback;
   };
   const oneOf = <const T extends string>(name: string, allowed: readonly T[], fallback: T): T =>
@@ -124,12 +157,13 @@ export function readConfig(env: Environment): Config {
     for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) if (text(name) === undefined) missing.push(name);
   }
   if (awsRegion !== undefined && !/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/.test(awsRegion)) {
-    problems.push('AWS_REGION must be a region such as eu-central-1');
+    problems.set('AWS_REGION', 'must be a region such as eu-central-1');
   }
 
   const config: Config = {
     secretId: secretId ?? '',
     awsRegion: awsRegion ?? '',
+    awsKeys: readAwsKeys(text),
     rulesFile: text('RULES_FILE'),
     quotaProfile: oneOf('GMAIL_QUOTA_PROFILE', ['2026', 'legacy'], '2026'),
     quotaPerMinute: parsed(
@@ -142,20 +176,29 @@ export function readConfig(env: Environment): Config {
     requestTimeoutMs: parsed('REQUEST_TIMEOUT', parseDuration, 20_000, `is no duration: ${DURATION_EXAMPLES}`),
     gmailApiUrl: loopback('GMAIL_API_URL', undefined),
     tokenUrl: loopback('GOOGLE_TOKEN_URL', GOOGLE_TOKEN_URL),
+    authUrl: loopback('GOOGLE_AUTH_URL', GOOGLE_AUTH_URL),
+    revokeUrl: loopback('GOOGLE_REVOKE_URL', GOOGLE_REVOKE_URL),
   };
-  loopback('GOOGLE_AUTH_URL', undefined);
   parsed('HEARTBEAT_URL', webUrl, undefined, 'must be an https address');
   oneOf('LOG_LEVEL', LEVELS, 'info');
   oneOf('LOG_FORMAT', ['auto', 'json', 'pretty'], 'auto');
 
-  if (missing.length > 0) problems.unshift(`${list(missing)} ${missing.length === 1 ? 'is' : 'are'} not set`);
-  if (problems.length > 0) {
-    throw new ConfigError(
-      `configuration: ${problems.join('; ')}`,
-      'Set it with `heroku config:set NAME=value` (on a laptop: export NAME=value), then run again.',
-    );
-  }
-  return config;
+  const faulty = new Set([...missing, ...problems.keys()]);
+  if (faulty.size === 0) return { config, error: null, faulty };
+  const notSet = missing.length === 0 ? [] : [`${list(missing)} ${missing.length === 1 ? 'is' : 'are'} not set`];
+  const wrong = [...problems].map(([name, expected]) => `${name} ${expected}`);
+  const error = new ConfigError(
+    `configuration: ${[...notSet, ...wrong].join('; ')}`,
+    'Set it with `heroku config:set NAME=value` (on a laptop: export NAME=value), then run again.',
+  );
+  return { config, error, faulty };
+}
+
+/** The keys in the environment, unless a profile is named: the SDK then goes by the profile alone. */
+function readAwsKeys(text: (name: string) => string | undefined): AwsKeys | undefined {
+  const [accessKeyId, secretAccessKey, sessionToken] = SECRET_VARIABLES.map(text);
+  if (accessKeyId === undefined || secretAccessKey === undefined || text('AWS_PROFILE') !== undefined) return undefined;
+  return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
 }
 
 /** The region inside an ARN, when `secretId` is one. */

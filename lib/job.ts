@@ -3,9 +3,11 @@
  *
  * - A job is a file in `jobs/`; its name is the file's name, and its default export comes from `defineJob`.
  * - `prepare` looks at everything that can be refused before the network is touched.
+ * - `inspect`, for those that have something to show, tells `job check` what the next run would meet; it changes nothing.
  * - `run` does one batch of work through the mailbox's verbs. It never reads the environment, retries, sleeps, counts or
  *   asks whether it is a dry run: the verbs do.
  */
+import type { JobError } from './errors.ts';
 import type { Mailbox } from './gmail/mailbox.ts';
 import type { Log } from './log.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
@@ -32,6 +34,28 @@ export interface RunContext<O extends OptionSpecs, P> {
   readonly wait: (ms: number) => Promise<void>;
 }
 
+export interface InspectContext<O extends OptionSpecs, P> {
+  readonly options: OptionValues<O>;
+  /** What `prepare` returned. */
+  readonly prepared: P;
+  /** A mailbox that changes nothing. */
+  readonly mailbox: Mailbox;
+}
+
+/** What `job check` shows about a job. */
+export interface Inspection {
+  /** The whole in one line. */
+  readonly detail: string;
+  /** The parts, each as a row of cells. */
+  readonly rows: readonly (readonly string[])[];
+  /** What a person should think about; the run does its work all the same. */
+  readonly warnings: readonly string[];
+  /** What would make the run fail. */
+  readonly problem?: JobError | undefined;
+  /** The same for machines. */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
 export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   /** What the job does, in one line. */
   readonly summary: string;
@@ -42,6 +66,7 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   /** Option name in camelCase → its specification. */
   readonly options: O;
   prepare(context: PrepareContext<O>): P | Promise<P>;
+  inspect?(context: InspectContext<O, P>): Promise<Inspection>;
   run(context: RunContext<O, P>): Promise<void>;
 }
 

@@ -24,6 +24,16 @@ export function textOption(placeholder: string, summary: string): OptionSpec<str
   return { placeholder, summary, parse: (text) => text, fallback: undefined };
 }
 
+/** An option whose value is a list of words with commas between them. */
+export function listOption(placeholder: string, summary: string): OptionSpec<readonly string[] | undefined> {
+  const parse = (text: string) => {
+    const words = text.split(',').map((word) => word.trim());
+    if (words.includes('')) throw new UsageError(`"${text}" is no list`, 'Write it like a,b without spaces.');
+    return [...new Set(words)];
+  };
+  return { placeholder, summary, parse, fallback: undefined };
+}
+
 /** An option whose value is a whole number of at least `least`. */
 export function countOption(placeholder: string, summary: string, least = 0): OptionSpec<number | undefined> {
   const parse = (text: string) => {

@@ -1,5 +1,6 @@
 /** The program's own pieces on a sandbox, inside the test's process: for what a child process cannot show. */
 import { type AccessTokens, createAccessTokens } from '../lib/credentials/access.ts';
+import { readCredentials } from '../lib/credentials/shape.ts';
 import { GmailClient } from '../lib/gmail/client.ts';
 import { Mailbox } from '../lib/gmail/mailbox.ts';
 import { QuotaWindow } from '../lib/gmail/quota.ts';
@@ -43,15 +44,11 @@ export function openMailbox(sandbox: Sandbox, options: OpenOptions = {}) {
   const stop = new AbortController();
   const giveUp = new AbortController();
   const hide = () => undefined;
-  const { client_id: clientId, client_secret: clientSecret, refresh_token: refreshToken } = sandbox.secretValue;
+  const credentials = readCredentials(JSON.stringify(sandbox.secretValue), 'sandbox', hide);
   const tokens: AccessTokens = createAccessTokens({
     jobName: 'test',
     scopes,
-    fetchSecret: async () => ({
-      versionId: 'v1',
-      createdAt: undefined,
-      credentials: { clientId, clientSecret, refreshToken, email: undefined },
-    }),
+    fetchSecret: async () => ({ versionId: 'v1', createdAt: undefined, credentials }),
     exchange: { tokenUrl: sandbox.env.GOOGLE_TOKEN_URL ?? '', timeoutMs, clock, random, hide },
     clock,
     log,

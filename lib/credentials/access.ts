@@ -3,13 +3,17 @@
  * and nothing of it is kept. A rotation that is under way, or that went wrong, must not stop the run.
  */
 import type { Clock } from '../clock.ts';
-import { ConfigError, type JobError } from '../errors.ts';
+import { ConfigError, CredentialError, JobError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { exchangeCredentials } from './exchange.ts';
 import type { AuthorizedUser, FetchedSecret, FetchSecret, Stage } from './secret.ts';
+import { delegationOf } from './service-account.ts';
+import { type Credentials, mailboxOf } from './shape.ts';
 import {
   type ExchangedToken,
   type ExchangeOptions,
   exchangeRefreshToken,
+  type Grantee,
   isNarrow,
   requireScopes,
   TokenRefusal,
@@ -32,11 +36,22 @@ export interface AccessTokens {
   readonly expectedEmail: string | undefined;
 }
 
+/** Which version was read, and by which staging label. */
+export interface ReadFrom {
+  readonly stage: Stage;
+  readonly versionId: string;
+}
+
 export interface AccessOptions {
   readonly jobName: string;
   readonly scopes: readonly string[];
   readonly fetchSecret: FetchSecret;
   readonly exchange: ExchangeOptions;
+  /**
+   * Stores credentials in the place of the version that was read, and returns the new version's id; throws a JobError
+   * when it cannot. Left out where nothing may be written.
+   */
+  readonly keep?: (user: AuthorizedUser, from: ReadFrom) => Promise<string>;
   readonly clock: Clock;
   readonly log: Log;
   /** Ends fetching and exchanging. */
@@ -47,7 +62,29 @@ export interface AccessOptions {
 const RENEW_BEFORE_MS = 60_000;
 
 /** Refusals that another version of the secret may cure. */
-const CURABLE = new Set(['invalid_grant', 'invalid_client', 'deleted_client', 'unauthorized_client']);
+const CURABLE = new Set([
+  'invalid_grant',
+  'invalid_client',
+  'deleted_client',
+  'disabled_client',
+  'unauthorized_client',
+  // A service account's missing delegation, in other words.
+  'access_denied',
+]);
+
+/** Whether another version of the secret may cure what is wrong with this one. */
+export function isCurable(error: unknown): boolean {
+  return error instanceof TokenRefusal && CURABLE.has(error.code);
+}
+
+/** @throws CredentialError when the mailbox is not the one that the secret names. */
+export function requireExpectedMailbox(actual: string, expected: string): void {
+  if (actual.toLowerCase() === expected.toLowerCase()) return;
+  throw new CredentialError(
+    `The token belongs to the mailbox ${actual}, but the secret's email is ${expected}`,
+    'Authorize again with the right Google account, or correct email in the secret (subject, for a service account).',
+  );
+}
 
 export function createAccessTokens(options: AccessOptions): AccessTokens {
   const { log, jobName, scopes, signal } = options;
@@ -59,16 +96,22 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
 
   const obtain = async (): Promise<AccessToken> => {
     const first = await fetchStage('AWSCURRENT');
-    const problem = await tryVersion(first);
+    let problem = await tryVersion(first, 'AWSCURRENT');
     if (problem === null) return issued();
 
     // The secret may have been rotated between our reading it and Google's looking at it.
     const again = await fetchStage('AWSCURRENT');
-    if (again.versionId !== first.versionId && (await tryVersion(again)) === null) return issued();
+    if (again.versionId !== first.versionId) problem = await tryVersion(again, 'AWSCURRENT');
+    if (problem === null) return issued();
 
-    const previous = await options.fetchSecret('AWSPREVIOUS', signal);
+    // Whatever stops the way back, the person has to hear what is wrong with the current version.
+    const giveUp = () => {
+      signal.throwIfAborted();
+      throw problem;
+    };
+    const previous = await options.fetchSecret('AWSPREVIOUS', signal).catch(giveUp);
     if (previous === null || [first.versionId, again.versionId].includes(previous.versionId)) throw problem;
-    if ((await tryVersion(previous)) !== null) throw problem;
+    if ((await tryVersion(previous, 'AWSPREVIOUS').catch(giveUp)) !== null) throw problem;
     log.error('secret.fallback', {
       secretVersion: previous.versionId,
       brokenVersion: again.versionId,
@@ -93,36 +136,65 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
   };
 
   /** Makes the version's token the current one; returns what is wrong with it when another version may cure it. */
-  const tryVersion = async (secret: FetchedSecret): Promise<JobError | null> => {
-    if (secret.credentials instanceof ConfigError) return secret.credentials;
+  const tryVersion = async (secret: FetchedSecret, stage: Stage): Promise<JobError | null> => {
+    const { credentials, versionId, createdAt } = secret;
+    if (credentials instanceof ConfigError) return credentials;
+    let keptAs: string | undefined;
+    const keep = async (token: ExchangedToken): Promise<void> => {
+      if (token.newRefreshToken === undefined || credentials.type !== 'authorized_user') return;
+      keptAs = await keepReplaced({ ...credentials, refreshToken: token.newRefreshToken }, { stage, versionId });
+    };
     try {
-      const token = await exchangeNarrowly(secret.credentials, secret.createdAt);
+      const token = await exchangeNarrowly(credentials, createdAt, keep);
       const margin = Math.min(RENEW_BEFORE_MS, token.lifetimeMs / 10);
       current = {
         token: { value: token.value, expiresAtMs: Date.now() + token.lifetimeMs },
         renewAt: options.clock.now() + token.lifetimeMs - margin,
       };
     } catch (error) {
-      if (error instanceof TokenRefusal && CURABLE.has(error.code)) return error;
+      if (isCurable(error)) return error as TokenRefusal;
       throw error;
     }
-    secretVersion = secret.versionId;
-    expectedEmail = secret.credentials.email;
+    secretVersion = keptAs ?? versionId;
+    expectedEmail = mailboxOf(credentials);
     return null;
   };
 
-  const exchangeNarrowly = async (user: AuthorizedUser, createdAt: Date | undefined): Promise<ExchangedToken> => {
+  /** Stores a refresh token that Google replaced, or tells a person that it could not be. Returns the new version's id. */
+  const keepReplaced = async (user: AuthorizedUser, from: ReadFrom): Promise<string | undefined> => {
+    try {
+      if (options.keep === undefined) throw new ConfigError('nothing is stored here', 'Run a job.');
+      const keptAs = await options.keep(user, from);
+      log.info('token.refresh_token_kept', { stage: from.stage, secretVersion: keptAs, before: from.versionId });
+      return keptAs;
+    } catch (error) {
+      if (!(error instanceof JobError)) throw error;
+      const remedy = `The stored one may stop working: authorize anew soon (\`job rotate\`). To have it kept by itself: ${error.remedy}`;
+      log.error('token.refresh_token_replaced', {
+        error: `Google replaced the refresh token, and the new one was not stored: ${error.message}`,
+        remedy,
+      });
+      return undefined;
+    }
+  };
+
+  const exchangeNarrowly = async (
+    credentials: Credentials,
+    createdAt: Date | undefined,
+    keep: (token: ExchangedToken) => Promise<void>,
+  ): Promise<ExchangedToken> => {
     const ageMs = createdAt === undefined ? undefined : Date.now() - createdAt.getTime();
-    const exchange = (wanted: readonly string[] | null) =>
-      exchangeRefreshToken(user, wanted, ageMs, signal, options.exchange);
     let refused = false;
-    const token = await exchange(scopes).catch((error: unknown) => {
-      if (!(error instanceof TokenRefusal) || error.code !== 'invalid_scope') throw error;
-      refused = true;
-      return exchange(null);
+    const narrow = exchangeCredentials(credentials, scopes, ageMs, signal, options.exchange);
+    const token = await narrow.catch((error: unknown) => {
+      refused = error instanceof TokenRefusal && error.code === 'invalid_scope';
+      if (!refused || credentials.type !== 'authorized_user') throw error;
+      return exchangeRefreshToken(credentials, null, ageMs, signal, options.exchange);
     });
+    // Before anything can fail: the stored token may be dead by now.
+    await keep(token);
     const granted = token.scopes ?? (refused ? undefined : scopes);
-    if (granted !== undefined) requireScopes(jobName, scopes, granted);
+    if (granted !== undefined) requireScopes(jobName, scopes, granted, granteeOf(credentials, scopes));
     if ((refused || !isNarrow(scopes, granted ?? [])) && !toldWide) {
       toldWide = true;
       log.warn('token.scope_wide', {
@@ -130,11 +202,6 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
       });
     }
     log.info('token.issued', { lifetimeS: Math.round(token.lifetimeMs / 1_000) });
-    if (token.refreshTokenReplaced) {
-      const remedy =
-        'Authorize again soon and put the new refresh token into the secret: the stored one may stop working.';
-      log.error('token.refresh_token_replaced', { remedy });
-    }
     return token;
   };
 
@@ -161,4 +228,9 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
       return obtainOnce();
     },
   };
+}
+
+function granteeOf(credentials: Credentials, scopes: readonly string[]): Grantee | undefined {
+  if (credentials.type === 'authorized_user') return undefined;
+  return { name: 'service account', remedy: delegationOf(credentials, scopes) };
 }

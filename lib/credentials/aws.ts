@@ -1,12 +1,18 @@
 /** Requests to AWS Secrets Manager about one secret: timeouts, retries, and every refusal as one of our errors. */
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { AwsKeys } from '../config.ts';
 import { ConfigError, CredentialError, type JobError, UnavailableError } from '../errors.ts';
+
+/** AWS knows who asks and lets them: what is wrong is the secret, or its name. */
+export class SecretStateError extends ConfigError {}
 
 /** Which secret, and where. */
 export interface SecretAddress {
   /** Name or ARN. */
   readonly secretId: string;
   readonly region: string;
+  /** Undefined for the SDK's default chain. */
+  readonly keys?: AwsKeys | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -29,6 +35,7 @@ export type SendToAws = <T>(
 export function connectToAws(address: SecretAddress): SendToAws {
   const client = new SecretsManagerClient({
     region: address.region,
+    ...(address.keys && { credentials: address.keys }),
     maxAttempts: 4,
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
@@ -59,26 +66,41 @@ function explain(error: unknown, action: string, { secretId, region }: SecretAdd
   const what = `AWS Secrets Manager (${region}), secret ${secretId}`;
   switch (name) {
     case 'ResourceNotFoundException':
-      return new ConfigError(
+      return new SecretStateError(
         `${what}: there is no such secret`,
         `Check GMAIL_SECRET_ID and AWS_REGION, or create the secret in ${region}.`,
       );
     case 'InvalidRequestException':
       if (/delet/i.test(message)) {
-        return new ConfigError(
+        return new SecretStateError(
           `${what}: the secret is scheduled for deletion`,
           'Cancel the deletion in the AWS console (Secrets Manager → the secret → Cancel deletion).',
         );
       }
-      return new ConfigError(
+      return new SecretStateError(
         `${what}: the request is not valid for this secret`,
         'Look at the secret in the AWS console; it may be owned by another service or be in rotation.',
       );
     case 'InvalidParameterException':
     case 'ValidationException':
-      return new ConfigError(
+      return new SecretStateError(
         `${what}: AWS does not accept the secret's name`,
         'Check GMAIL_SECRET_ID: it must be the name or the ARN of a secret.',
+      );
+    case 'ResourceExistsException':
+      return new SecretStateError(
+        `${what}: the secret was made by somebody else meanwhile`,
+        'Run the command again: it will find the secret, and say whose it is.',
+      );
+    case 'LimitExceededException':
+      return new SecretStateError(
+        `${what}: AWS allows no more versions or labels of this secret for now`,
+        'Wait a while, or look at the versions of the secret in the AWS console.',
+      );
+    case 'EncryptionFailure':
+      return new CredentialError(
+        `${what}: AWS cannot encrypt the secret`,
+        `Check that its KMS key is enabled, and allow kms:GenerateDataKey and kms:Decrypt on that key besides ${action}.`,
       );
     case 'AccessDeniedException':
       return denied(what, message, action, secretId);
@@ -90,6 +112,8 @@ function explain(error: unknown, action: string, { secretId, region }: SecretAdd
     case 'UnrecognizedClientException':
     case 'InvalidClientTokenId':
     case 'InvalidAccessKeyId':
+    case 'MissingAuthenticationToken':
+    case 'MissingAuthenticationTokenException':
       return new CredentialError(
         `${what}: AWS does not know the access key`,
         'AWS_ACCESS_KEY_ID is wrong, inactive or deleted: put an active key of the IAM user into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
@@ -123,29 +147,35 @@ function explain(error: unknown, action: string, { secretId, region }: SecretAdd
         'Nothing to do unless it lasts: the next run tries again.',
       );
     default:
-      return unreachable(error, what);
+      return otherwise(error, what);
   }
 }
 
-function denied(what: string, message: string, action: string, secretId: string): CredentialError {
+function denied(what: string, message: string, requested: string, secretId: string): CredentialError {
+  // One request may need several actions, and the one that is missing may be another: TagResource, kms:GenerateDataKey.
+  const action = /\bto perform: ([a-z-]+:\w+)/i.exec(message)?.[1] ?? requested;
   if (/\bKMS\b|kms:/i.test(message)) {
     return new CredentialError(
       `${what}: access to the secret's KMS key is denied`,
-      `Allow kms:Decrypt on that key besides ${action}.`,
+      `Allow ${action === requested ? 'kms:Decrypt' : action} on that key besides ${requested}.`,
     );
   }
   const resource = /\bon resource: (arn:\S+)/.exec(message)?.[1];
+  const who = /\bUser: (arn:\S+) is not/.exec(message)?.[1] ?? 'the user that the AWS keys belong to';
   const arn =
     resource ?? (secretId.startsWith('arn:') ? secretId : `arn:aws:secretsmanager:*:*:secret:${secretId}-??????`);
-  return new CredentialError(
-    `${what}: access denied`,
-    `Allow the IAM action ${action} on ${arn} for the user that the AWS keys belong to.`,
-  );
+  return new CredentialError(`${what}: access denied`, `Allow the IAM action ${action} on ${arn} for ${who}.`);
 }
 
-function unreachable(error: unknown, what: string): UnavailableError {
+/** AWS refused for a reason of its own, failed, or could not be reached. */
+function otherwise(error: unknown, what: string): JobError {
   const { name = 'Error', code } = (error ?? {}) as { name?: string; code?: string };
   const status = (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
+  if (status !== undefined && status >= 400 && status < 500 && ![408, 429].includes(status)) {
+    const refused = `${what}: AWS refused the request (${name})`;
+    const remedy = "Look the reason up in AWS's list of common errors; check the AWS keys and GMAIL_SECRET_ID.";
+    return status === 403 ? new CredentialError(refused, remedy) : new ConfigError(refused, remedy);
+  }
   const reason = code ?? (name === 'Error' ? (status === undefined ? 'no usable answer' : `status ${status}`) : name);
   return new UnavailableError(
     `${what}: AWS could not be reached or failed (${reason})`,

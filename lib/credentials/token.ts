@@ -1,6 +1,7 @@
 /** Exchanges a refresh token for an access token that may do no more than the job needs. */
-import { type Clock, orAbort } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
+import { errorWord, postForm, refreshTokenLifetimeIn, scopesIn } from './oauth.ts';
 import type { AuthorizedUser } from './secret.ts';
 
 export interface ExchangedToken {
@@ -8,8 +9,10 @@ export interface ExchangedToken {
   readonly lifetimeMs: number;
   /** The scopes that the answer names; undefined when it names none (then they are those that were asked for). */
   readonly scopes: readonly string[] | undefined;
-  /** Whether Google replaced the refresh token in the same answer. */
-  readonly refreshTokenReplaced: boolean;
+  /** The refresh token that replaces the one that was exchanged; undefined, as nearly always, when that one stays. */
+  readonly newRefreshToken: string | undefined;
+  /** How long the refresh token still lives, where Google gave it for a limited time. */
+  readonly refreshTokenLifetimeMs: number | undefined;
 }
 
 /** Google refused the exchange. `code` is OAuth's `error`, for instance `invalid_grant`. */
@@ -54,11 +57,31 @@ export async function exchangeRefreshToken(
     refresh_token: user.refreshToken,
   });
   if (scopes !== null) form.set('scope', scopes.join(' '));
+  return requestToken(form, ({ code, subtype }) => explain(code, subtype, secretAgeMs), signal, options);
+}
 
+/** What Google said when it refused. Code and subtype are words of its own; the description may hold anything. */
+export interface Refusal {
+  readonly code: string;
+  readonly subtype: string;
+  /** To be searched, never to be shown. */
+  readonly description: string;
+}
+
+/**
+ * The access token that Google gives for `form`, asked for again while the endpoint is away.
+ * @throws what `toError` makes of a refusal, UnavailableError when Google cannot be reached, the signal's reason on abort.
+ */
+export async function requestToken(
+  form: URLSearchParams,
+  toError: (refusal: Refusal) => TokenRefusal,
+  signal: AbortSignal,
+  options: ExchangeOptions,
+): Promise<ExchangedToken> {
   for (let attempt = 1; ; attempt += 1) {
     const answer = await post(form, signal, options);
     if ('token' in answer) return answer.token;
-    if ('refusal' in answer) throw explain(answer.refusal.code, answer.refusal.subtype, secretAgeMs);
+    if ('refusal' in answer) throw toError(answer.refusal);
     if (attempt === MAX_ATTEMPTS) {
       throw new UnavailableError(
         `Google's token endpoint was not available after ${attempt} attempts: ${answer.trouble}`,
@@ -69,48 +92,24 @@ export async function exchangeRefreshToken(
   }
 }
 
-type Answer =
-  | { readonly token: ExchangedToken }
-  | { readonly refusal: { readonly code: string; readonly subtype: string } }
-  | { readonly trouble: string };
+type Answer = { readonly token: ExchangedToken } | { readonly refusal: Refusal } | { readonly trouble: string };
 
 async function post(form: URLSearchParams, signal: AbortSignal, options: ExchangeOptions): Promise<Answer> {
-  const timeout = AbortSignal.timeout(options.timeoutMs);
-  let status: number;
-  let text: string;
-  try {
-    const response = await orAbort(
-      // A redirect would carry the refresh token to another address.
-      fetch(options.tokenUrl, {
-        method: 'POST',
-        body: form,
-        redirect: 'error',
-        signal: AbortSignal.any([signal, timeout]),
-      }),
-      signal,
-    );
-    status = response.status;
-    text = await response.text();
-  } catch {
-    signal.throwIfAborted();
-    return { trouble: timeout.aborted ? `no answer within ${options.timeoutMs / 1_000} s` : 'the connection failed' };
-  }
-  const body = parseObject(text);
-  if (body === null) return { trouble: `status ${status} without JSON` };
-  for (const name of ['access_token', 'refresh_token', 'id_token']) {
-    if (typeof body[name] === 'string') options.hide(body[name]);
-  }
+  const answer = await postForm(options.tokenUrl, form, signal, options);
+  if ('trouble' in answer) return answer;
+  const { status, body } = answer;
   if (status >= 200 && status < 300) return readToken(body);
-  if (status === 408 || status === 429 || status >= 500) return { trouble: `status ${status}` };
-  return { refusal: { code: word(body.error), subtype: word(body.error_subtype) } };
+  const description = typeof body.error_description === 'string' ? body.error_description : '';
+  return { refusal: { code: errorWord(body.error), subtype: errorWord(body.error_subtype), description } };
 }
 
-function readToken(body: Record<string, unknown>): Answer {
-  const { access_token: value, expires_in: lifetimeS, scope, refresh_token: replacement } = body;
+function readToken(body: Readonly<Record<string, unknown>>): Answer {
+  const { access_token: value, expires_in: lifetimeS, refresh_token: replacement } = body;
   if (typeof value !== 'string' || value === '') return { trouble: 'an answer without access token' };
   const lifetimeMs = (typeof lifetimeS === 'number' && lifetimeS > 0 ? lifetimeS : 3_600) * 1_000;
-  const scopes = typeof scope === 'string' ? scope.split(' ').filter((one) => one !== '') : undefined;
-  return { token: { value, lifetimeMs, scopes, refreshTokenReplaced: typeof replacement === 'string' } };
+  const newRefreshToken = typeof replacement === 'string' && replacement !== '' ? replacement : undefined;
+  const refreshTokenLifetimeMs = refreshTokenLifetimeIn(body);
+  return { token: { value, lifetimeMs, scopes: scopesIn(body), newRefreshToken, refreshTokenLifetimeMs } };
 }
 
 const DAY_MS = 86_400_000;
@@ -174,13 +173,34 @@ function deathCauses(ageMs: number | undefined): string[] {
   ];
 }
 
+/** The scopes of `needed` that `granted` neither names nor includes. */
+export function missingScopes(needed: readonly string[], granted: readonly string[]): string[] {
+  return needed.filter((scope) => !covers(granted, scope));
+}
+
+/** Who was granted scopes, and how they are granted more. */
+export interface Grantee {
+  readonly name: string;
+  readonly remedy: string;
+}
+
+const REFRESH_TOKEN: Grantee = {
+  name: 'refresh token',
+  remedy: `Leave every box on Google's consent page ticked: ${AUTHORIZE_AGAIN}.`,
+};
+
 /** @throws CredentialError when `granted` lacks a scope that the job needs; names them all. */
-export function requireScopes(jobName: string, needed: readonly string[], granted: readonly string[]): void {
-  const missing = needed.filter((scope) => !covers(granted, scope));
+export function requireScopes(
+  jobName: string,
+  needed: readonly string[],
+  granted: readonly string[],
+  grantee: Grantee = REFRESH_TOKEN,
+): void {
+  const missing = missingScopes(needed, granted);
   if (missing.length === 0) return;
   throw new CredentialError(
-    `${jobName} needs the ${missing.length === 1 ? 'scope' : 'scopes'} ${missing.map(shortScope).join(', ')}, which the refresh token was not granted`,
-    `Leave every box on Google's consent page ticked: ${AUTHORIZE_AGAIN}.`,
+    `${jobName} needs the ${missing.length === 1 ? 'scope' : 'scopes'} ${missing.map(shortScope).join(', ')}, which the ${grantee.name} was not granted`,
+    grantee.remedy,
   );
 }
 
@@ -199,28 +219,14 @@ const INCLUDES: ReadonlyMap<string, readonly string[]> = new Map([
   [`${GMAIL}readonly`, [`${GMAIL}metadata`]],
 ]);
 
-function covers(granted: readonly string[], needed: string): boolean {
+/** Whether `needed` is among the granted scopes, or included in one of them. */
+export function covers(granted: readonly string[], needed: string): boolean {
   return granted.some((scope) => scope === needed || INCLUDES.get(scope)?.includes(needed));
 }
 
-function shortScope(scope: string): string {
+/** A scope without the part that they all share: `gmail.modify`. */
+export function shortScope(scope: string): string {
   return scope.replace('https://www.googleapis.com/auth/', '');
-}
-
-function parseObject(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
-  } catch {
-    return null;
-  }
-}
-
-/** An OAuth error word; anything else that a server may have put there (the request itself, say) is dropped. */
-function word(value: unknown): string {
-  return typeof value === 'string' && /^[a-z_]{1,40}$/.test(value) ? value : '';
 }
 
 function capital(text: string): string {

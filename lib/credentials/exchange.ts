@@ -1,0 +1,21 @@
+/** One exchange for credentials of every kind: what the secret holds, for an access token. */
+import { exchangeAssertion } from './service-account.ts';
+import type { Credentials } from './shape.ts';
+import { type ExchangedToken, type ExchangeOptions, exchangeRefreshToken } from './token.ts';
+
+/**
+ * An access token for `scopes`. `secretAgeMs` is the age of the secret's version, to name only those causes of a dead
+ * token that fit.
+ * @throws TokenRefusal when Google refuses, UnavailableError when it cannot be reached, the signal's reason on abort.
+ */
+export function exchangeCredentials(
+  credentials: Credentials,
+  scopes: readonly string[],
+  secretAgeMs: number | undefined,
+  signal: AbortSignal,
+  options: ExchangeOptions,
+): Promise<ExchangedToken> {
+  return credentials.type === 'service_account'
+    ? exchangeAssertion(credentials, scopes, signal, options)
+    : exchangeRefreshToken(credentials, scopes, secretAgeMs, signal, options);
+}

@@ -1,0 +1,88 @@
+/** One form sent to one of Google's OAuth endpoints, and what came back: an answer to read, or what went wrong. */
+import { orAbort } from '../clock.ts';
+
+export type OAuthAnswer =
+  | { readonly status: number; readonly body: Readonly<Record<string, unknown>> }
+  /** `spent`: Google may have acted on the request, so what can be used only once may be used up. */
+  | { readonly trouble: string; readonly spent: boolean };
+
+export interface PostOptions {
+  readonly timeoutMs: number;
+  /** Given every token in the answer before anything else is done with it. */
+  readonly hide: (secret: string) => void;
+}
+
+/** What fails before a request is on its way. */
+const NOT_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** Sends the form once. Rejects with the signal's reason on abort, and with nothing else. */
+export async function postForm(
+  url: string,
+  form: URLSearchParams,
+  signal: AbortSignal,
+  { timeoutMs, hide }: PostOptions,
+): Promise<OAuthAnswer> {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  let status: number;
+  let text: string;
+  try {
+    const response = await orAbort(
+      // A redirect would carry the form's secrets to another address.
+      fetch(url, { method: 'POST', body: form, redirect: 'error', signal: AbortSignal.any([signal, timeout]) }),
+      signal,
+    );
+    status = response.status;
+    text = await response.text();
+  } catch (error) {
+    signal.throwIfAborted();
+    if (timeout.aborted) return { trouble: `no answer within ${timeoutMs / 1_000} s`, spent: true };
+    return { trouble: 'the connection failed', spent: !neverSent(error) };
+  }
+  const good = status >= 200 && status < 300;
+  const body = good && text.trim() === '' ? {} : parseObject(text);
+  if (body === null) return { trouble: `status ${status} without JSON`, spent: true };
+  for (const name of ['access_token', 'refresh_token', 'id_token']) {
+    if (typeof body[name] === 'string') hide(body[name]);
+  }
+  if (status === 408 || status === 429 || status >= 500) return { trouble: `status ${status}`, spent: status !== 429 };
+  return { status, body };
+}
+
+/** An OAuth error word; anything else that a server may have put there (the request itself, say) is dropped. */
+export function errorWord(value: unknown): string {
+  return typeof value === 'string' && /^[a-z_]{1,40}$/.test(value) ? value : '';
+}
+
+/** The scopes in an answer; undefined when it names none (then they are those that were asked for). */
+export function scopesIn(body: Readonly<Record<string, unknown>>): readonly string[] | undefined {
+  return typeof body.scope === 'string' ? body.scope.split(' ').filter((one) => one !== '') : undefined;
+}
+
+/** How long the refresh token lives, in milliseconds, where Google gave it for a limited time. */
+export function refreshTokenLifetimeIn({ refresh_token_expires_in: seconds }: Readonly<Record<string, unknown>>) {
+  return typeof seconds === 'number' && seconds > 0 ? seconds * 1_000 : undefined;
+}
+
+function neverSent(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const causes = cause instanceof AggregateError ? cause.errors : [cause];
+  return causes.every((one) => NOT_SENT.has(String((one as NodeJS.ErrnoException | undefined)?.code)));
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}
