@@ -1,0 +1,132 @@
+/** IAM policies and the CloudFormation template, as JSON: who may do what with the secret, and nothing else. */
+import type { Place, Target } from './target.ts';
+
+type Resource = string | readonly string[] | { readonly Ref: string };
+
+export interface Statement {
+  readonly Sid: string;
+  readonly Effect: 'Allow';
+  readonly Action: string | readonly string[];
+  readonly Resource: Resource;
+  readonly Condition?: object;
+}
+
+export interface PolicyDocument {
+  readonly Version: '2012-10-17';
+  readonly Statement: readonly Statement[];
+}
+
+/** What the program asks of AWS on behalf of the person who authorizes and rotates. */
+const PERSONS_ACTIONS = ['GetSecretValue', 'CreateSecret', 'TagResource', 'PutSecretValue', 'UpdateSecretVersionStage'];
+
+/** What the running app needs: to read the secret. */
+export function appPolicy(target: Target, place: Place, kmsKey: string | undefined): PolicyDocument {
+  const suffix = target.suffix ?? '??????';
+  return policyOf([
+    {
+      Sid: 'ReadTheSecret',
+      Effect: 'Allow',
+      Action: 'secretsmanager:GetSecretValue',
+      Resource: `${arnOf(target, place)}-${suffix}`,
+    },
+    ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaService(place)),
+  ]);
+}
+
+/** What a person needs for `job authorize`, `job check` and `job rotate`. */
+export function personPolicy(target: Target, place: Place, kmsKey: string | undefined): PolicyDocument {
+  const arn = arnOf(target, place);
+  return policyOf([
+    {
+      Sid: 'MakeReadAndRotateTheSecret',
+      Effect: 'Allow',
+      Action: PERSONS_ACTIONS.map((action) => `secretsmanager:${action}`),
+      // A secret that does not exist yet has no suffix: AWS makes one up for CreateSecret, and GetSecretValue is
+      // judged by the name alone; without the second ARN its answer would be "denied" and not "not found".
+      Resource: [`${arn}-??????`, arn],
+    },
+    ...useOfKey('EncryptTheSecret', ['kms:GenerateDataKey', 'kms:Decrypt'], kmsKey, viaService(place)),
+  ]);
+}
+
+/** A template that makes the secret without a value, and a user who may read it and nothing else. */
+export function stackTemplate({ name }: Target, kmsKey: string | undefined): object {
+  const viaThisRegion = { 'Fn::Join': ['.', ['secretsmanager', { Ref: 'AWS::Region' }, { Ref: 'AWS::URLSuffix' }]] };
+  return {
+    AWSTemplateFormatVersion: '2010-09-09',
+    Description:
+      'gmail-jobs: a secret without a value (job authorize fills it) and an IAM user who may read that secret alone. It makes no access key, which would lie open in the stack: make one in the AWS console (IAM, Users, the user, Security credentials, Create access key) and put it into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+    Resources: {
+      Secret: {
+        Type: 'AWS::SecretsManager::Secret',
+        DeletionPolicy: 'Retain',
+        UpdateReplacePolicy: 'Retain',
+        Properties: {
+          Name: name,
+          Description: 'Gmail credentials: stored by gmail-jobs, read on each run of its jobs',
+          ...(kmsKey === undefined ? {} : { KmsKeyId: kmsKey }),
+          Tags: [{ Key: 'application', Value: 'gmail-jobs' }],
+        },
+      },
+      User: {
+        Type: 'AWS::IAM::User',
+        Properties: { Tags: [{ Key: 'application', Value: 'gmail-jobs' }] },
+      },
+      Policy: {
+        Type: 'AWS::IAM::Policy',
+        Properties: {
+          PolicyName: 'gmail-jobs-read-secret',
+          PolicyDocument: policyOf([
+            {
+              Sid: 'ReadTheSecret',
+              Effect: 'Allow',
+              Action: 'secretsmanager:GetSecretValue',
+              Resource: { Ref: 'Secret' },
+            },
+            ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaThisRegion),
+          ]),
+          Users: [{ Ref: 'User' }],
+        },
+      },
+    },
+    Outputs: {
+      SecretArn: { Description: 'For GMAIL_SECRET_ID', Value: { Ref: 'Secret' } },
+      Region: { Description: 'For AWS_REGION', Value: { Ref: 'AWS::Region' } },
+      UserName: { Description: 'The user to make an access key for, in the AWS console', Value: { Ref: 'User' } },
+    },
+  };
+}
+
+function policyOf(statements: readonly Statement[]): PolicyDocument {
+  return { Version: '2012-10-17', Statement: statements };
+}
+
+function arnOf({ name }: Target, { partition, region, account }: Place): string {
+  return `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}`;
+}
+
+/** The key serves nothing but requests that Secrets Manager makes for whoever asks it. */
+function useOfKey(
+  sid: string,
+  action: string | readonly string[],
+  kmsKey: string | undefined,
+  service: string | object,
+): Statement[] {
+  if (kmsKey === undefined) return [];
+  const condition = { StringEquals: { 'kms:ViaService': service } };
+  return [{ Sid: sid, Effect: 'Allow', Action: action, Resource: kmsKey, Condition: condition }];
+}
+
+const DNS_SUFFIXES: Readonly<Record<string, string>> = {
+  'aws-cn': 'amazonaws.com.cn',
+  'aws-iso': 'c2s.ic.gov',
+  'aws-iso-b': 'sc2s.sgov.gov',
+  'aws-iso-e': 'cloud.adc-e.uk',
+  'aws-iso-f': 'csp.hci.ic.gov',
+  'aws-eusc': 'amazonaws.eu',
+};
+
+/** Secrets Manager as `kms:ViaService` knows it. Source: docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html. */
+function viaService({ partition, region }: Place): string {
+  return `secretsmanager.${region}.${DNS_SUFFIXES[partition] ?? 'amazonaws.com'}`;
+}

@@ -1,0 +1,292 @@
+/** `job policy`: documents that AWS takes, that allow what the program does and nothing else, and every wrong input. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { mailboxOf, many } from '../fixtures/mailbox.ts';
+import { assertEnded, ROOT, runJob } from '../run.ts';
+import type { PolicyDocument } from '../sandbox/iam.ts';
+import { startSandbox } from '../sandbox/index.ts';
+import { assertPolicy, assertTemplate } from './aws-grammar.ts';
+import { runCommand, writeClientFile } from './person.ts';
+
+const ACCOUNT = '123456789012';
+const NAMED = ['--secret', 'gmail-jobs/alice', '--account', ACCOUNT, '--region', 'eu-central-1'];
+const ARN = `arn:aws:secretsmanager:eu-central-1:${ACCOUNT}:secret:gmail-jobs/alice-a1B2c3`;
+const KEY_ID = '1234abcd-12ab-34cd-56ef-1234567890ab';
+const KEY = `arn:aws:kms:eu-central-1:${ACCOUNT}:key/${KEY_ID}`;
+
+type Variables = Readonly<Record<string, string>>;
+
+/** The document that `job policy` prints; stdout holds it and nothing else, stderr nothing at all. */
+async function print(args: readonly string[], env: Variables = {}): Promise<unknown> {
+  const { code, stdout, stderr } = await runJob(null, ['policy', ...args], { env });
+  assert.equal(code, 0, stderr);
+  assert.equal(stderr, '');
+  return JSON.parse(stdout);
+}
+
+async function refusal(args: readonly string[], env: Variables = {}): Promise<string> {
+  const { code, stdout, stderr } = await runJob(null, ['policy', ...args], { env });
+  assert.equal(code, 2, `${stdout}${stderr}`);
+  assert.equal(stdout, '', 'half a document would be piped into a file');
+  assert.match(stderr, /^job: \S.*\n {5}\S.*\n$/);
+  return stderr;
+}
+
+const only = (statements: Record<string, unknown>[]) => {
+  assert.equal(statements.length, 1);
+  return statements[0] ?? {};
+};
+
+describe('the policy of the running app', { concurrency: 8 }, () => {
+  it('allows to read exactly the secret of an ARN, and nothing else', async () => {
+    for (const document of [await print(['--secret', ARN]), await print([], { GMAIL_SECRET_ID: ` ${ARN}\n` })]) {
+      const { Action, Resource } = only(assertPolicy(document));
+      assert.deepEqual({ Action, Resource }, { Action: 'secretsmanager:GetSecretValue', Resource: ARN });
+    }
+  });
+
+  it('leaves the six characters open that AWS puts behind a name', async () => {
+    const pattern = `arn:aws:secretsmanager:eu-central-1:${ACCOUNT}:secret:gmail-jobs/alice-??????`;
+    const { GMAIL_SECRET_ID, ...AWS } = { GMAIL_SECRET_ID: 'gmail-jobs/alice', AWS_REGION: 'eu-central-1' };
+    for (const document of [
+      await print(NAMED),
+      await print(['--account', ACCOUNT], { GMAIL_SECRET_ID, ...AWS }),
+      await print(['--secret', pattern]),
+      await print(['--secret', pattern.replace('-??????', '')]),
+    ]) {
+      assert.equal(only(assertPolicy(document)).Resource, pattern);
+    }
+  });
+
+  it('takes an ARN for what it says, whatever region the environment is in', async () => {
+    const document = await print(['--secret', ARN], { AWS_REGION: 'us-east-1' });
+    assert.equal(only(assertPolicy(document)).Resource, ARN);
+  });
+
+  it('allows to decrypt with a key of one’s own, through Secrets Manager alone', async () => {
+    const [read, decrypt, ...more] = assertPolicy(await print(['--secret', ARN, '--kms-key', KEY]));
+    assert.deepEqual(more, []);
+    assert.equal(read?.Action, 'secretsmanager:GetSecretValue');
+    assert.deepEqual(decrypt, {
+      Sid: 'DecryptTheSecret',
+      Effect: 'Allow',
+      Action: 'kms:Decrypt',
+      Resource: KEY,
+      Condition: { StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } },
+    });
+    const replica = `arn:aws:kms:eu-central-1:210987654321:key/mrk-${'0123456789abcdef'.repeat(2)}`;
+    assert.equal(assertPolicy(await print(['--secret', ARN, '--kms-key', replica]))[1]?.Resource, replica);
+  });
+
+  const partitions = [
+    ['cn-north-1', 'aws-cn', 'amazonaws.com.cn'],
+    ['us-gov-west-1', 'aws-us-gov', 'amazonaws.com'],
+    ['ap-southeast-7', 'aws', 'amazonaws.com'],
+  ] as const;
+  for (const [region, partition, domain] of partitions) {
+    it(`knows that ${region} belongs to ${partition}`, async () => {
+      const key = `arn:${partition}:kms:${region}:${ACCOUNT}:key/${KEY_ID}`;
+      const args = ['--secret', 'alice', '--account', ACCOUNT, '--region', region, '--kms-key', key];
+      const [read, decrypt] = assertPolicy(await print(args));
+      assert.equal(read?.Resource, `arn:${partition}:secretsmanager:${region}:${ACCOUNT}:secret:alice-??????`);
+      const condition = { StringEquals: { 'kms:ViaService': `secretsmanager.${region}.${domain}` } };
+      assert.deepEqual(decrypt?.Condition, condition);
+    });
+  }
+
+  it('is enough for a run, and lets it read no other secret', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(many(2, {})) });
+    const { arn } = sandbox.secrets.secret();
+    sandbox.iam.user().policy = (await print(['--secret', arn])) as PolicyDocument;
+    const rules = { rules: [{ name: 'star-it', query: 'subject:hit', actions: { star: true } }] };
+    assertEnded(await runJob(sandbox, ['apply-rules'], { rules }), 0, { outcome: 'ok', changed: 2 });
+    sandbox.secrets.setSecret('gmail-jobs/alice-2', sandbox.secretValue);
+    const other = await runJob(sandbox, ['apply-rules'], { rules, env: { GMAIL_SECRET_ID: 'gmail-jobs/alice-2' } });
+    assertEnded(other, 77, { outcome: 'failed' });
+  });
+});
+
+describe('the policy of the person who authorizes', { concurrency: 8 }, () => {
+  it('allows exactly what the program’s commands ask of AWS', async () => {
+    const { Action } = only(assertPolicy(await print(['--for', 'authorize', ...NAMED])));
+    const asked = [...commandsInSources()].map((name) => `secretsmanager:${name}`);
+    // A secret that is made with tags needs TagResource besides CreateSecret.
+    assert.deepEqual(new Set(Action as string[]), new Set([...asked, 'secretsmanager:TagResource']));
+  });
+
+  it('speaks of the secret before it exists, and of no other', async () => {
+    const base = `arn:aws:secretsmanager:eu-central-1:${ACCOUNT}:secret:gmail-jobs/alice`;
+    for (const given of [NAMED, ['--secret', ARN]]) {
+      const { Resource } = only(assertPolicy(await print(['--for', 'authorize', ...given])));
+      assert.deepEqual(Resource, [`${base}-??????`, base]);
+    }
+  });
+
+  it('is enough to authorize, from nothing, and to rotate, with a key of one’s own', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(many(1, {})) });
+    await using client = await writeClientFile(sandbox.secretValue);
+    const key = KEY.replace('eu-central-1', 'us-east-1');
+    const whole = ['--secret', 'gmail-jobs/alice', '--account', ACCOUNT, '--region', 'us-east-1', '--kms-key', key];
+    const policy = (await print(['--for', 'authorize', ...whole])) as PolicyDocument;
+    sandbox.iam.user().policy = policy;
+    sandbox.secrets.remove();
+    const made = await runCommand(sandbox, ['authorize', '--client', client.file]);
+    assert.equal(made.code, 0, made.stdout + made.stderr);
+    sandbox.secrets.setSecret('gmail-jobs/alice', { ...sandbox.secretValue }, { kmsKeyId: key });
+    const rotated = await runCommand(sandbox, ['rotate']);
+    assert.equal(rotated.code, 0, rotated.stdout + rotated.stderr);
+    const versions = sandbox.secrets.secret().versions.filter(({ stages }) => stages.size > 0);
+    assert.deepEqual(versions.map(({ stages }) => [...stages].sort()).sort(), [['AWSCURRENT'], ['AWSPREVIOUS']]);
+  });
+
+  it('is needed: the policy of the app does not let anybody write', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(many(1, {})) });
+    await using client = await writeClientFile(sandbox.secretValue);
+    sandbox.iam.user().policy = (await print(['--secret', sandbox.secrets.secret().arn])) as PolicyDocument;
+    const run = await runCommand(sandbox, ['authorize', '--client', client.file]);
+    assert.equal(run.code, 77, run.stdout + run.stderr);
+    assert.match(run.stderr, /secretsmanager:PutSecretValue/);
+  });
+
+  it('allows to encrypt and decrypt with a key of one’s own', async () => {
+    const [, key] = assertPolicy(await print(['--for', 'authorize', ...NAMED, '--kms-key', KEY]));
+    assert.deepEqual(key?.Action, ['kms:GenerateDataKey', 'kms:Decrypt']);
+    assert.equal(key?.Resource, KEY);
+  });
+});
+
+describe('the CloudFormation template', { concurrency: 8 }, () => {
+  it('makes the secret without a value, and keeps it when the stack goes', async () => {
+    for (const given of [['--secret', 'gmail-jobs/alice'], ['--secret', ARN], NAMED]) {
+      const { Resources } = assertTemplate(await print(['--cloudformation', ...given]));
+      const secret = Resources.Secret;
+      assert.equal(secret?.Type, 'AWS::SecretsManager::Secret');
+      assert.equal(secret?.DeletionPolicy, 'Retain');
+      assert.equal(secret?.Properties.Name, 'gmail-jobs/alice');
+      assert.ok(!('SecretString' in (secret?.Properties ?? {})) && !('GenerateSecretString' in secret.Properties));
+    }
+  });
+
+  it('makes a user who may read that secret and nothing else, without an access key', async () => {
+    const template = assertTemplate(await print(['--cloudformation', '--secret', 'gmail-jobs/alice']));
+    const { PolicyDocument, Users } = template.Resources.Policy?.Properties ?? {};
+    const { Action, Resource } = only(assertPolicy(PolicyDocument, { intrinsic: true }));
+    assert.deepEqual(
+      { Action, Resource, Users },
+      { Action: 'secretsmanager:GetSecretValue', Resource: { Ref: 'Secret' }, Users: [{ Ref: 'User' }] },
+    );
+    assert.ok(!JSON.stringify([template.Resources, template.Outputs]).includes('AccessKey'));
+    assert.match(template.Description, /access key.*console/i);
+    assert.deepEqual(Object.keys(template.Outputs), ['SecretArn', 'Region', 'UserName']);
+  });
+
+  it('makes what authorize fills and a run then reads', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(many(2, {})) });
+    await using client = await writeClientFile(sandbox.secretValue);
+    const template = assertTemplate(await print(['--cloudformation', '--secret', 'gmail-jobs/alice']));
+    const secret = sandbox.secrets.secret();
+    secret.versions.length = 0;
+    const filled = await runCommand(sandbox, ['authorize', '--client', client.file]);
+    assert.equal(filled.code, 0, filled.stdout + filled.stderr);
+    const document = JSON.stringify(template.Resources.Policy?.Properties.PolicyDocument);
+    sandbox.iam.user().policy = JSON.parse(document.replaceAll('{"Ref":"Secret"}', JSON.stringify(secret.arn)));
+    const env = { GMAIL_SECRET_ID: secret.arn };
+    const rules = { rules: [{ name: 'star-it', query: 'subject:hit', actions: { star: true } }] };
+    assertEnded(await runJob(sandbox, ['apply-rules'], { rules, env }), 0, { changed: 2 });
+  });
+
+  it('uses a key of one’s own in the region of the stack', async () => {
+    const template = assertTemplate(await print(['--cloudformation', '--secret', 'a', '--kms-key', KEY]));
+    assert.equal(template.Resources.Secret?.Properties.KmsKeyId, KEY);
+    const [, decrypt] = assertPolicy(template.Resources.Policy?.Properties.PolicyDocument, { intrinsic: true });
+    assert.equal(decrypt?.Resource, KEY);
+  });
+
+  it('is not to be had for a person', async () => {
+    assert.match(await refusal(['--cloudformation', '--for', 'authorize', ...NAMED]), /--cloudformation/);
+  });
+});
+
+describe('wrong input of job policy', { concurrency: 8 }, () => {
+  const arn = (part: string, by: string) => ['--secret', ARN.replace(part, by)];
+  const key = (part: string, by: string) => ['--secret', ARN, '--kms-key', KEY.replace(part, by)];
+  const wrong: [what: string, args: readonly string[], told: RegExp, env?: Variables][] = [
+    ['no secret', [], /not named[\s\S]*--secret <arn>/],
+    ['an empty secret', ['--secret', ' '], /--secret is empty/],
+    ['a name without account', ['--secret', 'a', '--region', 'eu-west-1'], /--account is missing/],
+    ['a name without region', ['--secret', 'a', '--account', ACCOUNT], /--region is missing/],
+    ['a name without both', ['--secret', 'a'], /--account and --region are missing/],
+    [
+      'an account of 11 digits',
+      ['--secret', 'a', '--account', '12345678901'],
+      /--account: .* no AWS account[\s\S]*12 d/,
+    ],
+    ['an account with hyphens', ['--secret', 'a', '--account', '1234-5678-9012'], /without hyphens/],
+    [
+      'an availability zone',
+      ['--secret', 'a', '--account', ACCOUNT, '--region', 'eu-west-1a'],
+      /--region: .* no AWS reg/,
+    ],
+    [
+      'an unknown region in the environment',
+      ['--secret', 'a', '--account', ACCOUNT],
+      /^job: AWS_REGION/,
+      { AWS_REGION: 'Frankfurt' },
+    ],
+    [
+      'a name with a star',
+      ['--secret', 'gmail-*', '--account', ACCOUNT, '--region', 'eu-west-1'],
+      /--secret is no name/,
+    ],
+    ['a name with a space', [], /GMAIL_SECRET_ID is no name/, { GMAIL_SECRET_ID: 'my secret' }],
+    ['a name of 513 characters', ['--secret', 'a'.repeat(513)], /--secret is no name/],
+    ['half an ARN', ['--secret', 'arn:aws:secretsmanager'], /--secret is no ARN/],
+    ['the ARN of a bucket', ['--secret', 'arn:aws:s3:::bucket'], /another service \(s3\)[\s\S]*Secrets Manager/],
+    ['the ARN of a key', ['--secret', KEY], /another service \(kms\)/],
+    ['an ARN without region', arn('eu-central-1', ''), /--secret has no region/],
+    ['an ARN with a short account', arn(ACCOUNT, '1234'), /--secret has an account that is not 12 digits/],
+    [
+      'an ARN with another partition',
+      arn('arn:aws:', 'arn:aws-cn:'),
+      /partition "aws-cn", but eu-central-1 belongs to "aws"/,
+    ],
+    ['an ARN of something else than a secret', arn(':secret:', ':rotation:'), /no ARN of one secret/],
+    ['an ARN of many secrets', arn('alice-a1B2c3', '*'), /no ARN of one secret/],
+    ['an ARN with a version behind it', arn('a1B2c3', 'a1B2c3:v1'), /no ARN of one secret/],
+    [
+      'an account that is not the ARN’s',
+      ['--secret', ARN, '--account', '210987654321'],
+      /--account is not the account/,
+    ],
+    ['a region that is not the ARN’s', ['--secret', ARN, '--region', 'us-east-1'], /--region is not the region/],
+    ['a key that is an id', ['--secret', ARN, '--kms-key', KEY_ID], /--kms-key is no ARN/],
+    ['a key that is an alias', key(`key/${KEY_ID}`, 'alias/mine'), /--kms-key is an alias/],
+    ['a key with a broken id', key(KEY_ID, 'abc'), /--kms-key is no ARN of a key/],
+    [
+      'a key of another region',
+      key('eu-central-1', 'us-east-1'),
+      /--kms-key lies in us-east-1, but the secret in eu-cen/,
+    ],
+    ['a key of another service', ['--secret', ARN, '--kms-key', ARN], /--kms-key is the ARN of another service/],
+    [
+      'a key of another region than the stack',
+      ['--cloudformation', '--secret', 'a', '--region', 'us-east-1', '--kms-key', KEY],
+      /--kms-key lies in eu-central-1/,
+    ],
+    ['an unknown purpose', ['--for', 'everything'], /--for: "everything" is not one of app, authorize/],
+    ['an unknown option', ['--frobnicate'], /unknown option '--frobnicate'/],
+  ];
+  for (const [what, args, told, env] of wrong) {
+    it(`refuses ${what}`, async () => assert.match(await refusal(args, env), told));
+  }
+});
+
+/** The commands of AWS's SDK that the sources of the program use. */
+function commandsInSources(): Set<string> {
+  const names = readdirSync(`${ROOT}/lib`, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => [...readFileSync(`${ROOT}/lib/${file}`, 'utf8').matchAll(/new (\w+)Command\(/g)])
+    .map(([, name = '']) => name);
+  return new Set(names.filter((name) => name !== 'GetCallerIdentity'));
+}
