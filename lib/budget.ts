@@ -3,9 +3,13 @@
  * A spent budget, SIGTERM and SIGINT are the same thing with different names.
  */
 import { StoppedError, type StopReason } from './errors.ts';
+import type { Signals } from './signals.ts';
 
 /** What is under way when the run is told to stop may take this long to finish. Heroku kills after 30 seconds. */
 export const WIND_DOWN_MS = 20_000;
+
+/** After something was thrown that nobody caught, nobody may be left who finishes anything. */
+const FAULT_WIND_DOWN_MS = 2_000;
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -20,8 +24,6 @@ export interface Budget extends Disposable {
   stop(reason: StopReason): void;
 }
 
-type Signals = Pick<NodeJS.Process, 'on'>;
-
 /** Starts the time budget and listens to the signals that Heroku and a person at the keyboard send. */
 export function startBudget(budgetMs: number, signals: Signals): Budget {
   const wrapUp = new AbortController();
@@ -33,11 +35,10 @@ export function startBudget(budgetMs: number, signals: Signals): Budget {
     if (wrapUp.signal.aborted) return;
     stopped = reason;
     const error = new StoppedError(reason);
-    windDown = setTimeout(() => giveUp.abort(error), WIND_DOWN_MS);
+    windDown = setTimeout(() => giveUp.abort(error), reason === 'fault' ? FAULT_WIND_DOWN_MS : WIND_DOWN_MS);
     wrapUp.abort(error);
   };
   const timer = setTimeout(() => stop('budget'), Math.min(budgetMs, MAX_TIMER_MS));
-  // Never taken off again: a second SIGTERM must not kill the process while it writes its last line.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) signals.on(signal, () => stop(signal));
 
   return {

@@ -8,14 +8,19 @@ import { createProgressBar, noProgress } from './progress.ts';
 import { Redactor } from './redact.ts';
 import { Registry } from './registry.ts';
 import { stackOf } from './report.ts';
-import { runJob } from './runner.ts';
+import { rememberSignals } from './signals.ts';
 import { createTerminal } from './terminal.ts';
 
 const redactor = new Redactor();
-for (const secret of secretsIn(process.env)) redactor.add(secret);
+const env = { ...process.env };
+for (const secret of secretsIn(env)) redactor.add(secret);
 disarm(process.env);
+if (process.report !== undefined) process.report.excludeEnv = true;
 const output = guardOutput(redactor, process);
 process.on('exit', output.flush);
+
+/** A signal may come while the program is still being loaded: whoever listens later hears of it at once. */
+const signals = rememberSignals(process);
 
 const crash = (error: unknown): void => {
   process.exitCode = ExitCode.bug;
@@ -39,20 +44,23 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       return ExitCode.ok;
     }
     if (invocation.kind === 'command') return await runCommand(invocation, registry);
-    const { level, format } = readLogConfig(process.env, process.stdout.isTTY === true);
-    const progress = format === 'pretty' && process.stderr.isTTY ? createProgressBar(output.screen) : noProgress;
+    const { level, format } = readLogConfig(env, process.stdout.isTTY === true);
+    const progress =
+      format === 'pretty' && process.stderr.isTTY ? createProgressBar(output.screens.stderr) : noProgress;
     const write = (line: string) => {
       progress.stop();
-      process.stdout.write(line);
+      process.stdout.write(output.atLineStart() ? line : `\n${line}`);
     };
     const log = createLog({ level, format, write });
     process.removeAllListeners('warning');
     process.on('warning', (warning) => log.warn('process.warning', { warning: `${warning.name}: ${warning.message}` }));
+    // Loaded when there is a job to run: it brings Google's and AWS's libraries along.
+    const { runJob } = await import('./runner.ts');
     const exitCode = await runJob(
       { ...invocation, command: ['job', ...argv].map(quote).join(' ') },
       {
-        env: process.env,
-        signals: process,
+        env,
+        signals,
         redactor,
         log,
         progress,
@@ -78,15 +86,20 @@ async function runCommand(
   registry: Registry,
 ): Promise<ExitCode> {
   const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort(new StoppedError(signal)));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) signals.on(signal, () => stop.abort(new StoppedError(signal)));
   const hide = (secret: string) => redactor.add(secret);
+  const terminal = createTerminal({
+    stdin: process.stdin,
+    stdout: output.screens.stdout,
+    interrupt: () => stop.abort(new StoppedError('SIGINT')),
+  });
   try {
     const context = {
       options,
       registry,
       hide,
-      env: process.env,
-      terminal: createTerminal(process),
+      env,
+      terminal,
       signal: stop.signal,
     };
     return await command.run(context);

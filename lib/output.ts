@@ -8,7 +8,8 @@ import { REDACTED, type Redactor } from './redact.ts';
 
 type Fd = 1 | 2;
 
-const FILES: ReadonlyMap<unknown, Fd> = new Map<unknown, Fd>([
+/** File descriptors and paths that lead to stdout and stderr; descriptors that are opened for them come along. */
+const FILES = new Map<unknown, Fd>([
   [1, 1],
   [2, 2],
   ['/dev/stdout', 1],
@@ -36,6 +37,11 @@ export class Scrubber {
     this.#redactor = redactor;
   }
 
+  /** Whether nothing was written yet, or a newline last. */
+  get atLineStart(): boolean {
+    return /(^|\n)$/.test(this.#context + this.#pending);
+  }
+
   /** What of the text so far and `chunk` may be let out now. */
   write(chunk: Buffer): Buffer {
     const fresh = this.#pending + chunk.toString('latin1');
@@ -61,7 +67,7 @@ export class Scrubber {
       this.#inSecret = secret;
     }
     this.#pending = fresh.slice(count);
-    this.#context = text.slice(0, from + count).slice(-this.#redactor.reach);
+    this.#context = text.slice(0, from + count).slice(-Math.max(1, this.#redactor.reach));
     return Buffer.from(clean, 'latin1');
   }
 }
@@ -69,6 +75,8 @@ export class Scrubber {
 export interface GuardedOutput {
   /** Lets out what is held back, when nothing more will come. */
   flush(): void;
+  /** Whether the next thing on stdout begins a line. */
+  atLineStart(): boolean;
   /** The same streams for drawing and typing: what is written is let out whole, so that nothing on a screen is late. */
   readonly screens: { readonly stdout: NodeJS.WriteStream; readonly stderr: NodeJS.WriteStream };
 }
@@ -114,6 +122,7 @@ export function guardOutput(redactor: Redactor, process: NodeJS.Process): Guarde
       flush(1);
       flush(2);
     },
+    atLineStart: () => scrubbers[1].atLineStart,
     screens: { stdout: screen(1, process.stdout), stderr: screen(2, process.stderr) },
   };
 }
@@ -123,14 +132,14 @@ function guardFileSystem(clean: (fd: Fd, data: unknown, encoding?: unknown) => B
   const real = { ...fs };
   const guarded = {
     writeSync: (fd: number, data: unknown, ...rest: unknown[]) => {
-      const out = FILES.get(fd);
+      const out = outputAt(fd);
       if (out === undefined) return Reflect.apply(real.writeSync, fs, [fd, data, ...rest]);
       const bytes = selected(data, rest);
       tryWrite(() => real.writeSync(fd, clean(out, bytes)));
       return bytes.length;
     },
     write: (fd: number, data: unknown, ...rest: unknown[]) => {
-      const out = FILES.get(fd);
+      const out = outputAt(fd);
       if (out === undefined) return Reflect.apply(real.write, fs, [fd, data, ...rest]);
       const done = rest.at(-1);
       const bytes = selected(data, rest);
@@ -147,13 +156,26 @@ function guardFileSystem(clean: (fd: Fd, data: unknown, encoding?: unknown) => B
       return guarded.write(fd, Buffer.concat(buffers.map((view) => asBuffer(view))), rest.at(-1));
     },
   };
+  const opened = (file: unknown, fd: number) => {
+    const out = outputAt(file);
+    if (out !== undefined) FILES.set(fd, out);
+    else if (fd > 2) FILES.delete(fd);
+    return fd;
+  };
+  const open = (file: fs.PathLike, ...rest: unknown[]) => {
+    const done = rest.pop() as (error: Error | null, fd: number) => void;
+    const then = (error: Error | null, fd: number) => done(error, error === null ? opened(file, fd) : fd);
+    return Reflect.apply(real.open, fs, [file, ...rest, then]);
+  };
+  const openSync = (file: fs.PathLike, ...rest: unknown[]) =>
+    opened(file, Reflect.apply(real.openSync, fs, [file, ...rest]));
   const guardPath =
     (write: (...args: never[]) => unknown) =>
     (file: unknown, data: unknown, ...rest: unknown[]) => {
-      const out = FILES.get(file instanceof URL ? file.pathname : file);
+      const out = outputAt(file);
       return Reflect.apply(write, fs, [file, out === undefined ? data : clean(out, data), ...rest]);
     };
-  Object.assign(fs, guarded);
+  Object.assign(fs, guarded, { open, openSync });
   for (const name of ['writeFileSync', 'appendFileSync', 'writeFile', 'appendFile'] as const) {
     Object.assign(fs, { [name]: guardPath(real[name]) });
   }
@@ -161,6 +183,12 @@ function guardFileSystem(clean: (fd: Fd, data: unknown, encoding?: unknown) => B
     Object.assign(fs.promises, { [name]: guardPath(fs.promises[name]) });
   }
   syncBuiltinESMExports();
+}
+
+/** Which of the two a path or file descriptor leads to; undefined for any other file. */
+function outputAt(file: unknown): Fd | undefined {
+  const path = file instanceof URL ? file.pathname : Buffer.isBuffer(file) ? file.toString() : file;
+  return FILES.get(typeof path === 'string' ? path.replace(/^\/proc\/\d+\//, '/proc/self/') : path);
 }
 
 /** The bytes that a call of `fs.write` means: all of `data`, or the part that offset and length select. */

@@ -4,9 +4,11 @@ import { startBudget } from './budget.ts';
 import type { CommonOptions } from './cli.ts';
 import { orAbort, systemClock } from './clock.ts';
 import { type Config, type Environment, readConfig, readHeartbeatUrl } from './config.ts';
-import { type AccessTokens, createAccessTokens } from './credentials/access.ts';
+import { type AccessTokens, createAccessTokens, requireExpectedMailbox } from './credentials/access.ts';
+import { keepRefreshToken } from './credentials/keep.ts';
 import { createSecretFetcher } from './credentials/secret.ts';
-import { CredentialError, type ExitCode, type StoppedError, UsageError } from './errors.ts';
+import { openVault } from './credentials/vault.ts';
+import { type ExitCode, type StoppedError, UsageError } from './errors.ts';
 import { GmailClient } from './gmail/client.ts';
 import { Mailbox } from './gmail/mailbox.ts';
 import { QuotaWindow } from './gmail/quota.ts';
@@ -18,6 +20,7 @@ import type { Log } from './log.ts';
 import type { Progress } from './progress.ts';
 import type { Redactor } from './redact.ts';
 import { concludeRun, stackOf } from './report.ts';
+import type { Signals } from './signals.ts';
 import { Tally } from './tally.ts';
 
 /** What to run, as the command line says. */
@@ -33,7 +36,7 @@ export interface RunRequest {
 /** What a run has around it. */
 export interface Surroundings {
   readonly env: Environment;
-  readonly signals: Pick<NodeJS.Process, 'on'>;
+  readonly signals: Signals;
   readonly redactor: Redactor;
   readonly log: Log;
   readonly progress: Progress;
@@ -52,7 +55,7 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
   const run = new Run(request, surroundings);
   const error = await run.execute(runId).then(
     () => run.fault,
-    (thrown: unknown) => run.fault ?? thrown,
+    (thrown: unknown) => run.fault ?? thrown ?? new Error('undefined was thrown'),
   );
   if (error instanceof UsageError) throw error;
   surroundings.progress.stop();
@@ -113,7 +116,7 @@ class Run {
     const config = readConfig(env);
     using budget = startBudget(common.budgetMs ?? config.budgetMs, signals);
     onFault((error) => {
-      this.fault ??= error;
+      this.fault ??= error ?? new Error('undefined was thrown');
       budget.stop('fault');
     });
     try {
@@ -144,11 +147,14 @@ class Run {
     const { redactor, log, progress } = this.#surroundings;
     const hide = (secret: string) => redactor.add(secret);
     const shared = { log, clock: systemClock, random: Math.random };
+    const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
     this.#tokens = createAccessTokens({
       ...shared,
       jobName: name,
       scopes: job.scopes,
-      fetchSecret: createSecretFetcher({ secretId: config.secretId, region: config.awsRegion }, hide),
+      fetchSecret: createSecretFetcher(address, hide),
+      // Not ended by wrapUp: what Google gives once would be lost.
+      keep: (user, from) => keepRefreshToken(openVault(address, hide), user, from, budget.giveUp),
       exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
       signal: budget.wrapUp,
     });
@@ -174,12 +180,7 @@ class Run {
     await this.#tokens?.get();
     const expected = this.#tokens?.expectedEmail;
     if (expected === undefined) return;
-    const actual = await mailbox.address();
-    if (actual.toLowerCase() === expected.toLowerCase()) return;
-    throw new CredentialError(
-      `The token belongs to the mailbox ${actual}, but the secret's email is ${expected}`,
-      'Authorize again with the right Google account, or correct email in the secret.',
-    );
+    requireExpectedMailbox(await mailbox.address(), expected);
   }
 }
 
