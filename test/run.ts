@@ -13,6 +13,9 @@ export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** The Procfile's command, as words. */
 const COMMAND = (/^job: (.*)$/m.exec(readFileSync(`${ROOT}/Procfile`, 'utf8'))?.[1] ?? '').split(' ');
 
+/** For bash: runs the command $0 $@ with a pipe as stdout and another one as stderr. */
+const IN_PIPES = 'set -o pipefail; "$0" "$@" 2> >(cat >&2) | cat';
+
 /** One line of the log. */
 export type LogEvent = Record<string, unknown> & { event: string };
 
@@ -35,8 +38,24 @@ export interface RunOptions {
   readonly rules?: string | object;
   /** The folder of the built program, in place of `dist`. */
   readonly dist?: string;
+  /** Runs it in pipes of a shell: those can be opened by their paths, such as /dev/stderr, and Node's own cannot. */
+  readonly shell?: boolean;
   /** Given the child at once, to send it signals. */
   readonly onStart?: (child: ChildProcess) => void;
+}
+
+/** A child to be sent signals, also from hooks that were planted before it started. */
+export class ChildHandle {
+  #child: ChildProcess | undefined;
+
+  /** To be given to `runJob`. */
+  readonly onStart = (child: ChildProcess): void => {
+    this.#child = child;
+  };
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
 }
 
 /** Runs `job <args>` on the sandbox until it exits. Reads Procfile's command, so `npm run build` comes before. */
@@ -46,9 +65,11 @@ export async function runJob(
   options: RunOptions = {},
 ): Promise<Finished> {
   await using files = await writeRules(options.rules);
-  const [program = '', ...before] = COMMAND.map((word) => word.replace(/^dist\b/, options.dist ?? 'dist'));
+  const [program, ...before] = COMMAND.map((word) => word.replace(/^dist\b/, options.dist ?? 'dist'));
+  const command = [program === 'node' ? process.execPath : `${program}`, ...before, ...args];
+  const [file = '', ...words] = options.shell ? ['bash', '-c', IN_PIPES, ...command] : command;
   const env = { PATH: process.env.PATH, ...sandbox?.env, ...files.env, ...options.env };
-  const child = spawn(program === 'node' ? process.execPath : program, [...before, ...args], {
+  const child = spawn(file, words, {
     cwd: options.cwd ?? ROOT,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -108,9 +129,14 @@ export function assertEnded(run: Finished, code: number, expected: Readonly<Reco
   const shown = `${run.stdout}${run.stderr}`;
   assert.ok(final, `the last line is no final line:\n${shown}`);
   const picked = Object.fromEntries(Object.keys(expected).map((name) => [name, final[name]]));
-  assert.deepEqual({ code: run.code, exitCode: final.exitCode, ...picked }, { code, exitCode: code, ...expected }, shown);
+  assert.deepEqual(
+    { code: run.code, exitCode: final.exitCode, ...picked },
+    { code, exitCode: code, ...expected },
+    shown,
+  );
   assert.equal(run.events.filter(({ event }) => event === 'run.finished').length, 1, 'exactly one final line');
-  for (const [name, type] of Object.entries(FINAL_FIELDS)) assert.equal(typeof final[name], type, `${name} in ${shown}`);
+  for (const [name, type] of Object.entries(FINAL_FIELDS))
+    assert.equal(typeof final[name], type, `${name} in ${shown}`);
   assert.ok(OUTCOMES.includes(String(final.outcome)), `outcome ${final.outcome}`);
   const { matched, changed, skipped, failed, remaining } = final as unknown as Record<string, number>;
   assert.equal(matched, (changed ?? 0) + (skipped ?? 0) + (failed ?? 0) + (remaining ?? 0), `not balanced: ${shown}`);

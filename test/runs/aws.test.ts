@@ -1,0 +1,93 @@
+/** What a run does with AWS's errors and with what it finds in the secret. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { apply, sandboxOf, told, verbs } from '../fixtures/starring.ts';
+import { assertEnded } from '../run.ts';
+import type { AwsErrorName } from '../sandbox/aws-errors.ts';
+
+describe('AWS', { concurrency: 4 }, () => {
+  const errors: [AwsErrorName, number, RegExp][] = [
+    ['ResourceNotFoundException', 78, /gmail-jobs\/alice.*no such secret.*GMAIL_SECRET_ID/],
+    ['InvalidParameterException', 78, /GMAIL_SECRET_ID/],
+    ['AccessDeniedException', 77, /secretsmanager:GetSecretValue on arn:aws:secretsmanager:\S+:secret:gmail-jobs/],
+    ['DecryptionFailure', 77, /decrypt.*kms:Decrypt/],
+    ['UnrecognizedClientException', 77, /access key.*AWS_ACCESS_KEY_ID/],
+    ['InvalidSignatureException', 77, /signature.*AWS_SECRET_ACCESS_KEY/],
+    ['ExpiredTokenException', 77, /expired.*AWS_SESSION_TOKEN/],
+    ['ThrottlingException', 75, /throttling.*next run/],
+    ['InternalServiceError', 75, /next run/],
+  ];
+  it('errors exit with their own code and remedy', async () => {
+    const runs = errors.map(async ([name, code, expected]) => {
+      await using sandbox = await sandboxOf();
+      sandbox.secrets.fail(name, 20);
+      const final = assertEnded(await apply(sandbox), code, { outcome: 'failed', requests: 0 });
+      assert.match(told(final), expected, name);
+      if (code !== 75) assert.equal(verbs(sandbox, 'aws').length, 1, `${name} is not tried again`);
+      assert.deepEqual([...verbs(sandbox, 'oauth'), ...verbs(sandbox, 'gmail')], []);
+    });
+    await Promise.all(runs);
+  });
+
+  it('exits 77 for a key that belongs to nobody, and for a wrong one', async () => {
+    await using sandbox = await sandboxOf();
+    const unknown = await apply(sandbox, { env: { AWS_ACCESS_KEY_ID: 'AKIA0000000000000000' } });
+    assert.match(told(assertEnded(unknown, 77)), /AWS_ACCESS_KEY_ID/);
+    const wrong = await apply(sandbox, { env: { AWS_SECRET_ACCESS_KEY: 'wrong/wrong/wrong/wrong/wrong/wrong/wron' } });
+    assert.match(told(assertEnded(wrong, 77)), /AWS_SECRET_ACCESS_KEY/);
+  });
+
+  it('exits 78 for a secret that is scheduled for deletion, and says how to get it back', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.secrets.scheduleDeletion();
+    assert.match(told(assertEnded(await apply(sandbox), 78)), /scheduled for deletion.*Cancel/);
+  });
+
+  it('exits 78 for a secret in another region, and names the region', async () => {
+    await using sandbox = await sandboxOf();
+    assert.match(told(assertEnded(await apply(sandbox, { env: { AWS_REGION: 'eu-west-3' } }), 78)), /eu-west-3/);
+  });
+
+  it('is reached with the ARN as GMAIL_SECRET_ID, and needs no AWS_REGION then', async () => {
+    await using sandbox = await sandboxOf();
+    const env = { GMAIL_SECRET_ID: sandbox.secrets.secret().arn, AWS_REGION: undefined };
+    assertEnded(await apply(sandbox, { env }), 0, { changed: 3 });
+  });
+
+  it('names the key of the secret that is wrong, exits 78, and never shows a value', async () => {
+    const cases: [string | object, RegExp][] = [
+      ['', /is empty/],
+      ['{"client_secret": "SECRET-VALUE-0", "refresh_token": "SECRET-VALUE-1"', /is not JSON/],
+      [{ client_id: '', client_secret: 12345678901 }, /client_id.*client_secret.*refresh_token is missing/],
+      [
+        { type: 'external_account', client_id: 'id', client_secret: 'short', refresh_token: 'SECRET-VALUE-0 and more' },
+        /type.*client_secret is shorter.*refresh_token/,
+      ],
+    ];
+    const runs = cases.map(async ([value, expected]) => {
+      await using sandbox = await sandboxOf();
+      sandbox.secrets.remove();
+      sandbox.secrets.setSecret('gmail-jobs/alice', value);
+      const run = await apply(sandbox);
+      const final = assertEnded(run, 78, { outcome: 'failed' });
+      assert.match(String(final.error), /gmail-jobs\/alice/);
+      assert.match(String(final.error), expected);
+      assert.match(String(final.remedy), /"refresh_token"/);
+      assert.doesNotMatch(run.stdout + run.stderr, /SECRET-VALUE/);
+      assert.deepEqual(verbs(sandbox, 'oauth'), []);
+    });
+    await Promise.all(runs);
+  });
+
+  it('may hold a secret with the spaces, newlines and quotes that pasting adds, and with further keys', async () => {
+    await using sandbox = await sandboxOf();
+    const { client_id, client_secret, refresh_token } = sandbox.secretValue;
+    const pasted = {
+      client_id: ` ${client_id}\n`,
+      client_secret: `"${client_secret}"`,
+      refresh_token: `\t${refresh_token} `,
+    };
+    sandbox.secrets.put(`\n${JSON.stringify({ ...pasted, note: 'made by Alice', quota: 5 })}\n`);
+    assertEnded(await apply(sandbox), 0, { changed: 3 });
+  });
+});

@@ -1,0 +1,112 @@
+/** A run may be killed at any instant, or started twice: the mailbox ends up as if it had run once, undisturbed. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { mailboxOf, many } from '../fixtures/mailbox.ts';
+import { assertEnded, ChildHandle, runJob } from '../run.ts';
+import { type Sandbox, startSandbox } from '../sandbox/index.ts';
+
+/** Two rules that overlap, with two labels to make and three batches. */
+const RULES = {
+  protect: 'is:starred',
+  rules: [
+    {
+      name: 'old-mail',
+      query: 'subject:hit',
+      actions: { archive: true, markRead: true, addLabels: ['Auto/Archived'] },
+      keepNewest: 2,
+    },
+    { name: 'codes', query: 'subject:code', actions: { trash: true, addLabels: ['Auto/Codes'] } },
+  ],
+};
+
+function sandboxOf(latencyMs: number | (() => number) = 0): Promise<Sandbox> {
+  const messages = [
+    { labels: ['INBOX', 'STARRED'] },
+    ...many(1_004, { labels: ['INBOX', 'UNREAD'] }),
+    ...many(3, { subject: 'code' }),
+    ...many(2, { subject: 'hit code' }),
+    { subject: 'miss' },
+  ];
+  return startSandbox({ mailbox: mailboxOf(messages), latencyMs });
+}
+
+function apply(sandbox: Sandbox, child = new ChildHandle()) {
+  return runJob(sandbox, ['apply-rules'], { rules: RULES, onStart: child.onStart });
+}
+
+/** What the mailbox has become: the labels of every message, and all labels there are. */
+function stateOf({ mailbox }: Sandbox): object {
+  const labels = mailbox.labels().map(({ name }) => name);
+  return { messages: mailbox.snapshot(), labels: labels.sort() };
+}
+
+async function undisturbed(): Promise<{ requests: string[]; state: object }> {
+  await using sandbox = await sandboxOf();
+  assertEnded(await apply(sandbox), 0, { outcome: 'ok' });
+  return { requests: sandbox.requests.map(({ verb }) => verb), state: stateOf(sandbox) };
+}
+
+const expected = await undisturbed();
+
+describe('a run that is killed', { concurrency: 4 }, () => {
+  it('has all the requests that it can be killed at', () => {
+    const verbs = new Set(expected.requests);
+    for (const verb of ['GetSecretValue', 'token', 'labels.list', 'messages.list', 'labels.create']) {
+      assert.ok(verbs.has(verb), verb);
+    }
+    assert.ok(expected.requests.filter((verb) => verb === 'messages.batchModify').length >= 3);
+    assert.equal(expected.requests.filter((verb) => verb === 'labels.create').length, 2);
+  });
+
+  for (const when of ['before', 'after'] as const) {
+    for (const [skip, verb] of expected.requests.entries()) {
+      it(`${when} its request ${skip + 1}, ${verb}, is made good by the next run`, async () => {
+        await using sandbox = await sandboxOf();
+        const child = new ChildHandle();
+        const kill = () => {
+          child.kill('SIGKILL');
+          return 'drop';
+        };
+        const met = sandbox.faults.add({ kind: 'hook', skip, [when]: kill });
+        assert.equal((await apply(sandbox, child)).code, 137);
+        assert.equal(met.hits, 1);
+        assertEnded(await apply(sandbox), 0);
+        assert.deepEqual(stateOf(sandbox), expected.state);
+      });
+    }
+  }
+});
+
+describe('runs at the same time', { concurrency: 2 }, () => {
+  it('come to the mailbox of a single run, and all exit 0', async () => {
+    for (const latencyMs of [0, 15]) {
+      await using sandbox = await sandboxOf(latencyMs);
+      const runs = await Promise.all([apply(sandbox), apply(sandbox), apply(sandbox)]);
+      for (const run of runs) assertEnded(run, 0, { failed: 0, remaining: 0 });
+      assert.deepEqual(stateOf(sandbox), expected.state);
+    }
+  });
+
+  it('make a label once when both want to make it', async () => {
+    await using sandbox = await sandboxOf();
+    // Neither is answered before both have asked: the one that comes second is refused with 409.
+    const both = Promise.withResolvers<void>();
+    let asking = 0;
+    const waitForBoth = async () => {
+      asking += 1;
+      if (asking === 2) both.resolve();
+      await both.promise;
+    };
+    sandbox.faults.add({
+      kind: 'hook',
+      match: ({ verb, body }) => verb === 'labels.create' && (body as { name: string }).name === 'Auto/Archived',
+      before: waitForBoth,
+      times: 2,
+    });
+    const runs = await Promise.all([apply(sandbox), apply(sandbox)]);
+    for (const run of runs) assertEnded(run, 0, { failed: 0, remaining: 0 });
+    const answers = sandbox.requests.filter(({ verb }) => verb === 'labels.create').map(({ status }) => status);
+    assert.ok(answers.includes(409), String(answers));
+    assert.deepEqual(stateOf(sandbox), expected.state);
+  });
+});

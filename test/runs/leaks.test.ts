@@ -1,0 +1,271 @@
+/** No secret reaches stdout or stderr, in any encoding, whatever goes wrong and whatever a job's author does. */
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { build } from 'esbuild';
+import { mailboxOf, many } from '../fixtures/mailbox.ts';
+import { findSecrets, type Marks } from '../fixtures/searcher.ts';
+import { assertEnded, ChildHandle, type Finished, ROOT, type RunOptions, runJob } from '../run.ts';
+import type { FaultKind } from '../sandbox/faults.ts';
+import { type Sandbox, startSandbox } from '../sandbox/index.ts';
+
+/** Made so that every encoding looks different from the others. The key of AWS is the sandbox's own. */
+const MARKS = {
+  refreshToken: '1//0gMark-refresh/token+with=all&kinds%of"signs\'~Zq7Wx3',
+  clientSecret: 'GOCSPX-Mark/client+secret=with&some%2Bsigns"5b2cKd9',
+  accessToken: 'ya29.a0Mark_access-token/with+other=signs&more%25~"Hj4Tn8',
+  awsSessionToken: 'IQoJb3JpZ2luMark//session+token==&with%3Dsigns8vB2',
+  heartbeatToken: 'hc-Mark+ping=key&with"odd\'signs-6yU1',
+};
+
+/** Everything that makes Node and the libraries talkative. */
+const NOISY = {
+  LOG_LEVEL: 'debug',
+  NODE_DEBUG: 'http,https,net,tls,fetch,undici',
+  GOOGLE_SDK_NODE_LOGGING: 'all',
+  AWS_SDK_LOAD_CONFIG: '1',
+  DEBUG: '*',
+};
+
+interface MarkedSandbox extends AsyncDisposable {
+  readonly sandbox: Sandbox;
+  readonly marks: Marks;
+  readonly env: Record<string, string>;
+}
+
+/** A sandbox with the marked secrets, and the variables of a noisy run on it. */
+async function markedSandbox(count = 3): Promise<MarkedSandbox> {
+  const { refreshToken, clientSecret, accessToken } = MARKS;
+  const mailbox = mailboxOf(many(count, {}));
+  const sandbox = await startSandbox({ mailbox, credentials: { refreshToken, clientSecret } });
+  sandbox.oauth.newAccessToken = () => accessToken;
+  const env = {
+    ...NOISY,
+    AWS_SESSION_TOKEN: MARKS.awsSessionToken,
+    HEARTBEAT_URL: `${new URL(sandbox.heartbeatUrl).origin}/${MARKS.heartbeatToken}`,
+    REQUEST_TIMEOUT: '1s',
+  };
+  const marks = { ...MARKS, awsSecretKey: sandbox.env.AWS_SECRET_ACCESS_KEY ?? '' };
+  return { sandbox, marks, env, [Symbol.asyncDispose]: sandbox.close };
+}
+
+const STAR = { rules: [{ name: 'star-it', query: 'subject:hit', actions: { star: true } }] };
+
+function apply({ sandbox, env }: MarkedSandbox, options: RunOptions = {}, args: string[] = []) {
+  return runJob(sandbox, ['apply-rules', ...args], { rules: STAR, ...options, env: { ...env, ...options.env } });
+}
+
+/** Asserts that the run has shown no secret; the two streams are searched alone and as a terminal mixes them. */
+function assertNoLeak(run: Finished, { marks }: MarkedSandbox, what: string): void {
+  const found = [...findSecrets(run.stdout, marks), ...findSecrets(run.stderr, marks)];
+  assert.deepEqual(found, [], what);
+}
+
+it('finds a secret in every encoding, so that the tests below can fail', () => {
+  const secret = MARKS.refreshToken;
+  const shown = [
+    secret,
+    `see ${secret.slice(7, 28)}…`,
+    encodeURIComponent(secret),
+    encodeURIComponent(secret).toLowerCase(),
+    String(new URLSearchParams({ secret })),
+    JSON.stringify({ secret }),
+    JSON.stringify(JSON.stringify({ secret })),
+    JSON.stringify({ secret }).replaceAll('/', '\\/'),
+    ...['', 'x', 'xy'].flatMap((before) =>
+      (['hex', 'base64', 'base64url'] as const).map((encoding) => Buffer.from(before + secret).toString(encoding)),
+    ),
+    Buffer.from(secret).toString('hex').toUpperCase(),
+  ];
+  for (const text of shown) assert.notDeepEqual(findSecrets(`a line ${text} of the log`, MARKS), [], text);
+  assert.deepEqual(findSecrets('refreshToken [redacted] AWS_SECRET_ACCESS_KEY', MARKS), []);
+});
+
+const FAULTS: Record<string, FaultKind> = {
+  'an echo with 400': { kind: 'echo', status: 400 },
+  'an echo with 403': { kind: 'echo', status: 403 },
+  'an echo with 429': { kind: 'echo', status: 429 },
+  'an echo with 500': { kind: 'echo', status: 500 },
+  'an HTML page with 502': { kind: 'html', status: 502 },
+  'a redirect': { status: 307, headers: { location: '/elsewhere' } },
+  'an empty answer': { status: 200, body: '' },
+  'a reset after the effect': { kind: 'reset-after' },
+  'a truncated answer': { kind: 'truncate' },
+  'a malformed answer': { kind: 'malformed' },
+  'no answer': { kind: 'hang' },
+};
+
+const MONITOR_FAULTS = ['an echo with 400', 'a redirect', 'a reset after the effect'];
+
+describe('no secret is shown', { concurrency: 6 }, () => {
+  it('by a run in which all is well', async () => {
+    await using marked = await markedSandbox();
+    const run = await apply(marked);
+    assertEnded(run, 0, { changed: 3 });
+    assertNoLeak(run, marked, 'a good run');
+    // The marks were really in use.
+    const { requests, monitor } = marked.sandbox;
+    const sent = (header: string, secret: string) =>
+      requests.some(({ headers }) => String(headers[header] ?? '').includes(secret));
+    assert.ok(sent('authorization', MARKS.accessToken) && sent('x-amz-security-token', MARKS.awsSessionToken));
+    assert.match(decodeURIComponent(monitor.pings[0]?.path ?? ''), /hc-Mark/);
+  });
+
+  for (const service of ['aws', 'oauth', 'gmail', 'monitor'] as const) {
+    for (const [what, fault] of Object.entries(FAULTS)) {
+      // The monitor's answers are not read; one that hangs costs five seconds, and is tried elsewhere.
+      if (service === 'monitor' && !MONITOR_FAULTS.includes(what)) continue;
+      it(`when ${service} gives ${what}`, async () => {
+        await using marked = await markedSandbox();
+        const { faults } = marked.sandbox;
+        const child = new ChildHandle();
+        if (what === 'no answer') faults.add({ service, kind: 'hook', before: () => child.kill('SIGTERM') });
+        const met = faults.add({ service, times: 2, ...fault });
+        const run = await apply(marked, { onStart: child.onStart });
+        assertNoLeak(run, marked, what);
+        assert.ok(met.hits > 0);
+        assertEnded(run, run.code);
+        assert.notEqual(run.code, 1);
+      });
+    }
+  }
+
+  it('when changes are answered by an echo, and the rest goes on', async () => {
+    await using marked = await markedSandbox(2_500);
+    marked.sandbox.faults.add({ verb: 'messages.batchModify', kind: 'echo', status: 400 });
+    const run = await apply(marked);
+    assertEnded(run, 65, { matched: 2_500, remaining: 0 });
+    assertNoLeak(run, marked, 'an echo of a change');
+  });
+
+  it('by a value of the secret that is broken, or pasted into the wrong place', async () => {
+    const { refreshToken, clientSecret } = MARKS;
+    const values = [
+      `${refreshToken}`,
+      `client_secret=${clientSecret}\nrefresh_token=${refreshToken}`,
+      `{"client_secret": "${clientSecret}", "refresh_token": ${refreshToken}}`,
+      JSON.stringify([clientSecret, refreshToken]),
+      { client_id: 'x', client_secret: `${clientSecret} ${refreshToken}`, refresh_token: 5, email: refreshToken },
+      { type: refreshToken, client_id: 'x', client_secret: clientSecret, refresh_token: refreshToken },
+    ];
+    const runs = values.map(async (value) => {
+      await using marked = await markedSandbox();
+      marked.sandbox.secrets.remove();
+      marked.sandbox.secrets.setSecret('gmail-jobs/alice', value);
+      const run = await apply(marked);
+      assertEnded(run, 78, { outcome: 'failed' });
+      assertNoLeak(run, marked, JSON.stringify(value));
+    });
+    await Promise.all(runs);
+  });
+
+  it('by variables that are wrong', async () => {
+    await using marked = await markedSandbox();
+    const secret = MARKS.awsSessionToken;
+    const env = {
+      AWS_REGION: secret,
+      RUN_BUDGET: secret,
+      GMAIL_API_URL: `http://${secret}@gmail.example`,
+      LOG_LEVEL: secret,
+    };
+    const run = await apply(marked, { env });
+    assertEnded(run, 78);
+    assertNoLeak(run, marked, 'wrong variables');
+  });
+
+  it('by a run that falls back to AWSPREVIOUS', async () => {
+    await using marked = await markedSandbox();
+    const { sandbox } = marked;
+    sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: `${MARKS.refreshToken}-dead` });
+    const run = await apply(marked);
+    assertEnded(run, 0, { changed: 3 });
+    assert.match(run.stdout, /secret\.fallback/);
+    assertNoLeak(run, marked, 'fallback');
+  });
+});
+
+describe('a job whose author is careless', { concurrency: 6 }, () => {
+  let dist = '';
+
+  before(async () => {
+    dist = await mkdtemp(join(tmpdir(), 'gmail-jobs-dist-'));
+    await cp(join(ROOT, 'dist'), dist, { recursive: true });
+    await cp(join(ROOT, 'package.json'), join(dist, 'package.json'));
+    await symlink(join(ROOT, 'node_modules'), join(dist, 'node_modules'));
+    await build({
+      entryPoints: [join(ROOT, 'test/fixtures/jobs/careless.ts')],
+      outfile: join(dist, 'jobs/careless.js'),
+      bundle: true,
+      packages: 'external',
+      format: 'esm',
+      platform: 'node',
+      target: 'node24',
+    });
+  });
+  after(() => rm(dist, { recursive: true, force: true }));
+
+  async function runCareless(way: string): Promise<Finished> {
+    await using marked = await markedSandbox();
+    const run = await runJob(marked.sandbox, ['careless'], {
+      dist,
+      shell: way === 'files',
+      env: { ...marked.env, CARELESS: way },
+    });
+    const loot = run.events.find(({ event }) => event === 'careless.loot');
+    assert.deepEqual(loot?.inherited, [], 'the environment of a job, and of its child processes, holds no credential');
+    assert.equal(loot?.count, 3, `the job has got hold of too little to leak: ${run.stdout}${run.stderr}`);
+    assertNoLeak(run, marked, way);
+    return run;
+  }
+
+  for (const way of ['console', 'encodings', 'pieces', 'files', 'warnings']) {
+    it(`shows no secret by way of ${way}, and what it says besides comes through`, async () => {
+      const run = await runCareless(way);
+      assertEnded(run, 0, { outcome: 'nothing-to-do' });
+      assert.match(run.stdout + run.stderr, /\[redacted\]/);
+      if (way === 'console') assert.match(run.stderr, /AggregateError: all failed: \[redacted\]/);
+      if (way === 'pieces') assert.match(run.stdout, /token=/);
+      if (way === 'warnings') assert.match(run.stdout, /"event":"process\.warning","warning":"[^"]*deprecated/);
+    });
+  }
+
+  for (const way of ['throw', 'throw-text', 'throw-object', 'reject-unnoticed', 'throw-in-timer', 'throw-in-emitter']) {
+    it(`exits 1 with a readable stack, a final line and no secret after ${way}`, async () => {
+      const run = await runCareless(way);
+      const final = assertEnded(run, 1, { outcome: 'failed', job: 'careless' });
+      assert.match(String(final.remedy), /bug/);
+      const bug = run.events.find(({ event }) => event === 'run.bug');
+      if (way !== 'throw-text' && way !== 'throw-object') {
+        assert.match(String(bug?.stack), /all failed: \[redacted\][\s\S]*\n\s+at .*careless\.js:\d+:\d+/);
+      }
+      for (const line of run.stdout.split('\n')) assert.ok(line.length < 8_192, 'a line longer than 8 kB');
+    });
+  }
+});
+
+describe('a reader that goes away', { concurrency: 2 }, () => {
+  for (const name of ['stdout', 'stderr'] as const) {
+    it(`from ${name} neither crashes the run nor stops its work`, async () => {
+      await using sandbox = await startSandbox({ mailbox: mailboxOf(many(1_100, {})) });
+      const rules = {
+        rules: ['star', 'archive', 'markUnread'].map((action) => ({
+          name: action.toLowerCase(),
+          query: 'subject:hit',
+          actions: { [action]: true, addLabels: [action] },
+        })),
+      };
+      const run = await runJob(sandbox, ['apply-rules'], {
+        rules,
+        onStart: (child) => {
+          if (name === 'stderr') child.stderr?.destroy();
+          else child.stdout?.once('data', () => child.stdout?.destroy());
+        },
+      });
+      assert.deepEqual([run.code, run.stderr], [0, '']);
+      const done = ['STARRED', 'UNREAD', 'archive', 'markUnread', 'star'];
+      for (const labels of Object.values(sandbox.mailbox.snapshot())) assert.deepEqual(labels, done);
+    });
+  }
+});

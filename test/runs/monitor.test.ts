@@ -1,0 +1,66 @@
+/** What a monitor of scheduled jobs hears of a run, and that it cannot harm one. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { apply, forever, sandboxOf, verbs } from '../fixtures/starring.ts';
+import { assertEnded, type LogEvent } from '../run.ts';
+
+describe('the monitor', { concurrency: 4 }, () => {
+  it('neither fails nor waits for more than five seconds when the monitor hangs', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.faults.add({ service: 'monitor', kind: 'hang', ...forever });
+    let endedAt = 0;
+    sandbox.faults.add({
+      kind: 'hook',
+      verb: 'messages.batchModify',
+      after: () => {
+        endedAt = performance.now();
+      },
+    });
+    const run = await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.heartbeatUrl } });
+    assertEnded(run, 0, { outcome: 'ok', changed: 3 });
+    assert.ok(performance.now() - endedAt < 7_500, 'the monitor delayed the end');
+    assert.match(run.stdout, /"event":"heartbeat.failed"/);
+  });
+
+  it('hears of the start, and of the end with outcome and counts alone', async () => {
+    await using sandbox = await sandboxOf();
+    const run = await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.heartbeatUrl } });
+    const final = assertEnded(run, 0, { changed: 3 });
+    const path = new URL(sandbox.heartbeatUrl).pathname;
+    assert.deepEqual(
+      sandbox.monitor.pings.map((ping) => ping.path),
+      [`${path}/start`, `${path}/0`],
+    );
+    const [start, end] = sandbox.monitor.pings;
+    assert.equal(start?.body, '');
+    for (const [name, value] of Object.entries(end?.body as object)) {
+      if (name !== 'durationMs') assert.equal(value, final[name], name);
+    }
+    assert.equal((end as { body: LogEvent }).body.matched, 3);
+    const order = sandbox.requests.map(({ service }) => service);
+    assert.deepEqual([order[0], order.at(-1)], ['monitor', 'monitor']);
+  });
+
+  it('hears the exit code of a run that failed', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
+    assertEnded(await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.heartbeatUrl } }), 77);
+    assert.match(String(sandbox.monitor.pings.at(-1)?.path), /\/77$/);
+  });
+
+  it('may fail in any way without failing the run', async () => {
+    const faults = [
+      { status: 500 },
+      { kind: 'reset-before' },
+      { status: 302, headers: { location: '/elsewhere' } },
+    ] as const;
+    for (const fault of faults) {
+      await using sandbox = await sandboxOf();
+      sandbox.faults.add({ service: 'monitor', ...forever, ...fault });
+      const run = await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.heartbeatUrl } });
+      assertEnded(run, 0, { outcome: 'ok', changed: 3 });
+      assert.match(run.stdout, /"level":"warn",[^\n]*"event":"heartbeat.failed"/);
+      assert.equal(verbs(sandbox, 'monitor').length, 2);
+    }
+  });
+});

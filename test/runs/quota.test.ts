@@ -1,0 +1,60 @@
+/** Gmail's limits as the stand-in counts them: units in any 60 seconds, and requests at once. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { apply, sandboxOf } from '../fixtures/starring.ts';
+import { assertEnded } from '../run.ts';
+import { googleErrors } from '../sandbox/index.ts';
+
+describe('the quota', { concurrency: 4 }, () => {
+  it('is never exceeded by a run of more than a minute, which takes no longer than it must', async () => {
+    // The profile, eight pages and four batches: 241 units, so one minute has to pass after the first 140.
+    await using sandbox = await sandboxOf(4_000, { quota: { unitsPerMinute: 150 } });
+    const run = await apply(sandbox, { env: { GMAIL_QUOTA_PER_MINUTE: '150' } });
+    const final = assertEnded(run, 0, { outcome: 'ok', changed: 4_000, retries: 0, quotaUnits: 241 });
+    const { refusals, maxUnitsInAnyMinute } = sandbox.gmail.quota;
+    assert.equal(refusals, 0);
+    assert.ok(maxUnitsInAnyMinute > 100 && maxUnitsInAnyMinute <= 150, `${maxUnitsInAnyMinute} units in a minute`);
+    assert.ok(
+      Number(final.durationMs) > 59_000 && Number(final.durationMs) < 1.03 * 60_000 + 3_000,
+      `${final.durationMs} ms`,
+    );
+  });
+
+  it('lets a batch that fits into it go at once', async () => {
+    // The profile, six pages and three batches: 181 units.
+    await using sandbox = await sandboxOf(3_000, { quota: { unitsPerMinute: 181 } });
+    const run = await apply(sandbox, { env: { GMAIL_QUOTA_PER_MINUTE: '181' } });
+    const final = assertEnded(run, 0, { outcome: 'ok', changed: 3_000, retries: 0, quotaUnits: 181 });
+    assert.equal(sandbox.gmail.quota.refusals, 0);
+    assert.equal(sandbox.gmail.quota.maxUnitsInAnyMinute, 181);
+    assert.ok(Number(final.durationMs) < 10_000);
+    assert.doesNotMatch(run.stdout, /quota\.wait/);
+  });
+
+  it('ends a run at its budget rather than be exceeded', async () => {
+    await using sandbox = await sandboxOf(3_000, { quota: { unitsPerMinute: 120 } });
+    const run = await apply(sandbox, { env: { GMAIL_QUOTA_PER_MINUTE: '120' } }, ['--budget', '5s']);
+    assertEnded(run, 0, { outcome: 'partial', matched: 3_000, changed: 1_000, remaining: 2_000, retries: 0 });
+    assert.equal(sandbox.gmail.quota.refusals, 0);
+    assert.ok(sandbox.gmail.quota.maxUnitsInAnyMinute <= 120);
+    assert.match(run.stdout, /"event":"quota.wait"/);
+  });
+
+  for (const refuseWith of [429, 403] as const) {
+    it(`that somebody else spends is told by a ${refuseWith}, whose Retry-After is waited for`, async () => {
+      await using sandbox = await sandboxOf(3);
+      const refusal = refuseWith === 429 ? googleErrors.quota429() : googleErrors.quota403();
+      sandbox.faults.add({ verb: 'messages.batchModify', ...refusal, headers: { 'retry-after': '2' } });
+      assertEnded(await apply(sandbox), 0, { outcome: 'ok', changed: 3, retries: 1 });
+      const [first, second] = sandbox.requests.filter(({ verb }) => verb === 'messages.batchModify');
+      assert.ok(Number(second?.startedAt) - Number(first?.finishedAt) >= 1_990, 'Retry-After was not honoured');
+    });
+  }
+
+  it('is no matter of requests at once: where Gmail allows two of them, few are refused', async () => {
+    await using sandbox = await sandboxOf(6_000, { maxConcurrent: 2, latencyMs: 20 });
+    assertEnded(await apply(sandbox), 0, { outcome: 'ok', changed: 6_000, failed: 0 });
+    assert.ok(sandbox.gmail.concurrency.refusals <= 8, `${sandbox.gmail.concurrency.refusals} refusals`);
+    assert.ok(sandbox.gmail.concurrency.peak <= 2);
+  });
+});

@@ -1,0 +1,99 @@
+/** What a person is told about a rules file that is wrong. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { apply, sandboxOf, told } from '../fixtures/starring.ts';
+import { assertEnded, runJob } from '../run.ts';
+
+describe('a rules file that is wrong', { concurrency: 4 }, () => {
+  it('exits 78 with file, line, column and cause when it cannot be read at all', async () => {
+    await using sandbox = await sandboxOf();
+    const cases: [string, string, RegExp][] = [
+      ['# nothing yet\n', '', /is empty/],
+      ['just words\n', ':1:1', /must be a map/],
+      ['rules:\n\t- name: one\n', ':2:1', /tab/],
+      ['rules:\n  - query: "hit\n    name: x\n', ':', /YAML/],
+      ['rules:\n  - query: a\n    query: b\n', ':3:5', /unique/i],
+    ];
+    const runs = cases.map(async ([text, place, expected]) => {
+      const final = assertEnded(await apply(sandbox, { rules: text }), 78, { outcome: 'failed', matched: 0 });
+      assert.ok(String(final.error).includes(`rules.yaml${place}`), String(final.error));
+      assert.match(String(final.error), expected);
+    });
+    await Promise.all(runs);
+    assert.deepEqual(sandbox.requests, []);
+  });
+
+  /** A line of the file → what is wrong at which column. */
+  const wrongKeys: [string, (number | undefined)?, RegExp?][] = [
+    ['protcet: is:starred', 1, /"protcet".*"protect"/],
+    ['maxChanges: many', 13, /maxChanges must be a number/],
+    ['rules:'],
+    ['  - name: My Rule', 11, /kebab-case/],
+    ['    query: ""', 12, /query is empty/],
+    ['    actions: { star: true }'],
+    ['    enabeld: false', 5, /"enabeld".*"enabled"/],
+    ['  - name: two'],
+    ['    query: hit'],
+    ['    keepNewest: -1', 17, /keepNewest must be a whole number/],
+    ['    actions:'],
+    ['      archiv: true', 7, /"archiv".*"archive"/],
+    ['      star: yes please', 13, /star must be true or false/],
+    ['      addLabels: Auto', 18, /addLabels must be a list/],
+  ];
+  const contradictions: [string, (number | undefined)?, RegExp?][] = [
+    ['protect: "{is:starred"', 10, /protect.*"\{" is not closed/],
+    ['rules:'],
+    ['  - name: one'],
+    [`    query: 'subject:"hit'`, 12, /quote is not closed/],
+    ['    actions: { star: true, unstar: true }', 14, /STARRED/],
+    ['  - name: one', 11, /one is used twice/],
+    ['    query: (hit', 12, /"\(" is not closed/],
+    ['    actions: { archive: true, addLabels: [inbox] }', 14, /INBOX/],
+    ['  - name: three'],
+    ['    query: hit)', 12, /"\)" closes nothing/],
+    ['    actions: { addLabels: ["A/b"], removeLabels: ["a-B"] }', 14, /both add and remove/],
+    ['  - name: four'],
+    ['    query: "{hit)"', 12, /closed by/],
+    ['    actions: { addLabels: [inbox, spam] }', 14, /only one of INBOX and SPAM/],
+    ['  - name: five'],
+    ['    query: form:bob', 12, /"form:".*"from:"/],
+    ['    actions: { addLabels: [sent] }', 14, /SENT/],
+    ['  - name: six'],
+    ['    query: hit'],
+    ['    actions: { removeLabels: [DRAFT] }', 14, /DRAFT/],
+    ['  - name: seven'],
+    ['    query: hit'],
+    ['    actions: {}', 14, /no action/],
+  ];
+  for (const [what, lines] of Object.entries({
+    'keys and types': wrongKeys,
+    'searches, names and actions': contradictions,
+  })) {
+    it(`exits 78 with every problem at once, by line and column, for wrong ${what}`, async () => {
+      await using sandbox = await sandboxOf();
+      const final = assertEnded(await apply(sandbox, { rules: lines.map(([line]) => line).join('\n') }), 78);
+      const problems = String(final.error).split('; ');
+      const wrong = lines.flatMap(([, column, expected], index) =>
+        expected === undefined ? [] : [{ place: `rules.yaml:${index + 1}:${column}:`, expected }],
+      );
+      for (const { place, expected } of wrong) {
+        const problem = problems.find((candidate) => candidate.includes(place));
+        assert.match(String(problem), expected, `${place} in ${final.error}`);
+      }
+      assert.equal(problems.length, wrong.length, problems.join('\n'));
+      assert.deepEqual(sandbox.requests, []);
+    });
+  }
+
+  it('exits 78 when it is absent, or a folder', async () => {
+    await using sandbox = await sandboxOf();
+    for (const [path, expected] of [
+      ['no/such/rules.yaml', /no\/such\/rules\.yaml.*does not exist/],
+      ['test', /test.*folder/],
+    ] as const) {
+      const run = await runJob(sandbox, ['apply-rules'], { env: { RULES_FILE: path } });
+      assert.match(told(assertEnded(run, 78, { outcome: 'failed' })), expected);
+    }
+    assert.deepEqual(sandbox.requests, []);
+  });
+});

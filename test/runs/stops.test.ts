@@ -1,0 +1,104 @@
+/** Runs that end before their work: by the budget, SIGTERM or SIGINT. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ARCHIVE, apply, carrying, forever, IMPORTANT, STAR, sandboxOf, told, UNREAD } from '../fixtures/starring.ts';
+import { assertEnded, ChildHandle } from '../run.ts';
+import { googleErrors } from '../sandbox/index.ts';
+
+describe('a run that is stopped', { concurrency: 4 }, () => {
+  it('gives up 20 seconds after SIGTERM what has still not been answered', async () => {
+    await using sandbox = await sandboxOf(3);
+    const child = new ChildHandle();
+    let toldAt = 0;
+    sandbox.faults.add({
+      kind: 'hook',
+      verb: 'messages.batchModify',
+      before: () => {
+        toldAt = performance.now();
+        child.kill('SIGTERM');
+      },
+    });
+    sandbox.faults.add({ kind: 'hang', verb: 'messages.batchModify', ...forever });
+    const env = { REQUEST_TIMEOUT: '5m' };
+    const run = await apply(sandbox, { env, onStart: child.onStart });
+    const tookMs = performance.now() - toldAt;
+    assertEnded(run, 143, { outcome: 'interrupted', matched: 3, changed: 0, remaining: 3 });
+    assert.ok(tookMs > 15_000 && tookMs < 24_000, `took ${tookMs} ms`);
+  });
+
+  const rules = { rules: [STAR, ARCHIVE, IMPORTANT, UNREAD] };
+
+  it('by its budget in the middle is partial, exits 0, and says how to go on in words that a shell reads back', async () => {
+    await using sandbox = await sandboxOf(5);
+    sandbox.faults.add({ kind: 'slow', verb: 'messages.batchModify', delayMs: 4_500 });
+    const run = await apply(sandbox, { rules }, ['--budget', ' 4s ', '--max-changes', '50']);
+    assertEnded(run, 0, {
+      outcome: 'partial',
+      matched: 20,
+      changed: 5,
+      remaining: 15,
+      resume: "job apply-rules --budget ' 4s ' --max-changes 50",
+    });
+    assert.equal(carrying(sandbox, 'STARRED'), 5);
+    assertEnded(await apply(sandbox, { rules }), 0, { outcome: 'ok', matched: 15, changed: 15 });
+  });
+
+  it('by RUN_BUDGET before anything could be planned exits 75', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.faults.add({ kind: 'hang', service: 'aws' });
+    const run = await apply(sandbox, { env: { RUN_BUDGET: '1s' } });
+    const final = assertEnded(run, 75, { outcome: 'failed', matched: 0 });
+    assert.match(told(final), /budget.*--budget/);
+    assert.ok(Number(final.durationMs) < 4_000);
+  });
+
+  for (const [signal, code] of [
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const) {
+    it(`by ${signal}, several times, finishes what is under way, exits ${code}, and says how to go on`, async () => {
+      await using sandbox = await sandboxOf(5, { latencyMs: 60 });
+      const child = new ChildHandle();
+      const kill = () => child.kill(signal);
+      sandbox.faults.add({ kind: 'hook', verb: 'messages.batchModify', before: () => [kill(), kill()], after: kill });
+      // The last ping of the monitor: the run has ended, its final line is not yet written.
+      sandbox.faults.add({ kind: 'hook', service: 'monitor', skip: 1, after: kill });
+      const env = { HEARTBEAT_URL: sandbox.heartbeatUrl };
+      const run = await apply(sandbox, { rules, env, onStart: child.onStart }, ['--budget=9m']);
+      assertEnded(run, code, {
+        outcome: 'interrupted',
+        matched: 20,
+        changed: 5,
+        remaining: 15,
+        resume: 'job apply-rules --budget=9m',
+      });
+      assert.equal(carrying(sandbox, 'STARRED'), 5);
+      assert.match(String(sandbox.monitor.pings.at(-1)?.path), new RegExp(`/${code}$`));
+      assertEnded(await apply(sandbox, { rules }), 0, { outcome: 'ok', changed: 15 });
+    });
+  }
+
+  it('while it waits for AWS, for Google or to try again, ends at once', async () => {
+    const waits = [
+      { kind: 'hang', service: 'aws' },
+      { kind: 'hang', service: 'oauth' },
+      { verb: 'messages.list', ...googleErrors.backendError(), headers: { 'retry-after': '60' } },
+      { verb: 'messages.list', ...googleErrors.quota429(), headers: { 'retry-after': '60' } },
+    ] as const;
+    const runs = waits.map(async (fault) => {
+      await using sandbox = await sandboxOf(3, { latencyMs: 60 });
+      const child = new ChildHandle();
+      const { service, verb } = { service: undefined, verb: undefined, ...fault };
+      const target = { ...(service && { service }), ...(verb && { verb }) };
+      sandbox.faults.add({ ...target, kind: 'hook', before: () => child.kill('SIGTERM') });
+      sandbox.faults.add(fault);
+      const final = assertEnded(await apply(sandbox, { onStart: child.onStart }), 143, {
+        outcome: 'interrupted',
+        matched: 0,
+        resume: undefined,
+      });
+      assert.ok(Number(final.durationMs) < 8_000, `${JSON.stringify(fault)}: ${final.durationMs} ms`);
+    });
+    await Promise.all(runs);
+  });
+});
