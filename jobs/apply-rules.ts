@@ -6,12 +6,12 @@ import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, UsageError } from '../lib/errors.ts';
-import { LabelDirectory } from '../lib/gmail/labels.ts';
+import type { Guard } from '../lib/gmail/changes.ts';
 import { countOption, defineJob, Scope, textOption } from '../lib/job.ts';
 import { didYouMean } from '../lib/nearest.ts';
-import { namesUserLabels, planRules, requireProtectLabels } from '../lib/rules/plan.ts';
+import { planRules } from '../lib/rules/plan.ts';
+import { previewRules, surveyLabels } from '../lib/rules/preview.ts';
 import { parseRules, type RuleSet } from '../lib/rules/schema.ts';
-import { findLabelWarnings, findWarnings } from '../lib/rules/warnings.ts';
 
 /** The rules file beside this job; the build copies it. */
 const OWN_RULES = fileURLToPath(new URL('./rules.yaml', import.meta.url));
@@ -30,15 +30,16 @@ export default defineJob({
   async prepare({ options, rulesFile }) {
     const file = rulesFile ?? OWN_RULES;
     const name = relative('', file) || file;
-    return selectRule(parseRules(await readRules(file, name), name), options.only);
+    return { ...selectRule(parseRules(await readRules(file, name), name), options.only), file: name };
+  },
+
+  async inspect({ mailbox, options, prepared: ruleSet }) {
+    return await previewRules(ruleSet, mailbox, guardOf(options.maxChanges ?? ruleSet.maxChanges));
   },
 
   async run({ mailbox, tally, options, prepared: ruleSet, log }) {
-    const labels = namesUserLabels(ruleSet) ? await mailbox.labels() : new LabelDirectory([]);
-    requireProtectLabels(ruleSet, labels);
-    for (const warning of [...findWarnings(ruleSet), ...findLabelWarnings(ruleSet, labels)]) {
-      log.warn('rules.warning', { ...warning });
-    }
+    const { labels, warnings } = await surveyLabels(ruleSet, mailbox);
+    for (const warning of warnings) log.warn('rules.warning', { ...warning });
 
     const plan = await planRules(ruleSet, mailbox, labels);
     for (const { name, matched, skipped, ids } of plan) {
@@ -46,13 +47,17 @@ export default defineJob({
       tally.skipped(skipped);
       log.info('rule.planned', { rule: name, matched, skipped, toChange: ids.length });
     }
-    await mailbox.change(plan, {
-      atMost: options.maxChanges ?? ruleSet.maxChanges ?? Number.POSITIVE_INFINITY,
-      remedy:
-        'If the counts of the rule.planned events are right, raise maxChanges in the rules file, or run once with --max-changes.',
-    });
+    await mailbox.change(plan, guardOf(options.maxChanges ?? ruleSet.maxChanges));
   },
 });
+
+function guardOf(atMost = Number.POSITIVE_INFINITY): Guard {
+  return {
+    atMost,
+    remedy:
+      'If the counts of the rules are right (--dry-run shows them), raise maxChanges in the rules file, or run once with --max-changes.',
+  };
+}
 
 async function readRules(file: string, name: string): Promise<string> {
   try {

@@ -1,0 +1,121 @@
+/** Whether Google gives a token for the secret, for how long yet, and what the token may do for each job. */
+import { isCurable } from '../credentials/access.ts';
+import { type ExchangeOptions, shortScope } from '../credentials/token.ts';
+import { formatDuration } from '../duration.ts';
+import { CredentialError, JobError } from '../errors.ts';
+import { checkConsent } from './consent.ts';
+import { bridged, type Finding, failed, notReached, ok, type Row, warning } from './finding.ts';
+import { type Grant, learnGrant } from './grant.ts';
+import type { NamedJob } from './jobs.ts';
+import type { SoundVersion, Versions } from './secret.ts';
+
+export interface Access {
+  /** The version whose token works. */
+  readonly version: SoundVersion;
+  readonly granted: readonly string[];
+}
+
+export interface AccessCheck {
+  readonly versions: Versions;
+  readonly jobs: readonly NamedJob[];
+  readonly exchange: ExchangeOptions;
+  readonly signal: AbortSignal;
+}
+
+/** A version of the secret whose token works, and what it is good for. */
+interface Working {
+  readonly version: SoundVersion;
+  readonly grant: Grant;
+}
+
+/** Yields the lines `token`, `consent` and `scopes`; returns null when no version of the secret works. */
+export async function* checkAccess(check: AccessCheck): AsyncGenerator<Finding, Access | null> {
+  const { chosen, previous } = check.versions;
+  const outcome = await learnGrant(chosen, check).catch(orJobError);
+  const bridge = isCurable(outcome) ? await tryPrevious(check) : null;
+  if (!(outcome instanceof JobError)) yield issued(chosen, outcome);
+  else if (bridge === null) yield failed('token', outcome);
+  else yield bridged(failed('token', outcome));
+  yield await checkConsent({ version: chosen, outcome, previous });
+
+  const working = outcome instanceof JobError ? bridge : { version: chosen, grant: outcome };
+  if (working === null) {
+    yield notReached('scopes');
+    return null;
+  }
+  yield compareScopes(working, check.jobs);
+  return { version: working.version, granted: working.grant.scopes };
+}
+
+/** The version before, if runs would go on with it. */
+async function tryPrevious(check: AccessCheck): Promise<Working | null> {
+  const version = await check.versions.previous();
+  if (version === null || version.versionId === check.versions.chosen.versionId) return null;
+  const grant = await learnGrant(version, check).catch(orJobError);
+  return grant instanceof JobError ? null : { version, grant };
+}
+
+function orJobError(error: unknown): JobError {
+  if (error instanceof JobError) return error;
+  throw error;
+}
+
+function issued({ stage }: SoundVersion, { lifetimeMs, replaced }: Grant): Finding {
+  if (replaced) {
+    const error = new CredentialError(
+      'Google replaced the refresh token, and the new one was not kept: the stored one may stop working',
+      'Authorize again now: `job authorize`.',
+    );
+    return failed('token', error);
+  }
+  const of = stage === 'AWSPREVIOUS' ? ' for AWSPREVIOUS' : '';
+  return ok('token', `Google issued an access token${of}, good for ${formatDuration(lifetimeMs)}`, {
+    data: { lifetimeS: Math.round(lifetimeMs / 1_000) },
+  });
+}
+
+/** The table of jobs: which run with what was granted, and what the others lack. */
+function compareScopes({ version, grant }: Working, jobs: readonly NamedJob[]): Finding {
+  const table = jobs.map(({ name, job }) => ({
+    job: name,
+    needs: job.scopes,
+    missing: grant.missing.get(name) ?? [],
+    /** What Google cannot narrow a token to, because it was granted only as part of something wider. */
+    implied: job.scopes.filter((scope) => !grant.scopes.includes(scope)),
+  }));
+  const lacking = table.filter(({ missing }) => missing.length > 0);
+  const rows = table.map(({ job, needs, missing, implied }): Row => {
+    if (missing.length > 0) return { status: 'failed', cells: [job, `lacks ${shortScopes(missing)}`] };
+    if (implied.length === 0) return { status: 'ok', cells: [job, shortScopes(needs)] };
+    return { status: 'warning', cells: [job, `${shortScopes(implied)}: only as part of a wider scope`] };
+  });
+  const data = {
+    granted: grant.scopes,
+    jobs: table.map(({ job, needs, missing }) => ({ job, runs: missing.length === 0, needs, missing })),
+  };
+  const wide = table.filter(({ missing, implied }) => missing.length === 0 && implied.length > 0);
+  if (lacking.length === 0 && wide.length > 0) {
+    const detail = `${wide.map(({ job }) => job).join(', ')} would run with a wider token than needed`;
+    const remedy = 'Authorize again with `job authorize`, which asks for exactly what the jobs need.';
+    return warning('scopes', detail, remedy, { rows, data });
+  }
+  if (lacking.length === 0) {
+    const needed = jobs.flatMap(({ job }) => job.scopes);
+    const surplus = grant.scopes.filter((scope) => !needed.includes(scope));
+    const besides = surplus.length === 0 ? '' : `; granted besides: ${shortScopes(surplus)}`;
+    return ok('scopes', `every job has the scopes that it needs${besides}`, { rows, data });
+  }
+  const names = lacking.map(({ job }) => job).join(', ');
+  const rest = table.filter(({ missing }) => missing.length === 0).map(({ job }) => job);
+  const leaveOut = rest.length === 0 ? '' : ` If ${names} is not in use: \`job check --jobs ${rest.join(',')}\`.`;
+  const remedy =
+    version.credentials.type === 'service_account'
+      ? grant.remedy
+      : "Authorize again with `job authorize`, and leave every box on Google's consent page ticked.";
+  const error = new CredentialError(`${names} would not run, for want of scopes`, `${remedy}${leaveOut}`);
+  return failed('scopes', error, { rows, data, stops: lacking.map(({ job }) => job) });
+}
+
+function shortScopes(scopes: readonly string[]): string {
+  return scopes.map(shortScope).join(', ');
+}

@@ -1,0 +1,82 @@
+/**
+ * Whether the consent screen looks like Testing, where Google lets every refresh token die after 7 days. Google does not
+ * say so: the age of the secret's versions does, or the time that Google sets a token.
+ */
+import { TokenRefusal } from '../credentials/token.ts';
+import { JobError } from '../errors.ts';
+import { DAY_MS, formatAge } from './age.ts';
+import { type Finding, notReached, ok, skipped, warning } from './finding.ts';
+import type { Grant } from './grant.ts';
+import type { SoundVersion } from './secret.ts';
+
+/** Source: developers.google.com/identity/protocols/oauth2, "Refresh token expiration". */
+const TESTING_DAYS = 7;
+
+const PUBLISH =
+  'Cloud console → Google Auth Platform → Audience: it must say Internal or In production (Publish app). Then authorize again: `job authorize`.';
+
+export interface ConsentCheck {
+  readonly version: SoundVersion;
+  /** What Google gave for the version, or its error: it refused the token, or something else went wrong. */
+  readonly outcome: Pick<Grant, 'refreshTokenLifetimeMs'> | JobError;
+  readonly previous: () => Promise<SoundVersion | null>;
+}
+
+export async function checkConsent({ version, outcome, previous }: ConsentCheck): Promise<Finding> {
+  const { credentials, ageMs } = version;
+  if (credentials.type === 'service_account') return skipped('consent', 'a service account needs no consent');
+  if (outcome instanceof JobError) {
+    const isDead = outcome instanceof TokenRefusal && outcome.code === 'invalid_grant';
+    return isDead ? died(ageMs) : notReached('consent');
+  }
+  if (outcome.refreshTokenLifetimeMs !== undefined) return limited(outcome.refreshTokenLifetimeMs);
+  if (ageMs === undefined) return unknown();
+  if (ageMs > TESTING_DAYS * DAY_MS) return proven(ageMs);
+
+  const before = await previous();
+  if (before?.ageMs === undefined || before.credentials.type !== 'authorized_user') return tooEarly(ageMs);
+  if (before.credentials.refreshToken === credentials.refreshToken) {
+    return before.ageMs > TESTING_DAYS * DAY_MS ? proven(before.ageMs) : tooEarly(before.ageMs);
+  }
+  const lived = before.ageMs - ageMs;
+  if (Math.round(lived / DAY_MS) !== TESTING_DAYS) return tooEarly(ageMs);
+  return warning('consent', 'may be in Testing: the version before was replaced when it was 7 days old', PUBLISH);
+}
+
+function limited(remainingMs: number): Finding {
+  const data = { expiresInS: Math.round(remainingMs / 1_000) };
+  const left = `Google lets the refresh token die in ${formatAge(remainingMs)}`;
+  if (remainingMs <= TESTING_DAYS * DAY_MS) {
+    return warning('consent', `looks like Testing, where tokens live 7 days: ${left}`, PUBLISH, { data });
+  }
+  const remedy = 'Authorize again before that (`job authorize`), and allow access without a limit of time.';
+  return warning('consent', `access was allowed for a limited time: ${left}`, remedy, { data });
+}
+
+/** A version may be younger than the token in it, never older: a token that works is at least as old as its version. */
+function proven(ageMs: number): Finding {
+  return ok('consent', `not in Testing: the token is at least ${formatAge(ageMs)} old and works`);
+}
+
+function unknown(): Finding {
+  return skipped('consent', 'cannot be told: AWS does not say how old the secret is');
+}
+
+function died(ageMs: number | undefined): Finding {
+  if (ageMs === undefined) return unknown();
+  if (ageMs < TESTING_DAYS * DAY_MS) {
+    return skipped('consent', 'cannot be told: this version is younger than the 7 days that tokens live in Testing');
+  }
+  return warning(
+    'consent',
+    `may be in Testing, where tokens live 7 days: this one is ${formatAge(ageMs)} old and does not work`,
+    PUBLISH,
+  );
+}
+
+function tooEarly(ageMs: number): Finding {
+  return skipped(
+    'consent',
+    `too early to tell: the token is ${formatAge(ageMs)} old; in Testing it would die after 7 days (see Google Auth Platform → Audience)`,
+  );
+}

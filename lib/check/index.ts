@@ -1,0 +1,99 @@
+/**
+ * "Would the next run work?", line by line, in the order in which a run needs things. Nothing is changed anywhere: the
+ * secret is read, a token is issued, Gmail is searched. A line that fails ends only what depends on it.
+ */
+import { systemClock } from '../clock.ts';
+import { type Config, type Environment, examineConfig } from '../config.ts';
+import { createSecretFetcher, type Stage } from '../credentials/secret.ts';
+import type { ConfigError } from '../errors.ts';
+import { checkAccess } from './access.ts';
+import { checkClock } from './clock.ts';
+import { type Finding, failed, notReached, ok } from './finding.ts';
+import { checkJobs, type NamedJob } from './jobs.ts';
+import { checkMailbox, checkQuota } from './mailbox.ts';
+import { checkMonitor } from './monitor.ts';
+import { checkSecret } from './secret.ts';
+
+export interface CheckRequest {
+  readonly env: Environment;
+  readonly stage: Stage;
+  readonly jobs: readonly NamedJob[];
+  readonly hide: (secret: string) => void;
+  readonly signal: AbortSignal;
+}
+
+const AWS_VARIABLES = ['GMAIL_SECRET_ID', 'AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+const GOOGLE_VARIABLES = ['GOOGLE_TOKEN_URL', 'GMAIL_API_URL'];
+
+/** The ids of all lines that `runChecks` yields, in their order. */
+export function lineIds(jobs: readonly NamedJob[]): string[] {
+  const own = jobs.map(({ name }) => name);
+  return [
+    'configuration',
+    'aws',
+    'secret',
+    'token',
+    'consent',
+    'scopes',
+    'mailbox',
+    ...own,
+    'quota',
+    'monitor',
+    'clock',
+  ];
+}
+
+/** Yields each line as soon as it is known. @throws StoppedError when the person stops it, and what is a bug. */
+export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding, void> {
+  const { env, stage, jobs, hide, signal } = request;
+  const { config, error, faulty } = examineConfig(env);
+  const isFaulty = (names: readonly string[]) => names.some((name) => faulty.has(name));
+  // What does not depend on anything else is asked meanwhile.
+  const monitor = checkMonitor(env, signal);
+  const clock = faulty.has('GOOGLE_TOKEN_URL') ? null : checkClock(config.tokenUrl, signal);
+
+  yield error === null ? configured(config) : misconfigured(error, faulty);
+
+  const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
+  const versions = isFaulty(AWS_VARIABLES)
+    ? yield* notReachedAll(['aws', 'secret'])
+    : yield* checkSecret({ fetchSecret: createSecretFetcher(address, hide), stage, signal });
+
+  const exchange = {
+    tokenUrl: config.tokenUrl,
+    timeoutMs: config.requestTimeoutMs,
+    clock: systemClock,
+    random: Math.random,
+    hide,
+  };
+  const access =
+    versions === null || isFaulty(GOOGLE_VARIABLES)
+      ? yield* notReachedAll(['token', 'consent', 'scopes'])
+      : yield* checkAccess({ versions, jobs, exchange, signal });
+
+  const opened =
+    access === null ? yield* notReachedAll(['mailbox']) : yield* checkMailbox({ access, config, exchange, signal });
+  yield* checkJobs({ jobs, mailbox: opened?.mailbox ?? null, rulesFile: config.rulesFile });
+  yield isFaulty(['GMAIL_QUOTA_PROFILE', 'GMAIL_QUOTA_PER_MINUTE'])
+    ? notReached('quota')
+    : checkQuota(config, opened?.client.statistics);
+  yield await monitor;
+  yield clock === null ? notReached('clock') : await clock;
+}
+
+async function* notReachedAll(ids: readonly string[]): AsyncGenerator<Finding, null> {
+  for (const id of ids) yield notReached(id);
+  return null;
+}
+
+function misconfigured(error: ConfigError, faulty: ReadonlySet<string>): Finding {
+  const line = failed('configuration', error, { data: { faulty: [...faulty] } });
+  return { ...line, detail: line.detail.replace(/^configuration: /, '') };
+}
+
+function configured({ secretId, awsRegion, gmailApiUrl, rulesFile }: Config): Finding {
+  const standIn = gmailApiUrl === undefined ? '' : '; Google is played by a stand-in on this machine';
+  return ok('configuration', `secret ${secretId} in ${awsRegion}${standIn}`, {
+    data: { secretId, region: awsRegion, standIn: gmailApiUrl !== undefined, rulesFile: rulesFile ?? null },
+  });
+}

@@ -1,0 +1,53 @@
+/** What each job finds before it starts, and what those that can tell would meet in the mailbox. */
+import { UsageError } from '../errors.ts';
+import type { Mailbox } from '../gmail/mailbox.ts';
+import type { Job } from '../job.ts';
+import type { OptionSpecs } from '../options.ts';
+import { type Finding, failed, skipped } from './finding.ts';
+
+export interface NamedJob {
+  readonly name: string;
+  readonly job: Job;
+}
+
+export interface JobsCheck {
+  readonly jobs: readonly NamedJob[];
+  /** Null when it could not be opened. */
+  readonly mailbox: Mailbox | null;
+  readonly rulesFile: string | undefined;
+}
+
+/** Yields a line for each job that has something to tell, or that would not start. */
+export async function* checkJobs({ jobs, mailbox, rulesFile }: JobsCheck): AsyncGenerator<Finding, void> {
+  for (const { name, job } of jobs) {
+    const options = fallbacks(job.options);
+    try {
+      const prepared = await job.prepare({ options, rulesFile });
+      if (job.inspect === undefined) continue;
+      yield mailbox === null
+        ? skipped(name, 'its settings are sound; not tried, because of the failure above')
+        : await inspect({ name, job }, { options, prepared, mailbox });
+    } catch (error) {
+      yield error instanceof UsageError
+        ? skipped(name, `not tried, because it needs options: ${error.message}`)
+        : failed(name, error, { stops: [name] });
+    }
+  }
+}
+
+async function inspect(
+  { name, job }: NamedJob,
+  context: Parameters<NonNullable<NamedJob['job']['inspect']>>[0],
+): Promise<Finding> {
+  const inspection = await job.inspect?.(context);
+  if (inspection === undefined) return skipped(name, 'nothing to tell');
+  const { detail, rows, warnings, problem, data } = inspection;
+  const extras = { rows: rows.map((cells) => ({ cells })), notes: warnings, data: { ...data, warnings } };
+  if (problem !== undefined) return failed(name, problem, { ...extras, stops: [name] });
+  return { id: name, status: warnings.length > 0 ? 'warning' : 'ok', detail, ...extras };
+}
+
+/** The options of a run without any on its command line. */
+function fallbacks(specs: OptionSpecs): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(specs).map(([key, { fallback }]) => [key, fallback]));
+}

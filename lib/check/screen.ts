@@ -1,0 +1,107 @@
+/** The lines of `job check` for a person: aligned and wrapped on a terminal, one line each in a log. */
+import { styleText } from 'node:util';
+import { ExitCode } from '../errors.ts';
+import { type Finding, type Row, type Status, worstExitCode } from './finding.ts';
+
+const MARKS: Readonly<Record<Status, string>> = {
+  ok: styleText('green', '✔'),
+  warning: styleText('yellow', '!'),
+  failed: styleText('red', '✖'),
+  skipped: styleText('dim', '–'),
+};
+
+/** Narrower text is not readable. */
+const MIN_WIDTH = 30;
+
+export interface ScreenOptions {
+  /** The ids of all lines that may come, to align them. */
+  readonly ids: readonly string[];
+  /** Characters in a line; Infinity for a log, in which nothing is wrapped. */
+  readonly columns: number;
+}
+
+/** Turns each line into text of one or more lines. */
+export function createScreen({ ids, columns }: ScreenOptions): (finding: Finding) => string {
+  const width = Math.max(...ids.map((id) => id.length));
+  const indent = width + 6;
+  const block = (text: string, at: number, style: (line: string) => string = (line) => line) =>
+    wrap(text, Math.max(columns - at, MIN_WIDTH))
+      .map((line, index) => `${index === 0 ? '' : ' '.repeat(at)}${style(line)}`)
+      .join('\n');
+  const below = (mark: string, text: string, style?: (line: string) => string) =>
+    `${' '.repeat(indent)}${mark} ${block(text, indent + 2, style)}`;
+
+  return ({ id, status, detail, remedy, rows = [], notes = [] }) => {
+    const title = label(id).padEnd(width);
+    const dim = (line: string) => styleText('dim', line);
+    const words = block(detail, indent, status === 'skipped' ? dim : undefined);
+    return [
+      `  ${MARKS[status]} ${status === 'skipped' ? dim(title) : styleText('bold', title)}  ${words}`,
+      ...table(rows, { indent, columns, block }),
+      ...notes.map((note) => below(MARKS.warning, note)),
+      ...(remedy === undefined ? [] : [below(styleText('cyan', '→'), remedy)]),
+    ].join('\n');
+  };
+}
+
+function label(id: string): string {
+  return id === 'aws' ? 'AWS' : id;
+}
+
+/** The rows in columns; the last one goes below the others where no room is left beside them. */
+function table(
+  rows: readonly Row[],
+  { indent, columns, block }: { indent: number; columns: number; block: (text: string, at: number) => string },
+): string[] {
+  const last = Math.max(0, ...rows.map(({ cells }) => cells.length)) - 1;
+  const widths = Array.from({ length: last }, (_, column) =>
+    Math.max(...rows.map(({ cells }) => cells[column]?.length ?? 0)),
+  );
+  return rows.map(({ status, cells }) => {
+    const before = widths.map((width, column) => `${(cells[column] ?? '').padEnd(width)}  `).join('');
+    const end = cells[last] ?? '';
+    const at = indent + 2 + before.length;
+    const fits = columns - at >= Math.min(end.length, MIN_WIDTH);
+    const shown = fits ? block(end, at) : `\n${' '.repeat(indent + 4)}${block(end, indent + 4)}`;
+    const mark = status === undefined ? styleText('dim', '·') : MARKS[status];
+    return `${' '.repeat(indent)}${mark} ${fits ? before : before.trimEnd()}${shown}`.trimEnd();
+  });
+}
+
+/** `text` in lines of at most `width` characters, broken at spaces; a longer word has a line of its own. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (longer.length > width && line !== '') {
+      lines.push(line);
+      line = word;
+    } else {
+      line = longer;
+    }
+  }
+  return [...lines, line];
+}
+
+/** The answer to "would the next run work?", in a sentence. */
+export function verdictOf(findings: readonly Finding[], jobs: readonly string[]): string {
+  const failures = findings.filter(({ status }) => status === 'failed');
+  const warnings = findings.filter(({ status }) => status === 'warning').length;
+  const more = warnings === 0 ? '' : ` ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}.`;
+  if (failures.length === 0) return `Yes, the next run would work.${more}`;
+
+  const code = worstExitCode(findings);
+  const stopped = jobs.filter((job) => failures.some(({ stops }) => stops?.includes(job)));
+  const running = jobs.filter((job) => !stopped.includes(job));
+  const elsewhere = failures.filter(({ stops }) => stops === undefined);
+  if (elsewhere.length === 0 && running.length > 0) {
+    return `In part: ${running.join(', ')} would run, ${stopped.join(', ')} would not (exit code ${code}).${more}`;
+  }
+  if (failures.every(({ bridged }) => bridged)) {
+    return `Yes, but only with AWSPREVIOUS: the current version of the secret needs you (exit code ${code}).${more}`;
+  }
+  const names = failures.map(({ id }) => label(id)).join(', ');
+  if (code === ExitCode.unavailable) return `Not now: ${names} failed; a later run may work (exit code ${code}).`;
+  return `No: ${names} failed (exit code ${code}).${more}`;
+}

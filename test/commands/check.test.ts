@@ -1,0 +1,583 @@
+/** `job check` through the front door: every line failing once, what it goes on with, and that it changes nothing. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { mailboxOf, many } from '../fixtures/mailbox.ts';
+import { findSecrets } from '../fixtures/searcher.ts';
+import { ChildHandle, type RunOptions, runJob } from '../run.ts';
+import { GMAIL_SCOPES, googleErrors, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
+
+const JOBS = ['apply-rules', 'digest'];
+const IDS = [
+  'configuration',
+  'aws',
+  'secret',
+  'token',
+  'consent',
+  'scopes',
+  'mailbox',
+  'apply-rules',
+  'quota',
+  'monitor',
+  'clock',
+];
+const STAR = { rules: [{ name: 'star-it', query: 'subject:hit', actions: { star: true } }] };
+const DAY_S = 86_400;
+const forever = { times: Number.POSITIVE_INFINITY };
+
+interface Line {
+  readonly id: string;
+  readonly status: 'ok' | 'warning' | 'failed' | 'skipped';
+  readonly detail: string;
+  readonly remedy?: string;
+  readonly exitCode?: number;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+interface Report {
+  readonly ok: boolean;
+  readonly exitCode: number;
+  readonly verdict: string;
+  readonly stage: string;
+  readonly lines: readonly Line[];
+}
+
+function sandboxOf(options: SandboxOptions = {}): Promise<Sandbox> {
+  return startSandbox({ mailbox: mailboxOf(many(3, {})), ...options });
+}
+
+/** Runs `job check --json`, whose whole output is one object on one line, and whose code is the object's. */
+async function check(sandbox: Sandbox, args: readonly string[] = [], { env, ...options }: RunOptions = {}) {
+  const monitored = { HEARTBEAT_URL: sandbox.heartbeatUrl, ...env };
+  const run = await runJob(sandbox, ['check', '--json', ...args], { rules: STAR, ...options, env: monitored });
+  assert.equal(run.stderr, '');
+  assert.match(run.stdout, /^\{.*\}\n$/);
+  const report = JSON.parse(run.stdout) as Report;
+  assert.equal(run.code, report.exitCode);
+  assert.equal(report.ok, report.exitCode === 0);
+  for (const one of report.lines) {
+    const actionable = one.status === 'failed' || one.status === 'warning';
+    if (one.id !== 'apply-rules') assert.equal(one.remedy !== undefined, actionable, JSON.stringify(one));
+    assert.equal(one.exitCode !== undefined, one.status === 'failed', JSON.stringify(one));
+  }
+  const line = (id: string) => report.lines.find((one) => one.id === id) ?? assert.fail(`no line ${id}`);
+  const statuses = Object.fromEntries(report.lines.map(({ id, status }) => [id, status]));
+  return { ...report, line, statuses };
+}
+
+/** What a run of check is expected to have: `ok` in every line but these. */
+function allBut(others: Readonly<Record<string, Line['status']>>): Record<string, string> {
+  return { ...Object.fromEntries(IDS.map((id) => [id, 'ok'])), consent: 'skipped', ...others };
+}
+
+/** The lines after `id`, as far as they depend on it. */
+function skippedAfter(id: string): Record<string, Line['status']> {
+  const chain = ['configuration', 'aws', 'secret', 'token', 'consent', 'scopes', 'mailbox', 'apply-rules'];
+  return Object.fromEntries(chain.slice(chain.indexOf(id) + 1).map((later) => [later, 'skipped']));
+}
+
+/** The table of the line `scopes`: job, whether it runs, what it lacks. */
+function tableOf({ data = {} }: Line): (readonly [string, boolean, readonly string[]])[] {
+  const jobs = data.jobs as { job: string; runs: boolean; missing: string[] }[];
+  return jobs.map(({ job, runs, missing }) => [job, runs, missing]);
+}
+
+/** Makes the secret's newest version, and all before, look older. */
+function age(sandbox: Sandbox, days: number): void {
+  for (const version of sandbox.secrets.secret().versions) version.createdAtS -= days * DAY_S;
+}
+
+describe('job check', { concurrency: 8 }, () => {
+  it('finds nothing wrong, and names what it looked at', async () => {
+    await using sandbox = await sandboxOf();
+    age(sandbox, 12);
+    const { exitCode, verdict, statuses, line } = await check(sandbox);
+    assert.equal(exitCode, 0);
+    assert.match(verdict, /^Yes, the next run would work\.$/);
+    assert.deepEqual(statuses, allBut({ consent: 'ok' }));
+    const [version] = sandbox.secrets.secret().versions;
+    assert.deepEqual(line('secret').data, {
+      stage: 'AWSCURRENT',
+      version: version?.id,
+      createdAt: new Date(Number(version?.createdAtS) * 1_000).toISOString(),
+      type: 'authorized_user',
+    });
+    assert.match(line('secret').detail, /12 days old/);
+    assert.equal(line('aws').data?.account, '123456789012');
+    assert.match(line('consent').detail, /not in Testing: .* 12 days old/);
+    assert.match(line('mailbox').detail, /alice@example\.com, as the secret says/);
+    assert.match(line('quota').detail, /profile 2026, 6,000 units/);
+    assert.deepEqual(line('apply-rules').data?.rules, [
+      {
+        name: 'star-it',
+        search: '(subject:hit) {-is:starred} -in:drafts -in:chats',
+        matched: 3,
+        skipped: 0,
+        toChange: 3,
+      },
+    ]);
+  });
+
+  it('changes nothing, asks Google for the least that can search, and does not ping the monitor', async () => {
+    await using sandbox = await sandboxOf();
+    const versions = () => sandbox.secrets.secret().versions.map(({ id, value, stages }) => [id, value, [...stages]]);
+    const before = versions();
+    await check(sandbox);
+    assert.deepEqual(versions(), before);
+    assert.deepEqual(sandbox.oauth.issued.at(-1)?.scopes, [GMAIL_SCOPES.readonly]);
+    for (const { service, verb, method, path } of sandbox.requests) {
+      if (service === 'gmail') assert.equal(method, 'GET', verb);
+      if (service === 'aws') assert.equal(verb, 'GetSecretValue');
+      if (service === 'oauth') assert.ok(path === '/token' || (path === '/' && method === 'HEAD'), `${method} ${path}`);
+      if (service === 'monitor') assert.deepEqual([method, path], ['HEAD', '/']);
+    }
+    const asked = sandbox.requests
+      .filter(({ service }) => service === 'gmail')
+      .map(({ headers }) => headers.authorization);
+    assert.deepEqual([...new Set(asked)], [`Bearer ${sandbox.oauth.issued.at(-1)?.accessToken}`]);
+  });
+
+  it('shows the same to a person, without colours where there is no terminal', async () => {
+    await using sandbox = await sandboxOf();
+    const { code, stdout, stderr } = await runJob(sandbox, ['check'], { rules: STAR });
+    assert.equal(code, 0);
+    assert.equal(stderr, '');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
+    assert.doesNotMatch(stdout, /\u001b/);
+    const lines = stdout.split('\n');
+    assert.equal(lines[0], 'Would the next run work?');
+    assert.match(stdout, /^ {2}✔ mailbox {8}alice@example\.com, as the secret says$/m);
+    assert.match(stdout, /^ +✔ digest {7}gmail\.readonly, gmail\.insert, gmail\.labels$/m);
+    assert.match(stdout, /^ +· star-it {2}3 found {2}subject:hit$/m);
+    assert.match(stdout, /^ {2}! monitor .*nobody is told.*\n +→ Set HEARTBEAT_URL/m);
+    assert.equal(lines.at(-2), 'Yes, the next run would work. 1 warning.');
+  });
+
+  it('warns of the same what the log of a run would, and exits 0', async () => {
+    await using sandbox = await sandboxOf();
+    const rules = { rules: [{ name: 'a', query: 'label:Nowhere', actions: { trash: true } }] };
+    const { exitCode, verdict, line } = await check(sandbox, [], { rules });
+    assert.equal(exitCode, 0);
+    assert.equal(line('apply-rules').status, 'warning');
+    const warnings = line('apply-rules').data?.warnings as string[];
+    assert.match(warnings.join(), /sent mail.*Nowhere/);
+    assert.match(verdict, /^Yes.* 1 warning\.$/);
+  });
+
+  it('looks at the jobs that are named, and refuses names that there are not', async () => {
+    await using sandbox = await sandboxOf();
+    const { lines, line } = await check(sandbox, ['--jobs', 'digest']);
+    assert.deepEqual(
+      lines.map(({ id }) => id),
+      IDS.filter((id) => id !== 'apply-rules'),
+    );
+    assert.deepEqual(tableOf(line('scopes')), [['digest', true, []]]);
+    const { code, stderr } = await runJob(sandbox, ['check', '--jobs', 'digets']);
+    assert.equal(code, 2);
+    assert.match(stderr, /did you mean "digest"/);
+  });
+
+  it('ends at once when it is interrupted', async () => {
+    await using sandbox = await sandboxOf();
+    const child = new ChildHandle();
+    sandbox.faults.add({ service: 'gmail', kind: 'hook', before: () => child.kill('SIGINT') });
+    sandbox.faults.add({ service: 'gmail', kind: 'hang', ...forever });
+    const { code } = await runJob(sandbox, ['check'], { onStart: child.onStart });
+    assert.equal(code, 130);
+  });
+});
+
+describe('job check, line by line', { concurrency: 8 }, () => {
+  it('configuration: 78 for what is missing, and goes on with what does not need it', async () => {
+    await using sandbox = await sandboxOf();
+    const env = { AWS_ACCESS_KEY_ID: undefined, RUN_BUDGET: 'long' };
+    const { exitCode, line, statuses } = await check(sandbox, [], { env });
+    assert.equal(exitCode, 78);
+    assert.match(line('configuration').detail, /^AWS_ACCESS_KEY_ID is not set; RUN_BUDGET is no duration/);
+    assert.deepEqual(line('configuration').data, { faulty: ['AWS_ACCESS_KEY_ID', 'RUN_BUDGET'] });
+    assert.deepEqual(statuses, allBut({ configuration: 'failed', ...skippedAfter('configuration') }));
+  });
+
+  it('configuration: goes through everything when what is wrong is not needed for it', async () => {
+    await using sandbox = await sandboxOf();
+    const { exitCode, statuses } = await check(sandbox, [], { env: { LOG_LEVEL: 'loud', HEARTBEAT_URL: 'ftp://x' } });
+    assert.equal(exitCode, 78);
+    assert.deepEqual(statuses, allBut({ configuration: 'failed', monitor: 'skipped' }));
+  });
+
+  it('configuration: sends nothing to Google when a stand-in is not one', async () => {
+    await using sandbox = await sandboxOf();
+    const { exitCode, statuses } = await check(sandbox, [], { env: { GOOGLE_TOKEN_URL: 'https://example.com/token' } });
+    assert.equal(exitCode, 78);
+    const skipped = { ...skippedAfter('secret'), clock: 'skipped' } as const;
+    assert.deepEqual(statuses, allBut({ configuration: 'failed', ...skipped }));
+  });
+
+  it('aws: 77 and names action, secret and user when access is denied', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.iam.deny(['GetSecretValue']);
+    const { exitCode, line, statuses } = await check(sandbox);
+    assert.equal(exitCode, 77);
+    assert.match(
+      `${line('aws').remedy}`,
+      /secretsmanager:GetSecretValue on arn:aws:\S+alice-\S+ for arn:aws:iam::\d+:user/,
+    );
+    assert.deepEqual(statuses, allBut({ aws: 'failed', ...skippedAfter('aws') }));
+  });
+
+  it('aws: 77 for keys that AWS does not know, 75 when it is away', async () => {
+    await using sandbox = await sandboxOf();
+    const unknown = await check(sandbox, [], { env: { AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE' } });
+    assert.equal(unknown.line('aws').exitCode, 77);
+    sandbox.faults.add({ service: 'aws', status: 503, ...forever });
+    const away = await check(sandbox);
+    assert.equal(away.exitCode, 75);
+    assert.match(away.verdict, /^Not now: AWS/);
+  });
+
+  it('secret: 78 when it does not exist or waits for its deletion, while AWS itself is fine', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.secrets.scheduleDeletion();
+    const deleted = await check(sandbox);
+    assert.match(`${deleted.line('secret').remedy}`, /Cancel the deletion/);
+    const missing = await check(sandbox, [], { env: { GMAIL_SECRET_ID: 'another' } });
+    for (const { exitCode, statuses } of [deleted, missing]) {
+      assert.equal(exitCode, 78);
+      assert.deepEqual(statuses, allBut({ secret: 'failed', ...skippedAfter('secret') }));
+    }
+  });
+
+  it('secret: 78 for a value that is none', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.secrets.setSecret('gmail-jobs/alice', { client_id: 'x' });
+    const { exitCode, line } = await check(sandbox);
+    assert.equal(exitCode, 78);
+    assert.match(line('secret').detail, /client_secret is missing, refresh_token is missing \(AWSCURRENT, version /);
+  });
+
+  it('secret: 78 for a bad paste, and looks at everything else with AWSPREVIOUS, as runs do', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.secrets.put('{"client_id": oops');
+    const { exitCode, line, statuses, verdict } = await check(sandbox);
+    assert.equal(exitCode, 78);
+    assert.deepEqual(statuses, allBut({ secret: 'failed' }));
+    assert.match(line('secret').detail, /not JSON.*meanwhile runs use AWSPREVIOUS/);
+    assert.match(verdict, /^Yes, but only with AWSPREVIOUS/);
+  });
+
+  it('token: 77 for one that is revoked, 77 for a client that is gone, 75 when Google is away', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.oauth.refuse('deleted_client');
+    const gone = await check(sandbox);
+    assert.match(`${gone.line('token').remedy}`, /client_id and client_secret/);
+    sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
+    const revoked = await check(sandbox);
+    for (const { exitCode, statuses } of [gone, revoked]) {
+      assert.equal(exitCode, 77);
+      assert.deepEqual(statuses, allBut({ token: 'failed', ...skippedAfter('token') }));
+    }
+    sandbox.faults.add({ service: 'oauth', verb: 'token', status: 503, ...forever });
+    const away = await check(sandbox);
+    assert.equal(away.exitCode, 75);
+  });
+
+  it('token: 77 for a dead one, and goes on with AWSPREVIOUS when that one lives', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: '1//0another-token-that-is-dead' });
+    const { exitCode, statuses, verdict } = await check(sandbox);
+    assert.equal(exitCode, 77);
+    assert.deepEqual(statuses, allBut({ token: 'failed' }));
+    assert.match(verdict, /^Yes, but only with AWSPREVIOUS.*77/);
+  });
+
+  it('token: 77 and says so when Google replaces the refresh token', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.oauth.rotatesRefreshTokens = true;
+    const { exitCode, line } = await check(sandbox);
+    assert.equal(exitCode, 77);
+    assert.match(line('token').detail, /replaced the refresh token/);
+  });
+
+  it('mailbox: 77 when it is not the one in the secret, which is then not searched', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.secrets.put({ ...sandbox.secretValue, email: 'bob@example.com' });
+    const { exitCode, line, statuses } = await check(sandbox);
+    assert.equal(exitCode, 77);
+    assert.match(line('mailbox').detail, /mailbox alice@example\.com, but the secret's email is bob@example\.com/);
+    assert.deepEqual(statuses, allBut({ mailbox: 'failed', ...skippedAfter('mailbox') }));
+    assert.ok(!sandbox.requests.some(({ verb }) => verb === 'messages.list'));
+  });
+
+  it('mailbox: a warning when the secret does not say whose it must be', async () => {
+    await using sandbox = await sandboxOf();
+    const { email: _email, ...anonymous } = sandbox.secretValue;
+    sandbox.secrets.put(anonymous);
+    const { exitCode, line } = await check(sandbox);
+    assert.equal(exitCode, 0);
+    assert.match(`${line('mailbox').remedy}`, /"email":"alice@example\.com"/);
+  });
+
+  it('mailbox: 78 when the Gmail API is not enabled', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.faults.add({ service: 'gmail', ...googleErrors.accessNotConfigured(), ...forever });
+    const { exitCode, line } = await check(sandbox);
+    assert.equal(exitCode, 78);
+    assert.match(`${line('mailbox').remedy}`, /Enable it/);
+  });
+
+  it('rules: 78 with file, line and column, also when nothing else can be looked at', async () => {
+    const rules = 'rules:\n  - name: x\n    query: in:inbox\n    actions: { archiv: true }\n';
+    await using sandbox = await sandboxOf();
+    const env = { GMAIL_SECRET_ID: undefined, AWS_REGION: undefined };
+    const { exitCode, line } = await check(sandbox, [], { rules, env });
+    assert.equal(exitCode, 78);
+    assert.equal(line('apply-rules').exitCode, 78);
+    assert.match(line('apply-rules').detail, /rules\.yaml:4:16: unknown key "archiv".*archive/);
+  });
+
+  it('rules: 78 for a label in protect that does not exist', async () => {
+    await using sandbox = await sandboxOf();
+    const { exitCode, line, verdict } = await check(sandbox, [], { rules: { protect: 'label:keep', ...STAR } });
+    assert.equal(exitCode, 78);
+    assert.match(line('apply-rules').detail, /protect names the label "keep"/);
+    assert.match(verdict, /^In part: digest would run, apply-rules would not/);
+  });
+
+  it('rules: 65 when the guard would stop the run', async () => {
+    await using sandbox = await sandboxOf();
+    const { exitCode, line } = await check(sandbox, [], { rules: { maxChanges: 2, ...STAR } });
+    assert.equal(exitCode, 65);
+    assert.match(line('apply-rules').detail, /3 messages would be changed, and at most 2/);
+    assert.match(`${line('apply-rules').remedy}`, /maxChanges/);
+    assert.equal(line('apply-rules').data?.toChange, 3);
+  });
+
+  it('quota: shows the profile and the limit that are set', async () => {
+    await using sandbox = await sandboxOf();
+    const env = { GMAIL_QUOTA_PROFILE: 'legacy', GMAIL_QUOTA_PER_MINUTE: '9000' };
+    const { line } = await check(sandbox, [], { env });
+    assert.match(line('quota').detail, /profile legacy, 9,000 units a minute \(GMAIL_QUOTA_PER_MINUTE\)/);
+    const wrong = await check(sandbox, [], { env: { GMAIL_QUOTA_PROFILE: '2027' } });
+    assert.equal(wrong.line('quota').status, 'skipped');
+  });
+
+  it('monitor: no more than a warning, whatever is wrong with it', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.faults.add({ service: 'monitor', status: 502 });
+    const broken = await check(sandbox);
+    assert.match(broken.line('monitor').detail, /127\.0\.0\.1 answers with status 502/);
+    const nobody = await check(sandbox, [], { env: { HEARTBEAT_URL: 'http://127.0.0.1:9/0123456789abcdef' } });
+    assert.match(nobody.line('monitor').detail, /cannot be reached/);
+    const none = await check(sandbox, [], { env: { HEARTBEAT_URL: undefined } });
+    assert.match(`${none.line('monitor').remedy}`, /HEARTBEAT_URL/);
+    for (const { exitCode, line } of [broken, nobody, none]) {
+      assert.equal(exitCode, 0);
+      assert.equal(line('monitor').status, 'warning');
+    }
+  });
+
+  const clocks = { 600: ['failed', 78], 90: ['warning', 0], [-600]: ['failed', 78], 10: ['ok', 0] } as const;
+  for (const [seconds, [status, code]] of Object.entries(clocks)) {
+    it(`clock: ${status} when Google's is ${seconds} seconds from ours`, async () => {
+      await using sandbox = await sandboxOf();
+      const date = new Date(Date.now() + Number(seconds) * 1_000).toUTCString();
+      sandbox.faults.add({ service: 'oauth', verb: '', status: 404, headers: { date } });
+      const { exitCode, line } = await check(sandbox);
+      assert.equal(exitCode, code);
+      assert.equal(line('clock').status, status);
+      assert.match(line('clock').detail, Number(seconds) > 0 ? /behind Google's/ : /ahead of Google's/);
+      if (status !== 'ok') assert.match(`${line('clock').remedy}`, /NTP/);
+    });
+  }
+
+  it('clock: is left out when nobody tells the time', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.faults.add({ service: 'oauth', verb: '', kind: 'reset-before' });
+    const { exitCode, line } = await check(sandbox);
+    assert.equal(exitCode, 0);
+    assert.equal(line('clock').status, 'skipped');
+  });
+
+  it('takes the code of the worst line: a person before the next run', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.faults.add({ service: 'oauth', verb: 'token', status: 503, ...forever });
+    const { exitCode, line } = await check(sandbox, [], { rules: 'rules: nothing' });
+    assert.equal(line('token').exitCode, 75);
+    assert.equal(line('apply-rules').exitCode, 78);
+    assert.equal(exitCode, 78);
+  });
+});
+
+describe('job check, scopes', { concurrency: 8 }, () => {
+  const { full, modify, readonly, insert, labels, metadata } = GMAIL_SCOPES;
+  const all = [modify, readonly, insert, labels];
+  const table: readonly (readonly [string, readonly string[], Readonly<Record<string, readonly string[]>>])[] = [
+    ['all of them', all, {}],
+    ['the whole of Gmail', [full], {}],
+    ['gmail.modify alone', [modify], {}],
+    ['all but gmail.modify', [readonly, insert, labels], { 'apply-rules': [modify] }],
+    ['no gmail.insert and no gmail.modify', [readonly, labels], { 'apply-rules': [modify], digest: [insert] }],
+    ['no gmail.labels and no gmail.modify', [readonly, insert], { 'apply-rules': [modify], digest: [labels] }],
+    ['no gmail.readonly and no gmail.modify', [insert, labels], { 'apply-rules': [modify], digest: [readonly] }],
+    ['gmail.metadata alone', [metadata], { 'apply-rules': [modify], digest: [readonly, insert, labels] }],
+  ];
+  for (const [granted, scopes, missing] of table) {
+    it(`tells job by job what is missing when the grant has ${granted}`, async () => {
+      await using sandbox = await sandboxOf({ scopes });
+      const { exitCode, line } = await check(sandbox);
+      assert.deepEqual(
+        tableOf(line('scopes')),
+        JOBS.map((job) => [job, !(job in missing), missing[job] ?? []]),
+      );
+      assert.equal(exitCode, Object.keys(missing).length === 0 ? 0 : 77);
+      if (exitCode === 77) assert.match(`${line('scopes').remedy}`, /job authorize.*box/);
+      else assert.equal(line('scopes').status, scopes.length === 1 ? 'warning' : 'ok');
+    });
+  }
+
+  it('shows the table to a person, and says how to leave out what is not used', async () => {
+    await using sandbox = await sandboxOf({ scopes: [readonly, insert, labels] });
+    const { code, stdout } = await runJob(sandbox, ['check'], { rules: STAR });
+    assert.equal(code, 77);
+    assert.match(stdout, /^ +✖ apply-rules {2}lacks gmail\.modify$/m);
+    assert.match(stdout, /^ +✔ digest {7}gmail\.readonly, gmail\.insert, gmail\.labels$/m);
+    assert.match(stdout, /`job check --jobs digest`/);
+    assert.match(stdout, /\nIn part: digest would run, apply-rules would not \(exit code 77\)\. 1 warning\.\n$/);
+  });
+
+  it('finds out what a service account may do by asking for each job', async () => {
+    await using sandbox = await sandboxOf();
+    const key = sandbox.oauth.serviceAccount({ subjects: ['alice@example.com'], scopes: [readonly, insert, labels] });
+    sandbox.secrets.put({ ...key, subject: 'alice@example.com' });
+    const { exitCode, line, statuses } = await check(sandbox);
+    assert.equal(exitCode, 77);
+    assert.deepEqual(statuses, allBut({ scopes: 'failed' }));
+    assert.match(line('secret').detail, /a service account's key for alice@example\.com/);
+    assert.match(`${line('scopes').remedy}`, /Domain-wide delegation.*gmail\.modify/);
+    assert.match(line('consent').detail, /needs no consent/);
+    assert.equal((await check(sandbox, ['--jobs', 'digest'])).exitCode, 0);
+  });
+
+  it('fails with the token when a service account may do nothing at all', async () => {
+    await using sandbox = await sandboxOf();
+    const key = sandbox.oauth.serviceAccount({ subjects: ['alice@example.com'], scopes: [] });
+    sandbox.secrets.setSecret('gmail-jobs/alice', { ...key, subject: 'alice@example.com' });
+    const { exitCode, line } = await check(sandbox);
+    assert.equal(exitCode, 77);
+    assert.match(`${line('token').remedy}`, /Domain-wide delegation/);
+  });
+});
+
+describe('job check, consent screen', { concurrency: 8 }, () => {
+  it('warns of Testing when Google sets the token a time', async () => {
+    await using sandbox = await sandboxOf();
+    const [grant] = sandbox.oauth.grants.values();
+    if (grant !== undefined) grant.endsAt = Date.now() + 6.5 * DAY_S * 1_000;
+    const { exitCode, line } = await check(sandbox);
+    assert.equal(exitCode, 0);
+    assert.match(line('consent').detail, /looks like Testing.*die in 6 days/);
+    assert.match(`${line('consent').remedy}`, /Publish app/);
+  });
+
+  it('suspects Testing when a token that was stored 8 days ago is dead', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
+    age(sandbox, 8);
+    const { exitCode, line } = await check(sandbox);
+    assert.equal(exitCode, 77);
+    assert.equal(line('consent').status, 'warning');
+    assert.match(line('token').detail, /Testing/);
+  });
+
+  it('suspects Testing when the version before was replaced after 7 days', async () => {
+    await using sandbox = await sandboxOf();
+    age(sandbox, 7);
+    const [grant] = sandbox.oauth.grants.values();
+    assert.ok(grant);
+    const { refreshToken } = sandbox.oauth.grant({ ...grant, refreshToken: '1//0the-next-token-of-the-mailbox' });
+    sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: refreshToken });
+    const { exitCode, line } = await check(sandbox);
+    assert.equal(exitCode, 0);
+    assert.match(line('consent').detail, /may be in Testing: the version before/);
+  });
+
+  it('counts the age of a token from the version in which it was first seen', async () => {
+    await using sandbox = await sandboxOf();
+    age(sandbox, 30);
+    sandbox.secrets.put(sandbox.secretValue);
+    const { line } = await check(sandbox);
+    assert.match(line('consent').detail, /not in Testing: .* 30 days old/);
+  });
+});
+
+describe('job check --stage', { concurrency: 8 }, () => {
+  it('looks at the version that waits to go live, and at no other', async () => {
+    await using sandbox = await sandboxOf();
+    const version = sandbox.secrets.put(sandbox.secretValue, 'AWSPENDING');
+    sandbox.secrets.put('not json');
+    const { exitCode, stage, line } = await check(sandbox, ['--stage', 'AWSPENDING']);
+    assert.equal(exitCode, 0);
+    assert.equal(stage, 'AWSPENDING');
+    assert.equal(line('secret').data?.version, version);
+    const stages = sandbox.requests.filter(({ service }) => service === 'aws').map(({ body }) => body);
+    assert.deepEqual(stages, [{ SecretId: 'gmail-jobs/alice', VersionStage: 'AWSPENDING' }]);
+  });
+
+  it('does not fall back when that version is dead, though AWSCURRENT lives', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: '1//0dead-on-arrival-token' }, 'AWSPENDING');
+    const { exitCode, statuses } = await check(sandbox, ['--stage', 'AWSPENDING']);
+    assert.equal(exitCode, 77);
+    assert.deepEqual(statuses, allBut({ token: 'failed', ...skippedAfter('token') }));
+  });
+
+  it('exits 78 when nothing waits, and 2 for a stage that there is not', async () => {
+    await using sandbox = await sandboxOf();
+    const { exitCode, line } = await check(sandbox, ['--stage', 'AWSPENDING']);
+    assert.equal(exitCode, 78);
+    assert.match(`${line('secret').remedy}`, /job authorize --stage AWSPENDING/);
+    assert.equal((await runJob(sandbox, ['check', '--stage', 'NEXT'])).code, 2);
+  });
+});
+
+describe('what job check shows', { concurrency: 8 }, () => {
+  const situations: Readonly<Record<string, (sandbox: Sandbox) => void>> = {
+    'all is well': () => undefined,
+    'the paste is bad': (sandbox) => sandbox.secrets.put(`"${JSON.stringify(sandbox.secretValue)},`),
+    'Google refuses': ({ oauth }) => oauth.refuse('invalid_client_secret', 9),
+    'Google echoes the request': ({ faults }) =>
+      faults.add({ service: 'oauth', kind: 'echo', status: 400, ...forever }),
+    'Gmail echoes the request': ({ faults }) => faults.add({ service: 'gmail', kind: 'echo', status: 400, ...forever }),
+    'AWS echoes the request': ({ faults }) => faults.add({ service: 'aws', kind: 'echo', status: 400, ...forever }),
+  };
+  for (const [situation, arrange] of Object.entries(situations)) {
+    it(`holds no secret and no subject when ${situation}`, async () => {
+      const marks = {
+        refreshToken: '1//0gMark-refresh/token+with=all&kinds-of-signs',
+        clientSecret: 'GOCSPX-Mark/client+secret=with&some-signs',
+        accessToken: 'ya29.a0Mark_access-token/with+other=signs',
+        heartbeatToken: 'hc-Mark-ping-key-with-odd-signs-6yU1',
+      };
+      const mailbox = mailboxOf([{ subject: 'hit The-Subject-Of-A-Mail' }]);
+      await using sandbox = await startSandbox({ mailbox, credentials: marks });
+      sandbox.oauth.newAccessToken = () => marks.accessToken;
+      arrange(sandbox);
+      const env = {
+        HEARTBEAT_URL: `${new URL(sandbox.heartbeatUrl).origin}/${marks.heartbeatToken}`,
+        NODE_DEBUG: 'http,fetch',
+        GOOGLE_SDK_NODE_LOGGING: 'all',
+        LOG_LEVEL: 'debug',
+      };
+      const secrets = {
+        ...marks,
+        awsKey: `${sandbox.env.AWS_SECRET_ACCESS_KEY}`,
+        keyId: `${sandbox.env.AWS_ACCESS_KEY_ID}`,
+      };
+      for (const args of [['check'], ['check', '--json']]) {
+        const { stdout, stderr } = await runJob(sandbox, args, { rules: STAR, env });
+        assert.match(stdout, /mailbox/);
+        assert.deepEqual(findSecrets(`${stdout}${stderr}`, secrets), []);
+        assert.doesNotMatch(stdout, /The-Subject|joerg/);
+      }
+    });
+  }
+});
