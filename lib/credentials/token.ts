@@ -36,7 +36,7 @@ export interface ExchangeOptions {
 
 const MAX_ATTEMPTS = 5;
 const BASE_DELAY_MS = 500;
-const AUTHORIZE_AGAIN = 'authorize again and put the new refresh token into the secret';
+const AUTHORIZE_AGAIN = 'authorize again with `job authorize`';
 
 /**
  * An access token for `scopes`, or for everything that was granted when `scopes` is null.

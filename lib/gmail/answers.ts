@@ -70,8 +70,7 @@ export function judge(method: string, answer: RawAnswer, now: number = Date.now(
   if (!isObject(body))
     return { kind: 'again', text: `${method} was answered with ${status} and no JSON`, retryAfterMs };
   if (status === 403 && has(SCOPE_REASONS)) {
-    const remedy =
-      "Authorize again and leave every box on Google's consent page ticked, then put the new refresh token into the secret.";
+    const remedy = "Authorize again with `job authorize`, and leave every box on Google's consent page ticked.";
     return failed(new CredentialError(`Gmail: the access token lacks a scope for ${method}`, remedy));
   }
   if (status === 403 && has(DISABLED_REASONS)) {

@@ -1,0 +1,128 @@
+/** What the commands ask Google: which requests may be repeated, and what each refusal is called. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { askMailbox, exchangeCode, type GoogleAccess, revokeGrant } from '../../../lib/authorize/google.ts';
+import { ConfigError, CredentialError, UnavailableError } from '../../../lib/errors.ts';
+import { googleErrors, type Sandbox, startSandbox } from '../../sandbox/index.ts';
+import { VirtualClock } from '../../virtual-clock.ts';
+
+const ANSWER = { code: '4/0Amade-up', verifier: 'v', redirectUri: 'http://127.0.0.1:1/' };
+const { signal } = new AbortController();
+
+function reach(sandbox: Sandbox, more: Partial<GoogleAccess> = {}): GoogleAccess & { hidden: string[] } {
+  const { GMAIL_API_URL = '', GOOGLE_AUTH_URL = '', GOOGLE_TOKEN_URL = '', GOOGLE_REVOKE_URL = '' } = sandbox.env;
+  const hidden: string[] = [];
+  return {
+    gmailApiUrl: GMAIL_API_URL,
+    authUrl: GOOGLE_AUTH_URL,
+    tokenUrl: GOOGLE_TOKEN_URL,
+    revokeUrl: GOOGLE_REVOKE_URL,
+    timeoutMs: 5_000,
+    clock: new VirtualClock(),
+    random: () => 0.5,
+    hide: (secret) => hidden.push(secret),
+    hidden,
+    ...more,
+  };
+}
+
+function clientOf({ secretValue }: Sandbox) {
+  return { clientId: secretValue.client_id, clientSecret: secretValue.client_secret };
+}
+
+/** A code as the consent page gives it. */
+function codeFor(sandbox: Sandbox) {
+  const { clientId } = clientOf(sandbox);
+  const scopes = ['https://www.googleapis.com/auth/gmail.modify'];
+  const { redirectUri } = ANSWER;
+  const { code } = sandbox.oauth.issueCode({
+    clientId,
+    redirectUri,
+    scopes,
+    email: 'alice@example.com',
+    offline: true,
+  });
+  return { code, verifier: '', redirectUri };
+}
+
+describe('exchangeCode', () => {
+  it('returns the tokens, hidden before anything else', async () => {
+    await using sandbox = await startSandbox({ messages: 1 });
+    const google = reach(sandbox);
+    const tokens = await exchangeCode(clientOf(sandbox), codeFor(sandbox), signal, google);
+    assert.ok(google.hidden.includes(tokens.accessToken));
+    assert.ok(google.hidden.includes(tokens.refreshToken ?? '?'));
+  });
+
+  for (const fault of [
+    { kind: 'reset-before' },
+    { kind: 'reset-after' },
+    { kind: 'truncate' },
+    { kind: 'html', status: 502 },
+    { status: 500 },
+    { status: 503 },
+  ] as const) {
+    it(`does not repeat what Google may have acted on: ${JSON.stringify(fault)}`, async () => {
+      await using sandbox = await startSandbox({ messages: 1 });
+      const { hits } = sandbox.faults.add({ service: 'oauth', times: 9, ...fault });
+      assert.equal(hits, 0);
+      await assert.rejects(exchangeCode(clientOf(sandbox), codeFor(sandbox), signal, reach(sandbox)), UnavailableError);
+      assert.equal(sandbox.requests.length, 1);
+    });
+  }
+
+  it('repeats what Google surely did not act on: 429, and a port where nobody listens', async () => {
+    await using sandbox = await startSandbox({ messages: 1 });
+    sandbox.faults.add({ service: 'oauth', status: 429, times: 2 });
+    await exchangeCode(clientOf(sandbox), codeFor(sandbox), signal, reach(sandbox));
+    assert.equal(sandbox.requests.length, 3);
+    const google = reach(sandbox, { tokenUrl: 'http://127.0.0.1:1/token' });
+    await assert.rejects(exchangeCode(clientOf(sandbox), ANSWER, signal, google), UnavailableError);
+    assert.ok(google.clock.now() > 1_000, 'it waited between its attempts');
+  });
+
+  it('names the code or the client, whichever is refused', async () => {
+    await using sandbox = await startSandbox({ messages: 1 });
+    const exchange = (refusal: Parameters<typeof sandbox.oauth.refuse>[0]) => {
+      sandbox.oauth.refuse(refusal);
+      return exchangeCode(clientOf(sandbox), ANSWER, signal, reach(sandbox));
+    };
+    await assert.rejects(exchange('invalid_grant'), /does not accept the code.*used before/);
+    await assert.rejects(exchange('invalid_client_secret'), /does not accept the OAuth client \(invalid_client\)/);
+    await assert.rejects(exchange('redirect_uri_mismatch'), (error) => error instanceof CredentialError);
+  });
+});
+
+describe('askMailbox', () => {
+  const ask = async (sandbox: Sandbox) => {
+    const google = reach(sandbox);
+    const { accessToken } = await exchangeCode(clientOf(sandbox), codeFor(sandbox), signal, google);
+    return askMailbox(accessToken, signal, google);
+  };
+
+  it('says whose mailbox it is, also after a stumble and a refusal for quota', async () => {
+    await using sandbox = await startSandbox({ messages: 1 });
+    sandbox.faults.add({ service: 'gmail', ...googleErrors.backendError() });
+    sandbox.faults.add({ service: 'gmail', ...googleErrors.rateLimitExceeded() });
+    assert.equal(await ask(sandbox), 'alice@example.com');
+  });
+
+  it('explains that the Gmail API is not enabled, and that Gmail stays away', async () => {
+    await using sandbox = await startSandbox({ messages: 1 });
+    sandbox.faults.add({ service: 'gmail', ...googleErrors.accessNotConfigured() });
+    await assert.rejects(ask(sandbox), (error) => error instanceof ConfigError && /not enabled/.test(error.message));
+    sandbox.faults.add({ service: 'gmail', status: 503, times: 99 });
+    await assert.rejects(ask(sandbox), UnavailableError);
+  });
+});
+
+describe('revokeGrant', () => {
+  it('ends the grant, says when it had ended before, and repeats while Google is away', async () => {
+    await using sandbox = await startSandbox({ messages: 1 });
+    const { refresh_token: token } = sandbox.secretValue;
+    sandbox.faults.add({ service: 'oauth', verb: 'revoke', status: 503, times: 2 });
+    assert.equal(await revokeGrant(token, signal, reach(sandbox)), true);
+    assert.equal(sandbox.oauth.grants.get(token)?.alive, false);
+    assert.equal(await revokeGrant(token, signal, reach(sandbox)), false);
+  });
+});
