@@ -38,6 +38,7 @@ export function createTerminal({ stdin, stdout, interrupt }: Surroundings): Term
       const waiting = unread.shift();
       if (waiting !== undefined) return Promise.resolve(waiting);
       return new Promise((resolve, reject) => {
+        stdin.ref?.();
         const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
         const reader = createInterface({ input: stdin, output: secret ? silent : stdout, terminal: interactive });
         let answer: string | null = null;
@@ -51,6 +52,8 @@ export function createTerminal({ stdin, stdout, interrupt }: Surroundings): Term
         signal.addEventListener('abort', end, { once: true });
         reader.on('close', () => {
           signal.removeEventListener('abort', end);
+          // An input that stays open would keep the process alive. A file has no unref.
+          stdin.unref?.();
           if (secret && interactive) stdout.write('\n');
           if (signal.aborted) reject(signal.reason);
           else resolve(answer);

@@ -35,7 +35,7 @@ function codeFor(sandbox: Sandbox) {
   const { clientId } = clientOf(sandbox);
   const scopes = ['https://www.googleapis.com/auth/gmail.modify'];
   const { redirectUri } = ANSWER;
-  const { code } = sandbox.oauth.issueCode({
+  const { code } = sandbox.oauth.codes.issue({
     clientId,
     redirectUri,
     scopes,
@@ -103,7 +103,7 @@ describe('askMailbox', () => {
   it('says whose mailbox it is, also after a stumble and a refusal for quota', async () => {
     await using sandbox = await startSandbox({ messages: 1 });
     sandbox.faults.add({ service: 'gmail', ...googleErrors.backendError() });
-    sandbox.faults.add({ service: 'gmail', ...googleErrors.rateLimitExceeded() });
+    sandbox.faults.add({ service: 'gmail', ...googleErrors.quota403() });
     assert.equal(await ask(sandbox), 'alice@example.com');
   });
 

@@ -1,0 +1,86 @@
+/** The OAuth client that consent is asked for: the file that Google's console gives for a Desktop client. */
+import { readFile } from 'node:fs/promises';
+import { ConfigError } from '../errors.ts';
+import { MIN_SECRET_LENGTH } from '../redact.ts';
+
+export interface OAuthClient {
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+const WHERE =
+  'Make a client of type Desktop app in the Cloud console (Google Auth Platform → Clients → Create client) and download its JSON.';
+
+/**
+ * The client in `file`. Its secret is given to `hide` before anything else. The addresses that the file names are not
+ * used: a file must not decide where a secret is sent.
+ * @throws ConfigError that says what is wrong with the file, never what is in it.
+ */
+export async function readClientFile(file: string, hide: (secret: string) => void): Promise<OAuthClient> {
+  const content = parse(await readText(file));
+  for (const secret of secretsIn(content)) hide(secret);
+  const refuse = (problem: string, remedy = WHERE) => new ConfigError(`--client: ${file} ${problem}`, remedy);
+  if (!isObject(content)) throw refuse('is not JSON');
+  if (content.type === 'service_account') {
+    throw refuse(
+      'is the key of a service account, which nobody consents to: an administrator allows it for the whole Workspace',
+      'Put the key file itself, with "subject" added, into the secret (the README says how); or use a Desktop client.',
+    );
+  }
+  if (isObject(content.web)) {
+    throw refuse(
+      'is a client of type Web application, which Google does not let a program on your computer use',
+      WHERE,
+    );
+  }
+  if (content.type === 'authorized_user') {
+    throw refuse('holds the credentials of a user and not those of a client');
+  }
+  const { client_id: clientId, client_secret: clientSecret } = isObject(content.installed) ? content.installed : {};
+  if (!isCredential(clientId) || !isCredential(clientSecret)) {
+    throw refuse('is not the file of a Desktop client ({"installed":{"client_id":…,"client_secret":…}})');
+  }
+  return { clientId, clientSecret };
+}
+
+/** @throws ConfigError when it cannot be a client secret. */
+export function requireClientSecret(text: string | null): string {
+  const secret = text?.trim() ?? '';
+  if (isCredential(secret)) return secret;
+  throw new ConfigError(
+    secret === '' ? 'no client secret was given' : 'what was given is no client secret',
+    'Paste it from the Cloud console (Google Auth Platform → Clients → the client), or use --client with its file.',
+  );
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`;
+    throw new ConfigError(`--client: ${file} ${why}`, 'Write the path of the file as the browser saved it.');
+  }
+}
+
+/** Every string in the file that may be a secret, whatever kind of file it is. */
+function secretsIn(value: unknown, key = ''): string[] {
+  if (typeof value === 'string') return /(secret|token|private_key)$/.test(key) ? [value] : [];
+  return isObject(value) ? Object.entries(value).flatMap(([name, inner]) => secretsIn(inner, name)) : [];
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch {
+    return null;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isCredential(value: unknown): value is string {
+  return typeof value === 'string' && value.length >= MIN_SECRET_LENGTH && /^[\x21-\x7e]+$/.test(value);
+}

@@ -1,0 +1,183 @@
+/** What the commands ask Google about a person's grant: code for tokens, whose mailbox it is, and to revoke it. */
+import { systemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { errorWord, postForm, refreshTokenLifetimeIn, scopesIn } from '../credentials/oauth.ts';
+import type { ExchangeOptions } from '../credentials/token.ts';
+import { CredentialError, UnavailableError } from '../errors.ts';
+import { judge } from '../gmail/answers.ts';
+import type { OAuthClient } from './client-file.ts';
+
+/** Where Google is, and how long it may take. */
+export interface GoogleAccess extends ExchangeOptions {
+  readonly authUrl: string;
+  readonly revokeUrl: string;
+  readonly gmailApiUrl: string;
+}
+
+export interface IssuedTokens {
+  readonly accessToken: string;
+  /** Undefined when Google gave none. */
+  readonly refreshToken: string | undefined;
+  /** Undefined when the answer names none: then they are those that were asked for. */
+  readonly scopes: readonly string[] | undefined;
+  /** How long the refresh token lives, where Google says that it ends. */
+  readonly refreshTokenLifetimeMs: number | undefined;
+}
+
+const MAX_ATTEMPTS = 5;
+const BASE_DELAY_MS = 500;
+
+export function reachGoogle(config: Config, hide: (secret: string) => void): GoogleAccess {
+  return {
+    authUrl: config.authUrl,
+    tokenUrl: config.tokenUrl,
+    revokeUrl: config.revokeUrl,
+    gmailApiUrl: config.gmailApiUrl ?? 'https://gmail.googleapis.com',
+    timeoutMs: config.requestTimeoutMs,
+    clock: systemClock,
+    random: Math.random,
+    hide,
+  };
+}
+
+/**
+ * The tokens for a code. A code is good for one exchange, so a request that Google may have received is not repeated.
+ * @throws CredentialError when Google refuses, UnavailableError when it cannot be reached, the signal's reason on abort.
+ */
+export async function exchangeCode(
+  client: OAuthClient,
+  answer: { readonly code: string; readonly verifier: string; readonly redirectUri: string },
+  signal: AbortSignal,
+  google: GoogleAccess,
+): Promise<IssuedTokens> {
+  const form = new URLSearchParams({
+    grant_type: 'authorization_code',
+    code: answer.code,
+    client_id: client.clientId,
+    client_secret: client.clientSecret,
+    redirect_uri: answer.redirectUri,
+    code_verifier: answer.verifier,
+  });
+  for (let attempt = 1; ; attempt += 1) {
+    const result = await postForm(google.tokenUrl, form, signal, google);
+    if ('trouble' in result) {
+      if (!result.spent && attempt < MAX_ATTEMPTS) {
+        await pause(attempt, signal, google);
+        continue;
+      }
+      throw new UnavailableError(
+        `Google's token endpoint was not available: ${result.trouble}`,
+        'Run the command again and agree once more: a code that may have been used cannot be used again.',
+      );
+    }
+    const { status, body } = result;
+    if (status < 200 || status >= 300) throw refusedCode(errorWord(body.error));
+    const { access_token: accessToken, refresh_token: refreshToken } = body;
+    if (typeof accessToken !== 'string' || accessToken === '') {
+      throw new UnavailableError('Google answered without an access token', 'Run the command again.');
+    }
+    return {
+      accessToken,
+      refreshToken: typeof refreshToken === 'string' && refreshToken !== '' ? refreshToken : undefined,
+      scopes: scopesIn(body),
+      refreshTokenLifetimeMs: refreshTokenLifetimeIn(body),
+    };
+  }
+}
+
+function refusedCode(code: string): CredentialError {
+  switch (code) {
+    case 'invalid_grant':
+      return new CredentialError(
+        'Google does not accept the code (invalid_grant): it was used before, is older than a few minutes, or was not meant for this command',
+        'Run the command again, and use the link that it prints then.',
+      );
+    case 'invalid_client':
+    case 'deleted_client':
+    case 'unauthorized_client':
+      return new CredentialError(
+        `Google does not accept the OAuth client (${code}): the client secret is wrong or was reset, or the client was deleted`,
+        'Download the file of the client anew from the Cloud console (Google Auth Platform → Clients), then run the command again.',
+      );
+    default:
+      return new CredentialError(
+        `Google refused to exchange the code (${code || 'no reason given'})`,
+        "Look the reason up in Google's OAuth documentation, then run the command again.",
+      );
+  }
+}
+
+/**
+ * The address of the mailbox that the access token opens.
+ * @throws CredentialError or ConfigError when Gmail refuses, UnavailableError when it is away.
+ */
+export async function askMailbox(accessToken: string, signal: AbortSignal, google: GoogleAccess): Promise<string> {
+  const address = `${google.gmailApiUrl.replace(/\/+$/, '')}/gmail/v1/users/me/profile`;
+  for (let attempt = 1; ; attempt += 1) {
+    const verdict = await getProfile(address, accessToken, signal, google.timeoutMs);
+    switch (verdict.kind) {
+      case 'ok':
+        return String((verdict.data as { emailAddress?: unknown }).emailAddress ?? '');
+      case 'failed':
+        throw verdict.error;
+      case 'unauthorized':
+        throw new CredentialError(
+          'Gmail does not accept the access token that Google just issued',
+          'Check that the account still exists and may use Gmail, then run the command again.',
+        );
+      default:
+        if (attempt === MAX_ATTEMPTS) {
+          throw new UnavailableError(
+            `Gmail was not available after ${attempt} attempts: ${verdict.text}`,
+            'Run the command again in a while.',
+          );
+        }
+        await pause(attempt, signal, google);
+    }
+  }
+}
+
+async function getProfile(address: string, accessToken: string, signal: AbortSignal, timeoutMs: number) {
+  try {
+    const response = await fetch(address, {
+      headers: { authorization: `Bearer ${accessToken}` },
+      redirect: 'error',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    });
+    const answer = { status: response.status, retryAfter: null, body: await response.text() };
+    return judge('users.getProfile', answer);
+  } catch {
+    signal.throwIfAborted();
+    return { kind: 'again', text: 'users.getProfile: the connection failed', retryAfterMs: 0 } as const;
+  }
+}
+
+/**
+ * Ends the grant that the refresh token belongs to; true when Google ended it, false when it was dead already.
+ * @throws UnavailableError when Google cannot be reached, CredentialError when it refuses.
+ */
+export async function revokeGrant(refreshToken: string, signal: AbortSignal, google: GoogleAccess): Promise<boolean> {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await postForm(google.revokeUrl, new URLSearchParams({ token: refreshToken }), signal, google);
+    if (!('trouble' in answer)) {
+      if (answer.status >= 200 && answer.status < 300) return true;
+      const code = errorWord(answer.body.error);
+      if (code === 'invalid_token') return false;
+      throw new CredentialError(
+        `Google refused to revoke the grant (${code || `status ${answer.status}`})`,
+        "Remove the app's access at myaccount.google.com/connections, then run the command again.",
+      );
+    }
+    if (attempt === MAX_ATTEMPTS) {
+      throw new UnavailableError(
+        `Google's revocation endpoint was not available after ${attempt} attempts: ${answer.trouble}`,
+        "Run the command again, or remove the app's access at myaccount.google.com/connections.",
+      );
+    }
+    await pause(attempt, signal, google);
+  }
+}
+
+function pause(attempt: number, signal: AbortSignal, { clock, random }: GoogleAccess): Promise<void> {
+  return clock.sleep(BASE_DELAY_MS * 2 ** (attempt - 1) * random(), signal);
+}

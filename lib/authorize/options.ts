@@ -1,0 +1,72 @@
+/** What `authorize` and `rotate` have in common on the command line. */
+import { DURATION_EXAMPLES, parseDuration } from '../duration.ts';
+import { UsageError } from '../errors.ts';
+import { type OptionSpec, type OptionValues, switchOption, textOption } from '../options.ts';
+import type { Terminal } from '../terminal.ts';
+import { type OAuthClient, readClientFile, requireClientSecret } from './client-file.ts';
+
+const DEFAULT_TIMEOUT_MS = 5 * 60_000;
+
+const portOption: OptionSpec<number> = {
+  placeholder: '<n>',
+  summary: 'port of 127.0.0.1 that Google sends the browser back to (default a free one)',
+  parse(text) {
+    const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+    if (port >= 1 && port <= 65_535) return port;
+    throw new UsageError(`"${text}" is no port`, 'Write a number from 1 to 65535.');
+  },
+  fallback: 0,
+};
+
+const timeoutOption: OptionSpec<number> = {
+  placeholder: '<duration>',
+  summary: 'how long to wait for the person (default 5m)',
+  parse(text) {
+    const ms = parseDuration(text);
+    if (ms === null) throw new UsageError(`"${text}" is no duration`, `${DURATION_EXAMPLES}.`);
+    return ms;
+  },
+  fallback: DEFAULT_TIMEOUT_MS,
+};
+
+export const emailOption: OptionSpec<string | undefined> = {
+  placeholder: '<address>',
+  summary: 'the mailbox that it must be',
+  parse(text) {
+    if (/^[^\s@]+@[^\s@]+$/.test(text)) return text;
+    throw new UsageError(`"${text}" is no mail address`, 'Write it like alice@example.com.');
+  },
+  fallback: undefined,
+};
+
+export const clientOptions = {
+  client: textOption('<file>', "the client's file from the Cloud console (type Desktop app)"),
+  clientId: textOption('<id>', "the client's id instead of its file; the client secret is asked for"),
+};
+
+export const consentOptions = {
+  jobs: textOption('<a,b>', 'the jobs to authorize for (default all that are installed)'),
+  noBrowser: switchOption('open no browser: print the link, and take the address of the last page'),
+  port: portOption,
+  timeout: timeoutOption,
+};
+
+/**
+ * The client that the options name; null when they name none. Its secret is given to `hide` first.
+ * @throws UsageError when they name two, ConfigError when it is none.
+ */
+export async function readClient(
+  { client: file, clientId }: OptionValues<typeof clientOptions>,
+  terminal: Terminal,
+  hide: (secret: string) => void,
+  signal: AbortSignal,
+): Promise<OAuthClient | null> {
+  if (file !== undefined && clientId !== undefined) {
+    throw new UsageError('--client and --client-id are two ways to say the same', 'Leave one of them out.');
+  }
+  if (file !== undefined) return readClientFile(file, hide);
+  if (clientId === undefined) return null;
+  const answer = await terminal.ask('Client secret (it is not shown): ', signal, { secret: true });
+  hide(answer?.trim() ?? '');
+  return { clientId: clientId.trim(), clientSecret: requireClientSecret(answer) };
+}

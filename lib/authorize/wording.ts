@@ -1,0 +1,123 @@
+/** How an authorization or rotation ended, in words that are the same in the browser and in the terminal. */
+import type { Stage } from '../credentials/secret.ts';
+import { shortScope } from '../credentials/token.ts';
+import type { Vault } from '../credentials/vault.ts';
+import type { Grant } from './flow.ts';
+import type { Page } from './page.ts';
+import type { Current } from './rotation.ts';
+import { type JobScopes, unionOf } from './scopes.ts';
+
+const DAY_MS = 86_400_000;
+
+/** It is stored. */
+export function storedPage(
+  grant: Grant,
+  jobs: readonly JobScopes[],
+  vault: Vault,
+  stored: { readonly versionId: string; readonly stage: Stage; readonly clientFile: string | undefined },
+): Page {
+  const live = stored.stage === 'AWSCURRENT';
+  const tidy =
+    stored.clientFile === undefined ? [] : [`Delete ${stored.clientFile}: what was in it is in the secret now.`];
+  return {
+    tone: 'good',
+    title: live ? 'Everything is in place' : 'Ready for the rotation',
+    text: live
+      ? 'The credentials were stored in AWS. The next run of a job uses them.'
+      : 'The credentials were stored in AWS beside the current ones, which the jobs go on using for now.',
+    facts: [
+      ['Mailbox', grant.user.email],
+      ['Secret', secretName(vault)],
+      ['Version', `${stored.versionId}, ${stored.stage}`],
+      ...grantedFacts(grant, jobs),
+    ],
+    next: [
+      ...(live
+        ? ['Run `job check`: it says whether everything else is in place too.']
+        : ['Run `job rotate`: it checks this version and puts it live.']),
+      ...lifeWarning(grant),
+      ...tidy,
+    ],
+  };
+}
+
+/** It would have been stored. */
+export function dryRunPage(grant: Grant, jobs: readonly JobScopes[], vault: Vault): Page {
+  return {
+    tone: 'neutral',
+    title: 'It works, and nothing was stored',
+    text: 'This was a dry run: everything was gone through, up to storing the credentials in AWS.',
+    facts: [['Mailbox', grant.user.email], ['Secret', `${secretName(vault)}, as it was`], ...grantedFacts(grant, jobs)],
+    next: ['Run the same command without `--dry-run` to store it.', ...lifeWarning(grant)],
+  };
+}
+
+/** Other credentials are current now. */
+export function rotatedPage(before: Current, vault: Vault, versionId: string, revoked = false): Page {
+  const changed = versionId !== before.versionId;
+  const fate = revoked ? 'revoked' : 'AWSPREVIOUS, used if the new one fails';
+  return {
+    tone: 'good',
+    title: 'The new credentials are live',
+    text: 'They were checked before and after they became current. The next run of a job uses them.',
+    facts: [
+      ['Mailbox', before.mailbox],
+      ['Secret', secretName(vault)],
+      ['Version', `${versionId}, AWSCURRENT`],
+      ...(changed ? [['Before', `${before.versionId}, ${fate}`] as const] : []),
+    ],
+    next: ['Nothing has to be restarted. `job check` says whether everything else is in place.'],
+  };
+}
+
+/** There was nothing to rotate. */
+export function sameClientPage(before: Current, vault: Vault): Page {
+  return {
+    tone: 'neutral',
+    title: 'Nothing had to be rotated',
+    text: 'The current version holds this very client secret, and works.',
+    facts: [
+      ['Mailbox', before.mailbox],
+      ['Secret', secretName(vault)],
+      ['Version', `${before.versionId}, AWSCURRENT`],
+    ],
+    next: ['For a new refresh token, run `job rotate` without naming a client.'],
+  };
+}
+
+/** Which secret, and where. */
+export function secretName({ address }: Vault): string {
+  return `${address.secretId} in ${address.region}`;
+}
+
+/** The page as lines for the terminal. */
+export function asLines({ title, text, facts = [], next }: Page): string[] {
+  const width = Math.max(0, ...facts.map(([name]) => name.length));
+  return [
+    `${title}. ${text}`,
+    ...facts.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`),
+    ...next.map((step) => `Next: ${step.replaceAll('`', '')}`),
+  ];
+}
+
+function grantedFacts({ scopes }: Grant, jobs: readonly JobScopes[]): [string, string][] {
+  return [
+    ['Jobs', jobs.map(({ name }) => name).join(', ')],
+    ['Scopes', unionOf(jobs).map(shortScope).join(', ')],
+    ...moreThan(unionOf(jobs), scopes),
+  ];
+}
+
+function moreThan(asked: readonly string[], granted: readonly string[]): [string, string][] {
+  const more = granted.filter((scope) => !asked.includes(scope));
+  return more.length === 0 ? [] : [['Besides', `${more.map(shortScope).join(', ')}, which no job needs`]];
+}
+
+/** What to do about a refresh token that Google ends by itself. */
+function lifeWarning({ refreshTokenLifetimeMs: lifetimeMs }: Grant): string[] {
+  if (lifetimeMs === undefined) return [];
+  const days = Math.max(1, Math.round(lifetimeMs / DAY_MS));
+  return [
+    `Google ends this access after ${days} ${days === 1 ? 'day' : 'days'}. If the consent screen is in Testing, publish the app (Google Auth Platform → Audience), then authorize again.`,
+  ];
+}

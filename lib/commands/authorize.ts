@@ -1,0 +1,72 @@
+/** `job authorize`: a person's consent, stored in AWS, without anything to copy by hand. */
+import { inspectExisting, requireSameMailbox } from '../authorize/existing.ts';
+import { openConsent } from '../authorize/flow.ts';
+import { reachGoogle } from '../authorize/google.ts';
+import { clientOptions, consentOptions, emailOption, readClient } from '../authorize/options.ts';
+import { readJobScopes, unionOf } from '../authorize/scopes.ts';
+import { asLines, dryRunPage, secretName, storedPage } from '../authorize/wording.ts';
+import { defineCommand } from '../command.ts';
+import { readConfig } from '../config.ts';
+import { openVault } from '../credentials/vault.ts';
+import { ExitCode, UsageError } from '../errors.ts';
+import { choiceOption, switchOption } from '../options.ts';
+
+export default defineCommand({
+  summary: 'Get the refresh token from Google and store it in AWS',
+  description:
+    "Opens Google's consent page in the browser, takes the answer on a port of this computer, asks Gmail whose mailbox it " +
+    'is, and stores the secret under GMAIL_SECRET_ID, which is made when it does not exist. Nothing has to be copied, ' +
+    'and no token is shown or written to a file. Needs the AWS permissions of `job policy --for authorize`.',
+  options: {
+    ...clientOptions,
+    email: emailOption,
+    ...consentOptions,
+    stage: choiceOption(['AWSCURRENT', 'AWSPENDING'], 'AWSPENDING stores it for `job rotate` to put live'),
+    replace: switchOption('replace a secret that is for another mailbox'),
+    dryRun: switchOption('go through all of it, and store nothing'),
+  },
+
+  async run({ options, env, registry, terminal, hide, signal }) {
+    const config = readConfig(env);
+    const jobs = await readJobScopes(registry, options.jobs);
+    const client = await readClient(options, terminal, hide, signal);
+    if (client === null) {
+      throw new UsageError(
+        'the OAuth client is not known',
+        'Write --client <file> with the file of a Desktop client from the Cloud console, or --client-id <id>.',
+      );
+    }
+    const google = reachGoogle(config, hide);
+    const vault = openVault({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
+    const existing = await inspectExisting(vault, google, options, signal);
+    const known = existing.kind === 'value' && !options.replace ? existing.mailbox : null;
+
+    await using consent = await openConsent(
+      {
+        client,
+        scopes: unionOf(jobs),
+        jobs,
+        email: options.email,
+        loginHint: options.email ?? known ?? undefined,
+        port: options.port,
+        withBrowser: !options.noBrowser,
+        timeoutMs: options.timeout,
+        failureTitle: 'Nothing was stored',
+        secret: secretName(vault),
+      },
+      { env, terminal, hide, signal },
+      google,
+    );
+    const page = await consent.obtain(async (grant) => {
+      requireSameMailbox(existing, grant.user.email, options.replace, vault);
+      if (options.dryRun) return dryRunPage(grant, jobs, vault);
+      const versionId =
+        existing.kind === 'no secret'
+          ? await vault.create(grant.user, signal)
+          : await vault.put(grant.user, options.stage, signal);
+      return storedPage(grant, jobs, vault, { versionId, stage: options.stage, clientFile: options.client });
+    });
+    for (const line of asLines(page)) terminal.print(line);
+    return ExitCode.ok;
+  },
+});

@@ -1,0 +1,132 @@
+/** Runs a command as a person does: reads the link that it prints, opens it in a browser, and types what it asks for. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { assertEnded, ROOT, runJob } from '../run.ts';
+import type { Visit } from '../sandbox/browser.ts';
+import type { Sandbox } from '../sandbox/index.ts';
+
+export interface CommandRun {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The link that was printed. */
+  readonly link: string | undefined;
+  /** What the browser showed at the end. */
+  readonly visit: Visit | undefined;
+}
+
+export interface Person {
+  /** Variables besides the sandbox's; undefined takes one away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  /** Typed at once; then the input ends. */
+  readonly stdin?: string;
+  /** What the person does with the link; by default it is opened, and what the consent page says is done. */
+  readonly open?: (link: string, type: (text: string) => void) => Promise<Visit | undefined>;
+  /** Given the child at once, to send it signals. */
+  readonly onStart?: (child: ChildProcess) => void;
+}
+
+/** Runs `job <args>` from the build until it exits. */
+export async function runCommand(sandbox: Sandbox, args: readonly string[], person: Person = {}): Promise<CommandRun> {
+  const child = spawn(process.execPath, [join(ROOT, 'dist/main.js'), ...args], {
+    cwd: person.cwd ?? ROOT,
+    env: { PATH: process.env.PATH, ...sandbox.env, ...person.env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  person.onStart?.(child);
+  // A child that is killed takes its input away.
+  child.stdin.on('error', () => undefined);
+  if (person.stdin !== undefined) child.stdin.end(person.stdin);
+  const open = person.open ?? ((link: string) => sandbox.consent.visit(link));
+  const output = { stdout: '', stderr: '' };
+  let link: string | undefined;
+  let visit: Promise<Visit | undefined> | undefined;
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+      link ??= /^ {2}(https?:\/\/\S+)\n/m.exec(output.stdout)?.[1];
+      if (link === undefined) return;
+      // A browser that finds nobody any more shows an error page of its own.
+      visit ??= open(link, (typed) => child.stdin.write(typed)).catch(() => undefined);
+    });
+  }
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (exitCode, signal) => resolve(exitCode ?? (signal === 'SIGKILL' ? 137 : 128)));
+  });
+  return { code, ...output, link, visit: await visit };
+}
+
+/** The client's file as the Cloud console gives it, in a folder of its own. */
+export async function writeClientFile(
+  client: { readonly client_id: string; readonly client_secret: string },
+  kind: 'installed' | 'web' = 'installed',
+) {
+  const folder = await mkdtemp(join(tmpdir(), 'gmail-jobs-client-'));
+  const file = join(folder, 'client_secret.json');
+  const { client_id, client_secret } = client;
+  const details = { client_id, client_secret, project_id: 'p', redirect_uris: ['http://localhost'] };
+  await writeFile(file, JSON.stringify({ [kind]: details }));
+  return {
+    folder,
+    file,
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Everything in a folder's files, but for those named. */
+export async function contentsOf(folder: string, except: readonly string[] = []): Promise<string> {
+  const names = (await readdir(folder)).filter((name) => !except.includes(name));
+  return (await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))).join('\n');
+}
+
+/** The values of a secret's versions by staging label. */
+export function stagesOf(sandbox: Sandbox): Record<string, Record<string, string>> {
+  const { versions } = sandbox.secrets.secret();
+  return Object.fromEntries(
+    versions.flatMap(({ stages, value }) => [...stages].map((stage) => [stage, JSON.parse(String(value))])),
+  );
+}
+
+/** What was asked of the stand-ins, in order: `aws PutSecretValue`. */
+export function asked(sandbox: Sandbox, service?: string): string[] {
+  const requests = sandbox.requests.filter((request) => service === undefined || request.service === service);
+  return requests.map((request) => `${request.service} ${request.verb}`);
+}
+
+const RULES = { rules: [{ name: 'star-it', query: 'subject:hit', actions: { star: true } }] };
+
+/** Asserts that a run of a job works with AWSCURRENT itself, and not with what it falls back to. */
+export async function assertCurrentWorks(sandbox: Sandbox): Promise<void> {
+  const run = await runJob(sandbox, ['apply-rules', '--dry-run'], { rules: RULES });
+  assertEnded(run, 0);
+  assert.ok(!run.events.some(({ event }) => event === 'secret.fallback'), run.stdout);
+}
+
+export function assertRotated(run: CommandRun): void {
+  assert.equal(run.code, 0, run.stdout + run.stderr);
+  assert.match(run.stdout, /The new credentials are live/);
+}
+
+/** Authorizes with the sandbox's own client. */
+export async function authorize(
+  sandbox: Sandbox,
+  args: readonly string[] = [],
+  person: Person = {},
+): Promise<CommandRun> {
+  await using client = await writeClientFile(sandbox.secretValue);
+  return await runCommand(sandbox, ['authorize', '--client', client.file, ...args], person);
+}
+
+/** Asserts that nothing was stored, and how it was told: in the terminal, and in the browser if that showed anything. */
+export function assertRefused(run: CommandRun, sandbox: Sandbox, code: number, told: RegExp): void {
+  assert.equal(run.code, code, run.stdout + run.stderr);
+  assert.match(run.stderr, told);
+  assert.match(run.stderr, /^job: .+\n {5}\S.+\n$/);
+  assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue });
+  assert.ok(!asked(sandbox).some((verb) => /Put|Create|Update|Tag/.test(verb)));
+}

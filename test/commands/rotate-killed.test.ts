@@ -1,0 +1,105 @@
+/** `job rotate`, killed at each of its requests: AWSCURRENT works, and the next `job rotate` finishes. */
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { mailboxOf } from '../fixtures/mailbox.ts';
+import type { RecordedRequest } from '../sandbox/http.ts';
+import { type Sandbox, startSandbox } from '../sandbox/index.ts';
+import { asked, assertCurrentWorks, assertRotated, runCommand, stagesOf, writeClientFile } from './person.ts';
+
+const PROOF = ['oauth token', 'gmail users.getProfile'];
+const FROM_STORING = [
+  'aws PutSecretValue',
+  'aws GetSecretValue',
+  ...PROOF,
+  'aws UpdateSecretVersionStage',
+  'aws GetSecretValue',
+  ...PROOF,
+  'aws UpdateSecretVersionStage',
+];
+
+/** The requests of a whole rotation by consent, without the browser's. */
+const BY_CONSENT = ['aws GetSecretValue', ...PROOF, 'aws GetSecretValue', ...PROOF, ...FROM_STORING];
+
+/** Those of a rotation of the client secret. */
+const BY_CLIENT = ['aws GetSecretValue', ...PROOF, 'aws GetSecretValue', 'oauth token', ...FROM_STORING];
+
+function open(): Promise<Sandbox> {
+  return startSandbox({ mailbox: mailboxOf([{}]) });
+}
+
+/** The requests of the command itself. */
+function requests(sandbox: Sandbox): string[] {
+  return asked(sandbox).filter((verb) => !verb.startsWith('consent '));
+}
+
+/** Kills the command right after request number `at` had its effect, before it hears of it. */
+async function rotateAndKill(sandbox: Sandbox, at: number, args: readonly string[] = []): Promise<void> {
+  let child: ChildProcess | undefined;
+  const fault = sandbox.faults.add({
+    kind: 'hook',
+    match: ({ service }: RecordedRequest) => service !== 'consent',
+    skip: at,
+    after: () => child?.kill('SIGKILL'),
+  });
+  const run = await runCommand(sandbox, ['rotate', ...args], {
+    onStart: (started) => {
+      child = started;
+    },
+  });
+  assert.equal(run.code, 137, run.stdout + run.stderr);
+  assert.equal(fault.hits, 1);
+  sandbox.faults.clear();
+}
+
+describe('job rotate', { concurrency: 8 }, () => {
+  it('makes the requests at each of which it is killed below', async () => {
+    await using sandbox = await open();
+    assertRotated(await runCommand(sandbox, ['rotate']));
+    assert.deepEqual(requests(sandbox), BY_CONSENT);
+  });
+
+  for (const [at, verb] of BY_CONSENT.entries()) {
+    it(`killed at request ${at}, ${verb}, leaves an AWSCURRENT that works, and asks nobody twice`, async () => {
+      await using sandbox = await open();
+      await rotateAndKill(sandbox, at);
+      assert.deepEqual(requests(sandbox), BY_CONSENT.slice(0, at + 1));
+      await assertCurrentWorks(sandbox);
+
+      const before = stagesOf(sandbox);
+      const again = await runCommand(sandbox, ['rotate']);
+      assertRotated(again);
+      assert.equal(again.link === undefined, before.AWSPENDING !== undefined, 'asked only when nothing waits');
+      const { AWSCURRENT: current, AWSPENDING: pending } = stagesOf(sandbox);
+      assert.notEqual(current?.refresh_token, sandbox.secretValue.refresh_token);
+      if (before.AWSPENDING !== undefined) assert.deepEqual(current, before.AWSPENDING);
+      assert.equal(pending, undefined);
+      await assertCurrentWorks(sandbox);
+    });
+  }
+
+  for (const [at, verb] of BY_CLIENT.entries()) {
+    it(`killed at request ${at}, ${verb}, of changing the client secret: works, and is finished by the next`, async () => {
+      await using sandbox = await open();
+      const { client_id, client_secret: old } = sandbox.secretValue;
+      const next = { client_id, client_secret: 'GOCSPX-the-new-client-secret' };
+      await using client = await writeClientFile(next);
+      // Google accepts both for a while, between adding a client secret and disabling the one before.
+      sandbox.oauth.clients.get = () => {
+        const form = sandbox.requests.at(-1)?.body as Record<string, string>;
+        return form.client_secret === next.client_secret ? next.client_secret : old;
+      };
+      await rotateAndKill(sandbox, at, ['--client', client.file]);
+      assert.deepEqual(requests(sandbox), BY_CLIENT.slice(0, at + 1));
+      await assertCurrentWorks(sandbox);
+
+      const again = await runCommand(sandbox, ['rotate', '--client', client.file]);
+      assert.equal(again.code, 0, again.stderr);
+      assert.equal(again.link, undefined);
+      const { AWSCURRENT: current, AWSPENDING: pending } = stagesOf(sandbox);
+      assert.deepEqual(current, { ...sandbox.secretValue, ...next });
+      assert.equal(pending, undefined);
+      await assertCurrentWorks(sandbox);
+    });
+  }
+});

@@ -1,0 +1,275 @@
+/** `job rotate` through the front door: nothing that happens on the way may leave an AWSCURRENT that does not work. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { mailboxOf } from '../fixtures/mailbox.ts';
+import type { RecordedRequest } from '../sandbox/http.ts';
+import { GMAIL_SCOPES, type Sandbox, startSandbox } from '../sandbox/index.ts';
+import {
+  asked,
+  assertCurrentWorks,
+  assertRotated,
+  type CommandRun,
+  type Person,
+  runCommand,
+  stagesOf,
+  writeClientFile,
+} from './person.ts';
+
+function open(): Promise<Sandbox> {
+  return startSandbox({ mailbox: mailboxOf([{}]) });
+}
+
+function rotate(sandbox: Sandbox, args: readonly string[] = [], person: Person = {}): Promise<CommandRun> {
+  return runCommand(sandbox, ['rotate', ...args], person);
+}
+
+/** Refuses every exchange of a refresh token but the sandbox's first one, once `when` holds. */
+function breakNewTokens(sandbox: Sandbox, when: () => boolean = () => true): void {
+  const match = ({ body }: RecordedRequest) => {
+    const { grant_type, refresh_token } = (body ?? {}) as Record<string, string>;
+    return grant_type === 'refresh_token' && refresh_token !== sandbox.secretValue.refresh_token && when();
+  };
+  const body = { error: 'invalid_grant', error_description: 'Token has been expired or revoked.' };
+  sandbox.faults.add({ service: 'oauth', match, status: 400, body, times: Number.POSITIVE_INFINITY });
+}
+
+describe('job rotate', { concurrency: 8 }, () => {
+  it('puts a new consent in the place of the current version, which becomes AWSPREVIOUS', async () => {
+    await using sandbox = await open();
+    const run = await rotate(sandbox);
+    assertRotated(run);
+    assert.match(run.visit?.body ?? '', /The new credentials are live/);
+    const { AWSCURRENT: current, ...others } = stagesOf(sandbox);
+    assert.notEqual(current?.refresh_token, sandbox.secretValue.refresh_token);
+    assert.equal(current?.client_secret, sandbox.secretValue.client_secret);
+    assert.deepEqual(others, { AWSPREVIOUS: sandbox.secretValue }, 'AWSPENDING is gone');
+    assert.ok(!asked(sandbox).includes('oauth revoke'));
+    await assertCurrentWorks(sandbox);
+  });
+
+  it('asks for what the current version was granted, and no more', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOf([{}]), scopes: [GMAIL_SCOPES.modify] });
+    assertRotated(await rotate(sandbox));
+    assert.deepEqual(sandbox.consent.asked[0]?.scopes, [GMAIL_SCOPES.modify]);
+    assert.equal(sandbox.consent.asked[0]?.loginHint, 'alice@example.com');
+  });
+
+  it('changes nothing when the consent is for another mailbox or for less', async () => {
+    await using sandbox = await open();
+    sandbox.consent.behave({ email: 'bob@example.com' });
+    const other = await rotate(sandbox);
+    assert.equal(other.code, 77);
+    assert.match(other.stderr, /bob@example\.com.*alice@example\.com/);
+    sandbox.consent.behave({ untick: [GMAIL_SCOPES.modify] });
+    const less = await rotate(sandbox);
+    assert.equal(less.code, 77);
+    assert.match(less.stderr, /gmail\.modify/);
+    assert.match(less.visit?.body ?? '', /were not rotated/);
+    assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue });
+  });
+
+  it('does not make a version current that does not work', async () => {
+    await using sandbox = await open();
+    breakNewTokens(sandbox);
+    const run = await rotate(sandbox);
+    assert.equal(run.code, 77);
+    assert.match(run.stderr, /invalid_grant/);
+    assert.deepEqual(stagesOf(sandbox).AWSCURRENT, sandbox.secretValue);
+    sandbox.faults.clear();
+  });
+
+  it('puts the version before back when the new one fails once it is current', async () => {
+    await using sandbox = await open();
+    breakNewTokens(sandbox, () => stagesOf(sandbox).AWSCURRENT?.refresh_token !== sandbox.secretValue.refresh_token);
+    const run = await rotate(sandbox);
+    assert.equal(run.code, 77, run.stdout);
+    assert.match(run.stderr, /was put back.*invalid_grant/);
+    assert.deepEqual(stagesOf(sandbox).AWSCURRENT, sandbox.secretValue);
+    await assertCurrentWorks(sandbox);
+    sandbox.faults.clear();
+    assertRotated(await rotate(sandbox));
+  });
+
+  it('says with 75 that it was put back when Google stays away after the change, and goes on later', async () => {
+    await using sandbox = await open();
+    const match = () => stagesOf(sandbox).AWSCURRENT?.refresh_token !== sandbox.secretValue.refresh_token;
+    sandbox.faults.add({ service: 'oauth', match, status: 503, times: Number.POSITIVE_INFINITY });
+    const run = await rotate(sandbox);
+    assert.equal(run.code, 75, run.stdout);
+    assert.match(run.stderr, /was put back/);
+    sandbox.faults.clear();
+    const again = await rotate(sandbox);
+    assertRotated(again);
+    assert.equal(again.link, undefined, 'nobody is asked again');
+  });
+
+  it('rotates credentials that died, when the secret says for which mailbox they were', async () => {
+    await using sandbox = await open();
+    sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
+    const run = await rotate(sandbox);
+    assertRotated(run);
+    assert.match(run.stdout, /does not work: .*invalid_grant/);
+    await assertCurrentWorks(sandbox);
+  });
+
+  it('takes what authorize stored as AWSPENDING, and asks nobody', async () => {
+    await using sandbox = await open();
+    await using client = await writeClientFile(sandbox.secretValue);
+    await runCommand(sandbox, ['authorize', '--client', client.file, '--stage', 'AWSPENDING']);
+    const pending = stagesOf(sandbox).AWSPENDING;
+    const run = await rotate(sandbox);
+    assertRotated(run);
+    assert.equal(run.link, undefined);
+    assert.deepEqual(stagesOf(sandbox).AWSCURRENT, pending);
+  });
+
+  it('does not take an AWSPENDING that is broken, for another mailbox or for less', async () => {
+    await using sandbox = await open();
+    const { client_id: clientId } = sandbox.secretValue;
+    const scopes = Object.values(GMAIL_SCOPES);
+    const bob = sandbox.oauth.grant({ clientId, scopes, email: 'bob@example.com' }).refreshToken;
+    const less = sandbox.oauth.grant({ clientId, scopes: [GMAIL_SCOPES.readonly], email: 'alice@example.com' });
+    const { email: _, ...value } = sandbox.secretValue;
+    for (const [pending, why] of [
+      ['{', /not JSON/],
+      [{ ...value, refresh_token: '1//0dead-and-gone' }, /invalid_grant/],
+      [{ ...value, refresh_token: bob }, /bob@example\.com/],
+      [{ ...value, refresh_token: less.refreshToken }, /not granted gmail\.modify/],
+    ] as const) {
+      sandbox.secrets.put(pending, 'AWSPENDING');
+      const run = await rotate(sandbox);
+      assertRotated(run);
+      assert.match(run.stdout, why);
+      assert.notEqual(run.link, undefined);
+      await assertCurrentWorks(sandbox);
+    }
+  });
+
+  it('keeps the refresh tokens that Google replaces on the way', async () => {
+    await using sandbox = await open();
+    sandbox.oauth.rotatesRefreshTokens = true;
+    assertRotated(await rotate(sandbox));
+    sandbox.oauth.rotatesRefreshTokens = false;
+    await assertCurrentWorks(sandbox);
+  });
+
+  it('copes with reads that lag behind writes', async () => {
+    await using sandbox = await open();
+    sandbox.secrets.readLagMs = 700;
+    assertRotated(await rotate(sandbox));
+    sandbox.secrets.readLagMs = 0;
+    await assertCurrentWorks(sandbox);
+  });
+
+  it('names the action that is missing, and leaves the current version', async () => {
+    for (const action of ['PutSecretValue', 'UpdateSecretVersionStage', 'GetSecretValue']) {
+      await using sandbox = await open();
+      sandbox.iam.deny([action]);
+      const run = await rotate(sandbox);
+      assert.equal(run.code, 77, run.stdout);
+      assert.match(run.stderr, new RegExp(`secretsmanager:${action} on `));
+      assert.deepEqual(stagesOf(sandbox).AWSCURRENT, sandbox.secretValue);
+    }
+  });
+
+  it('refuses what is no consent of a person, or none at all', async () => {
+    await using sandbox = await open();
+    const key = sandbox.oauth.serviceAccount({ subjects: ['alice@example.com'], scopes: [] });
+    sandbox.secrets.put({ ...key, subject: 'alice@example.com' });
+    const account = await rotate(sandbox);
+    assert.equal(account.code, 78);
+    assert.match(account.stderr, /service account/);
+    sandbox.secrets.put('{}');
+    const broken = await rotate(sandbox);
+    assert.equal(broken.code, 78);
+    assert.match(broken.stderr, /client_id is missing.*nothing to rotate\n.*authorize/);
+    sandbox.secrets.remove();
+    const missing = await rotate(sandbox);
+    assert.equal(missing.code, 78);
+    assert.match(missing.stderr, /no such secret\n.*authorize/);
+  });
+});
+
+describe('job rotate --client', { concurrency: 8 }, () => {
+  /** Gives the sandbox's client another secret, as the Cloud console does. */
+  function resetClientSecret(sandbox: Sandbox) {
+    const client = { client_id: sandbox.secretValue.client_id, client_secret: 'GOCSPX-the-new-client-secret' };
+    sandbox.oauth.clients.set(client.client_id, client.client_secret);
+    return client;
+  }
+
+  it('changes the client secret alone when the client is the same, and asks nobody', async () => {
+    await using sandbox = await open();
+    await using client = await writeClientFile(resetClientSecret(sandbox));
+    const run = await rotate(sandbox, ['--client', client.file]);
+    assertRotated(run);
+    assert.equal(run.link, undefined);
+    const expected = { ...sandbox.secretValue, client_secret: 'GOCSPX-the-new-client-secret' };
+    assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: expected, AWSPREVIOUS: sandbox.secretValue });
+    await assertCurrentWorks(sandbox);
+    const again = await rotate(sandbox, ['--client', client.file]);
+    assert.equal(again.code, 0);
+    assert.match(again.stdout, /Nothing had to be rotated/);
+  });
+
+  it('changes nothing when Google does not accept the client secret', async () => {
+    await using sandbox = await open();
+    const wrong = { client_id: sandbox.secretValue.client_id, client_secret: 'GOCSPX-mistyped' };
+    await using client = await writeClientFile(wrong);
+    const run = await rotate(sandbox, ['--client', client.file]);
+    assert.equal(run.code, 77);
+    assert.match(run.stderr, /new client secret \(invalid_client\): nothing was changed/);
+    assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue });
+  });
+
+  it('asks for consent with another client', async () => {
+    await using sandbox = await open();
+    const other = { client_id: 'other.apps.googleusercontent.com', client_secret: 'GOCSPX-of-the-other-client' };
+    sandbox.oauth.clients.set(other.client_id, other.client_secret);
+    await using client = await writeClientFile(other);
+    assertRotated(await rotate(sandbox, ['--client', client.file]));
+    assert.equal(sandbox.consent.asked[0]?.clientId, other.client_id);
+    const { client_id, client_secret } = stagesOf(sandbox).AWSCURRENT ?? {};
+    assert.deepEqual({ client_id, client_secret }, other);
+    await assertCurrentWorks(sandbox);
+  });
+});
+
+describe('job rotate --revoke', { concurrency: 8 }, () => {
+  it('asks, revokes the old grant, and then asks for consent', async () => {
+    await using sandbox = await open();
+    const run = await rotate(sandbox, ['--revoke'], { stdin: 'y\n' });
+    assertRotated(run);
+    assert.match(run.stdout, /every run of every job fails, until.*\n.*\[y\/N\]/);
+    assert.equal(sandbox.oauth.grants.get(sandbox.secretValue.refresh_token)?.alive, false);
+    const verbs = asked(sandbox);
+    assert.ok(verbs.indexOf('oauth revoke') < verbs.indexOf('consent auth'), verbs.join());
+    await assertCurrentWorks(sandbox);
+  });
+
+  it('changes nothing when the answer is no, and wants --yes where nobody can answer', async () => {
+    await using sandbox = await open();
+    for (const [stdin, code, told] of [
+      ['n\n', 65, /nothing was revoked/],
+      ['\n', 65, /nothing was revoked/],
+      ['', 2, /--yes/],
+    ] as const) {
+      const run = await rotate(sandbox, ['--revoke'], { stdin });
+      assert.equal(run.code, code);
+      assert.match(run.stderr, told);
+    }
+    assert.ok(!asked(sandbox).includes('oauth revoke'));
+    assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue });
+  });
+
+  it('goes on with job rotate when nobody agreed after the revocation', async () => {
+    await using sandbox = await open();
+    sandbox.consent.behave({ decision: 'deny' });
+    const run = await rotate(sandbox, ['--revoke', '--yes']);
+    assert.equal(run.code, 77);
+    assert.match(run.stdout, /Revoked: 1 refresh token\. No job can run/);
+    sandbox.consent.behave({});
+    assertRotated(await rotate(sandbox));
+    await assertCurrentWorks(sandbox);
+  });
+});
