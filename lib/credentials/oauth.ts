@@ -47,11 +47,12 @@ export async function postForm(
   }
   const good = status >= 200 && status < 300;
   const body = good && text.trim() === '' ? {} : parseObject(text);
-  if (body === null) return { trouble: `status ${status} without JSON`, spent: true };
+  const spent = status !== 429;
+  if (body === null) return { trouble: `status ${status} without JSON`, spent };
   for (const name of ['access_token', 'refresh_token', 'id_token']) {
     if (typeof body[name] === 'string') hide(body[name]);
   }
-  if (status === 408 || status === 429 || status >= 500) return { trouble: `status ${status}`, spent: status !== 429 };
+  if (status === 408 || status === 429 || status >= 500) return { trouble: `status ${status}`, spent };
   return { status, body };
 }
 

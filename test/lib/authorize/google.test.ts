@@ -76,7 +76,9 @@ describe('exchangeCode', () => {
     sandbox.faults.add({ service: 'oauth', status: 429, times: 2 });
     await exchangeCode(clientOf(sandbox), codeFor(sandbox), signal, reach(sandbox));
     assert.equal(sandbox.requests.length, 3);
-    const google = reach(sandbox, { tokenUrl: 'http://127.0.0.1:1/token' });
+    const { GOOGLE_TOKEN_URL: tokenUrl = '' } = sandbox.env;
+    await sandbox.close();
+    const google = reach(sandbox, { tokenUrl });
     await assert.rejects(exchangeCode(clientOf(sandbox), ANSWER, signal, google), UnavailableError);
     assert.ok(google.clock.now() > 1_000, 'it waited between its attempts');
   });
