@@ -1,4 +1,7 @@
-/** `npm run build`: bundles the program and every job into dist/, readable, with the npm packages left outside. */
+/**
+ * `npm run build`: bundles the program and every job into dist/, readable, with the npm packages that each part uses.
+ * What is loaded when stays as it is in the sources: a job, a command and the clients of Google and AWS on demand.
+ */
 import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { build } from 'esbuild';
@@ -15,10 +18,11 @@ const { outputFiles } = await build({
   chunkNames: 'lib/[name]-[hash]',
   bundle: true,
   splitting: true,
-  packages: 'external',
   format: 'esm',
   platform: 'node',
   target: 'node24',
+  // Packages in the older module format find Node's own modules by it.
+  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
 });
 // What was built before stays until all of this is known to build.
 await rm('dist', { recursive: true, force: true });
