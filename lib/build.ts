@@ -22,7 +22,7 @@ const { outputFiles } = await build({
   platform: 'node',
   target: 'node24',
   // Packages in the older module format find Node's own modules by it.
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
 });
 // What was built before stays until all of this is known to build.
 await rm('dist', { recursive: true, force: true });
