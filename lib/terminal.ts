@@ -62,9 +62,3 @@ export function createTerminal({ stdin, stdout, interrupt }: Surroundings): Term
     },
   };
 }
-
-/** Whether the person says yes. Without a person, or at the end of the input, it is a no. */
-export async function confirm(terminal: Terminal, question: string, signal: AbortSignal): Promise<boolean> {
-  const answer = await terminal.ask(`${question} [y/N] `, signal);
-  return answer !== null && /^\s*y(es)?\s*$/i.test(answer);
-}

@@ -36,7 +36,7 @@ export interface ExchangeOptions {
 
 const MAX_ATTEMPTS = 5;
 const BASE_DELAY_MS = 500;
-const AUTHORIZE_AGAIN = 'authorize again with `job authorize`';
+const AUTHORIZE_AGAIN = 'authorize again with `job rotate`';
 
 /**
  * An access token for `scopes`, or for everything that was granted when `scopes` is null.
@@ -136,7 +136,7 @@ function explain(code: string, subtype: string, secretAgeMs: number | undefined)
     case 'deleted_client':
       return refusal(
         `Google does not know the OAuth client (${code}): client_id or client_secret is wrong, was reset, or the client was deleted`,
-        'Compare client_id and client_secret in the secret with the Cloud console (APIs & Services → Credentials).',
+        'Compare client_id and client_secret in the secret with the Cloud console (Google Auth Platform → Clients); a new one is put in place with `job rotate --client`.',
       );
     case 'unauthorized_client':
       return refusal(
@@ -186,7 +186,8 @@ export interface Grantee {
 
 const REFRESH_TOKEN: Grantee = {
   name: 'refresh token',
-  remedy: `Leave every box on Google's consent page ticked: ${AUTHORIZE_AGAIN}.`,
+  remedy:
+    "Authorize again for all the jobs that you run (`job rotate --jobs a,b`), and leave every box on Google's consent page ticked.",
 };
 
 /** @throws CredentialError when `granted` lacks a scope that the job needs; names them all. */

@@ -70,7 +70,8 @@ export function judge(method: string, answer: RawAnswer, now: number = Date.now(
   if (!isObject(body))
     return { kind: 'again', text: `${method} was answered with ${status} and no JSON`, retryAfterMs };
   if (status === 403 && has(SCOPE_REASONS)) {
-    const remedy = "Authorize again with `job authorize`, and leave every box on Google's consent page ticked.";
+    const remedy =
+      "Authorize again for all the jobs that you run (`job rotate --jobs a,b`), and leave every box on Google's consent page ticked.";
     return failed(new CredentialError(`Gmail: the access token lacks a scope for ${method}`, remedy));
   }
   if (status === 403 && has(DISABLED_REASONS)) {

@@ -308,7 +308,7 @@ describe('createAccessTokens', () => {
         const [event, ...more] = opened.named('secret.fallback');
         assert.deepEqual(more, []);
         assert.partialDeepStrictEqual(event, { level: 'error', secretVersion: good, brokenVersion: bad });
-        assert.match(String(event?.remedy), /AWSPREVIOUS.*(secret|job authorize)/);
+        assert.match(String(event?.remedy), /AWSPREVIOUS.*(secret|job rotate)/);
       });
     }
 
