@@ -86,6 +86,15 @@ export function requireExpectedMailbox(actual: string, expected: string): void {
   );
 }
 
+/** @throws CredentialError when the secret now names another mailbox than at the beginning of the run. */
+function requireSameMailbox(now: string | undefined, before: string | undefined): void {
+  if (now === undefined || before === undefined || now.toLowerCase() === before.toLowerCase()) return;
+  throw new CredentialError(
+    `The secret was changed to another mailbox during the run: from ${before} to ${now}`,
+    'Nothing was touched there; the next run works on the mailbox that the secret names then.',
+  );
+}
+
 export function createAccessTokens(options: AccessOptions): AccessTokens {
   const { log, jobName, scopes, signal } = options;
   let current: { token: AccessToken; renewAt: number } | null = null;
@@ -139,6 +148,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
   const tryVersion = async (secret: FetchedSecret, stage: Stage): Promise<JobError | null> => {
     const { credentials, versionId, createdAt } = secret;
     if (credentials instanceof ConfigError) return credentials;
+    requireSameMailbox(mailboxOf(credentials), expectedEmail);
     let keptAs: string | undefined;
     const keep = async (token: ExchangedToken): Promise<void> => {
       if (token.newRefreshToken === undefined || credentials.type !== 'authorized_user') return;

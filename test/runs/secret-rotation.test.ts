@@ -136,6 +136,26 @@ describe('the secret', { concurrency: 4 }, () => {
     assertEnded(await apply(sandbox), 77, { changed: 0 });
     assert.equal(shown(sandbox).length, 1);
   });
+
+  it('ends the run with 77 when it is changed to another mailbox while the run is at work', async () => {
+    await using sandbox = await sandboxOf(2_500);
+    sandbox.faults.add({
+      service: 'gmail',
+      verb: 'messages.batchModify',
+      kind: 'hook',
+      before: () => {
+        sandbox.secrets.put({ ...sandbox.secretValue, email: 'bob@example.com' });
+        sandbox.oauth.expireAccessTokens();
+      },
+    });
+    const run = await apply(sandbox);
+    const final = assertEnded(run, 77, { outcome: 'failed' });
+    assert.match(
+      String(final.error),
+      /changed to another mailbox during the run: from alice@example.com to bob@example.com/,
+    );
+    assert.equal(shown(sandbox).length, 1);
+  });
 });
 
 describe('the access token', { concurrency: 4 }, () => {
