@@ -170,7 +170,7 @@ export function examineConfig(env: Environment): {
       'GMAIL_QUOTA_PER_MINUTE',
       quotaUnits,
       undefined,
-      'must be a whole number from 100 to 1000000',
+      'must be a whole number from 50 to 1000000',
     ),
     budgetMs: parsed('RUN_BUDGET', parseDuration, 50 * 60_000, `is no duration: ${DURATION_EXAMPLES}`),
     requestTimeoutMs: parsed('REQUEST_TIMEOUT', parseDuration, 20_000, `is no duration: ${DURATION_EXAMPLES}`),
@@ -207,8 +207,8 @@ function regionOf(secretId: string | undefined): string | undefined {
 }
 
 function quotaUnits(text: string): number | null {
-  const units = /^\d{3,7}$/.test(text) ? Number(text) : 0;
-  return units >= 100 && units <= 1_000_000 ? units : null;
+  const units = /^\d{2,7}$/.test(text) ? Number(text) : 0;
+  return units >= 50 && units <= 1_000_000 ? units : null;
 }
 
 function webUrl(text: string): string | null {

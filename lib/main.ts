@@ -1,26 +1,29 @@
-/** The composition root: the only place that touches the process. Sets its exit code and never calls process.exit. */
-import { type Invocation, parseCommandLine } from './cli.ts';
+/**
+ * The composition root: the only place that touches the process. Sets its exit code and never calls process.exit. What it
+ * needs is loaded on the way, so that a signal finds somebody who listens as early as can be.
+ */
+import type { Invocation } from './cli.ts';
 import { disarm, readLogConfig, secretsIn } from './config.ts';
 import { ExitCode, JobError, StoppedError } from './errors.ts';
-import { createLog } from './log.ts';
 import { guardOutput } from './output.ts';
-import { createProgressBar, noProgress } from './progress.ts';
 import { Redactor } from './redact.ts';
 import { Registry } from './registry.ts';
 import { stackOf } from './report.ts';
 import { rememberSignals } from './signals.ts';
-import { createTerminal } from './terminal.ts';
 
+// First of all: a signal may come while the program is still being loaded.
+const signals = rememberSignals(process);
 const redactor = new Redactor();
 const env = { ...process.env };
 for (const secret of secretsIn(env)) redactor.add(secret);
 disarm(process.env);
 if (process.report !== undefined) process.report.excludeEnv = true;
 const output = guardOutput(redactor, process);
-process.on('exit', output.flush);
-
-/** A signal may come while the program is still being loaded: whoever listens later hears of it at once. */
-const signals = rememberSignals(process);
+process.on('exit', () => {
+  output.flush();
+  // While Node takes itself apart it listens to no signal: one that came now would replace the exit code.
+  (process as NodeJS.Process & { reallyExit(code?: typeof process.exitCode): void }).reallyExit(process.exitCode);
+});
 
 const crash = (error: unknown): void => {
   process.exitCode = ExitCode.bug;
@@ -38,12 +41,18 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
     const registry = new Registry(jobsFolder);
+    const { parseCommandLine } = await import('./cli.ts');
     const invocation = await parseCommandLine(argv, registry);
     if (invocation.kind === 'print') {
       process.stdout.write(invocation.text);
       return ExitCode.ok;
     }
     if (invocation.kind === 'command') return await runCommand(invocation, registry);
+    const [{ createLog }, { createProgressBar, noProgress }, { runJob }] = await Promise.all([
+      import('./log.ts'),
+      import('./progress.ts'),
+      import('./runner.ts'),
+    ]);
     const { level, format } = readLogConfig(env, process.stdout.isTTY === true);
     const progress =
       format === 'pretty' && process.stderr.isTTY ? createProgressBar(output.screens.stderr) : noProgress;
@@ -54,8 +63,6 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     const log = createLog({ level, format, write });
     process.removeAllListeners('warning');
     process.on('warning', (warning) => log.warn('process.warning', { warning: `${warning.name}: ${warning.message}` }));
-    // Loaded when there is a job to run: it brings Google's and AWS's libraries along.
-    const { runJob } = await import('./runner.ts');
     const exitCode = await runJob(
       { ...invocation, command: ['job', ...argv].map(quote).join(' ') },
       {
@@ -88,6 +95,7 @@ async function runCommand(
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) signals.on(signal, () => stop.abort(new StoppedError(signal)));
   const hide = (secret: string) => redactor.add(secret);
+  const { createTerminal } = await import('./terminal.ts');
   const terminal = createTerminal({
     stdin: process.stdin,
     stdout: output.screens.stdout,

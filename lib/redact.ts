@@ -64,7 +64,7 @@ export class Redactor {
 
   /** Marks with 1 every byte of `latin1` that belongs to a secret; null when there is none. */
   mask(latin1: string): Uint8Array | null {
-    let mask: Uint8Array | null = null;
+    let mask = dumpedBytes(latin1);
     for (const [length, hashes] of this.#pieces) {
       for (let start = 0; start + length <= latin1.length; start += 1) {
         if (!hashes.has(this.#hash(latin1, start, length))) continue;
@@ -95,6 +95,19 @@ export class Redactor {
     }
     return (high >>> 11) * 0x100000000 + (low >>> 0);
   }
+}
+
+/**
+ * Marks the bytes in what Node prints for a Buffer. NODE_DEBUG shows answers in this form before anybody could know that
+ * there is a credential in them.
+ */
+function dumpedBytes(latin1: string): Uint8Array | null {
+  let mask: Uint8Array | null = null;
+  for (const { index, 0: dump } of latin1.matchAll(/(?<=<Buffer )[0-9a-f]{2}(?: [0-9a-f]{2}){3,}/g)) {
+    mask ??= new Uint8Array(latin1.length);
+    mask.fill(1, index, index + dump.length);
+  }
+  return mask;
 }
 
 /** `latin1` with every run of marked bytes replaced by one `[redacted]`. */

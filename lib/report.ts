@@ -55,13 +55,17 @@ function concludeStop(reason: StopReason, counts: Counts): Ending {
 }
 
 function describe(error: unknown): { error: string; remedy: string } {
-  if (error instanceof JobError) return { error: error.message, remedy: error.remedy };
+  if (error instanceof JobError)
+    return { error: error.message.slice(0, LONGEST), remedy: error.remedy.slice(0, LONGEST) };
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return {
     error: oneLine(text).slice(0, 500),
     remedy: 'This is a bug: report it with the stack of the event run.bug.',
   };
 }
+
+/** Heroku cuts lines of over 10,000 bytes in two. */
+const LONGEST = 3_000;
 
 /** The stack of a bug with those of its causes, cut to what fits into one log line. */
 export function stackOf(error: unknown): string {

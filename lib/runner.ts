@@ -11,6 +11,7 @@ import { openVault } from './credentials/vault.ts';
 import { type ExitCode, type StoppedError, UsageError } from './errors.ts';
 import { GmailClient } from './gmail/client.ts';
 import { Mailbox } from './gmail/mailbox.ts';
+import { askMailbox } from './gmail/profile.ts';
 import { QuotaWindow } from './gmail/quota.ts';
 import { UNITS_PER_MINUTE } from './gmail/units.ts';
 import { createLiveWriter, dryWriter } from './gmail/writer.ts';
@@ -155,6 +156,12 @@ class Run {
       fetchSecret: createSecretFetcher(address, hide),
       // Not ended by wrapUp: what Google gives once would be lost.
       keep: (user, from) => keepRefreshToken(openVault(address, hide), user, from, budget.giveUp),
+      whose: (accessToken) =>
+        askMailbox(accessToken, budget.wrapUp, {
+          ...shared,
+          gmailApiUrl: config.gmailApiUrl ?? 'https://gmail.googleapis.com',
+          timeoutMs: config.requestTimeoutMs,
+        }),
       exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
       signal: budget.wrapUp,
     });

@@ -4,7 +4,8 @@ import type { AuthorizedUser, FetchedSecret, Stage } from '../credentials/secret
 import { exchangeRefreshToken } from '../credentials/token.ts';
 import type { Vault } from '../credentials/vault.ts';
 import { ConfigError, CredentialError, JobError } from '../errors.ts';
-import { askMailbox, type GoogleAccess } from './google.ts';
+import { askMailbox } from '../gmail/profile.ts';
+import type { GoogleAccess } from './google.ts';
 
 export interface Proof {
   readonly user: AuthorizedUser;

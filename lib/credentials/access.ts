@@ -54,6 +54,8 @@ export interface AccessOptions {
   readonly keep?: (user: AuthorizedUser, from: ReadFrom) => Promise<string>;
   readonly clock: Clock;
   readonly log: Log;
+  /** The address of the mailbox that an access token opens. */
+  readonly whose?: (accessToken: string) => Promise<string>;
   /** Ends fetching and exchanging. */
   readonly signal: AbortSignal;
 }
@@ -71,6 +73,9 @@ const CURABLE = new Set([
   // A service account's missing delegation, in other words.
   'access_denied',
 ]);
+
+/** Refusals that would be the same for the full grant. */
+const NOT_ABOUT_SCOPES = new Set(['invalid_grant', 'invalid_client', 'deleted_client', 'disabled_client']);
 
 /** Whether another version of the secret may cure what is wrong with this one. */
 export function isCurable(error: unknown): boolean {
@@ -156,6 +161,10 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     };
     try {
       const token = await exchangeNarrowly(credentials, createdAt, keep);
+      // At the beginning of a run the runner asks; a token that comes later may have come with another grant.
+      if (expectedEmail !== undefined && options.whose !== undefined) {
+        requireExpectedMailbox(await options.whose(token.value), expectedEmail);
+      }
       const margin = Math.min(RENEW_BEFORE_MS, token.lifetimeMs / 10);
       current = {
         token: { value: token.value, expiresAtMs: Date.now() + token.lifetimeMs },
@@ -197,7 +206,8 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     let refused = false;
     const narrow = exchangeCredentials(credentials, scopes, ageMs, signal, options.exchange);
     const token = await narrow.catch((error: unknown) => {
-      refused = error instanceof TokenRefusal && error.code === 'invalid_scope';
+      // Narrowing is not documented, so neither is the word with which it is refused.
+      refused = error instanceof TokenRefusal && !NOT_ABOUT_SCOPES.has(error.code);
       if (!refused || credentials.type !== 'authorized_user') throw error;
       return exchangeRefreshToken(credentials, null, ageMs, signal, options.exchange);
     });

@@ -49,8 +49,9 @@ export function connectToAws(address: SecretAddress): SendToAws {
         return await send(client, { abortSignal: signal });
       } catch (error) {
         signal.throwIfAborted();
-        // An answer that is cut off or no JSON is asked for again, which the SDK does not do by itself.
-        if (error instanceof SyntaxError && attempt < MAX_UNREADABLE) continue;
+        // An answer that is cut off, no JSON, or a 408 is asked for again, which the SDK does not do by itself.
+        const passing = error instanceof SyntaxError || statusOf(error) === 408;
+        if (passing && attempt < MAX_UNREADABLE) continue;
         throw explain(error, `secretsmanager:${action}`, address);
       }
     }
@@ -137,7 +138,7 @@ function explain(error: unknown, action: string, { secretId, region }: SecretAdd
     case 'TokenProviderError':
       return new ConfigError(
         `${what}: no AWS credentials could be loaded`,
-        'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or correct the source of credentials that is configured.',
+        'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and no AWS_PROFILE, or correct the source of credentials that is named.',
       );
     case 'ThrottlingException':
     case 'TooManyRequestsException':
@@ -170,7 +171,7 @@ function denied(what: string, message: string, requested: string, secretId: stri
 /** AWS refused for a reason of its own, failed, or could not be reached. */
 function otherwise(error: unknown, what: string): JobError {
   const { name = 'Error', code } = (error ?? {}) as { name?: string; code?: string };
-  const status = (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
+  const status = statusOf(error);
   if (status !== undefined && status >= 400 && status < 500 && ![408, 429].includes(status)) {
     const refused = `${what}: AWS refused the request (${name})`;
     const remedy = "Look the reason up in AWS's list of common errors; check the AWS keys and GMAIL_SECRET_ID.";
@@ -181,4 +182,8 @@ function otherwise(error: unknown, what: string): JobError {
     `${what}: AWS could not be reached or failed (${reason})`,
     'Nothing to do unless it lasts: the next run tries again. If it lasts, check AWS_REGION.',
   );
+}
+
+function statusOf(error: unknown): number | undefined {
+  return (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
 }

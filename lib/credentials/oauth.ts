@@ -22,6 +22,9 @@ const NOT_SENT = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
+/** OAuth's words for trouble that passes, whatever status they come with. */
+const TRANSIENT = new Set(['temporarily_unavailable', 'server_error', 'internal_failure', 'rate_limit_exceeded']);
+
 /** Sends the form once. Rejects with the signal's reason on abort, and with nothing else. */
 export async function postForm(
   url: string,
@@ -53,6 +56,8 @@ export async function postForm(
     if (typeof body[name] === 'string') hide(body[name]);
   }
   if (status === 408 || status === 429 || status >= 500) return { trouble: `status ${status}`, spent };
+  const word = errorWord(body.error);
+  if (TRANSIENT.has(word)) return { trouble: word, spent };
   return { status, body };
 }
 

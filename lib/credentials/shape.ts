@@ -48,6 +48,11 @@ const PUBLIC_KEYS = new Set([
   'auth_provider_x509_cert_url',
   'client_x509_cert_url',
   'universe_domain',
+  'scope',
+  'scopes',
+  'account',
+  'expiry',
+  'quota_project_id',
 ]);
 
 /** The credentials in `text`, or what is wrong with it. Everything secret in it is given to `hide` before anything else. */
@@ -81,11 +86,21 @@ function parsePasted(text: string): unknown {
 
 function hideStrings(value: unknown, key: string, hide: (secret: string) => void): void {
   if (typeof value === 'string') {
-    if (PUBLIC_KEYS.has(key) && !isPem(value)) return;
+    if (!isPem(value) && (PUBLIC_KEYS.has(key) || !mayBeCredential(key, value))) return;
     for (const secret of isPem(value) ? secretLines(value) : [value, unwrap(value)]) hide(secret);
   } else if (typeof value === 'object' && value !== null) {
     for (const [name, inner] of Object.entries(value)) hideStrings(inner, name, hide);
   }
+}
+
+/**
+ * Whether a value may be a credential: by its key's name, or because it looks made by a machine. Dates, addresses, links
+ * and plain words that somebody noted beside the credentials would otherwise be cut out of the log.
+ */
+function mayBeCredential(key: string, value: string): boolean {
+  if (/secret|token|key|password|credential|assertion|code/i.test(key)) return true;
+  const plain = /^\w+:\/\/|^[^\s@]+@[^\s@]+$|^\d{4}-\d{2}-\d{2}/.test(value.trim());
+  return !plain && /^(?=.*\d)(?=.*[a-z])\S{16,}$/i.test(unwrap(value));
 }
 
 /** Hides a text that is no JSON word by word, but those words that the remedy for it consists of. */
@@ -105,6 +120,12 @@ const TYPES = ['authorized_user', 'service_account'];
 
 const pastedString = v.pipe(v.string('must be a string'), v.transform(unwrap), v.nonEmpty('is empty'));
 const mailAddress = v.pipe(pastedString, v.regex(/^[^\s@]+@[^\s@]+$/, 'is no mail address'));
+/** The console's key/value form leaves a row that was emptied. */
+const optionalMailAddress = v.pipe(
+  v.string('must be a string'),
+  v.transform((text) => unwrap(text) || undefined),
+  v.optional(mailAddress),
+);
 const credential = v.pipe(
   pastedString,
   v.minLength(MIN_SECRET_LENGTH, `is shorter than ${MIN_SECRET_LENGTH} characters`),
@@ -117,7 +138,7 @@ const authorizedUser = v.object({
   client_id: pastedString,
   client_secret: credential,
   refresh_token: credential,
-  email: v.optional(mailAddress),
+  email: v.optional(optionalMailAddress),
 });
 const privateKey = v.pipe(
   pastedString,

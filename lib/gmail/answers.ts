@@ -39,6 +39,21 @@ const DISABLED_REASONS = ['accessNotConfigured', 'SERVICE_DISABLED'];
 /** Methods whose good answer says nothing. */
 const WITHOUT_ANSWER: ReadonlySet<string> = new Set<GmailMethod>(['messages.batchModify', 'labels.delete']);
 
+/** What must be true of a good answer, so that nobody stumbles over half of one. */
+const SHAPES: ReadonlyMap<string, (body: Readonly<Record<string, unknown>>) => boolean> = new Map<
+  GmailMethod,
+  (body: Readonly<Record<string, unknown>>) => boolean
+>([
+  ['users.getProfile', ({ emailAddress }) => typeof emailAddress === 'string'],
+  ['messages.list', ({ messages }) => messages === undefined || isListOfObjects(messages)],
+  ['labels.list', ({ labels }) => labels === undefined || isListOfObjects(labels)],
+  ['labels.create', ({ id }) => typeof id === 'string'],
+]);
+
+function isListOfObjects(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isObject);
+}
+
 /**
  * What `answer` means. Sources of the reasons: developers.google.com/workspace/gmail/api/guides/handle-errors; a quota
  * refusal comes as 429 or as 403 with a quota reason, and other 403s must not be retried.
@@ -47,11 +62,12 @@ export function judge(method: string, answer: RawAnswer, now: number = Date.now(
   const { status } = answer;
   const retryAfterMs = parseRetryAfter(answer.retryAfter, now);
   const empty = answer.body.trim() === '';
-  if (status === 204 || (status === 200 && empty && WITHOUT_ANSWER.has(method))) return { kind: 'ok', data: undefined };
+  if ((status === 204 || (status === 200 && empty)) && WITHOUT_ANSWER.has(method))
+    return { kind: 'ok', data: undefined };
   if (status === 401) return { kind: 'unauthorized' };
   const body = parseJson(answer.body);
   if (status >= 200 && status < 300) {
-    if (isObject(body)) return { kind: 'ok', data: body };
+    if (isObject(body) && SHAPES.get(method)?.(body) !== false) return { kind: 'ok', data: body };
     return { kind: 'again', text: `${method} was answered with broken JSON`, retryAfterMs };
   }
   const { message, reasons } = googleError(body);

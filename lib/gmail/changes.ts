@@ -18,8 +18,6 @@ export interface ChangeSet {
 }
 
 export interface ChangeContext {
-  /** The set's labels by their ids; labels to be added are made when they do not exist. */
-  readonly resolve: () => Promise<LabelChange>;
   readonly modify: (ids: readonly string[], change: LabelChange, signal: AbortSignal) => Promise<void>;
   readonly tally: Tally;
   readonly progress: Progress;
@@ -28,11 +26,16 @@ export interface ChangeContext {
 }
 
 /**
- * Changes the messages of `set`. What Gmail refuses is counted as failed and the rest goes on; when the service stays
- * away or the run is told to stop, what is under way is finished, the rest is not begun, and the reason is thrown.
+ * Changes the messages of `set`; `change` has its labels by their ids, or Gmail's refusal to make one of them. What Gmail
+ * refuses is counted as failed and the rest goes on; when the service stays away or the run is told to stop, what is
+ * under way is finished, the rest is not begun, and the reason is thrown.
  */
-export async function applyChangeSet(set: ChangeSet, context: ChangeContext): Promise<void> {
-  const { resolve, modify, tally, progress, log } = context;
+export async function applyChangeSet(
+  set: ChangeSet,
+  change: LabelChange | GmailRefusal,
+  context: ChangeContext,
+): Promise<void> {
+  const { modify, tally, progress, log } = context;
   const counts = { changed: 0, skipped: 0, failed: 0 };
   const away = new AbortController();
   const signal = AbortSignal.any([context.signal, away.signal]);
@@ -56,14 +59,9 @@ export async function applyChangeSet(set: ChangeSet, context: ChangeContext): Pr
     }
   };
 
-  try {
-    const change = await resolve();
-    if (isEmpty(change)) count('skipped', set.ids.length);
-    else await Promise.all(batches(set.ids).map((ids) => modifyBatch(ids, change)));
-  } catch (error) {
-    if (!(error instanceof GmailRefusal)) throw error;
-    refused(error, set.ids.length);
-  }
+  if (change instanceof GmailRefusal) refused(change, set.ids.length);
+  else if (isEmpty(change)) count('skipped', set.ids.length);
+  else await Promise.all(batches(set.ids).map((ids) => modifyBatch(ids, change)));
   const { changed, skipped, failed } = counts;
   log.info('rule.applied', { rule: set.name, changed, failed, remaining: set.ids.length - changed - skipped - failed });
   away.signal.throwIfAborted();

@@ -151,9 +151,12 @@ export class Mailbox {
     if (guard !== undefined && total > guard.atMost) throw tooManyChanges(total, guard);
     if (!this.live) return;
     progress.start(total);
-    for (const set of sets.filter(({ ids }) => ids.length > 0)) {
-      await applyChangeSet(set, {
-        resolve: () => this.#resolve(set),
+    const wanted = sets.filter(({ ids }) => ids.length > 0);
+    // Labels are made before the first batch, while there is room for small requests in the quota of the minute.
+    const changes: [ChangeSet, LabelChange | GmailRefusal][] = [];
+    for (const set of wanted) changes.push([set, await this.#resolve(set).catch(asRefusal)]);
+    for (const [set, change] of changes) {
+      await applyChangeSet(set, change, {
         modify: (ids, change, signal) => this.#writer.modify(ids, change, signal),
         tally,
         progress,
@@ -224,4 +227,10 @@ function describe(id: string, message: gmail_v1.Schema$Message): ReadMessage {
     sizeBytes: message.sizeEstimate ?? 0,
     header: (name) => headers.find((header) => header.name?.toLowerCase() === name.toLowerCase())?.value ?? '',
   };
+}
+
+/** A refusal as a value, since it concerns one set alone; anything else ends the work. */
+function asRefusal(error: unknown): GmailRefusal {
+  if (error instanceof GmailRefusal) return error;
+  throw error;
 }

@@ -98,6 +98,9 @@ const fileSchema = v.strictObject({
 });
 const rulesFile = v.pipe(map('must be a map with the key rules'), fileSchema);
 
+/** More are not told at once, to keep a line of the log a line. */
+const MOST_PROBLEMS = 20;
+
 type Path = readonly (string | number)[];
 
 interface Problem {
@@ -215,5 +218,7 @@ function yamlProblem(code: string, message: string): string {
 }
 
 function broken(problems: readonly string[]): ConfigError {
-  return new ConfigError(problems.join('; '), 'Correct the rules file, and try it with `--dry-run`.');
+  const more = problems.length - MOST_PROBLEMS;
+  const told = [...problems.slice(0, MOST_PROBLEMS), ...(more > 0 ? [`and ${more} more`] : [])];
+  return new ConfigError(told.join('; '), 'Correct the rules file, and try it with `--dry-run`.');
 }

@@ -1,8 +1,9 @@
 /** What the commands ask Google: which requests may be repeated, and what each refusal is called. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { askMailbox, exchangeCode, type GoogleAccess, revokeGrant } from '../../../lib/authorize/google.ts';
+import { exchangeCode, type GoogleAccess, revokeGrant } from '../../../lib/authorize/google.ts';
 import { ConfigError, CredentialError, UnavailableError } from '../../../lib/errors.ts';
+import { askMailbox } from '../../../lib/gmail/profile.ts';
 import { googleErrors, type Sandbox, startSandbox } from '../../sandbox/index.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
 
