@@ -74,8 +74,8 @@ const CURABLE = new Set([
   'access_denied',
 ]);
 
-/** Refusals that would be the same for the full grant. */
-const NOT_ABOUT_SCOPES = new Set(['invalid_grant', 'invalid_client', 'deleted_client', 'disabled_client']);
+/** Refusals that may mean the narrowing alone: it is not documented, so neither is the word with which it is refused. */
+const ABOUT_SCOPES = new Set(['invalid_scope', 'invalid_request']);
 
 /** Whether another version of the secret may cure what is wrong with this one. */
 export function isCurable(error: unknown): boolean {
@@ -206,8 +206,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     let refused = false;
     const narrow = exchangeCredentials(credentials, scopes, ageMs, signal, options.exchange);
     const token = await narrow.catch((error: unknown) => {
-      // Narrowing is not documented, so neither is the word with which it is refused.
-      refused = error instanceof TokenRefusal && !NOT_ABOUT_SCOPES.has(error.code);
+      refused = error instanceof TokenRefusal && ABOUT_SCOPES.has(error.code);
       if (!refused || credentials.type !== 'authorized_user') throw error;
       return exchangeRefreshToken(credentials, null, ageMs, signal, options.exchange);
     });

@@ -239,7 +239,7 @@ describe('what job authorize keeps to itself', { concurrency: 4 }, () => {
     await using sandbox = await open();
     sandbox.faults.add({ service: 'oauth', kind: 'echo', status: 400 });
     const run = await authorize(sandbox);
-    assert.equal(run.code, 77);
+    assert.equal(run.code, 75);
     const { body } = sandbox.requests.find(({ service }) => service === 'oauth') ?? {};
     const { code, code_verifier, client_secret } = body as Record<string, string>;
     for (const secret of [code, code_verifier, client_secret]) {

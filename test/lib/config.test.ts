@@ -72,7 +72,7 @@ describe('readConfig', () => {
   const refused: Readonly<Record<string, readonly string[]>> = {
     AWS_REGION: ['europe', 'us-east', 'EU-CENTRAL-1', 'eu-central-1.evil.example', 'eu-central-1/x'],
     GMAIL_QUOTA_PROFILE: ['2025', 'Legacy', 'toString'],
-    GMAIL_QUOTA_PER_MINUTE: ['0', '99', '1000001', '6e3', '6000.5', '-6000', '0x1770', '6,000', 'many'],
+    GMAIL_QUOTA_PER_MINUTE: ['0', '49', '1000001', '6e3', '6000.5', '-6000', '0x1770', '6,000', 'many'],
     RUN_BUDGET: ['50', '1.5h', '0m', '-5m', '5 m', 'PT5M', 'soon'],
     REQUEST_TIMEOUT: ['20', '0s'],
     HEARTBEAT_URL: ['hc-ping.com/x', 'http://hc-ping.com/x', 'ftp://hc-ping.com', 'javascript:alert(1)'],

@@ -137,6 +137,24 @@ describe('the secret', { concurrency: 4 }, () => {
     assert.equal(shown(sandbox).length, 1);
   });
 
+  it('ends the run with 77 when it is rotated to a token of another mailbox while the run is at work', async () => {
+    await using sandbox = await sandboxOf(2_500);
+    const { client_id: clientId } = sandbox.secretValue;
+    sandbox.faults.add({
+      service: 'gmail',
+      verb: 'messages.batchModify',
+      kind: 'hook',
+      before: () => {
+        const bob = sandbox.oauth.grant({ clientId, email: 'bob@example.com', scopes: [GMAIL_SCOPES.modify] });
+        sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: bob.refreshToken });
+        sandbox.oauth.expireAccessTokens();
+      },
+    });
+    const run = await apply(sandbox);
+    const final = assertEnded(run, 77, { outcome: 'failed', changed: 0 });
+    assert.match(String(final.error), /belongs to the mailbox bob@example.com/);
+  });
+
   it('ends the run with 77 when it is changed to another mailbox while the run is at work', async () => {
     await using sandbox = await sandboxOf(2_500);
     sandbox.faults.add({
