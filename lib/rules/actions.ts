@@ -41,8 +41,8 @@ export interface ActionSettings extends Partial<Record<keyof typeof SWITCHES, bo
 /** Of these a message can be given only one. */
 const PLACES = ['INBOX', 'SPAM', 'TRASH'];
 
-/** Labels that Gmail alone sets. */
-const UNTOUCHABLE = ['SENT', 'DRAFT', 'CHAT'];
+/** Labels that Gmail alone sets, also by the names that Gmail's page has for them. */
+const UNTOUCHABLE = ['SENT', 'DRAFT', 'CHAT', 'drafts', 'chats'];
 
 /** How Gmail tells labels apart: a system label's id, or the normalised name. */
 export function labelKey(label: string): string {
@@ -57,7 +57,7 @@ export function reduceActions(settings: ActionSettings): Actions | { readonly pr
     if (effect[0] !== undefined) pending.push(effect[0]);
     for (const operation of effect) {
       const key = labelKey(operation.label);
-      if (UNTOUCHABLE.includes(key)) return { problem: `the label ${key} cannot be set or removed: Gmail alone does` };
+      if (UNTOUCHABLE.includes(key)) return { problem: `the label ${operation.label} cannot be set or removed: Gmail alone does` };
       const other = operations.get(key);
       if (other !== undefined && other.add !== operation.add) {
         return { problem: `the actions both add and remove the label ${operation.label}` };

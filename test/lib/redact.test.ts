@@ -149,3 +149,16 @@ describe('Redactor', () => {
     assert.equal(longestLeft(shown, secret).length < 4, true);
   });
 });
+
+describe('what Node prints for a Buffer', () => {
+  it('is cut out even before the credential in it is known, as NODE_DEBUG shows it', () => {
+    const dump = inspect(Buffer.from('{"access_token":"ya29.unknown"}'));
+    const shown = new Redactor().text(`STREAM 1: push ${dump} end`);
+    assert.match(shown, /^STREAM 1: push <Buffer \[redacted\].*> end$/);
+    assert.doesNotMatch(shown, /[0-9a-f]{2} [0-9a-f]{2}/);
+  });
+
+  it('is left alone when it is too short to tell anything', () => {
+    assert.equal(new Redactor().text('<Buffer 0d 0a>'), '<Buffer 0d 0a>');
+  });
+});

@@ -176,3 +176,29 @@ describe('the secret of a service account', () => {
     for (const line of pem().split('\n').slice(1, -1)) assert.ok(!shown.includes(line));
   });
 });
+
+describe('what stands beside the credentials of a user', () => {
+  const USER = { client_id: 'c', client_secret: 'GOCSPX-abcdefghij', refresh_token: '1//0abcdefghijkl' };
+
+  function hidden(more: Readonly<Record<string, unknown>>): string[] {
+    const secrets: string[] = [];
+    readCredentials(JSON.stringify({ ...USER, ...more }), 'the-secret', (secret) => secrets.push(secret));
+    return [...new Set(secrets)].filter((secret) => !Object.values(USER).includes(secret));
+  }
+
+  it('is shown when it is a note, a date, an address or a link', () => {
+    const notes = { used_by: 'apply-rules', created: '2026-11-23T05:00:00.000Z', owner: 'bob@example.com' };
+    assert.deepEqual(hidden({ ...notes, docs: 'https://example.com/1234567890', scopes: ['gmail.modify'] }), []);
+  });
+
+  it('is hidden when its key or its look says that it may be a credential', () => {
+    const token = 'ya29a0AfB4byC8kLmN3opQ';
+    assert.deepEqual(hidden({ access_token: 'short-one', noted: token }), ['short-one', token]);
+  });
+
+  it('may be an email that was emptied, which counts as left out', () => {
+    const user = readCredentials(JSON.stringify({ ...USER, email: ' ' }), 'the-secret', () => undefined);
+    assert.ok(!(user instanceof ConfigError) && user.type === 'authorized_user');
+    assert.equal(user.email, undefined);
+  });
+});

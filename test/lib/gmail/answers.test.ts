@@ -26,6 +26,20 @@ describe('judge', () => {
     assert.deepEqual(verdict, { kind: 'ok', data: { messages: [] } });
   });
 
+  for (const [method, status, body] of [
+    ['messages.list', 204, ''],
+    ['messages.list', 200, ''],
+    ['messages.list', 200, '{"messages":{}}'],
+    ['messages.list', 200, '{"messages":[null]}'],
+    ['labels.list', 200, '{"labels":null}'],
+    ['labels.create', 200, '{}'],
+    ['users.getProfile', 200, '{"emailAddress":7}'],
+  ] as const) {
+    it(`asks again when ${method} is answered with ${status} ${body}, of which half is missing`, () => {
+      assert.equal(judge(method, { status, retryAfter: null, body }).kind, 'again');
+    });
+  }
+
   it('takes an answer without content for a success', () => {
     assert.equal(judge('messages.batchModify', { status: 204, retryAfter: null, body: '' }).kind, 'ok');
   });
