@@ -57,7 +57,8 @@ export function reduceActions(settings: ActionSettings): Actions | { readonly pr
     if (effect[0] !== undefined) pending.push(effect[0]);
     for (const operation of effect) {
       const key = labelKey(operation.label);
-      if (UNTOUCHABLE.includes(key)) return { problem: `the label ${operation.label} cannot be set or removed: Gmail alone does` };
+      if (UNTOUCHABLE.includes(key))
+        return { problem: `the label ${operation.label} cannot be set or removed: Gmail alone does` };
       const other = operations.get(key);
       if (other !== undefined && other.add !== operation.add) {
         return { problem: `the actions both add and remove the label ${operation.label}` };
