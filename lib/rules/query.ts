@@ -83,6 +83,8 @@ export function parseQuery(query: string): Term[] {
     const first = terms.length;
     let members = 0;
     let groups = 0;
+    /** An OR to which the right side has yet to come. */
+    let open: Token | undefined;
     let alternatives = opened?.bracket === '{';
     for (;;) {
       const token = tokens[next];
@@ -95,12 +97,19 @@ export function parseQuery(query: string): Term[] {
         closes(opened, token);
         break;
       }
-      if (isWord(token, 'OR')) alternatives = true;
-      if (isWord(token, 'OR') || isWord(token, 'AND')) continue;
+      if (isWord(token, 'AND')) continue;
+      if (isWord(token, 'OR')) {
+        if (members === 0 || open !== undefined) throw new QueryError('an OR without a left side', token.at);
+        alternatives = true;
+        open = token;
+        continue;
+      }
+      open = undefined;
       members += 1;
       if (token.bracket !== undefined) groups += 1;
       readMember(token, around);
     }
+    if (open !== undefined) throw new QueryError('an OR without a right side', open.at);
     if (opened !== undefined && members === 0) throw new QueryError('an empty group', opened.at);
     if (!alternatives) return;
     const condition = around.required && groups === 0 ? ++conditions : null;
