@@ -11,6 +11,9 @@ import { Registry } from './registry.ts';
 import { stackOf } from './report.ts';
 import { rememberSignals } from './signals.ts';
 
+/** How long what a job has left behind may go on after the final line. */
+const LINGER_MS = 2_000;
+
 // First of all: a signal may come while the program is still being loaded.
 const signals = rememberSignals(process);
 const redactor = new Redactor();
@@ -19,11 +22,13 @@ for (const secret of secretsIn(env)) redactor.add(secret);
 disarm(process.env);
 if (process.report !== undefined) process.report.excludeEnv = true;
 const output = guardOutput(redactor, process);
-process.on('exit', () => {
+/** Ends the process now: everything written is out, since stdout and stderr are written to at once. */
+const end = (): void => {
   output.flush();
-  // While Node takes itself apart it listens to no signal: one that came now would replace the exit code.
   (process as NodeJS.Process & { reallyExit(code?: typeof process.exitCode): void }).reallyExit(process.exitCode);
-});
+};
+// While Node takes itself apart it listens to no signal: one that came then would replace the exit code.
+process.on('exit', end);
 
 const crash = (error: unknown): void => {
   process.exitCode = ExitCode.bug;
@@ -37,6 +42,8 @@ process.on('unhandledRejection', (error) => fault(error));
 const jobsFolder = new URL(import.meta.url.endsWith('.ts') ? '../jobs/' : './jobs/', import.meta.url);
 
 process.exitCode = await main(process.argv.slice(2));
+// Whatever a job has left behind, a timer or a socket, must not keep a dyno alive.
+setTimeout(end, LINGER_MS).unref();
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   try {

@@ -220,6 +220,10 @@ describe('a job whose author is careless', { concurrency: 6 }, () => {
     return run;
   }
 
+  it('does not keep the process alive by what it has left behind', async () => {
+    assertEnded(await runCareless('lingers'), 0, { outcome: 'nothing-to-do' });
+  });
+
   for (const way of ['console', 'encodings', 'pieces', 'files', 'warnings']) {
     it(`shows no secret by way of ${way}, and what it says besides comes through`, async () => {
       const run = await runCareless(way);
