@@ -1,7 +1,8 @@
 /** Whose mailbox the token opens, with a client that can only read; and what its quota is. */
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
-import { createAccessTokens, requireExpectedMailbox } from '../credentials/access.ts';
+import { createAccessTokens } from '../credentials/access.ts';
+import { requireExpectedMailbox } from '../credentials/ownership.ts';
 import { mailboxOf } from '../credentials/shape.ts';
 import type { ExchangeOptions } from '../credentials/token.ts';
 import { type ClientStatistics, GmailClient } from '../gmail/client.ts';

@@ -3,9 +3,10 @@
  * and nothing of it is kept. A rotation that is under way, or that went wrong, must not stop the run.
  */
 import type { Clock } from '../clock.ts';
-import { ConfigError, CredentialError, JobError } from '../errors.ts';
+import { ConfigError, JobError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { exchangeCredentials } from './exchange.ts';
+import { requireExpectedMailbox, requireUnchangedMailbox } from './ownership.ts';
 import type { AuthorizedUser, FetchedSecret, FetchSecret, Stage } from './secret.ts';
 import { delegationOf } from './service-account.ts';
 import { type Credentials, mailboxOf } from './shape.ts';
@@ -82,24 +83,6 @@ export function isCurable(error: unknown): boolean {
   return error instanceof TokenRefusal && CURABLE.has(error.code);
 }
 
-/** @throws CredentialError when the mailbox is not the one that the secret names. */
-export function requireExpectedMailbox(actual: string, expected: string): void {
-  if (actual.toLowerCase() === expected.toLowerCase()) return;
-  throw new CredentialError(
-    `The token belongs to the mailbox ${actual}, but the secret's email is ${expected}`,
-    'Authorize again with the right Google account, or correct email in the secret (subject, for a service account).',
-  );
-}
-
-/** @throws CredentialError when the secret now names another mailbox than at the beginning of the run. */
-function requireSameMailbox(now: string | undefined, before: string | undefined): void {
-  if (now === undefined || before === undefined || now.toLowerCase() === before.toLowerCase()) return;
-  throw new CredentialError(
-    `The secret was changed to another mailbox during the run: from ${before} to ${now}`,
-    'Nothing was touched there; the next run works on the mailbox that the secret names then.',
-  );
-}
-
 export function createAccessTokens(options: AccessOptions): AccessTokens {
   const { log, jobName, scopes, signal } = options;
   let current: { token: AccessToken; renewAt: number } | null = null;
@@ -153,7 +136,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
   const tryVersion = async (secret: FetchedSecret, stage: Stage): Promise<JobError | null> => {
     const { credentials, versionId, createdAt } = secret;
     if (credentials instanceof ConfigError) return credentials;
-    requireSameMailbox(mailboxOf(credentials), expectedEmail);
+    requireUnchangedMailbox(mailboxOf(credentials), expectedEmail);
     let keptAs: string | undefined;
     const keep = async (token: ExchangedToken): Promise<void> => {
       if (token.newRefreshToken === undefined || credentials.type !== 'authorized_user') return;

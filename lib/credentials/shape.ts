@@ -110,7 +110,7 @@ function hideWords(text: string, hide: (secret: string) => void): void {
 }
 
 /** `text` without the spaces, newlines and quotes that pasting adds around a value. */
-export function unwrap(text: string): string {
+function unwrap(text: string): string {
   const trimmed = text.replace(/^\uFEFF/, '').trim();
   const quoted = /^(["'“”‘’`])([\s\S]*)(["'“”‘’`])$/.exec(trimmed);
   return quoted === null ? trimmed : unwrap(quoted[2] ?? '');
