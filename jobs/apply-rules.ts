@@ -6,12 +6,14 @@ import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, UsageError } from '../lib/errors.ts';
-import type { Guard } from '../lib/gmail/changes.ts';
+import { setSizes } from '../lib/gmail/change-plan.ts';
 import { countOption, defineJob, Scope, textOption } from '../lib/job.ts';
 import { didYouMean } from '../lib/nearest.ts';
+import { guardsOf } from '../lib/rules/guards.ts';
 import { planRules } from '../lib/rules/plan.ts';
 import { previewRules, surveyLabels } from '../lib/rules/preview.ts';
 import { parseRules, type RuleSet } from '../lib/rules/schema.ts';
+import { shareOption } from '../lib/rules/share.ts';
 
 /** The rules file beside this job; the build copies it. */
 const OWN_RULES = fileURLToPath(new URL('./rules.yaml', import.meta.url));
@@ -25,7 +27,11 @@ export default defineJob({
   options: {
     only: textOption('<rule>', 'apply this rule alone'),
     maxChanges: countOption('<n>', "the most changes this run may make, instead of the rules file's maxChanges", 1),
+    maxShare: shareOption(
+      "the largest share of the mailbox a rule may change in a backfill (the rules file's, or 50%)",
+    ),
   },
+  backfill: 'changes',
 
   async prepare({ options, rulesFile }) {
     const file = rulesFile ?? OWN_RULES;
@@ -34,30 +40,28 @@ export default defineJob({
   },
 
   async inspect({ mailbox, options, prepared: ruleSet }) {
-    return await previewRules(ruleSet, mailbox, guardOf(options.maxChanges ?? ruleSet.maxChanges));
+    return await previewRules(ruleSet, mailbox, guardsOf(ruleSet, { ...options, mailboxSize: undefined }));
   },
 
-  async run({ mailbox, tally, options, prepared: ruleSet, log }) {
+  async run({ mailbox, tally, options, prepared: ruleSet, log, journal }) {
     const { labels, warnings } = await surveyLabels(ruleSet, mailbox);
     for (const warning of warnings) log.warn('rules.warning', { ...warning });
 
-    const plan = await planRules(ruleSet, mailbox, labels);
-    for (const { name, matched, skipped, ids } of plan) {
-      tally.matched(skipped);
-      tally.skipped(skipped);
-      log.info('rule.planned', { rule: name, matched, skipped, toChange: ids.length });
+    const isBackfill = mailbox.span !== undefined;
+    // A backfill says beforehand what it will cost, also as a dry run; to look up the effects is part of it.
+    const withEffects = ruleSet.undo && (mailbox.live || isBackfill);
+    const plan = await planRules(ruleSet, mailbox, labels, { withEffects });
+    for (const [index, toChange] of setSizes(plan).entries()) {
+      const { name, found } = plan.sets[index] ?? { name: '', found: 0 };
+      tally.matched(found - toChange);
+      tally.skipped(found - toChange);
+      log.info('rule.planned', { rule: name, matched: found, skipped: found - toChange, toChange });
     }
-    await mailbox.change(plan, guardOf(options.maxChanges ?? ruleSet.maxChanges));
+    const mailboxSize = isBackfill ? (await mailbox.profile()).messages : undefined;
+    const guards = guardsOf(ruleSet, { ...options, mailboxSize });
+    await mailbox.carryOut(plan, { guards, journal: ruleSet.undo ? journal : undefined });
   },
 });
-
-function guardOf(atMost = Number.POSITIVE_INFINITY): Guard {
-  return {
-    atMost,
-    remedy:
-      'If the counts of the rules are right (--dry-run shows them), raise maxChanges in the rules file, or run once with --max-changes.',
-  };
-}
 
 async function readRules(file: string, name: string): Promise<string> {
   try {

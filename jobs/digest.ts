@@ -5,8 +5,8 @@
 import { deliverOnce, identifyDigest, isDelivered } from '../lib/digest/claim.ts';
 import { composeMail } from '../lib/digest/compose.ts';
 import { gatherContents } from '../lib/digest/contents.ts';
-import { lastPeriod, parseTimeZone } from '../lib/digest/period.ts';
-import { choiceOption, defineJob, Scope } from '../lib/job.ts';
+import { lastPeriod } from '../lib/digest/period.ts';
+import { choiceOption, defineJob, Scope, timeZoneOption } from '../lib/job.ts';
 
 export default defineJob({
   summary: 'Put a mail into the inbox that tells what came in yesterday, or last week',
@@ -16,12 +16,7 @@ export default defineJob({
   scopes: [Scope.readonly, Scope.insert, Scope.labels],
   options: {
     period: choiceOption(['day', 'week'], 'the last full day, or the last week from Monday to Sunday'),
-    timeZone: {
-      placeholder: '<zone>',
-      summary: 'whose midnight counts, such as Europe/Berlin (default UTC)',
-      parse: parseTimeZone,
-      fallback: 'UTC',
-    },
+    timeZone: timeZoneOption('whose midnight counts, such as Europe/Berlin (default UTC)'),
   },
 
   async run({ options, mailbox, tally, log, wait }) {

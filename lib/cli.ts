@@ -1,5 +1,6 @@
 /** The command line: what `argv` asks for, the help texts, and usage errors that name the nearest word. */
 import { CommanderError, Command as CommandLine, InvalidArgumentError, Option } from 'commander';
+import { BACKFILL_OPTIONS, type BackfillValues } from './backfill/options.ts';
 import type { Command } from './command.ts';
 import { COMMANDS, type CommandName } from './commands/index.ts';
 import { DURATION_EXAMPLES, parseDuration } from './duration.ts';
@@ -12,6 +13,8 @@ export interface CommonOptions {
   readonly dryRun: boolean;
   /** Undefined when the command line does not say. */
   readonly budgetMs: number | undefined;
+  /** What the command line says of a backfill; undefined when it asks for none. */
+  readonly backfill: BackfillValues | undefined;
 }
 
 export type Invocation =
@@ -52,11 +55,24 @@ export async function parseCommandLine(argv: readonly string[], registry: Regist
     return 'help' in parsed ? { kind: 'print', text: parsed.help } : { kind: 'command', command, ...parsed };
   }
   const job = await registry.load(name, Object.keys(COMMANDS));
-  const parsed = parseOptions(withCommonOptions(describe(name, job)), job.options, name, rest);
+  const specs = job.backfill === undefined ? job.options : { ...job.options, ...BACKFILL_OPTIONS };
+  const parsed = parseOptions(withCommonOptions(describe(name, { ...job, options: specs })), specs, name, rest);
   if ('help' in parsed) return { kind: 'print', text: parsed.help };
-  const { dryRun, budget, ...options } = parsed.options;
-  const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined };
+  const { dryRun, budget, ...given } = parsed.options;
+  const { options, backfill } = job.backfill === undefined ? { options: given } : splitBackfill(given);
+  const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined, backfill };
   return { kind: 'run', name, job, options, common };
+}
+
+/** The job's own options, and those of the backfill when there is to be one. */
+function splitBackfill(given: Readonly<Record<string, unknown>>) {
+  const isShared = ([key]: [string, unknown]) => Object.hasOwn(BACKFILL_OPTIONS, key);
+  const { from, to, window, oldestFirst, ...rest } = given as Readonly<Record<string, unknown>> & BackfillValues;
+  const options = Object.fromEntries(Object.entries(given).filter((entry) => !isShared(entry)));
+  if (from !== undefined || to !== undefined) return { options, backfill: { ...rest, from, to, window, oldestFirst } };
+  const alone = window !== undefined ? '--window' : oldestFirst ? '--oldest-first' : undefined;
+  if (alone === undefined) return { options, backfill: undefined };
+  throw new UsageError(`${alone} says how to backfill, but not what`, 'Write --from <date> or --to <date> too.');
 }
 
 function isCommand(name: string): name is CommandName {

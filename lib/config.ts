@@ -172,7 +172,7 @@ export function examineConfig(env: Environment): {
       undefined,
       'must be a whole number from 50 to 1000000',
     ),
-    budgetMs: parsed('RUN_BUDGET', parseDuration, 50 * 60_000, `is no duration: ${DURATION_EXAMPLES}`),
+    budgetMs: parsed('RUN_BUDGET', parseDuration, defaultBudgetMs(env), `is no duration: ${DURATION_EXAMPLES}`),
     requestTimeoutMs: parsed('REQUEST_TIMEOUT', parseDuration, 20_000, `is no duration: ${DURATION_EXAMPLES}`),
     gmailApiUrl: loopback('GMAIL_API_URL', undefined),
     tokenUrl: loopback('GOOGLE_TOKEN_URL', GOOGLE_TOKEN_URL),
@@ -192,6 +192,14 @@ export function examineConfig(env: Environment): {
     'Set it with `heroku config:set NAME=value` (on a laptop: export NAME=value), then run again.',
   );
   return { config, error, faulty };
+}
+
+/**
+ * How long a run may work when nobody says. What `heroku run` started has a person waiting for it and no next run that
+ * goes on: it ends before Heroku's daily restart of dynos would end it.
+ */
+function defaultBudgetMs({ DYNO }: Environment): number {
+  return DYNO?.startsWith('run.') ? 23.5 * 3_600_000 : 50 * 60_000;
 }
 
 /** The keys in the environment, unless a profile is named: the SDK then goes by the profile alone. */

@@ -71,8 +71,11 @@ export class StoppedError extends Error {
   }
 }
 
-/** `fault` is something thrown that nobody caught; `finished` ends what a finished run left under way. */
-export type StopReason = 'budget' | 'SIGTERM' | 'SIGINT' | 'fault' | 'finished';
+/**
+ * `declined` is a person who was asked and did not want it; `fault` something thrown that nobody caught; `finished` ends
+ * what a finished run left under way.
+ */
+export type StopReason = 'budget' | 'SIGTERM' | 'SIGINT' | 'declined' | 'fault' | 'finished';
 
 /** `text` on one line, so that an error is one line in every log whatever a service answered. */
 export function oneLine(text: string): string {

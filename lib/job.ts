@@ -8,18 +8,38 @@
  *   asks whether it is a dry run: the verbs do.
  */
 import type { JobError } from './errors.ts';
+import type { JournalPage } from './gmail/carry-out.ts';
 import type { Mailbox } from './gmail/mailbox.ts';
 import type { Log } from './log.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
 import type { Tally } from './tally.ts';
 
-export { choiceOption, countOption, switchOption, textOption } from './options.ts';
+export { choiceOption, countOption, switchOption, textOption, timeZoneOption } from './options.ts';
 
 export interface PrepareContext<O extends OptionSpecs> {
   readonly options: OptionValues<O>;
   /** The path in RULES_FILE, when it is set. */
   readonly rulesFile: string | undefined;
 }
+
+/** One window of a backfill, for a job that is run for each. */
+export interface BackfillWindow {
+  /** For people: `2023-04`. */
+  readonly name: string;
+  /** Null when it has no beginning, or no end. */
+  readonly from: Date | null;
+  readonly to: Date | null;
+  /** What the search of the job's `backfill` found in it, the newest first. */
+  readonly ids: readonly string[];
+}
+
+/**
+ * How a job is backfilled. `changes`: it only changes labels, so it runs once, and its searches find what lies in the
+ * whole span. `reads`: it reads messages, so it runs window by window, for the messages that this search finds.
+ */
+export type BackfillKind<O extends OptionSpecs, P> =
+  | 'changes'
+  | { readonly reads: (context: { readonly options: OptionValues<O>; readonly prepared: P }) => string };
 
 export interface RunContext<O extends OptionSpecs, P> {
   readonly options: OptionValues<O>;
@@ -32,6 +52,10 @@ export interface RunContext<O extends OptionSpecs, P> {
   readonly signal: AbortSignal;
   /** Waits; rejects as soon as the run is told to stop. */
   readonly wait: (ms: number) => Promise<void>;
+  /** Writes down how a portion of a plan is taken back, by `job undo`; to be handed to `mailbox.carryOut`. */
+  readonly journal: (page: JournalPage) => Promise<void>;
+  /** In a backfill of a job that reads messages, the window that this call is about. */
+  readonly window?: BackfillWindow;
 }
 
 export interface InspectContext<O extends OptionSpecs, P> {
@@ -65,6 +89,8 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   readonly scopes: readonly string[];
   /** Option name in camelCase → its specification. */
   readonly options: O;
+  /** Undefined for a job that cannot be backfilled. */
+  readonly backfill?: BackfillKind<O, P>;
   prepare(context: PrepareContext<O>): P | Promise<P>;
   inspect?(context: InspectContext<O, P>): Promise<Inspection>;
   run(context: RunContext<O, P>): Promise<void>;

@@ -10,6 +10,7 @@ import { Redactor } from './redact.ts';
 import { Registry } from './registry.ts';
 import { stackOf } from './report.ts';
 import { rememberSignals } from './signals.ts';
+import type { Terminal } from './terminal.ts';
 
 /** How long what a job has left behind may go on after the final line. */
 const LINGER_MS = 2_000;
@@ -71,13 +72,14 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     process.removeAllListeners('warning');
     process.on('warning', (warning) => log.warn('process.warning', { warning: `${warning.name}: ${warning.message}` }));
     const exitCode = await runJob(
-      { ...invocation, command: ['job', ...argv].map(quote).join(' ') },
+      { ...invocation, words: ['job', ...argv] },
       {
         env,
         signals,
         redactor,
         log,
         progress,
+        openTerminal,
         onFault: (handler) => {
           fault = handler;
         },
@@ -102,12 +104,7 @@ async function runCommand(
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) signals.on(signal, () => stop.abort(new StoppedError(signal)));
   const hide = (secret: string) => redactor.add(secret);
-  const { createTerminal } = await import('./terminal.ts');
-  const terminal = createTerminal({
-    stdin: process.stdin,
-    stdout: output.screens.stdout,
-    interrupt: () => stop.abort(new StoppedError('SIGINT')),
-  });
+  const terminal = await openTerminal();
   try {
     const context = {
       options,
@@ -124,7 +121,9 @@ async function runCommand(
   }
 }
 
-/** `word` as a shell takes it for one word. */
-function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+/** The terminal. While a line is being typed Ctrl-C is no signal: it is made one again. */
+async function openTerminal(): Promise<Terminal> {
+  const { createTerminal } = await import('./terminal.ts');
+  const interrupt = () => process.kill(process.pid, 'SIGINT');
+  return createTerminal({ stdin: process.stdin, stdout: output.screens.stdout, interrupt });
 }

@@ -65,3 +65,26 @@ export function choiceOption<const T extends string>(choices: readonly [T, ...T[
 export function switchOption(summary: string): OptionSpec<boolean> {
   return { placeholder: undefined, summary, parse: () => true, fallback: false };
 }
+
+/** An option whose value is a time zone of the IANA list; UTC when it is not given. */
+export function timeZoneOption(summary: string): OptionSpec<string> {
+  return { placeholder: '<zone>', summary, parse: parseTimeZone, fallback: 'UTC' };
+}
+
+function parseTimeZone(text: string): string {
+  // Offsets such as +01:00 count as zones to Intl, and know nothing of summer time.
+  if (/^[a-z]/i.test(text) && isTimeZone(text)) return text;
+  throw new UsageError(
+    `"${text}" is not a time zone`,
+    'Write a name of the IANA list, such as Europe/Berlin or America/New_York.',
+  );
+}
+
+function isTimeZone(text: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: text });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -45,7 +45,7 @@ function concludeStop(reason: StopReason, counts: Counts): Ending {
   if (reason === 'fault') return { outcome: 'failed', exitCode: ExitCode.bug, ...describe(new StoppedError(reason)) };
   if (reason === 'SIGTERM') return { outcome: 'interrupted', exitCode: ExitCode.sigterm };
   if (reason === 'SIGINT') return { outcome: 'interrupted', exitCode: ExitCode.sigint };
-  if (counts.matched > 0) return { outcome: 'partial', exitCode: ExitCode.ok };
+  if (reason === 'declined' || counts.matched > 0) return { outcome: 'partial', exitCode: ExitCode.ok };
   return {
     outcome: 'failed',
     exitCode: ExitCode.unavailable,

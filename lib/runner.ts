@@ -1,20 +1,14 @@
 /** One run from start to exit code: config, secret, token, mailbox, job, tally, monitor, final line. */
 import { randomBytes } from 'node:crypto';
-import { startBudget } from './budget.ts';
+import type { Backfill } from './backfill/backfill.ts';
+import { type Budget, startBudget } from './budget.ts';
 import type { CommonOptions } from './cli.ts';
 import { orAbort, systemClock } from './clock.ts';
-import { type Config, type Environment, readConfig, readHeartbeatUrl } from './config.ts';
-import { type AccessTokens, createAccessTokens } from './credentials/access.ts';
-import { keepRefreshToken } from './credentials/keep.ts';
+import { type Environment, readConfig, readHeartbeatUrl } from './config.ts';
+import { type Connection, connect } from './connection.ts';
 import { requireExpectedMailbox } from './credentials/ownership.ts';
-import { createSecretFetcher } from './credentials/secret.ts';
-import { openVault } from './credentials/vault.ts';
-import { type ExitCode, type StoppedError, UsageError } from './errors.ts';
-import { GmailClient } from './gmail/client.ts';
+import { type ExitCode, StoppedError, UsageError } from './errors.ts';
 import { Mailbox } from './gmail/mailbox.ts';
-import { askMailbox } from './gmail/profile.ts';
-import { QuotaWindow } from './gmail/quota.ts';
-import { UNITS_PER_MINUTE } from './gmail/units.ts';
 import { createLiveWriter, dryWriter } from './gmail/writer.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 import type { Job } from './job.ts';
@@ -24,6 +18,7 @@ import type { Redactor } from './redact.ts';
 import { concludeRun, stackOf } from './report.ts';
 import type { Signals } from './signals.ts';
 import { Tally } from './tally.ts';
+import type { Terminal } from './terminal.ts';
 
 /** What to run, as the command line says. */
 export interface RunRequest {
@@ -31,8 +26,8 @@ export interface RunRequest {
   readonly job: Job;
   readonly options: Readonly<Record<string, unknown>>;
   readonly common: CommonOptions;
-  /** The exact command, to continue a run by hand. */
-  readonly command: string;
+  /** The command line, to continue a run by hand. */
+  readonly words: readonly string[];
 }
 
 /** What a run has around it. */
@@ -42,6 +37,8 @@ export interface Surroundings {
   readonly redactor: Redactor;
   readonly log: Log;
   readonly progress: Progress;
+  /** The terminal, for a run that has something to ask. */
+  readonly openTerminal: () => Promise<Terminal>;
   /** Given a function that ends the run when something was thrown that nobody caught. */
   readonly onFault: (fault: (error: unknown) => void) => void;
 }
@@ -53,9 +50,10 @@ export interface Surroundings {
 export async function runJob(request: RunRequest, surroundings: Surroundings): Promise<ExitCode> {
   const { log } = surroundings;
   const startedAt = performance.now();
-  const runId = createRunId(new Date());
+  const now = new Date();
+  const runId = createRunId(now);
   const run = new Run(request, surroundings);
-  const error = await run.execute(runId).then(
+  const error = await run.execute(runId, now).then(
     () => run.fault,
     (thrown: unknown) => run.fault ?? thrown ?? new Error('undefined was thrown'),
   );
@@ -65,7 +63,9 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
   const ending = concludeRun({ counts, dryRun: request.common.dryRun, error, stopped: run.stopped });
   if (ending.exitCode === 1) log.error('run.bug', { stack: stackOf(error) });
 
-  const canGoOn = counts.remaining > 0 && !request.common.dryRun && ending.outcome !== 'failed';
+  // A run that was stopped while it still looked knows of nothing that remains, and has all before it.
+  const isIncomplete = counts.remaining > 0 || error instanceof StoppedError;
+  const canGoOn = isIncomplete && !request.common.dryRun && ending.outcome !== 'failed';
   const report = {
     job: request.name,
     runId,
@@ -82,7 +82,7 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
     secretVersion: run.secretVersion,
     error: ending.error,
     remedy: ending.remedy,
-    resume: canGoOn ? request.command : undefined,
+    resume: canGoOn ? run.resume : undefined,
   });
   return ending.exitCode;
 }
@@ -95,8 +95,8 @@ class Run {
   heartbeat: Heartbeat | undefined;
   readonly #request: RunRequest;
   readonly #surroundings: Surroundings;
-  #client: GmailClient | undefined;
-  #tokens: AccessTokens | undefined;
+  #connection: Connection | undefined;
+  #backfill: Backfill | undefined;
 
   constructor(request: RunRequest, surroundings: Surroundings) {
     this.#request = request;
@@ -104,39 +104,58 @@ class Run {
   }
 
   get statistics() {
-    return this.#client?.statistics ?? { requests: 0, retries: 0, quotaUnits: 0 };
+    return this.#connection?.client.statistics ?? { requests: 0, retries: 0, quotaUnits: 0 };
   }
 
   get secretVersion(): string | undefined {
-    return this.#tokens?.secretVersion;
+    return this.#connection?.tokens.secretVersion;
   }
 
-  async execute(runId: string): Promise<void> {
+  async execute(runId: string, startedAt: Date): Promise<void> {
     const { name, job, options, common } = this.#request;
-    const { env, signals, log, onFault } = this.#surroundings;
+    const { env, signals, redactor, log, progress, onFault } = this.#surroundings;
     this.heartbeat = createHeartbeat(readHeartbeatUrl(env), log);
     const config = readConfig(env);
-    using budget = startBudget(common.budgetMs ?? config.budgetMs, signals);
+    const budgetMs = common.budgetMs ?? config.budgetMs;
+    using budget = startBudget(budgetMs, signals);
     onFault((error) => {
       this.fault ??= error ?? new Error('undefined was thrown');
       budget.stop('fault');
     });
     try {
       const prepared = await job.prepare({ options, rulesFile: config.rulesFile });
+      const backfill = await this.#prepareBackfill(budget, startedAt);
       log.info('run.started', { job: name, runId, dryRun: common.dryRun });
       this.heartbeat.start();
-      const mailbox = this.#openMailbox(config, budget);
+      this.#connection = connect(config, { jobName: name, scopes: job.scopes, budget, redactor, log });
+      const { client } = this.#connection;
+      const mailbox: Mailbox = new Mailbox({
+        client,
+        writer: common.dryRun ? dryWriter : createLiveWriter(client),
+        tally: this.tally,
+        progress,
+        log,
+        signal: budget.wrapUp,
+        ...backfill?.hooks({
+          connection: this.#connection,
+          profile: config.quotaProfile,
+          budgetMs,
+          mailboxSize: async () => (await mailbox.profile()).messages,
+        }),
+      });
       const work = async () => {
         await this.#requireExpectedMailbox(mailbox);
-        await job.run({
+        const context = {
           options,
           prepared,
           mailbox,
           tally: this.tally,
           log,
           signal: budget.wrapUp,
-          wait: (ms) => systemClock.sleep(ms, budget.wrapUp),
-        });
+          wait: (ms: number) => systemClock.sleep(ms, budget.wrapUp),
+          journal: async () => undefined,
+        };
+        await (backfill === undefined ? job.run(context) : backfill.run(job, context));
       };
       await orAbort(work(), budget.giveUp);
     } finally {
@@ -144,49 +163,37 @@ class Run {
     }
   }
 
-  #openMailbox(config: Config, budget: { wrapUp: AbortSignal; giveUp: AbortSignal }): Mailbox {
-    const { name, job, common } = this.#request;
-    const { redactor, log, progress } = this.#surroundings;
-    const hide = (secret: string) => redactor.add(secret);
-    const shared = { log, clock: systemClock, random: Math.random };
-    const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
-    this.#tokens = createAccessTokens({
-      ...shared,
-      jobName: name,
-      scopes: job.scopes,
-      fetchSecret: createSecretFetcher(address, hide),
-      // Not ended by wrapUp: what Google gives once would be lost.
-      keep: (user, from) => keepRefreshToken(openVault(address, hide), user, from, budget.giveUp),
-      whose: (accessToken) =>
-        askMailbox(accessToken, budget.wrapUp, {
-          ...shared,
-          gmailApiUrl: config.gmailApiUrl ?? 'https://gmail.googleapis.com',
-          timeoutMs: config.requestTimeoutMs,
-        }),
-      exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
-      signal: budget.wrapUp,
+  /** What the command line says of a backfill; its code is loaded for that alone. */
+  async #prepareBackfill(budget: Budget, now: Date): Promise<Backfill | undefined> {
+    const { job, common } = this.#request;
+    const { log, openTerminal } = this.#surroundings;
+    if (common.backfill === undefined) return undefined;
+    const [{ Backfill }, { personAt }] = await Promise.all([import('./backfill/backfill.ts'), import('./person.ts')]);
+    const person = personAt(await openTerminal(), budget.wrapUp);
+    const { dryRun, backfill: values } = common;
+    this.#backfill = new Backfill({
+      values,
+      kind: job.backfill,
+      dryRun,
+      person,
+      log,
+      now,
+      decline: () => budget.stop('declined'),
     });
-    this.#client = new GmailClient({
-      ...shared,
-      tokens: this.#tokens,
-      profile: config.quotaProfile,
-      quota: new QuotaWindow({
-        clock: systemClock,
-        unitsPerMinute: config.quotaPerMinute ?? UNITS_PER_MINUTE[config.quotaProfile],
-        onWait: (waitMs, why) => log.info('quota.wait', { waitMs: Math.round(waitMs), why }),
-      }),
-      apiUrl: config.gmailApiUrl,
-      timeoutMs: config.requestTimeoutMs,
-      giveUp: budget.giveUp,
-    });
-    const writer = common.dryRun ? dryWriter : createLiveWriter(this.#client);
-    return new Mailbox({ client: this.#client, writer, tally: this.tally, progress, log, signal: budget.wrapUp });
+    return this.#backfill;
+  }
+
+  /** The command that continues the run. */
+  get resume(): string {
+    const { words } = this.#request;
+    return (this.#backfill?.resume(words) ?? words).map(quote).join(' ');
   }
 
   /** The first request of a run: the token, and whose it is when the secret says whose it must be. */
   async #requireExpectedMailbox(mailbox: Mailbox): Promise<void> {
-    await this.#tokens?.get();
-    const expected = this.#tokens?.expectedEmail;
+    const tokens = this.#connection?.tokens;
+    await tokens?.get();
+    const expected = tokens?.expectedEmail;
     if (expected === undefined) return;
     requireExpectedMailbox(await mailbox.address(), expected);
   }
@@ -196,4 +203,9 @@ class Run {
 function createRunId(now: Date): string {
   const [day = '', time = ''] = now.toISOString().split('T');
   return `${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${randomBytes(2).toString('hex')}`;
+}
+
+/** `word` as a shell takes it for one word. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

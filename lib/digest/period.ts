@@ -1,6 +1,5 @@
 /** The span of time that a digest tells about: the last full calendar day or ISO week of a time zone. */
-import { DateTime, IANAZone } from 'luxon';
-import { UsageError } from '../errors.ts';
+import { DateTime } from 'luxon';
 
 export type PeriodKind = 'day' | 'week';
 
@@ -44,16 +43,4 @@ function spanTitle(start: DateTime, last: DateTime): string {
   const from = start.hasSame(last, 'month') ? start.toFormat('d') : `${start.toFormat(`d LLLL${year}`)} `;
   const to = last.toFormat(`d LLLL${year}`);
   return `${from}–${from.endsWith(' ') ? ' ' : ''}${to}`;
-}
-
-/** @throws UsageError when `text` names no time zone. */
-export function parseTimeZone(text: string): string {
-  // Offsets such as +01:00 count as zones to Intl, and know nothing of summer time.
-  if (!/^[a-z]/i.test(text) || !IANAZone.isValidZone(text)) {
-    throw new UsageError(
-      `"${text}" is not a time zone`,
-      'Write a name of the IANA list, such as Europe/Berlin or America/New_York.',
-    );
-  }
-  return text;
 }

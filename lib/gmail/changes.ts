@@ -1,21 +1,14 @@
-/** Applies one change to many messages, batch by batch, and counts every one of them. */
+/** Makes the changes of one set of messages, batch by batch, and counts every one of them. */
 import { GuardError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
 import { GmailRefusal } from './answers.ts';
+import { type Batch, batchesOf, type Portion } from './change-plan.ts';
 import type { LabelChange } from './writer.ts';
 
-/** Gmail's largest batch of changes. */
-const BATCH_SIZE = 1_000;
-
-/** Messages that get the same change, under the name of the rule that wants it. Labels are given by name. */
-export interface ChangeSet {
-  readonly name: string;
-  readonly ids: readonly string[];
-  readonly add: readonly string[];
-  readonly remove: readonly string[];
-}
+/** Batches made at once; the gate and the quota say when they are sent. */
+const AT_ONCE = 8;
 
 export interface ChangeContext {
   readonly modify: (ids: readonly string[], change: LabelChange, signal: AbortSignal) => Promise<void>;
@@ -23,48 +16,59 @@ export interface ChangeContext {
   readonly progress: Progress;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Told of every batch that is dealt with. */
+  readonly onBatch: (batch: Batch, how: 'changed' | 'skipped' | 'failed') => void;
+}
+
+/** What has become of the messages of a set. */
+export interface SetCounts {
+  changed: number;
+  skipped: number;
+  failed: number;
 }
 
 /**
- * Changes the messages of `set`; `change` has its labels by their ids, or Gmail's refusal to make one of them. What Gmail
- * refuses is counted as failed and the rest goes on; when the service stays away or the run is told to stop, what is
- * under way is finished, the rest is not begun, and the reason is thrown.
+ * Changes the messages of one set of the portion and adds them to `counts`; `change` has its labels by their ids, or
+ * Gmail's refusal to make one of them. What Gmail refuses is counted as failed and the rest goes on; when the service
+ * stays away or the run is told to stop, what is under way is finished, the rest is not begun, and the reason is thrown.
  */
-export async function applyChangeSet(
-  set: ChangeSet,
+export async function changeSet(
+  { name, portion, set }: { readonly name: string; readonly portion: Portion; readonly set: number },
   change: LabelChange | GmailRefusal,
+  counts: SetCounts,
   context: ChangeContext,
 ): Promise<void> {
-  const { modify, tally, progress, log } = context;
-  const counts = { changed: 0, skipped: 0, failed: 0 };
+  const { modify, tally, progress, log, onBatch } = context;
   const away = new AbortController();
   const signal = AbortSignal.any([context.signal, away.signal]);
 
-  const count = (how: keyof typeof counts, items: number) => {
-    counts[how] += items;
-    tally[how](items);
-    progress.advance(items);
+  const count = (how: keyof SetCounts, batch: Batch) => {
+    counts[how] += batch.ids.length;
+    tally[how](batch.ids.length);
+    progress.advance(batch.ids.length);
+    onBatch(batch, how);
   };
-  const refused = (error: GmailRefusal, items: number) => {
-    count('failed', items);
-    log.error('gmail.refused', { rule: set.name, count: items, error: error.message, remedy: error.remedy });
-  };
-  const modifyBatch = async (ids: readonly string[], change: LabelChange) => {
+  const deal = async (batch: Batch) => {
+    if (change instanceof GmailRefusal) return count('failed', batch);
+    if (isEmpty(change)) return count('skipped', batch);
     try {
-      await modify(ids, change, signal);
-      count('changed', ids.length);
+      await modify(batch.ids, change, signal);
+      count('changed', batch);
     } catch (error) {
-      if (error instanceof GmailRefusal) refused(error, ids.length);
-      else away.abort(error);
+      if (!(error instanceof GmailRefusal)) return away.abort(error);
+      count('failed', batch);
+      log.error('gmail.refused', { rule: name, count: batch.ids.length, error: error.message, remedy: error.remedy });
     }
   };
-
-  if (change instanceof GmailRefusal) refused(change, set.ids.length);
-  else if (isEmpty(change)) count('skipped', set.ids.length);
-  else await Promise.all(batches(set.ids).map((ids) => modifyBatch(ids, change)));
-  const { changed, skipped, failed } = counts;
-  log.info('rule.applied', { rule: set.name, changed, failed, remaining: set.ids.length - changed - skipped - failed });
-  away.signal.throwIfAborted();
+  const batches = batchesOf(portion, set);
+  const work = async () => {
+    for (const batch of batches) {
+      if (signal.aborted) return;
+      await deal(batch);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  signal.throwIfAborted();
 }
 
 /** A change whose labels to remove do not exist: there is nothing to send, and Gmail would refuse it. */
@@ -72,23 +76,30 @@ function isEmpty({ addLabelIds, removeLabelIds }: LabelChange): boolean {
   return addLabelIds.length + removeLabelIds.length === 0;
 }
 
-function batches(ids: readonly string[]): string[][] {
-  return Array.from({ length: Math.ceil(ids.length / BATCH_SIZE) }, (_, index) =>
-    ids.slice(index * BATCH_SIZE, (index + 1) * BATCH_SIZE),
-  );
-}
-
-/** A limit on the changes of a run, and what to do about it. */
+/** A limit on the changes of a run, or of one of its sets, and what to do about it. */
 export interface Guard {
+  /** The name of the set that is limited; all sets together without one. */
+  readonly set?: string;
   /** Infinity for no limit. */
   readonly atMost: number;
+  /** What the limit is, when it is more than a number: `50 % of the 9,000 in the mailbox`. */
+  readonly meaning?: string;
   /** Where the limit can be raised. */
   readonly remedy: string;
+  /** The share of the mailbox, between 0 and 1, of which the limit was worked out. */
+  readonly share?: number;
 }
 
-export function tooManyChanges(total: number, { atMost, remedy }: Guard): GuardError {
-  return new GuardError(
-    `${total} messages would be changed, and at most ${atMost} may be: nothing was changed`,
-    remedy,
-  );
+/** The first of `guards` that so many changes, by the names of their sets, go beyond; undefined when all hold. */
+export function trippedGuard(sizes: ReadonlyMap<string, number>, guards: readonly Guard[]): GuardError | undefined {
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  for (const { set, atMost, meaning, remedy } of guards) {
+    const size = set === undefined ? total : (sizes.get(set) ?? 0);
+    if (size <= atMost) continue;
+    const what =
+      set === undefined ? `${size} messages would be changed` : `the rule ${set} would change ${size} messages`;
+    const limit = meaning === undefined ? `${atMost}` : `${atMost} (${meaning})`;
+    return new GuardError(`${what}, and at most ${limit} may be: nothing was changed`, remedy);
+  }
+  return undefined;
 }

@@ -65,6 +65,7 @@ export class GmailClient {
   readonly #gate = new ConcurrencyGate();
   /** The access token that requests are sent with at the moment. */
   #token = '';
+  #answerMs = 0;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -113,6 +114,11 @@ export class GmailClient {
     }
   }
 
+  /** How long requests took until their answers, on average. */
+  get meanRequestMs(): number {
+    return this.#answerMs / Math.max(1, this.statistics.requests);
+  }
+
   async #waitAfter(
     method: GmailMethod,
     verdict: Extract<Verdict, { retryAfterMs: number }>,
@@ -132,7 +138,7 @@ export class GmailClient {
   }
 
   async #attempt(method: GmailMethod, send: Send, signal: AbortSignal, effect: Effect) {
-    const { quota, profile, giveUp } = this.#options;
+    const { quota, profile, giveUp, clock } = this.#options;
     const places = await this.#gate.enter(signal);
     try {
       const units = unitsOf(method, profile);
@@ -143,7 +149,9 @@ export class GmailClient {
         signal.throwIfAborted();
         this.statistics.requests += 1;
         this.statistics.quotaUnits += units;
+        const sentAt = clock.now();
         const verdict = await this.#send(method, send, effect === 'none' ? signal : giveUp);
+        this.#answerMs += clock.now() - sentAt;
         if (verdict.kind === 'crowded') this.#gate.tooMany(places);
         else if (verdict.kind === 'ok') this.#gate.good();
         return { verdict, token };

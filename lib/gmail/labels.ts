@@ -24,6 +24,9 @@ const SYSTEM_SEARCHES: ReadonlyMap<string, string> = new Map([
   ['CATEGORY_FORUMS', 'category:forums'],
 ]);
 
+/** Under this hidden label runs keep what it takes to take them back; no search of a job finds it. */
+export const JOURNAL_LABEL = 'gmail-jobs/journal';
+
 /** Gmail refuses longer names. */
 export const MAX_LABEL_LENGTH = 225;
 

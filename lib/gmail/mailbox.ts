@@ -4,11 +4,17 @@ import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Log } from '../log.ts';
 import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
-import { GmailRefusal } from './answers.ts';
-import { applyChangeSet, type ChangeSet, type Guard, tooManyChanges } from './changes.ts';
+import { carryOut, type JournalPage, type ResolvedSet } from './carry-out.ts';
+import { type ChangePlan, setSizes } from './change-plan.ts';
+import { type Guard, trippedGuard } from './changes.ts';
 import type { GmailClient } from './client.ts';
-import { type Label, LabelDirectory, systemLabelId } from './labels.ts';
-import type { LabelChange, Writer } from './writer.ts';
+import { IdCollector, IdSet } from './ids.ts';
+import { LabelBook } from './label-book.ts';
+import { JOURNAL_LABEL, type Label, type LabelDirectory, labelSearch } from './labels.ts';
+import { type Found, listEach, listSideBySide } from './listing.ts';
+import { type ReadMessage, readHeaders } from './read.ts';
+import { type Span, type Window, windowTerms } from './window.ts';
+import type { Writer } from './writer.ts';
 
 /** Gmail's largest page of a list. */
 const PAGE_SIZE = 500;
@@ -24,17 +30,32 @@ export interface SearchOptions {
   readonly limit?: number;
   /** Look in Trash and Spam too. */
   readonly includeSpamTrash?: boolean;
+  /** Look at mail outside the span of a backfill too. */
+  readonly allTime?: boolean;
+  /** Find the program's own journals too. */
+  readonly journals?: boolean;
 }
 
-/** A message with those headers that were asked for. */
-export interface ReadMessage {
-  readonly id: string;
-  readonly threadId: string;
-  readonly labelIds: readonly string[];
-  readonly receivedAt: Date;
-  readonly sizeBytes: number;
-  /** The header's value; '' when the message has none of that name. */
-  header(name: string): string;
+/** Messages that get the same change, under the name of the rule that wants it. Labels are given by name. */
+export interface ChangeSet {
+  readonly name: string;
+  readonly ids: readonly string[];
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+}
+
+/** What is ahead when a plan is carried out. */
+export interface Ahead {
+  readonly plan: ChangePlan;
+  readonly guards: readonly Guard[];
+  /** Labels that will be made. */
+  readonly newLabels: readonly string[];
+  readonly keepsJournal: boolean;
+}
+
+export interface CarryOutOptions {
+  readonly guards?: readonly Guard[];
+  readonly journal?: ((page: JournalPage) => Promise<void>) | undefined;
 }
 
 export interface MailboxOptions {
@@ -45,6 +66,13 @@ export interface MailboxOptions {
   readonly log: Log;
   /** Ends the work before the next request. */
   readonly signal: AbortSignal;
+  readonly span?: Span;
+  /** The labels, when they are known from before. */
+  readonly labels?: LabelBook;
+  /** Told what is ahead, before the guards are held against it. */
+  readonly announce?: (ahead: Ahead) => Promise<void>;
+  /** Asked before the first change; rejects when there is to be none. */
+  readonly confirm?: () => Promise<void>;
 }
 
 export class Mailbox {
@@ -52,15 +80,15 @@ export class Mailbox {
   readonly #client: GmailClient;
   readonly #writer: Writer;
   readonly #signal: AbortSignal;
-  /** The labels as they were listed last, and those made since. */
-  #directory: LabelDirectory | undefined;
-  #address: Promise<string> | undefined;
+  readonly #labels: LabelBook;
+  #profile: Promise<{ readonly address: string; readonly messages: number }> | undefined;
 
   constructor(options: MailboxOptions) {
     this.#options = options;
     this.#client = options.client;
     this.#writer = options.writer;
     this.#signal = options.signal;
+    this.#labels = options.labels ?? new LabelBook(options);
   }
 
   /** False in a dry run, in which nothing that a job wants to change is sent. */
@@ -68,74 +96,106 @@ export class Mailbox {
     return this.#writer.live;
   }
 
-  /** The mailbox's own address. 1 quota unit, once. */
-  address(): Promise<string> {
-    this.#address ??= this.#client
+  /** The span of time to which searches are bound; undefined for all mail. */
+  get span(): Span | undefined {
+    return this.#options.span;
+  }
+
+  /** The same mailbox, with searches bound to `span`. */
+  spanning(span: Span): Mailbox {
+    const narrowed = new Mailbox({ ...this.#options, span, labels: this.#labels });
+    narrowed.#profile = this.#profile;
+    return narrowed;
+  }
+
+  /** The mailbox's own address. */
+  async address(): Promise<string> {
+    return (await this.profile()).address;
+  }
+
+  /** The mailbox's address, and how many messages there are in it, with Spam and Trash. 1 quota unit, once. */
+  profile(): Promise<{ readonly address: string; readonly messages: number }> {
+    this.#profile ??= this.#client
       .request<gmail_v1.Schema$Profile>(
         'users.getProfile',
         (api, options) => api.users.getProfile({ userId: 'me' }, options),
         this.#signal,
       )
-      .then(({ emailAddress }) => emailAddress ?? '');
-    return this.#address;
+      .then(({ emailAddress, messagesTotal }) => ({ address: emailAddress ?? '', messages: messagesTotal ?? 0 }));
+    return this.#profile;
   }
 
   /** All messages that `query` finds, newest first. 5 quota units for each 500. */
-  async search(
-    query: string,
-    { limit = Number.POSITIVE_INFINITY, includeSpamTrash = false }: SearchOptions = {},
-  ): Promise<MessageRef[]> {
+  async search(query: string, options: SearchOptions = {}): Promise<MessageRef[]> {
+    const { limit = Number.POSITIVE_INFINITY } = options;
     const found = new Map<string, MessageRef>();
-    let pageToken: string | undefined;
+    const q = await this.#bound(query, options);
+    let token: string | undefined;
     do {
-      const maxResults = Math.min(PAGE_SIZE, limit - found.size);
-      const params = { userId: 'me', q: query, maxResults, includeSpamTrash, ...(pageToken && { pageToken }) };
-      const page = await this.#client.request<gmail_v1.Schema$ListMessagesResponse>(
-        'messages.list',
-        (api, options) => api.users.messages.list(params, options),
-        this.#signal,
-      );
-      for (const { id, threadId } of page.messages ?? []) {
-        // A message that arrives meanwhile shifts the pages: one may be listed twice.
-        if (typeof id === 'string') found.set(id, { id, threadId: threadId ?? id });
-      }
-      pageToken = page.nextPageToken || undefined;
-    } while (pageToken !== undefined && found.size < limit);
+      const page = await this.#listPage(q, limit - found.size, options, token);
+      // A message that arrives meanwhile shifts the pages: one may be listed twice.
+      for (const message of page.messages) found.set(message.id, message);
+      token = page.next;
+    } while (token !== undefined && found.size < limit);
     return [...found.values()];
   }
 
-  /** The mailbox's labels. 1 quota unit. */
-  async labels(): Promise<LabelDirectory> {
-    const { labels = [] } = await this.#client.request<gmail_v1.Schema$ListLabelsResponse>(
-      'labels.list',
-      (api, options) => api.users.labels.list({ userId: 'me' }, options),
+  /** The ids of all messages that `query` finds, packed, by windows in a backfill. 5 quota units for each 500. */
+  async find(query: string, options: Omit<SearchOptions, 'limit' | 'allTime'> = {}): Promise<Found> {
+    const { span } = this;
+    const fetch = async (window: Window | null, token: string | undefined) => {
+      const q = await this.#bound(query, options, window ?? span?.whole);
+      const { messages, next } = await this.#listPage(q, PAGE_SIZE, options, token);
+      return { ids: messages.map(({ id }) => id), next };
+    };
+    return span?.asked === true ? listEach(fetch, span.windows) : listSideBySide(fetch, span?.windows ?? []);
+  }
+
+  /** The newest so many messages that `query` finds in all mail, whatever the span of a backfill is. */
+  async findNewest(
+    query: string,
+    limit: number,
+    options: Pick<SearchOptions, 'includeSpamTrash'> = {},
+  ): Promise<IdSet> {
+    const ids = new IdCollector();
+    for (const { id } of await this.search(query, { ...options, limit, allTime: true })) ids.add(id);
+    return ids.finish();
+  }
+
+  /** `query`, in parentheses for it may hold an OR, without journals, and bound to `window` or the span. */
+  async #bound(query: string, { journals, allTime }: SearchOptions, window = this.span?.whole): Promise<string> {
+    const bounds = window === undefined || allTime === true ? [] : windowTerms(window);
+    const hasJournals = journals !== true && (await this.#labels.known()).find(JOURNAL_LABEL) !== undefined;
+    const terms = [...(hasJournals ? [`-${labelSearch(JOURNAL_LABEL)}`] : []), ...bounds];
+    return terms.length === 0 ? query : [`(${query})`, ...terms].join(' ');
+  }
+
+  async #listPage(q: string, most: number, { includeSpamTrash = false }: SearchOptions, pageToken: string | undefined) {
+    const params = { userId: 'me', q, maxResults: Math.min(PAGE_SIZE, most), includeSpamTrash };
+    const page = await this.#client.request<gmail_v1.Schema$ListMessagesResponse>(
+      'messages.list',
+      (api, options) => api.users.messages.list({ ...params, ...(pageToken && { pageToken }) }, options),
       this.#signal,
     );
-    this.#directory = new LabelDirectory(labels.flatMap(({ id, name }) => (id && name ? [{ id, name }] : [])));
-    return this.#directory;
+    const messages = (page.messages ?? []).flatMap(({ id, threadId }): MessageRef[] =>
+      typeof id === 'string' ? [{ id, threadId: threadId ?? id }] : [],
+    );
+    return { messages, next: page.nextPageToken || undefined };
+  }
+
+  /** The mailbox's labels as they are now. 1 quota unit. */
+  labels(): Promise<LabelDirectory> {
+    return this.#labels.list();
   }
 
   /** Makes a label; null when one of that name exists. `hidden` keeps it out of Gmail's lists. 5 quota units. */
-  async createLabel(name: string, { hidden = false } = {}): Promise<Label | null> {
-    try {
-      const label = await this.#writer.createLabel(name, hidden, this.#signal);
-      if (this.live) this.#options.log.info('label.created', { label: name });
-      return label;
-    } catch (error) {
-      if (error instanceof GmailRefusal && error.status === 409) return null;
-      throw error;
-    }
+  createLabel(name: string, { hidden = false } = {}): Promise<Label | null> {
+    return this.#labels.create(name, hidden);
   }
 
   /** Deletes a label, not its messages; false when it was already gone. 5 quota units. */
-  async deleteLabel(label: Label): Promise<boolean> {
-    try {
-      await this.#writer.deleteLabel(label.id, this.#signal);
-      return true;
-    } catch (error) {
-      if (error instanceof GmailRefusal && error.status === 404) return false;
-      throw error;
-    }
+  deleteLabel(label: Label): Promise<boolean> {
+    return this.#labels.delete(label);
   }
 
   /**
@@ -145,66 +205,50 @@ export class Mailbox {
    * @throws GuardError before the first change when there are more than `guard` allows.
    */
   async change(sets: readonly ChangeSet[], guard?: Guard): Promise<void> {
-    const { tally, progress, log } = this.#options;
-    const total = sets.reduce((sum, { ids }) => sum + ids.length, 0);
+    const plan = {
+      sets: sets.map(({ name, add, remove, ids }) => ({
+        name,
+        operations: [...add.map((label) => ({ add: true, label })), ...remove.map((label) => ({ add: false, label }))],
+        found: ids.length,
+      })),
+      windows: [
+        {
+          window: this.span?.whole ?? null,
+          changes: sets.map(({ ids }) => ({ ids: IdSet.of(ids), effects: undefined })),
+        },
+      ],
+    };
+    await this.carryOut(plan, guard === undefined ? {} : { guards: [guard] });
+  }
+
+  /** The same for a plan, whose way back is written to the journal portion by portion. */
+  async carryOut(plan: ChangePlan, { guards = [], journal }: CarryOutOptions = {}): Promise<void> {
+    const { tally, progress, log, announce, confirm } = this.#options;
+    const sizes = setSizes(plan);
+    const total = sizes.reduce((sum, size) => sum + size, 0);
     tally.matched(total);
-    if (guard !== undefined && total > guard.atMost) throw tooManyChanges(total, guard);
-    if (!this.live) return;
-    progress.start(total);
-    const wanted = sets.filter(({ ids }) => ids.length > 0);
-    // Labels are made before the first batch, while there is room for small requests in the quota of the minute.
-    const changes: [ChangeSet, LabelChange | GmailRefusal][] = [];
-    for (const set of wanted) changes.push([set, await this.#resolve(set).catch(asRefusal)]);
-    for (const [set, change] of changes) {
-      await applyChangeSet(set, change, {
-        modify: (ids, change, signal) => this.#writer.modify(ids, change, signal),
-        tally,
-        progress,
-        log,
-        signal: this.#signal,
-      });
+    const wanted = plan.sets.map(({ operations }, index) => ((sizes[index] ?? 0) > 0 ? operations : []));
+    const keepsJournal = journal !== undefined && total > 0;
+    if (announce !== undefined) {
+      const given = wanted.flatMap((operations) => operations.filter(({ add }) => add).map(({ label }) => label));
+      const newLabels = await this.#labels.missing([...given, ...(keepsJournal ? [JOURNAL_LABEL] : [])]);
+      await announce({ plan, guards, keepsJournal, newLabels });
     }
-  }
-
-  /** The set's labels by their ids. Those to add are made when they do not exist, those to remove are left out. */
-  async #resolve({ add, remove }: ChangeSet): Promise<LabelChange> {
-    const isSystem = (name: string) => systemLabelId(name) !== undefined;
-    const directory = [...add, ...remove].every(isSystem)
-      ? new LabelDirectory([])
-      : (this.#directory ?? (await this.labels()));
-    const addLabelIds: string[] = [];
-    for (const name of add) addLabelIds.push((directory.find(name) ?? (await this.#makeLabel(name))).id);
-    return { addLabelIds, removeLabelIds: remove.flatMap((name) => directory.find(name)?.id ?? []) };
-  }
-
-  /** The label called `name`, made now; or the one that another run has just made, or that Gmail takes it for. */
-  async #makeLabel(name: string): Promise<Label> {
-    const label = (await this.createLabel(name)) ?? (await this.labels()).find(name);
-    if (label === undefined)
-      throw new GmailRefusal(409, `Gmail says that the label "${name}" exists, but does not list it`);
-    this.#directory?.add(label);
-    return label;
+    const tripped = trippedGuard(new Map(plan.sets.map(({ name }, index) => [name, sizes[index] ?? 0])), guards);
+    if (tripped !== undefined) throw tripped;
+    if (!this.live || total === 0) return;
+    await confirm?.();
+    progress.start(total);
+    // Labels are made before the first batch, while there is room for small requests in the quota of the minute.
+    const resolved: ResolvedSet[] = [];
+    for (const operations of wanted) resolved.push(await this.#labels.resolve(operations));
+    await carryOut(plan, resolved, { writer: this.#writer, tally, progress, log, signal: this.#signal, journal });
   }
 
   /** Reads headers of messages, in the order of `ids`; those that vanished meanwhile are left out. 20 units each. */
   async read(ids: readonly string[], headers: readonly string[]): Promise<ReadMessage[]> {
-    const messages = await Promise.all(ids.map((id) => this.#readOne(id, headers)));
+    const messages = await Promise.all(ids.map((id) => readHeaders(this.#client, id, headers, this.#signal)));
     return messages.filter((message) => message !== null);
-  }
-
-  async #readOne(id: string, headers: readonly string[]): Promise<ReadMessage | null> {
-    const params = { userId: 'me', id, format: 'metadata', metadataHeaders: [...headers] };
-    try {
-      const message = await this.#client.request<gmail_v1.Schema$Message>(
-        'messages.get',
-        (api, options) => api.users.messages.get(params, options),
-        this.#signal,
-      );
-      return describe(id, message);
-    } catch (error) {
-      if (error instanceof GmailRefusal && error.status === 404) return null;
-      throw error;
-    }
   }
 
   /**
@@ -215,22 +259,4 @@ export class Mailbox {
     const signal = tooLate === undefined ? this.#signal : AbortSignal.any([this.#signal, tooLate]);
     await this.#writer.insert(raw, labelIds, signal);
   }
-}
-
-function describe(id: string, message: gmail_v1.Schema$Message): ReadMessage {
-  const headers = message.payload?.headers ?? [];
-  return {
-    id,
-    threadId: message.threadId ?? id,
-    labelIds: message.labelIds ?? [],
-    receivedAt: new Date(Number(message.internalDate ?? 0)),
-    sizeBytes: message.sizeEstimate ?? 0,
-    header: (name) => headers.find((header) => header.name?.toLowerCase() === name.toLowerCase())?.value ?? '',
-  };
-}
-
-/** A refusal as a value, since it concerns one set alone; anything else ends the work. */
-function asRefusal(error: unknown): GmailRefusal {
-  if (error instanceof GmailRefusal) return error;
-  throw error;
 }

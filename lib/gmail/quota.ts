@@ -46,6 +46,17 @@ export class QuotaWindow {
     this.#onWait = options.onWait;
   }
 
+  /** The limit, without regard to a pace that was lowered for a while. */
+  get unitsPerMinute(): number {
+    return this.#limit;
+  }
+
+  /** Units spent within the last minute, and those of requests under way. */
+  get used(): number {
+    this.#collect(this.#clock.now());
+    return this.#used;
+  }
+
   /** Resolves when `units` may be spent; rejects with the signal's reason when it is aborted before. */
   async take(units: number, signal: AbortSignal): Promise<Lease> {
     const before = this.#line;

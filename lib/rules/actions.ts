@@ -1,11 +1,6 @@
 /** The actions of a rule, reduced to label changes, and what of a message shows that they are still to be done. */
+import type { LabelOperation } from '../gmail/change-plan.ts';
 import { labelSearch, normalizeLabel, systemLabelId } from '../gmail/labels.ts';
-
-/** One label to be put on or taken off, by name. */
-export interface LabelOperation {
-  readonly add: boolean;
-  readonly label: string;
-}
 
 export interface Actions {
   readonly operations: readonly LabelOperation[];

@@ -1,9 +1,11 @@
 /** What the rules would do to the mailbox as it is now, for a person who has not run them yet. Changes nothing. */
-import { type Guard, tooManyChanges } from '../gmail/changes.ts';
+import { setSizes } from '../gmail/change-plan.ts';
+import { type Guard, trippedGuard } from '../gmail/changes.ts';
 import { LabelDirectory } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
-import { composeSearch, namesUserLabels, type PlannedRule, planRules, requireProtectLabels } from './plan.ts';
+import { planRules } from './plan.ts';
 import type { RuleSet } from './schema.ts';
+import { composeSearch, namesUserLabels, requireProtectLabels } from './search.ts';
 import { findLabelWarnings, findWarnings, type RuleWarning } from './warnings.ts';
 
 const NUMBER = new Intl.NumberFormat('en');
@@ -25,36 +27,46 @@ export async function surveyLabels(
  * How many messages each rule's search finds and how many it would change, and whether the guard would stop the run; in
  * the form of an Inspection.
  */
-export async function previewRules(ruleSet: RuleSet & { readonly file: string }, mailbox: Mailbox, guard: Guard) {
+export async function previewRules(
+  ruleSet: RuleSet & { readonly file: string },
+  mailbox: Mailbox,
+  guards: readonly Guard[],
+) {
   const { file, rules, disabled, protect } = ruleSet;
   const { labels, warnings } = await surveyLabels(ruleSet, mailbox);
-  const plan = await planRules(ruleSet, mailbox, labels);
-  const total = plan.reduce((sum, { ids }) => sum + ids.length, 0);
-  const limit = Number.isFinite(guard.atMost) ? ` (at most ${NUMBER.format(guard.atMost)} allowed)` : '';
+  const plan = await planRules(ruleSet, mailbox, labels, { withEffects: false });
+  const sizes = setSizes(plan);
+  const planned = rules.map(({ name, search }, index) => {
+    const [matched, toChange] = [plan.sets[index]?.found ?? 0, sizes[index] ?? 0];
+    return { name, query: search.query, matched, skipped: matched - toChange, toChange };
+  });
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const maxChanges = guards.find(({ set }) => set === undefined)?.atMost ?? null;
+  const limit = maxChanges === null ? '' : ` (at most ${NUMBER.format(maxChanges)} allowed)`;
   const off = disabled.length === 0 ? '' : `, ${disabled.length} disabled`;
   return {
     detail: `${file}: ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}${off}; ${messages(total)} to change${limit}`,
-    rows: plan.map((planned, index) => [planned.name, counts(planned), rules[index]?.search.query ?? '']),
+    rows: planned.map((rule) => [rule.name, counts(rule), rule.query]),
     warnings: warnings.map(({ rule, warning }) => `${rule}: ${warning}`),
-    problem: total > guard.atMost ? tooManyChanges(total, guard) : undefined,
+    problem: trippedGuard(new Map(planned.map(({ name, toChange }) => [name, toChange])), guards),
     data: {
       file,
       toChange: total,
-      maxChanges: Number.isFinite(guard.atMost) ? guard.atMost : null,
+      maxChanges,
       disabled,
-      rules: plan.map(({ name, matched, skipped, ids }, index) => {
-        const rule = rules[index];
-        const search = rule === undefined ? null : (composeSearch(rule, protect, labels)?.query ?? null);
-        return { name, search, matched, skipped, toChange: ids.length };
+      rules: planned.map(({ query, name, ...rule }, index) => {
+        const own = rules[index];
+        const search = own === undefined ? null : (composeSearch(own, protect, labels)?.query ?? null);
+        return { name, search, ...rule };
       }),
     },
   };
 }
 
-function counts({ matched, skipped, ids }: PlannedRule): string {
+function counts({ matched, skipped, toChange }: { matched: number; skipped: number; toChange: number }): string {
   if (matched === 0) return 'no match';
   const left = skipped === 0 ? '' : `, ${NUMBER.format(skipped)} left alone`;
-  return `${NUMBER.format(matched)} found${left}${ids.length === 0 ? ', nothing to change' : ''}`;
+  return `${NUMBER.format(matched)} found${left}${toChange === 0 ? ', nothing to change' : ''}`;
 }
 
 function messages(count: number): string {

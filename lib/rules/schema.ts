@@ -6,6 +6,7 @@ import { MAX_LABEL_LENGTH } from '../gmail/labels.ts';
 import { didYouMean } from '../nearest.ts';
 import { type Actions, reduceActions, SWITCHES } from './actions.ts';
 import { parseQuery, QueryError, type Term } from './query.ts';
+import { parseShare } from './share.ts';
 
 export interface Search {
   readonly query: string;
@@ -17,6 +18,8 @@ export interface Rule extends Actions {
   readonly search: Search;
   /** The newest so many matches are spared. */
   readonly keepNewest: number;
+  /** More changes than this by the rule stop the run. */
+  readonly maxChanges: number | undefined;
 }
 
 export interface RuleSet {
@@ -24,6 +27,10 @@ export interface RuleSet {
   readonly protect: Search | undefined;
   /** More changes than this stop the run. */
   readonly maxChanges: number | undefined;
+  /** The largest share of the mailbox, between 0 and 1, that a rule may change in a backfill. */
+  readonly maxShare: number | undefined;
+  /** Whether runs keep a journal, by which they can be taken back. */
+  readonly undo: boolean;
   /** The enabled rules, in their order. */
   readonly rules: readonly Rule[];
   /** Names of the rules that are left out. */
@@ -53,6 +60,15 @@ const count = (least: number) =>
     v.number('must be a number'),
     v.check((value) => Number.isSafeInteger(value) && value >= least, `must be a whole number of at least ${least}`),
   );
+const share = v.pipe(
+  v.union([v.string(), v.number()], 'must be a percentage, such as 50%'),
+  v.rawTransform(({ dataset, addIssue, NEVER }): number => {
+    const value = parseShare(String(dataset.value));
+    if (value !== null) return value;
+    addIssue({ message: 'must be a percentage above 0 and up to 100, such as 50%' });
+    return NEVER;
+  }),
+);
 const label = v.pipe(
   text,
   v.maxLength(MAX_LABEL_LENGTH, `is longer than the ${MAX_LABEL_LENGTH} characters that Gmail allows`),
@@ -88,12 +104,15 @@ const ruleSchema = v.strictObject({
   query: search,
   actions,
   keepNewest: v.optional(count(0)),
+  maxChanges: v.optional(count(1)),
   enabled: flag,
 });
 const rule = v.pipe(map('must be a rule with name, query and actions'), ruleSchema);
 const fileSchema = v.strictObject({
   protect: v.optional(search),
   maxChanges: v.optional(count(1)),
+  maxShare: v.optional(share),
+  undo: flag,
   rules: v.pipe(v.array(rule, 'must be a list of rules'), v.minLength(1, 'is an empty list')),
 });
 const rulesFile = v.pipe(map('must be a map with the key rules'), fileSchema);
@@ -134,13 +153,21 @@ export function parseRules(source: string, file: string): RuleSet {
     placed.sort((a, b) => a.offset - b.offset);
     throw broken(placed.map(({ offset, message }) => `${place(offset)}: ${message}`));
   }
-  const { protect, maxChanges, rules } = result.output;
+  const { protect, maxChanges, maxShare, undo = true, rules } = result.output;
   return {
     protect,
     maxChanges,
+    maxShare,
+    undo,
     rules: rules
       .filter(({ enabled }) => enabled !== false)
-      .map(({ name, query, actions, keepNewest = 0 }) => ({ name, search: query, keepNewest, ...actions })),
+      .map(({ name, query, actions, keepNewest = 0, maxChanges: atMost }) => ({
+        name,
+        search: query,
+        keepNewest,
+        maxChanges: atMost,
+        ...actions,
+      })),
     disabled: rules.filter(({ enabled }) => enabled === false).map(({ name }) => name),
   };
 }

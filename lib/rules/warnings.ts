@@ -1,9 +1,9 @@
 /** What is allowed in rules but probably not meant: told when the rules are read, for a person to think about. */
 import type { LabelDirectory } from '../gmail/labels.ts';
 import { labelKey } from './actions.ts';
-import { missingLabels } from './plan.ts';
 import { labelNamed, type Term } from './query.ts';
 import type { Rule, RuleSet } from './schema.ts';
+import { missingLabels } from './search.ts';
 
 export interface RuleWarning {
   readonly rule: string;

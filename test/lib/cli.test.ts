@@ -23,12 +23,12 @@ describe('parseCommandLine', () => {
   it('runs a job with the defaults of its options', async () => {
     const { name, options, common } = await run('apply-rules');
     assert.equal(name, 'apply-rules');
-    assert.deepEqual(options, { only: undefined, maxChanges: undefined });
-    assert.deepEqual(common, { dryRun: false, budgetMs: undefined });
+    assert.deepEqual(options, { only: undefined, maxChanges: undefined, maxShare: undefined });
+    assert.deepEqual(common, { dryRun: false, budgetMs: undefined, backfill: undefined });
   });
 
   it('reads all options, in both ways of writing them', async () => {
-    const expected = { only: 'spent-codes', maxChanges: 100 };
+    const expected = { only: 'spent-codes', maxChanges: 100, maxShare: undefined };
     const one = await run(
       'apply-rules',
       '--only',
@@ -42,7 +42,7 @@ describe('parseCommandLine', () => {
     const two = await run('apply-rules', '--budget=9m', '--max-changes=100', '--dry-run', '--only=spent-codes');
     for (const { options, common } of [one, two]) {
       assert.deepEqual(options, expected);
-      assert.deepEqual(common, { dryRun: true, budgetMs: 540_000 });
+      assert.deepEqual(common, { dryRun: true, budgetMs: 540_000, backfill: undefined });
     }
   });
 

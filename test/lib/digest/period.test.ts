@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { lastPeriod, PERIOD_ID, type PeriodKind, parseTimeZone } from '../../../lib/digest/period.ts';
+import { lastPeriod, PERIOD_ID, type PeriodKind } from '../../../lib/digest/period.ts';
 import { UsageError } from '../../../lib/errors.ts';
+import { timeZoneOption } from '../../../lib/options.ts';
 
 /** Now, kind and zone → id, hours from start to end, title. */
 const CASES: [string, PeriodKind, string, string, number, string][] = [
@@ -38,7 +39,9 @@ describe('lastPeriod', () => {
   });
 });
 
-describe('parseTimeZone', () => {
+const parseTimeZone = timeZoneOption('').parse;
+
+describe('timeZoneOption', () => {
   it('takes names of the IANA list', () => {
     for (const zone of ['UTC', 'Europe/Berlin', 'Asia/Kathmandu', 'Etc/GMT+3']) assert.equal(parseTimeZone(zone), zone);
   });

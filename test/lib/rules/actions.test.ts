@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type ActionSettings, type LabelOperation, pendingSearch, reduceActions } from '../../../lib/rules/actions.ts';
+import type { LabelOperation } from '../../../lib/gmail/change-plan.ts';
+import { type ActionSettings, pendingSearch, reduceActions } from '../../../lib/rules/actions.ts';
 
 const show = ({ add, label }: LabelOperation) => `${add ? '+' : '-'}${label}`;
 

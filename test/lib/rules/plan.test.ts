@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ConfigError } from '../../../lib/errors.ts';
 import { LabelDirectory } from '../../../lib/gmail/labels.ts';
-import { composeSearch, namesUserLabels, planRules, requireProtectLabels } from '../../../lib/rules/plan.ts';
+import { planRules } from '../../../lib/rules/plan.ts';
 import { parseRules, type RuleSet } from '../../../lib/rules/schema.ts';
+import { composeSearch, namesUserLabels, requireProtectLabels } from '../../../lib/rules/search.ts';
 import { mailboxOf, type PlainMessage } from '../../fixtures/mailbox.ts';
 import { openMailbox } from '../../in-process.ts';
 import { startSandbox } from '../../sandbox/index.ts';
@@ -124,16 +125,21 @@ describe('planRules', () => {
   async function plan(messages: readonly PlainMessage[], rules: readonly RuleText[], protect?: string) {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(messages) });
     const { mailbox, client } = openMailbox(sandbox);
-    const planned = await planRules(ruleSet(rules, protect), mailbox, await mailbox.labels());
+    const labels = await mailbox.labels();
+    const planned = await planRules(ruleSet(rules, protect), mailbox, labels, { withEffects: false });
+    const sets = planned.sets.map(({ found }, index) => ({
+      found,
+      ids: planned.windows.flatMap(({ changes }) => changes[index]?.ids.list() ?? []),
+    }));
     const ids = sandbox.mailbox.messages().map(({ id }) => id);
     const wrote = sandbox.requests.some(({ method, service }) => service === 'gmail' && method !== 'GET');
     assert.equal(wrote, false, 'planning changed something');
     return {
       client,
-      rules: planned.map((rule) => ({
-        matched: rule.matched,
-        skipped: rule.skipped,
-        messages: rule.ids.map((id) => ids.indexOf(id)),
+      rules: sets.map((set) => ({
+        matched: set.found,
+        skipped: set.found - set.ids.length,
+        messages: set.ids.map((id) => ids.indexOf(id)),
       })),
       planned,
     };
@@ -246,11 +252,8 @@ describe('planRules', () => {
   it('says which labels to add and to remove', async () => {
     const { planned } = await plan(hits(['INBOX']), [{ actions: { trash: true, addLabels: ['X'] } }]);
     assert.deepEqual(
-      [planned[0]?.add, planned[0]?.remove],
-      [
-        ['TRASH', 'X'],
-        ['INBOX', 'SPAM'],
-      ],
+      planned.sets[0]?.operations.map(({ add, label }) => `${add ? '+' : '-'}${label}`),
+      ['+TRASH', '-INBOX', '-SPAM', '+X'],
     );
   });
 

@@ -1,0 +1,110 @@
+/** The numbers of a forecast: from what is ahead of a backfill, what it spent so far, and the quota and budget it has. */
+import type { Connection } from '../connection.ts';
+import { batchCount, portionsOf, setSizes } from '../gmail/change-plan.ts';
+import type { Ahead } from '../gmail/mailbox.ts';
+import { type QuotaProfile, unitsOf } from '../gmail/units.ts';
+import type { Span } from '../gmail/window.ts';
+import { estimateDurationMs, type Forecast, type ForecastRule } from './forecast.ts';
+
+/** What the work costs, and what there is to pay it with. */
+export interface Costs {
+  readonly connection: Pick<Connection, 'client' | 'quota'>;
+  readonly profile: QuotaProfile;
+  readonly budgetMs: number;
+  readonly mailboxSize: () => Promise<number>;
+}
+
+export interface Facts extends Costs {
+  readonly span: Span;
+  readonly timeZone: string;
+}
+
+/** Requests still to be sent, with the units that they cost. */
+interface Load {
+  readonly requests: number;
+  readonly units: number;
+}
+
+const AT_ONCE = 8;
+
+/** The forecast of a job that changes labels. */
+export async function forecastChanges(
+  facts: Facts,
+  { plan, guards, newLabels, keepsJournal }: Ahead,
+): Promise<Forecast> {
+  const sizes = setSizes(plan);
+  const portions = portionsOf(plan);
+  const batches = portions.flatMap((portion) => sizes.map((_, set) => batchCount(portion, set))).reduce(sum, 0);
+  const journals = keepsJournal ? portions.length : 0;
+  const { profile } = facts;
+  const load = total([
+    { requests: batches, units: batches * unitsOf('messages.batchModify', profile) },
+    { requests: journals, units: journals * unitsOf('messages.insert', profile) },
+    { requests: newLabels.length, units: newLabels.length * unitsOf('labels.create', profile) },
+  ]);
+  const rules = plan.sets.map(({ name, found }, index): ForecastRule => {
+    const toChange = sizes[index] ?? 0;
+    const own = guards.find(({ set, share }) => set === name && share === undefined);
+    return { name, matched: found, skipped: found - toChange, toChange, atMost: own?.atMost ?? null };
+  });
+  return {
+    ...common(facts, load),
+    rules,
+    windows: plan.windows.filter(({ changes }) => changes.some(({ ids }) => ids.size > 0)).length,
+    messages: rules.reduce((all, { matched }) => all + matched, 0),
+    changes: sizes.reduce(sum, 0),
+    guards: {
+      maxChanges: guards.find(({ set }) => set === undefined)?.atMost ?? null,
+      maxShare: guards.find(({ share }) => share !== undefined)?.share ?? 1,
+      mailbox: await facts.mailboxSize(),
+    },
+  };
+}
+
+/** The forecast of a job that reads `messages` in so many windows. */
+export function forecastReading(facts: Facts, messages: number, windows: number): Forecast {
+  const load = { requests: messages, units: messages * unitsOf('messages.get', facts.profile) };
+  return {
+    ...common(facts, load),
+    rules: [],
+    windows,
+    messages,
+    changes: 0,
+    guards: { maxChanges: null, maxShare: 1, mailbox: 0 },
+  };
+}
+
+function common({ connection, span, timeZone, budgetMs }: Facts, { requests, units }: Load) {
+  const { client, quota } = connection;
+  const unitsSpent = client.statistics.quotaUnits;
+  const durationMs = estimateDurationMs({
+    units,
+    requests,
+    unitsPerMinute: quota.unitsPerMinute,
+    usedInWindow: quota.used,
+    requestMs: client.meanRequestMs,
+    atOnce: AT_ONCE,
+  });
+  return {
+    range: `${span.whole.name} (${timeZone})`,
+    windowUnit: span.unit,
+    unitsSpent,
+    units: unitsSpent + units,
+    requests,
+    durationMs,
+    runs: Math.max(1, Math.ceil(durationMs / budgetMs)),
+    unitsPerMinute: quota.unitsPerMinute,
+    budgetMs,
+  };
+}
+
+function total(loads: readonly Load[]): Load {
+  return {
+    requests: loads.reduce((all, { requests }) => all + requests, 0),
+    units: loads.reduce((all, { units }) => all + units, 0),
+  };
+}
+
+function sum(one: number, two: number): number {
+  return one + two;
+}

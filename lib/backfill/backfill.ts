@@ -1,0 +1,154 @@
+/**
+ * A backfill: the span that a job works on, what is told and asked before its first change, and, for a job that reads
+ * messages, one call after another for its windows.
+ */
+import { StoppedError, UsageError } from '../errors.ts';
+import type { Ahead, Mailbox, MailboxOptions } from '../gmail/mailbox.ts';
+import type { Span, Window } from '../gmail/window.ts';
+import type { Job, RunContext } from '../job.ts';
+import type { Log } from '../log.ts';
+import type { OptionSpecs } from '../options.ts';
+import type { Person } from '../person.ts';
+import { type Costs, forecastChanges, forecastReading } from './ahead.ts';
+import { alignWindows } from './align.ts';
+import { forecastEvent } from './forecast.ts';
+import type { BackfillValues } from './options.ts';
+import { leaveOut, type Range, readingSpanOf, readRange, spanOf } from './span.ts';
+
+export interface BackfillOptions {
+  readonly values: BackfillValues;
+  readonly kind: Job['backfill'];
+  readonly dryRun: boolean;
+  readonly person: Person;
+  readonly log: Log;
+  readonly now: Date;
+  /** Called when the person does not want the run to go on. */
+  readonly decline: () => void;
+}
+
+/** A window of a reading job, with what was found in it. */
+type ReadingWindow = { readonly window: Window; readonly ids: readonly string[] };
+
+export class Backfill {
+  readonly #options: BackfillOptions;
+  readonly #range: Range;
+  /** For a job that only changes labels. */
+  readonly #span: Span | undefined;
+  #costs: Costs | undefined;
+  /** The last window that a reading job has finished. */
+  #finished: Window | undefined;
+
+  /** @throws UsageError when there is nothing between --from and --to, or nobody who could be asked. */
+  constructor(options: BackfillOptions) {
+    const { values, kind, dryRun, person, now } = options;
+    this.#options = options;
+    this.#range = readRange(values, now);
+    if (kind === 'changes') this.#span = spanOf(this.#range, values.window, values.oldestFirst);
+    if (!person.interactive && !values.yes && !dryRun) {
+      throw new UsageError(
+        'a backfill asks before its first change, and there is nobody here who could answer',
+        'Write --yes to go on without being asked, or --dry-run to see what it would do.',
+      );
+    }
+  }
+
+  /** What the mailbox has to know of the backfill. */
+  hooks(costs: Costs): Partial<MailboxOptions> {
+    this.#costs = costs;
+    const { dryRun } = this.#options;
+    return {
+      ...(this.#span && { span: this.#span }),
+      announce: (ahead) => this.#announce(ahead),
+      ...(!dryRun && { confirm: () => this.#confirm() }),
+    };
+  }
+
+  async run<O extends OptionSpecs, P>(job: Job<O, P>, context: RunContext<O, P>): Promise<void> {
+    if (job.backfill === undefined || job.backfill === 'changes') return await job.run(context);
+    const { mailbox, tally, log, signal } = context;
+    const span = await this.#readingSpan(mailbox);
+    const query = job.backfill.reads(context);
+    const found = await mailbox.spanning(span).find(query);
+    const windows = alignWindows([found], span)
+      .map(({ window, ids }) => ({ window: window ?? span.whole, ids: ids[0]?.list() ?? [] }))
+      .filter(({ ids }) => ids.length > 0);
+    if (!span.oldestFirst) windows.reverse();
+    const messages = windows.reduce((sum, { ids }) => sum + ids.length, 0);
+    this.#options.log.info(
+      'backfill.forecast',
+      forecastEvent(forecastReading(this.#facts(span), messages, windows.length)),
+    );
+    const waiting = new Set<ReadingWindow>(windows);
+    try {
+      if (!mailbox.live || messages === 0) return;
+      await this.#confirm();
+      for (const one of windows) {
+        signal.throwIfAborted();
+        waiting.delete(one);
+        await job.run({ ...context, mailbox: mailbox.spanning(only(one.window)), window: describe(one) });
+        this.#finished = one.window;
+        log.info('window.finished', {
+          window: one.window.name,
+          messages: one.ids.length,
+          windowsLeft: waiting.size,
+        });
+      }
+    } finally {
+      // What the job was not called for remains to be done.
+      tally.matched([...waiting].reduce((sum, { ids }) => sum + ids.length, 0));
+    }
+  }
+
+  /**
+   * The command that continues this backfill, tomorrow too: its ages are the dates that they meant today, and windows
+   * that a job has read are left out.
+   */
+  resume(words: readonly string[]): string[] {
+    const { oldestFirst } = this.#options.values;
+    const { fromS = null, toS = null } = this.#finished ?? {};
+    const left = leaveOut(this.#range, oldestFirst ? { toS } : { fromS });
+    return pin(pin(words, '--from', left.from), '--to', left.to);
+  }
+
+  async #readingSpan(mailbox: Mailbox): Promise<Span> {
+    const { values } = this.#options;
+    const { messages } = await mailbox.profile();
+    return readingSpanOf(this.#range, values.window, values.oldestFirst, messages);
+  }
+
+  async #announce(ahead: Ahead): Promise<void> {
+    if (this.#span === undefined) return;
+    const forecast = await forecastChanges(this.#facts(this.#span), ahead);
+    this.#options.log.info('backfill.forecast', forecastEvent(forecast));
+  }
+
+  #facts(span: Span) {
+    if (this.#costs === undefined) throw new Error('the mailbox was not opened for this backfill');
+    return { ...this.#costs, span, timeZone: this.#options.values.timeZone };
+  }
+
+  async #confirm(): Promise<void> {
+    const { values, person, decline } = this.#options;
+    if (values.yes || (await person.confirm('Go on?'))) return;
+    decline();
+    throw new StoppedError('declined');
+  }
+}
+
+function only(window: Window): Span {
+  return { whole: window, unit: 'window', windows: [window], asked: false, oldestFirst: false };
+}
+
+function describe({ window, ids }: ReadingWindow) {
+  const toDate = (seconds: number | null) => (seconds === null ? null : new Date(seconds * 1_000));
+  return { name: window.name, from: toDate(window.fromS), to: toDate(window.toS), ids };
+}
+
+/** `words` with this option's value, which is added when it is not there. */
+function pin(words: readonly string[], option: string, value: string | undefined): string[] {
+  if (value === undefined) return [...words];
+  const at = words.indexOf(option);
+  if (at >= 0) return words.with(at + 1, value);
+  const joined = words.findIndex((word) => word.startsWith(`${option}=`));
+  return joined >= 0 ? words.with(joined, `${option}=${value}`) : [...words, option, value];
+}

@@ -1,0 +1,140 @@
+/** Carries out a plan of changes: portion after portion, each with its way back written down first. */
+import type { Log } from '../log.ts';
+import type { Progress } from '../progress.ts';
+import type { Tally } from '../tally.ts';
+import { GmailRefusal } from './answers.ts';
+import { type Batch, batchCount, type ChangePlan, type Portion, portionsOf, setSizes, sizeOf } from './change-plan.ts';
+import { changeSet, type SetCounts } from './changes.ts';
+import type { LabelChange, Writer } from './writer.ts';
+
+/** One label that is put on or taken off, by its id. */
+export interface LabelStep {
+  readonly id: string;
+  readonly name: string;
+  readonly add: boolean;
+}
+
+/** The labels of a set's operations, null for one to take off that does not exist; or why one could not be made. */
+export type ResolvedSet = readonly (LabelStep | null)[] | GmailRefusal;
+
+/** What one journal has to hold: a portion of a plan, with the labels of its sets. */
+export interface JournalPage {
+  readonly portion: Portion;
+  readonly plan: ChangePlan;
+  readonly resolved: readonly ResolvedSet[];
+  /** Counted from 1. */
+  readonly part: number;
+  readonly parts: number;
+  /** Changes of the whole run. */
+  readonly messages: number;
+}
+
+export interface CarryOutContext {
+  readonly writer: Writer;
+  readonly tally: Tally;
+  readonly progress: Progress;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Writes down how to take the portion back; resolves when that is safe. Undefined when nothing is to be kept. */
+  readonly journal: ((page: JournalPage) => Promise<void>) | undefined;
+}
+
+/**
+ * Makes all changes of the plan in its order, and counts them. Ends before the next batch when the signal is aborted,
+ * and before the portion whose journal could not be written.
+ */
+export async function carryOut(
+  plan: ChangePlan,
+  resolved: readonly ResolvedSet[],
+  context: CarryOutContext,
+): Promise<void> {
+  const { writer, log, journal, signal } = context;
+  const portions = portionsOf(plan);
+  const sizes = setSizes(plan);
+  const messages = sizes.reduce((sum, size) => sum + size, 0);
+  const counts = plan.sets.map((): SetCounts => ({ changed: 0, skipped: 0, failed: 0 }));
+  const left = (set: number) => {
+    const { changed = 0, skipped = 0, failed = 0 } = counts[set] ?? {};
+    return (sizes[set] ?? 0) - changed - skipped - failed;
+  };
+  const tell = (set: number) => {
+    const { changed, failed } = counts[set] as SetCounts;
+    log.info('rule.applied', { rule: plan.sets[set]?.name, changed, failed, remaining: left(set) });
+  };
+  for (const [set, labels] of resolved.entries()) {
+    if (!(labels instanceof GmailRefusal)) continue;
+    const { message: error, remedy } = labels;
+    log.error('gmail.refused', { rule: plan.sets[set]?.name, count: sizes[set], error, remedy });
+  }
+  const told = new Set<number>();
+  const windows = new WindowCounts(plan, log);
+  let working: number | undefined;
+  try {
+    for (const [index, portion] of portions.entries()) {
+      signal.throwIfAborted();
+      await journal?.({ portion, plan, resolved, part: index + 1, parts: portions.length, messages });
+      for (const [set, { name }] of plan.sets.entries()) {
+        if (batchCount(portion, set) === 0) continue;
+        working = set;
+        const change = toChange(resolved[set] ?? []);
+        await changeSet({ name, portion, set }, change, counts[set] as SetCounts, {
+          ...context,
+          modify: (ids, labels, stop) => writer.modify(ids, labels, stop),
+          onBatch: (batch, how) => windows.count(portion, batch, how),
+        });
+        if (left(set) > 0) continue;
+        told.add(set);
+        tell(set);
+      }
+    }
+  } finally {
+    // The set that was interrupted, and those of which a part was done in portions before.
+    for (const set of plan.sets.keys()) {
+      const begun = set === working || left(set) < (sizes[set] ?? 0);
+      if (begun && !told.has(set)) tell(set);
+    }
+  }
+}
+
+/** The change that these steps come to. */
+export function toChange(steps: ResolvedSet): LabelChange | GmailRefusal {
+  if (steps instanceof GmailRefusal) return steps;
+  const known = steps.filter((step) => step !== null);
+  return {
+    addLabelIds: known.filter(({ add }) => add).map(({ id }) => id),
+    removeLabelIds: known.filter(({ add }) => !add).map(({ id }) => id),
+  };
+}
+
+/** Tells of every window as soon as all its changes are dealt with. */
+class WindowCounts {
+  readonly #log: Log;
+  readonly #open = new Map<
+    string,
+    { left: number; messages: number; changed: number; skipped: number; failed: number }
+  >();
+
+  constructor({ windows }: ChangePlan, log: Log) {
+    this.#log = log;
+    for (const plan of windows) {
+      const size = sizeOf(plan);
+      if (plan.window === null || size === 0) continue;
+      this.#open.set(plan.window.name, { left: size, messages: size, changed: 0, skipped: 0, failed: 0 });
+    }
+  }
+
+  count(portion: Portion, { shares }: Batch, how: keyof SetCounts): void {
+    for (const [part, items] of shares) {
+      const name = portion[part]?.window?.name ?? '';
+      const counts = this.#open.get(name);
+      if (counts === undefined) continue;
+      counts[how] += items;
+      counts.left -= items;
+      if (counts.left > 0) continue;
+      this.#open.delete(name);
+      const { messages, changed, skipped, failed } = counts;
+      const done = { window: name, messages, changed, skipped, failed, windowsLeft: this.#open.size };
+      this.#log.info('window.finished', done);
+    }
+  }
+}

@@ -1,0 +1,126 @@
+/** What a run is going to change, message by message, and in which order: by windows, and within a window by sets. */
+import type { IdSet } from './ids.ts';
+import type { Window } from './window.ts';
+
+/** Gmail's largest batch of changes. */
+export const BATCH_SIZE = 1_000;
+
+/** Changes in one portion, which has one journal. */
+const PORTION_SIZE = 100_000;
+
+/** One label, by name, that is put on or taken off. */
+export interface LabelOperation {
+  readonly add: boolean;
+  readonly label: string;
+}
+
+/** Messages that get the same change, under the name of the rule that wants it. */
+export interface PlannedSet {
+  readonly name: string;
+  readonly operations: readonly LabelOperation[];
+  /** How many messages the set's search found, with those that are left as they are. */
+  readonly found: number;
+}
+
+/** The messages of one set in one window. */
+export interface PlannedChange {
+  readonly ids: IdSet;
+  /**
+   * For each operation of the set, which of the messages (1 by index of `ids`) it really changes; null when it changes
+   * all of them. Undefined when that was not looked up, as for a run that keeps no journal.
+   */
+  readonly effects: readonly (Uint8Array | null)[] | undefined;
+}
+
+/** The changes in one window, one for each set of the plan. The window is null in a run that has none. */
+export interface WindowPlan {
+  readonly window: Window | null;
+  readonly changes: readonly PlannedChange[];
+}
+
+export interface ChangePlan {
+  readonly sets: readonly PlannedSet[];
+  /** In the order of the work. */
+  readonly windows: readonly WindowPlan[];
+}
+
+/** Windows, or parts of one, whose changes are made together. */
+export type Portion = readonly WindowPlan[];
+
+export function sizeOf({ changes }: WindowPlan): number {
+  return changes.reduce((sum, { ids }) => sum + ids.size, 0);
+}
+
+/** How many messages each set of the plan changes. */
+export function setSizes({ sets, windows }: ChangePlan): number[] {
+  return sets.map((_, set) => windows.reduce((sum, { changes }) => sum + (changes[set]?.ids.size ?? 0), 0));
+}
+
+/** The plan cut into portions: small windows together, so that their batches are full; big ones in parts. */
+export function portionsOf({ windows }: ChangePlan): Portion[] {
+  const portions: WindowPlan[][] = [];
+  let room = 0;
+  for (const part of windows.flatMap(cut)) {
+    const size = sizeOf(part);
+    if (size === 0) continue;
+    if (size > room) {
+      portions.push([]);
+      room = PORTION_SIZE;
+    }
+    portions.at(-1)?.push(part);
+    room -= size;
+  }
+  return portions;
+}
+
+/** The window in parts that are not much larger than a portion. A message is in the same part for all sets. */
+function cut(plan: WindowPlan): WindowPlan[] {
+  const parts = Math.ceil(sizeOf(plan) / PORTION_SIZE);
+  if (parts < 2) return [plan];
+  const largest = plan.changes.reduce((one, two) => (two.ids.size > one.ids.size ? two : one)).ids;
+  const ends = Array.from({ length: parts - 1 }, (_, part) => Math.floor((largest.size * (part + 1)) / parts));
+  const cuts = plan.changes.map(({ ids }) => [0, ...ends.map((end) => ids.countBelow(largest, end)), ids.size]);
+  const oldestFirst = Array.from({ length: parts }, (_, part) => ({
+    window: plan.window,
+    changes: plan.changes.map(({ ids, effects }, set) => {
+      const [start, end] = [cuts[set]?.[part] ?? 0, cuts[set]?.[part + 1] ?? 0];
+      return {
+        ids: ids.slice(start, end),
+        effects: effects?.map((flags) => flags?.subarray(start, end) ?? null),
+      };
+    }),
+  }));
+  return oldestFirst.reverse();
+}
+
+/** Batches that it takes to change the messages of one set in a portion. */
+export function batchCount(portion: Portion, set: number): number {
+  return Math.ceil(portion.reduce((sum, { changes }) => sum + (changes[set]?.ids.size ?? 0), 0) / BATCH_SIZE);
+}
+
+/** A batch of one set: its messages, and how many of them lie in which part of the portion. */
+export interface Batch {
+  readonly ids: readonly string[];
+  /** Counts by the index of the part. */
+  readonly shares: ReadonlyMap<number, number>;
+}
+
+/** The batches of one set, made one by one as they are needed: as strings ids take ten times the memory. */
+export function* batchesOf(portion: Portion, set: number): Generator<Batch> {
+  let ids: string[] = [];
+  let shares = new Map<number, number>();
+  for (const [part, { changes }] of portion.entries()) {
+    const all = changes[set]?.ids;
+    for (let end = all?.size ?? 0; all !== undefined && end > 0; ) {
+      const start = Math.max(0, end - (BATCH_SIZE - ids.length));
+      ids.push(...all.list(start, end));
+      shares.set(part, end - start);
+      end = start;
+      if (ids.length < BATCH_SIZE) continue;
+      yield { ids, shares };
+      ids = [];
+      shares = new Map();
+    }
+  }
+  if (ids.length > 0) yield { ids, shares };
+}

@@ -1,0 +1,107 @@
+/** The labels of one mailbox: listed when they are needed, made when something gets one that does not exist. */
+import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
+import type { Log } from '../log.ts';
+import { GmailRefusal } from './answers.ts';
+import type { LabelStep, ResolvedSet } from './carry-out.ts';
+import type { LabelOperation } from './change-plan.ts';
+import type { GmailClient } from './client.ts';
+import { type Label, LabelDirectory, normalizeLabel, systemLabelId } from './labels.ts';
+import type { Writer } from './writer.ts';
+
+export interface LabelBookOptions {
+  readonly client: GmailClient;
+  readonly writer: Writer;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export class LabelBook {
+  readonly #options: LabelBookOptions;
+  /** The labels as they were listed last, and those made since. */
+  #listed: Promise<LabelDirectory> | undefined;
+
+  constructor(options: LabelBookOptions) {
+    this.#options = options;
+  }
+
+  /** The labels as they are now. 1 quota unit. */
+  list(): Promise<LabelDirectory> {
+    this.#listed = this.#options.client
+      .request<gmail_v1.Schema$ListLabelsResponse>(
+        'labels.list',
+        (api, options) => api.users.labels.list({ userId: 'me' }, options),
+        this.#options.signal,
+      )
+      .then(
+        ({ labels = [] }) => new LabelDirectory(labels.flatMap(({ id, name }) => (id && name ? [{ id, name }] : []))),
+      );
+    return this.#listed;
+  }
+
+  /** The labels as they were listed before in this run, if they were. */
+  known(): Promise<LabelDirectory> {
+    return this.#listed ?? this.list();
+  }
+
+  /** Makes a label; null when one of that name exists. `hidden` keeps it out of Gmail's lists. 5 quota units. */
+  async create(name: string, hidden: boolean): Promise<Label | null> {
+    const { writer, log, signal } = this.#options;
+    try {
+      const label = await writer.createLabel(name, hidden, signal);
+      if (writer.live) log.info('label.created', { label: name });
+      return label;
+    } catch (error) {
+      if (error instanceof GmailRefusal && error.status === 409) return null;
+      throw error;
+    }
+  }
+
+  /** Deletes a label, not its messages; false when it was already gone. 5 quota units. */
+  async delete({ id }: Label): Promise<boolean> {
+    try {
+      await this.#options.writer.deleteLabel(id, this.#options.signal);
+      return true;
+    } catch (error) {
+      if (error instanceof GmailRefusal && error.status === 404) return false;
+      throw error;
+    }
+  }
+
+  /** The label called `name`, made now; or the one that another run has just made, or that Gmail takes it for. */
+  async make(name: string, hidden = false): Promise<Label> {
+    const label = (await this.create(name, hidden)) ?? (await this.list()).find(name);
+    if (label === undefined)
+      throw new GmailRefusal(409, `Gmail says that the label "${name}" exists, but does not list it`);
+    (await this.known()).add(label);
+    return label;
+  }
+
+  /** The operations' labels by their ids, or Gmail's refusal to make one. Those to add are made when they do not exist. */
+  async resolve(operations: readonly LabelOperation[]): Promise<ResolvedSet> {
+    const steps: (LabelStep | null)[] = [];
+    try {
+      const directory = await this.#directoryFor(operations);
+      for (const { add, label } of operations) {
+        const known = directory.find(label) ?? (add ? await this.make(label) : undefined);
+        steps.push(known === undefined ? null : { id: known.id, name: known.name, add });
+      }
+    } catch (error) {
+      if (error instanceof GmailRefusal) return error;
+      throw error;
+    }
+    return steps;
+  }
+
+  /** The labels among `names` that do not exist. */
+  async missing(names: readonly string[]): Promise<string[]> {
+    const directory = await this.known();
+    const missing = names.filter((name) => directory.find(name) === undefined);
+    return [...new Map(missing.map((name) => [normalizeLabel(name), name])).values()];
+  }
+
+  /** Gmail's own labels are known without a list. */
+  #directoryFor(operations: readonly LabelOperation[]): Promise<LabelDirectory> {
+    const onlySystem = operations.every(({ label }) => systemLabelId(label) !== undefined);
+    return onlySystem ? Promise.resolve(new LabelDirectory([])) : this.known();
+  }
+}

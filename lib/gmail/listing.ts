@@ -1,0 +1,120 @@
+/**
+ * Lists what a search finds. A list is read page by page, and only its next page is known: what is quick is to list
+ * several spans of time side by side, at the price of up to a page for each. So that a small search pays nothing and a
+ * big one little, the list of all is read from its newest end, and for every dozen of pages one more window is read
+ * apart, from the oldest on, until both sides meet.
+ */
+import { IdCollector, IdSet } from './ids.ts';
+import type { Window } from './window.ts';
+
+export interface Page {
+  readonly ids: readonly string[];
+  readonly next: string | undefined;
+}
+
+/** The page of the search in `window`, or in the whole span with null, that begins at `token`. Newest first. */
+export type FetchPage = (window: Window | null, token: string | undefined) => Promise<Page>;
+
+/** What a search found, by windows as far as it is known. */
+export interface Found {
+  readonly windows: ReadonlyMap<Window, IdSet>;
+  /** Messages of which the window is not known; they are newer than those of the windows listed apart. */
+  readonly loose: IdSet;
+}
+
+/** Pages of the list, after each of which one window more is worth its own list. */
+const PAGES_PER_WINDOW = 12;
+
+/** Lists read at once for one search. */
+const AT_ONCE = 8;
+
+/** Of so many of a window's newest messages it is remembered that the list of all has come to the window. */
+const MILESTONES = 20;
+
+/** Everything in the whole span; `windows`, the oldest first, may be listed apart. */
+export async function listSideBySide(fetch: FetchPage, windows: readonly Window[]): Promise<Found> {
+  const all = new IdCollector();
+  const apart = new Map<Window, IdSet>();
+  const milestones = new Set<string>();
+  const walks: Promise<void>[] = [];
+  let pages = 0;
+  let walking = 1;
+  let met = false;
+
+  const walkApart = async (window: Window): Promise<void> => {
+    walking += 1;
+    try {
+      const ids = await collect(
+        (token) => fetch(window, token),
+        (page, isFirst) => {
+          pages += 1;
+          if (isFirst) {
+            for (const id of page.ids.slice(0, MILESTONES)) milestones.add(id);
+            // The list of all may have come here before.
+            met ||= page.ids[0] !== undefined && all.has(page.ids[0]);
+          }
+          more();
+          return true;
+        },
+      );
+      apart.set(window, ids.finish());
+    } catch (error) {
+      met = true;
+      throw error;
+    } finally {
+      walking -= 1;
+    }
+  };
+  /** Begins to list further windows, but never the newest one, in which the list of all begins. */
+  const more = (): void => {
+    while (!met && walking < AT_ONCE && walks.length < windows.length - 1) {
+      if (pages < PAGES_PER_WINDOW * (walks.length + 1)) return;
+      const walk = walkApart(windows[walks.length] as Window);
+      walk.catch(() => undefined);
+      walks.push(walk);
+    }
+  };
+
+  await collect(
+    (token) => fetch(null, token),
+    (page) => {
+      pages += 1;
+      met ||= page.ids.some((id) => milestones.has(id));
+      if (!met) more();
+      return !met;
+    },
+    all,
+  );
+  met = true;
+  await Promise.all(walks);
+  return { windows: apart, loose: all.finish().without(IdSet.union([...apart.values()])) };
+}
+
+/** Each of `windows` listed apart. */
+export async function listEach(fetch: FetchPage, windows: readonly Window[]): Promise<Found> {
+  const found = new Map<Window, IdSet>();
+  const waiting = windows.values();
+  const walk = async () => {
+    for (const window of waiting) found.set(window, (await collect((token) => fetch(window, token))).finish());
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, windows.length) }, walk));
+  return { windows: found, loose: IdSet.empty };
+}
+
+/** Reads page after page into `ids`, as long as `goOn` says so. */
+async function collect(
+  fetch: (token: string | undefined) => Promise<Page>,
+  goOn: (page: Page, isFirst: boolean) => boolean = () => true,
+  ids = new IdCollector(),
+): Promise<IdCollector> {
+  let token: string | undefined;
+  let isFirst = true;
+  do {
+    const page = await fetch(token);
+    for (const id of page.ids) ids.add(id);
+    if (!goOn(page, isFirst)) break;
+    isFirst = false;
+    token = page.next;
+  } while (token !== undefined);
+  return ids;
+}

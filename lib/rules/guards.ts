@@ -1,0 +1,48 @@
+/** The guards against a rule that is wrong: limits on the changes of a run, and on those of each rule. */
+import type { Guard } from '../gmail/changes.ts';
+import type { RuleSet } from './schema.ts';
+import { formatShare } from './share.ts';
+
+/** A rule may change this share of a mailbox in a backfill, unless the rules say otherwise. */
+export const DEFAULT_MAX_SHARE = 0.5;
+
+/** In a mailbox with fewer messages a rule may well be about most of them. */
+const SMALL_MAILBOX = 1_000;
+
+export interface GuardSettings {
+  /** What --max-changes and --max-share say, in place of the rules file. */
+  readonly maxChanges: number | undefined;
+  readonly maxShare: number | undefined;
+  /** How many messages the mailbox holds; undefined outside of a backfill, where maxShare does not hold. */
+  readonly mailboxSize: number | undefined;
+}
+
+/** The guards that hold for a run of `ruleSet`; those of single rules first, since they say more. */
+export function guardsOf(ruleSet: RuleSet & { readonly file: string }, settings: GuardSettings): Guard[] {
+  const { file, rules } = ruleSet;
+  const { mailboxSize } = settings;
+  const guards: Guard[] = rules.flatMap(({ name, maxChanges }) =>
+    maxChanges === undefined
+      ? []
+      : [{ set: name, atMost: maxChanges, remedy: remedy(`raise maxChanges of the rule ${name} in ${file}`) }],
+  );
+  const share = settings.maxShare ?? ruleSet.maxShare ?? DEFAULT_MAX_SHARE;
+  if (mailboxSize !== undefined && mailboxSize > SMALL_MAILBOX && share < 1) {
+    const atMost = Math.floor(mailboxSize * share);
+    const meaning = `${formatShare(share)} of the ${mailboxSize} in the mailbox`;
+    const raise = remedy(`raise maxShare in ${file} (it is ${formatShare(share)}), or run once with --max-share`);
+    guards.push(...rules.map(({ name }) => ({ set: name, atMost, meaning, remedy: raise, share })));
+  }
+  const atMost = settings.maxChanges ?? ruleSet.maxChanges;
+  if (atMost !== undefined) {
+    guards.push({
+      atMost,
+      remedy: remedy(`raise maxChanges in ${file} (it is ${atMost}), or run once with --max-changes`),
+    });
+  }
+  return guards;
+}
+
+function remedy(what: string): string {
+  return `If the counts of the rules are right (--dry-run shows them), ${what}.`;
+}

@@ -1,0 +1,104 @@
+/** From rules to searches: what still has to be changed, what state it is in, and which labels must exist for it. */
+import { ConfigError } from '../errors.ts';
+import type { LabelOperation } from '../gmail/change-plan.ts';
+import { type LabelDirectory, systemLabelId } from '../gmail/labels.ts';
+import { pendingSearch } from './actions.ts';
+import { asksForSpamOrTrash, labelNamed, type Term } from './query.ts';
+import type { Rule, RuleSet, Search } from './schema.ts';
+
+export interface ComposedSearch {
+  readonly query: string;
+  readonly includeSpamTrash: boolean;
+}
+
+/**
+ * The search for exactly those messages that still need the rule's change; null when there can be none, because a label
+ * that the rule only removes does not exist.
+ */
+export function composeSearch(rule: Rule, protect: Search | undefined, labels: LabelDirectory): ComposedSearch | null {
+  const exists = (label: string) => labels.find(label) !== undefined;
+  const possible = possiblyPending(rule, labels);
+  if (possible.length === 0) return null;
+  // A label that does not exist yet is missing on every match.
+  const everyMatch = possible.some(({ add, label }) => add && !exists(label));
+  return compose(rule, [
+    ...unprotected(protect),
+    ...(everyMatch ? [] : [`{${possible.map(pendingSearch).join(' ')}}`]),
+  ]);
+}
+
+/** The search for all that the rule's query matches, be it protected or done: of these keepNewest spares the newest. */
+export function composeMatches(rule: Rule): ComposedSearch {
+  return compose(rule, []);
+}
+
+/** Which of the messages that a rule's search finds one of its operations really changes. */
+export type Effect = 'all' | 'none' | ComposedSearch;
+
+/**
+ * What is known of the effect of `operation` on what the rule's search finds, or the search for the messages that it
+ * changes: so the state that each message had is known without reading any.
+ */
+export function composeEffect(
+  rule: Rule,
+  operation: LabelOperation,
+  protect: Search | undefined,
+  labels: LabelDirectory,
+): Effect {
+  const { add, label } = operation;
+  if (labels.find(label) === undefined) return add ? 'all' : 'none';
+  const whole = compose(rule, []);
+  // Gmail leaves Trash and Spam out of a search that does not ask for them.
+  if (!whole.includeSpamTrash && (label === 'TRASH' || label === 'SPAM')) return add ? 'all' : 'none';
+  const possible = possiblyPending(rule, labels);
+  if (possible.length === 1 && possible[0]?.label === label) return 'all';
+  return compose(rule, [...unprotected(protect), pendingSearch(operation)]);
+}
+
+/** What may still have to be done for a match: to take off a label that does not exist is nothing. */
+function possiblyPending({ pending }: Rule, labels: LabelDirectory): LabelOperation[] {
+  return pending.filter(({ add, label }) => add || labels.find(label) !== undefined);
+}
+
+function unprotected(protect: Search | undefined): string[] {
+  return protect === undefined ? [] : [`-(${protect.query})`];
+}
+
+/** The rule's query with further conditions; without drafts and chats, unless the query names them. */
+function compose({ search }: Rule, conditions: readonly string[]): ComposedSearch {
+  const named = new Set(search.terms.map(labelNamed));
+  const without = [...(named.has('DRAFT') ? [] : ['-in:drafts']), ...(named.has('CHAT') ? [] : ['-in:chats'])];
+  return {
+    query: [`(${search.query})`, ...conditions, ...without].join(' '),
+    includeSpamTrash: asksForSpamOrTrash(search.terms),
+  };
+}
+
+/** Labels of a user's own that the rules name, in searches or actions: without any, the labels need not be listed. */
+export function namesUserLabels({ protect, rules }: RuleSet): boolean {
+  const inTerms = (terms: readonly Term[]) => terms.some((term) => isUserLabel(labelNamed(term)));
+  return (
+    inTerms(protect?.terms ?? []) ||
+    rules.some(({ search, operations }) => inTerms(search.terms) || operations.some(({ label }) => isUserLabel(label)))
+  );
+}
+
+/** @throws ConfigError when `protect` names a label that does not exist: it would protect nothing. */
+export function requireProtectLabels({ protect }: RuleSet, labels: LabelDirectory): void {
+  for (const label of missingLabels(protect?.terms ?? [], labels)) {
+    throw new ConfigError(
+      `protect names the label "${label}", which does not exist: it would protect nothing`,
+      'Correct the name in the rules file, or make the label in Gmail.',
+    );
+  }
+}
+
+/** The labels that a search names and the mailbox does not have. */
+export function missingLabels(terms: readonly Term[], labels: LabelDirectory): string[] {
+  const named = terms.map(labelNamed).filter((label) => isUserLabel(label));
+  return [...new Set(named)].filter((label) => labels.find(label) === undefined);
+}
+
+function isUserLabel(label: string | null): label is string {
+  return label !== null && systemLabelId(label) === undefined && !label.startsWith('^');
+}
