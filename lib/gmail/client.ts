@@ -165,9 +165,19 @@ export class GmailClient {
 
   async #send(method: GmailMethod, send: Send, stop: AbortSignal): Promise<Verdict> {
     const { timeoutMs } = this.#options;
-    const timeout = AbortSignal.timeout(timeoutMs);
+    // Not AbortSignal.timeout and any: these keep each request, with all its ids, until the time is over.
+    const attempt = new AbortController();
+    let isLate = false;
+    const onLate = () => {
+      isLate = true;
+      attempt.abort();
+    };
+    const onStop = () => attempt.abort(stop.reason);
+    const timer = setTimeout(onLate, timeoutMs);
+    stop.addEventListener('abort', onStop, { once: true });
     try {
-      const answer = await send(this.#api, sendOptions(AbortSignal.any([stop, timeout])));
+      stop.throwIfAborted();
+      const answer = await send(this.#api, sendOptions(attempt.signal));
       const body = typeof answer.data === 'string' ? answer.data : '';
       const retryAfter = answer.headers['retry-after'] ?? null;
       return judge(method, { status: answer.status, retryAfter, body });
@@ -175,8 +185,11 @@ export class GmailClient {
       stop.throwIfAborted();
       // Everything that happens on the wire arrives with the request's configuration; the rest is our own bug.
       if (!(error instanceof Error && 'config' in error)) throw error;
-      const what = timeout.aborted ? `no answer within ${timeoutMs / 1_000} s` : networkFailure(error);
+      const what = isLate ? `no answer within ${timeoutMs / 1_000} s` : networkFailure(error);
       return { kind: 'again', text: `${method}: ${what}`, retryAfterMs: 0 };
+    } finally {
+      clearTimeout(timer);
+      stop.removeEventListener('abort', onStop);
     }
   }
 }

@@ -12,7 +12,7 @@ import type { Found } from '../gmail/listing.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { claimMessages } from './claims.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
-import { type ComposedSearch, composeEffect, composeMatches, composeSearch } from './search.ts';
+import { composeEffect, composeMatches, composeSearch, type Effect } from './search.ts';
 
 export interface PlanOptions {
   /** Whether to look up which of the changes are real ones, message by message, so that they can be taken back. */
@@ -108,15 +108,26 @@ async function findEffects(
   return windows.map((_, at) => byOperation.map((flags) => flags[at] ?? null));
 }
 
+/** Fewer messages than these are one page of a list. */
+const FEW = 500;
+
 async function findEffect(
-  effect: 'all' | 'none' | ComposedSearch,
+  effect: Effect,
   windows: readonly IdSet[],
   mailbox: Mailbox,
 ): Promise<(Uint8Array | null)[]> {
   if (effect === 'all') return windows.map(() => null);
   if (effect === 'none') return windows.map(({ size }) => new Uint8Array(size));
-  const changed = await mailbox.find(effect.query, effect);
-  const parts = [changed.loose, ...changed.windows.values()].filter(({ size }) => size > 0);
+  const { changed, unchanged } = effect;
+  // Mostly a rule's actions are all still to be done where one of them is: then the exceptions fit into one page.
+  if (windows.reduce((sum, { size }) => sum + size, 0) > FEW) {
+    const exceptions = await mailbox.search(unchanged.query, { ...unchanged, limit: FEW });
+    if (exceptions.length === 0) return windows.map(() => null);
+    const spared = IdSet.of(exceptions.map(({ id }) => id));
+    if (spared.size < FEW) return windows.map((ids) => ids.marks(spared).map((mark) => 1 - mark));
+  }
+  const found = await mailbox.find(changed.query, changed);
+  const parts = [found.loose, ...found.windows.values()].filter(({ size }) => size > 0);
   return windows.map((ids) => {
     const flags = new Uint8Array(ids.size);
     for (const part of parts) for (const [at, mark] of ids.marks(part).entries()) if (mark === 1) flags[at] = 1;

@@ -32,12 +32,15 @@ export function composeMatches(rule: Rule): ComposedSearch {
   return compose(rule, []);
 }
 
-/** Which of the messages that a rule's search finds one of its operations really changes. */
-export type Effect = 'all' | 'none' | ComposedSearch;
+/**
+ * Which of the messages that a rule's search finds one of its operations really changes: all, none, those that one search
+ * finds, which is all but those that the other one finds.
+ */
+export type Effect = 'all' | 'none' | { readonly changed: ComposedSearch; readonly unchanged: ComposedSearch };
 
 /**
- * What is known of the effect of `operation` on what the rule's search finds, or the search for the messages that it
- * changes: so the state that each message had is known without reading any.
+ * What is known of the effect of `operation` on what the rule's search finds, or the searches that tell it: so the state
+ * that each message had is known without reading any.
  */
 export function composeEffect(
   rule: Rule,
@@ -46,13 +49,18 @@ export function composeEffect(
   labels: LabelDirectory,
 ): Effect {
   const { add, label } = operation;
+  const whole = composeSearch(rule, protect, labels);
+  if (whole === null) return 'none';
   if (labels.find(label) === undefined) return add ? 'all' : 'none';
-  const whole = compose(rule, []);
   // Gmail leaves Trash and Spam out of a search that does not ask for them.
   if (!whole.includeSpamTrash && (label === 'TRASH' || label === 'SPAM')) return add ? 'all' : 'none';
   const possible = possiblyPending(rule, labels);
   if (possible.length === 1 && possible[0]?.label === label) return 'all';
-  return compose(rule, [...unprotected(protect), pendingSearch(operation)]);
+  const unchanged = `${whole.query} ${pendingSearch({ add: !add, label })}`;
+  return {
+    changed: compose(rule, [...unprotected(protect), pendingSearch(operation)]),
+    unchanged: { ...whole, query: unchanged },
+  };
 }
 
 /** What may still have to be done for a match: to take off a label that does not exist is nothing. */
