@@ -78,7 +78,7 @@ export class TimeLeft {
   /** How long it takes to spend `units` more; null when nothing is known yet. */
   ms(units: number): number | null {
     if (units <= 0) return 0;
-    const speed = this.#freeMs > 0 ? this.#freeUnits / this.#freeMs : null;
+    const speed = this.#freeUnits > 0 && this.#freeMs > 0 ? this.#freeUnits / this.#freeMs : null;
     if (speed === null && units <= this.#limit - this.#total) return null;
     const ownMs = speed === null ? 0 : units / speed;
     if (this.#limit === Number.POSITIVE_INFINITY) return ownMs;
@@ -107,7 +107,7 @@ export class TimeLeft {
   }
 
   #learnSpeed(units: number, now: number, waited: boolean): void {
-    if (!waited) {
+    if (!waited && this.#lastUnits > 0) {
       const ms = now - this.#lastAt;
       const kept = Math.exp(-ms / MEMORY_MS);
       this.#freeUnits = this.#freeUnits * kept + this.#lastUnits;

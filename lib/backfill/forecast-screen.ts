@@ -100,7 +100,7 @@ function facts(forecast: Forecast, width: number): string[] {
         : `${number(changes)} ${plural(changes, 'change')}`,
       `${number(requests)} ${plural(requests, 'request')}`,
     ),
-    ...fact('quota', `${number(units)} units`, `${number(unitsSpent)} of them spent by looking`),
+    ...fact('quota', `${number(units)} units`, `${number(unitsSpent)} spent by looking`),
     ...fact('time', time, `at ${number(forecast.unitsPerMinute)} units a minute`),
     ...(runs <= 1
       ? fact('runs', 'this one is enough', `its budget is ${budget}`)
