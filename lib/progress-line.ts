@@ -82,7 +82,8 @@ type Length = 'long' | 'middle' | 'short';
 const ACTIVITY_WIDTH: Readonly<Record<Length, number>> = { long: 28, middle: 25, short: 10 };
 
 /** What is going on: a pause, or how fast the work is. As wide in both cases. */
-function activity({ perSecond, unitsPerMinute, pause }: WorkState, length: Length): string {
+function activity({ perSecond, unitsPerMinute, pause }: WorkState, longest: Length): string {
+  const length = unitsPerMinute === null && longest === 'long' ? 'middle' : longest;
   const rate = `${rounded(perSecond)}/s`;
   const units = length === 'short' || unitsPerMinute === null ? '' : `  ${NUMBER.format(unitsPerMinute)} units/min`;
   const width = unitsPerMinute === null && length === 'middle' ? 20 : ACTIVITY_WIDTH[length];
@@ -99,7 +100,7 @@ function pauseText({ ms, why }: Pause, length: Length): string {
 
 /** Digits that change all the time say nothing. */
 function rounded(perSecond: number): string {
-  if (perSecond < 9.95) return perSecond.toFixed(1);
+  if (perSecond < 9.95 && perSecond > 0) return perSecond.toFixed(1);
   return NUMBER.format(perSecond < 1_000 ? Math.round(perSecond) : Math.round(perSecond / 10) * 10);
 }
 

@@ -125,7 +125,11 @@ function guardFacts(changes: number, guards: Forecast['guards'], rules: readonly
   const ofRules =
     over === 0
       ? { ok: true, text: 'no rule over its own limit', note: '' }
-      : { ok: false, text: `${number(over)} ${plural(over, 'rule')} over the rule's own limit`, note: 'marked above' };
+      : {
+          ok: false,
+          text: over === 1 ? '1 rule over its own limit' : `${number(over)} rules over their own limits`,
+          note: 'marked above',
+        };
   return [
     maxChanges === null
       ? { ok: true, text: 'any number of changes', note: 'rules.yaml: maxChanges would limit it' }

@@ -65,7 +65,7 @@ describe('the line of progress', () => {
       '5s',
       '15s',
       '1m 10s',
-      '10m 00s',
+      '10m',
       '11m',
       '1h 05m',
     ]);
