@@ -65,7 +65,7 @@ export class TimeLeft {
     const now = this.#now();
     const before = this.#spentAt(this.#total + units - this.#limit);
     this.#learnSpeed(units, now, before !== null && before + WINDOW_MS > this.#lastAt);
-    // The window was full when the first unit that was ever spent has to come back.
+    // What is spent now takes the place of what was spent then: a whole filling of the window ago.
     if (before !== null) {
       const seenMs = Math.max(WINDOW_MS, now - before);
       this.#periodMs += (seenMs - this.#periodMs) * Math.min(1, (FOLLOW * units) / this.#limit);
