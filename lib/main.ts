@@ -23,8 +23,11 @@ for (const secret of secretsIn(env)) redactor.add(secret);
 disarm(process.env);
 if (process.report !== undefined) process.report.excludeEnv = true;
 const output = guardOutput(redactor, process);
+/** Gives the terminal back as it was. */
+let leaveScreen = (): void => {};
 /** Ends the process now: everything written is out, since stdout and stderr are written to at once. */
 const end = (): void => {
+  leaveScreen();
   output.flush();
   (process as NodeJS.Process & { reallyExit(code?: typeof process.exitCode): void }).reallyExit(process.exitCode);
 };
@@ -33,6 +36,7 @@ process.on('exit', end);
 
 const crash = (error: unknown): void => {
   process.exitCode = ExitCode.bug;
+  leaveScreen();
   process.stderr.write(`${stackOf(error)}\n`);
 };
 let fault = crash;
@@ -64,6 +68,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     const { level, format } = readLogConfig(env, process.stdout.isTTY === true);
     const progress =
       format === 'pretty' && process.stderr.isTTY ? createProgressBar(output.screens.stderr) : noProgress;
+    leaveScreen = () => progress.end();
     const write = (line: string) => {
       progress.stop();
       process.stdout.write(output.atLineStart() ? line : `\n${line}`);

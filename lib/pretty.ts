@@ -17,15 +17,21 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'rule.applied': (e) => `${bold(String(e.rule))}: ${counts(e, ['changed', 'failed', 'remaining'])}`,
   'quota.wait': (e) => dim(`waiting ${formatDuration(Number(e.waitMs))} for Gmail's quota`),
   'gmail.retry': (e) => dim(`${e.reason}: again in ${formatDuration(Number(e.delayMs))}`),
+  'window.finished': (e) => `${bold(String(e.window))}: ${windowCounts(e)}${dim(windowsLeft(e))}`,
+  'journal.written': (e) => dim(`journal written: ${number(e.messages)} messages${part(e)}`),
   'run.bug': (e) => String(e.stack),
   'run.finished': finish,
 };
 
+/** Events that a person gets to see in another way: the forecast is a table. */
+const NO_LINE = new Set(['backfill.forecast']);
+
 const SHOWN_ELSEWHERE = new Set(['level', 'time', 'event', 'error', 'remedy']);
 
-/** The event as one or more lines, ending with a newline. */
+/** The event as one or more lines, ending with a newline; or nothing at all. */
 export function prettyLine(event: LogEvent): string {
   const name = String(event.event);
+  if (NO_LINE.has(name)) return '';
   const sentence = SENTENCES[name]?.(event) ?? `${name} ${fields(event)}`;
   return `${mark(event)} ${sentence}${name === 'run.finished' ? '' : trouble(event)}\n`;
 }
@@ -49,6 +55,22 @@ function finish(event: LogEvent): string {
   const total = counts(event, ['matched', 'changed', 'skipped', 'failed', 'remaining']);
   const again = typeof resume === 'string' ? `\n  to go on: ${bold(resume)}` : '';
   return `${bold(String(outcome).replaceAll('-', ' '))}${code}: ${total} ${dim(`(${spent})`)}${trouble(event)}${again}`;
+}
+
+/** What became of a window's messages; of a job that changes none, how many there were. */
+function windowCounts(event: LogEvent): string {
+  const names = ['changed', 'skipped', 'failed'];
+  if (names.some((name) => Number(event[name]) > 0)) return counts(event, names);
+  return Number(event.messages) > 0 ? `${number(event.messages)} messages` : 'nothing to do';
+}
+
+function windowsLeft({ windowsLeft }: LogEvent): string {
+  if (windowsLeft === 0) return ' (the last one)';
+  return ` (${number(windowsLeft)} ${windowsLeft === 1 ? 'window' : 'windows'} left)`;
+}
+
+function part({ part, parts }: LogEvent): string {
+  return Number(parts) > 1 ? `, part ${number(part)} of ${number(parts)}` : '';
 }
 
 /** The counts that are not zero. */

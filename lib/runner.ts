@@ -58,7 +58,7 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
     (thrown: unknown) => run.fault ?? thrown ?? new Error('undefined was thrown'),
   );
   if (error instanceof UsageError) throw error;
-  surroundings.progress.stop();
+  surroundings.progress.end();
   const { counts } = run.tally;
   const ending = concludeRun({ counts, dryRun: request.common.dryRun, error, stopped: run.stopped });
   if (ending.exitCode === 1) log.error('run.bug', { stack: stackOf(error) });

@@ -1,0 +1,195 @@
+/** A backfill's forecast as a person sees it on a terminal: a table of the rules, and what it costs. */
+import { stripVTControlCharacters, styleText } from 'node:util';
+import { formatDuration } from '../duration.ts';
+import type { Forecast, ForecastRule } from './forecast.ts';
+
+/** The forecast for a person, in lines of less than `columns` where that is possible, the last one without its end. */
+export function renderForecast(forecast: Forecast, columns: number): string {
+  const { rules } = forecast;
+  const heading = title(forecast, columns - 1);
+  if (rules.every(({ matched }) => matched === 0)) return `${heading}\n\n  Nothing was found: there is nothing to do.`;
+  return [heading, '', ...table(rules, columns - 1), '', ...facts(forecast, columns - 1)].join('\n');
+}
+
+function title({ range, windows, windowUnit }: Forecast, width: number): string {
+  const line = `  ${bold('Forecast')}  ${range}`;
+  if (windowUnit === null || windows <= 1) return line;
+  const parts = `in ${number(windows)} windows of one ${windowUnit}`;
+  const beside = stripVTControlCharacters(line).length + 2 + parts.length <= width;
+  return beside ? `${line}, ${dim(parts)}` : `${line}\n${' '.repeat(12)}${dim(parts)}`;
+}
+
+/** A job that changes messages leaves none over that is neither changed nor left alone. */
+function isReading(rules: readonly ForecastRule[]): boolean {
+  return rules.some(({ matched, skipped, toChange }) => matched > skipped + toChange);
+}
+
+interface Column {
+  readonly title: string;
+  readonly cell: (rule: ForecastRule) => string;
+  readonly sum: string;
+}
+
+const GAP = 3;
+const SHORTEST_NAME = 8;
+
+function table(rules: readonly ForecastRule[], width: number): string[] {
+  const sum = (value: (rule: ForecastRule) => number) => rules.reduce((total, rule) => total + value(rule), 0);
+  const countColumn = (title: string, value: (rule: ForecastRule) => number): Column => ({
+    title,
+    cell: (rule) => number(value(rule)),
+    sum: number(sum(value)),
+  });
+  const found = countColumn('found', ({ matched }) => matched);
+  const alone = countColumn('left alone', ({ skipped }) => skipped);
+  const act = isReading(rules)
+    ? countColumn('to read', ({ matched, skipped }) => matched - skipped)
+    : countColumn('to change', ({ toChange }) => toChange);
+  const atMost: Column = {
+    title: 'at most',
+    cell: ({ atMost }) => (atMost === null ? '' : number(atMost)),
+    sum: '',
+  };
+  const spares = rules.some(({ skipped }) => skipped > 0);
+  const limits = rules.some(({ atMost }) => atMost !== null);
+  const last = limits ? [act, atMost] : [act];
+  const variants = [...(spares ? [[found, alone, ...last]] : [[found, ...last]]), [found, ...last], last, [act]];
+
+  const longest = Math.max('in all'.length, ...rules.map(({ name }) => name.length));
+  const widthOf = ({ title, cell, sum }: Column) =>
+    Math.max(title.length, sum.length, ...rules.map((rule) => cell(rule).length));
+  const roomBeside = (columns: readonly Column[]) =>
+    width - 4 - columns.reduce((total, column) => total + widthOf(column) + GAP, 0);
+  const columns = variants.find((variant) => roomBeside(variant) >= Math.min(longest, 20)) ?? [act];
+  const nameWidth = Math.max(SHORTEST_NAME, Math.min(longest, roomBeside(columns)));
+  const row = (name: string, cells: readonly string[], mark = ' ') =>
+    `  ${mark} ${[cut(name, nameWidth).padEnd(nameWidth), ...cells].join(' '.repeat(GAP))}`.trimEnd();
+  const line = (name: string, text: (column: Column) => string, mark?: string) =>
+    row(
+      name,
+      columns.map((column) => text(column).padStart(widthOf(column))),
+      mark,
+    );
+
+  return [
+    dim(line('', ({ title }) => title)),
+    ...rules.map((rule) => {
+      const shown = line(rule.name, ({ cell }) => cell(rule), isOver(rule) ? BAD : ' ');
+      return rule.matched === 0 ? dim(shown) : shown;
+    }),
+    ...(rules.length > 1 ? [bold(line('in all', ({ sum }) => sum))] : []),
+  ];
+}
+
+function isOver({ toChange, atMost }: ForecastRule): boolean {
+  return atMost !== null && toChange > atMost;
+}
+
+/** What it costs, and what keeps it in bounds. */
+function facts(forecast: Forecast, width: number): string[] {
+  const { messages, changes, units, unitsSpent, requests, durationMs, runs, guards, rules } = forecast;
+  const reading = isReading(rules);
+  const fact = (title: string, text: string, note = '') => fold(title, text, note, width);
+  const time = durationMs < 1_000 ? 'a moment' : `about ${short(roughly(durationMs))}`;
+  const budget = short(forecast.budgetMs);
+  return [
+    ...fact(
+      'work',
+      reading
+        ? `${number(messages)} ${plural(messages, 'message')} to read`
+        : `${number(changes)} ${plural(changes, 'change')}`,
+      `${number(requests)} ${plural(requests, 'request')}`,
+    ),
+    ...fact('quota', `${number(units)} units`, `${number(unitsSpent)} spent by looking`),
+    ...fact('time', time, `at ${number(forecast.unitsPerMinute)} units a minute`),
+    ...(runs <= 1
+      ? fact('runs', 'this one is enough', `its budget is ${budget}`)
+      : fact('runs', `${number(runs)} of ${budget} each, this one included`)),
+    ...(reading ? [] : guardFacts(changes, guards, rules)).flatMap(({ ok, text, note }, index) =>
+      fact(index === 0 ? 'guards' : '', `${ok ? GOOD : BAD} ${text}`, note),
+    ),
+  ];
+}
+
+interface GuardFact {
+  readonly ok: boolean;
+  readonly text: string;
+  readonly note: string;
+}
+
+function guardFacts(changes: number, guards: Forecast['guards'], rules: readonly ForecastRule[]): GuardFact[] {
+  const { maxChanges, maxShare, mailbox, maxChangesFrom = 'rules.yaml: maxChanges' } = guards;
+  const share = mailbox === 0 ? 0 : changes / mailbox;
+  const over = rules.filter(isOver).length;
+  const limited = rules.some(({ atMost }) => atMost !== null);
+  const ofRules =
+    over === 0
+      ? { ok: true, text: 'no rule over its own limit', note: '' }
+      : {
+          ok: false,
+          text: over === 1 ? '1 rule over its own limit' : `${number(over)} rules over their own limits`,
+          note: 'marked above',
+        };
+  return [
+    maxChanges === null
+      ? { ok: true, text: 'any number of changes', note: 'rules.yaml: maxChanges would limit it' }
+      : { ok: changes <= maxChanges, text: `at most ${number(maxChanges)} changes`, note: maxChangesFrom },
+    {
+      ok: share <= maxShare,
+      text: `at most ${percent(maxShare)} of the mailbox`,
+      note: `${percent(share)} of ${number(mailbox)} messages`,
+    },
+    ...(limited ? [ofRules] : []),
+  ];
+}
+
+/** A fact, and beside it what explains it; below it where there is no room. */
+function fold(title: string, text: string, note: string, width: number): string[] {
+  const indent = 12;
+  const line = `    ${dim(title.padEnd(6))}  ${text}`;
+  if (note === '') return [line];
+  const length = indent + stripVTControlCharacters(text).length;
+  const beside = length + note.length + 3 <= width;
+  return beside ? [`${line} ${dim(`(${note})`)}`] : [line, `${' '.repeat(indent)}${dim(`(${note})`)}`];
+}
+
+/** Longer durations are not known to the second. */
+function roughly(ms: number): number {
+  const grain = ms < 60_000 ? 1_000 : ms < 600_000 ? 10_000 : 60_000;
+  return Math.ceil(ms / grain) * grain;
+}
+
+const BAD = styleText('red', '✖');
+const GOOD = styleText('green', '✔');
+
+const NUMBER = new Intl.NumberFormat('en');
+
+function number(value: number): string {
+  return NUMBER.format(value);
+}
+
+/** `50m` instead of `50m 00s`. */
+function short(ms: number): string {
+  return formatDuration(ms).replace(/ 00[sm]$/, '');
+}
+
+function percent(share: number): string {
+  if (share > 0 && share < 0.01) return 'less than 1%';
+  return `${Math.round(share * 100)}%`;
+}
+
+function plural(count: number, word: string): string {
+  return count === 1 ? word : `${word}s`;
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
+
+function bold(text: string): string {
+  return styleText('bold', text);
+}
+
+function dim(text: string): string {
+  return styleText('dim', text);
+}

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { estimateDurationMs, type Forecast, forecastEvent, isYes, type Load } from '../../../lib/backfill/forecast.ts';
+import { renderForecast } from '../../../lib/backfill/forecast-screen.ts';
+import { QuotaWindow } from '../../../lib/gmail/quota.ts';
+import { VirtualClock } from '../../virtual-clock.ts';
+
+const never = new AbortController().signal;
+
+/** How long the load really takes behind the real window, when as much as it says was used just before. */
+async function play({ units, requests, unitsPerMinute, usedInWindow, requestMs, atOnce }: Load): Promise<number> {
+  const clock = new VirtualClock();
+  const quota = new QuotaWindow({ unitsPerMinute, clock, onWait: () => undefined });
+  if (usedInWindow > 0) (await quota.take(usedInWindow, never)).done();
+  let next = 0;
+  const send = async () => {
+    while (next < requests) {
+      next += 1;
+      const lease = await quota.take(units / requests, never);
+      await clock.sleep(requestMs, never);
+      lease.done();
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, send));
+  return clock.now();
+}
+
+const LOAD: Load = {
+  units: 65_000,
+  requests: 1_300,
+  unitsPerMinute: 6_000,
+  usedInWindow: 0,
+  requestMs: 400,
+  atOnce: 6,
+};
+
+describe('the time that a load takes', () => {
+  const loads: Readonly<Record<string, Load>> = {
+    'changes at the quota': LOAD,
+    'changes after a search': { ...LOAD, usedInWindow: 2_000 },
+    'changes with the larger quota': { ...LOAD, unitsPerMinute: 15_000 },
+    'changes that are slower than the quota': { ...LOAD, requestMs: 4_000 },
+    'changes that need no pause': { ...LOAD, units: 5_000, requests: 100 },
+    'reading one by one': { ...LOAD, units: 40_000, requests: 2_000, requestMs: 120 },
+    'a limit that requests do not fill': { ...LOAD, units: 2_400, requests: 120, unitsPerMinute: 250 },
+  };
+  for (const [name, load] of Object.entries(loads)) {
+    it(`is what the window makes of it: ${name}`, async () => {
+      const real = await play(load);
+      const estimate = estimateDurationMs(load);
+      assert.ok(Math.abs(estimate - real) <= real * 0.05, `${estimate} for ${real}`);
+    });
+  }
+
+  it('is nothing for nothing', () => {
+    assert.equal(estimateDurationMs({ ...LOAD, units: 0, requests: 0 }), 0);
+  });
+});
+
+const RULES = [
+  { name: 'old-newsletters', matched: 1_204_332, skipped: 1_200, toChange: 1_203_132, atMost: null },
+  { name: 'spent-codes', matched: 88_410, skipped: 0, toChange: 88_410, atMost: 50_000 },
+  { name: 'receipts-of-the-online-shops-2015-to-2019', matched: 12, skipped: 0, toChange: 12, atMost: 100 },
+];
+
+const FORECAST: Forecast = {
+  rules: RULES,
+  range: '2015-01-01 to now (UTC)',
+  windows: 12,
+  windowUnit: 'year',
+  messages: 1_292_754,
+  changes: 1_291_554,
+  unitsSpent: 12_935,
+  units: 77_535,
+  requests: 1_293,
+  durationMs: 663_000,
+  runs: 1,
+  unitsPerMinute: 6_000,
+  budgetMs: 3_000_000,
+  guards: { maxChanges: 2_000_000, maxShare: 0.5, mailbox: 3_400_000 },
+};
+
+function show(forecast: Partial<Forecast>, columns: number): string {
+  return stripVTControlCharacters(renderForecast({ ...FORECAST, ...forecast }, columns));
+}
+
+describe('the forecast on a terminal', () => {
+  it('is a table of the rules, what it costs, and the guards', () => {
+    assert.equal(
+      show({}, 80),
+      [
+        '  Forecast  2015-01-01 to now (UTC), in 12 windows of one year',
+        '',
+        '                                       found   left alone   to change   at most',
+        '    old-newsletters                1,204,332        1,200   1,203,132',
+        '  ✖ spent-codes                       88,410            0      88,410    50,000',
+        '    receipts-of-the-online-shop…          12            0          12       100',
+        '    in all                         1,292,754        1,200   1,291,554',
+        '',
+        '    work    1,291,554 changes (1,293 requests)',
+        '    quota   77,535 units (12,935 spent by looking)',
+        '    time    about 12m (at 6,000 units a minute)',
+        '    runs    this one is enough (its budget is 50m)',
+        '    guards  ✔ at most 2,000,000 changes (rules.yaml: maxChanges)',
+        '            ✔ at most 50% of the mailbox (38% of 3,400,000 messages)',
+        '            ✖ 1 rule over its own limit (marked above)',
+      ].join('\n'),
+    );
+  });
+
+  it('fits a terminal of 44 columns and more', () => {
+    for (let columns = 44; columns <= 130; columns += 1) {
+      for (const line of show({}, columns).split('\n')) assert.ok(line.length < columns, `${columns}: ${line}`);
+    }
+  });
+
+  it('marks the guards that stop it', () => {
+    const guards = { maxChanges: 5_000, maxShare: 0.25, mailbox: 3_400_000, maxChangesFrom: '--max-changes' };
+    const text = show({ guards }, 100);
+    assert.match(text, /✖ at most 5,000 changes \(--max-changes\)/);
+    assert.match(text, /✖ at most 25% of the mailbox \(38% of/);
+    assert.match(show({ guards: { ...guards, maxChanges: null } }, 100), /✔ any number of changes/);
+  });
+
+  it('speaks of reading when nothing is changed, and of no guards', () => {
+    const rules = [{ name: 'export', matched: 250_000, skipped: 0, toChange: 0, atMost: null }];
+    const text = show({ rules, messages: 250_000, changes: 0, requests: 250_000, runs: 17 }, 80);
+    assert.match(text, /found {3}to read\n {4}export/);
+    assert.match(text, /work {4}250,000 messages to read/);
+    assert.match(text, /runs {4}17 of 50m each, this one included/);
+    assert.doesNotMatch(text, /guards|change/);
+  });
+
+  it('is short when there is nothing to do', () => {
+    const rules = [{ name: 'a', matched: 0, skipped: 0, toChange: 0, atMost: null }];
+    assert.match(show({ rules, messages: 0, changes: 0 }, 80), /\n\n {2}Nothing was found: there is nothing to do\.$/);
+  });
+});
+
+describe('the event of the forecast', () => {
+  it('has the numbers and the guards', () => {
+    const event = forecastEvent(FORECAST);
+    assert.equal(event.units, 77_535);
+    assert.equal(event.maxShare, 0.5);
+    assert.deepEqual(event.rules, RULES);
+  });
+
+  it('leaves the rules out when there are too many for a line of a log', () => {
+    const rules = Array.from({ length: 100 }, (_, index) => ({ ...RULES[0], name: `rule-${index}` }) as never);
+    const event = forecastEvent({ ...FORECAST, rules });
+    assert.equal(event.ruleCount, 100);
+    assert.ok(JSON.stringify(event).length < 1_000);
+  });
+});
+
+describe('the answer to the question', () => {
+  it('is yes only when it says so', () => {
+    for (const answer of ['y', 'Y', ' yes ', 'YES']) assert.ok(isYes(answer), answer);
+    for (const answer of ['', 'n', 'yo', 'no', null]) assert.ok(!isYes(answer), `${answer}`);
+  });
+});
