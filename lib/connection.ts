@@ -11,6 +11,7 @@ import { askMailbox } from './gmail/profile.ts';
 import { QuotaWindow } from './gmail/quota.ts';
 import { UNITS_PER_MINUTE } from './gmail/units.ts';
 import type { Log } from './log.ts';
+import type { Progress } from './progress.ts';
 import type { Redactor } from './redact.ts';
 
 export interface Connection {
@@ -25,11 +26,12 @@ export interface ConnectionOptions {
   readonly budget: Budget;
   readonly redactor: Redactor;
   readonly log: Log;
+  readonly progress: Progress;
 }
 
 /** Opens nothing yet: the secret is fetched when the first request needs a token. */
 export function connect(config: Config, options: ConnectionOptions): Connection {
-  const { jobName, scopes, budget, redactor, log } = options;
+  const { jobName, scopes, budget, redactor, log, progress } = options;
   const hide = (secret: string) => redactor.add(secret);
   const shared = { log, clock: systemClock, random: Math.random };
   const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
@@ -52,7 +54,10 @@ export function connect(config: Config, options: ConnectionOptions): Connection 
   const quota = new QuotaWindow({
     clock: systemClock,
     unitsPerMinute: config.quotaPerMinute ?? UNITS_PER_MINUTE[config.quotaProfile],
-    onWait: (waitMs, why) => log.info('quota.wait', { waitMs: Math.round(waitMs), why }),
+    onWait: (waitMs, why) => {
+      const isShown = progress.waiting(systemClock.now() + waitMs, why);
+      log[isShown ? 'debug' : 'info']('quota.wait', { waitMs: Math.round(waitMs), why });
+    },
   });
   const client = new GmailClient({
     ...shared,
@@ -62,6 +67,7 @@ export function connect(config: Config, options: ConnectionOptions): Connection 
     apiUrl: config.gmailApiUrl,
     timeoutMs: config.requestTimeoutMs,
     giveUp: budget.giveUp,
+    onSpent: (units) => progress.spent(units),
   });
   return { tokens, client, quota };
 }

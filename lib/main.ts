@@ -85,6 +85,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
         log,
         progress,
         openTerminal,
+        isWatched: format === 'pretty',
         onFault: (handler) => {
           fault = handler;
         },

@@ -1,19 +1,28 @@
-/** The person who may sit at the terminal of a run, and be asked. */
+/** The person who may sit at the terminal of a run: is shown things, and asked. */
 import type { Terminal } from './terminal.ts';
 
 export interface Person {
   /** Whether there is somebody who can answer. */
   readonly interactive: boolean;
+  /** Prints a text, made for that many columns, when there is somebody who looks on. */
+  show(render: (columns: number) => string): void;
   /** Whether the person says yes; anything else is a no. Rejects when the run is told to stop meanwhile. */
   confirm(question: string): Promise<boolean>;
 }
 
-/** The person at `terminal`; the run's signal ends the waiting for an answer. */
-export function personAt(terminal: Terminal, signal: AbortSignal): Person {
+/** The person at `terminal`; the signal ends the waiting for an answer. */
+export function personAt(
+  terminal: Terminal,
+  { isWatched, signal }: { readonly isWatched: boolean; readonly signal: AbortSignal },
+): Person {
   return {
     interactive: terminal.interactive,
+    show(render) {
+      if (isWatched) terminal.print(`\n${render(terminal.columns)}\n`);
+    },
     async confirm(question) {
-      const answer = await terminal.ask(`${question} [y/N] `, signal);
+      const answer = await terminal.ask(`  ${question}`, signal);
+      terminal.print();
       return /^y(es)?$/i.test(answer?.trim() ?? '');
     },
   };

@@ -27,8 +27,8 @@ export interface Progress {
   advance(count: number): void;
   /** A request of `units` is sent. */
   spent(units: number): void;
-  /** Nothing is sent until then, by the clock of the bar; null when that is over sooner. */
-  waiting(untilMs: number | null, why: Pause['why']): void;
+  /** Nothing is sent until then, by the clock of the bar. Returns whether the pause is shown. */
+  waiting(untilMs: number, why: Pause['why']): boolean;
   /** Takes the line off the screen, so that something can be written; work that goes on soon draws it again. */
   stop(): void;
   /** Takes the line off the screen for good. */
@@ -50,7 +50,7 @@ export const noProgress: Progress = {
   window: nothing,
   advance: nothing,
   spent: nothing,
-  waiting: nothing,
+  waiting: () => false,
   stop: nothing,
   end: nothing,
 };
@@ -168,9 +168,10 @@ export function createProgressBar(stream: NodeJS.WritableStream, now: () => numb
       draw();
     },
     waiting(untilMs, reason) {
-      pausedUntil = untilMs ?? 0;
+      pausedUntil = untilMs;
       why = reason;
       draw();
+      return drawn;
     },
     stop() {
       erase();

@@ -39,6 +39,8 @@ export interface Surroundings {
   readonly progress: Progress;
   /** The terminal, for a run that has something to ask. */
   readonly openTerminal: () => Promise<Terminal>;
+  /** Whether a person looks on, who is shown tables in place of events. */
+  readonly isWatched: boolean;
   /** Given a function that ends the run when something was thrown that nobody caught. */
   readonly onFault: (fault: (error: unknown) => void) => void;
 }
@@ -127,7 +129,7 @@ class Run {
       const backfill = await this.#prepareBackfill(budget, startedAt);
       log.info('run.started', { job: name, runId, dryRun: common.dryRun });
       this.heartbeat.start();
-      this.#connection = connect(config, { jobName: name, scopes: job.scopes, budget, redactor, log });
+      this.#connection = connect(config, { jobName: name, scopes: job.scopes, budget, redactor, log, progress });
       const { client } = this.#connection;
       const mailbox: Mailbox = new Mailbox({
         client,
@@ -166,16 +168,17 @@ class Run {
   /** What the command line says of a backfill; its code is loaded for that alone. */
   async #prepareBackfill(budget: Budget, now: Date): Promise<Backfill | undefined> {
     const { job, common } = this.#request;
-    const { log, openTerminal } = this.#surroundings;
+    const { log, progress, openTerminal, isWatched } = this.#surroundings;
     if (common.backfill === undefined) return undefined;
     const [{ Backfill }, { personAt }] = await Promise.all([import('./backfill/backfill.ts'), import('./person.ts')]);
-    const person = personAt(await openTerminal(), budget.wrapUp);
+    const person = personAt(await openTerminal(), { isWatched, signal: budget.wrapUp });
     const { dryRun, backfill: values } = common;
     this.#backfill = new Backfill({
       values,
       kind: job.backfill,
       dryRun,
       person,
+      progress,
       log,
       now,
       decline: () => budget.stop('declined'),

@@ -47,6 +47,7 @@ export async function forecastChanges(
     const own = guards.find(({ set, share }) => set === name && share === undefined);
     return { name, matched: found, skipped: found - toChange, toChange, atMost: own?.atMost ?? null };
   });
+  const ofRun = guards.find(({ set }) => set === undefined);
   return {
     ...common(facts, load),
     rules,
@@ -54,7 +55,8 @@ export async function forecastChanges(
     messages: rules.reduce((all, { matched }) => all + matched, 0),
     changes: sizes.reduce(sum, 0),
     guards: {
-      maxChanges: guards.find(({ set }) => set === undefined)?.atMost ?? null,
+      maxChanges: ofRun?.atMost ?? null,
+      ...(ofRun?.from !== undefined && { maxChangesFrom: ofRun.from }),
       maxShare: guards.find(({ share }) => share !== undefined)?.share ?? 1,
       mailbox: await facts.mailboxSize(),
     },

@@ -9,9 +9,11 @@ import type { Job, RunContext } from '../job.ts';
 import type { Log } from '../log.ts';
 import type { OptionSpecs } from '../options.ts';
 import type { Person } from '../person.ts';
+import type { Progress } from '../progress.ts';
 import { type Costs, forecastChanges, forecastReading } from './ahead.ts';
 import { alignWindows } from './align.ts';
-import { forecastEvent } from './forecast.ts';
+import { type Forecast, forecastEvent, QUESTION } from './forecast.ts';
+import { renderForecast } from './forecast-screen.ts';
 import type { BackfillValues } from './options.ts';
 import { leaveOut, type Range, readingSpanOf, readRange, spanOf } from './span.ts';
 
@@ -20,6 +22,7 @@ export interface BackfillOptions {
   readonly kind: Job['backfill'];
   readonly dryRun: boolean;
   readonly person: Person;
+  readonly progress: Progress;
   readonly log: Log;
   readonly now: Date;
   /** Called when the person does not want the run to go on. */
@@ -35,6 +38,8 @@ export class Backfill {
   /** For a job that only changes labels. */
   readonly #span: Span | undefined;
   #costs: Costs | undefined;
+  /** Shows on the screen that the work begins. */
+  #begin = () => {};
   /** The last window that a reading job has finished. */
   #finished: Window | undefined;
 
@@ -74,10 +79,7 @@ export class Backfill {
       .filter(({ ids }) => ids.length > 0);
     if (!span.oldestFirst) windows.reverse();
     const messages = windows.reduce((sum, { ids }) => sum + ids.length, 0);
-    this.#options.log.info(
-      'backfill.forecast',
-      forecastEvent(forecastReading(this.#facts(span), messages, windows.length)),
-    );
+    this.#tell(forecastReading(this.#facts(span), messages, windows.length));
     const waiting = new Set<ReadingWindow>(windows);
     try {
       if (!mailbox.live || messages === 0) return;
@@ -85,8 +87,10 @@ export class Backfill {
       for (const one of windows) {
         signal.throwIfAborted();
         waiting.delete(one);
+        this.#options.progress.window(one.window.name);
         await job.run({ ...context, mailbox: mailbox.spanning(only(one.window)), window: describe(one) });
         this.#finished = one.window;
+        this.#options.progress.advance(one.ids.length);
         log.info('window.finished', {
           window: one.window.name,
           messages: one.ids.length,
@@ -118,8 +122,16 @@ export class Backfill {
 
   async #announce(ahead: Ahead): Promise<void> {
     if (this.#span === undefined) return;
-    const forecast = await forecastChanges(this.#facts(this.#span), ahead);
-    this.#options.log.info('backfill.forecast', forecastEvent(forecast));
+    this.#tell(await forecastChanges(this.#facts(this.#span), ahead));
+  }
+
+  #tell(forecast: Forecast): void {
+    const { log, person, progress } = this.#options;
+    progress.stop();
+    log.info('backfill.forecast', forecastEvent(forecast));
+    person.show((columns) => renderForecast(forecast, columns));
+    const { units, unitsSpent, unitsPerMinute, messages, changes } = forecast;
+    this.#begin = () => progress.plan({ total: changes || messages, units: units - unitsSpent, unitsPerMinute });
   }
 
   #facts(span: Span) {
@@ -129,9 +141,11 @@ export class Backfill {
 
   async #confirm(): Promise<void> {
     const { values, person, decline } = this.#options;
-    if (values.yes || (await person.confirm('Go on?'))) return;
-    decline();
-    throw new StoppedError('declined');
+    if (!values.yes && !(await person.confirm(QUESTION))) {
+      decline();
+      throw new StoppedError('declined');
+    }
+    this.#begin();
   }
 }
 

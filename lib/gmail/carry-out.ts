@@ -48,7 +48,7 @@ export async function carryOut(
   resolved: readonly ResolvedSet[],
   context: CarryOutContext,
 ): Promise<void> {
-  const { writer, log, journal, signal } = context;
+  const { writer, log, journal, progress, signal } = context;
   const portions = portionsOf(plan);
   const sizes = setSizes(plan);
   const messages = sizes.reduce((sum, size) => sum + size, 0);
@@ -80,7 +80,10 @@ export async function carryOut(
         await changeSet({ name, portion, set }, change, counts[set] as SetCounts, {
           ...context,
           modify: (ids, labels, stop) => writer.modify(ids, labels, stop),
-          onBatch: (batch, how) => windows.count(portion, batch, how),
+          onBatch: (batch, how) => {
+            progress.window(portion[Math.max(...batch.shares.keys())]?.window?.name ?? null);
+            windows.count(portion, batch, how);
+          },
         });
         if (left(set) > 0) continue;
         told.add(set);

@@ -84,6 +84,8 @@ export interface Guard {
   readonly atMost: number;
   /** What the limit is, when it is more than a number: `50 % of the 9,000 in the mailbox`. */
   readonly meaning?: string;
+  /** Where the limit stands: `rules.yaml: maxChanges`. */
+  readonly from?: string;
   /** Where the limit can be raised. */
   readonly remedy: string;
   /** The share of the mailbox, between 0 and 1, of which the limit was worked out. */

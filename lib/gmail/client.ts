@@ -55,6 +55,8 @@ export interface ClientOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Told of the quota units of every request that is sent. */
+  readonly onSpent?: (units: number) => void;
 }
 
 export class GmailClient {
@@ -138,7 +140,7 @@ export class GmailClient {
   }
 
   async #attempt(method: GmailMethod, send: Send, signal: AbortSignal, effect: Effect) {
-    const { quota, profile, giveUp, clock } = this.#options;
+    const { quota, profile, giveUp, clock, onSpent } = this.#options;
     const places = await this.#gate.enter(signal);
     try {
       const units = unitsOf(method, profile);
@@ -149,6 +151,7 @@ export class GmailClient {
         signal.throwIfAborted();
         this.statistics.requests += 1;
         this.statistics.quotaUnits += units;
+        onSpent?.(units);
         const sentAt = clock.now();
         const verdict = await this.#send(method, send, effect === 'none' ? signal : giveUp);
         this.#answerMs += clock.now() - sentAt;

@@ -81,6 +81,8 @@ export class Mailbox {
   readonly #writer: Writer;
   readonly #signal: AbortSignal;
   readonly #labels: LabelBook;
+  /** How many messages were found so far, by all searches together. */
+  #listed = 0;
   #profile: Promise<{ readonly address: string; readonly messages: number }> | undefined;
 
   constructor(options: MailboxOptions) {
@@ -146,6 +148,8 @@ export class Mailbox {
     const fetch = async (window: Window | null, token: string | undefined) => {
       const q = await this.#bound(query, options, window ?? span?.whole);
       const { messages, next } = await this.#listPage(q, PAGE_SIZE, options, token);
+      this.#listed += messages.length;
+      this.#options.progress.looking(this.#listed);
       return { ids: messages.map(({ id }) => id), next };
     };
     return span?.asked === true ? listEach(fetch, span.windows) : listSideBySide(fetch, span?.windows ?? []);

@@ -35,10 +35,9 @@ export function guardsOf(ruleSet: RuleSet & { readonly file: string }, settings:
   }
   const atMost = settings.maxChanges ?? ruleSet.maxChanges;
   if (atMost !== undefined) {
-    guards.push({
-      atMost,
-      remedy: remedy(`raise maxChanges in ${file} (it is ${atMost}), or run once with --max-changes`),
-    });
+    const from = settings.maxChanges === undefined ? `${file}: maxChanges` : '--max-changes';
+    const raise = remedy(`raise maxChanges in ${file} (it is ${atMost}), or run once with --max-changes`);
+    guards.push({ atMost, from, remedy: raise });
   }
   return guards;
 }

@@ -111,11 +111,7 @@ async function findEffects(
 /** Fewer messages than these are one page of a list. */
 const FEW = 500;
 
-async function findEffect(
-  effect: Effect,
-  windows: readonly IdSet[],
-  mailbox: Mailbox,
-): Promise<(Uint8Array | null)[]> {
+async function findEffect(effect: Effect, windows: readonly IdSet[], mailbox: Mailbox): Promise<(Uint8Array | null)[]> {
   if (effect === 'all') return windows.map(() => null);
   if (effect === 'none') return windows.map(({ size }) => new Uint8Array(size));
   const { changed, unchanged } = effect;
