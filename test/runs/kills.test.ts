@@ -60,6 +60,8 @@ describe('a run that is killed', { concurrency: 4 }, () => {
 
   for (const when of ['before', 'after'] as const) {
     for (const [skip, verb] of expected.requests.entries()) {
+      // Before a request that only reads, all is as it was after the one before.
+      if (when === 'before' && !/^(labels\.create|messages\.batchModify)$/.test(verb)) continue;
       it(`${when} its request ${skip + 1}, ${verb}, is made good by the next run`, async () => {
         await using sandbox = await sandboxOf();
         const child = new ChildHandle();
