@@ -123,7 +123,9 @@ describe('every package', () => {
 });
 
 describe('npm', () => {
-  const npm = (folder: string, ...args: string[]) => promisify(execFile)('npm', args, { cwd: folder });
+  // `npm test` hands its own configuration on in variables, which would count here.
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+  const npm = (folder: string, ...args: string[]) => promisify(execFile)('npm', args, { cwd: folder, env });
   let folder = '';
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'gmail-jobs-npm-'));
