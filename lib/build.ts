@@ -5,11 +5,13 @@
 import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { build } from 'esbuild';
+import { licencesOf } from './build/licences.ts';
 
 const jobs = (await readdir('jobs')).filter((file) => file.endsWith('.ts'));
 
-const { outputFiles } = await build({
+const { outputFiles, metafile } = await build({
   write: false,
+  metafile: true,
   entryPoints: {
     main: 'lib/main.ts',
     ...Object.fromEntries(jobs.map((file) => [`jobs/${basename(file, '.ts')}`, `jobs/${file}`])),
@@ -31,3 +33,4 @@ for (const { path, contents } of outputFiles) {
   await writeFile(path, contents);
 }
 await copyFile('jobs/rules.yaml', 'dist/jobs/rules.yaml');
+await writeFile('dist/LICENSES.txt', await licencesOf(metafile));

@@ -1,4 +1,8 @@
-/** `job rotate`, killed at each of its requests: AWSCURRENT works, and the next `job rotate` finishes. */
+/**
+ * `job rotate`, killed between any two of its requests: AWSCURRENT works, and the next `job rotate` finishes.
+ * What a killed command leaves behind is in AWS, so the instants between two writes there are alike: it is killed right
+ * after each write, and at the last request before the next.
+ */
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { describe, it } from 'node:test';
@@ -23,6 +27,14 @@ const BY_CONSENT = ['aws GetSecretValue', ...PROOF, 'aws GetSecretValue', ...PRO
 
 /** Those of a rotation of the client secret. */
 const BY_CLIENT = ['aws GetSecretValue', ...PROOF, 'aws GetSecretValue', 'oauth token', ...FROM_STORING];
+
+/** The requests after which AWS holds something else than before. */
+const isWrite = (verb: string | undefined) => /^aws (Put|Update)/.test(verb ?? '');
+
+/** Which requests of these to be killed at: every write, and the one before it. */
+function instantsOf(verbs: readonly string[]): (readonly [number, string])[] {
+  return [...verbs.entries()].filter(([at, verb]) => isWrite(verb) || isWrite(verbs[at + 1]));
+}
 
 function open(): Promise<Sandbox> {
   return startSandbox({ mailbox: mailboxOf([{}]) });
@@ -53,13 +65,20 @@ async function rotateAndKill(sandbox: Sandbox, at: number, args: readonly string
 }
 
 describe('job rotate', { concurrency: 8 }, () => {
-  it('makes the requests at each of which it is killed below', async () => {
+  it('makes the requests that it is killed at below, of which three change something in AWS', async () => {
     await using sandbox = await open();
     assertRotated(await runCommand(sandbox, ['rotate']));
     assert.deepEqual(requests(sandbox), BY_CONSENT);
+    for (const verbs of [BY_CONSENT, BY_CLIENT]) {
+      assert.deepEqual([...new Set(verbs)].filter((verb) => !isWrite(verb)).sort(), [
+        'aws GetSecretValue',
+        ...PROOF.toReversed(),
+      ]);
+      assert.equal(instantsOf(verbs).filter(([, verb]) => isWrite(verb)).length, 3);
+    }
   });
 
-  for (const [at, verb] of BY_CONSENT.entries()) {
+  for (const [at, verb] of instantsOf(BY_CONSENT)) {
     it(`killed at request ${at}, ${verb}, leaves an AWSCURRENT that works, and asks nobody twice`, async () => {
       await using sandbox = await open();
       await rotateAndKill(sandbox, at);
@@ -77,7 +96,7 @@ describe('job rotate', { concurrency: 8 }, () => {
     });
   }
 
-  for (const [at, verb] of BY_CLIENT.entries()) {
+  for (const [at, verb] of instantsOf(BY_CLIENT)) {
     it(`killed at request ${at}, ${verb}, of changing the client secret: works, and is finished by the next`, async () => {
       await using sandbox = await open();
       const { client_id, client_secret: old } = sandbox.secretValue;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { after, before as beforeAll, describe, it } from 'node:test';
 import { mailboxOf, many, type PlainMessage } from '../fixtures/mailbox.ts';
 import { assertEnded, type Finished, ROOT, type RunOptions, runJob } from '../run.ts';
 import type { RecordedRequest } from '../sandbox/http.ts';
@@ -12,17 +12,15 @@ import type { SandboxMailboxOptions } from '../sandbox/mailbox.ts';
 /** Labels of one message, by name. */
 type Labels = ReadonlySet<string>;
 
-/** Every combination of the labels that actions change, on messages that the rule is for and on others. */
-function everyState(): PlainMessage[] {
+/** Messages of this subject with every combination of the labels that actions change, and some where no rule looks. */
+function everyState(subject: string): PlainMessage[] {
   const changeable = ['INBOX', 'UNREAD', 'STARRED', 'IMPORTANT', 'Old'];
-  const messages = ['hit', 'miss'].flatMap((subject) =>
-    Array.from({ length: 2 ** changeable.length }, (_, bits) => ({
-      subject,
-      labels: changeable.filter((_, bit) => (bits & (1 << bit)) !== 0),
-    })),
-  );
-  const elsewhere = ['TRASH', 'SPAM', 'DRAFT', 'CHAT'].map((place) => ({ subject: 'hit', labels: [place, 'UNREAD'] }));
-  return [...messages, ...elsewhere, { subject: 'hit', labels: ['SENT'] }];
+  const messages = Array.from({ length: 2 ** changeable.length }, (_, bits) => ({
+    subject,
+    labels: changeable.filter((_, bit) => (bits & (1 << bit)) !== 0),
+  }));
+  const elsewhere = ['TRASH', 'SPAM', 'DRAFT', 'CHAT'].map((place) => ({ subject, labels: [place, 'UNREAD'] }));
+  return [...messages, ...elsewhere, { subject, labels: ['SENT'] }];
 }
 
 /** What must become of the labels of a message that has the subject and lies where rules look. */
@@ -98,32 +96,60 @@ function planned(run: Finished): Record<string, unknown> {
   );
 }
 
-describe('apply-rules', { concurrency: 4 }, () => {
-  for (const [name, { actions, effect }] of Object.entries(EFFECTS)) {
-    it(`changes with ${name} exactly what it should, and nothing in a second run`, async () => {
-      await using sandbox = await sandboxOf(everyState());
-      const before = sandbox.mailbox.snapshot();
+describe('each action of apply-rules', () => {
+  // One rule for each, in one run; each has messages of its own.
+  const cases = Object.entries(EFFECTS).map(([name, { actions, effect }], index) => {
+    const subject = `hit${index}`;
+    return { name, effect, subject, rule: { name: `rule-${index}`, query: `subject:${subject}`, actions } };
+  });
+  const rules = cases.map((one) => one.rule);
+  let sandbox: Sandbox;
+  let before: Record<string, string[]>;
+  let run: Finished;
+
+  /** The labels of the messages of a subject, by id, as `of` has them. */
+  const labelsOf = (subject: string, of: Record<string, string[]>) =>
+    Object.fromEntries(Object.entries(of).filter(([id]) => sandbox.mailbox.get(id)?.subject === subject));
+
+  beforeAll(async () => {
+    sandbox = await sandboxOf([...cases, { subject: 'miss' }].flatMap(({ subject }) => everyState(subject)));
+    before = sandbox.mailbox.snapshot();
+    run = await apply(sandbox, rules);
+  });
+  after(() => sandbox.close());
+
+  for (const { name, effect, subject, rule } of cases) {
+    it(`changes exactly what it should: ${name}`, () => {
+      const found = labelsOf(subject, before);
+      assert.equal(Object.keys(found).length, 37);
       const wanted = Object.fromEntries(
-        Object.entries(before).map(([id, names]) => {
+        Object.entries(found).map(([id, names]) => {
           const labels = new Set(names);
           const left = ['TRASH', 'SPAM', 'DRAFT', 'CHAT'].some((place) => labels.has(place));
-          const hit = sandbox.mailbox.get(id)?.subject === 'hit' && !left;
-          return [id, [...(hit ? effect(labels) : labels)].sort()];
+          return [id, [...(left ? labels : effect(labels))].sort()];
         }),
       );
-      const differing = Object.keys(wanted).filter((id) => String(wanted[id]) !== String(before[id])).length;
-
-      const run = await apply(sandbox, [rule('the-rule', actions)]);
-      const outcome = differing > 0 ? 'ok' : 'nothing-to-do';
-      assertEnded(run, 0, { outcome, matched: differing, changed: differing, skipped: 0 });
-      assert.deepEqual(sandbox.mailbox.snapshot(), wanted);
-
-      const already = sandbox.requests.length;
-      assertEnded(await apply(sandbox, [rule('the-rule', actions)]), 0, { outcome: 'nothing-to-do', matched: 0 });
-      assert.deepEqual(writes(sandbox.requests.slice(already)), []);
+      const differing = Object.keys(wanted).filter((id) => String(wanted[id]) !== String(found[id])).length;
+      assert.deepEqual(planned(run)[rule.name], { matched: differing, skipped: 0, toChange: differing });
+      assert.deepEqual(labelsOf(subject, sandbox.mailbox.snapshot()), wanted);
     });
   }
 
+  it('leaves all other messages alone, and has nothing to do in a second run', async () => {
+    const { changed } = assertEnded(run, 0, { outcome: 'ok', skipped: 0 });
+    const planned = run.events.filter(({ event }) => event === 'rule.planned').map(({ matched }) => Number(matched));
+    assert.equal(
+      changed,
+      planned.reduce((sum, matched) => sum + matched),
+    );
+    assert.deepEqual(labelsOf('miss', sandbox.mailbox.snapshot()), labelsOf('miss', before));
+    const already = sandbox.requests.length;
+    assertEnded(await apply(sandbox, rules), 0, { outcome: 'nothing-to-do', matched: 0 });
+    assert.deepEqual(writes(sandbox.requests.slice(already)), []);
+  });
+});
+
+describe('apply-rules', { concurrency: 4 }, () => {
   it('trashes spam that a rule asks for, and takes it out of spam', async () => {
     await using sandbox = await sandboxOf([{ labels: ['SPAM', 'UNREAD'] }, { labels: ['INBOX'] }]);
     const [spam = '', other = ''] = Object.keys(sandbox.mailbox.snapshot());

@@ -60,6 +60,9 @@ describe('a run that is killed', { concurrency: 4 }, () => {
 
   for (const when of ['before', 'after'] as const) {
     for (const [skip, verb] of expected.requests.entries()) {
+      // Before a request that only reads, all is as it was after the one before; after it, as after the first of its kind.
+      const writes = /^(labels\.create|messages\.batchModify)$/.test(verb);
+      if (!writes && (when === 'before' || expected.requests.indexOf(verb) !== skip)) continue;
       it(`${when} its request ${skip + 1}, ${verb}, is made good by the next run`, async () => {
         await using sandbox = await sandboxOf();
         const child = new ChildHandle();

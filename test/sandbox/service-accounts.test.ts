@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { sign } from 'node:crypto';
+import { generateKeyPairSync, sign } from 'node:crypto';
 import test from 'node:test';
 import { gaxios, JWT } from 'google-auth-library';
 import { GMAIL_SCOPES, type Sandbox, startSandbox } from './index.ts';
@@ -99,14 +99,15 @@ test("refuses in Google's words", async () => {
 test('refuses a key that is not of the account, another algorithm, and an account that was deleted', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const key = delegated(sandbox);
-  const other = delegated(sandbox);
-  const stolen = await assertBy(sandbox, key);
-  assert.equal(stolen.body.error_description, 'Invalid JWT Signature.');
-  assert.equal((await assertBy(sandbox, other, {}, 'none')).body.error, 'invalid_grant');
-  const account = sandbox.oauth.serviceAccounts.get(other.client_email);
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const private_key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const foreign = await assertBy(sandbox, { ...key, private_key });
+  assert.equal(foreign.body.error_description, 'Invalid JWT Signature.');
+  assert.equal((await assertBy(sandbox, key, {}, 'none')).body.error, 'invalid_grant');
+  const account = sandbox.oauth.serviceAccounts.get(key.client_email);
   assert.ok(account);
   account.alive = false;
-  assert.equal((await assertBy(sandbox, other)).body.error_description, 'Invalid grant: account not found');
+  assert.equal((await assertBy(sandbox, key)).body.error_description, 'Invalid grant: account not found');
 });
 
 test('what a test changes counts at once, and every refusal can be had on demand', async () => {

@@ -58,13 +58,17 @@ interface Claims {
   exp?: unknown;
 }
 
-/** Makes up a service account with a new key. */
+/** To make an RSA key takes long, so all accounts that a process makes up have the same one. */
+let sharedKey: KeyObject | undefined;
+
+/** Makes up a service account. */
 export function makeServiceAccount(options: ServiceAccountOptions): {
   account: ServiceAccount;
   key: ServiceAccountKey;
 } {
   const email = options.email ?? `gmail-jobs@${PROJECT}.iam.gserviceaccount.com`;
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  sharedKey ??= generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+  const privateKey = sharedKey;
   const account: ServiceAccount = {
     email,
     clientId: `1${Array.from({ length: 20 }, () => randomInt(10)).join('')}`,
