@@ -4,7 +4,7 @@ import type { Command } from './command.ts';
 import { COMMANDS, type CommandName } from './commands/index.ts';
 import { DURATION_EXAMPLES, parseDuration } from './duration.ts';
 import { JobError, UsageError } from './errors.ts';
-import type { Job } from './job.ts';
+import type { ArgumentSpec, Job } from './job.ts';
 import type { OptionSpecs } from './options.ts';
 import type { Registry } from './registry.ts';
 
@@ -20,6 +20,8 @@ export type Invocation =
       readonly kind: 'run';
       readonly name: string;
       readonly job: Job;
+      /** '' for a job that takes none. */
+      readonly argument: string;
       readonly options: Readonly<Record<string, unknown>>;
       readonly common: CommonOptions;
     }
@@ -56,7 +58,13 @@ export async function parseCommandLine(argv: readonly string[], registry: Regist
   if ('help' in parsed) return { kind: 'print', text: parsed.help };
   const { dryRun, budget, ...options } = parsed.options;
   const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined };
-  return { kind: 'run', name, job, options, common };
+  return { kind: 'run', name, job, argument: readArgument(name, job.argument, parsed.argument), options, common };
+}
+
+function readArgument(job: string, spec: ArgumentSpec | undefined, text: string | undefined): string {
+  if (spec === undefined) return '';
+  if (text === undefined) throw new UsageError(`\`job ${job}\` needs a <${spec.name}>`, spec.remedy);
+  return spec.parse(text);
 }
 
 function isCommand(name: string): name is CommandName {
@@ -69,7 +77,7 @@ function parseOptions(
   specs: OptionSpecs,
   name: string,
   args: readonly string[],
-): { readonly help: string } | { readonly options: Readonly<Record<string, unknown>> } {
+): { readonly help: string } | { readonly options: Readonly<Record<string, unknown>>; readonly argument?: string } {
   let help: string | undefined;
   commandLine.configureOutput({
     writeOut: (text) => {
@@ -85,7 +93,9 @@ function parseOptions(
     throw error;
   }
   const fallbacks = Object.entries(specs).map(([key, { fallback }]) => [key, fallback]);
-  return { options: { ...Object.fromEntries(fallbacks), ...givenOptions(commandLine) } };
+  const [argument] = commandLine.args;
+  const options = { ...Object.fromEntries(fallbacks), ...givenOptions(commandLine) };
+  return { options, ...(argument === undefined ? {} : { argument }) };
 }
 
 /** The options that were given; commander takes `--no-browser` for `browser: false`, and it is `noBrowser: true` here. */
@@ -101,14 +111,19 @@ function givenOptions(commandLine: CommandLine): Record<string, unknown> {
 }
 
 /** The command line of a job or command, with its own options. */
-function describe(name: string, { summary, description, options }: Pick<Job, 'summary' | 'description' | 'options'>) {
+function describe(
+  name: string,
+  { summary, description, argument, options }: Pick<Job, 'summary' | 'description' | 'argument' | 'options'>,
+) {
   const commandLine = new CommandLine(`job ${name}`)
     .description(description === undefined ? summary : `${summary}\n\n${description}`)
-    .usage('[options]')
+    .usage(argument === undefined ? '[options]' : `<${argument.name}> [options]`)
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
     .showSuggestionAfterError(true)
     .exitOverride();
+  // Optional for commander, so that our own words are said when it is missing.
+  if (argument !== undefined) commandLine.argument(`[${argument.name}]`, argument.summary);
   for (const [key, spec] of Object.entries(options)) {
     const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     const option = new Option(spec.placeholder === undefined ? flag : `${flag} ${spec.placeholder}`, spec.summary);

@@ -15,8 +15,23 @@ import type { Tally } from './tally.ts';
 
 export { choiceOption, countOption, switchOption, textOption } from './options.ts';
 
+/** The one word that a job needs on its command line besides options. */
+export interface ArgumentSpec {
+  readonly name: string;
+  readonly summary: string;
+  /** What to do when it is missing. */
+  readonly remedy: string;
+  /** Returns it as the job wants it; throws UsageError for a text that is none. */
+  readonly parse: (text: string) => string;
+}
+
 export interface PrepareContext<O extends OptionSpecs> {
   readonly options: OptionValues<O>;
+  /** '' for a job that takes none. */
+  readonly argument: string;
+  readonly dryRun: boolean;
+  /** Whether there is a person who can be asked. */
+  readonly interactive: boolean;
   /** The path in RULES_FILE, when it is set. */
   readonly rulesFile: string | undefined;
 }
@@ -25,9 +40,16 @@ export interface RunContext<O extends OptionSpecs, P> {
   readonly options: OptionValues<O>;
   /** What `prepare` returned. */
   readonly prepared: P;
+  readonly argument: string;
+  readonly runId: string;
+  readonly startedAt: Date;
   readonly mailbox: Mailbox;
   readonly tally: Tally;
   readonly log: Log;
+  /** Whether there is a person who can be asked. */
+  readonly interactive: boolean;
+  /** Asks the person whether to go on; false also when there is nobody. Rejects when the run is told to stop. */
+  readonly confirm: (question: string) => Promise<boolean>;
   /** Aborted when the run is told to stop; the mailbox's verbs heed it by themselves. */
   readonly signal: AbortSignal;
   /** Waits; rejects as soon as the run is told to stop. */
@@ -63,6 +85,7 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   readonly description?: string;
   /** Google's scopes that it needs, and no others. */
   readonly scopes: readonly string[];
+  readonly argument?: ArgumentSpec;
   /** Option name in camelCase → its specification. */
   readonly options: O;
   prepare(context: PrepareContext<O>): P | Promise<P>;

@@ -55,10 +55,11 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       return ExitCode.ok;
     }
     if (invocation.kind === 'command') return await runCommand(invocation, registry);
-    const [{ createLog }, { createProgressBar, noProgress }, { runJob }] = await Promise.all([
+    const [{ createLog }, { createProgressBar, noProgress }, { runJob }, { createTerminal }] = await Promise.all([
       import('./log.ts'),
       import('./progress.ts'),
       import('./runner.ts'),
+      import('./terminal.ts'),
     ]);
     const { level, format } = readLogConfig(env, process.stdout.isTTY === true);
     const progress =
@@ -70,6 +71,9 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     const log = createLog({ level, format, write });
     process.removeAllListeners('warning');
     process.on('warning', (warning) => log.warn('process.warning', { warning: `${warning.name}: ${warning.message}` }));
+    const { stdin } = process;
+    const interrupt = () => process.kill(process.pid, 'SIGINT');
+    const terminal = createTerminal({ stdin, stdout: output.screens.stdout, interrupt });
     const exitCode = await runJob(
       { ...invocation, command: ['job', ...argv].map(quote).join(' ') },
       {
@@ -78,6 +82,9 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
         redactor,
         log,
         progress,
+        interactive: terminal.interactive,
+        confirm: async (question, signal) =>
+          terminal.interactive && /^\s*y(es)?\s*$/i.test((await terminal.ask(question, signal)) ?? ''),
         onFault: (handler) => {
           fault = handler;
         },

@@ -1,5 +1,4 @@
 /** One run from start to exit code: config, secret, token, mailbox, job, tally, monitor, final line. */
-import { randomBytes } from 'node:crypto';
 import { startBudget } from './budget.ts';
 import type { CommonOptions } from './cli.ts';
 import { orAbort, systemClock } from './clock.ts';
@@ -22,6 +21,7 @@ import type { Log } from './log.ts';
 import type { Progress } from './progress.ts';
 import type { Redactor } from './redact.ts';
 import { concludeRun, stackOf } from './report.ts';
+import { createRunId } from './run-id.ts';
 import type { Signals } from './signals.ts';
 import { Tally } from './tally.ts';
 
@@ -29,6 +29,7 @@ import { Tally } from './tally.ts';
 export interface RunRequest {
   readonly name: string;
   readonly job: Job;
+  readonly argument: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly common: CommonOptions;
   /** The exact command, to continue a run by hand. */
@@ -42,6 +43,9 @@ export interface Surroundings {
   readonly redactor: Redactor;
   readonly log: Log;
   readonly progress: Progress;
+  /** Whether there is a person who can be asked, and what they answer. */
+  readonly interactive: boolean;
+  readonly confirm: (question: string, signal: AbortSignal) => Promise<boolean>;
   /** Given a function that ends the run when something was thrown that nobody caught. */
   readonly onFault: (fault: (error: unknown) => void) => void;
 }
@@ -53,9 +57,10 @@ export interface Surroundings {
 export async function runJob(request: RunRequest, surroundings: Surroundings): Promise<ExitCode> {
   const { log } = surroundings;
   const startedAt = performance.now();
-  const runId = createRunId(new Date());
+  const startedOn = new Date();
+  const runId = createRunId(startedOn);
   const run = new Run(request, surroundings);
-  const error = await run.execute(runId).then(
+  const error = await run.execute(runId, startedOn).then(
     () => run.fault,
     (thrown: unknown) => run.fault ?? thrown ?? new Error('undefined was thrown'),
   );
@@ -111,9 +116,9 @@ class Run {
     return this.#tokens?.secretVersion;
   }
 
-  async execute(runId: string): Promise<void> {
-    const { name, job, options, common } = this.#request;
-    const { env, signals, log, onFault } = this.#surroundings;
+  async execute(runId: string, startedAt: Date): Promise<void> {
+    const { name, job, argument, options, common } = this.#request;
+    const { env, signals, log, interactive, confirm, onFault } = this.#surroundings;
     this.heartbeat = createHeartbeat(readHeartbeatUrl(env), log);
     const config = readConfig(env);
     using budget = startBudget(common.budgetMs ?? config.budgetMs, signals);
@@ -122,15 +127,21 @@ class Run {
       budget.stop('fault');
     });
     try {
-      const prepared = await job.prepare({ options, rulesFile: config.rulesFile });
-      log.info('run.started', { job: name, runId, dryRun: common.dryRun });
+      const { dryRun } = common;
+      const prepared = await job.prepare({ options, argument, dryRun, interactive, rulesFile: config.rulesFile });
+      log.info('run.started', { job: name, runId, dryRun });
       this.heartbeat.start();
       const mailbox = this.#openMailbox(config, budget);
       const work = async () => {
         await this.#requireExpectedMailbox(mailbox);
         await job.run({
           options,
+          argument,
           prepared,
+          runId,
+          startedAt,
+          interactive,
+          confirm: (question) => confirm(question, budget.wrapUp),
           mailbox,
           tally: this.tally,
           log,
@@ -190,10 +201,4 @@ class Run {
     if (expected === undefined) return;
     requireExpectedMailbox(await mailbox.address(), expected);
   }
-}
-
-/** An id that sorts by time and can be typed: `20261123-031608-7f3a`. */
-function createRunId(now: Date): string {
-  const [day = '', time = ''] = now.toISOString().split('T');
-  return `${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${randomBytes(2).toString('hex')}`;
 }

@@ -2,7 +2,8 @@
  * Gathers what a digest tells. Numbers come from searches alone, each of which is the length of a list; only the
  * newest messages are read, because a read costs as much as a search for two thousand.
  */
-import type { Mailbox, MessageRef, ReadMessage } from '../gmail/mailbox.ts';
+import type { Mailbox, MessageRef } from '../gmail/mailbox.ts';
+import type { ReadMessage } from '../gmail/messages.ts';
 import type { Period } from './period.ts';
 import { parseSender, type Sender, subjectLine } from './sender-text.ts';
 

@@ -70,6 +70,11 @@ export class LabelDirectory {
     return system === undefined ? this.#byName.get(normalizeLabel(name)) : { id: system, name: system };
   }
 
+  /** All labels, but for those of the system that were not listed. */
+  all(): Label[] {
+    return [...this.#byName.values()];
+  }
+
   /** All labels whose names begin with `prefix`. */
   startingWith(prefix: string): Label[] {
     const wanted = normalizeLabel(prefix);

@@ -7,7 +7,9 @@ import type { Tally } from '../tally.ts';
 import { GmailRefusal } from './answers.ts';
 import { applyChangeSet, type ChangeSet, type Guard, tooManyChanges } from './changes.ts';
 import type { GmailClient } from './client.ts';
+import { IdSet } from './ids.ts';
 import { type Label, LabelDirectory, systemLabelId } from './labels.ts';
+import { describe, getMessage, type ReadMessage } from './messages.ts';
 import type { LabelChange, Writer } from './writer.ts';
 
 /** Gmail's largest page of a list. */
@@ -24,17 +26,15 @@ export interface SearchOptions {
   readonly limit?: number;
   /** Look in Trash and Spam too. */
   readonly includeSpamTrash?: boolean;
+  /** Look among the journals too. */
+  readonly journals?: boolean;
 }
 
-/** A message with those headers that were asked for. */
-export interface ReadMessage {
-  readonly id: string;
-  readonly threadId: string;
-  readonly labelIds: readonly string[];
-  readonly receivedAt: Date;
-  readonly sizeBytes: number;
-  /** The header's value; '' when the message has none of that name. */
-  header(name: string): string;
+/** Messages that get the same change, in labels by their ids. */
+export interface LabelSet {
+  readonly name: string;
+  readonly ids: IdSet;
+  readonly change: LabelChange;
 }
 
 export interface MailboxOptions {
@@ -104,6 +104,11 @@ export class Mailbox {
     return [...found.values()];
   }
 
+  /** The ids of all messages that `query` finds, packed. 5 quota units for each 500. */
+  async find(query: string, options: SearchOptions = {}): Promise<IdSet> {
+    return IdSet.of((await this.search(query, options)).map(({ id }) => id));
+  }
+
   /** The mailbox's labels. 1 quota unit. */
   async labels(): Promise<LabelDirectory> {
     const { labels = [] } = await this.#client.request<gmail_v1.Schema$ListLabelsResponse>(
@@ -166,6 +171,24 @@ export class Mailbox {
     }
   }
 
+  /** The same for labels that are known by their ids; searches for nothing and makes nothing. */
+  async changeLabels(sets: readonly LabelSet[]): Promise<void> {
+    const { tally, progress, log } = this.#options;
+    const total = sets.reduce((sum, { ids }) => sum + ids.size, 0);
+    tally.matched(total);
+    if (!this.live) return;
+    progress.start(total);
+    for (const { name, ids, change } of sets) {
+      await applyChangeSet({ name, ids: ids.list(), add: [], remove: [] }, change, {
+        modify: (batch, labels, signal) => this.#writer.modify(batch, labels, signal),
+        tally,
+        progress,
+        log,
+        signal: this.#signal,
+      });
+    }
+  }
+
   /** The set's labels by their ids. Those to add are made when they do not exist, those to remove are left out. */
   async #resolve({ add, remove }: ChangeSet): Promise<LabelChange> {
     const isSystem = (name: string) => systemLabelId(name) !== undefined;
@@ -188,45 +211,46 @@ export class Mailbox {
 
   /** Reads headers of messages, in the order of `ids`; those that vanished meanwhile are left out. 20 units each. */
   async read(ids: readonly string[], headers: readonly string[]): Promise<ReadMessage[]> {
-    const messages = await Promise.all(ids.map((id) => this.#readOne(id, headers)));
-    return messages.filter((message) => message !== null);
-  }
-
-  async #readOne(id: string, headers: readonly string[]): Promise<ReadMessage | null> {
-    const params = { userId: 'me', id, format: 'metadata', metadataHeaders: [...headers] };
-    try {
-      const message = await this.#client.request<gmail_v1.Schema$Message>(
-        'messages.get',
-        (api, options) => api.users.messages.get(params, options),
-        this.#signal,
-      );
-      return describe(id, message);
-    } catch (error) {
-      if (error instanceof GmailRefusal && error.status === 404) return null;
-      throw error;
-    }
+    const read = (id: string) =>
+      getMessage(this.#client, { id, format: 'metadata', metadataHeaders: headers }, this.#signal);
+    const messages = await Promise.all(ids.map(read));
+    return messages.flatMap((message, index) => (message === null ? [] : [describe(ids[index] ?? '', message)]));
   }
 
   /**
-   * Puts a message into the mailbox without sending it. Never repeated by itself: see Writer. 25 quota units.
+   * Puts a message into the mailbox without sending it, and returns its id. Only a `repeatable` one is repeated by
+   * itself: see Writer. 25 quota units.
    * Rejects with the reason of `tooLate` when that is aborted before the message could be given to Gmail.
    */
-  async insert(raw: Buffer, labelIds: readonly string[], tooLate?: AbortSignal): Promise<void> {
+  insert(
+    raw: Buffer,
+    labelIds: readonly string[],
+    { tooLate, repeatable = false }: { readonly tooLate?: AbortSignal; readonly repeatable?: boolean } = {},
+  ): Promise<string | undefined> {
     const signal = tooLate === undefined ? this.#signal : AbortSignal.any([this.#signal, tooLate]);
-    await this.#writer.insert(raw, labelIds, signal);
+    return this.#writer.insert(raw, labelIds, signal, repeatable);
   }
-}
 
-function describe(id: string, message: gmail_v1.Schema$Message): ReadMessage {
-  const headers = message.payload?.headers ?? [];
-  return {
-    id,
-    threadId: message.threadId ?? id,
-    labelIds: message.labelIds ?? [],
-    receivedAt: new Date(Number(message.internalDate ?? 0)),
-    sizeBytes: message.sizeEstimate ?? 0,
-    header: (name) => headers.find((header) => header.name?.toLowerCase() === name.toLowerCase())?.value ?? '',
-  };
+  /** The labels of messages, as they are and not as searches know them; without those that vanished. 20 units each. */
+  async labelsOf(ids: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    const messages = await Promise.all(
+      ids.map((id) => getMessage(this.#client, { id, format: 'minimal' }, this.#signal)),
+    );
+    const found = messages.map((message, index) => [ids[index] ?? '', message?.labelIds] as const);
+    return new Map(found.flatMap(([id, labels], index) => (messages[index] === null ? [] : [[id, labels ?? []]])));
+  }
+
+  /** The RFC 822 source of a message, and its labels; null when it vanished. 20 quota units. */
+  async source(id: string): Promise<{ readonly raw: Buffer; readonly labelIds: readonly string[] } | null> {
+    const message = await getMessage(this.#client, { id, format: 'raw' }, this.#signal);
+    return message && { raw: Buffer.from(message.raw ?? '', 'base64url'), labelIds: message.labelIds ?? [] };
+  }
+
+  /** Changes messages of the program's own, up to 1,000, which are counted nowhere. 5 quota units each, at most 50. */
+  async changeOwn(ids: readonly string[], change: LabelChange): Promise<void> {
+    if (ids.length > 10) return await this.#writer.modify(ids, change, this.#signal);
+    for (const id of ids) await this.#writer.modifyOne(id, change, this.#signal);
+  }
 }
 
 /** A refusal as a value, since it concerns one set alone; anything else ends the work. */
