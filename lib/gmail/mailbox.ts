@@ -218,8 +218,7 @@ export class Mailbox {
   }
 
   /**
-   * Puts a message into the mailbox without sending it, and returns its id. Only a `repeatable` one is repeated by
-   * itself: see Writer. 25 quota units.
+   * Puts a message into the mailbox without sending it; only a `repeatable` one is sent again: see Writer. 25 units.
    * Rejects with the reason of `tooLate` when that is aborted before the message could be given to Gmail.
    */
   insert(
@@ -233,11 +232,12 @@ export class Mailbox {
 
   /** The labels of messages, as they are and not as searches know them; without those that vanished. 20 units each. */
   async labelsOf(ids: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
-    const messages = await Promise.all(
-      ids.map((id) => getMessage(this.#client, { id, format: 'minimal' }, this.#signal)),
-    );
-    const found = messages.map((message, index) => [ids[index] ?? '', message?.labelIds] as const);
-    return new Map(found.flatMap(([id, labels], index) => (messages[index] === null ? [] : [[id, labels ?? []]])));
+    const read = async (id: string) => ({
+      id,
+      message: await getMessage(this.#client, { id, format: 'minimal' }, this.#signal),
+    });
+    const found = await Promise.all(ids.map(read));
+    return new Map(found.flatMap(({ id, message }) => (message === null ? [] : [[id, message.labelIds ?? []]])));
   }
 
   /** The RFC 822 source of a message, and its labels; null when it vanished. 20 quota units. */

@@ -151,7 +151,7 @@ function readHead(line: string): v.InferOutput<typeof headSchema> {
 
 /** @throws JournalError for a form that a later version of this program wrote. */
 export function requireKnownFormat(format: unknown): void {
-  if (typeof format !== 'number' || format <= FORMAT) return;
+  if (typeof format !== 'number' || !(format > FORMAT)) return;
   throw new JournalError(
     'The journal was written by a newer version of gmail-jobs',
     'Run `job undo` with that version.',

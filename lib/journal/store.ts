@@ -104,7 +104,7 @@ export class JournalStore {
     const beganAt = timeOfRunId(runId)?.getTime() ?? 0;
     const search = new RunSearch(this.#mailbox, runId);
     for (let poll = 0; ; poll += 1) {
-      const labels = (this.#labels = await this.#mailbox.labels());
+      const labels = await this.#list();
       const label = labels.find(JOURNAL_LABEL);
       const run = label === undefined ? null : await search.look(label, labels);
       const whole = run !== null && run.missing === 0;
@@ -138,7 +138,11 @@ export class JournalStore {
   }
 
   async #known(): Promise<LabelDirectory> {
-    this.#labels ??= await this.#mailbox.labels();
+    return this.#labels ?? (await this.#list());
+  }
+
+  async #list(): Promise<LabelDirectory> {
+    this.#labels = await this.#mailbox.labels();
     return this.#labels;
   }
 
@@ -148,7 +152,7 @@ export class JournalStore {
     if (known !== undefined) return known;
     const made = await this.#mailbox.createLabel(name, { hidden: true });
     // Another run may have made it at the same moment.
-    const label = made ?? (this.#labels = await this.#mailbox.labels()).find(name);
+    const label = made ?? (await this.#list()).find(name);
     if (label === undefined) {
       throw new UnavailableError(
         `Gmail says that the label "${name}" exists, but does not list it`,

@@ -36,7 +36,7 @@ const HIDING: readonly string[] = ['TRASH', 'SPAM'];
 const PLACES: readonly string[] = ['TRASH', 'SPAM', 'INBOX'];
 
 /** A message that so many rules of one run touch is judged by their order alone, if the run was cut short. */
-const MOST_COMBINED = 10;
+const MOST_COMBINED = 8;
 
 /** What the run did to a message. Shared by all messages to which it did the same. */
 interface Fate {
