@@ -10,7 +10,7 @@ import type { GmailClient } from './client.ts';
 import { IdSet } from './ids.ts';
 import { type Label, LabelDirectory, systemLabelId } from './labels.ts';
 import { describe, getMessage, type ReadMessage } from './messages.ts';
-import type { LabelChange, Writer } from './writer.ts';
+import type { LabelChange, LabelSet, Writer } from './writer.ts';
 
 /** Gmail's largest page of a list. */
 const PAGE_SIZE = 500;
@@ -28,13 +28,6 @@ export interface SearchOptions {
   readonly includeSpamTrash?: boolean;
   /** Look among the journals too. */
   readonly journals?: boolean;
-}
-
-/** Messages that get the same change, in labels by their ids. */
-export interface LabelSet {
-  readonly name: string;
-  readonly ids: IdSet;
-  readonly change: LabelChange;
 }
 
 export interface MailboxOptions {
@@ -246,7 +239,7 @@ export class Mailbox {
     return message && { raw: Buffer.from(message.raw ?? '', 'base64url'), labelIds: message.labelIds ?? [] };
   }
 
-  /** Changes messages of the program's own, up to 1,000, which are counted nowhere. 5 quota units each, at most 50. */
+  /** Changes up to 1,000 messages of the program's own, which count nowhere. 5 quota units each, at most 50. */
   async changeOwn(ids: readonly string[], change: LabelChange): Promise<void> {
     if (ids.length > 10) return await this.#writer.modify(ids, change, this.#signal);
     for (const id of ids) await this.#writer.modifyOne(id, change, this.#signal);

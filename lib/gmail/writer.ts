@@ -3,11 +3,19 @@
  * it could send with.
  */
 import type { GmailClient } from './client.ts';
+import type { IdSet } from './ids.ts';
 import type { Label } from './labels.ts';
 
 export interface LabelChange {
   readonly addLabelIds: readonly string[];
   readonly removeLabelIds: readonly string[];
+}
+
+/** Messages that get the same change, under a name for the log. */
+export interface LabelSet {
+  readonly name: string;
+  readonly ids: IdSet;
+  readonly change: LabelChange;
 }
 
 export interface Writer {

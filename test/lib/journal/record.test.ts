@@ -113,13 +113,11 @@ describe('a journal as a message', () => {
     );
   });
 
-  it('is small: 100,000 messages in less than a megabyte and a half, in little time', () => {
+  it('is small: 100,000 messages in less than a megabyte and a half', () => {
     const record = recordOf({}, 100_000);
-    const startedAt = performance.now();
     const raw = encodeJournal(record);
     assert.ok(raw.length < 1_500_000, String(raw.length));
     assert.equal(decodeJournal(raw).entries[0]?.ids.size, record.entries[0]?.ids.size);
-    assert.ok(performance.now() - startedAt < 2_000);
   });
 
   it('is refused when it is damaged or cut off at any place, and never believed in part', () => {
