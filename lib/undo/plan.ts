@@ -84,7 +84,7 @@ export class RunModel {
 
   /** The labels whose state has to be known to judge the messages, by their ids. */
   get labels(): string[] {
-    const labels = this.#fates.flatMap((_, fate) => this.#verdictOf(fate)?.labels ?? []);
+    const labels = [...new Set(this.#fateOf)].flatMap((fate) => this.#verdictOf(fate)?.labels ?? []);
     return [...new Set(labels)];
   }
 
@@ -169,14 +169,15 @@ function reachVerdict({ effects }: Fate, { entries, completed, exists }: UndoInp
   for (const id of HIDING) if (!before.has(id)) before.set(id, { on: false, name: id });
   const labels = [...before.keys()].sort();
   const start = labels.map((id) => before.get(id)?.on === true);
-  const restoring = new Map<string, readonly LabelStep[]>();
-  for (const state of completed ? [apply(rounds, start, labels)] : reachable(rounds, start, labels)) {
-    const steps = labels.flatMap((id, index) => {
-      const { on, name } = before.get(id) as { on: boolean; name: string };
-      return state[index] === on ? [] : [{ id, name, add: on }];
-    });
-    if (steps.length > 0) restoring.set(digits(state), onlyOnePlace(steps));
-  }
+  const states = (completed ? [apply(rounds, start, labels)] : reachable(rounds, start, labels)).map(digits);
+  const left = states.filter((state) => state !== digits(start));
+  // Whatever the run may have changed is put back, and not only what a search shows: it may show an older state.
+  const steps = labels.flatMap((id, index) => {
+    const { on, name } = before.get(id) as { on: boolean; name: string };
+    return left.every((state) => state[index] === digits([on])) ? [] : [{ id, name, add: on }];
+  });
+  const undoing = onlyOnePlace(steps);
+  const restoring = new Map(left.map((state) => [state, undoing] as const));
   const entry = effects.at(-1)?.entry ?? 0;
   return narrowed({ labels, rule: entries[entry]?.rule ?? '', entry, restoring }, start);
 }
