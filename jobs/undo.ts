@@ -71,7 +71,7 @@ export default defineJob({
       total > 0 &&
       mailbox.live &&
       !options.yes &&
-      !(await confirm(`Restore ${NUMBER.format(total)} messages? [y/N] `))
+      !(await confirm(`Restore ${NUMBER.format(total)} ${total === 1 ? 'message' : 'messages'}? [y/N] `))
     ) {
       tally.matched(total);
       tally.skipped(total);

@@ -148,8 +148,11 @@ function numberOf(
   numbers: Map<string, number>,
 ): number {
   if (steps === undefined) return -1;
-  const key = JSON.stringify([entry, steps.map(({ id, add }) => [id, add])]);
+  // The same rule has an entry in each part of a big run; its messages go back together, so that batches are full.
+  const key = JSON.stringify([rule, steps.map(({ id, add }) => [id, add])]);
   const number = numbers.get(key) ?? groups.push({ rule, entry, steps }) - 1;
+  const group = groups[number] as (typeof groups)[number];
+  group.entry = Math.max(group.entry, entry);
   numbers.set(key, number);
   return number;
 }
