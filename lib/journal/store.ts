@@ -12,8 +12,12 @@ import { encodeJournal, HEAD_NAMES, type JournalHead, KEPT_DAYS, readHead } from
 import type { JournalRecord } from './record.ts';
 import { COMPLETED_LABEL, type JournaledRun, RunSearch, UNDONE_LABEL } from './search.ts';
 
-/** A search may not find a younger journal yet; it is looked for again for half a minute. */
+/**
+ * A search may not find the journal of a run that began so short a time ago, nor the last parts of one that has worked
+ * for long; they are looked for again for half a minute.
+ */
 const YOUNG_MS = 10 * 60_000;
+const LONG_RUN_MS = 70 * 60_000;
 const POLL_MS = 3_000;
 const POLLS = 10;
 
@@ -85,6 +89,7 @@ export class JournalStore {
 
   /** Throws journals away whose time is over; returns how many. 5 quota units when there are none, else 55. */
   async tidy(): Promise<number> {
+    if (!this.#mailbox.live) return 0;
     if ((await this.#known()).find(JOURNAL_LABEL) === undefined) return 0;
     const query = `${labelSearch(JOURNAL_LABEL)} older_than:${KEPT_DAYS}d`;
     const old = await this.#mailbox.search(query, { journals: true, limit: 1_000 });
@@ -108,7 +113,8 @@ export class JournalStore {
       const label = labels.find(JOURNAL_LABEL);
       const run = label === undefined ? null : await search.look(label, labels);
       const whole = run !== null && run.missing === 0;
-      if (whole || this.#now() - beganAt > YOUNG_MS || poll === POLLS) return run ?? search.fail();
+      const young = this.#now() - beganAt < (run === null ? YOUNG_MS : LONG_RUN_MS);
+      if (whole || !young || poll === POLLS) return run ?? search.fail();
       await this.#wait(POLL_MS);
     }
   }

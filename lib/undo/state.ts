@@ -19,8 +19,8 @@ const SAMPLE = 10;
 const POLL_MS = 5_000;
 const POLLS = 12;
 
-/** After so long searches have caught up with a run. */
-const SETTLED_MS = 10 * 60_000;
+/** So long after its beginning a run has ended, and searches have caught up with it. */
+const SETTLED_MS = 70 * 60_000;
 
 /** Searches are bound a little more widely than the run's were. */
 const MARGIN_S = 60;

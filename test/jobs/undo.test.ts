@@ -76,22 +76,19 @@ describe('undo', { concurrency: 3 }, () => {
   });
 
   it('takes back what a killed run had changed, whichever of its rules it had come to', async () => {
-    for (const killedAfter of [1, 2]) {
-      await using work = await start();
-      const { sandbox, before, ids } = work;
-      const rules = [
-        { rule: 'archive', remove: ['INBOX'], ids },
-        { rule: 'star', add: ['STARRED'], ids },
-        { rule: 'unstar', remove: ['STARRED', 'UNREAD'], ids: ids.slice(2) },
-      ];
-      const runId = await playRun(sandbox, rules, {
-        killedAfter,
-        parts: 3,
-        startedAt: new Date(Date.now() - 3_600_000),
-      });
-      assertEnded(await undo(sandbox, runId), 0, { outcome: 'ok', failed: 0, remaining: 0 });
-      assert.deepEqual(stateOf(sandbox), before, String(killedAfter));
-    }
+    await using work = await start();
+    const { sandbox, before, ids } = work;
+    const rules = [
+      { rule: 'archive', remove: ['INBOX'], ids },
+      { rule: 'star', add: ['STARRED'], ids },
+      { rule: 'unstar', remove: ['STARRED', 'UNREAD'], ids: ids.slice(2) },
+    ];
+    const startedAt = new Date(Date.now() - 10_800_000);
+    const runId = await playRun(sandbox, rules, { killedAfter: 2, parts: 3, startedAt });
+    const run = await undo(sandbox, runId);
+    assertEnded(run, 0, { outcome: 'ok', failed: 0, remaining: 0 });
+    assert.equal(run.events.find(({ event }) => event === 'undo.parts_missing')?.parts, 1);
+    assert.deepEqual(stateOf(sandbox), before);
   });
 
   it('changes nothing in a dry run, and without anybody to ask', async () => {
@@ -126,7 +123,7 @@ describe('undo', { concurrency: 3 }, () => {
     await using work = await start([...MESSAGES, ...many(1_200, { labels: ['INBOX'] })]);
     const { sandbox, before, ids } = work;
     const inbox = ids.filter((id) => before[id]?.includes('INBOX'));
-    const startedAt = new Date(Date.now() - 3_600_000);
+    const startedAt = new Date(Date.now() - 10_800_000);
     const runId = await playRun(sandbox, [{ rule: 'archive', remove: ['INBOX'], ids: inbox }], { startedAt });
     const child = new ChildHandle();
     const kill = () => {
@@ -153,37 +150,10 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(stateOf(sandbox), { ...before, [c]: ['INBOX', 'STARRED', 'UNREAD'] });
   });
 
-  it('believes only journals that carry the label', async () => {
+  it('says what to do about a run that it does not know', async () => {
     await using work = await start();
-    const { sandbox, ids } = work;
-    const startedAt = new Date(Date.now() - 3_600_000);
-    const rules = [{ rule: 'archive', remove: ['INBOX'], ids: ids.slice(0, 4) }];
-    const runId = await playRun(sandbox, rules, { startedAt });
-    const labelId = sandbox.mailbox.findLabel('gmail-jobs/journal')?.id ?? '';
-    for (const { id, labelIds } of sandbox.mailbox.messages()) {
-      if (labelIds.has(labelId)) sandbox.mailbox.modify([id], ['INBOX'], [labelId]);
-    }
-    const left = stateOf(sandbox);
-    assertEnded(await undo(sandbox, runId), 65, { outcome: 'failed', matched: 0 });
-    assert.deepEqual(stateOf(sandbox), left);
-  });
-
-  it('says what to do about a run that it does not know, whose journal is broken, or was thrown away', async () => {
-    await using work = await start();
-    const { sandbox, ids } = work;
-    const unknown = assertEnded(await undo(sandbox, '20260101-000000-abcd'), 65);
-    assert.match(`${unknown.error} ${unknown.remedy}`, /no journal of the run 20260101-000000-abcd.*`job runs`/);
-
-    const startedAt = new Date(Date.now() - 3_600_000);
-    const runId = await playRun(sandbox, [{ rule: 'archive', remove: ['INBOX'], ids }], { startedAt });
-    const journal = sandbox.mailbox.messages().find(({ messageId }) => messageId.includes(runId));
-    assert.ok(journal?.raw);
-    const { raw } = journal;
-    journal.raw = raw.replace(/H4sI/, 'H4sJ');
-    assert.match(String(assertEnded(await undo(sandbox, runId), 65).error), /The journal is damaged/);
-    journal.raw = raw;
-    sandbox.mailbox.modify([journal.id], ['TRASH'], []);
-    assert.match(String(assertEnded(await undo(sandbox, runId), 65).error), /in the trash/);
+    const { error, remedy } = assertEnded(await undo(work.sandbox, '20260101-000000-abcd'), 65);
+    assert.match(`${error} ${remedy}`, /no journal of the run 20260101-000000-abcd.*`job runs`/);
   });
 });
 
@@ -191,10 +161,6 @@ describe('job runs', () => {
   it('lists the runs, the newest first, and says which can be undone', async () => {
     await using work = await start();
     const { sandbox, ids } = work;
-    const empty = await runJob(sandbox, ['runs']);
-    assert.equal(empty.code, 0);
-    assert.match(empty.stdout, /^No run can be undone/);
-
     const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
     const rules = [
       { rule: 'archive', remove: ['INBOX'], ids: ids.slice(0, 4) },

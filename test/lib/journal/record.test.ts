@@ -123,10 +123,10 @@ describe('a journal as a message', () => {
   it('is refused when it is damaged or cut off at any place, and never believed in part', () => {
     const raw = encodeJournal(recordOf());
     const expected = JSON.stringify(plain(decodeJournal(raw)));
-    for (let length = 0; length < raw.length - 4; length += 13) {
+    for (let length = 0; length < raw.length - 4; length += 29) {
       refuses(() => decodeJournal(raw.subarray(0, length)), /damaged/);
     }
-    for (let at = 0; at < raw.length; at += 5) {
+    for (let at = 0; at < raw.length; at += 11) {
       const broken = Buffer.from(raw);
       broken[at] = (broken[at] as number) ^ 0x11;
       try {
@@ -168,7 +168,7 @@ describe('a journal as a message', () => {
   });
 
   it('is refused when it unzips to more than there can be', () => {
-    refuses(() => unpackRecord(gzipSync(Buffer.alloc(80 * 1024 * 1024))), /larger than any/);
+    refuses(() => unpackRecord(gzipSync(Buffer.alloc(65 * 1024 * 1024))), /larger than any/);
     refuses(() => unpackRecord(Buffer.from('nothing')), /cannot be unzipped/);
     refuses(() => unpackRecord(gzipSync('no JSON\n')), /no beginning/);
     refuses(() => unpackRecord(gzipSync('null\n')), /another form/);

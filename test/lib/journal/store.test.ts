@@ -11,7 +11,7 @@ import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
 
 const RUN = '20261123-031608-7f3a';
 const STARTED = new Date('2026-11-23T03:16:08.000Z');
-const LATER = STARTED.getTime() + 3_600_000;
+const LATER = STARTED.getTime() + 10_800_000;
 
 function recordOf(overrides: Partial<JournalRecord> = {}): JournalRecord {
   const entries = [
@@ -181,6 +181,26 @@ describe('JournalStore', () => {
     assert.equal(tally.counts.matched, 0);
     assert.equal(await work.open().store.tidy(), 0);
     await assert.rejects(work.open().store.find(RUN), /in the trash/);
+    assert.deepEqual(await work.open().store.list(5), []);
+  });
+
+  it('believes only what carries the label, and nothing that is broken', async () => {
+    await using work = await start();
+    const { sandbox } = work;
+    await work.open().store.write(recordOf());
+    const [journal] = journalsIn(sandbox);
+    const labelId = sandbox.mailbox.findLabel(JOURNAL_LABEL)?.id ?? '';
+    assert.ok(journal?.raw);
+    const { raw } = journal;
+    journal.raw = raw.replace('H4sI', 'H4sJ');
+    await assert.rejects(work.open().store.find(RUN), /The journal is damaged/);
+    journal.raw = raw;
+    assert.equal((await work.open().store.find(RUN)).records.length, 1);
+    // A message that looks the same, as anybody can send it.
+    await sandbox.mailbox.insert(raw, ['INBOX']);
+    assert.equal((await work.open().store.find(RUN)).messageIds.length, 1);
+    sandbox.mailbox.modify([journal.id], ['INBOX'], [labelId]);
+    await assert.rejects(work.open().store.find(RUN), /no journal of the run/);
     assert.deepEqual(await work.open().store.list(5), []);
   });
 });

@@ -237,7 +237,7 @@ describe('undo of random runs', () => {
   it('restores each message that is as the run left it, wholly, and no other', () => {
     let restored = 0;
     let skipped = 0;
-    for (let round = 0; round < 600; round += 1) {
+    for (let round = 0; round < 300; round += 1) {
       const { before, rules } = randomRun();
       const left = copyOf(before);
       for (const { ids, ...change } of rules) make(change, ids, left);
@@ -268,11 +268,11 @@ describe('undo of random runs', () => {
       const again = plan.model.judge(carrying(after, plan.model.labels));
       assert.equal(again.groups.length, 0, `round ${round}: a second undo`);
     }
-    assert.ok(restored > 1_000 && skipped > 300, `${restored} restored, ${skipped} skipped`);
+    assert.ok(restored > 500 && skipped > 150, `${restored} restored, ${skipped} skipped`);
   });
 
   it('has a way back for every change of a run that was killed, or of which Gmail refused a part', () => {
-    for (let round = 0; round < 600; round += 1) {
+    for (let round = 0; round < 300; round += 1) {
       const { before, rules } = randomRun();
       const now = copyOf(before);
       const refused = below(rules.length + 1);
@@ -287,6 +287,32 @@ describe('undo of random runs', () => {
         const places = ['INBOX', 'TRASH', 'SPAM'].filter((label) => then.has(label));
         if (places.length < 2)
           assert.deepEqual([...(after.get(id) ?? [])].sort(), [...then].sort(), `round ${round}, ${id}`);
+      }
+    }
+  });
+
+  it('restores two overlapping runs in either order, and what the second finds done it leaves alone', () => {
+    for (let round = 0; round < 150; round += 1) {
+      const { before, rules } = randomRun();
+      const now = copyOf(before);
+      // Both have planned on the same mailbox; their batches come in any order that keeps each run's own.
+      const waiting = [[...rules], [...rules]];
+      for (let turn = 0; turn < rules.length * 2; turn += 1) {
+        const [one = [], two = []] = waiting;
+        const {
+          ids = [],
+          add = [],
+          remove = [],
+        } = (one.length > 0 && (two.length === 0 || random() < 0.5) ? one : two).shift() ?? {};
+        make({ add, remove }, ids, now);
+      }
+      const first = carriedOut(judge(rules, before, now), now);
+      const second = judge(rules, before, first);
+      assert.equal(second.groups.length, 0, `round ${round}`);
+      for (const [id, then] of before) {
+        const places = ['INBOX', 'TRASH', 'SPAM'].filter((label) => then.has(label));
+        if (places.length < 2)
+          assert.deepEqual([...(first.get(id) ?? [])].sort(), [...then].sort(), `round ${round}, ${id}`);
       }
     }
   });
