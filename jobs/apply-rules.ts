@@ -50,7 +50,9 @@ export default defineJob({
     const isBackfill = mailbox.span !== undefined;
     // A backfill says beforehand what it will cost, also as a dry run; to look up the effects is part of it.
     const withEffects = ruleSet.undo && (mailbox.live || isBackfill);
+    const tidied = ruleSet.undo ? journal.tidy() : undefined;
     const plan = await planRules(ruleSet, mailbox, labels, { withEffects });
+    await tidied;
     for (const [index, toChange] of setSizes(plan).entries()) {
       const { name, found } = plan.sets[index] ?? { name: '', found: 0 };
       tally.matched(found - toChange);
@@ -59,7 +61,8 @@ export default defineJob({
     }
     const mailboxSize = isBackfill ? (await mailbox.profile()).messages : undefined;
     const guards = guardsOf(ruleSet, { ...options, mailboxSize });
-    await mailbox.carryOut(plan, { guards, journal: ruleSet.undo ? journal : undefined });
+    await mailbox.carryOut(plan, { guards, ...(ruleSet.undo && { journal: (page) => journal.keep(page) }) });
+    if (ruleSet.undo && tally.counts.failed === 0) await journal.complete();
   },
 });
 

@@ -5,7 +5,7 @@ import type { Command } from './command.ts';
 import { COMMANDS, type CommandName } from './commands/index.ts';
 import { DURATION_EXAMPLES, parseDuration } from './duration.ts';
 import { JobError, UsageError } from './errors.ts';
-import type { Job } from './job.ts';
+import type { ArgumentSpec, Job } from './job.ts';
 import type { OptionSpecs } from './options.ts';
 import type { Registry } from './registry.ts';
 
@@ -23,6 +23,8 @@ export type Invocation =
       readonly kind: 'run';
       readonly name: string;
       readonly job: Job;
+      /** '' for a job that takes none. */
+      readonly argument: string;
       readonly options: Readonly<Record<string, unknown>>;
       readonly common: CommonOptions;
     }
@@ -61,7 +63,13 @@ export async function parseCommandLine(argv: readonly string[], registry: Regist
   const { dryRun, budget, ...given } = parsed.options;
   const { options, backfill } = job.backfill === undefined ? { options: given } : splitBackfill(given);
   const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined, backfill };
-  return { kind: 'run', name, job, options, common };
+  return { kind: 'run', name, job, argument: readArgument(name, job.argument, parsed.argument), options, common };
+}
+
+function readArgument(job: string, spec: ArgumentSpec | undefined, text: string | undefined): string {
+  if (spec === undefined) return '';
+  if (text === undefined) throw new UsageError(`\`job ${job}\` needs a <${spec.name}>`, spec.remedy);
+  return spec.parse(text);
 }
 
 /** The job's own options, and those of the backfill when there is to be one. */
@@ -85,7 +93,7 @@ function parseOptions(
   specs: OptionSpecs,
   name: string,
   args: readonly string[],
-): { readonly help: string } | { readonly options: Readonly<Record<string, unknown>> } {
+): { readonly help: string } | { readonly options: Readonly<Record<string, unknown>>; readonly argument?: string } {
   let help: string | undefined;
   commandLine.configureOutput({
     writeOut: (text) => {
@@ -101,7 +109,9 @@ function parseOptions(
     throw error;
   }
   const fallbacks = Object.entries(specs).map(([key, { fallback }]) => [key, fallback]);
-  return { options: { ...Object.fromEntries(fallbacks), ...givenOptions(commandLine) } };
+  const [argument] = commandLine.args;
+  const options = { ...Object.fromEntries(fallbacks), ...givenOptions(commandLine) };
+  return { options, ...(argument === undefined ? {} : { argument }) };
 }
 
 /** The options that were given; commander takes `--no-browser` for `browser: false`, and it is `noBrowser: true` here. */
@@ -117,14 +127,19 @@ function givenOptions(commandLine: CommandLine): Record<string, unknown> {
 }
 
 /** The command line of a job or command, with its own options. */
-function describe(name: string, { summary, description, options }: Pick<Job, 'summary' | 'description' | 'options'>) {
+function describe(
+  name: string,
+  { summary, description, argument, options }: Pick<Job, 'summary' | 'description' | 'argument' | 'options'>,
+) {
   const commandLine = new CommandLine(`job ${name}`)
     .description(description === undefined ? summary : `${summary}\n\n${description}`)
-    .usage('[options]')
+    .usage(argument === undefined ? '[options]' : `<${argument.name}> [options]`)
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
     .showSuggestionAfterError(true)
     .exitOverride();
+  // Optional for commander, so that our own words are said when it is missing.
+  if (argument !== undefined) commandLine.argument(`[${argument.name}]`, argument.summary);
   for (const [key, spec] of Object.entries(options)) {
     const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     const option = new Option(spec.placeholder === undefined ? flag : `${flag} ${spec.placeholder}`, spec.summary);

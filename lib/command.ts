@@ -1,5 +1,5 @@
 /**
- * What a command is, as data: something that a person does with the program itself (authorize, check, rotate, policy),
+ * What a command is, as data: something that a person does with the program itself (authorize, check, rotate, policy, runs),
  * and no job on a mailbox. A command lies in `lib/commands/`; its default export comes from `defineCommand`.
  */
 import type { Environment } from './config.ts';

@@ -8,16 +8,31 @@
  *   asks whether it is a dry run: the verbs do.
  */
 import type { JobError } from './errors.ts';
-import type { JournalPage } from './gmail/carry-out.ts';
 import type { Mailbox } from './gmail/mailbox.ts';
+import type { RunJournal } from './journal/run-journal.ts';
 import type { Log } from './log.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
 import type { Tally } from './tally.ts';
 
 export { choiceOption, countOption, switchOption, textOption, timeZoneOption } from './options.ts';
 
+/** The one word that a job needs on its command line besides options. */
+export interface ArgumentSpec {
+  readonly name: string;
+  readonly summary: string;
+  /** What to do when it is missing. */
+  readonly remedy: string;
+  /** Returns it as the job wants it; throws UsageError for a text that is none. */
+  readonly parse: (text: string) => string;
+}
+
 export interface PrepareContext<O extends OptionSpecs> {
   readonly options: OptionValues<O>;
+  /** '' for a job that takes none. */
+  readonly argument: string;
+  readonly dryRun: boolean;
+  /** Whether there is a person who can be asked. */
+  readonly interactive: boolean;
   /** The path in RULES_FILE, when it is set. */
   readonly rulesFile: string | undefined;
 }
@@ -45,15 +60,22 @@ export interface RunContext<O extends OptionSpecs, P> {
   readonly options: OptionValues<O>;
   /** What `prepare` returned. */
   readonly prepared: P;
+  readonly argument: string;
+  readonly runId: string;
+  readonly startedAt: Date;
   readonly mailbox: Mailbox;
   readonly tally: Tally;
   readonly log: Log;
+  /** Whether there is a person who can be asked. */
+  readonly interactive: boolean;
+  /** Asks the person whether to go on; rejects when that is no yes, or the run is told to stop: it then ends. */
+  readonly confirm: (question: string) => Promise<void>;
   /** Aborted when the run is told to stop; the mailbox's verbs heed it by themselves. */
   readonly signal: AbortSignal;
   /** Waits; rejects as soon as the run is told to stop. */
   readonly wait: (ms: number) => Promise<void>;
-  /** Writes down how a portion of a plan is taken back, by `job undo`; to be handed to `mailbox.carryOut`. */
-  readonly journal: (page: JournalPage) => Promise<void>;
+  /** Writes down how the run is taken back, by `job undo`. */
+  readonly journal: RunJournal;
   /** In a backfill of a job that reads messages, the window that this call is about. */
   readonly window?: BackfillWindow;
 }
@@ -87,6 +109,7 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   readonly description?: string;
   /** Google's scopes that it needs, and no others. */
   readonly scopes: readonly string[];
+  readonly argument?: ArgumentSpec;
   /** Option name in camelCase → its specification. */
   readonly options: O;
   /** Undefined for a job that cannot be backfilled. */

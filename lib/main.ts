@@ -84,7 +84,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
         redactor,
         log,
         progress,
-        openTerminal,
+        terminal: await openTerminal(),
         isWatched: format === 'pretty',
         onFault: (handler) => {
           fault = handler;

@@ -6,7 +6,7 @@ export interface Person {
   readonly interactive: boolean;
   /** Prints a text, made for that many columns, when there is somebody who looks on. */
   show(render: (columns: number) => string): void;
-  /** Whether the person says yes; anything else is a no. Rejects when the run is told to stop meanwhile. */
+  /** Whether there is a person who says yes; anything else is a no. Rejects when the run is told to stop meanwhile. */
   confirm(question: string): Promise<boolean>;
 }
 
@@ -21,6 +21,7 @@ export function personAt(
       if (isWatched) terminal.print(`\n${render(terminal.columns)}\n`);
     },
     async confirm(question) {
+      if (!terminal.interactive) return false;
       const answer = await terminal.ask(`  ${question}`, signal);
       terminal.print();
       return /^y(es)?$/i.test(answer?.trim() ?? '');

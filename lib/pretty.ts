@@ -15,6 +15,13 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'rules.warning': (e) => `${bold(String(e.rule))}: ${e.warning}`,
   'rule.planned': (e) => `${bold(String(e.rule))}: ${plan(e)}`,
   'rule.applied': (e) => `${bold(String(e.rule))}: ${counts(e, ['changed', 'failed', 'remaining'])}`,
+  'undo.planned': (e) => `${bold(String(e.rule))}: ${number(e.toRestore)} to restore (${restoring(e)})`,
+  'undo.found': (e) =>
+    `${number(e.messages)} changed by the run, ${number(e.toRestore)} to restore, ${number(e.skipped)} changed since`,
+  'undo.declined': () => 'nothing is changed',
+  'undo.label_gone': (e) => `the label ${bold(String(e.label))} exists no more, and is left out`,
+  'undo.parts_missing': (e) =>
+    `${number(e.parts)} of the run's journals are not there: it was killed before them, or they were deleted`,
   'quota.wait': (e) => dim(`waiting ${formatDuration(Number(e.waitMs))} for Gmail's quota`),
   'gmail.retry': (e) => dim(`${e.reason}: again in ${formatDuration(Number(e.delayMs))}`),
   'window.finished': (e) => `${bold(String(e.window))}: ${windowCounts(e)}${dim(windowsLeft(e))}`,
@@ -46,6 +53,12 @@ function plan({ matched, skipped, toChange }: LogEvent): string {
   if (matched === 0) return 'nothing to do';
   const spared = skipped === 0 ? '' : `, ${number(skipped)} of them left alone`;
   return `${number(matched)} found${spared}, ${number(toChange)} to change`;
+}
+
+/** `+INBOX −TRASH` */
+function restoring({ add, remove }: LogEvent): string {
+  const signed = (names: unknown, sign: string) => (Array.isArray(names) ? names.map((name) => `${sign}${name}`) : []);
+  return [...signed(add, '+'), ...signed(remove, '−')].join(' ');
 }
 
 function finish(event: LogEvent): string {

@@ -1,7 +1,6 @@
 /** One run from start to exit code: config, secret, token, mailbox, job, tally, monitor, final line. */
-import { randomBytes } from 'node:crypto';
-import type { Backfill } from './backfill/backfill.ts';
-import { type Budget, startBudget } from './budget.ts';
+import type { Backfill, BackfillOptions } from './backfill/backfill.ts';
+import { startBudget } from './budget.ts';
 import type { CommonOptions } from './cli.ts';
 import { orAbort, systemClock } from './clock.ts';
 import { type Environment, readConfig, readHeartbeatUrl } from './config.ts';
@@ -12,10 +11,13 @@ import { Mailbox } from './gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from './gmail/writer.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 import type { Job } from './job.ts';
+import { RunJournal } from './journal/run-journal.ts';
 import type { Log } from './log.ts';
+import { personAt } from './person.ts';
 import type { Progress } from './progress.ts';
 import type { Redactor } from './redact.ts';
 import { concludeRun, stackOf } from './report.ts';
+import { createRunId } from './run-id.ts';
 import type { Signals } from './signals.ts';
 import { Tally } from './tally.ts';
 import type { Terminal } from './terminal.ts';
@@ -24,6 +26,7 @@ import type { Terminal } from './terminal.ts';
 export interface RunRequest {
   readonly name: string;
   readonly job: Job;
+  readonly argument: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly common: CommonOptions;
   /** The command line, to continue a run by hand. */
@@ -37,8 +40,7 @@ export interface Surroundings {
   readonly redactor: Redactor;
   readonly log: Log;
   readonly progress: Progress;
-  /** The terminal, for a run that has something to ask. */
-  readonly openTerminal: () => Promise<Terminal>;
+  readonly terminal: Terminal;
   /** Whether a person looks on, who is shown tables in place of events. */
   readonly isWatched: boolean;
   /** Given a function that ends the run when something was thrown that nobody caught. */
@@ -52,10 +54,10 @@ export interface Surroundings {
 export async function runJob(request: RunRequest, surroundings: Surroundings): Promise<ExitCode> {
   const { log } = surroundings;
   const startedAt = performance.now();
-  const now = new Date();
-  const runId = createRunId(now);
+  const startedOn = new Date();
+  const runId = createRunId(startedOn);
   const run = new Run(request, surroundings);
-  const error = await run.execute(runId, now).then(
+  const error = await run.execute(runId, startedOn).then(
     () => run.fault,
     (thrown: unknown) => run.fault ?? thrown ?? new Error('undefined was thrown'),
   );
@@ -114,8 +116,8 @@ class Run {
   }
 
   async execute(runId: string, startedAt: Date): Promise<void> {
-    const { name, job, options, common } = this.#request;
-    const { env, signals, redactor, log, progress, onFault } = this.#surroundings;
+    const { name, job, argument, options, common } = this.#request;
+    const { env, signals, redactor, log, progress, terminal, isWatched, onFault } = this.#surroundings;
     this.heartbeat = createHeartbeat(readHeartbeatUrl(env), log);
     const config = readConfig(env);
     const budgetMs = common.budgetMs ?? config.budgetMs;
@@ -125,9 +127,17 @@ class Run {
       budget.stop('fault');
     });
     try {
-      const prepared = await job.prepare({ options, rulesFile: config.rulesFile });
-      const backfill = await this.#prepareBackfill(budget, startedAt);
-      log.info('run.started', { job: name, runId, dryRun: common.dryRun });
+      const { dryRun } = common;
+      const person = personAt(terminal, { isWatched, signal: budget.wrapUp });
+      const { interactive } = person;
+      const confirm = async (question: string) => {
+        if (await person.confirm(question)) return;
+        budget.stop('declined');
+        throw new StoppedError('declined');
+      };
+      const prepared = await job.prepare({ options, argument, dryRun, interactive, rulesFile: config.rulesFile });
+      const backfill = await this.#prepareBackfill({ person, confirm, now: startedAt });
+      log.info('run.started', { job: name, runId, dryRun });
       this.heartbeat.start();
       this.#connection = connect(config, { jobName: name, scopes: job.scopes, budget, redactor, log, progress });
       const { client } = this.#connection;
@@ -145,17 +155,23 @@ class Run {
           mailboxSize: async () => (await mailbox.profile()).messages,
         }),
       });
+      const wait = (ms: number) => systemClock.sleep(ms, budget.wrapUp);
       const work = async () => {
         await this.#requireExpectedMailbox(mailbox);
         const context = {
           options,
+          argument,
           prepared,
+          runId,
+          startedAt,
+          interactive,
+          confirm,
           mailbox,
           tally: this.tally,
           log,
           signal: budget.wrapUp,
-          wait: (ms: number) => systemClock.sleep(ms, budget.wrapUp),
-          journal: async () => undefined,
+          wait,
+          journal: new RunJournal({ mailbox, runId, job: name, startedAt, wait, log }),
         };
         await (backfill === undefined ? job.run(context) : backfill.run(job, context));
       };
@@ -166,23 +182,13 @@ class Run {
   }
 
   /** What the command line says of a backfill; its code is loaded for that alone. */
-  async #prepareBackfill(budget: Budget, now: Date): Promise<Backfill | undefined> {
+  async #prepareBackfill(asking: Pick<BackfillOptions, 'person' | 'confirm' | 'now'>): Promise<Backfill | undefined> {
     const { job, common } = this.#request;
-    const { log, progress, openTerminal, isWatched } = this.#surroundings;
-    if (common.backfill === undefined) return undefined;
-    const [{ Backfill }, { personAt }] = await Promise.all([import('./backfill/backfill.ts'), import('./person.ts')]);
-    const person = personAt(await openTerminal(), { isWatched, signal: budget.wrapUp });
+    const { log, progress } = this.#surroundings;
     const { dryRun, backfill: values } = common;
-    this.#backfill = new Backfill({
-      values,
-      kind: job.backfill,
-      dryRun,
-      person,
-      progress,
-      log,
-      now,
-      decline: () => budget.stop('declined'),
-    });
+    if (values === undefined) return undefined;
+    const { Backfill } = await import('./backfill/backfill.ts');
+    this.#backfill = new Backfill({ values, kind: job.backfill, dryRun, progress, log, ...asking });
     return this.#backfill;
   }
 
@@ -200,12 +206,6 @@ class Run {
     if (expected === undefined) return;
     requireExpectedMailbox(await mailbox.address(), expected);
   }
-}
-
-/** An id that sorts by time and can be typed: `20261123-031608-7f3a`. */
-function createRunId(now: Date): string {
-  const [day = '', time = ''] = now.toISOString().split('T');
-  return `${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${randomBytes(2).toString('hex')}`;
 }
 
 /** `word` as a shell takes it for one word. */

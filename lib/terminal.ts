@@ -1,5 +1,4 @@
 /** The person at the keyboard: what is printed for them, and what they are asked. */
-import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 
 export interface Terminal {
@@ -33,11 +32,12 @@ export function createTerminal({ stdin, stdout, interrupt }: Surroundings): Term
     print(text = '') {
       stdout.write(`${text}\n`);
     },
-    ask(question, signal, { secret = false } = {}) {
+    async ask(question, signal, { secret = false } = {}) {
+      const { createInterface } = await import('node:readline');
       stdout.write(question);
       const waiting = unread.shift();
-      if (waiting !== undefined) return Promise.resolve(waiting);
-      return new Promise((resolve, reject) => {
+      if (waiting !== undefined) return waiting;
+      return await new Promise((resolve, reject) => {
         stdin.ref?.();
         const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
         const reader = createInterface({ input: stdin, output: secret ? silent : stdout, terminal: interactive });

@@ -40,6 +40,10 @@ export async function forecastChanges(
   const load = total([
     { requests: batches, units: batches * unitsOf('messages.batchModify', profile) },
     { requests: journals, units: journals * unitsOf('messages.insert', profile) },
+    // Each is marked when all is done; more than ten of them at once.
+    journals > 10
+      ? { requests: 1, units: unitsOf('messages.batchModify', profile) }
+      : { requests: journals, units: journals * unitsOf('messages.modify', profile) },
     { requests: newLabels.length, units: newLabels.length * unitsOf('labels.create', profile) },
   ]);
   const rules = plan.sets.map(({ name, found }, index): ForecastRule => {

@@ -2,7 +2,7 @@
  * A backfill: the span that a job works on, what is told and asked before its first change, and, for a job that reads
  * messages, one call after another for its windows.
  */
-import { StoppedError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import type { Ahead, Mailbox, MailboxOptions } from '../gmail/mailbox.ts';
 import type { Span, Window } from '../gmail/window.ts';
 import type { Job, RunContext } from '../job.ts';
@@ -25,8 +25,8 @@ export interface BackfillOptions {
   readonly progress: Progress;
   readonly log: Log;
   readonly now: Date;
-  /** Called when the person does not want the run to go on. */
-  readonly decline: () => void;
+  /** Asks the person; rejects when that is no yes, or the run is told to stop. */
+  readonly confirm: (question: string) => Promise<void>;
 }
 
 /** A window of a reading job, with what was found in it. */
@@ -140,11 +140,8 @@ export class Backfill {
   }
 
   async #confirm(): Promise<void> {
-    const { values, person, decline } = this.#options;
-    if (!values.yes && !(await person.confirm(QUESTION))) {
-      decline();
-      throw new StoppedError('declined');
-    }
+    const { values, confirm } = this.#options;
+    if (!values.yes) await confirm(QUESTION);
     this.#begin();
   }
 }

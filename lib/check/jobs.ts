@@ -22,7 +22,7 @@ export async function* checkJobs({ jobs, mailbox, rulesFile }: JobsCheck): Async
   for (const { name, job } of jobs) {
     const options = fallbacks(job.options);
     try {
-      const prepared = await job.prepare({ options, rulesFile });
+      const prepared = await job.prepare({ options, argument: '', dryRun: true, interactive: false, rulesFile });
       if (job.inspect === undefined) continue;
       yield mailbox === null
         ? skipped(name, 'its settings are sound; not tried, because of the failure above')

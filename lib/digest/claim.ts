@@ -104,7 +104,7 @@ async function claimAndInsert(delivery: Delivery, foreign: Label | undefined): P
     if (spent !== undefined && (await isDelivered(mailbox, identity))) return found();
     spent = own;
     try {
-      await mailbox.insert(mail, ['INBOX', 'UNREAD'], tooLate);
+      await mailbox.insert(mail, ['INBOX', 'UNREAD'], { tooLate });
       log.info('digest.inserted', { period: identity.periodId });
       return 'inserted';
     } catch (error) {

@@ -3,7 +3,7 @@
  * newest messages are read, because a read costs as much as a search for two thousand.
  */
 import type { Mailbox, MessageRef } from '../gmail/mailbox.ts';
-import type { ReadMessage } from '../gmail/read.ts';
+import type { ReadMessage } from '../gmail/messages.ts';
 import type { Period } from './period.ts';
 import { parseSender, type Sender, subjectLine } from './sender-text.ts';
 

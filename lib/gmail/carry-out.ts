@@ -1,4 +1,5 @@
 /** Carries out a plan of changes: portion after portion, each with its way back written down first. */
+import type { LabelStep } from '../journal/record.ts';
 import type { Log } from '../log.ts';
 import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
@@ -6,13 +7,6 @@ import { GmailRefusal } from './answers.ts';
 import { type Batch, batchCount, type ChangePlan, type Portion, portionsOf, setSizes, sizeOf } from './change-plan.ts';
 import { changeSet, type SetCounts } from './changes.ts';
 import type { LabelChange, Writer } from './writer.ts';
-
-/** One label that is put on or taken off, by its id. */
-export interface LabelStep {
-  readonly id: string;
-  readonly name: string;
-  readonly add: boolean;
-}
 
 /** The labels of a set's operations, null for one to take off that does not exist; or why one could not be made. */
 export type ResolvedSet = readonly (LabelStep | null)[] | GmailRefusal;

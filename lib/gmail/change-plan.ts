@@ -42,6 +42,8 @@ export interface ChangePlan {
   readonly sets: readonly PlannedSet[];
   /** In the order of the work. */
   readonly windows: readonly WindowPlan[];
+  /** Messages that are in Trash or in Spam all along. */
+  readonly places?: readonly { readonly label: 'TRASH' | 'SPAM'; readonly ids: IdSet }[];
 }
 
 /** Windows, or parts of one, whose changes are made together. */

@@ -1,8 +1,9 @@
 /** The labels of one mailbox: listed when they are needed, made when something gets one that does not exist. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
+import type { LabelStep } from '../journal/record.ts';
 import type { Log } from '../log.ts';
 import { GmailRefusal } from './answers.ts';
-import type { LabelStep, ResolvedSet } from './carry-out.ts';
+import type { ResolvedSet } from './carry-out.ts';
 import type { LabelOperation } from './change-plan.ts';
 import type { GmailClient } from './client.ts';
 import { type Label, LabelDirectory, normalizeLabel, systemLabelId } from './labels.ts';

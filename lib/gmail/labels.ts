@@ -24,9 +24,6 @@ const SYSTEM_SEARCHES: ReadonlyMap<string, string> = new Map([
   ['CATEGORY_FORUMS', 'category:forums'],
 ]);
 
-/** Under this hidden label runs keep what it takes to take them back; no search of a job finds it. */
-export const JOURNAL_LABEL = 'gmail-jobs/journal';
-
 /** Gmail refuses longer names. */
 export const MAX_LABEL_LENGTH = 225;
 
@@ -71,6 +68,11 @@ export class LabelDirectory {
   find(name: string): Label | undefined {
     const system = systemLabelId(name);
     return system === undefined ? this.#byName.get(normalizeLabel(name)) : { id: system, name: system };
+  }
+
+  /** All labels, but for those of the system that were not listed. */
+  all(): Label[] {
+    return [...this.#byName.values()];
   }
 
   /** All labels whose names begin with `prefix`. */

@@ -8,33 +8,17 @@ import { carryOut, type JournalPage, type ResolvedSet } from './carry-out.ts';
 import { type ChangePlan, setSizes } from './change-plan.ts';
 import { type Guard, trippedGuard } from './changes.ts';
 import type { GmailClient } from './client.ts';
-import { IdCollector, IdSet } from './ids.ts';
+import { IdSet } from './ids.ts';
+import { COMPLETED_LABEL, JOURNAL_LABEL } from './journal-label.ts';
 import { LabelBook } from './label-book.ts';
-import { JOURNAL_LABEL, type Label, type LabelDirectory, labelSearch } from './labels.ts';
-import { type Found, listEach, listSideBySide } from './listing.ts';
-import { type ReadMessage, readHeaders } from './read.ts';
-import { type Span, type Window, windowTerms } from './window.ts';
-import type { Writer } from './writer.ts';
+import type { Label, LabelDirectory } from './labels.ts';
+import type { Found } from './listing.ts';
+import { describe, getMessage, type ReadMessage } from './messages.ts';
+import { type MessageRef, Searcher, type SearchOptions } from './searcher.ts';
+import type { Span } from './window.ts';
+import type { LabelChange, LabelSet, Writer } from './writer.ts';
 
-/** Gmail's largest page of a list. */
-const PAGE_SIZE = 500;
-
-/** A message as lists show it. */
-export interface MessageRef {
-  readonly id: string;
-  readonly threadId: string;
-}
-
-export interface SearchOptions {
-  /** Stop after this many, the newest ones. */
-  readonly limit?: number;
-  /** Look in Trash and Spam too. */
-  readonly includeSpamTrash?: boolean;
-  /** Look at mail outside the span of a backfill too. */
-  readonly allTime?: boolean;
-  /** Find the program's own journals too. */
-  readonly journals?: boolean;
-}
+export type { MessageRef, SearchOptions } from './searcher.ts';
 
 /** Messages that get the same change, under the name of the rule that wants it. Labels are given by name. */
 export interface ChangeSet {
@@ -81,8 +65,7 @@ export class Mailbox {
   readonly #writer: Writer;
   readonly #signal: AbortSignal;
   readonly #labels: LabelBook;
-  /** How many messages were found so far, by all searches together. */
-  #listed = 0;
+  readonly #searcher: Searcher;
   #profile: Promise<{ readonly address: string; readonly messages: number }> | undefined;
 
   constructor(options: MailboxOptions) {
@@ -91,6 +74,12 @@ export class Mailbox {
     this.#writer = options.writer;
     this.#signal = options.signal;
     this.#labels = options.labels ?? new LabelBook(options);
+    this.#searcher = new Searcher({
+      ...options,
+      labels: this.#labels,
+      span: options.span,
+      onFound: (messages) => options.progress.looking(messages),
+    });
   }
 
   /** False in a dry run, in which nothing that a job wants to change is sent. */
@@ -128,68 +117,33 @@ export class Mailbox {
   }
 
   /** All messages that `query` finds, newest first. 5 quota units for each 500. */
-  async search(query: string, options: SearchOptions = {}): Promise<MessageRef[]> {
-    const { limit = Number.POSITIVE_INFINITY } = options;
-    const found = new Map<string, MessageRef>();
-    const q = await this.#bound(query, options);
-    let token: string | undefined;
-    do {
-      const page = await this.#listPage(q, limit - found.size, options, token);
-      // A message that arrives meanwhile shifts the pages: one may be listed twice.
-      for (const message of page.messages) found.set(message.id, message);
-      token = page.next;
-    } while (token !== undefined && found.size < limit);
-    return [...found.values()];
+  search(query: string, options?: SearchOptions): Promise<MessageRef[]> {
+    return this.#searcher.search(query, options);
   }
 
   /** The ids of all messages that `query` finds, packed, by windows in a backfill. 5 quota units for each 500. */
-  async find(query: string, options: Omit<SearchOptions, 'limit' | 'allTime'> = {}): Promise<Found> {
-    const { span } = this;
-    const fetch = async (window: Window | null, token: string | undefined) => {
-      const q = await this.#bound(query, options, window ?? span?.whole);
-      const { messages, next } = await this.#listPage(q, PAGE_SIZE, options, token);
-      this.#listed += messages.length;
-      this.#options.progress.looking(this.#listed);
-      return { ids: messages.map(({ id }) => id), next };
-    };
-    return span?.asked === true ? listEach(fetch, span.windows) : listSideBySide(fetch, span?.windows ?? []);
+  find(query: string, options?: Omit<SearchOptions, 'limit' | 'allTime'>): Promise<Found> {
+    return this.#searcher.find(query, options);
   }
 
   /** The newest so many messages that `query` finds in all mail, whatever the span of a backfill is. */
-  async findNewest(
-    query: string,
-    limit: number,
-    options: Pick<SearchOptions, 'includeSpamTrash'> = {},
-  ): Promise<IdSet> {
-    const ids = new IdCollector();
-    for (const { id } of await this.search(query, { ...options, limit, allTime: true })) ids.add(id);
-    return ids.finish();
-  }
-
-  /** `query`, in parentheses for it may hold an OR, without journals, and bound to `window` or the span. */
-  async #bound(query: string, { journals, allTime }: SearchOptions, window = this.span?.whole): Promise<string> {
-    const bounds = window === undefined || allTime === true ? [] : windowTerms(window);
-    const hasJournals = journals !== true && (await this.#labels.known()).find(JOURNAL_LABEL) !== undefined;
-    const terms = [...(hasJournals ? [`-${labelSearch(JOURNAL_LABEL)}`] : []), ...bounds];
-    return terms.length === 0 ? query : [`(${query})`, ...terms].join(' ');
-  }
-
-  async #listPage(q: string, most: number, { includeSpamTrash = false }: SearchOptions, pageToken: string | undefined) {
-    const params = { userId: 'me', q, maxResults: Math.min(PAGE_SIZE, most), includeSpamTrash };
-    const page = await this.#client.request<gmail_v1.Schema$ListMessagesResponse>(
-      'messages.list',
-      (api, options) => api.users.messages.list({ ...params, ...(pageToken && { pageToken }) }, options),
-      this.#signal,
-    );
-    const messages = (page.messages ?? []).flatMap(({ id, threadId }): MessageRef[] =>
-      typeof id === 'string' ? [{ id, threadId: threadId ?? id }] : [],
-    );
-    return { messages, next: page.nextPageToken || undefined };
+  findNewest(query: string, limit: number, options?: Pick<SearchOptions, 'includeSpamTrash'>): Promise<IdSet> {
+    return this.#searcher.findNewest(query, limit, options);
   }
 
   /** The mailbox's labels as they are now. 1 quota unit. */
   labels(): Promise<LabelDirectory> {
     return this.#labels.list();
+  }
+
+  /** The mailbox's labels as they were listed before in this run, with those made since. */
+  knownLabels(): Promise<LabelDirectory> {
+    return this.#labels.known();
+  }
+
+  /** The hidden label of this name, made when there is none. */
+  async hiddenLabel(name: string): Promise<Label> {
+    return (await this.#labels.known()).find(name) ?? (await this.#labels.make(name, true));
   }
 
   /** Makes a label; null when one of that name exists. `hidden` keeps it out of Gmail's lists. 5 quota units. */
@@ -235,7 +189,10 @@ export class Mailbox {
     const keepsJournal = journal !== undefined && total > 0;
     if (announce !== undefined) {
       const given = wanted.flatMap((operations) => operations.filter(({ add }) => add).map(({ label }) => label));
-      const newLabels = await this.#labels.missing([...given, ...(keepsJournal ? [JOURNAL_LABEL] : [])]);
+      const newLabels = await this.#labels.missing([
+        ...given,
+        ...(keepsJournal ? [JOURNAL_LABEL, COMPLETED_LABEL] : []),
+      ]);
       await announce({ plan, guards, keepsJournal, newLabels });
     }
     const tripped = trippedGuard(new Map(plan.sets.map(({ name }, index) => [name, sizes[index] ?? 0])), guards);
@@ -249,18 +206,66 @@ export class Mailbox {
     await carryOut(plan, resolved, { writer: this.#writer, tally, progress, log, signal: this.#signal, journal });
   }
 
+  /** The same for labels that are known by their ids; `confirm` is asked before the first change. */
+  async changeLabels(sets: readonly LabelSet[], confirm?: (messages: number) => Promise<void>): Promise<void> {
+    const { tally, progress, log } = this.#options;
+    const total = sets.reduce((sum, { ids }) => sum + ids.size, 0);
+    tally.matched(total);
+    if (!this.live || total === 0) return;
+    await confirm?.(total);
+    progress.start(total);
+    const plan = {
+      sets: sets.map(({ name, ids }) => ({ name, operations: [], found: ids.size })),
+      windows: [{ window: null, changes: sets.map(({ ids }) => ({ ids, effects: undefined })) }],
+    };
+    const resolved = sets.map(({ change: { addLabelIds, removeLabelIds } }) => [
+      ...addLabelIds.map((id) => ({ id, name: id, add: true })),
+      ...removeLabelIds.map((id) => ({ id, name: id, add: false })),
+    ]);
+    const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, journal: undefined };
+    await carryOut(plan, resolved, context);
+  }
+
   /** Reads headers of messages, in the order of `ids`; those that vanished meanwhile are left out. 20 units each. */
   async read(ids: readonly string[], headers: readonly string[]): Promise<ReadMessage[]> {
-    const messages = await Promise.all(ids.map((id) => readHeaders(this.#client, id, headers, this.#signal)));
-    return messages.filter((message) => message !== null);
+    const read = (id: string) =>
+      getMessage(this.#client, { id, format: 'metadata', metadataHeaders: headers }, this.#signal);
+    const messages = await Promise.all(ids.map(read));
+    return messages.flatMap((message, index) => (message === null ? [] : [describe(ids[index] ?? '', message)]));
   }
 
   /**
-   * Puts a message into the mailbox without sending it. Never repeated by itself: see Writer. 25 quota units.
+   * Puts a message into the mailbox without sending it; only a `repeatable` one is sent again: see Writer. 25 units.
    * Rejects with the reason of `tooLate` when that is aborted before the message could be given to Gmail.
    */
-  async insert(raw: Buffer, labelIds: readonly string[], tooLate?: AbortSignal): Promise<void> {
+  insert(
+    raw: Buffer,
+    labelIds: readonly string[],
+    { tooLate, repeatable = false }: { readonly tooLate?: AbortSignal; readonly repeatable?: boolean } = {},
+  ): Promise<string | undefined> {
     const signal = tooLate === undefined ? this.#signal : AbortSignal.any([this.#signal, tooLate]);
-    await this.#writer.insert(raw, labelIds, signal);
+    return this.#writer.insert(raw, labelIds, signal, repeatable);
+  }
+
+  /** The labels of messages, as they are and not as searches know them; without those that vanished. 20 units each. */
+  async labelsOf(ids: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    const read = async (id: string) => ({
+      id,
+      message: await getMessage(this.#client, { id, format: 'minimal' }, this.#signal),
+    });
+    const found = await Promise.all(ids.map(read));
+    return new Map(found.flatMap(({ id, message }) => (message === null ? [] : [[id, message.labelIds ?? []]])));
+  }
+
+  /** The RFC 822 source of a message, and its labels; null when it vanished. 20 quota units. */
+  async source(id: string): Promise<{ readonly raw: Buffer; readonly labelIds: readonly string[] } | null> {
+    const message = await getMessage(this.#client, { id, format: 'raw' }, this.#signal);
+    return message && { raw: Buffer.from(message.raw ?? '', 'base64url'), labelIds: message.labelIds ?? [] };
+  }
+
+  /** Changes up to 1,000 messages of the program's own, which count nowhere. 5 quota units each, at most 50. */
+  async changeOwn(ids: readonly string[], change: LabelChange): Promise<void> {
+    if (ids.length > 10) return await this.#writer.modify(ids, change, this.#signal);
+    for (const id of ids) await this.#writer.modifyOne(id, change, this.#signal);
   }
 }

@@ -3,11 +3,19 @@
  * it could send with.
  */
 import type { GmailClient } from './client.ts';
+import type { IdSet } from './ids.ts';
 import type { Label } from './labels.ts';
 
 export interface LabelChange {
   readonly addLabelIds: readonly string[];
   readonly removeLabelIds: readonly string[];
+}
+
+/** Messages that get the same change, under a name for the log. */
+export interface LabelSet {
+  readonly name: string;
+  readonly ids: IdSet;
+  readonly change: LabelChange;
 }
 
 export interface Writer {
@@ -18,8 +26,18 @@ export interface Writer {
   createLabel(name: string, hidden: boolean, signal: AbortSignal): Promise<Label>;
   /** @throws GmailRefusal with status 404 when there is no such label. */
   deleteLabel(id: string, signal: AbortSignal): Promise<void>;
-  /** Puts a message into the mailbox. Sent at most once: an UnavailableError may mean that it is there all the same. */
-  insert(raw: Buffer, labelIds: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Changes one message. */
+  modifyOne(id: string, change: LabelChange, signal: AbortSignal): Promise<void>;
+  /**
+   * Puts a message into the mailbox and returns its id. Unless it is `repeatable` it is sent at most once: an
+   * UnavailableError may mean that it is there all the same.
+   */
+  insert(
+    raw: Buffer,
+    labelIds: readonly string[],
+    signal: AbortSignal,
+    repeatable?: boolean,
+  ): Promise<string | undefined>;
 }
 
 const me = { userId: 'me' };
@@ -37,6 +55,15 @@ export function createLiveWriter(client: GmailClient): Writer {
       await client.request(
         'messages.batchModify',
         (api, options) => api.users.messages.batchModify({ ...me, requestBody }, options),
+        signal,
+        'repeatable',
+      );
+    },
+    async modifyOne(id, change, signal) {
+      const requestBody = { addLabelIds: [...change.addLabelIds], removeLabelIds: [...change.removeLabelIds] };
+      await client.request(
+        'messages.modify',
+        (api, options) => api.users.messages.modify({ ...me, id, requestBody }, options),
         signal,
         'repeatable',
       );
@@ -59,14 +86,15 @@ export function createLiveWriter(client: GmailClient): Writer {
         'repeatable',
       );
     },
-    async insert(raw, labelIds, signal) {
+    async insert(raw, labelIds, signal, repeatable = false) {
       const requestBody = { raw: raw.toString('base64url'), labelIds: [...labelIds] };
-      await client.request(
+      const { id } = await client.request<{ id?: string }>(
         'messages.insert',
         (api, options) => api.users.messages.insert({ ...me, requestBody, internalDateSource: 'dateHeader' }, options),
         signal,
-        'once',
+        repeatable ? 'repeatable' : 'once',
       );
+      return id;
     },
   };
 }
@@ -75,6 +103,7 @@ export function createLiveWriter(client: GmailClient): Writer {
 export const dryWriter: Writer = {
   live: false,
   modify: async () => undefined,
+  modifyOne: async () => undefined,
   createLabel: async (name) => ({ id: `(${name})`, name }),
   deleteLabel: async () => undefined,
   insert: async () => undefined,

@@ -7,12 +7,12 @@ import { ConfigError } from '../errors.ts';
 import { GmailRefusal } from '../gmail/answers.ts';
 import type { ChangePlan, PlannedChange } from '../gmail/change-plan.ts';
 import { IdSet } from '../gmail/ids.ts';
-import type { LabelDirectory } from '../gmail/labels.ts';
+import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Found } from '../gmail/listing.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { claimMessages } from './claims.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
-import { composeEffect, composeMatches, composeSearch, type Effect } from './search.ts';
+import { type ComposedSearch, composeEffect, composeMatches, composeSearch, type Effect } from './search.ts';
 
 export interface PlanOptions {
   /** Whether to look up which of the changes are real ones, message by message, so that they can be taken back. */
@@ -44,6 +44,13 @@ export async function planRules(
     lookUp,
     claimed.flatMap(({ ids }) => ids),
   );
+  const places = withEffects
+    ? await findPlaces(
+        matches.map(({ search }) => search),
+        claimed.flatMap(({ ids }) => ids),
+        mailbox,
+      )
+    : [];
   const plans = claimed.map(({ window, ids }, at) => ({
     window,
     changes: ids.map((own, index) => ({ ids: own, effects: effects[index]?.[at] })),
@@ -55,6 +62,7 @@ export async function planRules(
       found: claimed.reduce((sum, { found }) => sum + (found[index]?.size ?? 0), 0),
     })),
     windows: mailbox.span?.oldestFirst === true ? plans : plans.reverse(),
+    places,
   };
 }
 
@@ -74,14 +82,14 @@ async function inTurnIfMany<T>(
 
 async function findMatches(rule: Rule, protect: Search | undefined, mailbox: Mailbox, labels: LabelDirectory) {
   const search = composeSearch(rule, protect, labels);
-  if (search === null) return { found: NOTHING, newest: IdSet.empty };
+  if (search === null) return { search, found: NOTHING, newest: IdSet.empty };
   try {
     const found = await mailbox.find(search.query, search);
     const isEmpty = found.loose.size === 0 && [...found.windows.values()].every(({ size }) => size === 0);
-    if (rule.keepNewest === 0 || isEmpty) return { found, newest: IdSet.empty };
+    if (rule.keepNewest === 0 || isEmpty) return { search, found, newest: IdSet.empty };
     // The newest are looked for afterwards: mail that arrives in between is then spared, not changed.
     const matches = composeMatches(rule);
-    return { found, newest: await mailbox.findNewest(matches.query, rule.keepNewest, matches) };
+    return { search, found, newest: await mailbox.findNewest(matches.query, rule.keepNewest, matches) };
   } catch (error) {
     if (!(error instanceof GmailRefusal) || error.status !== 400) throw error;
     throw new ConfigError(
@@ -89,6 +97,19 @@ async function findMatches(rule: Rule, protect: Search | undefined, mailbox: Mai
       "Correct the query; try it in Gmail's search box.",
     );
   }
+}
+
+/** Which messages of searches that look into Trash and Spam are there: taken back, they must be left there. */
+async function findPlaces(searches: readonly (ComposedSearch | null)[], ids: readonly IdSet[], mailbox: Mailbox) {
+  const wide = searches.filter((search) => search?.includeSpamTrash === true);
+  if (wide.length === 0 || ids.every(({ size }) => size === 0)) return [];
+  const find = async (label: 'TRASH' | 'SPAM') => {
+    const found = await Promise.all(
+      wide.map((search) => mailbox.find(`${search?.query} ${labelSearch(label)}`, { includeSpamTrash: true })),
+    );
+    return { label, ids: IdSet.union(found.flatMap(({ windows, loose }) => [...windows.values(), loose])) };
+  };
+  return [await find('TRASH'), await find('SPAM')];
 }
 
 /** The effects of each operation of the rule on the messages of each window. */

@@ -79,7 +79,7 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
     await using sandbox = await open();
     sandbox.consent.behave({ untick: [GMAIL_SCOPES.modify] });
     const run = await authorize(sandbox);
-    assertRefused(run, sandbox, 77, /gmail\.modify.*apply-rules would not run.*\n.*--jobs digest/);
+    assertRefused(run, sandbox, 77, /gmail\.modify.*apply-rules, undo would not run.*\n.*--jobs digest/);
     told(run, /gmail\.modify/);
   });
 

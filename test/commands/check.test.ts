@@ -6,7 +6,7 @@ import { findSecrets } from '../fixtures/searcher.ts';
 import { ChildHandle, type RunOptions, runJob } from '../run.ts';
 import { GMAIL_SCOPES, googleErrors, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
 
-const JOBS = ['apply-rules', 'digest'];
+const JOBS = ['apply-rules', 'digest', 'undo'];
 const IDS = [
   'configuration',
   'aws',
@@ -339,7 +339,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     const { exitCode, line, verdict } = await check(sandbox, [], { rules: { protect: 'label:keep', ...STAR } });
     assert.equal(exitCode, 78);
     assert.match(line('apply-rules').detail, /protect names the label "keep"/);
-    assert.match(verdict, /^In part: digest would run, apply-rules would not/);
+    assert.match(verdict, /^In part: digest, undo would run, apply-rules would not/);
   });
 
   it('rules: 65 when the guard would stop the run', async () => {
@@ -424,7 +424,12 @@ describe('job check, scopes', { concurrency: 8 }, () => {
       const { exitCode, line } = await check(sandbox);
       assert.deepEqual(
         tableOf(line('scopes')),
-        JOBS.map((job) => [job, !(job in missing), missing[job] ?? []]),
+        // What undoes a run needs the same as the run.
+        JOBS.map((job) => [job, missing[job === 'undo' ? 'apply-rules' : job] ?? []]).map(([job, lacks = []]) => [
+          job,
+          lacks.length === 0,
+          lacks,
+        ]),
       );
       assert.equal(exitCode, Object.keys(missing).length === 0 ? 0 : 77);
       if (exitCode === 77) assert.match(`${line('scopes').remedy}`, /job authorize.*box/);
@@ -439,7 +444,7 @@ describe('job check, scopes', { concurrency: 8 }, () => {
     assert.match(stdout, /^ +✖ apply-rules {2}lacks gmail\.modify$/m);
     assert.match(stdout, /^ +✔ digest {7}gmail\.readonly, gmail\.insert, gmail\.labels$/m);
     assert.match(stdout, /`job check --jobs digest`/);
-    assert.match(stdout, /\nIn part: digest would run, apply-rules would not \(exit code 77\)\. 1 warning\.\n$/);
+    assert.match(stdout, /\nIn part: digest would run, apply-rules, undo would not \(exit code 77\)\. 1 warning\.\n$/);
   });
 
   it('finds out what a service account may do by asking for each job', async () => {

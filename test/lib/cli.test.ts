@@ -46,6 +46,21 @@ describe('parseCommandLine', () => {
     }
   });
 
+  it('reads the argument of a job that takes one, before or behind its options', async () => {
+    for (const argv of [
+      ['20261123-031608-7f3a', '--yes'],
+      ['--yes', '20261123-031608-7f3a'],
+    ]) {
+      const { argument, options } = await run('undo', ...argv);
+      assert.deepEqual({ argument, options }, { argument: '20261123-031608-7f3a', options: { yes: true } });
+    }
+    assert.equal((await run('apply-rules')).argument, '');
+    assert.match(
+      await print('undo', '--help'),
+      /^Usage: job undo <runId> \[options\][\s\S]*such as 20261123-031608-7f3a/,
+    );
+  });
+
   const refused: ReadonlyArray<readonly [string[], RegExp, RegExp?]> = [
     [[], /no job was named/],
     [['aply-rules'], /no job "aply-rules" \(did you mean "apply-rules"\?\)/],
@@ -76,6 +91,12 @@ describe('parseCommandLine', () => {
     ],
     [['apply-rules', '--max-changes', '0'], /^--max-changes: "0" is not a whole number of at least 1$/],
     [['apply-rules', '--max-changes', "it's 1. or 2."], /^--max-changes: "it's 1\. or 2\." is not a whole number/],
+    [['undo'], /^`job undo` needs a <runId>$/, /`job runs`/],
+    [['undo', '--yes'], /^`job undo` needs a <runId>$/, /`job runs`/],
+    [['undo', ''], /^"" is no run id$/, /`job runs`/],
+    [['undo', '20261123'], /is no run id/, /`job runs`/],
+    [['undo', '20261323-031608-7f3a'], /is no run id/, /`job runs`/],
+    [['undo', '20261123-031608-7f3a', 'more'], /too many arguments/],
     [['list', 'extra'], /takes no argument, but got "extra"/],
   ];
   for (const [argv, message, remedy] of refused) {

@@ -1,0 +1,85 @@
+/**
+ * Takes a run back: the labels that it changed are as they were before, on every message that is still as the run left
+ * it. What was before is known from the run's journal; what is now, from searches.
+ */
+import { UsageError } from '../lib/errors.ts';
+import { systemLabelId } from '../lib/gmail/labels.ts';
+import { defineJob, Scope, switchOption } from '../lib/job.ts';
+import { JournalStore } from '../lib/journal/store.ts';
+import { timeOfRunId } from '../lib/run-id.ts';
+import { RunModel } from '../lib/undo/plan.ts';
+import { planUndo } from '../lib/undo/state.ts';
+
+const SEE_RUNS = '`job runs` lists the runs that can be undone.';
+
+const NUMBER = new Intl.NumberFormat('en');
+
+export default defineJob({
+  summary: 'Take a run back: restore the labels that it changed, where nobody has changed them since',
+  description:
+    'A message goes back as a whole, or stays as it is and is counted as skipped when it is not as the run left it. ' +
+    'Asks before it changes anything.',
+  scopes: [Scope.modify],
+  argument: {
+    name: 'runId',
+    summary: 'the run, such as 20261123-031608-7f3a (see `job runs`)',
+    remedy: SEE_RUNS,
+    parse(text) {
+      if (timeOfRunId(text) === null) throw new UsageError(`"${text}" is no run id`, SEE_RUNS);
+      return text;
+    },
+  },
+  options: {
+    yes: switchOption('do not ask before changing anything'),
+  },
+
+  prepare({ options, interactive, dryRun }) {
+    if (options.yes || interactive || dryRun) return;
+    throw new UsageError(
+      'there is nobody to ask whether the run should be undone',
+      'Add --yes to undo it without being asked, or --dry-run to see what would be done.',
+    );
+  },
+
+  async run({ argument: runId, options, mailbox, tally, log, wait, confirm }) {
+    const journal = new JournalStore({ mailbox, wait });
+    const run = await journal.find(runId);
+    if (run.missing > 0) log.warn('undo.parts_missing', { undo: runId, parts: run.missing });
+
+    const labels = await mailbox.labels();
+    const existing = new Set(labels.all().map(({ id }) => id));
+    const exists = (id: string) => existing.has(id) || systemLabelId(id) === id;
+    const entries = run.records.flatMap((record) => record.entries);
+    const gone = entries.flatMap(({ steps }) => steps).filter(({ id }) => !exists(id));
+    for (const [id, { name }] of new Map(gone.map((step) => [step.id, step]))) {
+      log.warn('undo.label_gone', { label: name, labelId: id });
+    }
+
+    const model = new RunModel({ entries, completed: run.completed, exists });
+    const ageMs = Date.now() - (run.records[0]?.startedAt.getTime() ?? 0);
+    const { groups, differing } = await planUndo({ model, records: run.records, mailbox, labels, ageMs, wait });
+    const total = groups.reduce((sum, { ids }) => sum + ids.size, 0);
+    for (const { rule, ids, steps } of groups) {
+      const names = (add: boolean) => steps.filter((step) => step.add === add).map(({ name }) => name);
+      log.info('undo.planned', { rule, toRestore: ids.size, add: names(true), remove: names(false) });
+    }
+    log.info('undo.found', { undo: runId, messages: model.messages.size, toRestore: total, skipped: differing.size });
+    tally.matched(differing.size);
+    tally.skipped(differing.size);
+
+    await mailbox.changeLabels(
+      groups.map(({ rule, ids, steps }) => ({
+        name: rule,
+        ids,
+        change: {
+          addLabelIds: steps.filter(({ add }) => add).map(({ id }) => id),
+          removeLabelIds: steps.filter(({ add }) => !add).map(({ id }) => id),
+        },
+      })),
+      options.yes
+        ? undefined
+        : (count) => confirm(`Restore ${NUMBER.format(count)} ${count === 1 ? 'message' : 'messages'}? [y/N] `),
+    );
+    if (tally.counts.failed === 0) await journal.markUndone(run);
+  },
+});

@@ -1,0 +1,110 @@
+/** `job runs`: the recent runs that changed something, and whether each can be undone. Changes nothing. */
+import { styleText } from 'node:util';
+import { systemClock } from '../clock.ts';
+import { type CommandContext, defineCommand } from '../command.ts';
+import { readConfig } from '../config.ts';
+import { createAccessTokens } from '../credentials/access.ts';
+import { requireExpectedMailbox } from '../credentials/ownership.ts';
+import { createSecretFetcher } from '../credentials/secret.ts';
+import { ExitCode } from '../errors.ts';
+import { GmailClient } from '../gmail/client.ts';
+import { Mailbox } from '../gmail/mailbox.ts';
+import { QuotaWindow } from '../gmail/quota.ts';
+import { UNITS_PER_MINUTE } from '../gmail/units.ts';
+import { dryWriter } from '../gmail/writer.ts';
+import { Scope } from '../job.ts';
+import { JournalStore, type RunSummary } from '../journal/store.ts';
+import { createLog } from '../log.ts';
+import { countOption, switchOption } from '../options.ts';
+import { noProgress } from '../progress.ts';
+import { Tally } from '../tally.ts';
+
+const DEFAULT_LIMIT = 20;
+
+const NUMBER = new Intl.NumberFormat('en');
+
+export default defineCommand({
+  summary: 'List the recent runs that changed something, and whether they can be undone',
+  description: 'Costs 20 quota units for each run. A run that changed nothing, or keeps no journal, is not among them.',
+  options: {
+    limit: countOption('<n>', `the most runs to list (default ${DEFAULT_LIMIT})`, 1),
+    json: switchOption('print one JSON object for each run, for machines'),
+  },
+
+  async run({ options: { limit = DEFAULT_LIMIT, json }, terminal, ...context }) {
+    const mailbox = await openForReading(context);
+    const wait = (ms: number) => systemClock.sleep(ms, context.signal);
+    const runs = await new JournalStore({ mailbox, wait }).list(limit);
+    if (json) {
+      for (const run of runs) terminal.print(JSON.stringify({ ...run, canBeUndone: canBeUndone(run) }));
+    } else if (runs.length === 0) {
+      terminal.print('No run can be undone: none has changed anything of late, or none keeps a journal.');
+    } else {
+      for (const line of table(runs)) terminal.print(line);
+    }
+    return ExitCode.ok;
+  },
+});
+
+type Opening = Pick<CommandContext<Record<string, never>>, 'env' | 'hide' | 'signal'>;
+
+/** The mailbox of the secret, with nothing that it could change anything with. */
+async function openForReading({ env, hide, signal }: Opening): Promise<Mailbox> {
+  const config = readConfig(env);
+  const log = createLog({ level: 'error', format: 'json', write() {} });
+  const shared = { log, clock: systemClock, random: Math.random };
+  const tokens = createAccessTokens({
+    ...shared,
+    jobName: 'job runs',
+    // What undo needs as well, so that a list which can be read is one which can be used.
+    scopes: [Scope.modify],
+    fetchSecret: createSecretFetcher(
+      { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys },
+      hide,
+    ),
+    exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
+    signal,
+  });
+  const unitsPerMinute = config.quotaPerMinute ?? UNITS_PER_MINUTE[config.quotaProfile];
+  const client = new GmailClient({
+    ...shared,
+    tokens,
+    profile: config.quotaProfile,
+    quota: new QuotaWindow({ clock: systemClock, unitsPerMinute, onWait() {} }),
+    apiUrl: config.gmailApiUrl,
+    timeoutMs: config.requestTimeoutMs,
+    giveUp: signal,
+  });
+  const mailbox = new Mailbox({ client, writer: dryWriter, tally: new Tally(), progress: noProgress, log, signal });
+  await tokens.get();
+  if (tokens.expectedEmail !== undefined) requireExpectedMailbox(await mailbox.address(), tokens.expectedEmail);
+  return mailbox;
+}
+
+function canBeUndone({ undone, daysLeft }: RunSummary): boolean {
+  return !undone && daysLeft > 0;
+}
+
+function table(runs: readonly RunSummary[]): string[] {
+  const rows = runs.map((run) => [
+    run.runId,
+    `${run.startedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    run.job,
+    NUMBER.format(run.messages),
+    stateOf(run),
+  ]);
+  const head = ['run', 'began', 'job', 'changes', 'undo'];
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => (column === 3 ? cell.padStart(widths[3] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  return [styleText('bold', line(head)), ...rows.map(line)];
+}
+
+function stateOf({ undone, daysLeft }: RunSummary): string {
+  if (undone) return 'undone';
+  if (daysLeft === 0) return 'too old';
+  return `can be undone for ${daysLeft} ${daysLeft === 1 ? 'day' : 'days'}`;
+}

@@ -1,0 +1,54 @@
+/** Reads one message, in whatever form. */
+import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
+import { GmailRefusal } from './answers.ts';
+import type { GmailClient } from './client.ts';
+
+export interface MessageRequest {
+  readonly id: string;
+  /** `minimal` has the labels, `metadata` also headers, `raw` the whole source. */
+  readonly format: 'minimal' | 'metadata' | 'raw';
+  readonly metadataHeaders?: readonly string[];
+}
+
+/** The message as it is, not as searches know it; null when it vanished. 20 quota units. */
+export async function getMessage(
+  client: GmailClient,
+  { metadataHeaders = [], ...request }: MessageRequest,
+  signal: AbortSignal,
+): Promise<gmail_v1.Schema$Message | null> {
+  const params = { userId: 'me', ...request, metadataHeaders: [...metadataHeaders] };
+  try {
+    return await client.request<gmail_v1.Schema$Message>(
+      'messages.get',
+      (api, options) => api.users.messages.get(params, options),
+      signal,
+    );
+  } catch (error) {
+    if (error instanceof GmailRefusal && error.status === 404) return null;
+    throw error;
+  }
+}
+
+/** A message with those headers that were asked for. */
+export interface ReadMessage {
+  readonly id: string;
+  readonly threadId: string;
+  readonly labelIds: readonly string[];
+  readonly receivedAt: Date;
+  readonly sizeBytes: number;
+  /** The header's value; '' when the message has none of that name. */
+  header(name: string): string;
+}
+
+/** A message of the format `metadata`. */
+export function describe(id: string, message: gmail_v1.Schema$Message): ReadMessage {
+  const headers = message.payload?.headers ?? [];
+  return {
+    id,
+    threadId: message.threadId ?? id,
+    labelIds: message.labelIds ?? [],
+    receivedAt: new Date(Number(message.internalDate ?? 0)),
+    sizeBytes: message.sizeEstimate ?? 0,
+    header: (name) => headers.find((header) => header.name?.toLowerCase() === name.toLowerCase())?.value ?? '',
+  };
+}

@@ -1,0 +1,109 @@
+/** Searches of a mailbox: paged, bound to the span of a backfill, and without the program's own journals. */
+import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
+import type { GmailClient } from './client.ts';
+import { IdSet } from './ids.ts';
+import { journalExclusion } from './journal-label.ts';
+import type { LabelBook } from './label-book.ts';
+import { type Found, listEach, listSideBySide } from './listing.ts';
+import { type Span, type Window, windowTerms } from './window.ts';
+
+/** Gmail's largest page of a list. */
+const PAGE_SIZE = 500;
+
+/** A message as lists show it. */
+export interface MessageRef {
+  readonly id: string;
+  readonly threadId: string;
+}
+
+export interface SearchOptions {
+  /** Stop after this many, the newest ones. */
+  readonly limit?: number;
+  /** Look in Trash and Spam too. */
+  readonly includeSpamTrash?: boolean;
+  /** Look at mail outside the span of a backfill too. */
+  readonly allTime?: boolean;
+  /** Look for the program's own journals, which no other search finds, in all mail. */
+  readonly journals?: boolean;
+}
+
+export interface SearcherOptions {
+  readonly client: GmailClient;
+  readonly labels: LabelBook;
+  readonly span: Span | undefined;
+  readonly signal: AbortSignal;
+  /** Told how many messages all searches of ids have found so far. */
+  readonly onFound: (messages: number) => void;
+}
+
+export class Searcher {
+  readonly #options: SearcherOptions;
+  #found = 0;
+
+  constructor(options: SearcherOptions) {
+    this.#options = options;
+  }
+
+  /** All messages that `query` finds, newest first. 5 quota units for each 500. */
+  async search(query: string, options: SearchOptions = {}): Promise<MessageRef[]> {
+    const { limit = Number.POSITIVE_INFINITY } = options;
+    const found = new Map<string, MessageRef>();
+    const q = await this.#bound(query, options);
+    let token: string | undefined;
+    do {
+      const page = await this.#listPage(q, limit - found.size, options, token);
+      // A message that arrives meanwhile shifts the pages: one may be listed twice.
+      for (const message of page.messages) found.set(message.id, message);
+      token = page.next;
+    } while (token !== undefined && found.size < limit);
+    return [...found.values()];
+  }
+
+  /** The ids of all messages that `query` finds, packed, by windows in a backfill. 5 quota units for each 500. */
+  async find(query: string, options: Omit<SearchOptions, 'limit' | 'allTime'> = {}): Promise<Found> {
+    const { span, onFound } = this.#options;
+    const fetch = async (window: Window | null, token: string | undefined) => {
+      const q = await this.#bound(query, options, window ?? span?.whole);
+      const { messages, next } = await this.#listPage(q, PAGE_SIZE, options, token);
+      this.#found += messages.length;
+      onFound(this.#found);
+      return { ids: messages.map(({ id }) => id), next };
+    };
+    return span?.asked === true ? listEach(fetch, span.windows) : listSideBySide(fetch, span?.windows ?? []);
+  }
+
+  /** The newest so many messages that `query` finds in all mail, whatever the span of a backfill is. */
+  async findNewest(
+    query: string,
+    limit: number,
+    options: Pick<SearchOptions, 'includeSpamTrash'> = {},
+  ): Promise<IdSet> {
+    return IdSet.of((await this.search(query, { ...options, limit, allTime: true })).map(({ id }) => id));
+  }
+
+  /** `query`, in parentheses for it may hold an OR, without journals, and bound to `window`, or else to the span. */
+  async #bound(
+    query: string,
+    { journals, allTime }: SearchOptions,
+    window = this.#options.span?.whole,
+  ): Promise<string> {
+    if (journals === true) return query;
+    const exclusion = journalExclusion(await this.#options.labels.known());
+    const bounds = window === undefined || allTime === true ? [] : windowTerms(window);
+    const terms = [...(exclusion === null ? [] : [exclusion]), ...bounds];
+    return terms.length === 0 ? query : [`(${query})`, ...terms].join(' ');
+  }
+
+  async #listPage(q: string, most: number, { includeSpamTrash = false }: SearchOptions, pageToken: string | undefined) {
+    const params = { userId: 'me', q, maxResults: Math.min(PAGE_SIZE, most), includeSpamTrash };
+    const page = await this.#options.client.request<gmail_v1.Schema$ListMessagesResponse>(
+      'messages.list',
+      (api, options) => api.users.messages.list({ ...params, ...(pageToken && { pageToken }) }, options),
+      this.#options.signal,
+    );
+    const messages = (page.messages ?? []).flatMap(({ id, threadId }): MessageRef[] =>
+      typeof id === 'string' ? [{ id, threadId: threadId ?? id }] : [],
+    );
+    return { messages, next: page.nextPageToken || undefined };
+  }
+}

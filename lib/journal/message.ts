@@ -1,0 +1,112 @@
+/** A journal as a message: a text for a person who stumbles over it, what `job runs` shows as headers, the rest attached. */
+import { RUN_ID } from '../run-id.ts';
+import { damaged, FORMAT, type JournalRecord, packRecord, requireKnownFormat, unpackRecord } from './record.ts';
+
+/** After this the journals are thrown away. */
+export const KEPT_DAYS = 30;
+
+/** What the headers alone tell of a journal. */
+export interface JournalHead {
+  readonly runId: string;
+  readonly job: string;
+  readonly startedAt: Date;
+  readonly part: number;
+  readonly parts: number;
+  readonly messages: number;
+}
+
+/** The headers of a JournalHead. */
+export const HEAD_NAMES = ['Format', 'Run', 'Job', 'Started', 'Part', 'Messages'].map((name) => `X-Gmail-Jobs-${name}`);
+
+const LINE = '\r\n';
+const ATTACHMENT = 'application/gzip';
+
+/** The Message-ID of one part of a run's journal, without angle brackets. */
+export function journalMessageId(runId: string, part: number): string {
+  return `journal.${runId}.${part}@gmail-jobs.invalid`;
+}
+
+/** The record as an RFC 822 source. */
+export function encodeJournal(record: JournalRecord): Buffer {
+  const { runId, job, startedAt, part, parts, messages } = record;
+  const boundary = `gmail-jobs-${runId}-${part}`;
+  const base64 = packRecord(record).toString('base64');
+  const values = [FORMAT, runId, job, startedAt.toISOString(), `${part}/${parts}`, messages];
+  const lines = [
+    'From: gmail-jobs <journal@gmail-jobs.invalid>',
+    `Subject: gmail-jobs journal: ${job} ${runId} (${part} of ${parts})`,
+    `Message-ID: <${journalMessageId(runId, part)}>`,
+    `Date: ${startedAt.toUTCString().replace('GMT', '+0000')}`,
+    'Auto-Submitted: auto-generated',
+    ...HEAD_NAMES.map((name, index) => `${name}: ${values[index]}`),
+    'MIME-Version: 1.0',
+    `Content-Type: multipart/mixed; boundary="${boundary}"`,
+    '',
+    `--${boundary}`,
+    'Content-Type: text/plain; charset=us-ascii',
+    '',
+    'The program gmail-jobs wrote this before it changed labels of messages in this mailbox:',
+    'it lists which messages had which of these labels. With it',
+    '',
+    `    job undo ${runId}`,
+    '',
+    `takes the run back. It goes to the trash after ${KEPT_DAYS} days. You may delete it before;`,
+    'then the run cannot be taken back any more, and nothing else happens.',
+    '',
+    `--${boundary}`,
+    `Content-Type: ${ATTACHMENT}; name="journal.gz"`,
+    'Content-Disposition: attachment; filename="journal.gz"',
+    'Content-Transfer-Encoding: base64',
+    '',
+    ...(base64.match(/.{1,76}/g) ?? []),
+    `--${boundary}--`,
+    '',
+  ];
+  return Buffer.from(lines.join(LINE), 'latin1');
+}
+
+/**
+ * The record in a journal's source. Whether the message may be trusted is for the caller to know.
+ * @throws JournalError when it is damaged, or of a later version.
+ */
+export function decodeJournal(raw: Buffer): JournalRecord {
+  const source = raw.toString('latin1');
+  const { head, body } = splitHead(source);
+  requireKnownFormat(Number(/^x-gmail-jobs-format:[ \t]*(\d{1,9})[ \t]*\r?$/im.exec(head)?.[1]));
+  const boundary = /^content-type:\s*multipart\/mixed;\s*boundary="?([\w-]+)"?/im.exec(head)?.[1];
+  if (boundary === undefined) throw damaged('it is not in parts');
+  const pieces = `\n${body}`.split(`\n--${boundary}`);
+  if (!pieces.at(-1)?.startsWith('--')) throw damaged('its end is missing');
+  for (const piece of pieces.slice(1, -1)) {
+    const part = splitHead(piece.replace(/^[ \t]*\r?\n/, ''));
+    if (!/^content-type:\s*application\/gzip\b/im.test(part.head)) continue;
+    const base64 = part.body.replace(/[\r\n\t ]+/g, '');
+    if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) throw damaged('its attachment cannot be decoded');
+    return unpackRecord(Buffer.from(base64, 'base64'));
+  }
+  throw damaged('its attachment is missing');
+}
+
+function splitHead(source: string): { head: string; body: string } {
+  const gap = /\r?\n\r?\n/.exec(source);
+  if (gap === null) return { head: source, body: '' };
+  return {
+    head: source.slice(0, gap.index).replace(/\r?\n(?=[ \t])/g, ''),
+    body: source.slice(gap.index + gap[0].length),
+  };
+}
+
+/** What the headers tell; null when they are not those of a journal that this program can read. */
+export function readHead(header: (name: string) => string): JournalHead | null {
+  const [format = '', runId = '', job = '', started = '', place = '', messages = ''] = HEAD_NAMES.map(header);
+  const [, part, parts] = /^(\d{1,6})\/(\d{1,6})$/.exec(place) ?? [];
+  const startedAt = new Date(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(started) ? started : Number.NaN);
+  const sound =
+    format === String(FORMAT) &&
+    RUN_ID.test(runId) &&
+    /^[a-z][a-z0-9-]{0,99}$/.test(job) &&
+    /^\d{1,12}$/.test(messages) &&
+    !Number.isNaN(startedAt.getTime());
+  if (!sound || part === undefined || parts === undefined) return null;
+  return { runId, job, startedAt, part: Number(part), parts: Number(parts), messages: Number(messages) };
+}

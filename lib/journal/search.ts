@@ -1,0 +1,109 @@
+/** Looks for the journals of one run: by their Message-IDs, and only among what carries the label. */
+import { COMPLETED_LABEL, JOURNAL_LABEL, UNDONE_LABEL } from '../gmail/journal-label.ts';
+import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
+import type { Mailbox } from '../gmail/mailbox.ts';
+import { decodeJournal, journalMessageId, KEPT_DAYS } from './message.ts';
+import { JournalError, type JournalRecord } from './record.ts';
+
+/** Parts that are looked for by one search. */
+const PARTS_AT_ONCE = 8;
+
+/** What is kept of one run. */
+export interface JournaledRun {
+  /** Ascending by part, one for each part that was found. */
+  readonly records: readonly JournalRecord[];
+  /** Whether the run made all its changes. */
+  readonly completed: boolean;
+  readonly undone: boolean;
+  /** Parts that the run planned and that are not there: it was killed before, or somebody deleted them. */
+  readonly missing: number;
+  /** The ids of the journals. */
+  readonly messageIds: readonly string[];
+}
+
+/** Looks for the parts of one run, again and again if need be, and reads each once. */
+export class RunSearch {
+  readonly #mailbox: Pick<Mailbox, 'search' | 'source'>;
+  readonly #runId: string;
+  /** What was read of each message that was found: its record, or why it cannot be used. */
+  readonly #read = new Map<string, { record: JournalRecord | JournalError; labelIds: readonly string[] }>();
+
+  constructor(mailbox: Pick<Mailbox, 'search' | 'source'>, runId: string) {
+    this.#mailbox = mailbox;
+    this.#runId = runId;
+  }
+
+  /** What is found now; null when it is nothing that can be used. */
+  async look(label: Label, labels: LabelDirectory): Promise<JournaledRun | null> {
+    const records = new Map<number, JournalRecord>();
+    const messageIds: string[] = [];
+    const marks = new Set<string>();
+    for (let from = 1, parts = PARTS_AT_ONCE; from <= parts; from += PARTS_AT_ONCE) {
+      for (const [id, { record, labelIds }] of await this.#readParts(label, from)) {
+        if (record instanceof JournalError || labelIds.includes('TRASH')) continue;
+        records.set(record.part, record);
+        messageIds.push(id);
+        for (const labelId of labelIds) marks.add(labelId);
+        parts = Math.max(parts, record.parts);
+      }
+    }
+    if (records.size === 0) return null;
+    const sorted = [...records.values()].sort((a, b) => a.part - b.part);
+    const marked = (name: string) => marks.has(labels.find(name)?.id ?? '');
+    return {
+      records: sorted,
+      completed: marked(COMPLETED_LABEL),
+      undone: marked(UNDONE_LABEL),
+      missing: (sorted[0]?.parts ?? 0) - sorted.length,
+      messageIds,
+    };
+  }
+
+  /** Says why nothing that was found can be used. */
+  fail(): never {
+    const found = [...this.#read.values()];
+    const broken = found.find(({ record, labelIds }) => record instanceof JournalError && !labelIds.includes('TRASH'));
+    if (broken !== undefined) throw broken.record;
+    if (found.length > 0) {
+      throw new JournalError(
+        `The journal of the run ${this.#runId} is in the trash: the run cannot be undone any more`,
+        `Journals go there after ${KEPT_DAYS} days. If it was thrown away by mistake, take it out of the trash and run again.`,
+      );
+    }
+    throw new JournalError(
+      `There is no journal of the run ${this.#runId}: it changed nothing, kept no journal, or is older than ${KEPT_DAYS} days`,
+      '`job runs` lists the runs that can be undone.',
+    );
+  }
+
+  async #readParts(label: Label, from: number) {
+    const terms = Array.from(
+      { length: PARTS_AT_ONCE },
+      (_, index) => `rfc822msgid:${journalMessageId(this.#runId, from + index)}`,
+    );
+    const query = `${labelSearch(JOURNAL_LABEL)} {${terms.join(' ')}}`;
+    const found = await this.#mailbox.search(query, { journals: true, includeSpamTrash: true });
+    for (const { id } of found) {
+      if (this.#read.has(id)) continue;
+      const message = await this.#mailbox.source(id);
+      if (message?.labelIds.includes(label.id)) {
+        this.#read.set(id, { record: this.#decode(message.raw), labelIds: message.labelIds });
+      }
+    }
+    return found.flatMap(({ id }) => {
+      const read = this.#read.get(id);
+      return read === undefined ? [] : [[id, read] as const];
+    });
+  }
+
+  #decode(raw: Buffer): JournalRecord | JournalError {
+    try {
+      const record = decodeJournal(raw);
+      if (record.runId === this.#runId) return record;
+      return new JournalError('The journal is damaged: it is of another run', 'This run cannot be undone.');
+    } catch (error) {
+      if (error instanceof JournalError) return error;
+      throw error;
+    }
+  }
+}

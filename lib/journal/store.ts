@@ -1,0 +1,149 @@
+/**
+ * The journals of a mailbox: messages under a hidden label, written before a run changes anything. Only what carries the
+ * label is believed: anybody can send a message that looks like a journal, and nobody else can label it.
+ */
+import { GmailRefusal } from '../gmail/answers.ts';
+import { COMPLETED_LABEL, JOURNAL_LABEL, UNDONE_LABEL } from '../gmail/journal-label.ts';
+import { labelSearch } from '../gmail/labels.ts';
+import type { Mailbox } from '../gmail/mailbox.ts';
+import { timeOfRunId } from '../run-id.ts';
+import { encodeJournal, HEAD_NAMES, type JournalHead, KEPT_DAYS, readHead } from './message.ts';
+import type { JournalRecord } from './record.ts';
+import { type JournaledRun, RunSearch } from './search.ts';
+
+/**
+ * A search may not find the journal of a run that began so short a time ago, nor the last parts of one that has worked
+ * for long; they are looked for again for half a minute.
+ */
+const YOUNG_MS = 10 * 60_000;
+const LONG_RUN_MS = 70 * 60_000;
+const POLL_MS = 3_000;
+const POLLS = 10;
+
+/** Journals whose headers `list` reads, for each run that it is to show. */
+const READ_PER_RUN = 3;
+
+const DAY_MS = 86_400_000;
+
+export interface JournalOptions {
+  readonly mailbox: Pick<
+    Mailbox,
+    'live' | 'labels' | 'knownLabels' | 'hiddenLabel' | 'search' | 'insert' | 'read' | 'source' | 'changeOwn'
+  >;
+  readonly wait: (ms: number) => Promise<void>;
+  readonly now?: () => number;
+}
+
+/** One run as `job runs` shows it. */
+export interface RunSummary extends Omit<JournalHead, 'part'> {
+  readonly undone: boolean;
+  /** Days until the journal is thrown away; 0 when the next run does it. */
+  readonly daysLeft: number;
+}
+
+export class JournalStore {
+  readonly #mailbox: JournalOptions['mailbox'];
+  readonly #wait: JournalOptions['wait'];
+  readonly #now: () => number;
+  /** The journals that this run wrote. */
+  readonly #written: string[] = [];
+
+  constructor({ mailbox, wait, now = Date.now }: JournalOptions) {
+    this.#mailbox = mailbox;
+    this.#wait = wait;
+    this.#now = now;
+  }
+
+  /**
+   * Puts the record into the mailbox; in a dry run does nothing. Resolves only when Gmail has confirmed it: what it
+   * tells may then be changed. 25 quota units, and up to 6 once for the label.
+   */
+  async write(record: JournalRecord): Promise<void> {
+    if (!this.#mailbox.live) return;
+    const raw = encodeJournal(record);
+    const insert = async () => {
+      const label = await this.#mailbox.hiddenLabel(JOURNAL_LABEL);
+      // A second copy does no harm, so an insert whose answer was lost is sent again.
+      return await this.#mailbox.insert(raw, [label.id], { repeatable: true });
+    };
+    const id = await insert().catch(async (error) => {
+      if (!(error instanceof GmailRefusal) || error.status !== 400) throw error;
+      // Somebody may have deleted the label since it was listed.
+      await this.#mailbox.labels();
+      return await insert();
+    });
+    if (id !== undefined) this.#written.push(id);
+  }
+
+  /** Notes that all changes of the journals written here were made. 5 quota units for each. */
+  async complete(): Promise<void> {
+    await this.#mark(this.#written, COMPLETED_LABEL);
+  }
+
+  /** Notes that a run was taken back. */
+  async markUndone({ messageIds }: JournaledRun): Promise<void> {
+    await this.#mark(messageIds, UNDONE_LABEL);
+  }
+
+  /** Throws journals away whose time is over; returns how many. 5 quota units when there are none, else 55. */
+  async tidy(): Promise<number> {
+    if (!this.#mailbox.live) return 0;
+    if ((await this.#mailbox.knownLabels()).find(JOURNAL_LABEL) === undefined) return 0;
+    const query = `${labelSearch(JOURNAL_LABEL)} older_than:${KEPT_DAYS}d`;
+    const old = await this.#mailbox.search(query, { journals: true, limit: 1_000 });
+    if (old.length === 0) return 0;
+    await this.#mailbox.changeOwn(
+      old.map(({ id }) => id),
+      { addLabelIds: ['TRASH'], removeLabelIds: [] },
+    );
+    return old.length;
+  }
+
+  /**
+   * The journal of the run. 25 quota units, and 20 for each part after the first.
+   * @throws JournalError when there is none, or none that can be used.
+   */
+  async find(runId: string): Promise<JournaledRun> {
+    const beganAt = timeOfRunId(runId)?.getTime() ?? 0;
+    const search = new RunSearch(this.#mailbox, runId);
+    for (let poll = 0; ; poll += 1) {
+      const labels = await this.#mailbox.labels();
+      const label = labels.find(JOURNAL_LABEL);
+      const run = label === undefined ? null : await search.look(label, labels);
+      const whole = run !== null && run.missing === 0;
+      const young = this.#now() - beganAt < (run === null ? YOUNG_MS : LONG_RUN_MS);
+      if (whole || !young || poll === POLLS) return run ?? search.fail();
+      await this.#wait(POLL_MS);
+    }
+  }
+
+  /** The newest runs that have journals, the newest first. 20 quota units for each journal. */
+  async list(limit: number): Promise<RunSummary[]> {
+    const labels = await this.#mailbox.knownLabels();
+    const label = labels.find(JOURNAL_LABEL);
+    if (label === undefined) return [];
+    const most = limit * READ_PER_RUN;
+    const found = await this.#mailbox.search(labelSearch(JOURNAL_LABEL), { journals: true, limit: most });
+    const undoneId = labels.find(UNDONE_LABEL)?.id;
+    const runs = new Map<string, RunSummary>();
+    for (let start = 0; start < found.length && runs.size <= limit; start += limit) {
+      const ids = found.slice(start, start + limit).map(({ id }) => id);
+      for (const message of await this.#mailbox.read(ids, HEAD_NAMES)) {
+        const head = message.labelIds.includes(label.id) ? readHead(message.header) : null;
+        if (head === null) continue;
+        const { part, ...rest } = head;
+        const undone = undoneId !== undefined && message.labelIds.includes(undoneId);
+        const age = (this.#now() - rest.startedAt.getTime()) / DAY_MS;
+        const daysLeft = Math.max(0, Math.ceil(KEPT_DAYS - age));
+        runs.set(rest.runId, { ...rest, daysLeft, undone: undone || runs.get(rest.runId)?.undone === true });
+      }
+    }
+    return [...runs.values()].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime()).slice(0, limit);
+  }
+
+  async #mark(messageIds: readonly string[], name: string): Promise<void> {
+    if (!this.#mailbox.live || messageIds.length === 0) return;
+    const { id } = await this.#mailbox.hiddenLabel(name);
+    await this.#mailbox.changeOwn(messageIds, { addLabelIds: [id], removeLabelIds: [] });
+  }
+}

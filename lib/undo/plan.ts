@@ -1,0 +1,229 @@
+/**
+ * From a run's journal and the labels that messages have now to what has to be changed to take the run back. Messages
+ * are judged one by one, over all rules of the run together: either all labels that the run changed go back, or none.
+ */
+import { IdSet } from '../gmail/ids.ts';
+import type { JournalEntry, LabelStep } from '../journal/record.ts';
+
+/** Messages that are restored by the same change. */
+export interface UndoGroup {
+  /** The last rule that changed them. */
+  readonly rule: string;
+  readonly ids: IdSet;
+  readonly steps: readonly LabelStep[];
+}
+
+export interface UndoPlan {
+  /** Those of the newest rule first. */
+  readonly groups: readonly UndoGroup[];
+  /** Messages that are not as the run left them; they stay as they are. */
+  readonly differing: IdSet;
+}
+
+export interface UndoInput {
+  /** In the order in which the run made them. */
+  readonly entries: readonly JournalEntry[];
+  /** Whether the run is known to have made all its changes. */
+  readonly completed: boolean;
+  /** Whether there still is a label of this id. */
+  readonly exists: (labelId: string) => boolean;
+}
+
+/** Places that hide a message: one that was put there since is not as the run left it, whatever its other labels. */
+const HIDING: readonly string[] = ['TRASH', 'SPAM'];
+
+/** Of these a message can be given only one at a time. */
+const PLACES: readonly string[] = ['TRASH', 'SPAM', 'INBOX'];
+
+/** A message that so many rules of one run touch is judged by their order alone, if the run was cut short. */
+const MOST_COMBINED = 8;
+
+/** What the run did to a message. Shared by all messages to which it did the same. */
+interface Fate {
+  /** Entry by entry, with what each step really changed. */
+  readonly effects: readonly { readonly entry: number; readonly changes: readonly boolean[] }[];
+  readonly next: Map<string, number>;
+  verdict?: Verdict;
+}
+
+/** Which states are those in which the run left a message, and what restores each. */
+interface Verdict {
+  /** The labels whose state counts, by their ids. */
+  readonly labels: readonly string[];
+  readonly rule: string;
+  readonly entry: number;
+  /** State of `labels` as digits 1 and 0 → what restores it. */
+  readonly restoring: ReadonlyMap<string, readonly LabelStep[]>;
+}
+
+/** What a run did, message by message. */
+export class RunModel {
+  readonly #input: UndoInput;
+  readonly #fates: Fate[] = [{ effects: [], next: new Map() }];
+  /** For each message, the index of its fate. */
+  readonly #fateOf: Uint32Array;
+  /** The messages that the run changed in the end, or may have changed when it was cut short. */
+  readonly messages: IdSet;
+
+  constructor(input: UndoInput) {
+    this.#input = input;
+    const all = IdSet.union(input.entries.map(({ ids }) => ids));
+    const fateOf = new Uint32Array(all.size);
+    for (const [entry, { ids, changes }] of input.entries.entries()) {
+      const marks = all.marks(ids);
+      for (let index = 0, own = -1; index < all.size; index += 1) {
+        if (marks[index] === 0) continue;
+        own += 1;
+        fateOf[index] = this.#follow(fateOf[index] as number, entry, changes, own);
+      }
+    }
+    const changed = (index: number) => this.#verdictOf(fateOf[index] as number) !== null;
+    this.messages = all.filter(changed);
+    this.#fateOf = fateOf.filter((_, index) => changed(index));
+  }
+
+  /** The labels whose state has to be known to judge the messages, by their ids. */
+  get labels(): string[] {
+    const labels = [...new Set(this.#fateOf)].flatMap((fate) => this.#verdictOf(fate)?.labels ?? []);
+    return [...new Set(labels)];
+  }
+
+  /** The plan, when `carrying` has for each of `labels` the messages that carry it, and `gone` exist no more. */
+  judge(carrying: ReadonlyMap<string, IdSet>, gone: IdSet = IdSet.empty): UndoPlan {
+    const marks = new Map([...carrying].map(([label, ids]) => [label, this.messages.marks(ids)]));
+    const missing = this.messages.marks(gone);
+    const groups: { rule: string; entry: number; steps: readonly LabelStep[] }[] = [];
+    const numbers = new Map<string, number>();
+    const known = new Map<string, number>();
+    const groupOf = new Int32Array(this.messages.size).fill(-1);
+    for (let index = 0; index < groupOf.length; index += 1) {
+      if (missing[index] === 1) continue;
+      const fate = this.#fateOf[index] as number;
+      const verdict = this.#verdictOf(fate) as Verdict;
+      let state = '';
+      for (const label of verdict.labels) state += marks.get(label)?.[index] === 1 ? '1' : '0';
+      const key = `${fate}:${state}`;
+      let group = known.get(key);
+      if (group === undefined) {
+        group = numberOf(verdict, verdict.restoring.get(state), groups, numbers);
+        known.set(key, group);
+      }
+      groupOf[index] = group;
+    }
+    const order = [...groups.keys()].sort((a, b) => (groups[b]?.entry ?? 0) - (groups[a]?.entry ?? 0));
+    return {
+      groups: order.map((group) => {
+        const { rule, steps } = groups[group] as (typeof groups)[number];
+        return { rule, steps, ids: this.messages.filter((index) => groupOf[index] === group) };
+      }),
+      differing: this.messages.filter((index) => groupOf[index] === -1),
+    };
+  }
+
+  /** The fate that follows from `fate` when `entry` is made; `own` is the message's place in the entry. */
+  #follow(fate: number, entry: number, changes: JournalEntry['changes'], own: number): number {
+    let key = `${entry}`;
+    for (const flags of changes) key += flags === null || flags[own] === 1 ? '1' : '0';
+    const before = this.#fates[fate] as Fate;
+    let next = before.next.get(key);
+    if (next === undefined) {
+      const effect = { entry, changes: changes.map((flags) => flags === null || flags[own] === 1) };
+      next = this.#fates.push({ effects: [...before.effects, effect], next: new Map() }) - 1;
+      before.next.set(key, next);
+    }
+    return next;
+  }
+
+  #verdictOf(index: number): Verdict | null {
+    const fate = this.#fates[index] as Fate;
+    fate.verdict ??= reachVerdict(fate, this.#input);
+    return fate.verdict.restoring.size === 0 ? null : fate.verdict;
+  }
+}
+
+function numberOf(
+  { rule, entry }: Verdict,
+  steps: readonly LabelStep[] | undefined,
+  groups: { rule: string; entry: number; steps: readonly LabelStep[] }[],
+  numbers: Map<string, number>,
+): number {
+  if (steps === undefined) return -1;
+  // The same rule has an entry in each part of a big run; its messages go back together, so that batches are full.
+  const key = JSON.stringify([rule, steps.map(({ id, add }) => [id, add])]);
+  const number = numbers.get(key) ?? groups.push({ rule, entry, steps }) - 1;
+  const group = groups[number] as (typeof groups)[number];
+  group.entry = Math.max(group.entry, entry);
+  numbers.set(key, number);
+  return number;
+}
+
+function reachVerdict({ effects }: Fate, { entries, completed, exists }: UndoInput): Verdict {
+  /** Label → whether a message had it before the run, and its name. */
+  const before = new Map<string, { on: boolean; name: string }>();
+  const rounds = effects.map(({ entry, changes }) => {
+    const steps = (entries[entry]?.steps ?? []).map((step, index) => ({ ...step, changes: changes[index] === true }));
+    const left = steps.filter(({ id }) => exists(id));
+    // What was so before the run shows in the first rule that touches the label.
+    for (const { id, name, add, changes } of left) {
+      if (!before.has(id)) before.set(id, { on: changes ? !add : add, name });
+    }
+    return left;
+  });
+  for (const id of HIDING) if (!before.has(id)) before.set(id, { on: false, name: id });
+  const labels = [...before.keys()].sort();
+  const start = labels.map((id) => before.get(id)?.on === true);
+  const states = (completed ? [apply(rounds, start, labels)] : reachable(rounds, start, labels)).map(digits);
+  const left = states.filter((state) => state !== digits(start));
+  // Whatever the run may have changed is put back, and not only what a search shows: it may show an older state.
+  const steps = labels.flatMap((id, index) => {
+    const { on, name } = before.get(id) as { on: boolean; name: string };
+    return left.every((state) => state[index] === digits([on])) ? [] : [{ id, name, add: on }];
+  });
+  const undoing = onlyOnePlace(steps);
+  const restoring = new Map(left.map((state) => [state, undoing] as const));
+  const entry = effects.at(-1)?.entry ?? 0;
+  return narrowed({ labels, rule: entries[entry]?.rule ?? '', entry, restoring }, start);
+}
+
+type Round = readonly LabelStep[];
+
+function apply(rounds: readonly Round[], start: readonly boolean[], labels: readonly string[]): boolean[] {
+  const state = [...start];
+  for (const round of rounds) for (const { id, add } of round) state[labels.indexOf(id)] = add;
+  return state;
+}
+
+/** All states that a message can be in when some of the rounds were made: a run that was killed, or partly refused. */
+function reachable(rounds: readonly Round[], start: readonly boolean[], labels: readonly string[]): boolean[][] {
+  const states = new Map([[digits(start), [...start]]]);
+  for (const [index, round] of rounds.entries()) {
+    const from = index < MOST_COMBINED ? [...states.values()] : [apply(rounds.slice(0, index), start, labels)];
+    for (const state of from) {
+      const after = apply([round], state, labels);
+      states.set(digits(after), after);
+    }
+  }
+  return [...states.values()];
+}
+
+/** Without labels that are the same in all states in which the run can have left the message; hiding ones stay. */
+function narrowed(verdict: Verdict, start: readonly boolean[]): Verdict {
+  const states = [...verdict.restoring.keys()];
+  const counts = verdict.labels.map(
+    (id, index) => HIDING.includes(id) || states.some((state) => state[index] !== digits([start[index] === true])),
+  );
+  const restoring = [...verdict.restoring].map(
+    ([state, steps]) => [[...state].filter((_, index) => counts[index]).join(''), steps] as const,
+  );
+  return { ...verdict, labels: verdict.labels.filter((_, index) => counts[index]), restoring: new Map(restoring) };
+}
+
+function digits(state: readonly boolean[]): string {
+  return state.map((on) => (on ? '1' : '0')).join('');
+}
+
+/** Gmail refuses to put a message into two places at once. */
+function onlyOnePlace(steps: readonly LabelStep[]): LabelStep[] {
+  const place = PLACES.find((id) => steps.some((step) => step.add && step.id === id));
+  return steps.filter(({ id, add }) => !add || id === place || !PLACES.includes(id));
+}

@@ -1,0 +1,107 @@
+/**
+ * Which labels the messages of a run have now: by searches, a listing for each label that counts. Searches lag behind,
+ * so what they say against restoring a message is looked at again.
+ */
+import { UnavailableError } from '../errors.ts';
+import { IdSet } from '../gmail/ids.ts';
+import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
+import type { Mailbox } from '../gmail/mailbox.ts';
+import type { JournalRecord } from '../journal/record.ts';
+import type { RunModel, UndoPlan } from './plan.ts';
+
+/** So many messages are read singly, each 20 quota units, which is exact. */
+const MOST_READ = 100;
+
+/** Of more than that, so many are read to see whether the searches can be believed. */
+const SAMPLE = 10;
+
+/** How often and for how long it is waited for the searches: about a minute. */
+const POLL_MS = 5_000;
+const POLLS = 12;
+
+/** So long after its beginning a run has ended, and searches have caught up with it. */
+const SETTLED_MS = 70 * 60_000;
+
+/** Searches are bound a little more widely than the run's were. */
+const MARGIN_S = 60;
+
+export interface StateOptions {
+  readonly model: RunModel;
+  readonly records: readonly JournalRecord[];
+  readonly mailbox: Pick<Mailbox, 'find' | 'labelsOf'>;
+  /** The labels of the mailbox, by which they are searched. */
+  readonly labels: LabelDirectory;
+  /** How long ago the run began. */
+  readonly ageMs: number;
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+/** What there is to do, on the mailbox as it is now. @throws UnavailableError when searches stay behind for a minute. */
+export async function planUndo(options: StateOptions): Promise<UndoPlan> {
+  const { model, ageMs, wait } = options;
+  /** How many differed when the searches were last believed; the same number twice in a row is the truth. */
+  let before = -1;
+  for (let poll = 0; ; poll += 1) {
+    const carrying = await list(options);
+    const { differing, groups } = model.judge(carrying);
+    if (differing.size === 0) return { differing, groups };
+    if (differing.size <= MOST_READ) return await judgeAgain(options, carrying, differing);
+
+    const sample = spread(differing, SAMPLE);
+    const believed = (await judgeAgain(options, carrying, sample)).differing.size === differing.size;
+    const settled = ageMs > SETTLED_MS || before === differing.size || poll === POLLS;
+    if (believed && settled) return { differing, groups };
+    if (poll === POLLS) {
+      throw new UnavailableError(
+        "Gmail's search does not show yet what the run changed: nothing was changed",
+        'Run the same command again in a few minutes.',
+      );
+    }
+    before = believed ? differing.size : -1;
+    await wait(POLL_MS);
+  }
+}
+
+/** For each label that counts, those messages of the run that carry it. 5 quota units for each 500 of the label. */
+async function list({ model, records, mailbox, labels }: StateOptions): Promise<Map<string, IdSet>> {
+  const range = rangeOf(records);
+  const names = new Map(labels.all().map(({ id, name }) => [id, name]));
+  const listed = model.labels.map(async (id) => {
+    const query = [labelSearch(names.get(id) ?? id), ...range].join(' ');
+    const { loose } = await mailbox.find(query, { includeSpamTrash: true });
+    const marks = model.messages.marks(loose);
+    return [id, model.messages.filter((index) => marks[index] === 1)] as const;
+  });
+  return new Map(await Promise.all(listed));
+}
+
+/** The search terms for all mail that the run can have seen. */
+function rangeOf(records: readonly JournalRecord[]): string[] {
+  const bounds = (side: 'fromS' | 'toS') => records.map(({ range }) => range?.[side] ?? null);
+  const from = bounds('fromS').filter((bound) => bound !== null);
+  const to = bounds('toS').filter((bound) => bound !== null);
+  return [
+    ...(from.length === records.length ? [`after:${Math.min(...from) - MARGIN_S}`] : []),
+    ...(to.length === records.length ? [`before:${Math.max(...to) + MARGIN_S}`] : []),
+  ];
+}
+
+/** The plan when `ids` are not as searches say, but as they are when they are read one by one. */
+async function judgeAgain(
+  { model, mailbox }: StateOptions,
+  carrying: ReadonlyMap<string, IdSet>,
+  ids: IdSet,
+): Promise<UndoPlan> {
+  const read = await mailbox.labelsOf(ids.list());
+  const found = [...carrying].map(([label, known]) => {
+    const now = [...read].filter(([, labelIds]) => labelIds.includes(label)).map(([id]) => id);
+    return [label, IdSet.union([known.without(ids), IdSet.of(now)])] as const;
+  });
+  const gone = IdSet.of(ids.list().filter((id) => !read.has(id)));
+  return model.judge(new Map(found), gone);
+}
+
+/** `count` of the ids, at even distances. */
+function spread(ids: IdSet, count: number): IdSet {
+  return IdSet.of(Array.from({ length: count }, (_, index) => ids.at(Math.floor((index * ids.size) / count))));
+}

@@ -1,0 +1,186 @@
+/** `job undo` through the front door: what comes back, what stays, and what is told. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { mailboxOf, many, type PlainMessage } from '../fixtures/mailbox.ts';
+import { playRun } from '../fixtures/played-run.ts';
+import { assertEnded, ChildHandle, type RunOptions, runJob } from '../run.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
+
+const MESSAGES: readonly PlainMessage[] = [
+  { labels: ['INBOX', 'UNREAD'] },
+  { labels: ['INBOX', 'Keep'] },
+  { labels: ['INBOX', 'UNREAD', 'STARRED', 'Auto/Old'] },
+  { labels: ['INBOX', 'IMPORTANT'] },
+  { labels: ['SPAM', 'UNREAD'] },
+  { labels: [] },
+];
+
+async function start(messages: readonly PlainMessage[] = MESSAGES, options: SandboxOptions = {}) {
+  const sandbox = await startSandbox({ mailbox: mailboxOf(messages), ...options });
+  const before = sandbox.mailbox.snapshot();
+  const ids = Object.keys(before);
+  return { sandbox, before, ids, [Symbol.asyncDispose]: () => sandbox.close() };
+}
+
+/** The messages' labels, without the journals and what is theirs. */
+function stateOf({ mailbox }: Sandbox): Record<string, string[]> {
+  const all = Object.entries(mailbox.snapshot());
+  return Object.fromEntries(all.filter(([, labels]) => !labels.includes('gmail-jobs/journal')));
+}
+
+function undo(sandbox: Sandbox, runId: string, args: readonly string[] = ['--yes'], options: RunOptions = {}) {
+  return runJob(sandbox, ['undo', runId, ...args], options);
+}
+
+describe('undo', { concurrency: 3 }, () => {
+  it('restores what several overlapping and opposing rules changed, and nothing twice', async () => {
+    await using work = await start();
+    const { sandbox, before, ids } = work;
+    const [a = '', b = '', c = '', d = '', spam = '', archived = ''] = ids;
+    const runId = await playRun(sandbox, [
+      { rule: 'archive', remove: ['INBOX'], add: ['Auto/New'], ids: [a, b, c, d] },
+      { rule: 'read', remove: ['UNREAD'], ids: [a, c, spam] },
+      { rule: 'label', add: ['Auto/Old'], ids: [a, b, archived] },
+      { rule: 'unstar', remove: ['STARRED', 'Auto/Old'], add: ['IMPORTANT'], ids: [c, b] },
+      { rule: 'trash', add: ['TRASH'], remove: ['INBOX', 'SPAM'], ids: [d, spam] },
+    ]);
+    assert.notDeepEqual(stateOf(sandbox), before);
+    const run = await undo(sandbox, runId);
+    assertEnded(run, 0, { outcome: 'ok', matched: 6, changed: 6 });
+    assert.deepEqual(stateOf(sandbox), before);
+    const batches = sandbox.requests.filter(({ verb }) => verb === 'messages.batchModify');
+    const units = sandbox.requests.reduce((sum, { units = 0 }) => sum + units, 0);
+    assert.ok(batches.length <= 6 && units < 700, `${batches.length} batches, ${units} units`);
+    // Nothing but the journal itself was read.
+    assert.equal(sandbox.requests.filter(({ verb }) => verb === 'messages.get').length, 1);
+
+    const again = await undo(sandbox, runId);
+    assertEnded(again, 0, { outcome: 'nothing-to-do', matched: 6, skipped: 6 });
+    assert.deepEqual(stateOf(sandbox), before);
+  });
+
+  it('leaves alone what a person has changed since, and other labels on what goes back', async () => {
+    await using work = await start();
+    const { sandbox, before, ids } = work;
+    const [a = '', b = '', c = '', d = ''] = ids;
+    const runId = await playRun(sandbox, [
+      { rule: 'archive', remove: ['INBOX', 'UNREAD'], add: ['Auto/New'], ids: [a, b, c, d] },
+    ]);
+    sandbox.mailbox.modify([a], ['STARRED'], []);
+    sandbox.mailbox.modify([b], ['INBOX'], []);
+    sandbox.mailbox.modify([c], ['TRASH'], []);
+    const left = stateOf(sandbox);
+    assertEnded(await undo(sandbox, runId), 0, { matched: 4, changed: 2, skipped: 2 });
+    const expected = { ...before, [a]: ['INBOX', 'STARRED', 'UNREAD'], [b]: left[b], [c]: left[c] };
+    assert.deepEqual(stateOf(sandbox), expected);
+  });
+
+  it('takes back what a killed run had changed, whichever of its rules it had come to', async () => {
+    await using work = await start();
+    const { sandbox, before, ids } = work;
+    const rules = [
+      { rule: 'archive', remove: ['INBOX'], ids },
+      { rule: 'star', add: ['STARRED'], ids },
+      { rule: 'unstar', remove: ['STARRED', 'UNREAD'], ids: ids.slice(2) },
+    ];
+    const startedAt = new Date(Date.now() - 10_800_000);
+    const runId = await playRun(sandbox, rules, { killedAfter: 2, parts: 3, startedAt });
+    const run = await undo(sandbox, runId);
+    assertEnded(run, 0, { outcome: 'ok', failed: 0, remaining: 0 });
+    assert.equal(run.events.find(({ event }) => event === 'undo.parts_missing')?.parts, 1);
+    assert.deepEqual(stateOf(sandbox), before);
+  });
+
+  it('changes nothing in a dry run, and without anybody to ask', async () => {
+    await using work = await start();
+    const { sandbox, ids } = work;
+    const runId = await playRun(sandbox, [{ rule: 'archive', remove: ['INBOX'], ids: ids.slice(0, 4) }]);
+    const left = sandbox.mailbox.snapshot();
+    assertEnded(await undo(sandbox, runId, ['--dry-run']), 0, { matched: 4, changed: 0, remaining: 4 });
+    const requests = sandbox.requests.length;
+    const unasked = await undo(sandbox, runId, []);
+    assert.equal(unasked.code, 2);
+    assert.match(unasked.stderr, /nobody to ask.*\n.*--yes/);
+    assert.equal(sandbox.requests.length, requests, 'refused before the network');
+    assert.deepEqual(sandbox.mailbox.snapshot(), left);
+  });
+
+  it('reads what searches do not show yet', async () => {
+    await using work = await start();
+    const { sandbox, before, ids } = work;
+    const runId = await playRun(sandbox, [{ rule: 'archive', remove: ['INBOX'], ids: ids.slice(0, 4) }]);
+    // The journal is found, and the searches are still at the time before the run.
+    sandbox.mailbox.modify(ids.slice(0, 4), ['INBOX'], []);
+    sandbox.mailbox.search('in:inbox');
+    sandbox.mailbox.searchLagMs = 60_000;
+    sandbox.mailbox.modify(ids.slice(0, 4), [], ['INBOX']);
+    assertEnded(await undo(sandbox, runId), 0, { matched: 4, changed: 4 });
+    sandbox.mailbox.searchLagMs = 0;
+    assert.deepEqual(stateOf(sandbox), before);
+  });
+
+  it('goes on where it was killed', async () => {
+    await using work = await start([...MESSAGES, ...many(1_200, { labels: ['INBOX'] })]);
+    const { sandbox, before, ids } = work;
+    const inbox = ids.filter((id) => before[id]?.includes('INBOX'));
+    const startedAt = new Date(Date.now() - 10_800_000);
+    const runId = await playRun(sandbox, [{ rule: 'archive', remove: ['INBOX'], ids: inbox }], { startedAt });
+    const child = new ChildHandle();
+    const kill = () => {
+      child.kill('SIGKILL');
+      return 'drop';
+    };
+    sandbox.faults.add({ kind: 'hook', match: ({ verb }) => verb === 'messages.batchModify', skip: 1, before: kill });
+    assert.equal((await undo(sandbox, runId, ['--yes'], { onStart: child.onStart })).code, 137);
+    assertEnded(await undo(sandbox, runId), 0, { outcome: 'ok', matched: inbox.length });
+    assert.deepEqual(stateOf(sandbox), before);
+  });
+
+  it('leaves out a label that exists no more', async () => {
+    await using work = await start();
+    const { sandbox, before, ids } = work;
+    const [a = '', , c = ''] = ids;
+    const runId = await playRun(sandbox, [
+      { rule: 'tidy', remove: ['INBOX', 'Auto/Old'], add: ['Auto/New'], ids: [a, c] },
+    ]);
+    for (const name of ['Auto/New', 'Auto/Old']) sandbox.mailbox.deleteLabel(sandbox.mailbox.findLabel(name)?.id ?? '');
+    const run = await undo(sandbox, runId);
+    assertEnded(run, 0, { matched: 2, changed: 2 });
+    assert.equal(run.events.filter(({ event }) => event === 'undo.label_gone').length, 2);
+    assert.deepEqual(stateOf(sandbox), { ...before, [c]: ['INBOX', 'STARRED', 'UNREAD'] });
+  });
+
+  it('says what to do about a run that it does not know', async () => {
+    await using work = await start();
+    const { error, remedy } = assertEnded(await undo(work.sandbox, '20260101-000000-abcd'), 65);
+    assert.match(`${error} ${remedy}`, /no journal of the run 20260101-000000-abcd.*`job runs`/);
+  });
+});
+
+describe('job runs', () => {
+  it('lists the runs, the newest first, and says which can be undone', async () => {
+    await using work = await start();
+    const { sandbox, ids } = work;
+    const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
+    const rules = [
+      { rule: 'archive', remove: ['INBOX'], ids: ids.slice(0, 4) },
+      { rule: 'star', add: ['STARRED'], ids },
+    ];
+    const old = await playRun(sandbox, rules, { startedAt: daysAgo(12.5), parts: 2 });
+    const recent = await playRun(sandbox, rules.slice(1), { startedAt: daysAgo(1) });
+    assertEnded(await undo(sandbox, recent), 0);
+    const { stdout, code } = await runJob(sandbox, ['runs']);
+    assert.equal(code, 0);
+    const lines = stdout.trimEnd().split('\n').slice(1);
+    assert.match(lines[0] ?? '', new RegExp(`^${recent}  \\S+ \\S+ UTC  apply-rules +6  undone$`));
+    assert.match(lines[1] ?? '', new RegExp(`^${old} .* 10  can be undone for 18 days$`));
+    const json = await runJob(sandbox, ['runs', '--json', '--limit', '1']);
+    assert.deepEqual(
+      json.stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).runId),
+      [recent],
+    );
+  });
+});

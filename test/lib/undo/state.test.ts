@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { UnavailableError } from '../../../lib/errors.ts';
+import { IdSet } from '../../../lib/gmail/ids.ts';
+import { LabelDirectory } from '../../../lib/gmail/labels.ts';
+import type { JournalRecord } from '../../../lib/journal/record.ts';
+import { RunModel } from '../../../lib/undo/plan.ts';
+import { planUndo } from '../../../lib/undo/state.ts';
+
+const IDS = IdSet.of(Array.from({ length: 400 }, (_, index) => (0x18c0_0000_0000 + index).toString(16)));
+const MINUTE = 60_000;
+
+/** A run that archived all messages and labelled them, and a search that shows the mailbox as `shown` says, look by look. */
+function play(shown: (look: number) => { inbox: IdSet; labelled: IdSet }, truth: { inbox: IdSet; gone?: IdSet }) {
+  const steps = [
+    { id: 'INBOX', name: 'INBOX', add: false },
+    { id: 'Label_1', name: 'Old name', add: true },
+  ];
+  const entries = [{ rule: 'archive', steps, ids: IDS, changes: [null, null] }];
+  const range = { fromS: 1_000_000, toS: 2_000_000 };
+  const model = new RunModel({ entries, completed: true, exists: () => true });
+  const queries: string[] = [];
+  const waits: number[] = [];
+  const reads: string[] = [];
+  const labels = new LabelDirectory([{ id: 'Label_1', name: 'New name' }]);
+  const mailbox = {
+    async find(query: string) {
+      queries.push(query);
+      const now = shown(waits.length);
+      const isInbox = query.startsWith('in:inbox');
+      const loose = isInbox ? now.inbox : query.startsWith('label:"New name"') ? now.labelled : IdSet.empty;
+      return { windows: new Map(), loose };
+    },
+    async labelsOf(ids: readonly string[]) {
+      reads.push(...ids);
+      const left = ids.filter((id) => truth.gone?.has(id) !== true);
+      return new Map(left.map((id) => [id, truth.inbox.has(id) ? ['INBOX', 'Label_1'] : ['Label_1']]));
+    },
+  };
+  const wait = async (ms: number) => {
+    waits.push(ms);
+  };
+  const plan = (ageMs: number) =>
+    planUndo({ model, records: [{ range } as JournalRecord], mailbox, labels, ageMs, wait });
+  return { plan, queries, waits, reads };
+}
+
+const done = { inbox: IdSet.empty, labelled: IDS };
+const notYet = { inbox: IDS, labelled: IdSet.empty };
+
+describe('planUndo', () => {
+  it('believes searches that speak for the undo, and reads nothing', async () => {
+    const { plan, queries, reads, waits } = play(() => done, { inbox: IdSet.empty });
+    const { groups, differing } = await plan(MINUTE);
+    assert.deepEqual([groups[0]?.ids.size, differing.size, reads.length, waits.length], [400, 0, 0, 0]);
+    assert.deepEqual(queries.sort(), [
+      'in:inbox after:999940 before:2000060',
+      'in:spam after:999940 before:2000060',
+      'in:trash after:999940 before:2000060',
+      'label:"New name" after:999940 before:2000060',
+    ]);
+  });
+
+  it('reads up to a hundred messages that do not look as the run left them, and leaves out those that are gone', async () => {
+    const doubtful = IDS.slice(0, 100);
+    const truth = { inbox: IDS.slice(0, 10), gone: IDS.slice(10, 15) };
+    const { plan, reads, waits } = play(() => ({ inbox: doubtful, labelled: IDS }), truth);
+    const { groups, differing } = await plan(MINUTE);
+    assert.deepEqual([groups[0]?.ids.size, differing.size, reads.length, waits.length], [385, 15, 100, 0]);
+  });
+
+  it('waits until the searches show what the run changed', async () => {
+    const { plan, waits, reads } = play((look) => (look < 4 ? notYet : done), { inbox: IdSet.empty });
+    const { groups, differing } = await plan(MINUTE);
+    assert.deepEqual([groups[0]?.ids.size, differing.size, waits.length], [400, 0, 4]);
+    assert.ok(reads.length <= 40);
+  });
+
+  it('believes what it has read to be so, soon after a run when the searches say it twice', async () => {
+    const shown = { inbox: IDS.slice(0, 300), labelled: IDS };
+    for (const [ageMs, times] of [
+      [MINUTE, 1],
+      [120 * MINUTE, 0],
+    ] as const) {
+      const { plan, waits } = play(() => shown, shown);
+      const { groups, differing } = await plan(ageMs);
+      assert.deepEqual([groups[0]?.ids.size, differing.size, waits.length], [100, 300, times]);
+    }
+  });
+
+  it('gives up after a minute rather than leave alone what it could restore', async () => {
+    const { plan, waits } = play(() => notYet, { inbox: IdSet.empty });
+    await assert.rejects(plan(MINUTE), (error) => error instanceof UnavailableError && /again/.test(error.remedy));
+    assert.equal(
+      waits.reduce((sum, ms) => sum + ms, 0),
+      60_000,
+    );
+  });
+});
