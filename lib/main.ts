@@ -4,7 +4,11 @@
  */
 import type { Invocation } from './cli.ts';
 import { disarm, readLogConfig, secretsIn } from './config.ts';
-import { ExitCode, JobError, StoppedError } from './errors.ts';
+import { parseHost } from './egress/host.ts';
+import { neededHosts } from './egress/needed.ts';
+import { guardEgress } from './egress.ts';
+import { type EgressError, ExitCode, JobError, StoppedError } from './errors.ts';
+import { refuseUnlocked } from './lockdown.ts';
 import { guardOutput } from './output.ts';
 import { Redactor } from './redact.ts';
 import { Registry } from './registry.ts';
@@ -22,6 +26,10 @@ for (const secret of secretsIn(env)) redactor.add(secret);
 disarm(process.env);
 if (process.report !== undefined) process.report.excludeEnv = true;
 const output = guardOutput(redactor, process);
+const say = ({ message, remedy }: JobError): void => {
+  process.stderr.write(`job: ${message}\n     ${remedy}\n`);
+};
+const egress = guardEgress(say, [process.stdout, process.stderr]);
 /** Ends the process now: everything written is out, since stdout and stderr are written to at once. */
 const end = (): void => {
   output.flush();
@@ -47,7 +55,8 @@ setTimeout(end, LINGER_MS).unref();
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
-    const registry = new Registry(jobsFolder);
+    refuseUnlocked(env);
+    const registry = new Registry(jobsFolder, ({ hosts }) => egress.allow(hosts.map(parseHost)));
     const { parseCommandLine } = await import('./cli.ts');
     const invocation = await parseCommandLine(argv, registry);
     if (invocation.kind === 'print') {
@@ -68,6 +77,9 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       process.stdout.write(output.atLineStart() ? line : `\n${line}`);
     };
     const log = createLog({ level, format, write });
+    egress.tell = ({ host, port, how, remedy }: EgressError) =>
+      log.error('egress.refused', { host, port, how, remedy });
+    egress.allow(neededHosts(env));
     process.removeAllListeners('warning');
     process.on('warning', (warning) => log.warn('process.warning', { warning: `${warning.name}: ${warning.message}` }));
     const exitCode = await runJob(
@@ -87,7 +99,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     return exitCode;
   } catch (error) {
     if (error instanceof JobError) {
-      process.stderr.write(`job: ${error.message}\n     ${error.remedy}\n`);
+      say(error);
       return error.exitCode;
     }
     process.stderr.write(`${stackOf(error)}\n`);
@@ -108,6 +120,8 @@ async function runCommand(
     stdout: output.screens.stdout,
     interrupt: () => stop.abort(new StoppedError('SIGINT')),
   });
+  egress.allow(neededHosts(env));
+  if (command.listens) egress.allowListening();
   try {
     const context = {
       options,

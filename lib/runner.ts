@@ -9,7 +9,7 @@ import { keepRefreshToken } from './credentials/keep.ts';
 import { requireExpectedMailbox } from './credentials/ownership.ts';
 import { createSecretFetcher } from './credentials/secret.ts';
 import { openVault } from './credentials/vault.ts';
-import { type ExitCode, type StoppedError, UsageError } from './errors.ts';
+import { type ExitCode, egressBehind, type StoppedError, UsageError } from './errors.ts';
 import { GmailClient } from './gmail/client.ts';
 import { Mailbox } from './gmail/mailbox.ts';
 import { askMailbox } from './gmail/profile.ts';
@@ -55,10 +55,12 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
   const startedAt = performance.now();
   const runId = createRunId(new Date());
   const run = new Run(request, surroundings);
-  const error = await run.execute(runId).then(
+  const thrown = await run.execute(runId).then(
     () => run.fault,
     (thrown: unknown) => run.fault ?? thrown ?? new Error('undefined was thrown'),
   );
+  // What a library made of a refused connection says less than the refusal.
+  const error = egressBehind(thrown) ?? thrown;
   if (error instanceof UsageError) throw error;
   surroundings.progress.stop();
   const { counts } = run.tally;
