@@ -3,6 +3,8 @@
  * opens its inspector, writes files of its own or stops checking certificates. Code that NODE_OPTIONS loads has run by
  * then; the process ends before it holds a credential in any other place than the environment.
  */
+import { syncBuiltinESMExports } from 'node:module';
+import v8 from 'node:v8';
 import type { Environment } from './config.ts';
 import { ConfigError } from './errors.ts';
 
@@ -85,6 +87,17 @@ export function refuseUnlocked(env: Environment): void {
       ? "Heroku's language metrics set it: `heroku config:set HEROKU_SKIP_NODE_PLUGIN=1`, and unset what else is named."
       : `Unset it: \`heroku config:unset ${unset.join(' ')}\` (on a laptop: unset ${unset.join(' ')}). NODE_OPTIONS may hold options such as --max-old-space-size=400.`,
   );
+}
+
+/**
+ * Takes away what Node's permission model leaves open: by V8's flags, which can be set at any time, V8 writes files by
+ * itself (seen with 24.21). Its other gap, the SQLite inside Node, is closed by a flag in the Procfile.
+ */
+export function lockFlags(): void {
+  v8.setFlagsFromString = () => {
+    throw new ConfigError("V8's flags cannot be set while the program runs", 'Leave it out.');
+  };
+  syncBuiltinESMExports();
 }
 
 /** The options in `nodeOptions` that are not known to be harmless: by name, without values. */

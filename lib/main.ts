@@ -8,7 +8,7 @@ import { parseHost } from './egress/host.ts';
 import { neededHosts } from './egress/needed.ts';
 import { guardEgress } from './egress.ts';
 import { type EgressError, ExitCode, JobError, StoppedError } from './errors.ts';
-import { refuseUnlocked } from './lockdown.ts';
+import { lockFlags, refuseUnlocked } from './lockdown.ts';
 import { guardOutput } from './output.ts';
 import { Redactor } from './redact.ts';
 import { Registry } from './registry.ts';
@@ -29,6 +29,7 @@ const output = guardOutput(redactor, process);
 const say = ({ message, remedy }: JobError): void => {
   process.stderr.write(`job: ${message}\n     ${remedy}\n`);
 };
+lockFlags();
 const egress = guardEgress(say, [process.stdout, process.stderr]);
 /** Ends the process now: everything written is out, since stdout and stderr are written to at once. */
 const end = (): void => {

@@ -9,7 +9,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
 import type { Gatekeeper } from '../egress.ts';
 import { guardHandles } from './handles.ts';
-import { replace } from './replace.ts';
+import { type Method, replace } from './replace.ts';
 
 /** What only Node's own code is meant to use. */
 interface Internals {
@@ -34,11 +34,21 @@ export function guardNetwork(gatekeeper: Gatekeeper, pipes: readonly unknown[]):
   const mayConnect = (address: string, port: number) =>
     [address, ...(found.get(address) ?? [])].some((name) => gatekeeper.mayConnect(name, port));
   guardHandles({ ...gatekeeper, mayConnect }, pipes);
-  for (const name of ['_createServerHandle', 'BoundSocket']) {
-    replace(net, name, () => () => {
-      throw gatekeeper.refuse('listen', '*');
-    });
-  }
+  // The same for those who ask for a server's handle, or for a socket with an address, themselves.
+  const refuse = () => {
+    throw gatekeeper.refuse('listen', '*');
+  };
+  replace(net, '_createServerHandle', () => refuse);
+  replace(
+    net,
+    'BoundSocket',
+    () =>
+      class {
+        constructor() {
+          refuse();
+        }
+      } as unknown as Method,
+  );
   syncBuiltinESMExports();
 }
 
@@ -58,12 +68,15 @@ function guardConnections(gatekeeper: Gatekeeper): void {
       const refusal = local
         ? gatekeeper.refuse('unix socket', String(path))
         : gatekeeper.refuse(this.encrypted ? 'tls' : 'tcp', String(host), Number(port));
-      Object.assign(this, { connecting: true });
-      // Later, as with every connection that fails: who asked has its listeners in place by then.
-      queueMicrotask(() => this.destroy(refusal));
-      return this;
+      // It fails as a name that cannot be looked up: then the socket is in every state that its user expects.
+      const nowhere = { host: 'refused.invalid', port: 1, autoSelectFamily: false, lookup: failWith(refusal) };
+      return Reflect.apply(connect, this, [nowhere, done]);
     };
   });
+}
+
+function failWith(error: Error) {
+  return (_name: unknown, _options: unknown, done: (error: Error) => void) => queueMicrotask(() => done(error));
 }
 
 function guardServers(gatekeeper: Gatekeeper): void {
