@@ -52,7 +52,7 @@ export function guardEgress(tell: Egress['tell'], pipes: readonly unknown[]): Eg
     mayLookUp: (name) => hosts.has(name),
     mayListen: (host) => listening && host === '127.0.0.1',
     refuse(how, host, port) {
-      const refusal = new EgressError(how, host.slice(0, 255), port);
+      const refusal = new EgressError(how, host.slice(0, 255).replace(/[^!-~]/g, '?'), port);
       if (!told.has(refusal.message) && told.size < MOST_TOLD) {
         told.add(refusal.message);
         egress.tell(refusal);

@@ -81,6 +81,9 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     egress.tell = ({ host, port, how, remedy }: EgressError) =>
       log.error('egress.refused', { host, port, how, remedy });
     egress.allow(neededHosts(env));
+    if (env.DYNO !== undefined && process.permission === undefined) {
+      log.warn('process.unlocked', { remedy: 'Start it with the command of the Procfile: `job …`.' });
+    }
     process.removeAllListeners('warning');
     process.on('warning', (warning) => log.warn('process.warning', { warning: `${warning.name}: ${warning.message}` }));
     const exitCode = await runJob(

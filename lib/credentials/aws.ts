@@ -1,6 +1,6 @@
 /** Requests to AWS Secrets Manager about one secret: timeouts, retries, and every refusal as one of our errors. */
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import type { AwsKeys } from '../config.ts';
+import type { AwsKeys, ContainerToken } from '../config.ts';
 import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
 
 /** AWS knows who asks and lets them: what is wrong is the secret, or its name. */
@@ -12,7 +12,7 @@ export interface SecretAddress {
   readonly secretId: string;
   readonly region: string;
   /** Undefined for the SDK's default chain. */
-  readonly keys?: AwsKeys | undefined;
+  readonly keys?: AwsKeys | ContainerToken | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -35,7 +35,7 @@ export type SendToAws = <T>(
 export function connectToAws(address: SecretAddress): SendToAws {
   const client = new SecretsManagerClient({
     region: address.region,
-    ...(address.keys && { credentials: address.keys }),
+    ...credentialsOf(address.keys),
     maxAttempts: 4,
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
@@ -56,6 +56,12 @@ export function connectToAws(address: SecretAddress): SendToAws {
       }
     }
   };
+}
+
+/** The SDK's settings for `keys`. It hands the container's token to its own chain, which else looks in the environment. */
+function credentialsOf(keys: SecretAddress['keys']) {
+  if (keys === undefined) return {};
+  return 'containerToken' in keys ? { awsContainerAuthorizationToken: keys.containerToken } : { credentials: keys };
 }
 
 /**

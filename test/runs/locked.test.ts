@@ -8,6 +8,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { disarm } from '../../lib/config.ts';
 import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
 import { apply, sandboxOf, told } from '../fixtures/starring.ts';
 import { assertEnded, type Finished, type LogEvent, type RunOptions, runJob } from '../run.ts';
@@ -175,6 +176,32 @@ describe('a job that tries to get out', () => {
   });
 });
 
+it('takes the token of a container out of the environment, and shows it to the source of AWS keys all the same', async () => {
+  await using sandbox = await sandboxOf(1);
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = sandbox.env;
+  const shown: unknown[] = [];
+  const source = createHttpServer(({ headers }, response) => {
+    shown.push(headers.authorization);
+    const keys = { AccessKeyId: AWS_ACCESS_KEY_ID, SecretAccessKey: AWS_SECRET_ACCESS_KEY, Token: 'session' };
+    const Expiration = new Date(Date.now() + 3_600_000).toISOString();
+    response.setHeader('connection', 'close').end(JSON.stringify({ ...keys, Expiration }));
+  });
+  await listening(source, '127.0.0.1');
+  const env = {
+    AWS_ACCESS_KEY_ID: undefined,
+    AWS_SECRET_ACCESS_KEY: undefined,
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${portOf(source)}/keys`,
+    AWS_CONTAINER_AUTHORIZATION_TOKEN: 'Bearer of-the-container',
+  };
+  const run = await apply(sandbox, { env });
+  source.close();
+  assertEnded(run, 0, { changed: 1 });
+  assert.deepEqual(shown, ['Bearer of-the-container']);
+  const inherited = { ...env } as NodeJS.ProcessEnv;
+  disarm(inherited);
+  assert.equal(inherited.AWS_CONTAINER_AUTHORIZATION_TOKEN, undefined);
+});
+
 describe('the surroundings', { concurrency: 2 }, () => {
   it('are refused with 78 before anything else when they take the locks off', async () => {
     await using sandbox = await sandboxOf(1);
@@ -189,9 +216,12 @@ describe('the surroundings', { concurrency: 2 }, () => {
     assert.deepEqual(sandbox.requests, []);
   });
 
-  it('may size the heap', async () => {
+  it('may size the heap, and a dyno without the locks is told of', async () => {
     await using sandbox = await sandboxOf(1);
-    assertEnded(await apply(sandbox, { env: { NODE_OPTIONS: '--max-old-space-size=400' } }), 0, { changed: 1 });
+    const env = { NODE_OPTIONS: '--max-old-space-size=400', DYNO: 'run.1' };
+    const run = await apply(sandbox, { unlocked: true, env });
+    assertEnded(run, 0, { changed: 1 });
+    assert.ok(run.events.some(({ event }) => event === 'process.unlocked'));
   });
 
   it('exit 78 for a rules file outside the app, and say how to allow it', async () => {
