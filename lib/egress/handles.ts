@@ -45,7 +45,8 @@ export function guardHandles(gatekeeper: Gatekeeper, pipes: readonly unknown[]):
       return function (this: unknown, ...args) {
         const bound: { address?: string; port?: number } = {};
         (this as Handle).getsockname?.(bound);
-        if (!mayListen(bound.address)) throw refuse('listen', bound.address ?? '*', bound.port);
+        // Without an address the port is taken, as Node is about to find out.
+        if (!mayListen(bound.address ?? '127.0.0.1')) throw refuse('listen', bound.address ?? '*', bound.port);
         return Reflect.apply(listen, this, args);
       };
     });
