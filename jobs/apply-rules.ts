@@ -71,6 +71,13 @@ async function readRules(file: string, name: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_ACCESS_DENIED') {
+      throw new ConfigError(
+        `the rules file ${name} is outside the app's folder, where this process may not read`,
+        "Put it into the app's folder and set RULES_FILE to its path there, or add --allow-fs-read=<its folder> to the command in the Procfile.",
+        { cause: error },
+      );
+    }
     const why = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`;
     throw new ConfigError(
       `the rules file ${name} ${why}`,

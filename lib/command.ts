@@ -24,6 +24,8 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   readonly summary: string;
   readonly description?: string;
   readonly options: O;
+  /** Whether it waits on this computer for the browser to come back. */
+  readonly listens?: boolean;
   /** Returns the exit code; throws a JobError for what a person has to correct. */
   run(context: CommandContext<O>): Promise<ExitCode>;
 }

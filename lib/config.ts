@@ -8,8 +8,8 @@ export interface Config {
   /** Name or ARN of the secret in AWS Secrets Manager. */
   readonly secretId: string;
   readonly awsRegion: string;
-  /** The pair of keys in the environment; undefined when another source of AWS credentials is named. */
-  readonly awsKeys: AwsKeys | undefined;
+  /** The credentials for AWS in the environment; undefined when all that it has is the name of another source. */
+  readonly awsKeys: AwsKeys | ContainerToken | undefined;
   /** Path of the rules file, when it is not the one beside the job. */
   readonly rulesFile: string | undefined;
   readonly quotaProfile: QuotaProfile;
@@ -32,6 +32,11 @@ export interface AwsKeys {
   readonly sessionToken?: string;
 }
 
+/** What the address in AWS_CONTAINER_CREDENTIALS_FULL_URI wants to see before it gives out keys. */
+export interface ContainerToken {
+  readonly containerToken: string;
+}
+
 export interface LogConfig {
   readonly level: Level;
   readonly format: LogFormat;
@@ -44,7 +49,12 @@ const GOOGLE_AUTH_URL = 'https://accounts.google.com/o/oauth2/v2/auth';
 const GOOGLE_REVOKE_URL = 'https://oauth2.googleapis.com/revoke';
 
 /** Environment variables whose values are credentials, to be registered with the redactor before anything else. */
-const SECRET_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+const SECRET_VARIABLES = [
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_CONTAINER_AUTHORIZATION_TOKEN',
+];
 
 /**
  * Variables that make a library print tokens, or send requests to another host than the one that it was written for.
@@ -203,9 +213,11 @@ function defaultBudgetMs({ DYNO }: Environment): number {
 }
 
 /** The keys in the environment, unless a profile is named: the SDK then goes by the profile alone. */
-function readAwsKeys(text: (name: string) => string | undefined): AwsKeys | undefined {
-  const [accessKeyId, secretAccessKey, sessionToken] = SECRET_VARIABLES.map(text);
-  if (accessKeyId === undefined || secretAccessKey === undefined || text('AWS_PROFILE') !== undefined) return undefined;
+function readAwsKeys(text: (name: string) => string | undefined): Config['awsKeys'] {
+  const [accessKeyId, secretAccessKey, sessionToken, containerToken] = SECRET_VARIABLES.map(text);
+  if (accessKeyId === undefined || secretAccessKey === undefined || text('AWS_PROFILE') !== undefined) {
+    return containerToken === undefined ? undefined : { containerToken };
+  }
   return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
 }
 

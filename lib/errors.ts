@@ -60,6 +60,38 @@ export class ConfigError extends JobError {
   readonly exitCode = ExitCode.configuration;
 }
 
+/** A connection that no part of the run needs was refused before it was opened. */
+export class EgressError extends ConfigError {
+  readonly code = 'ERR_EGRESS_REFUSED';
+  readonly how: string;
+  readonly host: string;
+  readonly port: number | undefined;
+
+  /** `how` is the way that was tried: tcp, tls, dns and so on. */
+  constructor(how: string, host: string, port?: number) {
+    const where = port === undefined ? host : `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    super(
+      `${where} was not declared, so it was not ${how === 'listen' ? 'listened on' : 'reached'} (${how})`,
+      how === 'listen' || how === 'udp' || how === 'unix socket'
+        ? 'A job reaches declared hosts over TCP alone, and waits for no connections: find out which code tried, and leave it out.'
+        : "If a job is meant to reach it, add it to the job's hosts: ['name'] or ['name:port']; if a proxy variable or AWS_ENDPOINT_URL leads there, unset it; else find out which code tried.",
+    );
+    this.how = how;
+    this.host = host;
+    this.port = port;
+  }
+}
+
+/** The refused connection that is behind `error`, however a library has wrapped it. */
+export function egressBehind(error: unknown): EgressError | undefined {
+  let cause = error;
+  for (let depth = 0; depth < 8 && cause instanceof Error; depth += 1) {
+    if (cause instanceof EgressError) return cause;
+    cause = cause instanceof AggregateError ? (cause.errors.find(egressBehind) ?? cause.cause) : cause.cause;
+  }
+  return undefined;
+}
+
 /** The run was told to stop: its time budget ended, or a signal came. */
 export class StoppedError extends Error {
   readonly reason: StopReason;

@@ -7,6 +7,7 @@
  * - `run` does one batch of work through the mailbox's verbs. It never reads the environment, retries, sleeps, counts or
  *   asks whether it is a dry run: the verbs do.
  */
+import { parseHost } from './egress/host.ts';
 import type { JobError } from './errors.ts';
 import type { Mailbox } from './gmail/mailbox.ts';
 import type { RunJournal } from './journal/run-journal.ts';
@@ -110,6 +111,8 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   /** Google's scopes that it needs, and no others. */
   readonly scopes: readonly string[];
   readonly argument?: ArgumentSpec;
+  /** What it connects to besides Gmail: `api.example.com`, or with a port other than 443 `api.example.com:8443`. */
+  readonly hosts: readonly string[];
   /** Option name in camelCase → its specification. */
   readonly options: O;
   /** Undefined for a job that cannot be backfilled. */
@@ -119,11 +122,15 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   run(context: RunContext<O, P>): Promise<void>;
 }
 
-/** A job from its definition; `prepare` may be left out. */
+/** A job from its definition; `prepare` and `hosts` may be left out. @throws TypeError for a host that is none. */
 export function defineJob<const O extends OptionSpecs, P = undefined>(
-  definition: Omit<Job<O, P>, 'prepare'> & { prepare?(context: PrepareContext<O>): P | Promise<P> },
+  definition: Omit<Job<O, P>, 'prepare' | 'hosts'> & {
+    hosts?: readonly string[];
+    prepare?(context: PrepareContext<O>): P | Promise<P>;
+  },
 ): Job<O, P> {
-  return { prepare: () => undefined as P, ...definition };
+  for (const host of definition.hosts ?? []) parseHost(host);
+  return { prepare: () => undefined as P, hosts: [], ...definition };
 }
 
 /** Gmail's scopes by their short names. Source: developers.google.com/workspace/gmail/api/auth/scopes. */

@@ -4,7 +4,11 @@
  */
 import type { Invocation } from './cli.ts';
 import { disarm, readLogConfig, secretsIn } from './config.ts';
-import { ExitCode, JobError, StoppedError } from './errors.ts';
+import { parseHost } from './egress/host.ts';
+import { neededHosts } from './egress/needed.ts';
+import { guardEgress } from './egress.ts';
+import { type EgressError, ExitCode, JobError, StoppedError } from './errors.ts';
+import { lockFlags, refuseUnlocked } from './lockdown.ts';
 import { guardOutput } from './output.ts';
 import { Redactor } from './redact.ts';
 import { Registry } from './registry.ts';
@@ -25,6 +29,11 @@ if (process.report !== undefined) process.report.excludeEnv = true;
 const output = guardOutput(redactor, process);
 /** Gives the terminal back as it was. */
 let leaveScreen = (): void => {};
+const say = ({ message, remedy }: JobError): void => {
+  process.stderr.write(`job: ${message}\n     ${remedy}\n`);
+};
+lockFlags();
+const egress = guardEgress(say, [process.stdout, process.stderr]);
 /** Ends the process now: everything written is out, since stdout and stderr are written to at once. */
 const end = (): void => {
   leaveScreen();
@@ -52,7 +61,8 @@ setTimeout(end, LINGER_MS).unref();
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
-    const registry = new Registry(jobsFolder);
+    refuseUnlocked(env);
+    const registry = new Registry(jobsFolder, ({ hosts }) => egress.allow(hosts.map(parseHost)));
     const { parseCommandLine } = await import('./cli.ts');
     const invocation = await parseCommandLine(argv, registry);
     if (invocation.kind === 'print') {
@@ -74,6 +84,12 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       process.stdout.write(output.atLineStart() ? line : `\n${line}`);
     };
     const log = createLog({ level, format, write });
+    egress.tell = ({ host, port, how, remedy }: EgressError) =>
+      log.error('egress.refused', { host, port, how, remedy });
+    egress.allow(neededHosts(env));
+    if (env.DYNO !== undefined && process.permission === undefined) {
+      log.warn('process.unlocked', { remedy: 'Start it with the command of the Procfile: `job …`.' });
+    }
     process.removeAllListeners('warning');
     process.on('warning', (warning) => log.warn('process.warning', { warning: `${warning.name}: ${warning.message}` }));
     const exitCode = await runJob(
@@ -95,7 +111,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     return exitCode;
   } catch (error) {
     if (error instanceof JobError) {
-      process.stderr.write(`job: ${error.message}\n     ${error.remedy}\n`);
+      say(error);
       return error.exitCode;
     }
     process.stderr.write(`${stackOf(error)}\n`);
@@ -111,6 +127,8 @@ async function runCommand(
   for (const signal of ['SIGTERM', 'SIGINT'] as const) signals.on(signal, () => stop.abort(new StoppedError(signal)));
   const hide = (secret: string) => redactor.add(secret);
   const terminal = await openTerminal();
+  egress.allow(neededHosts(env));
+  if (command.listens) egress.allowListening();
   try {
     const context = {
       options,

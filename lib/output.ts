@@ -102,7 +102,8 @@ export function guardOutput(redactor: Redactor, process: NodeJS.Process): Guarde
     // A reader that has gone away (`| head`) must not end a run that is changing a mailbox.
     stream.on('error', ignoreClosedPipe);
   }
-  guardFileSystem(clean);
+  const mayWrite = (path: string) => process.permission?.has('fs.write', path) ?? true;
+  guardFileSystem(clean, mayWrite);
   Object.assign(process, { _rawDebug: (...values: unknown[]) => process.stderr.write(`${values.join(' ')}\n`) });
 
   const flush = (fd: Fd) => {
@@ -128,7 +129,10 @@ export function guardOutput(redactor: Redactor, process: NodeJS.Process): Guarde
 }
 
 /** Replaces the functions of `fs` that take a file descriptor or path, for those that lead to stdout and stderr. */
-function guardFileSystem(clean: (fd: Fd, data: unknown, encoding?: unknown) => Buffer): void {
+function guardFileSystem(
+  clean: (fd: Fd, data: unknown, encoding?: unknown) => Buffer,
+  mayWrite: (path: string) => boolean,
+): void {
   const real = { ...fs };
   const guarded = {
     writeSync: (fd: number, data: unknown, ...rest: unknown[]) => {
@@ -173,7 +177,10 @@ function guardFileSystem(clean: (fd: Fd, data: unknown, encoding?: unknown) => B
     (write: (...args: never[]) => unknown) =>
     (file: unknown, data: unknown, ...rest: unknown[]) => {
       const out = outputAt(file);
-      return Reflect.apply(write, fs, [file, out === undefined ? data : clean(out, data), ...rest]);
+      // What Node's permission model is going to refuse must not wait in front of the next write.
+      const refused = out !== undefined && typeof file !== 'number' && !mayWrite(String(file));
+      const text = out === undefined ? data : refused ? '' : clean(out, data);
+      return Reflect.apply(write, fs, [file, text, ...rest]);
     };
   Object.assign(fs, guarded, { open, openSync });
   for (const name of ['writeFileSync', 'appendFileSync', 'writeFile', 'appendFile'] as const) {

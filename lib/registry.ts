@@ -10,10 +10,12 @@ export class Registry {
   readonly #folder: URL;
   /** Job name → file name. */
   readonly #files: ReadonlyMap<string, string>;
+  readonly #onLoad: (job: Job) => void;
 
-  /** `folder` is the URL of the jobs folder, beside the program or in its sources. */
-  constructor(folder: URL) {
+  /** `folder` is the URL of the jobs folder, beside the program or in its sources; `onLoad` is given each job first. */
+  constructor(folder: URL, onLoad: (job: Job) => void = () => undefined) {
     this.#folder = folder;
+    this.#onLoad = onLoad;
     const files = readdirSync(folder).sort();
     this.#files = new Map(files.flatMap((file) => (JOB_FILE.test(file) ? [[file.replace(/\.[jt]s$/, ''), file]] : [])));
   }
@@ -39,6 +41,7 @@ export class Registry {
     if (typeof job?.run !== 'function' || typeof job.summary !== 'string') {
       throw new Error(`jobs/${file} has no default export made by defineJob`);
     }
+    this.#onLoad(job as Job);
     return job as Job;
   }
 }

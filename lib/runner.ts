@@ -6,7 +6,7 @@ import { orAbort, systemClock } from './clock.ts';
 import { type Environment, readConfig, readHeartbeatUrl } from './config.ts';
 import { type Connection, connect } from './connection.ts';
 import { requireExpectedMailbox } from './credentials/ownership.ts';
-import { type ExitCode, StoppedError, UsageError } from './errors.ts';
+import { type ExitCode, egressBehind, StoppedError, UsageError } from './errors.ts';
 import { Mailbox } from './gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from './gmail/writer.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
@@ -57,10 +57,12 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
   const startedOn = new Date();
   const runId = createRunId(startedOn);
   const run = new Run(request, surroundings);
-  const error = await run.execute(runId, startedOn).then(
+  const thrown = await run.execute(runId, startedOn).then(
     () => run.fault,
     (thrown: unknown) => run.fault ?? thrown ?? new Error('undefined was thrown'),
   );
+  // What a library made of a refused connection says less than the refusal.
+  const error = egressBehind(thrown) ?? thrown;
   if (error instanceof UsageError) throw error;
   surroundings.progress.end();
   const { counts } = run.tally;

@@ -12,6 +12,8 @@ interface Import {
   readonly target: string;
   /** Only types come from it: nothing is left of it when the program runs. */
   readonly typesOnly: boolean;
+  /** It is loaded on the way, by `import()`. */
+  readonly later: boolean;
 }
 
 const FILES = ['lib', 'jobs']
@@ -29,16 +31,16 @@ function importsOf(file: string): Import[] {
   const statements = code.matchAll(/^(?:import|export)\s+(?:([^'";]*?)\s+from\s+)?'([^']+)';/gm);
   const dynamic = code.matchAll(/\bimport\(\s*'([^']+)'\s*\)/g);
   const found = [
-    ...[...statements].map(([, names = '', target = '']) => ({ names, target })),
-    ...[...dynamic].map(([, target = '']) => ({ names: '', target })),
+    ...[...statements].map(([, names = '', target = '']) => ({ names, target, later: false })),
+    ...[...dynamic].map(([, target = '']) => ({ names: '', target, later: true })),
   ];
-  return found.map(({ names, target }) => {
+  return found.map(({ names, target, later }) => {
     const members = /^\{([\s\S]*)\}$/.exec(names.trim())?.[1]?.split(',') ?? [];
     const typed = members.map((member) => member.trim()).filter(Boolean);
     const typesOnly =
       names.startsWith('type ') || (typed.length > 0 && typed.every((name) => name.startsWith('type ')));
     const path = target.startsWith('.') ? relative(ROOT, join(ROOT, dirname(file), target)) : target;
-    return { target: path, typesOnly };
+    return { target: path, typesOnly, later };
   });
 }
 
@@ -89,6 +91,19 @@ describe('the arrows between modules', () => {
       finished.add(file);
     };
     for (const file of FILES) visit(file, []);
+  });
+
+  it('lead to no package that could connect before connections are guarded', () => {
+    const reached = new Set<string>();
+    const reach = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const { target, later } of NEEDS.get(file) ?? []) if (!later) reach(target);
+    };
+    reach('lib/main.ts');
+    assert.ok(reached.has('lib/egress/network.ts'));
+    const packages = [...reached].filter((target) => !target.startsWith('lib/') && !target.startsWith('node:'));
+    assert.deepEqual(packages, ['leven']);
   });
 
   it('lead from a job to what jobs are made of, and to nothing that runs one', () => {

@@ -38,6 +38,8 @@ export interface RunOptions {
   readonly rules?: string | object;
   /** The folder of the built program, in place of `dist`. */
   readonly dist?: string;
+  /** Runs it as on a laptop, without the permission model of the Procfile. */
+  readonly unlocked?: boolean;
   /** Runs it in pipes of a shell: those can be opened by their paths, such as /dev/stderr, and Node's own cannot. */
   readonly shell?: boolean;
   /** Given the child at once, to send it signals. */
@@ -65,7 +67,11 @@ export async function runJob(
   options: RunOptions = {},
 ): Promise<Finished> {
   await using files = await writeRules(options.rules);
-  const [program, ...before] = COMMAND.map((word) => word.replace(/^dist\b/, options.dist ?? 'dist'));
+  const [program, ...flags] = COMMAND.slice(0, -1);
+  const main = (COMMAND.at(-1) ?? '').replace(/^dist\b/, options.dist ?? 'dist');
+  // As README says for a file elsewhere.
+  const readable = [options.dist, files.folder].flatMap((folder) => (folder ? [`--allow-fs-read=${folder}`] : []));
+  const before = options.unlocked ? [main] : [...flags, ...readable, main];
   const command = [program === 'node' ? process.execPath : `${program}`, ...before, ...args];
   const [file = '', ...words] = options.shell ? ['bash', '-c', IN_PIPES, ...command] : command;
   const env = { PATH: process.env.PATH, ...sandbox?.env, ...files.env, ...options.env };
@@ -154,6 +160,7 @@ async function writeRules(rules: string | object | undefined) {
   const file = join(folder ?? '', 'rules.yaml');
   if (rules !== undefined) await writeFile(file, typeof rules === 'string' ? rules : JSON.stringify(rules, null, 2));
   return {
+    folder,
     env: folder === undefined ? {} : { RULES_FILE: file },
     async [Symbol.asyncDispose]() {
       if (folder !== undefined) await rm(folder, { recursive: true, force: true });

@@ -2,7 +2,7 @@
  * Opens the person's browser. Not with a package such as `open`: those hand the whole environment down, and the browser
  * and all that it starts would carry AWS's keys in theirs.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { delimiter } from 'node:path';
 import type { Environment } from '../config.ts';
 
@@ -18,7 +18,14 @@ export async function openBrowser(link: string, env: Environment, platform = pro
   const words = browserCommand(link, env, platform);
   const [program, ...args] = words ?? [];
   if (program === undefined) return false;
-  const child = spawn(program, args, { detached: true, stdio: 'ignore', env: handDown(env) });
+  let child: ChildProcess;
+  try {
+    child = spawn(program, args, { detached: true, stdio: 'ignore', env: handDown(env) });
+  } catch (error) {
+    // On Heroku the process may start no other.
+    if ((error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED') return false;
+    throw error;
+  }
   const started = await new Promise<boolean>((resolve) => {
     const timer = setTimeout(() => resolve(true), STARTED_AFTER_MS);
     const end = (good: boolean) => {

@@ -25,6 +25,7 @@ export default defineCommand({
     replace: switchOption('replace a secret that is for another mailbox'),
     dryRun: switchOption('go through all of it, and store nothing'),
   },
+  listens: true,
 
   async run({ options, env, registry, terminal, hide, signal }) {
     const config = readConfig(env);

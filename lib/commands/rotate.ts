@@ -38,6 +38,7 @@ export default defineCommand({
     'version before back if that fails. Runs of jobs go on meanwhile. Interrupted, it goes on where it was when it is ' +
     'run again. With the file of the same client (--client) only the client secret changes, and nobody is asked.',
   options,
+  listens: true,
 
   async run(context) {
     const { env, registry, terminal, hide, signal } = context;

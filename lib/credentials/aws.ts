@@ -1,7 +1,7 @@
 /** Requests to AWS Secrets Manager about one secret: timeouts, retries, and every refusal as one of our errors. */
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import type { AwsKeys } from '../config.ts';
-import { ConfigError, CredentialError, type JobError, UnavailableError } from '../errors.ts';
+import type { AwsKeys, ContainerToken } from '../config.ts';
+import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
 
 /** AWS knows who asks and lets them: what is wrong is the secret, or its name. */
 export class SecretStateError extends ConfigError {}
@@ -12,7 +12,7 @@ export interface SecretAddress {
   readonly secretId: string;
   readonly region: string;
   /** Undefined for the SDK's default chain. */
-  readonly keys?: AwsKeys | undefined;
+  readonly keys?: AwsKeys | ContainerToken | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -35,7 +35,7 @@ export type SendToAws = <T>(
 export function connectToAws(address: SecretAddress): SendToAws {
   const client = new SecretsManagerClient({
     region: address.region,
-    ...(address.keys && { credentials: address.keys }),
+    ...credentialsOf(address.keys),
     maxAttempts: 4,
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
@@ -58,13 +58,22 @@ export function connectToAws(address: SecretAddress): SendToAws {
   };
 }
 
+/** The SDK's settings for `keys`. It hands the container's token to its own chain, which else looks in the environment. */
+function credentialsOf(keys: SecretAddress['keys']) {
+  if (keys === undefined) return {};
+  return 'containerToken' in keys ? { awsContainerAuthorizationToken: keys.containerToken } : { credentials: keys };
+}
+
 /**
  * AWS's error as one of ours. Matched by name, since most of these are not modelled as classes by the SDK; source of the
  * names: docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html and CommonErrors.html.
  */
 function explain(error: unknown, action: string, { secretId, region }: SecretAddress): JobError {
+  const refused = egressBehind(error);
+  if (refused !== undefined) return refused;
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: '' };
   const what = `AWS Secrets Manager (${region}), secret ${secretId}`;
+  if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_ACCESS_DENIED') return locked(what, error);
   switch (name) {
     case 'ResourceNotFoundException':
       return new SecretStateError(
@@ -150,6 +159,20 @@ function explain(error: unknown, action: string, { secretId, region }: SecretAdd
     default:
       return otherwise(error, what);
   }
+}
+
+/** A source of AWS credentials needs what the process may not do. */
+function locked(what: string, error: unknown): ConfigError {
+  const { permission, resource } = error as { permission?: string; resource?: string };
+  return permission === 'FileSystemRead'
+    ? new ConfigError(
+        `${what}: the AWS credentials are in ${resource || 'a file'}, which the process may not read`,
+        "Put the file into the app's folder, or add --allow-fs-read=<folder> to the command in the Procfile.",
+      )
+    : new ConfigError(
+        `${what}: the AWS credentials come from another program, which the process may not start`,
+        'Name another source, or add --allow-child-process to the command in the Procfile.',
+      );
 }
 
 function denied(what: string, message: string, requested: string, secretId: string): CredentialError {

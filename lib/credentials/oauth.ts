@@ -1,5 +1,6 @@
 /** One form sent to one of Google's OAuth endpoints, and what came back: an answer to read, or what went wrong. */
 import { orAbort } from '../clock.ts';
+import { egressBehind } from '../errors.ts';
 
 export type OAuthAnswer =
   | { readonly status: number; readonly body: Readonly<Record<string, unknown>> }
@@ -25,7 +26,7 @@ const NOT_SENT = new Set([
 /** OAuth's words for trouble that passes, whatever status they come with. */
 const TRANSIENT = new Set(['temporarily_unavailable', 'server_error', 'internal_failure', 'rate_limit_exceeded']);
 
-/** Sends the form once. Rejects with the signal's reason on abort, and with nothing else. */
+/** Sends the form once. Rejects with the signal's reason on abort, EgressError when it was not let out, and nothing else. */
 export async function postForm(
   url: string,
   form: URLSearchParams,
@@ -45,6 +46,8 @@ export async function postForm(
     text = await response.text();
   } catch (error) {
     signal.throwIfAborted();
+    const refused = egressBehind(error);
+    if (refused !== undefined) throw refused;
     if (timeout.aborted) return { trouble: `no answer within ${timeoutMs / 1_000} s`, spent: true };
     return { trouble: 'the connection failed', spent: !neverSent(error) };
   }

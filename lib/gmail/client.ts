@@ -7,7 +7,7 @@ import { OAuth2Client } from 'google-auth-library';
 import { type gmail_v1, gmail as gmailApi } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Clock } from '../clock.ts';
 import type { AccessTokens } from '../credentials/access.ts';
-import { CredentialError, UnavailableError } from '../errors.ts';
+import { CredentialError, egressBehind, UnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { judge, type Verdict } from './answers.ts';
 import { ConcurrencyGate } from './gate.ts';
@@ -188,6 +188,8 @@ export class GmailClient {
       stop.throwIfAborted();
       // Everything that happens on the wire arrives with the request's configuration; the rest is our own bug.
       if (!(error instanceof Error && 'config' in error)) throw error;
+      const refused = egressBehind(error);
+      if (refused !== undefined) throw refused;
       const what = isLate ? `no answer within ${timeoutMs / 1_000} s` : networkFailure(error);
       return { kind: 'again', text: `${method}: ${what}`, retryAfterMs: 0 };
     } finally {

@@ -1,0 +1,63 @@
+/** A host and port that may be connected to, and a list of them. */
+
+export interface Host {
+  /** In lower case, without brackets; `*` stands for one label of a name. */
+  readonly name: string;
+  readonly port: number;
+}
+
+const HTTPS = 443;
+const HTTP = 80;
+
+/** A name of letters, digits, hyphens and dots; an IPv6 address in brackets; and perhaps a port. */
+const HOST =
+  /^(?:\[([0-9a-f:]+)\]|((?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9](?:[a-z0-9-]*[a-z0-9])?))(?::(\d{1,5}))?$/i;
+
+/**
+ * The host in `text`: `api.example.com` (port 443) or `api.example.com:8443`.
+ * @throws TypeError when it is anything else, such as a URL.
+ */
+export function parseHost(text: string): Host {
+  const [, address, name, port] = HOST.exec(text) ?? [];
+  const host = { name: plainName(address ?? name ?? ''), port: Number(port ?? HTTPS) };
+  if (host.name !== '' && host.port >= 1 && host.port <= 65_535) return host;
+  throw new TypeError(`hosts: "${text}" must be a host's name such as api.example.com, or api.example.com:8443`);
+}
+
+/** The host of a web address. */
+export function hostOfUrl(address: string): Host {
+  const { hostname, port, protocol } = new URL(address);
+  return { name: plainName(hostname), port: port === '' ? (protocol === 'http:' ? HTTP : HTTPS) : Number(port) };
+}
+
+/** The hosts that may be reached, and nothing else. */
+export class AllowedHosts {
+  readonly #ports = new Map<string, Set<number>>();
+  readonly #patterns: { readonly pattern: RegExp; readonly port: number }[] = [];
+
+  add({ name, port }: Host): void {
+    if (name.includes('*')) {
+      const pattern = name.replaceAll('.', '\\.').replaceAll('*', '[a-z0-9-]+');
+      this.#patterns.push({ pattern: new RegExp(`^${pattern}$`), port });
+      return;
+    }
+    const ports = this.#ports.get(name) ?? new Set();
+    this.#ports.set(name, ports.add(port));
+  }
+
+  /** Whether a connection to `port` may be opened; without a port, whether the name may be looked up. */
+  has(host: string, port?: number): boolean {
+    const name = plainName(host);
+    const ports = this.#ports.get(name);
+    if (ports !== undefined && (port === undefined || ports.has(port))) return true;
+    return this.#patterns.some((one) => one.pattern.test(name) && (port === undefined || one.port === port));
+  }
+}
+
+/** `host` as it is compared: lower case, without brackets and without the dot of the root. */
+export function plainName(host: string): string {
+  return host
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '');
+}

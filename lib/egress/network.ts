@@ -1,0 +1,176 @@
+/**
+ * Puts a gatekeeper into Node's own ways to reach other hosts. All of TCP, and with it HTTP, TLS, HTTP/2, fetch and
+ * WebSocket, goes through one method of sockets; look-ups of names, UDP and servers have their own. Methods of prototypes
+ * are replaced where there is a choice: who has taken a function before finds the gatekeeper all the same.
+ */
+import dgram from 'node:dgram';
+import dns from 'node:dns';
+import { syncBuiltinESMExports } from 'node:module';
+import net from 'node:net';
+import type { Gatekeeper } from '../egress.ts';
+import { guardHandles } from './handles.ts';
+import { type Method, replace } from './replace.ts';
+
+/** What only Node's own code is meant to use. */
+interface Internals {
+  _normalizeArgs(args: readonly unknown[]): [ConnectOptions, unknown];
+}
+
+interface ConnectOptions {
+  readonly path?: unknown;
+  readonly host?: unknown;
+  readonly port?: unknown;
+  readonly lookup?: unknown;
+}
+
+/** `pipes` are the streams on which the process was started. */
+export function guardNetwork(gatekeeper: Gatekeeper, pipes: readonly unknown[]): void {
+  /** Address → the names that it was found for. */
+  const found = new Map<string, Set<string>>();
+  guardConnections(gatekeeper);
+  guardServers(gatekeeper);
+  guardDatagrams(gatekeeper);
+  guardLookups(gatekeeper, (name, address) => found.set(address, (found.get(address) ?? new Set()).add(name)));
+  const mayConnect = (address: string, port: number) =>
+    [address, ...(found.get(address) ?? [])].some((name) => gatekeeper.mayConnect(name, port));
+  guardHandles({ ...gatekeeper, mayConnect }, pipes);
+  // The same for those who ask for a server's handle, or for a socket with an address, themselves.
+  const refuse = () => {
+    throw gatekeeper.refuse('listen', '*');
+  };
+  replace(net, '_createServerHandle', () => refuse);
+  replace(
+    net,
+    'BoundSocket',
+    () =>
+      class {
+        constructor() {
+          refuse();
+        }
+      } as unknown as Method,
+  );
+  syncBuiltinESMExports();
+}
+
+function guardConnections(gatekeeper: Gatekeeper): void {
+  replace(net.Socket.prototype, 'connect', (connect) => {
+    return function (this: net.Socket & { encrypted?: boolean }, ...args) {
+      const [options, done] = (
+        Array.isArray(args[0]) ? args[0] : (net as unknown as Internals)._normalizeArgs(args)
+      ) as ReturnType<Internals['_normalizeArgs']>;
+      const { path, host = 'localhost', port } = options;
+      const local = path !== undefined && path !== null && path !== '';
+      if (!local && gatekeeper.mayConnect(String(host), Number(port))) {
+        // A look-up of one's own could lead anywhere.
+        const target = options.lookup === undefined ? options : { ...options, lookup: undefined };
+        return Reflect.apply(connect, this, [target, done]);
+      }
+      const refusal = local
+        ? gatekeeper.refuse('unix socket', String(path))
+        : gatekeeper.refuse(this.encrypted ? 'tls' : 'tcp', String(host), Number(port));
+      // It fails as a name that cannot be looked up: then the socket is in every state that its user expects.
+      const nowhere = { host: 'refused.invalid', port: 1, autoSelectFamily: false, lookup: failWith(refusal) };
+      return Reflect.apply(connect, this, [nowhere, done]);
+    };
+  });
+}
+
+function failWith(error: Error) {
+  return (_name: unknown, _options: unknown, done: (error: Error) => void) => queueMicrotask(() => done(error));
+}
+
+function guardServers(gatekeeper: Gatekeeper): void {
+  replace(net.Server.prototype, 'listen', (listen) => {
+    return function (this: net.Server, ...args) {
+      const [options] = (net as unknown as Internals)._normalizeArgs(args);
+      const { host, port, path } = options;
+      if (gatekeeper.mayListen(host === undefined ? undefined : String(host))) return Reflect.apply(listen, this, args);
+      const refusal = gatekeeper.refuse('listen', String(path ?? host ?? '*'), path ? undefined : Number(port ?? 0));
+      queueMicrotask(() => this.emit('error', refusal));
+      return this;
+    };
+  });
+}
+
+/** No part of the program speaks UDP, so all of it is refused. */
+function guardDatagrams(gatekeeper: Gatekeeper): void {
+  const refuse = (socket: dgram.Socket, args: readonly unknown[], host: string, port: unknown) => {
+    const refusal = gatekeeper.refuse('udp', host, Number(port ?? 0));
+    const done = args.findLast((arg) => typeof arg === 'function') as ((error: Error) => void) | undefined;
+    queueMicrotask(() => (done === undefined ? socket.emit('error', refusal) : done(refusal)));
+    return socket;
+  };
+  replace(dgram.Socket.prototype, 'connect', () => {
+    return function (this: dgram.Socket, ...args) {
+      return refuse(this, args, typeof args[1] === 'string' ? args[1] : 'localhost', args[0]);
+    };
+  });
+  replace(dgram.Socket.prototype, 'bind', () => {
+    return function (this: dgram.Socket, ...args) {
+      const { port, address } = (typeof args[0] === 'object' ? args[0] : { port: args[0], address: args[1] }) as {
+        port?: unknown;
+        address?: unknown;
+      };
+      const refusal = gatekeeper.refuse('listen', typeof address === 'string' ? address : '*', Number(port ?? 0) || 0);
+      queueMicrotask(() => this.emit('error', refusal));
+      return this;
+    };
+  });
+  for (const name of ['send', 'sendto'] as const) {
+    replace(dgram.Socket.prototype, name, () => {
+      return function (this: dgram.Socket, ...args) {
+        // (msg, [offset, length,] [port, [address]], [done]): the address is the last text after the message.
+        const given = args.slice(1).filter((arg) => typeof arg !== 'function');
+        const address = given.findLast((arg) => typeof arg === 'string' && Number.isNaN(Number(arg)));
+        const port = given.findLast((arg) => Number.isInteger(Number(arg)));
+        return refuse(this, args, String(address ?? 'localhost'), port);
+      };
+    });
+  }
+}
+
+function guardLookups(gatekeeper: Gatekeeper, remember: (name: string, address: string) => void): void {
+  const rememberAll = (name: string, result: unknown) => {
+    for (const one of Array.isArray(result) ? result : [result]) {
+      const address = typeof one === 'string' ? one : (one as { address?: unknown } | undefined)?.address;
+      if (typeof address === 'string') remember(name, address);
+    }
+  };
+  // An address is no name: nobody is asked for it.
+  const mayLookUp = (name: unknown) => net.isIP(String(name)) !== 0 || gatekeeper.mayLookUp(String(name));
+
+  replace(dns, 'lookup', (lookup) => (...args) => {
+    const name = String(args[0]);
+    const done = args.pop();
+    if (typeof done !== 'function') return Reflect.apply(lookup, dns, [...args, done]);
+    if (!mayLookUp(name)) {
+      const refusal = gatekeeper.refuse('dns', name);
+      queueMicrotask(() => done(refusal));
+      return {};
+    }
+    const then = (error: unknown, result: unknown, ...more: unknown[]) => {
+      if (error === null || error === undefined) rememberAll(name, result);
+      done(error, result, ...more);
+    };
+    return Reflect.apply(lookup, dns, [...args, then]);
+  });
+  replace(dns.promises, 'lookup', (lookup) => async (...args) => {
+    if (!mayLookUp(args[0])) throw gatekeeper.refuse('dns', String(args[0]));
+    const result = await Reflect.apply(lookup, dns.promises, args);
+    rememberAll(String(args[0]), result);
+    return result;
+  });
+  replace(dns, 'lookupService', (lookupService) => (...args) => {
+    const [address, port, done] = args;
+    if (gatekeeper.mayLookUp(String(address)) || typeof done !== 'function') {
+      return Reflect.apply(lookupService, dns, args);
+    }
+    const refusal = gatekeeper.refuse('dns', String(address), Number(port));
+    queueMicrotask(() => done(refusal));
+    return {};
+  });
+  replace(dns.promises, 'lookupService', (lookupService) => async (...args) => {
+    if (!gatekeeper.mayLookUp(String(args[0]))) throw gatekeeper.refuse('dns', String(args[0]), Number(args[1]));
+    return Reflect.apply(lookupService, dns.promises, args);
+  });
+}

@@ -1,0 +1,124 @@
+/**
+ * Refuses surroundings that take the locks off again: variables by which Node loads other code, widens its permissions,
+ * opens its inspector, writes files of its own or stops checking certificates. Code that NODE_OPTIONS loads has run by
+ * then; the process ends before it holds a credential in any other place than the environment.
+ */
+import { syncBuiltinESMExports } from 'node:module';
+import v8 from 'node:v8';
+import type { Environment } from './config.ts';
+import { ConfigError } from './errors.ts';
+
+/** Options of Node and V8 that take nothing away from the locks. All others in NODE_OPTIONS are refused. */
+const HARMLESS: ReadonlySet<string> = new Set([
+  '--disable-sigusr1',
+  '--disable-warning',
+  '--disallow-code-generation-from-strings',
+  '--dns-result-order',
+  '--enable-source-maps',
+  '--initial-old-space-size',
+  '--jitless',
+  '--max-http-header-size',
+  '--max-old-space-size',
+  '--max-old-space-size-percentage',
+  '--max-semi-space-size',
+  '--min-semi-space-size',
+  '--network-family-autoselection',
+  '--network-family-autoselection-attempt-timeout',
+  '--no-addons',
+  '--no-deprecation',
+  '--no-experimental-sqlite',
+  '--no-network-family-autoselection',
+  '--no-warnings',
+  '--optimize-for-size',
+  '--pending-deprecation',
+  '--permission',
+  '--secure-heap',
+  '--secure-heap-min',
+  '--stack-trace-limit',
+  '--tls-min-v1.2',
+  '--tls-min-v1.3',
+  '--trace-deprecation',
+  '--trace-warnings',
+  '--use-system-ca',
+  '--use-bundled-ca',
+]);
+
+/** Those of them whose value may be the next word. */
+const WITH_VALUE: ReadonlySet<string> = new Set([
+  '--disable-warning',
+  '--dns-result-order',
+  '--max-http-header-size',
+  '--max-old-space-size-percentage',
+  '--network-family-autoselection-attempt-timeout',
+  '--secure-heap',
+  '--secure-heap-min',
+  '--stack-trace-limit',
+]);
+
+/** Variables that Node reads itself, and what each of them would do. */
+const HARMFUL: readonly (readonly [name: string, harm: string, isHarmless?: (value: string) => boolean])[] = [
+  ['NODE_TLS_REJECT_UNAUTHORIZED', 'turns off the check of certificates', (value) => value !== '0'],
+  ['NODE_V8_COVERAGE', 'writes files about the run'],
+  ['NODE_REPL_EXTERNAL_MODULE', 'loads other code'],
+  ['OPENSSL_CONF', 'loads other code'],
+  ['SSLKEYLOGFILE', 'gives away the keys of connections'],
+];
+
+/**
+ * Looks at `env` before anything else is done.
+ * @throws ConfigError that names every variable and option which must not be set, never a value.
+ */
+export function refuseUnlocked(env: Environment): void {
+  const problems = HARMFUL.flatMap(([name, harm, isHarmless]) => {
+    const value = env[name]?.trim() ?? '';
+    return value === '' || isHarmless?.(value) ? [] : [`${name} ${harm}`];
+  });
+  const options = unlocking(env.NODE_OPTIONS ?? '');
+  const unset = problems.map((problem) => problem.split(' ', 1)[0]);
+  if (options.length > 0) {
+    problems.push(`NODE_OPTIONS holds ${options.join(', ')}, which may undo what keeps the process locked`);
+    unset.push('NODE_OPTIONS');
+  }
+  if (problems.length === 0) return;
+  const metrics = env.HEROKU_METRICS_URL && options.includes('--require');
+  throw new ConfigError(
+    `environment: ${problems.join('; ')}`,
+    metrics
+      ? "Heroku's language metrics set it: `heroku config:set HEROKU_SKIP_NODE_PLUGIN=1`, and unset what else is named."
+      : `Unset it: \`heroku config:unset ${unset.join(' ')}\` (on a laptop: unset ${unset.join(' ')}). NODE_OPTIONS may hold options such as --max-old-space-size=400.`,
+  );
+}
+
+/**
+ * Takes away what Node's permission model leaves open: by V8's flags, which can be set at any time, V8 writes files by
+ * itself (seen with 24.21). Its other gap, the SQLite inside Node, is closed by a flag in the Procfile.
+ */
+export function lockFlags(): void {
+  v8.setFlagsFromString = () => {
+    throw new ConfigError("V8's flags cannot be set while the program runs", 'Leave it out.');
+  };
+  syncBuiltinESMExports();
+}
+
+/** The options in `nodeOptions` that are not known to be harmless: by name, without values. */
+function unlocking(nodeOptions: string): string[] {
+  const names = new Set<string>();
+  let stray = false;
+  const words = split(nodeOptions);
+  for (let i = 0; i < words.length; i += 1) {
+    const [first = '', ...value] = (words[i] ?? '').split('=');
+    const name = first.replaceAll('_', '-');
+    if (/^--?[\w.-]+$/.test(name) && !HARMLESS.has(name)) names.add(name.slice(0, 60));
+    else if (!HARMLESS.has(name)) stray = true;
+    else if (WITH_VALUE.has(name) && value.length === 0 && words[i + 1]?.startsWith('-') === false) i += 1;
+  }
+  return names.size === 0 && stray ? ['words that are no option'] : [...names];
+}
+
+/** The words of NODE_OPTIONS as Node takes them: apart by spaces, but for those in double quotes. */
+function split(nodeOptions: string): string[] {
+  const words = nodeOptions.match(/(?:"(?:\\.|[^"\\])*"?|[^\s"])+/g) ?? [];
+  return words.map((word) =>
+    word.replace(/"((?:\\.|[^"\\])*)"?/g, (_, inside: string) => inside.replace(/\\(.)/g, '$1')),
+  );
+}

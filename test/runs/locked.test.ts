@@ -1,0 +1,239 @@
+/** The process is locked down: a job that tries to get out by every way fails in each, and is told why. */
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { disarm } from '../../lib/config.ts';
+import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
+import { apply, sandboxOf, told } from '../fixtures/starring.ts';
+import { assertEnded, type Finished, type LogEvent, type RunOptions, runJob } from '../run.ts';
+import type { Sandbox } from '../sandbox/index.ts';
+
+/** What lies around a locked process: a folder, a host that the job has declared, and two that it has not. */
+interface Surroundings extends AsyncDisposable {
+  readonly outside: string;
+  readonly ports: { readonly declared: number; readonly undeclared: number; readonly udp: number };
+  /** What reached a host that was not declared. */
+  readonly arrived: string[];
+}
+
+async function startSurroundings(): Promise<Surroundings> {
+  const arrived: string[] = [];
+  const outside = await mkdtemp(join(tmpdir(), 'gmail-jobs-outside-'));
+  for (const name of ['kept', 'code.mjs', 'code.cjs', 'addon.node']) await writeFile(join(outside, name), '');
+  const undeclared = createServer((socket) => {
+    arrived.push('a connection');
+    socket.destroy();
+  });
+  const udp = createSocket('udp4', () => arrived.push('a datagram'));
+  const declared = createHttpServer((request, response) => {
+    const location = { '/redirect': `http://127.0.0.1:${portOf(undeclared)}/`, '/around': '/' }[request.url ?? ''];
+    if (location !== undefined) response.setHeader('location', location);
+    response.writeHead(location === undefined ? 200 : 302, { connection: 'close' }).end('ok');
+  });
+  // Both of localhost's addresses, so that whichever is tried would arrive.
+  await Promise.all([listening(undeclared, '::'), listening(declared, '127.0.0.1')]);
+  udp.bind(0, '127.0.0.1');
+  await once(udp, 'listening');
+  return {
+    outside,
+    arrived,
+    ports: { declared: portOf(declared), undeclared: portOf(undeclared), udp: udp.address().port },
+    async [Symbol.asyncDispose]() {
+      declared.closeAllConnections();
+      for (const server of [declared, undeclared, udp]) server.close();
+      await rm(outside, { recursive: true, force: true });
+    },
+  };
+}
+
+async function listening(server: Server, host: string): Promise<void> {
+  server.listen(0, host);
+  await once(server, 'listening');
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
+
+/** What is told of a way that is refused, by its kind. */
+const WHY: Record<string, RegExp> = {
+  writing: /--allow-fs-write|full fs\.read and fs\.write permissions|fs-read|has been restricted/,
+  starting: /--allow-(child-process|worker|wasi|addons)|addons is disabled|process\.binding/,
+  reading: /--allow-fs-read/,
+  spying: /--allow-(inspector|fs-write)|has been restricted|no inspector|no keys/,
+  connecting: /was not declared, so it was not (reached|listened on) \(\w+.*\).* → .*job/,
+};
+
+/** Ways that have words of their own. */
+const OWN_WHY: Record<string, RegExp> = {
+  sqlite: /No such built-in module: node:sqlite/,
+  'flags of V8': /V8's flags cannot be set/,
+  'a socket with a path': /not listened on/,
+  websocket: /without a reason/,
+  'tcp by a look-up of its own': /was not asked/,
+  'a coverage report': /--allow-fs-read/,
+};
+
+describe('a job that tries to get out', () => {
+  let dist: ExtendedDist;
+  let sandbox: Sandbox;
+  let around: Surroundings;
+  let run: Finished;
+  let tried: readonly LogEvent[];
+
+  before(async () => {
+    [dist, sandbox, around] = await Promise.all([distWith('prisoner'), sandboxOf(1), startSurroundings()]);
+    run = await tryAll();
+    tried = run.events.filter(({ event }) => event === 'prisoner.tried');
+  });
+  after(async () => {
+    await Promise.all([dist, sandbox, around].map((one) => one[Symbol.asyncDispose]()));
+  });
+
+  function tryAll(only?: string, options: RunOptions = {}): Promise<Finished> {
+    const { outside, ports } = around;
+    const env = { PRISON: JSON.stringify({ outside, ...ports, only }), HEARTBEAT_URL: sandbox.heartbeatUrl };
+    return runJob(sandbox, ['prisoner'], { dist: dist.folder, ...options, env: { ...env, ...options.env } });
+  }
+
+  const ways = (kind: string) => tried.filter((one) => one.kind === kind);
+
+  for (const [kind, count] of Object.entries({ writing: 28, starting: 13, reading: 12, spying: 9, connecting: 49 })) {
+    it(`fails in every way of ${kind}, and is told why`, () => {
+      const wrong = ways(kind).filter(
+        ({ way, outcome }) => !(OWN_WHY[String(way)] ?? WHY[kind] ?? /^$/).test(String(outcome)),
+      );
+      assert.deepEqual(
+        wrong.map(({ way, outcome }) => `${way}: ${outcome}`),
+        [],
+      );
+      assert.equal(ways(kind).length, count, `${run.stdout}${run.stderr}`);
+    });
+  }
+
+  it('has left no trace: no file, no connection, no datagram', async () => {
+    const { outside, arrived } = around;
+    assert.deepEqual(arrived, []);
+    assert.deepEqual((await readdir(outside)).sort(), ['addon.node', 'code.cjs', 'code.mjs', 'kept']);
+    assert.equal(await readFile(join(outside, 'kept'), 'utf8'), '');
+    assert.ok(((await stat(join(outside, 'kept'))).mode & 0o002) === 0);
+  });
+
+  it('does what it has declared, and what every job may', () => {
+    assert.deepEqual(
+      ways('allowed').map(({ way, outcome }) => [way, outcome]),
+      ways('allowed').map(({ way }) => [way, null]),
+    );
+    assert.ok(ways('allowed').length > 0);
+  });
+
+  it('is reported once for each host, with host, port and way, and nothing of paths, before the final line', () => {
+    assertEnded(run, 0, { outcome: 'nothing-to-do' });
+    assert.equal(run.stderr, '');
+    const refused = run.events.filter(({ event }) => event === 'egress.refused');
+    const { undeclared, udp } = around.ports;
+    const places = refused.map(({ host, port, how }) => `${host} ${port ?? ''} ${how}`);
+    assert.equal(new Set(places).size, places.length, places.join('\n'));
+    for (const place of [
+      `127.0.0.1 ${undeclared} tcp`,
+      `127.0.0.1 ${undeclared} tls`,
+      `127.0.0.1 ${udp} udp`,
+      'elsewhere.example 443 tls',
+      'websocket.example 80 tcp',
+      'elsewhere.example  dns',
+      '192.0.2.1  dns',
+      '127.0.0.1 0 listen',
+    ]) {
+      assert.ok(places.includes(place), `${place} in\n${places.join('\n')}`);
+    }
+    for (const event of refused) {
+      assert.equal(event.level, 'error');
+      assert.match(String(event.remedy), /job/);
+      assert.doesNotMatch(JSON.stringify(event), /path\?|secret/);
+    }
+  });
+
+  it('ends with 78 and what to do when nobody catches the refusal', async () => {
+    const final = assertEnded(await tryAll('fetch of a name'), 78, { outcome: 'failed' });
+    assert.match(told(final), /elsewhere\.example:443 was not declared.*hosts: \['name'\]/);
+  });
+
+  it('is not let out by a proxy that the environment names, and neither is the program itself', async () => {
+    const proxy = `http://127.0.0.1:${around.ports.undeclared}`;
+    const env = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: proxy, HTTPS_PROXY: proxy, http_proxy: proxy };
+    const final = assertEnded(await apply(sandbox, { env }), 78, { outcome: 'failed' });
+    assert.match(
+      told(final),
+      new RegExp(`127\\.0\\.0\\.1:${around.ports.undeclared} was not declared.*proxy variable`),
+    );
+    assert.deepEqual(around.arrived, []);
+  });
+});
+
+it('takes the token of a container out of the environment, and shows it to the source of AWS keys all the same', async () => {
+  await using sandbox = await sandboxOf(1);
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = sandbox.env;
+  const shown: unknown[] = [];
+  const source = createHttpServer(({ headers }, response) => {
+    shown.push(headers.authorization);
+    const keys = { AccessKeyId: AWS_ACCESS_KEY_ID, SecretAccessKey: AWS_SECRET_ACCESS_KEY, Token: 'session' };
+    const Expiration = new Date(Date.now() + 3_600_000).toISOString();
+    response.setHeader('connection', 'close').end(JSON.stringify({ ...keys, Expiration }));
+  });
+  await listening(source, '127.0.0.1');
+  const env = {
+    AWS_ACCESS_KEY_ID: undefined,
+    AWS_SECRET_ACCESS_KEY: undefined,
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${portOf(source)}/keys`,
+    AWS_CONTAINER_AUTHORIZATION_TOKEN: 'Bearer of-the-container',
+  };
+  const run = await apply(sandbox, { env });
+  source.close();
+  assertEnded(run, 0, { changed: 1 });
+  assert.deepEqual(shown, ['Bearer of-the-container']);
+  const inherited = { ...env } as NodeJS.ProcessEnv;
+  disarm(inherited);
+  assert.equal(inherited.AWS_CONTAINER_AUTHORIZATION_TOKEN, undefined);
+});
+
+describe('the surroundings', { concurrency: 2 }, () => {
+  it('are refused with 78 before anything else when they take the locks off', async () => {
+    await using sandbox = await sandboxOf(1);
+    const env = { NODE_OPTIONS: '--allow-child-process --max-old-space-size=400', NODE_TLS_REJECT_UNAUTHORIZED: '0' };
+    const run = await apply(sandbox, { env });
+    assert.deepEqual([run.code, run.stdout], [78, '']);
+    assert.match(
+      run.stderr,
+      /^job: .*NODE_TLS_REJECT_UNAUTHORIZED turns off.*NODE_OPTIONS holds --allow-child-process,/m,
+    );
+    assert.match(run.stderr, /heroku config:unset NODE_TLS_REJECT_UNAUTHORIZED NODE_OPTIONS/);
+    assert.deepEqual(sandbox.requests, []);
+  });
+
+  it('may size the heap, and a dyno without the locks is told of', async () => {
+    await using sandbox = await sandboxOf(1);
+    const env = { NODE_OPTIONS: '--max-old-space-size=400', DYNO: 'run.1' };
+    const run = await apply(sandbox, { unlocked: true, env });
+    assertEnded(run, 0, { changed: 1 });
+    assert.ok(run.events.some(({ event }) => event === 'process.unlocked'));
+  });
+
+  it('exit 78 for a rules file outside the app, and say how to allow it', async () => {
+    const run = await runJob(null, ['apply-rules'], {
+      env: {
+        RULES_FILE: '/etc/hostname',
+        GMAIL_SECRET_ID: 'x',
+        AWS_REGION: 'us-east-1',
+        AWS_ACCESS_KEY_ID: 'AKIA0000000000000000',
+        AWS_SECRET_ACCESS_KEY: 'x'.repeat(40),
+      },
+    });
+    assert.match(told(assertEnded(run, 78)), /\/etc\/hostname is outside the app's folder.*--allow-fs-read=/);
+  });
+});
