@@ -1,12 +1,11 @@
 /** What the rules would do to the mailbox as it is now, for a person who has not run them yet. Changes nothing. */
+import { formatCount } from '../count.ts';
 import { type Guard, tooManyChanges } from '../gmail/changes.ts';
 import { LabelDirectory } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { composeSearch, namesUserLabels, type PlannedRule, planRules, requireProtectLabels } from './plan.ts';
 import type { RuleSet } from './schema.ts';
 import { findLabelWarnings, findWarnings, type RuleWarning } from './warnings.ts';
-
-const NUMBER = new Intl.NumberFormat('en');
 
 /**
  * The mailbox's labels, as far as the rules need them, and every warning about the rules on this mailbox.
@@ -30,7 +29,7 @@ export async function previewRules(ruleSet: RuleSet & { readonly file: string },
   const { labels, warnings } = await surveyLabels(ruleSet, mailbox);
   const plan = await planRules(ruleSet, mailbox, labels);
   const total = plan.reduce((sum, { ids }) => sum + ids.length, 0);
-  const limit = Number.isFinite(guard.atMost) ? ` (at most ${NUMBER.format(guard.atMost)} allowed)` : '';
+  const limit = Number.isFinite(guard.atMost) ? ` (at most ${formatCount(guard.atMost)} allowed)` : '';
   const off = disabled.length === 0 ? '' : `, ${disabled.length} disabled`;
   return {
     detail: `${file}: ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}${off}; ${messages(total)} to change${limit}`,
@@ -53,10 +52,10 @@ export async function previewRules(ruleSet: RuleSet & { readonly file: string },
 
 function counts({ matched, skipped, ids }: PlannedRule): string {
   if (matched === 0) return 'no match';
-  const left = skipped === 0 ? '' : `, ${NUMBER.format(skipped)} left alone`;
-  return `${NUMBER.format(matched)} found${left}${ids.length === 0 ? ', nothing to change' : ''}`;
+  const left = skipped === 0 ? '' : `, ${formatCount(skipped)} left alone`;
+  return `${formatCount(matched)} found${left}${ids.length === 0 ? ', nothing to change' : ''}`;
 }
 
 function messages(count: number): string {
-  return `${NUMBER.format(count)} ${count === 1 ? 'message' : 'messages'}`;
+  return `${formatCount(count)} ${count === 1 ? 'message' : 'messages'}`;
 }
