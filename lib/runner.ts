@@ -1,20 +1,19 @@
 /** One run from start to exit code: config, secret, token, mailbox, job, tally, monitor, final line. */
 import { randomBytes } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { startBudget } from './budget.ts';
 import type { CommonOptions } from './cli.ts';
 import { orAbort, systemClock } from './clock.ts';
 import { type Config, type Environment, readConfig, readHeartbeatUrl } from './config.ts';
 import { type AccessTokens, createAccessTokens } from './credentials/access.ts';
-import { keepRefreshToken } from './credentials/keep.ts';
 import { requireExpectedMailbox } from './credentials/ownership.ts';
-import { createSecretFetcher } from './credentials/secret.ts';
-import { openVault } from './credentials/vault.ts';
 import { type ExitCode, type StoppedError, UsageError } from './errors.ts';
-import { GmailClient } from './gmail/client.ts';
+import type { GmailClient } from './gmail/client.ts';
 import { Mailbox } from './gmail/mailbox.ts';
 import { askMailbox } from './gmail/profile.ts';
 import { QuotaWindow } from './gmail/quota.ts';
 import { UNITS_PER_MINUTE } from './gmail/units.ts';
+import { openConnection } from './gmail/warm.ts';
 import { createLiveWriter, dryWriter } from './gmail/writer.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 import type { Job } from './job.ts';
@@ -97,6 +96,7 @@ class Run {
   readonly #surroundings: Surroundings;
   #client: GmailClient | undefined;
   #tokens: AccessTokens | undefined;
+  #firstToken: Promise<unknown> | undefined;
 
   constructor(request: RunRequest, surroundings: Surroundings) {
     this.#request = request;
@@ -125,8 +125,8 @@ class Run {
       const prepared = await job.prepare({ options, rulesFile: config.rulesFile });
       log.info('run.started', { job: name, runId, dryRun: common.dryRun });
       this.heartbeat.start();
-      const mailbox = this.#openMailbox(config, budget);
       const work = async () => {
+        const mailbox = await this.#openMailbox(config, budget);
         await this.#requireExpectedMailbox(mailbox);
         await job.run({
           options,
@@ -144,28 +144,44 @@ class Run {
     }
   }
 
-  #openMailbox(config: Config, budget: { wrapUp: AbortSignal; giveUp: AbortSignal }): Mailbox {
+  /**
+   * The mailbox, its token on the way. What takes time is begun first, and the rest is loaded while it is waited for:
+   * the secret is asked for, then Gmail's client is loaded and the connections to Google are opened.
+   */
+  async #openMailbox(config: Config, budget: { wrapUp: AbortSignal; giveUp: AbortSignal }): Promise<Mailbox> {
     const { name, job, common } = this.#request;
     const { redactor, log, progress } = this.#surroundings;
     const hide = (secret: string) => redactor.add(secret);
     const shared = { log, clock: systemClock, random: Math.random };
     const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
+    const gmailApiUrl = config.gmailApiUrl ?? 'https://gmail.googleapis.com';
+    const { createSecretFetcher } = await import('./credentials/secret.ts');
     this.#tokens = createAccessTokens({
       ...shared,
       jobName: name,
       scopes: job.scopes,
       fetchSecret: createSecretFetcher(address, hide),
-      // Not ended by wrapUp: what Google gives once would be lost.
-      keep: (user, from) => keepRefreshToken(openVault(address, hide), user, from, budget.giveUp),
+      keep: async (user, from) => {
+        const [{ keepRefreshToken }, { openVault }] = await Promise.all([
+          import('./credentials/keep.ts'),
+          import('./credentials/vault.ts'),
+        ]);
+        // Not ended by wrapUp: what Google gives once would be lost.
+        return await keepRefreshToken(openVault(address, hide), user, from, budget.giveUp);
+      },
       whose: (accessToken) =>
-        askMailbox(accessToken, budget.wrapUp, {
-          ...shared,
-          gmailApiUrl: config.gmailApiUrl ?? 'https://gmail.googleapis.com',
-          timeoutMs: config.requestTimeoutMs,
-        }),
+        askMailbox(accessToken, budget.wrapUp, { ...shared, gmailApiUrl, timeoutMs: config.requestTimeoutMs }),
       exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
       signal: budget.wrapUp,
     });
+    this.#firstToken = this.#tokens.get();
+    // Waited for below; until then nobody listens.
+    this.#firstToken.catch(() => undefined);
+    // So that the request to AWS is on its way: to load the rest keeps everything else waiting.
+    await setTimeout(1);
+    const { GmailClient } = await import('./gmail/client.ts');
+    openConnection(config.tokenUrl);
+    openConnection(gmailApiUrl);
     this.#client = new GmailClient({
       ...shared,
       tokens: this.#tokens,
@@ -185,7 +201,7 @@ class Run {
 
   /** The first request of a run: the token, and whose it is when the secret says whose it must be. */
   async #requireExpectedMailbox(mailbox: Mailbox): Promise<void> {
-    await this.#tokens?.get();
+    await this.#firstToken;
     const expected = this.#tokens?.expectedEmail;
     if (expected === undefined) return;
     requireExpectedMailbox(await mailbox.address(), expected);
