@@ -38,6 +38,8 @@ export interface RunOptions {
   readonly rules?: string | object;
   /** The folder of the built program, in place of `dist`. */
   readonly dist?: string;
+  /** Node's words in place of the Procfile's. */
+  readonly program?: readonly string[];
   /** Runs it in pipes of a shell: those can be opened by their paths, such as /dev/stderr, and Node's own cannot. */
   readonly shell?: boolean;
   /** Given the child at once, to send it signals. */
@@ -66,7 +68,8 @@ export async function runJob(
 ): Promise<Finished> {
   await using files = await writeRules(options.rules);
   const [program, ...before] = COMMAND.map((word) => word.replace(/^dist\b/, options.dist ?? 'dist'));
-  const command = [program === 'node' ? process.execPath : `${program}`, ...before, ...args];
+  const ofNode = options.program ?? before;
+  const command = [program === 'node' ? process.execPath : `${program}`, ...ofNode, ...args];
   const [file = '', ...words] = options.shell ? ['bash', '-c', IN_PIPES, ...command] : command;
   const env = { PATH: process.env.PATH, ...sandbox?.env, ...files.env, ...options.env };
   const child = spawn(file, words, {
