@@ -13,7 +13,7 @@ import { Mailbox } from './gmail/mailbox.ts';
 import { askMailbox } from './gmail/profile.ts';
 import { QuotaWindow } from './gmail/quota.ts';
 import { UNITS_PER_MINUTE } from './gmail/units.ts';
-import { openConnection } from './gmail/warm.ts';
+import { openConnections } from './gmail/warm.ts';
 import { createLiveWriter, dryWriter } from './gmail/writer.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 import type { Job } from './job.ts';
@@ -23,6 +23,9 @@ import type { Redactor } from './redact.ts';
 import { concludeRun, stackOf } from './report.ts';
 import type { Signals } from './signals.ts';
 import { Tally } from './tally.ts';
+
+/** Connections to Gmail that are opened ahead: so many does `fetch` use for a plan of three searches at once. */
+const CONNECTIONS = 4;
 
 /** What to run, as the command line says. */
 export interface RunRequest {
@@ -180,8 +183,8 @@ class Run {
     // So that the request to AWS is on its way: to load the rest keeps everything else waiting.
     await setTimeout(1);
     const { GmailClient } = await import('./gmail/client.ts');
-    openConnection(config.tokenUrl);
-    openConnection(gmailApiUrl);
+    openConnections(config.tokenUrl, 1);
+    openConnections(gmailApiUrl, CONNECTIONS);
     this.#client = new GmailClient({
       ...shared,
       tokens: this.#tokens,

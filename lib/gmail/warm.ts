@@ -1,4 +1,4 @@
-/** Opens a connection before there is something to send over it: while the run waits for somebody else. */
+/** Opens connections before there is something to send over them: while the run waits for somebody else. */
 
 /** As much of undici's Dispatcher as is used here. */
 interface Dispatcher {
@@ -15,18 +15,19 @@ const DISPATCHER = Symbol.for('undici.globalDispatcher.1');
 class NothingToSend extends Error {}
 
 /**
- * Opens a connection to the server of `address`, which the next `fetch` from there finds. Sends nothing. That it fails, or
- * that nobody uses it, makes no difference.
+ * Opens `count` connections to the server of `address`, which the next calls of `fetch` find there. Sends nothing. That it
+ * fails, or that nobody uses them, makes no difference.
  */
-export function openConnection(address: string): void {
+export function openConnections(address: string, count: number): void {
   // Whoever makes Headers has loaded what fetch is made of.
   new Headers();
   const dispatcher = (globalThis as { [DISPATCHER]?: Dispatcher })[DISPATCHER];
+  const request = { origin: new URL(address).origin, path: '/', method: 'GET' };
   const stop = () => {
     throw new NothingToSend();
   };
-  dispatcher?.dispatch(
-    { origin: new URL(address).origin, path: '/', method: 'GET' },
-    { onRequestStart: stop, onResponseError: () => undefined },
-  );
+  // As many at once, since one request alone would find the connection of another.
+  for (let one = 0; one < count; one += 1) {
+    dispatcher?.dispatch(request, { onRequestStart: stop, onResponseError: () => undefined });
+  }
 }

@@ -5,9 +5,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { openConnection } from '../../../lib/gmail/warm.ts';
+import { openConnections } from '../../../lib/gmail/warm.ts';
 
-it('opens a connection over which nothing is sent, and which the next request takes', async () => {
+it('opens connections over which nothing is sent, and which the next requests take', async () => {
   let connections = 0;
   const requests: string[] = [];
   const server = createServer((request, response) => {
@@ -20,12 +20,21 @@ it('opens a connection over which nothing is sent, and which the next request ta
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   try {
-    const connected = new Promise((resolve) => subscribe('undici:client:connected', resolve));
-    openConnection(`${address}/token`);
+    const connected = new Promise<void>((resolve) => {
+      let count = 0;
+      subscribe('undici:client:connected', () => {
+        count += 1;
+        if (count === 2) resolve();
+      });
+    });
+    openConnections(`${address}/token`, 2);
     await connected;
     await setImmediate();
-    await fetch(`${address}/first`);
-    assert.deepEqual({ connections, requests }, { connections: 1, requests: ['GET /first'] });
+    await Promise.all([fetch(`${address}/one`), fetch(`${address}/two`)]);
+    assert.deepEqual(
+      { connections, requests: requests.sort() },
+      { connections: 2, requests: ['GET /one', 'GET /two'] },
+    );
   } finally {
     server.closeAllConnections();
     server.close();
@@ -37,6 +46,6 @@ it('makes no difference when nobody listens there', async () => {
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   server.close();
-  openConnection(address);
+  openConnections(address, 3);
   await assert.rejects(fetch(address), { name: 'TypeError' });
 });
