@@ -1,6 +1,6 @@
 /** One run from start to exit code: config, secret, token, mailbox, job, tally, monitor, final line. */
 import { randomBytes } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { startBudget } from './budget.ts';
 import type { CommonOptions } from './cli.ts';
 import { orAbort, systemClock } from './clock.ts';
@@ -23,6 +23,10 @@ import type { Redactor } from './redact.ts';
 import { concludeRun, stackOf } from './report.ts';
 import type { Signals } from './signals.ts';
 import { Tally } from './tally.ts';
+
+/** AWS's client looks for its settings in files first; then, in turns of the event loop, it connects and writes. */
+const READ_SETTINGS_MS = 2;
+const TURNS_TO_SEND = 3;
 
 /** Connections to Gmail that are opened ahead: so many does `fetch` use for a plan of three searches at once. */
 const CONNECTIONS = 4;
@@ -180,8 +184,9 @@ class Run {
     this.#firstToken = this.#tokens.get();
     // Waited for below; until then nobody listens.
     this.#firstToken.catch(() => undefined);
-    // So that the request to AWS is on its way: to load the rest keeps everything else waiting.
-    await setTimeout(1);
+    // So that the request gets on its way, since to load the rest keeps everything else waiting.
+    await setTimeout(READ_SETTINGS_MS);
+    for (let turn = 0; turn < TURNS_TO_SEND; turn += 1) await setImmediate();
     const { GmailClient } = await import('./gmail/client.ts');
     openConnections(config.tokenUrl, 1);
     openConnections(gmailApiUrl, CONNECTIONS);
