@@ -1,11 +1,10 @@
 /** Starts what is measured, each in a process of its own, and says what it took. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { COMMAND, ROOT } from '../run.ts';
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const USAGE = fileURLToPath(new URL('usage.cjs', import.meta.url));
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -17,9 +16,7 @@ export interface Usage {
 }
 
 /** The words after `node` with which the Procfile starts the program. */
-export function procfileWords(): string[] {
-  return (/^job: node (.*)$/m.exec(readFileSync(`${ROOT}/Procfile`, 'utf8'))?.[1] ?? '').split(' ');
-}
+export const PROGRAM = COMMAND.slice(1);
 
 /** A sandbox in its own process, so that its work is nobody's that is measured. */
 export async function startSandboxProcess(latencyMs: number): Promise<{ env: Variables; stop: () => void }> {

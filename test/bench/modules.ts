@@ -8,7 +8,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { bundleStart } from '../../lib/build/bundle.ts';
 import type { LoadReport } from '../fixtures/report-loads.ts';
-import { measure, procfileWords, ROOT, startSandboxProcess, surroundings } from './children.ts';
+import { ROOT } from '../run.ts';
+import { measure, PROGRAM, startSandboxProcess, surroundings } from './children.ts';
 
 const REPORT = 'dist/report.js';
 const ROUNDS = 7;
@@ -21,7 +22,7 @@ const contents = JSON.parse(readFileSync(`${ROOT}/dist/contents.json`, 'utf8')) 
 const sandbox = await startSandboxProcess(0);
 writeFileSync(`${ROOT}/${REPORT}`, await bundleStart('test/fixtures/report-loads.ts'));
 try {
-  for (const _ of [1, 2]) await measure([...procfileWords(), ...args], sandbox.env);
+  for (const _ of [1, 2]) await measure([...PROGRAM, ...args], sandbox.env);
   const runs: LoadReport[][] = [];
   while (runs.length < ROUNDS) runs.push(await loadedBy(args));
   print(runs);
@@ -31,7 +32,7 @@ try {
 }
 
 async function loadedBy(command: readonly string[]): Promise<LoadReport[]> {
-  const words = procfileWords().map((word) => word.replace('dist/main.js', REPORT));
+  const words = PROGRAM.map((word) => word.replace('dist/main.js', REPORT));
   const child = spawn(process.execPath, [...words, ...command], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, ...sandbox.env },

@@ -3,7 +3,7 @@
  * plain script that does the same with the same libraries, and beside an empty Node program; and how many round trips it
  * takes at 50 ms each. One after the other in turns, medians, ratios; round trips by the shortest runs. Exits 1 when a limit is passed.
  */
-import { measure, median, procfileWords, startSandboxProcess, surroundings, type Usage } from './children.ts';
+import { measure, median, PROGRAM, startSandboxProcess, surroundings, type Usage } from './children.ts';
 
 const LATENCY_MS = 50;
 
@@ -12,7 +12,7 @@ const LIMITS = { wallMs: 0.25, cpuMs: 0.25, memoryMb: 0.45 };
 const MOST_ROUND_TRIPS = 5;
 
 const rounds = Number(process.argv[2] ?? 15);
-const program = [...procfileWords(), 'apply-rules'];
+const program = [...PROGRAM, 'apply-rules'];
 const near = await startSandboxProcess(0);
 const far = await startSandboxProcess(LATENCY_MS);
 try {
