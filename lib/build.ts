@@ -1,36 +1,29 @@
 /**
- * `npm run build`: bundles the program and every job into dist/, readable, with the npm packages that each part uses.
- * What is loaded when stays as it is in the sources: a job, a command and the clients of Google and AWS on demand.
+ * `npm run build`: puts into dist/ everything that a run needs, and nothing else is needed then: the program and every
+ * job, readable, with the parts of npm packages that they use, and V8's code cache for the Node that will run them.
  */
-import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
-import { build } from 'esbuild';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { bundle, bundleStart, entryPoints } from './build/bundle.ts';
 import { licencesOf } from './build/licences.ts';
+import { makeCaches } from './build/warm.ts';
 
-const jobs = (await readdir('jobs')).filter((file) => file.endsWith('.ts'));
+const DIST = 'dist';
 
-const { outputFiles, metafile } = await build({
-  write: false,
-  metafile: true,
-  entryPoints: {
-    main: 'lib/main.ts',
-    ...Object.fromEntries(jobs.map((file) => [`jobs/${basename(file, '.ts')}`, `jobs/${file}`])),
-  },
-  outdir: 'dist',
-  chunkNames: 'lib/[name]-[hash]',
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node24',
-  // Packages in the older module format find Node's own modules by it.
-  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-});
+const [{ files, contents, metafile }, main] = await Promise.all([bundle(entryPoints()), bundleStart('lib/start.ts')]);
 // What was built before stays until all of this is known to build.
-await rm('dist', { recursive: true, force: true });
-for (const { path, contents } of outputFiles) {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, contents);
+await rm(DIST, { recursive: true, force: true });
+// Functions in files are no modules, whatever the project's own package.json says of files.
+const texts = [
+  ...files,
+  ['main.js', main],
+  ['package.json', '{ "type": "commonjs" }\n'],
+  ['contents.json', `${JSON.stringify(contents, null, 1)}\n`],
+] as const;
+for (const [file, text] of texts) {
+  await mkdir(dirname(join(DIST, file)), { recursive: true });
+  await writeFile(join(DIST, file), text);
 }
-await copyFile('jobs/rules.yaml', 'dist/jobs/rules.yaml');
-await writeFile('dist/LICENSES.txt', await licencesOf(metafile));
+await copyFile('jobs/rules.yaml', join(DIST, 'jobs/rules.yaml'));
+await writeFile(join(DIST, 'LICENSES.txt'), await licencesOf(metafile));
+await makeCaches(DIST);

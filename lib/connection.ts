@@ -1,21 +1,29 @@
 /** A run's way to Gmail: the access tokens, and the client that sends its requests with them, under the quota. */
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Budget } from './budget.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { type AccessTokens, createAccessTokens } from './credentials/access.ts';
-import { keepRefreshToken } from './credentials/keep.ts';
-import { createSecretFetcher } from './credentials/secret.ts';
-import { openVault } from './credentials/vault.ts';
-import { GmailClient } from './gmail/client.ts';
+import type { GmailClient } from './gmail/client.ts';
 import { askMailbox } from './gmail/profile.ts';
 import { QuotaWindow } from './gmail/quota.ts';
 import { UNITS_PER_MINUTE } from './gmail/units.ts';
+import { openConnections } from './gmail/warm.ts';
 import type { Log } from './log.ts';
 import type { Progress } from './progress.ts';
 import type { Redactor } from './redact.ts';
 
+/** AWS's client looks for its settings in files first; then, in turns of the event loop, it connects and writes. */
+const READ_SETTINGS_MS = 2;
+const TURNS_TO_SEND = 3;
+
+/** Connections to Gmail that are opened ahead: so many does `fetch` use for a plan of three searches at once. */
+const CONNECTIONS = 4;
+
 export interface Connection {
   readonly tokens: AccessTokens;
+  /** Settled when the first access token is there, or can't be had. */
+  readonly firstToken: Promise<unknown>;
   readonly client: GmailClient;
   readonly quota: QuotaWindow;
 }
@@ -27,30 +35,49 @@ export interface ConnectionOptions {
   readonly redactor: Redactor;
   readonly log: Log;
   readonly progress: Progress;
+  /** Given the tokens as soon as the first is asked for. */
+  readonly onTokens: (tokens: AccessTokens) => void;
 }
 
-/** Opens nothing yet: the secret is fetched when the first request needs a token. */
-export function connect(config: Config, options: ConnectionOptions): Connection {
-  const { jobName, scopes, budget, redactor, log, progress } = options;
+/**
+ * Opens the connection, its token on the way. What takes time is begun first, and the rest is loaded while it is waited
+ * for: the secret is asked for, then Gmail's client is loaded and the connections to Google are opened.
+ */
+export async function connect(config: Config, options: ConnectionOptions): Promise<Connection> {
+  const { jobName, scopes, budget, redactor, log, progress, onTokens } = options;
   const hide = (secret: string) => redactor.add(secret);
   const shared = { log, clock: systemClock, random: Math.random };
   const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
+  const gmailApiUrl = config.gmailApiUrl ?? 'https://gmail.googleapis.com';
+  const { createSecretFetcher } = await import('./credentials/secret.ts');
   const tokens = createAccessTokens({
     ...shared,
     jobName,
     scopes,
     fetchSecret: createSecretFetcher(address, hide),
-    // Not ended by wrapUp: what Google gives once would be lost.
-    keep: (user, from) => keepRefreshToken(openVault(address, hide), user, from, budget.giveUp),
+    keep: async (user, from) => {
+      const [{ keepRefreshToken }, { openVault }] = await Promise.all([
+        import('./credentials/keep.ts'),
+        import('./credentials/vault.ts'),
+      ]);
+      // Not ended by wrapUp: what Google gives once would be lost.
+      return await keepRefreshToken(openVault(address, hide), user, from, budget.giveUp);
+    },
     whose: (accessToken) =>
-      askMailbox(accessToken, budget.wrapUp, {
-        ...shared,
-        gmailApiUrl: config.gmailApiUrl ?? 'https://gmail.googleapis.com',
-        timeoutMs: config.requestTimeoutMs,
-      }),
+      askMailbox(accessToken, budget.wrapUp, { ...shared, gmailApiUrl, timeoutMs: config.requestTimeoutMs }),
     exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
     signal: budget.wrapUp,
   });
+  onTokens(tokens);
+  const firstToken = tokens.get();
+  // Waited for by the caller; until then nobody listens.
+  firstToken.catch(() => undefined);
+  // So that the request gets on its way, since to load the rest keeps everything else waiting.
+  await setTimeout(READ_SETTINGS_MS);
+  for (let turn = 0; turn < TURNS_TO_SEND; turn += 1) await setImmediate();
+  const { GmailClient } = await import('./gmail/client.ts');
+  openConnections(config.tokenUrl, 1);
+  openConnections(gmailApiUrl, CONNECTIONS);
   const quota = new QuotaWindow({
     clock: systemClock,
     unitsPerMinute: config.quotaPerMinute ?? UNITS_PER_MINUTE[config.quotaProfile],
@@ -69,5 +96,5 @@ export function connect(config: Config, options: ConnectionOptions): Connection 
     giveUp: budget.giveUp,
     onSpent: (units) => progress.spent(units),
   });
-  return { tokens, client, quota };
+  return { tokens, firstToken, client, quota };
 }

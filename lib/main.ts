@@ -10,6 +10,7 @@ import { guardEgress } from './egress.ts';
 import { type EgressError, ExitCode, JobError, StoppedError } from './errors.ts';
 import { lockFlags, refuseUnlocked } from './lockdown.ts';
 import { guardOutput } from './output.ts';
+import { noProgress } from './progress.ts';
 import { Redactor } from './redact.ts';
 import { Registry } from './registry.ts';
 import { stackOf } from './report.ts';
@@ -52,17 +53,20 @@ let fault = crash;
 process.on('uncaughtException', (error) => fault(error));
 process.on('unhandledRejection', (error) => fault(error));
 
-// In the sources this file lies in lib/, beside jobs/; the build puts it into dist/, above jobs/.
-const jobsFolder = new URL(import.meta.url.endsWith('.ts') ? '../jobs/' : './jobs/', import.meta.url);
-
-process.exitCode = await main(process.argv.slice(2));
-// Whatever a job has left behind, a timer or a socket, must not keep a dyno alive.
-setTimeout(end, LINGER_MS).unref();
+// Until it is known: what ends without having said how is a bug.
+process.exitCode = ExitCode.bug;
+main(process.argv.slice(2)).then((exitCode) => {
+  process.exitCode = exitCode;
+  // Whatever a job has left behind, a timer or a socket, must not keep a dyno alive.
+  setTimeout(end, LINGER_MS).unref();
+});
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
     refuseUnlocked(env);
-    const registry = new Registry(jobsFolder, ({ hosts }) => egress.allow(hosts.map(parseHost)));
+    const registry = new Registry(new URL('../jobs/', import.meta.url), ({ hosts }) =>
+      egress.allow(hosts.map(parseHost)),
+    );
     const { parseCommandLine } = await import('./cli.ts');
     const invocation = await parseCommandLine(argv, registry);
     if (invocation.kind === 'print') {
@@ -70,14 +74,12 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       return ExitCode.ok;
     }
     if (invocation.kind === 'command') return await runCommand(invocation, registry);
-    const [{ createLog }, { createProgressBar, noProgress }, { runJob }] = await Promise.all([
-      import('./log.ts'),
-      import('./progress.ts'),
-      import('./runner.ts'),
-    ]);
+    const [{ createLog }, { runJob }] = await Promise.all([import('./log.ts'), import('./runner.ts')]);
     const { level, format } = readLogConfig(env, process.stdout.isTTY === true);
     const progress =
-      format === 'pretty' && process.stderr.isTTY ? createProgressBar(output.screens.stderr) : noProgress;
+      format === 'pretty' && process.stderr.isTTY
+        ? (await import('./progress-bar.ts')).createProgressBar(output.screens.stderr)
+        : noProgress;
     leaveScreen = () => progress.end();
     const write = (line: string) => {
       progress.stop();

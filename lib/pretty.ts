@@ -1,10 +1,10 @@
 /** Log events as readable lines, for a person at a terminal. */
+
 import { styleText } from 'node:util';
+import { formatCount } from './count.ts';
 import { formatDuration } from './duration.ts';
 
 export type LogEvent = Readonly<Record<string, unknown>>;
-
-const NUMBER = new Intl.NumberFormat('en');
 
 /** Events that get a sentence of their own; the others are shown with their fields. */
 const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
@@ -102,7 +102,7 @@ function fields(event: LogEvent): string {
 }
 
 function number(value: unknown): string {
-  return NUMBER.format(Number(value));
+  return formatCount(Number(value));
 }
 
 function bold(text: string): string {

@@ -34,7 +34,7 @@ const ENCODINGS: ReadonlyArray<(secret: Buffer) => string[]> = [
 ];
 
 export class Redactor {
-  readonly #salt = randomBytes(4).readUInt32LE();
+  readonly #hash = new PieceHash();
   /** Piece length → hashes of all pieces of that length. */
   readonly #pieces = new Map<number, Set<number>>();
 
@@ -47,11 +47,10 @@ export class Redactor {
   add(secret: string): void {
     const bytes = Buffer.from(secret.trim());
     if (bytes.length < MIN_SECRET_LENGTH) return;
-    for (const encode of ENCODINGS) {
-      for (const encoded of encode(bytes)) {
-        const length = Math.max(MIN_SECRET_LENGTH, Math.floor((encoded.length * PIECE_LENGTH) / bytes.length));
-        this.#learn(encoded, Math.min(length, encoded.length));
-      }
+    // Most encodings leave most secrets as they are.
+    for (const encoded of new Set(ENCODINGS.flatMap((encode) => encode(bytes)))) {
+      const length = Math.max(MIN_SECRET_LENGTH, Math.floor((encoded.length * PIECE_LENGTH) / bytes.length));
+      this.#learn(encoded, Math.min(length, encoded.length));
     }
   }
 
@@ -66,11 +65,11 @@ export class Redactor {
   mask(latin1: string): Uint8Array | null {
     let mask = dumpedBytes(latin1);
     for (const [length, hashes] of this.#pieces) {
-      for (let start = 0; start + length <= latin1.length; start += 1) {
-        if (!hashes.has(this.#hash(latin1, start, length))) continue;
+      this.#hash.each(latin1, length, (hash, start) => {
+        if (!hashes.has(hash)) return;
         mask ??= new Uint8Array(latin1.length);
         mask.fill(1, start, start + length);
-      }
+      });
     }
     return mask;
   }
@@ -81,19 +80,44 @@ export class Redactor {
       hashes = new Set();
       this.#pieces.set(length, hashes);
     }
-    for (let start = 0; start + length <= encoded.length; start += 1) hashes.add(this.#hash(encoded, start, length));
+    const known = hashes;
+    this.#hash.each(encoded, length, (hash) => known.add(hash));
   }
+}
 
-  /** A 53-bit salted hash of `length` characters of `text`: two rounds in the manner of FNV-1a. */
-  #hash(text: string, start: number, length: number): number {
-    let high = this.#salt;
-    let low = ~this.#salt;
-    for (let i = start; i < start + length; i += 1) {
-      const code = text.charCodeAt(i);
-      high = Math.imul(high ^ code, 0x01000193);
-      low = Math.imul(low ^ code, 0x85ebca6b);
+/**
+ * A salted hash of every piece of a text, each made from the one before: two polynomials modulo 2^32, in the manner of
+ * Rabin and Karp, whose bases are the salt.
+ */
+class PieceHash {
+  /** Odd, so that no character is forgotten on the way through a piece. */
+  readonly #high = randomBytes(4).readInt32LE() | 1;
+  readonly #low = randomBytes(4).readInt32LE() | 1;
+
+  /** Calls `visit` with the 53-bit hash of each piece of `length` characters, and where it starts. */
+  each(text: string, length: number, visit: (hash: number, start: number) => void): void {
+    let high = 0;
+    let low = 0;
+    let highOfFirst = 1;
+    let lowOfFirst = 1;
+    for (let i = 0; i < length; i += 1) {
+      highOfFirst = Math.imul(highOfFirst, this.#high);
+      lowOfFirst = Math.imul(lowOfFirst, this.#low);
     }
-    return (high >>> 11) * 0x100000000 + (low >>> 0);
+    for (let end = 0; end < text.length; end += 1) {
+      const last = text.charCodeAt(end) + 1;
+      high = Math.imul(high, this.#high) + last;
+      low = Math.imul(low, this.#low) + last;
+      const start = end - length;
+      if (start >= 0) {
+        const first = text.charCodeAt(start) + 1;
+        high -= Math.imul(first, highOfFirst);
+        low -= Math.imul(first, lowOfFirst);
+      }
+      high |= 0;
+      low |= 0;
+      if (start >= -1) visit((high >>> 11) * 0x100000000 + (low >>> 0), start + 1);
+    }
   }
 }
 

@@ -1,10 +1,11 @@
 /** One run from start to exit code: config, secret, token, mailbox, job, tally, monitor, final line. */
 import type { Backfill, BackfillOptions } from './backfill/backfill.ts';
-import { startBudget } from './budget.ts';
+import { type Budget, startBudget } from './budget.ts';
 import type { CommonOptions } from './cli.ts';
 import { orAbort, systemClock } from './clock.ts';
-import { type Environment, readConfig, readHeartbeatUrl } from './config.ts';
+import { type Config, type Environment, readConfig, readHeartbeatUrl } from './config.ts';
 import { type Connection, connect } from './connection.ts';
+import type { AccessTokens } from './credentials/access.ts';
 import { requireExpectedMailbox } from './credentials/ownership.ts';
 import { type ExitCode, egressBehind, StoppedError, UsageError } from './errors.ts';
 import { Mailbox } from './gmail/mailbox.ts';
@@ -102,6 +103,7 @@ class Run {
   readonly #request: RunRequest;
   readonly #surroundings: Surroundings;
   #connection: Connection | undefined;
+  #tokens: AccessTokens | undefined;
   #backfill: Backfill | undefined;
 
   constructor(request: RunRequest, surroundings: Surroundings) {
@@ -114,12 +116,12 @@ class Run {
   }
 
   get secretVersion(): string | undefined {
-    return this.#connection?.tokens.secretVersion;
+    return this.#tokens?.secretVersion;
   }
 
   async execute(runId: string, startedAt: Date): Promise<void> {
     const { name, job, argument, options, common } = this.#request;
-    const { env, signals, redactor, log, progress, terminal, isWatched, onFault } = this.#surroundings;
+    const { env, signals, log, terminal, isWatched, onFault } = this.#surroundings;
     this.heartbeat = createHeartbeat(readHeartbeatUrl(env), log);
     const config = readConfig(env);
     const budgetMs = common.budgetMs ?? config.budgetMs;
@@ -141,24 +143,9 @@ class Run {
       const backfill = await this.#prepareBackfill({ person, confirm, now: startedAt });
       log.info('run.started', { job: name, runId, dryRun });
       this.heartbeat.start();
-      this.#connection = connect(config, { jobName: name, scopes: job.scopes, budget, redactor, log, progress });
-      const { client } = this.#connection;
-      const mailbox: Mailbox = new Mailbox({
-        client,
-        writer: common.dryRun ? dryWriter : createLiveWriter(client),
-        tally: this.tally,
-        progress,
-        log,
-        signal: budget.wrapUp,
-        ...backfill?.hooks({
-          connection: this.#connection,
-          profile: config.quotaProfile,
-          budgetMs,
-          mailboxSize: async () => (await mailbox.profile()).messages,
-        }),
-      });
       const wait = (ms: number) => systemClock.sleep(ms, budget.wrapUp);
       const work = async () => {
+        const mailbox = await this.#openMailbox(config, budget, budgetMs);
         await this.#requireExpectedMailbox(mailbox);
         const context = {
           options,
@@ -200,11 +187,35 @@ class Run {
     return (this.#backfill?.resume(words) ?? words).map(quote).join(' ');
   }
 
+  /** The mailbox, its token on the way. */
+  async #openMailbox(config: Config, budget: Budget, budgetMs: number): Promise<Mailbox> {
+    const { name, job, common } = this.#request;
+    const { redactor, log, progress } = this.#surroundings;
+    const onTokens = (tokens: AccessTokens) => {
+      this.#tokens = tokens;
+    };
+    const about = { jobName: name, scopes: job.scopes, budget, redactor, log, progress, onTokens };
+    const connection = await connect(config, about);
+    this.#connection = connection;
+    const { client } = connection;
+    const costs = { connection, profile: config.quotaProfile, budgetMs };
+    const mailboxSize = async () => (await mailbox.profile()).messages;
+    const mailbox: Mailbox = new Mailbox({
+      client,
+      writer: common.dryRun ? dryWriter : createLiveWriter(client),
+      tally: this.tally,
+      progress,
+      log,
+      signal: budget.wrapUp,
+      ...this.#backfill?.hooks({ ...costs, mailboxSize }),
+    });
+    return mailbox;
+  }
+
   /** The first request of a run: the token, and whose it is when the secret says whose it must be. */
   async #requireExpectedMailbox(mailbox: Mailbox): Promise<void> {
-    const tokens = this.#connection?.tokens;
-    await tokens?.get();
-    const expected = tokens?.expectedEmail;
+    await this.#connection?.firstToken;
+    const expected = this.#tokens?.expectedEmail;
     if (expected === undefined) return;
     requireExpectedMailbox(await mailbox.address(), expected);
   }

@@ -11,7 +11,7 @@ import type { Sandbox } from './sandbox/index.ts';
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** The Procfile's command, as words. */
-const COMMAND = (/^job: (.*)$/m.exec(readFileSync(`${ROOT}/Procfile`, 'utf8'))?.[1] ?? '').split(' ');
+export const COMMAND = (/^job: (.*)$/m.exec(readFileSync(`${ROOT}/Procfile`, 'utf8'))?.[1] ?? '').split(' ');
 
 /** For bash: runs the command $0 $@ with a pipe as stdout and another one as stderr. */
 const IN_PIPES = 'set -o pipefail; "$0" "$@" 2> >(cat >&2) | cat';
@@ -40,6 +40,8 @@ export interface RunOptions {
   readonly dist?: string;
   /** Runs it as on a laptop, without the permission model of the Procfile. */
   readonly unlocked?: boolean;
+  /** Node's words in place of the Procfile's. */
+  readonly program?: readonly string[];
   /** Runs it in pipes of a shell: those can be opened by their paths, such as /dev/stderr, and Node's own cannot. */
   readonly shell?: boolean;
   /** Given the child at once, to send it signals. */
@@ -71,7 +73,7 @@ export async function runJob(
   const main = (COMMAND.at(-1) ?? '').replace(/^dist\b/, options.dist ?? 'dist');
   // As README says for a file elsewhere.
   const readable = [options.dist, files.folder].flatMap((folder) => (folder ? [`--allow-fs-read=${folder}`] : []));
-  const before = options.unlocked ? [main] : [...flags, ...readable, main];
+  const before = options.program ?? (options.unlocked ? [main] : [...flags, ...readable, main]);
   const command = [program === 'node' ? process.execPath : `${program}`, ...before, ...args];
   const [file = '', ...words] = options.shell ? ['bash', '-c', IN_PIPES, ...command] : command;
   const env = { PATH: process.env.PATH, ...sandbox?.env, ...files.env, ...options.env };

@@ -1,6 +1,8 @@
 /** Whose mailbox the token opens, with a client that can only read; and what its quota is. */
+
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import { formatCount } from '../count.ts';
 import { createAccessTokens } from '../credentials/access.ts';
 import { requireExpectedMailbox } from '../credentials/ownership.ts';
 import { mailboxOf } from '../credentials/shape.ts';
@@ -89,15 +91,13 @@ function openForReading({ access, config, exchange, signal }: MailboxCheck) {
   };
 }
 
-const NUMBER = new Intl.NumberFormat('en');
-
 /** The line `quota`: what the client counts on. What Google really allows is seen only when it refuses. */
 export function checkQuota(config: Config, spent: ClientStatistics | undefined): Finding {
   const { quotaProfile: profile, quotaPerMinute } = config;
   const perMinute = unitsPerMinute(config);
   const own = quotaPerMinute === undefined ? '' : ' (GMAIL_QUOTA_PER_MINUTE)';
-  const here = spent === undefined ? '' : `; ${NUMBER.format(spent.quotaUnits)} spent here`;
-  return ok('quota', `profile ${profile}, ${NUMBER.format(perMinute)} units a minute${own}${here}`, {
+  const here = spent === undefined ? '' : `; ${formatCount(spent.quotaUnits)} spent here`;
+  return ok('quota', `profile ${profile}, ${formatCount(perMinute)} units a minute${own}${here}`, {
     data: { profile, unitsPerMinute: perMinute, spent: spent?.quotaUnits ?? 0, requests: spent?.requests ?? 0 },
   });
 }

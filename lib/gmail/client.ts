@@ -3,8 +3,9 @@
  * retries with full jitter, and one renewal of the access token for all requests that wait for it.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { OAuth2Client } from 'google-auth-library';
-import { type gmail_v1, gmail as gmailApi } from 'googleapis/build/src/apis/gmail/index.js';
+// The packages' main files bring along all of Google's ways to log in, which take longer to load than all of the rest.
+import { OAuth2Client } from 'google-auth-library/build/src/auth/oauth2client.js';
+import { gmail_v1 } from 'googleapis/build/src/apis/gmail/v1.js';
 import type { Clock } from '../clock.ts';
 import type { AccessTokens } from '../credentials/access.ts';
 import { CredentialError, egressBehind, UnavailableError } from '../errors.ts';
@@ -80,7 +81,7 @@ export class GmailClient {
     };
     const rootUrl = options.apiUrl === undefined ? {} : { rootUrl: options.apiUrl };
     // Without universeDomain an environment variable decides which hosts get the token.
-    this.#api = gmailApi({ version: 'v1', auth: this.#auth, universeDomain: 'googleapis.com', ...rootUrl });
+    this.#api = new gmail_v1.Gmail({ auth: this.#auth, universeDomain: 'googleapis.com', ...rootUrl });
   }
 
   /**

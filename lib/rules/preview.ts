@@ -1,4 +1,5 @@
 /** What the rules would do to the mailbox as it is now, for a person who has not run them yet. Changes nothing. */
+import { formatCount } from '../count.ts';
 import { setSizes } from '../gmail/change-plan.ts';
 import { type Guard, trippedGuard } from '../gmail/changes.ts';
 import { LabelDirectory } from '../gmail/labels.ts';
@@ -7,8 +8,6 @@ import { planRules } from './plan.ts';
 import type { RuleSet } from './schema.ts';
 import { composeSearch, namesUserLabels, requireProtectLabels } from './search.ts';
 import { findLabelWarnings, findWarnings, type RuleWarning } from './warnings.ts';
-
-const NUMBER = new Intl.NumberFormat('en');
 
 /**
  * The mailbox's labels, as far as the rules need them, and every warning about the rules on this mailbox.
@@ -42,7 +41,7 @@ export async function previewRules(
   });
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const maxChanges = guards.find(({ set }) => set === undefined)?.atMost ?? null;
-  const limit = maxChanges === null ? '' : ` (at most ${NUMBER.format(maxChanges)} allowed)`;
+  const limit = maxChanges === null ? '' : ` (at most ${formatCount(maxChanges)} allowed)`;
   const off = disabled.length === 0 ? '' : `, ${disabled.length} disabled`;
   return {
     detail: `${file}: ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}${off}; ${messages(total)} to change${limit}`,
@@ -65,10 +64,10 @@ export async function previewRules(
 
 function counts({ matched, skipped, toChange }: { matched: number; skipped: number; toChange: number }): string {
   if (matched === 0) return 'no match';
-  const left = skipped === 0 ? '' : `, ${NUMBER.format(skipped)} left alone`;
-  return `${NUMBER.format(matched)} found${left}${toChange === 0 ? ', nothing to change' : ''}`;
+  const left = skipped === 0 ? '' : `, ${formatCount(skipped)} left alone`;
+  return `${formatCount(matched)} found${left}${toChange === 0 ? ', nothing to change' : ''}`;
 }
 
 function messages(count: number): string {
-  return `${NUMBER.format(count)} ${count === 1 ? 'message' : 'messages'}`;
+  return `${formatCount(count)} ${count === 1 ? 'message' : 'messages'}`;
 }

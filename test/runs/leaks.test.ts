@@ -1,10 +1,10 @@
 /** No secret reaches stdout or stderr, in any encoding, whatever goes wrong and whatever a job's author does. */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { build } from 'esbuild';
+import { bundle, entryPoints } from '../../lib/build/bundle.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
 import { findSecrets, type Marks } from '../fixtures/searcher.ts';
 import { assertEnded, ChildHandle, type Finished, ROOT, type RunOptions, runJob } from '../run.ts';
@@ -193,18 +193,9 @@ describe('a job whose author is careless', { concurrency: 6 }, () => {
 
   before(async () => {
     dist = await mkdtemp(join(tmpdir(), 'gmail-jobs-dist-'));
+    const { files } = await bundle({ ...entryPoints(), 'jobs/careless': 'test/fixtures/jobs/careless.ts' });
     await cp(join(ROOT, 'dist'), dist, { recursive: true });
-    await cp(join(ROOT, 'package.json'), join(dist, 'package.json'));
-    await symlink(join(ROOT, 'node_modules'), join(dist, 'node_modules'));
-    await build({
-      entryPoints: [join(ROOT, 'test/fixtures/jobs/careless.ts')],
-      outfile: join(dist, 'jobs/careless.js'),
-      bundle: true,
-      packages: 'external',
-      format: 'esm',
-      platform: 'node',
-      target: 'node24',
-    });
+    for (const [file, text] of files) await writeFile(join(dist, file), text);
   });
   after(() => rm(dist, { recursive: true, force: true }));
 

@@ -1,0 +1,98 @@
+/**
+ * The program and its jobs as files that need no node_modules. esbuild bundles and splits them, so that what is loaded
+ * when stays as it is in the sources; then each becomes a function that the program's own loader calls.
+ */
+import { readdirSync } from 'node:fs';
+import { basename, relative } from 'node:path';
+import { build, type Metafile, type Plugin, transform } from 'esbuild';
+import { WRAPPER } from '../loader.ts';
+
+export interface Bundle {
+  /** Path below the program's folder → text. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Path → package (or `gmail-jobs`) → how many bytes of the file come from it. */
+  readonly contents: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** What esbuild says of it. */
+  readonly metafile: Metafile;
+}
+
+/** The program's parts: name in the built folder → source. */
+export function entryPoints(): Record<string, string> {
+  const jobs = readdirSync('jobs').filter((file) => file.endsWith('.ts'));
+  return {
+    'lib/main': 'lib/main.ts',
+    ...Object.fromEntries(jobs.map((file) => [`jobs/${basename(file, '.ts')}`, `jobs/${file}`])),
+  };
+}
+
+/**
+ * Imports of a package's main file that lead to the one file behind it instead. The client of Gmail needs one function of
+ * googleapis-common; its main file has all of google-auth-library in tow.
+ */
+const shortcuts: Plugin = {
+  name: 'shortcuts',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /^googleapis-common$/ }, ({ importer, kind, resolveDir }) =>
+      /[/\\]apis[/\\]gmail[/\\]v1\.js$/.test(importer)
+        ? resolve('googleapis-common/build/src/apirequest.js', { importer, kind, resolveDir })
+        : undefined,
+    );
+  },
+};
+
+/** Bundles `parts`, readable. Writes nothing. */
+export async function bundle(parts: Record<string, string>): Promise<Bundle> {
+  const { outputFiles, metafile } = await build({
+    write: false,
+    metafile: true,
+    entryPoints: parts,
+    outdir: 'dist',
+    chunkNames: 'lib/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    mainFields: ['module', 'main'],
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    plugins: [shortcuts],
+  });
+  const files = outputFiles.map(async ({ path, text }) => [relative('dist', path), await toFunction(text)] as const);
+  return { files: new Map(await Promise.all(files)), contents: contentsOf(metafile), metafile };
+}
+
+function contentsOf({ outputs }: Metafile): Bundle['contents'] {
+  const entries = Object.entries(outputs).map(([path, { inputs }]) => {
+    const bytes: Record<string, number> = {};
+    for (const [input, { bytesInOutput }] of Object.entries(inputs)) {
+      const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? 'gmail-jobs';
+      if (bytesInOutput > 0) bytes[name] = (bytes[name] ?? 0) + bytesInOutput;
+    }
+    return [relative('dist', path), bytes] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** A single file that Node starts by itself. */
+export async function bundleStart(source: string): Promise<string> {
+  const { outputFiles } = await build({
+    write: false,
+    entryPoints: [source],
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node24',
+  });
+  return outputFiles[0]?.text ?? '';
+}
+
+/** A module's text as the function that the loader calls: `import()` becomes `require`, which is the loader's. */
+async function toFunction(text: string): Promise<string> {
+  const { code } = await transform(text, {
+    format: 'cjs',
+    platform: 'node',
+    target: 'node24',
+    supported: { 'dynamic-import': false },
+    define: { 'import.meta.url': 'moduleUrl' },
+  });
+  return `${WRAPPER[0]}\n${code}${WRAPPER[1]}\n`;
+}

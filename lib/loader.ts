@@ -1,0 +1,111 @@
+/**
+ * Loads the built program's files: each is compiled with the code cache that the build made for this version of Node, or
+ * without one when there is none that fits. Node's own compile cache needs to write, and knows a file by where it lies.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { constants, Script } from 'node:vm';
+import { crc32 } from 'node:zlib';
+
+/** A file of the program, compiled. */
+export interface Loaded {
+  /** Its path below the program's folder. */
+  readonly file: string;
+  readonly source: string;
+  readonly script: Script;
+  /** Whether its code cache was used: `none` when there is none for this Node, `rejected` when V8 did not want it. */
+  readonly cache: 'used' | 'none' | 'rejected';
+}
+
+type Require = (specifier: string) => unknown;
+type Body = (exports: object, require: Require, module: { exports: object }, url: string) => void;
+
+/** What the build puts around each file; a file is a function of these. */
+export const WRAPPER = ['(function (exports, require, module, moduleUrl) {', '})'] as const;
+
+/** The bytes behind a code cache: the checksums of source and cache. V8 itself looks at the source's length alone. */
+const TRAILER_BYTES = 8;
+
+/** Where the code cache of `file` lies, below the program's folder. */
+export function cacheFile(file: string, { version, arch } = process): string {
+  return join('cache', `${version}-${arch}`, `${file}.cache`);
+}
+
+/** A code cache as it is stored. */
+export function sealCache(source: string, data: Buffer): Buffer {
+  const trailer = Buffer.alloc(TRAILER_BYTES);
+  trailer.writeUInt32LE(crc32(source), 0);
+  trailer.writeUInt32LE(crc32(data), 4);
+  return Buffer.concat([data, trailer]);
+}
+
+/** The stored code cache, if it is whole and belongs to `source`. */
+function openCache(path: string, source: string): Buffer | undefined {
+  let sealed: Buffer;
+  try {
+    sealed = readFileSync(path);
+  } catch {
+    return undefined;
+  }
+  const data = sealed.subarray(0, Math.max(0, sealed.length - TRAILER_BYTES));
+  const whole =
+    sealed.length > TRAILER_BYTES &&
+    sealed.readUInt32LE(data.length) === crc32(source) &&
+    sealed.readUInt32LE(data.length + 4) === crc32(data);
+  return whole ? data : undefined;
+}
+
+/**
+ * Has V8 optimize later, since a short run never gets back what that costs: 15 MB for the parser of HTTP in `fetch`, which
+ * is WebAssembly, and 6 MB for the rest. A code cache is good for the flags with which it was made, so this comes first.
+ */
+export function setV8Flags(): void {
+  setFlagsFromString('--wasm-tiering-budget=2000000000');
+  setFlagsFromString('--invocation-count-for-turbofan=30000');
+}
+
+/** Compiles the file below `folder`, with its code cache when there is one that fits. */
+export function compile(folder: string, file: string): Loaded {
+  const filename = join(folder, file);
+  const source = readFileSync(filename, 'utf8');
+  const cachedData = openCache(join(folder, cacheFile(file)), source);
+  const script = new Script(source, {
+    filename,
+    ...(cachedData && { cachedData }),
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  });
+  const cache = cachedData === undefined ? 'none' : script.cachedDataRejected ? 'rejected' : 'used';
+  return { file, source, script, cache };
+}
+
+/** Loads a file by calling `load`, which returns what was compiled once the file's own lines have run. */
+type Watch = (file: string, load: () => Loaded) => void;
+
+/** The `require` of the program in `folder`, for its own files and Node's modules. `watch` is asked to load each file. */
+export function createLoader(folder: string, watch: Watch = (_file, load) => load()): Require {
+  const requireFromNode = createRequire(join(folder, 'main.js'));
+  const modules = new Map<string, { exports: object }>();
+
+  const require = (path: string): object => {
+    const known = modules.get(path);
+    if (known !== undefined) return known.exports;
+    const module = { exports: {} };
+    modules.set(path, module);
+    const requireFromHere = (specifier: string): unknown => {
+      if (specifier.startsWith('.')) return require(join(dirname(path), specifier));
+      return specifier.startsWith('file:') ? require(fileURLToPath(specifier)) : requireFromNode(specifier);
+    };
+    const file = relative(folder, path);
+    watch(file, () => {
+      const loaded = compile(folder, file);
+      const body = loaded.script.runInThisContext() as Body;
+      body(module.exports, requireFromHere, module, pathToFileURL(path).href);
+      return loaded;
+    });
+    return module.exports;
+  };
+  return (file) => require(join(folder, file));
+}

@@ -1,0 +1,70 @@
+/** Starts what is measured, each in a process of its own, and says what it took. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { arch, cpus, platform, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { COMMAND, ROOT } from '../run.ts';
+
+const USAGE = fileURLToPath(new URL('usage.cjs', import.meta.url));
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+export interface Usage {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly memoryMb: number;
+}
+
+/** The words after `node` with which the Procfile starts the program. */
+export const PROGRAM = COMMAND.slice(1);
+
+/** A sandbox in its own process, so that its work is nobody's that is measured. */
+export async function startSandboxProcess(latencyMs: number): Promise<{ env: Variables; stop: () => void }> {
+  const words = ['test/sandbox/main.ts', '--messages', '1000', '--latency-ms', String(latencyMs)];
+  const child = spawn(process.execPath, words, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
+    text += chunk;
+    if (text.includes('Ctrl-C ends')) break;
+  }
+  const variables = [...text.matchAll(/^export (\w+)='(.*)'$/gm)].map(([, name = '', value]) => [name, value]);
+  const { HEARTBEAT_URL: _, ...env } = Object.fromEntries(variables);
+  return { env: { ...env, RULES_FILE: 'test/bench/rules.yaml' }, stop: () => child.kill('SIGTERM') };
+}
+
+/** Runs Node with these words until it ends; throws when it fails. What it takes includes what Node itself does. */
+export async function measure(words: readonly string[], env: Variables): Promise<Usage> {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, ['--require', USAGE, ...words], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+  });
+  let usage = '';
+  child.stdio[3]?.on('data', (chunk) => {
+    usage += chunk;
+  });
+  const [exit] = await Promise.all([
+    once(child, 'exit').then(([code]) => ({ code, at: performance.now() })),
+    once(child, 'close'),
+  ]);
+  if (exit.code !== 0) throw new Error(`node ${words.join(' ')} exited with ${exit.code}`);
+  return { wallMs: exit.at - startedAt, ...(JSON.parse(usage) as Omit<Usage, 'wallMs'>) };
+}
+
+/** The median of each figure. */
+export function median(usages: readonly Usage[]): Usage {
+  const middle = (pick: (usage: Usage) => number) => usages.map(pick).sort((a, b) => a - b)[usages.length >> 1] ?? 0;
+  return {
+    wallMs: middle((one) => one.wallMs),
+    cpuMs: middle((one) => one.cpuMs),
+    memoryMb: middle((one) => one.memoryMb),
+  };
+}
+
+/** Where and when it was measured. */
+export function surroundings(): string {
+  const [cpu] = cpus();
+  const machine = `${cpus().length} × ${cpu?.model ?? arch()}, ${Math.round(totalmem() / 2 ** 30)} GB, ${platform()}`;
+  return `${machine}; Node ${process.versions.node}; ${new Date().toISOString().slice(0, 10)}`;
+}

@@ -1,0 +1,97 @@
+/** The built program, as it lies on Heroku: moved from where it was built, without node_modules, and not to be written to. */
+import assert from 'node:assert/strict';
+import { chmod, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { bundleStart } from '../lib/build/bundle.ts';
+import type { LoadReport } from './fixtures/report-loads.ts';
+import { assertEnded, type Finished, ROOT, runJob } from './run.ts';
+import { startSandbox } from './sandbox/index.ts';
+
+const MAX_SLUG_BYTES = 3_000_000;
+
+/** The packages of which a run of apply-rules with nothing to do loads a part, by what needs them. */
+const NEEDED = {
+  'the command line': ['commander', 'leven'],
+  'the log': [
+    ...['pino', '@pinojs/redact', 'atomic-sleep', 'on-exit-leak-free', 'pino-std-serializers'],
+    ...['quick-format-unescaped', 'safe-stable-stringify', 'sonic-boom', 'thread-stream'],
+  ],
+  'the rules file': ['yaml', 'valibot'],
+  "AWS's client": [
+    ...['@aws-sdk/client-secrets-manager', '@aws-sdk/core', '@aws-sdk/credential-provider-env'],
+    ...['@aws-sdk/credential-provider-node', '@aws-sdk/xml-builder', '@aws/lambda-invoke-store', '@smithy/core'],
+    ...['@smithy/node-http-handler', '@smithy/signature-v4', '@smithy/types'],
+  ],
+  "Google's client": [
+    ...['googleapis', 'googleapis-common', 'google-auth-library', 'google-logging-utils', 'gaxios', 'extend'],
+    ...['url-template', 'ecdsa-sig-formatter', 'safe-buffer', 'base64-js', 'qs'],
+  ],
+  qs: [
+    ...['object-inspect', 'side-channel', 'side-channel-list', 'side-channel-map', 'side-channel-weakmap'],
+    ...['async-function', 'async-generator-function', 'call-bind-apply-helpers', 'call-bound', 'dunder-proto'],
+    ...['es-define-property', 'es-errors', 'es-object-atoms', 'function-bind', 'generator-function', 'get-intrinsic'],
+    ...['get-proto', 'gopd', 'has-symbols', 'hasown', 'math-intrinsics'],
+  ],
+};
+
+describe('the built program', { concurrency: 4 }, () => {
+  let app = '';
+  let run: Finished;
+  let loaded: readonly LoadReport[];
+
+  before(async () => {
+    app = await mkdtemp(join(tmpdir(), 'gmail-jobs-app-'));
+    for (const file of ['dist', 'package.json', 'Procfile'])
+      await cp(join(ROOT, file), join(app, file), { recursive: true });
+    await writeFile(join(app, 'dist/report.js'), await bundleStart(join(ROOT, 'test/fixtures/report-loads.ts')));
+    for (const folder of ['', ...(await readdir(app, { recursive: true }))]) await chmod(join(app, folder), 0o555);
+    await using sandbox = await startSandbox({ messages: 0 });
+    run = await runJob(sandbox, ['apply-rules'], {
+      cwd: app,
+      program: ['--permission', `--allow-fs-read=${app}`, join(app, 'dist/report.js')],
+    });
+    loaded = JSON.parse(run.stderr.trim().split('\n').at(-1) ?? '[]');
+  });
+  after(async () => {
+    for (const folder of ['', ...(await readdir(app, { recursive: true }))]) await chmod(join(app, folder), 0o755);
+    await rm(app, { recursive: true, force: true });
+  });
+
+  it('needs nothing but dist/, and writes nothing', async () => {
+    assertEnded(run, 0, { outcome: 'nothing-to-do' });
+  });
+
+  it('has V8 take the code cache of every file that it loads', () => {
+    assert.ok(loaded.length > 10, run.stderr);
+    const without = loaded.filter(({ cache }) => cache !== 'used').map(({ file, cache }) => `${file}: ${cache}`);
+    assert.deepEqual(without, []);
+  });
+
+  it('loads the job that was asked for, and no other', () => {
+    const jobs = loaded.map(({ file }) => file).filter((file) => file.startsWith('jobs/'));
+    assert.deepEqual(jobs, ['jobs/apply-rules.js']);
+  });
+
+  it('loads no package that a run with nothing to do does not use', async () => {
+    const contents = JSON.parse(await readFile(join(app, 'dist/contents.json'), 'utf8'));
+    const packages = new Set(loaded.flatMap(({ file }) => Object.keys(contents[file] ?? {})));
+    assert.deepEqual([...packages].filter((name) => name !== 'gmail-jobs').sort(), Object.values(NEEDED).flat().sort());
+  });
+
+  it('makes, with all of the repository, a slug under 3 MB', async () => {
+    const parts: Buffer[] = [];
+    for (const entry of await readdir(ROOT, { withFileTypes: true })) {
+      if (['node_modules', '.git'].includes(entry.name)) continue;
+      const path = join(ROOT, entry.name);
+      const inside = entry.isDirectory() ? await readdir(path, { recursive: true, withFileTypes: true }) : [];
+      const files = [entry, ...inside].filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name));
+      // What tar puts before each file.
+      for (const file of files) parts.push(Buffer.alloc(512), await readFile(file));
+    }
+    const bytes = gzipSync(Buffer.concat(parts)).length;
+    assert.ok(bytes < MAX_SLUG_BYTES, `${bytes} bytes`);
+  });
+});
