@@ -6,7 +6,7 @@ import type { Tally } from '../tally.ts';
 import { GmailRefusal } from './answers.ts';
 import { type Batch, batchCount, type ChangePlan, type Portion, portionsOf, setSizes, sizeOf } from './change-plan.ts';
 import { changeSet, type SetCounts } from './changes.ts';
-import type { LabelChange, Writer } from './writer.ts';
+import type { LabelChange, LabelSet, Writer } from './writer.ts';
 
 /** The labels of a set's operations, null for one to take off that does not exist; or why one could not be made. */
 export type ResolvedSet = readonly (LabelStep | null)[] | GmailRefusal;
@@ -91,6 +91,20 @@ export async function carryOut(
       if (begun && !told.has(set)) tell(set);
     }
   }
+}
+
+/** The plan for sets whose labels are known by their ids. */
+export function planOfLabels(sets: readonly LabelSet[]): { plan: ChangePlan; resolved: ResolvedSet[] } {
+  const step = (add: boolean) => (id: string) => ({ id, name: id, add });
+  const resolved = sets.map(({ change }) => [
+    ...change.addLabelIds.map(step(true)),
+    ...change.removeLabelIds.map(step(false)),
+  ]);
+  const plan = {
+    sets: sets.map(({ name, ids }) => ({ name, operations: [], found: ids.size })),
+    windows: [{ window: null, changes: sets.map(({ ids }) => ({ ids, effects: undefined })) }],
+  };
+  return { plan, resolved };
 }
 
 /** The change that these steps come to. */

@@ -1,5 +1,5 @@
 /** What a run is going to change, message by message, and in which order: by windows, and within a window by sets. */
-import type { IdSet } from './ids.ts';
+import { IdSet } from './ids.ts';
 import type { Window } from './window.ts';
 
 /** Gmail's largest batch of changes. */
@@ -44,6 +44,26 @@ export interface ChangePlan {
   readonly windows: readonly WindowPlan[];
   /** Messages that are in Trash or in Spam all along. */
   readonly places?: readonly { readonly label: 'TRASH' | 'SPAM'; readonly ids: IdSet }[];
+}
+
+/** Messages that get the same change, under the name of the rule that wants it. Labels are given by name. */
+export interface ChangeSet {
+  readonly name: string;
+  readonly ids: readonly string[];
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+}
+
+/** The plan for sets of which the ids are known, in one window. */
+export function planOf(sets: readonly ChangeSet[], window: Window | null): ChangePlan {
+  return {
+    sets: sets.map(({ name, add, remove, ids }) => ({
+      name,
+      operations: [...add.map((label) => ({ add: true, label })), ...remove.map((label) => ({ add: false, label }))],
+      found: ids.length,
+    })),
+    windows: [{ window, changes: sets.map(({ ids }) => ({ ids: IdSet.of(ids), effects: undefined })) }],
+  };
 }
 
 /** Windows, or parts of one, whose changes are made together. */

@@ -4,11 +4,11 @@ import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Log } from '../log.ts';
 import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
-import { carryOut, type JournalPage, type ResolvedSet } from './carry-out.ts';
-import { type ChangePlan, setSizes } from './change-plan.ts';
+import { carryOut, type JournalPage, planOfLabels, type ResolvedSet } from './carry-out.ts';
+import { type ChangePlan, type ChangeSet, planOf, setSizes } from './change-plan.ts';
 import { type Guard, trippedGuard } from './changes.ts';
 import type { GmailClient } from './client.ts';
-import { IdSet } from './ids.ts';
+import type { IdSet } from './ids.ts';
 import { COMPLETED_LABEL, JOURNAL_LABEL } from './journal-label.ts';
 import { LabelBook } from './label-book.ts';
 import type { Label, LabelDirectory } from './labels.ts';
@@ -19,14 +19,6 @@ import type { Span } from './window.ts';
 import type { LabelChange, LabelSet, Writer } from './writer.ts';
 
 export type { MessageRef, SearchOptions } from './searcher.ts';
-
-/** Messages that get the same change, under the name of the rule that wants it. Labels are given by name. */
-export interface ChangeSet {
-  readonly name: string;
-  readonly ids: readonly string[];
-  readonly add: readonly string[];
-  readonly remove: readonly string[];
-}
 
 /** What is ahead when a plan is carried out. */
 export interface Ahead {
@@ -163,19 +155,7 @@ export class Mailbox {
    * @throws GuardError before the first change when there are more than `guard` allows.
    */
   async change(sets: readonly ChangeSet[], guard?: Guard): Promise<void> {
-    const plan = {
-      sets: sets.map(({ name, add, remove, ids }) => ({
-        name,
-        operations: [...add.map((label) => ({ add: true, label })), ...remove.map((label) => ({ add: false, label }))],
-        found: ids.length,
-      })),
-      windows: [
-        {
-          window: this.span?.whole ?? null,
-          changes: sets.map(({ ids }) => ({ ids: IdSet.of(ids), effects: undefined })),
-        },
-      ],
-    };
+    const plan = planOf(sets, this.span?.whole ?? null);
     await this.carryOut(plan, guard === undefined ? {} : { guards: [guard] });
   }
 
@@ -214,14 +194,7 @@ export class Mailbox {
     if (!this.live || total === 0) return;
     await confirm?.(total);
     progress.start(total);
-    const plan = {
-      sets: sets.map(({ name, ids }) => ({ name, operations: [], found: ids.size })),
-      windows: [{ window: null, changes: sets.map(({ ids }) => ({ ids, effects: undefined })) }],
-    };
-    const resolved = sets.map(({ change: { addLabelIds, removeLabelIds } }) => [
-      ...addLabelIds.map((id) => ({ id, name: id, add: true })),
-      ...removeLabelIds.map((id) => ({ id, name: id, add: false })),
-    ]);
+    const { plan, resolved } = planOfLabels(sets);
     const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, journal: undefined };
     await carryOut(plan, resolved, context);
   }
