@@ -1,13 +1,10 @@
 /** No secret reaches stdout or stderr, in any encoding, whatever goes wrong and whatever a job's author does. */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { bundle, entryPoints } from '../../lib/build/bundle.ts';
+import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
 import { findSecrets, type Marks } from '../fixtures/searcher.ts';
-import { assertEnded, ChildHandle, type Finished, ROOT, type RunOptions, runJob } from '../run.ts';
+import { assertEnded, ChildHandle, type Finished, type RunOptions, runJob } from '../run.ts';
 import type { FaultKind } from '../sandbox/faults.ts';
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 
@@ -189,20 +186,17 @@ describe('no secret is shown', { concurrency: 6 }, () => {
 });
 
 describe('a job whose author is careless', { concurrency: 6 }, () => {
-  let dist = '';
+  let dist: ExtendedDist;
 
   before(async () => {
-    dist = await mkdtemp(join(tmpdir(), 'gmail-jobs-dist-'));
-    const { files } = await bundle({ ...entryPoints(), 'jobs/careless': 'test/fixtures/jobs/careless.ts' });
-    await cp(join(ROOT, 'dist'), dist, { recursive: true });
-    for (const [file, text] of files) await writeFile(join(dist, file), text);
+    dist = await distWith('careless');
   });
-  after(() => rm(dist, { recursive: true, force: true }));
+  after(() => dist[Symbol.asyncDispose]());
 
   async function runCareless(way: string): Promise<Finished> {
     await using marked = await markedSandbox();
     const run = await runJob(marked.sandbox, ['careless'], {
-      dist,
+      dist: dist.folder,
       shell: way === 'files',
       // The Procfile's permissions forbid to open stdout by its path.
       unlocked: way === 'files',
@@ -249,6 +243,7 @@ describe('a reader that goes away', { concurrency: 2 }, () => {
     it(`from ${name} neither crashes the run nor stops its work`, async () => {
       await using sandbox = await startSandbox({ mailbox: mailboxOf(many(1_100, {})) });
       const rules = {
+        undo: false,
         rules: ['star', 'archive', 'markUnread'].map((action) => ({
           name: action.toLowerCase(),
           query: 'subject:hit',

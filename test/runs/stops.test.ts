@@ -95,7 +95,7 @@ describe('a run that is stopped', { concurrency: 4 }, () => {
       const final = assertEnded(await apply(sandbox, { onStart: child.onStart }), 143, {
         outcome: 'interrupted',
         matched: 0,
-        resume: undefined,
+        resume: 'job apply-rules',
       });
       assert.ok(Number(final.durationMs) < 8_000, `${JSON.stringify(fault)}: ${final.durationMs} ms`);
     });

@@ -308,7 +308,7 @@ describe('GmailClient', () => {
       const [first] = await mailbox.search('-in:chats', { limit: 1 });
       plant({ ...googleErrors.backendError(503) });
       await mailbox.read([first?.id ?? ''], ['Subject']);
-      assert.deepEqual(client.statistics, { requests: 3, retries: 1, quotaUnits: 5 + 2 * units });
+      assert.deepEqual(client.statistics, { requests: 4, retries: 1, quotaUnits: 1 + 5 + 2 * units });
     }
   });
 
