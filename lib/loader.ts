@@ -65,6 +65,8 @@ function openCache(path: string, source: string): Buffer | undefined {
 export function setV8Flags(): void {
   setFlagsFromString('--wasm-tiering-budget=2000000000');
   setFlagsFromString('--invocation-count-for-turbofan=30000');
+  // For lib/memory.ts.
+  setFlagsFromString('--expose-gc');
 }
 
 /** Compiles the file below `folder`, with its code cache when there is one that fits. */

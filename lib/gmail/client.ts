@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts';
 import type { AccessTokens } from '../credentials/access.ts';
 import { CredentialError, egressBehind, UnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { createTidier } from '../memory.ts';
 import { judge, type Verdict } from './answers.ts';
 import { ConcurrencyGate } from './gate.ts';
 import type { QuotaWindow } from './quota.ts';
@@ -69,6 +70,7 @@ export class GmailClient {
   /** The access token that requests are sent with at the moment. */
   #token = '';
   #answerMs = 0;
+  readonly #tidy = createTidier();
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -164,6 +166,7 @@ export class GmailClient {
       }
     } finally {
       this.#gate.leave();
+      this.#tidy();
     }
   }
 

@@ -6,9 +6,15 @@ const ID = /^[0-9a-f]{1,16}$/;
 
 const BYTES = 8;
 
+/** Room is made for so many ids at a time, and set aside for so many: memory is used by those alone that there are. */
+const STEP = 4_096;
+const ROOM = 4_000_000;
+
 /** Collects ids that come one after another, in any order and perhaps twice. */
 export class IdCollector {
-  #words = new Uint32Array(0);
+  /** Grows where it is. What grows by being copied leaves holes in the memory, as large as all the ids together. */
+  #buffer = new ArrayBuffer(0, { maxByteLength: ROOM * BYTES });
+  #words = new Uint32Array(this.#buffer);
   #size = 0;
   #padded = false;
 
@@ -25,23 +31,17 @@ export class IdCollector {
         'Nothing was done with it; run again, and report it if it lasts.',
       );
     }
-    if (this.#size * 2 === this.#words.length) {
-      // By a half and not by a whole: what is copied is held twice for a moment.
-      const words = new Uint32Array(2 * Math.max(512, Math.ceil(this.#size * 1.5)));
-      words.set(this.#words);
-      this.#words = words;
-    }
+    if (this.#size * BYTES === this.#buffer.byteLength) this.#grow();
+    const [low, high] = halves(id);
+    this.#words[this.#size * 2] = low;
+    this.#words[this.#size * 2 + 1] = high;
     this.#padded ||= id.startsWith('0');
-    const low = id.slice(-8);
-    this.#words[this.#size * 2] = Number.parseInt(low, 16);
-    this.#words[this.#size * 2 + 1] = id.length > 8 ? Number.parseInt(id.slice(0, -8), 16) : 0;
     this.#size += 1;
   }
 
   /** Whether `id` was added. Looks at all of them. */
   has(id: string): boolean {
-    const low = Number.parseInt(id.slice(-8), 16);
-    const high = id.length > 8 ? Number.parseInt(id.slice(0, -8), 16) : 0;
+    const [low, high] = halves(id);
     for (let at = 0; at < this.#size * 2; at += 2) {
       if (this.#words[at] === low && this.#words[at + 1] === high) return true;
     }
@@ -50,10 +50,23 @@ export class IdCollector {
 
   /** The set of what was added; nothing can be added afterwards. */
   finish(): IdSet {
-    const words = this.#words.slice(0, this.#size * 2);
-    this.#words = new Uint32Array(0);
-    return fromWords(words, this.#padded);
+    return fromWords(this.#words.subarray(0, this.#size * 2), this.#padded);
   }
+
+  #grow(): void {
+    const bytes = this.#buffer.byteLength + STEP * BYTES;
+    if (bytes <= this.#buffer.maxByteLength) return this.#buffer.resize(bytes);
+    const larger = new ArrayBuffer(bytes, { maxByteLength: 4 * this.#buffer.maxByteLength });
+    const words = new Uint32Array(larger);
+    words.set(this.#words);
+    this.#buffer = larger;
+    this.#words = words;
+  }
+}
+
+/** The lower and the upper half of the number that an id is. */
+function halves(id: string): [number, number] {
+  return [Number.parseInt(id.slice(-8), 16), id.length > 8 ? Number.parseInt(id.slice(0, -8), 16) : 0];
 }
 
 /** An immutable set of message ids in ascending order, which is about that of their arrival. */
@@ -111,26 +124,36 @@ export class IdSet {
 
   /** Those ids for which `keep` says so, by their index. */
   filter(keep: (index: number) => boolean): IdSet {
-    const words = new Uint32Array(this.#words.length);
-    let kept = 0;
+    const kept = new Uint8Array(this.size);
+    let size = 0;
     for (let index = 0; index < this.size; index += 1) {
       if (!keep(index)) continue;
-      words[kept] = this.#words[index * 2] as number;
-      words[kept + 1] = this.#words[index * 2 + 1] as number;
-      kept += 2;
+      kept[index] = 1;
+      size += 1;
     }
-    return new IdSet(words.slice(0, kept), this.#padded);
+    if (size === this.size) return this;
+    const words = new Uint32Array(2 * size);
+    let at = 0;
+    for (let index = 0; index < this.size; index += 1) {
+      if (kept[index] === 0) continue;
+      words[at] = this.#words[index * 2] as number;
+      words[at + 1] = this.#words[index * 2 + 1] as number;
+      at += 2;
+    }
+    return new IdSet(words, this.#padded);
   }
 
-  /** The ids from index `start` up to, without, `end`, as a set. */
+  /** The ids from index `start` up to, without, `end`, as a set that shares their memory. */
   slice(start: number, end: number): IdSet {
-    return new IdSet(this.#words.slice(start * 2, end * 2), this.#padded);
+    return new IdSet(this.#words.subarray(start * 2, end * 2), this.#padded);
   }
 
-  without(other: IdSet): IdSet {
-    if (other.size === 0 || this.size === 0) return this;
-    const marks = this.marks(other);
-    return this.filter((index) => marks[index] === 0);
+  /** The ids that are in none of `others`. */
+  without(...others: readonly IdSet[]): IdSet {
+    const filled = this.size === 0 ? [] : others.filter(({ size }) => size > 0);
+    if (filled.length === 0) return this;
+    const marks = filled.map((other) => this.marks(other));
+    return this.filter((index) => marks.every((mark) => mark[index] === 0));
   }
 
   /** How many ids are below the one at `index` of `other`. */
@@ -212,7 +235,7 @@ export class IdSet {
 /** The set of the ids in `words`, which it sorts. */
 function fromWords(words: Uint32Array<ArrayBuffer>, padded: boolean): IdSet {
   // As one number of 64 bits each: Node runs on little-endian machines only.
-  new BigUint64Array(words.buffer).sort();
+  new BigUint64Array(words.buffer, words.byteOffset, words.length / 2).sort();
   let kept = 0;
   for (let at = 0; at < words.length; at += 2) {
     if (kept > 0 && words[at] === words[kept - 2] && words[at + 1] === words[kept - 1]) continue;
@@ -220,5 +243,5 @@ function fromWords(words: Uint32Array<ArrayBuffer>, padded: boolean): IdSet {
     words[kept + 1] = words[at + 1] as number;
     kept += 2;
   }
-  return new IdSet(kept === words.length ? words : words.slice(0, kept), padded);
+  return new IdSet(words.subarray(0, kept), padded);
 }

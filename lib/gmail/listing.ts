@@ -87,7 +87,7 @@ export async function listSideBySide(fetch: FetchPage, windows: readonly Window[
   );
   met = true;
   await Promise.all(walks);
-  return { windows: apart, loose: all.finish().without(IdSet.union([...apart.values()])) };
+  return { windows: apart, loose: all.finish().without(...apart.values()) };
 }
 
 /** Each of `windows` listed apart. */

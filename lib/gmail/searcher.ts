@@ -64,7 +64,7 @@ export class Searcher {
     const { span, onFound } = this.#options;
     const fetch = async (window: Window | null, token: string | undefined) => {
       const q = await this.#bound(query, options, window ?? span?.whole);
-      const { messages, next } = await this.#listPage(q, PAGE_SIZE, options, token);
+      const { messages, next } = await this.#listPage(q, PAGE_SIZE, options, token, 'messages/id,nextPageToken');
       this.#found += messages.length;
       onFound(this.#found);
       return { ids: messages.map(({ id }) => id), next };
@@ -94,8 +94,21 @@ export class Searcher {
     return terms.length === 0 ? query : [`(${query})`, ...terms].join(' ');
   }
 
-  async #listPage(q: string, most: number, { includeSpamTrash = false }: SearchOptions, pageToken: string | undefined) {
-    const params = { userId: 'me', q, maxResults: Math.min(PAGE_SIZE, most), includeSpamTrash };
+  /** `fields` are the parts of the answer that are asked for; all of them without. */
+  async #listPage(
+    q: string,
+    most: number,
+    { includeSpamTrash = false }: SearchOptions,
+    pageToken: string | undefined,
+    fields?: string,
+  ) {
+    const params = {
+      userId: 'me',
+      q,
+      maxResults: Math.min(PAGE_SIZE, most),
+      includeSpamTrash,
+      ...(fields && { fields }),
+    };
     const page = await this.#options.client.request<gmail_v1.Schema$ListMessagesResponse>(
       'messages.list',
       (api, options) => api.users.messages.list({ ...params, ...(pageToken && { pageToken }) }, options),
