@@ -55,7 +55,10 @@ export class IdCollector {
 
   #grow(): void {
     const bytes = this.#buffer.byteLength + STEP * BYTES;
-    if (bytes <= this.#buffer.maxByteLength) return this.#buffer.resize(bytes);
+    if (bytes <= this.#buffer.maxByteLength) {
+      this.#buffer.resize(bytes);
+      return;
+    }
     const larger = new ArrayBuffer(bytes, { maxByteLength: 4 * this.#buffer.maxByteLength });
     const words = new Uint32Array(larger);
     words.set(this.#words);
