@@ -49,7 +49,7 @@ export class LabelBook {
     const { writer, log, signal } = this.#options;
     try {
       const label = await writer.createLabel(name, hidden, signal);
-      if (writer.live) log.info('label.created', { label: name });
+      if (writer.live) log[hidden ? 'debug' : 'info']('label.created', { label: name });
       return label;
     } catch (error) {
       if (error instanceof GmailRefusal && error.status === 409) return null;
