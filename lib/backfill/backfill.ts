@@ -155,11 +155,10 @@ function describe({ window, ids }: ReadingWindow) {
   return { name: window.name, from: toDate(window.fromS), to: toDate(window.toS), ids };
 }
 
-/** `words` with this option's value, which is added when it is not there. */
+/** `words` with this option's value, which is added when it is not there. Of an option given twice the last one counts. */
 function pin(words: readonly string[], option: string, value: string | undefined): string[] {
   if (value === undefined) return [...words];
-  const at = words.indexOf(option);
-  if (at >= 0) return words.with(at + 1, value);
-  const joined = words.findIndex((word) => word.startsWith(`${option}=`));
-  return joined >= 0 ? words.with(joined, `${option}=${value}`) : [...words, option, value];
+  const at = words.findLastIndex((word) => word === option || word.startsWith(`${option}=`));
+  if (at < 0) return [...words, option, value];
+  return words[at] === option ? words.with(at + 1, value) : words.with(at, `${option}=${value}`);
 }
