@@ -183,12 +183,12 @@ class Run {
 
   /** What the command line says of a backfill; its code is loaded for that alone. */
   async #prepareBackfill(asking: Pick<BackfillOptions, 'person' | 'confirm' | 'now'>): Promise<Backfill | undefined> {
-    const { job, common } = this.#request;
+    const { name, job, common } = this.#request;
     const { log, progress } = this.#surroundings;
     const { dryRun, backfill: values } = common;
     if (values === undefined) return undefined;
     const { Backfill } = await import('./backfill/backfill.ts');
-    this.#backfill = new Backfill({ values, kind: job.backfill, dryRun, progress, log, ...asking });
+    this.#backfill = new Backfill({ name, values, kind: job.backfill, dryRun, progress, log, ...asking });
     return this.#backfill;
   }
 

@@ -171,7 +171,7 @@ export class Mailbox {
       })),
       windows: [
         {
-          window: this.span?.whole ?? null,
+          window: null,
           changes: sets.map(({ ids }) => ({ ids: IdSet.of(ids), effects: undefined })),
         },
       ],

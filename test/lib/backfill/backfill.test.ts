@@ -27,6 +27,7 @@ function backfill({ from, to, yes = true, interactive = false, dryRun = false, t
     yes,
   };
   return new Backfill({
+    name: 'job',
     values,
     kind: 'changes',
     dryRun,
