@@ -11,7 +11,7 @@ import type { Sandbox } from './sandbox/index.ts';
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** The Procfile's command, as words. */
-const COMMAND = (/^job: (.*)$/m.exec(readFileSync(`${ROOT}/Procfile`, 'utf8'))?.[1] ?? '').split(' ');
+export const COMMAND = (/^job: (.*)$/m.exec(readFileSync(`${ROOT}/Procfile`, 'utf8'))?.[1] ?? '').split(' ');
 
 /** For bash: runs the command $0 $@ with a pipe as stdout and another one as stderr. */
 const IN_PIPES = 'set -o pipefail; "$0" "$@" 2> >(cat >&2) | cat';
