@@ -98,25 +98,49 @@ export async function listSideBySide(fetch: FetchPage, windows: readonly Window[
   return { windows: apart, loose: all.finish().without(IdSet.union([...apart.values()])) };
 }
 
-/** Each of `windows` listed apart. */
+/** Of a few neighbours, one page tells first whether there is anything in any of them: most days have no match. */
+const NEIGHBOURS = 16;
+
+/** Each of `windows`, the oldest first, listed apart. */
 export async function listEach(fetch: FetchPage, windows: readonly Window[]): Promise<Found> {
-  const found = new Map<Window, IdSet>();
-  const waiting = windows.values();
+  const found = new Map(windows.map((window) => [window, IdSet.empty]));
   let failed = false;
-  const walk = async () => {
-    for (const window of waiting) {
-      const ids = await collect(
-        (token) => fetch(window, token),
-        () => !failed,
-      ).catch((error) => {
-        failed = true;
-        throw error;
-      });
-      if (failed) return;
-      found.set(window, ids.finish());
+  const list = async (window: Window): Promise<void> => {
+    const ids = await collect(
+      (token) => fetch(window, token),
+      () => !failed,
+    );
+    found.set(window, ids.finish());
+  };
+  const sideBySide = async <T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> => {
+    const waiting = items.values();
+    const walk = async () => {
+      for (const item of waiting) if (!failed) await work(item);
+    };
+    const walks = Array.from({ length: Math.min(AT_ONCE, items.length) }, walk);
+    try {
+      await Promise.all(walks);
+    } catch (error) {
+      failed = true;
+      throw error;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, windows.length) }, walk));
+
+  const groups = Array.from({ length: Math.ceil(windows.length / NEIGHBOURS) }, (_, index) =>
+    windows.slice(index * NEIGHBOURS, (index + 1) * NEIGHBOURS),
+  );
+  const filled: Window[] = [];
+  if (groups.length < 2) {
+    filled.push(...windows);
+  } else {
+    await sideBySide(groups, async (group) => {
+      const [first, last] = [group[0] as Window, group.at(-1) as Window];
+      const name = `${first.name} to ${last.name}`;
+      const { ids } = await fetch({ name, fromS: first.fromS, toS: last.toS }, undefined);
+      if (ids.length > 0) filled.push(...group);
+    });
+  }
+  await sideBySide(filled, list);
   return { windows: found, loose: IdSet.empty };
 }
 
