@@ -287,9 +287,9 @@ describe('a backfill that is stopped', () => {
     const rules = {
       rules: actions.map((action, index) => ({ name: `r${index}`, query: 'subject:hit', actions: action })),
     };
-    const isChange = { verb: 'messages.batchModify', kind: 'slow', delayMs: 1_100 } as const;
+    const isChange = { verb: 'messages.batchModify', kind: 'slow', delayMs: 2_100 } as const;
     work.sandbox.faults.add({ ...isChange, times: 2 });
-    let words = ['apply-rules', '--from', '40y', '--window=year', '--yes', '--budget=1s'];
+    let words = ['apply-rules', '--from', '40y', '--yes', '--budget=2s'];
     const changed: unknown[] = [];
     for (;;) {
       const run = await runHere(work.sandbox, words, { rules });
