@@ -111,11 +111,11 @@ describe('the journal of a run', () => {
 
 describe('undo of a run of apply-rules', () => {
   const changeable = ['INBOX', 'UNREAD', 'STARRED', 'IMPORTANT', 'Old'];
-  const everyState = (subject: string): PlainMessage[] =>
-    Array.from({ length: 2 ** changeable.length }, (_, bits) => ({
-      subject,
-      labels: changeable.filter((_, bit) => (bits & (1 << bit)) !== 0),
-    }));
+  /** Half of all combinations: any two labels still occur together, apart, and not at all. */
+  const states = Array.from({ length: 2 ** changeable.length }, (_, bits) =>
+    changeable.filter((_, bit) => (bits & (1 << bit)) !== 0),
+  ).filter(({ length }) => length % 2 === 0);
+  const everyState = (subject: string): PlainMessage[] => states.map((labels) => ({ subject, labels }));
   const hidden = (subject: string): PlainMessage[] =>
     ['TRASH', 'SPAM'].map((place) => ({ subject, labels: [place, 'UNREAD'] }));
   const actions: readonly object[] = [

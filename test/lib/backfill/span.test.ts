@@ -105,8 +105,9 @@ describe('the windows', () => {
     it(`touch without gap or overlap, and are called what they are: ${timeZone}`, () => {
       for (const [unit, from, to] of [
         ['day', '2011-12-20', '2012-02-10'],
-        ['day', '2018-02-10', '2018-11-10'],
-        ['week', '2015-01-01', '2021-01-12'],
+        ['day', '2018-02-10', '2018-04-10'],
+        ['day', '2018-10-01', '2018-11-10'],
+        ['week', '2019-11-01', '2021-01-12'],
         ['month', '2005-02-11', '2025-12-31'],
         ['year', '2005-02-11', undefined],
       ] as const) {
@@ -211,9 +212,9 @@ describe('what is left of a range', () => {
 
   it('is read as the same seconds again, in every time zone', () => {
     for (const zone of ZONES) {
-      const { windows } = span('2016-10-20', '2017-03-20', 'day', zone);
+      const { windows } = span('2016-10-20', '2016-11-20', 'day', zone);
       for (const { fromS } of windows.slice(1)) {
-        const { to } = leaveOut(range('2016-10-20', '2017-03-20', zone), { fromS });
+        const { to } = leaveOut(range('2016-10-20', '2016-11-20', zone), { fromS });
         assert.equal(range('2016-10-20', to, zone).to?.toUnixInteger(), fromS, `${zone} ${to}`);
       }
     }
