@@ -6,7 +6,7 @@ import { orAbort, systemClock } from './clock.ts';
 import { type Environment, readConfig, readHeartbeatUrl } from './config.ts';
 import { type Connection, connect } from './connection.ts';
 import { requireExpectedMailbox } from './credentials/ownership.ts';
-import { type ExitCode, StoppedError, UsageError } from './errors.ts';
+import { ExitCode, StoppedError, UsageError } from './errors.ts';
 import { Mailbox } from './gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from './gmail/writer.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
@@ -69,7 +69,9 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
 
   // A run that was stopped while it still looked knows of nothing that remains, and has all before it.
   const isIncomplete = counts.remaining > 0 || error instanceof StoppedError;
-  const canGoOn = isIncomplete && !request.common.dryRun && ending.outcome !== 'failed';
+  // After a backfill no next run goes on by itself when Gmail is back.
+  const isAway = request.common.backfill !== undefined && ending.exitCode === ExitCode.unavailable;
+  const canGoOn = !request.common.dryRun && (isAway || (isIncomplete && ending.outcome !== 'failed'));
   const report = {
     job: request.name,
     runId,

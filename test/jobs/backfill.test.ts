@@ -5,7 +5,7 @@ import { runHere, SentSignals } from '../fixtures/front-door.ts';
 import { mailboxOf, many, type PlainMessage } from '../fixtures/mailbox.ts';
 import { changesSent, mailboxOfYears, RULES, stateOf, wordsOf } from '../fixtures/years.ts';
 import { assertEnded, type Finished, type LogEvent } from '../run.ts';
-import { GMAIL_SCOPES, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
+import { GMAIL_SCOPES, googleErrors, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
 
 const FROM = ['--from', '2015-01-01', '--yes'];
 
@@ -310,6 +310,16 @@ describe('a backfill that is stopped', () => {
     const sent = changesSent(work.sandbox);
     assert.deepEqual([sent.length, new Set(sent).size], [27, 27]);
     assert.ok(Object.values(stateOf(work.sandbox)).every((labels) => `${labels}` === 'IMPORTANT,STARRED'));
+  });
+
+  it('because the quota of the day is spent says how to go on too, since no next run does', async () => {
+    await using work = await start();
+    const spent = work.sandbox.faults.add({ verb: 'messages.batchModify', skip: 1, ...googleErrors.dailyLimit() });
+    const run = await apply(work.sandbox, ['--from', '40y', '--yes', '--budget=1h']);
+    const { resume } = assertEnded(run, 75, { outcome: 'failed' });
+    assert.equal(spent.hits, 1);
+    assertEnded(await runHere(work.sandbox, wordsOf(resume), { rules: RULES }), 0, { outcome: 'ok', remaining: 0 });
+    assert.deepEqual(stateOf(work.sandbox), expectedState(0, Number.POSITIVE_INFINITY));
   });
 
   it('goes on with a new access token, and the secret that is there by then', async () => {
