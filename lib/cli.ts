@@ -61,7 +61,7 @@ export async function parseCommandLine(argv: readonly string[], registry: Regist
   const parsed = parseOptions(withCommonOptions(describe(name, { ...job, options: specs })), specs, name, rest);
   if ('help' in parsed) return { kind: 'print', text: parsed.help };
   const { dryRun, budget, ...given } = parsed.options;
-  const { options, backfill } = job.backfill === undefined ? { options: given } : splitBackfill(given);
+  const { options, backfill } = job.backfill === undefined ? { options: given } : splitBackfill(given, job.options);
   const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined, backfill };
   return { kind: 'run', name, job, argument: readArgument(name, job.argument, parsed.argument), options, common };
 }
@@ -72,9 +72,9 @@ function readArgument(job: string, spec: ArgumentSpec | undefined, text: string 
   return spec.parse(text);
 }
 
-/** The job's own options, and those of the backfill when there is to be one. */
-function splitBackfill(given: Readonly<Record<string, unknown>>) {
-  const isShared = ([key]: [string, unknown]) => Object.hasOwn(BACKFILL_OPTIONS, key);
+/** The job's own options, and those of the backfill when there is to be one. An option may be both. */
+function splitBackfill(given: Readonly<Record<string, unknown>>, own: OptionSpecs) {
+  const isShared = ([key]: [string, unknown]) => Object.hasOwn(BACKFILL_OPTIONS, key) && !Object.hasOwn(own, key);
   const { from, to, window, oldestFirst, ...rest } = given as Readonly<Record<string, unknown>> & BackfillValues;
   const options = Object.fromEntries(Object.entries(given).filter((entry) => !isShared(entry)));
   if (from !== undefined || to !== undefined) return { options, backfill: { ...rest, from, to, window, oldestFirst } };

@@ -7,7 +7,7 @@ import { type Config, type Environment, readConfig, readHeartbeatUrl } from './c
 import { type Connection, connect } from './connection.ts';
 import type { AccessTokens } from './credentials/access.ts';
 import { requireExpectedMailbox } from './credentials/ownership.ts';
-import { type ExitCode, egressBehind, StoppedError, UsageError } from './errors.ts';
+import { ExitCode, egressBehind, StoppedError, UsageError } from './errors.ts';
 import { Mailbox } from './gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from './gmail/writer.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
@@ -72,7 +72,9 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
 
   // A run that was stopped while it still looked knows of nothing that remains, and has all before it.
   const isIncomplete = counts.remaining > 0 || error instanceof StoppedError;
-  const canGoOn = isIncomplete && !request.common.dryRun && ending.outcome !== 'failed';
+  // After a backfill no next run goes on by itself when Gmail is back.
+  const isAway = request.common.backfill !== undefined && ending.exitCode === ExitCode.unavailable;
+  const canGoOn = !request.common.dryRun && (isAway || (isIncomplete && ending.outcome !== 'failed'));
   const report = {
     job: request.name,
     runId,
@@ -172,12 +174,12 @@ class Run {
 
   /** What the command line says of a backfill; its code is loaded for that alone. */
   async #prepareBackfill(asking: Pick<BackfillOptions, 'person' | 'confirm' | 'now'>): Promise<Backfill | undefined> {
-    const { job, common } = this.#request;
+    const { name, job, common } = this.#request;
     const { log, progress } = this.#surroundings;
     const { dryRun, backfill: values } = common;
     if (values === undefined) return undefined;
     const { Backfill } = await import('./backfill/backfill.ts');
-    this.#backfill = new Backfill({ values, kind: job.backfill, dryRun, progress, log, ...asking });
+    this.#backfill = new Backfill({ name, values, kind: job.backfill, dryRun, progress, log, ...asking });
     return this.#backfill;
   }
 

@@ -68,7 +68,7 @@ export async function runJob(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Finished> {
-  await using files = await writeRules(options.rules);
+  await using files = await withRules(options.rules);
   const [program, ...flags] = COMMAND.slice(0, -1);
   const main = (COMMAND.at(-1) ?? '').replace(/^dist\b/, options.dist ?? 'dist');
   // As README says for a file elsewhere.
@@ -157,7 +157,8 @@ export function assertEnded(run: Finished, code: number, expected: Readonly<Reco
   return final;
 }
 
-async function writeRules(rules: string | object | undefined) {
+/** A rules file, and the variable that leads to it, until it is disposed of. */
+export async function withRules(rules: string | object | undefined) {
   const folder = rules === undefined ? undefined : await mkdtemp(join(tmpdir(), 'gmail-jobs-rules-'));
   const file = join(folder ?? '', 'rules.yaml');
   if (rules !== undefined) await writeFile(file, typeof rules === 'string' ? rules : JSON.stringify(rules, null, 2));

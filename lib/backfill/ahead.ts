@@ -68,11 +68,11 @@ export async function forecastChanges(
 }
 
 /** The forecast of a job that reads `messages` in so many windows. */
-export function forecastReading(facts: Facts, messages: number, windows: number): Forecast {
+export function forecastReading(facts: Facts, job: string, messages: number, windows: number): Forecast {
   const load = { requests: messages, units: messages * unitsOf('messages.get', facts.profile) };
   return {
     ...common(facts, load),
-    rules: [],
+    rules: [{ name: job, matched: messages, skipped: 0, toChange: 0, atMost: null }],
     windows,
     messages,
     changes: 0,

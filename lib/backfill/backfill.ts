@@ -18,6 +18,8 @@ import type { BackfillValues } from './options.ts';
 import { leaveOut, type Range, readingSpanOf, readRange, spanOf } from './span.ts';
 
 export interface BackfillOptions {
+  /** The job's name. */
+  readonly name: string;
   readonly values: BackfillValues;
   readonly kind: Job['backfill'];
   readonly dryRun: boolean;
@@ -38,6 +40,7 @@ export class Backfill {
   /** For a job that only changes labels. */
   readonly #span: Span | undefined;
   #costs: Costs | undefined;
+  #confirmed = false;
   /** Shows on the screen that the work begins. */
   #begin = () => {};
   /** The last window that a reading job has finished. */
@@ -79,7 +82,7 @@ export class Backfill {
       .filter(({ ids }) => ids.length > 0);
     if (!span.oldestFirst) windows.reverse();
     const messages = windows.reduce((sum, { ids }) => sum + ids.length, 0);
-    this.#tell(forecastReading(this.#facts(span), messages, windows.length));
+    this.#tell(forecastReading(this.#facts(span), this.#options.name, messages, windows.length));
     const waiting = new Set<ReadingWindow>(windows);
     try {
       if (!mailbox.live || messages === 0) return;
@@ -141,7 +144,10 @@ export class Backfill {
 
   async #confirm(): Promise<void> {
     const { values, confirm } = this.#options;
+    // A job that is called window by window may change something in each.
+    if (this.#confirmed) return;
     if (!values.yes) await confirm(QUESTION);
+    this.#confirmed = true;
     this.#begin();
   }
 }
@@ -155,11 +161,10 @@ function describe({ window, ids }: ReadingWindow) {
   return { name: window.name, from: toDate(window.fromS), to: toDate(window.toS), ids };
 }
 
-/** `words` with this option's value, which is added when it is not there. */
+/** `words` with this option's value, which is added when it is not there. Of an option given twice the last one counts. */
 function pin(words: readonly string[], option: string, value: string | undefined): string[] {
   if (value === undefined) return [...words];
-  const at = words.indexOf(option);
-  if (at >= 0) return words.with(at + 1, value);
-  const joined = words.findIndex((word) => word.startsWith(`${option}=`));
-  return joined >= 0 ? words.with(joined, `${option}=${value}`) : [...words, option, value];
+  const at = words.findLastIndex((word) => word === option || word.startsWith(`${option}=`));
+  if (at < 0) return [...words, option, value];
+  return words[at] === option ? words.with(at + 1, value) : words.with(at, `${option}=${value}`);
 }

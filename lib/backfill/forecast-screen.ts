@@ -119,7 +119,8 @@ interface GuardFact {
 
 function guardFacts(changes: number, guards: Forecast['guards'], rules: readonly ForecastRule[]): GuardFact[] {
   const { maxChanges, maxShare, mailbox, maxChangesFrom = 'rules.yaml: maxChanges' } = guards;
-  const share = mailbox === 0 ? 0 : changes / mailbox;
+  const largest = Math.max(0, ...rules.map(({ toChange }) => toChange));
+  const share = mailbox === 0 ? 0 : largest / mailbox;
   const over = rules.filter(isOver).length;
   const limited = rules.some(({ atMost }) => atMost !== null);
   const ofRules =
@@ -136,7 +137,7 @@ function guardFacts(changes: number, guards: Forecast['guards'], rules: readonly
       : { ok: changes <= maxChanges, text: `at most ${number(maxChanges)} changes`, note: maxChangesFrom },
     {
       ok: share <= maxShare,
-      text: `at most ${percent(maxShare)} of the mailbox`,
+      text: `at most ${percent(maxShare)} by one rule`,
       note: `${percent(share)} of ${number(mailbox)} messages`,
     },
     ...(limited ? [ofRules] : []),

@@ -40,9 +40,14 @@ export function readRange({ from, to, timeZone }: BackfillValues, at: Date): Ran
 
 function resolve(moment: Moment | undefined, now: DateTime): DateTime | null {
   if (moment === undefined) return null;
-  if (moment.kind === 'age') return now.minus({ [moment.unit]: moment.count }).startOf('day');
+  if (moment.kind === 'age') return midnightOf(now.minus({ [moment.unit]: moment.count }));
   const { year, month, day } = moment;
-  return DateTime.fromObject({ year, month, day }, { zone: now.zone });
+  return midnightOf(DateTime.fromObject({ year, month, day }, { zone: now.zone }));
+}
+
+/** The first instant of the day, also where clocks that are put back strike midnight twice. */
+function midnightOf(at: DateTime): DateTime {
+  return at.startOf('day').minus({ days: 1 }).plus({ days: 1 }).startOf('day');
 }
 
 /** The range with its windows: those of `asked`, or of a size that suits how long it is. */
@@ -98,7 +103,11 @@ function cutWindows(range: Range, unit: WindowUnit): Window[] {
   const { start, end } = edges(range);
   const windows: Window[] = [];
   for (let at = start; windows.length === 0 || at < end; ) {
-    const next = at.startOf(unit).plus({ [unit]: 1 });
+    // Where the clocks change at midnight, a day's beginning is not that of the next one plus a day.
+    const next = at
+      .startOf(unit)
+      .plus({ [unit]: 1 })
+      .startOf(unit);
     const [isFirst, isLast] = [windows.length === 0, next >= end];
     windows.push({
       name: isFirst && range.from === null ? `until ${nameOf(at, unit)}` : nameOf(at, unit),

@@ -54,15 +54,15 @@ export interface ChangeSet {
   readonly remove: readonly string[];
 }
 
-/** The plan for sets of which the ids are known, in one window. */
-export function planOf(sets: readonly ChangeSet[], window: Window | null): ChangePlan {
+/** The plan for sets of which the ids are known. */
+export function planOf(sets: readonly ChangeSet[]): ChangePlan {
   return {
     sets: sets.map(({ name, add, remove, ids }) => ({
       name,
       operations: [...add.map((label) => ({ add: true, label })), ...remove.map((label) => ({ add: false, label }))],
       found: ids.length,
     })),
-    windows: [{ window, changes: sets.map(({ ids }) => ({ ids: IdSet.of(ids), effects: undefined })) }],
+    windows: [{ window: null, changes: sets.map(({ ids }) => ({ ids: IdSet.of(ids), effects: undefined })) }],
   };
 }
 

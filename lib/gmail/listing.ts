@@ -39,27 +39,29 @@ export async function listSideBySide(fetch: FetchPage, windows: readonly Window[
   const walks: Promise<void>[] = [];
   let pages = 0;
   let walking = 1;
+  /** Whether the list of all has come to a window that is listed apart, or even further. */
   let met = false;
+  let failed = false;
 
   const walkApart = async (window: Window): Promise<void> => {
     walking += 1;
+    let overtaken = false;
     try {
       const ids = await collect(
         (token) => fetch(window, token),
         (page, isFirst) => {
           pages += 1;
-          if (isFirst) {
-            for (const id of page.ids.slice(0, MILESTONES)) milestones.add(id);
-            // The list of all may have come here before.
-            met ||= page.ids[0] !== undefined && all.has(page.ids[0]);
-          }
+          // The list of all has come here before, and goes on by itself.
+          overtaken ||= isFirst && page.ids[0] !== undefined && all.has(page.ids[0]);
+          met ||= overtaken;
+          if (isFirst && !overtaken) for (const id of page.ids.slice(0, MILESTONES)) milestones.add(id);
           more();
-          return true;
+          return !overtaken && !failed;
         },
       );
-      apart.set(window, ids.finish());
+      if (!overtaken) apart.set(window, ids.finish());
     } catch (error) {
-      met = true;
+      failed = true;
       throw error;
     } finally {
       walking -= 1;
@@ -67,7 +69,7 @@ export async function listSideBySide(fetch: FetchPage, windows: readonly Window[
   };
   /** Begins to list further windows, but never the newest one, in which the list of all begins. */
   const more = (): void => {
-    while (!met && walking < AT_ONCE && walks.length < windows.length - 1) {
+    while (!met && !failed && walking < AT_ONCE && walks.length < windows.length - 1) {
       if (pages < PAGES_PER_WINDOW * (walks.length + 1)) return;
       const walk = walkApart(windows[walks.length] as Window);
       walk.catch(() => undefined);
@@ -75,29 +77,70 @@ export async function listSideBySide(fetch: FetchPage, windows: readonly Window[
     }
   };
 
-  await collect(
-    (token) => fetch(null, token),
-    (page) => {
-      pages += 1;
-      met ||= page.ids.some((id) => milestones.has(id));
-      if (!met) more();
-      return !met;
-    },
-    all,
-  );
+  try {
+    await collect(
+      (token) => fetch(null, token),
+      (page) => {
+        pages += 1;
+        const arrived = page.ids.some((id) => milestones.has(id));
+        met ||= arrived;
+        more();
+        return !arrived && !failed;
+      },
+      all,
+    );
+  } catch (error) {
+    failed = true;
+    throw error;
+  }
   met = true;
   await Promise.all(walks);
   return { windows: apart, loose: all.finish().without(...apart.values()) };
 }
 
-/** Each of `windows` listed apart. */
+/** Of a few neighbours, one page tells first whether there is anything in any of them: most days have no match. */
+const NEIGHBOURS = 16;
+
+/** Each of `windows`, the oldest first, listed apart. */
 export async function listEach(fetch: FetchPage, windows: readonly Window[]): Promise<Found> {
-  const found = new Map<Window, IdSet>();
-  const waiting = windows.values();
-  const walk = async () => {
-    for (const window of waiting) found.set(window, (await collect((token) => fetch(window, token))).finish());
+  const found = new Map(windows.map((window) => [window, IdSet.empty]));
+  let failed = false;
+  const list = async (window: Window): Promise<void> => {
+    const ids = await collect(
+      (token) => fetch(window, token),
+      () => !failed,
+    );
+    found.set(window, ids.finish());
   };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, windows.length) }, walk));
+  const sideBySide = async <T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> => {
+    const waiting = items.values();
+    const walk = async () => {
+      for (const item of waiting) if (!failed) await work(item);
+    };
+    const walks = Array.from({ length: Math.min(AT_ONCE, items.length) }, walk);
+    try {
+      await Promise.all(walks);
+    } catch (error) {
+      failed = true;
+      throw error;
+    }
+  };
+
+  const groups = Array.from({ length: Math.ceil(windows.length / NEIGHBOURS) }, (_, index) =>
+    windows.slice(index * NEIGHBOURS, (index + 1) * NEIGHBOURS),
+  );
+  const filled: Window[] = [];
+  if (groups.length < 2) {
+    filled.push(...windows);
+  } else {
+    await sideBySide(groups, async (group) => {
+      const [first, last] = [group[0] as Window, group.at(-1) as Window];
+      const name = `${first.name} to ${last.name}`;
+      const { ids } = await fetch({ name, fromS: first.fromS, toS: last.toS }, undefined);
+      if (ids.length > 0) filled.push(...group);
+    });
+  }
+  await sideBySide(filled, list);
   return { windows: found, loose: IdSet.empty };
 }
 

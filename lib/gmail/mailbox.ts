@@ -155,7 +155,7 @@ export class Mailbox {
    * @throws GuardError before the first change when there are more than `guard` allows.
    */
   async change(sets: readonly ChangeSet[], guard?: Guard): Promise<void> {
-    const plan = planOf(sets, this.span?.whole ?? null);
+    const plan = planOf(sets);
     await this.carryOut(plan, guard === undefined ? {} : { guards: [guard] });
   }
 

@@ -1,0 +1,449 @@
+/** Backfills through the front door, inside the test's process: what they change, what they tell, how they go on. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { runHere, SentSignals } from '../fixtures/front-door.ts';
+import { mailboxOf, many, type PlainMessage } from '../fixtures/mailbox.ts';
+import { changesSent, mailboxOfYears, RULES, stateOf, wordsOf } from '../fixtures/years.ts';
+import { assertEnded, type Finished, type LogEvent } from '../run.ts';
+import { GMAIL_SCOPES, googleErrors, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
+
+const FROM = ['--from', '2015-01-01', '--yes'];
+
+async function start(messages: readonly PlainMessage[] | null = null, options: SandboxOptions = {}) {
+  const sandbox = await startSandbox({
+    mailbox: messages === null ? mailboxOfYears() : mailboxOf(messages),
+    ...options,
+  });
+  return { sandbox, before: stateOf(sandbox), [Symbol.asyncDispose]: () => sandbox.close() };
+}
+
+function apply(sandbox: Sandbox, args: readonly string[], options: Parameters<typeof runHere>[2] = {}) {
+  return runHere(sandbox, ['apply-rules', ...args], { rules: RULES, ...options });
+}
+
+function eventsOf(run: Finished, name: string): LogEvent[] {
+  return run.events.filter(({ event }) => event === name);
+}
+
+function forecastOf(run: Finished): LogEvent {
+  const [forecast, ...more] = eventsOf(run, 'backfill.forecast');
+  assert.ok(forecast, run.stdout);
+  assert.deepEqual(more, []);
+  return forecast;
+}
+
+const WRITES = ['messages.batchModify', 'messages.modify', 'messages.insert', 'labels.create', 'labels.delete'];
+
+function writes(sandbox: Sandbox, from = 0): string[] {
+  return sandbox.requests.slice(from).flatMap(({ verb }) => (WRITES.includes(verb) ? [verb] : []));
+}
+
+const dateOf = (sandbox: Sandbox, id: string) => sandbox.mailbox.get(id)?.internalDateMs ?? 0;
+
+/** What a plain run makes of the mailbox. */
+const plain = await (async () => {
+  await using work = await start();
+  assertEnded(await apply(work.sandbox, []), 0, { outcome: 'ok' });
+  const dates = new Map(work.sandbox.mailbox.messages().map(({ id, internalDateMs }) => [id, internalDateMs]));
+  return { before: work.before, after: stateOf(work.sandbox), dates };
+})();
+
+/** The labels after a plain run, for what lies in the range; else as they were. */
+function expectedState(fromMs: number, toMs: number): Record<string, string[]> {
+  const { before, after, dates } = plain;
+  const isIn = (dateMs = 0) => dateMs >= fromMs && dateMs < toMs;
+  return Object.fromEntries(
+    Object.entries(before).map(([id, labels]) => [id, isIn(dates.get(id)) ? (after[id] ?? []) : labels]),
+  );
+}
+
+describe('a backfill', () => {
+  it('comes to what a plain run would do to the mail of its range, and then has nothing to do', async () => {
+    await using work = await start();
+    const { sandbox } = work;
+    const range = ['--from', '2016-01-01', '--to', '2020-01-01', '--yes'];
+    const run = await apply(sandbox, range);
+    const final = assertEnded(run, 0, { outcome: 'ok', failed: 0, remaining: 0, resume: undefined });
+    const expected = expectedState(Date.UTC(2016, 0), Date.UTC(2020, 0));
+    assert.notDeepEqual(expected, work.before);
+    assert.deepEqual(stateOf(sandbox), expected);
+    const { messages, changes, range: named } = forecastOf(run);
+    assert.deepEqual([messages, changes, named], [final.matched, final.changed, '2016-01-01 to 2020-01-01 (UTC)']);
+    const already = sandbox.requests.length;
+    const again = await apply(sandbox, range);
+    assertEnded(again, 0, { outcome: 'nothing-to-do', changed: 0 });
+    assert.deepEqual(writes(sandbox, already), []);
+    assert.deepEqual(eventsOf(again, 'journal.written'), []);
+  });
+
+  it('begins with the first second of a day of its time zone, and ends before that of another', async () => {
+    const seconds = ['2024-03-30T22:59:59Z', '2024-03-30T23:00:00Z', '2024-03-31T21:59:59Z', '2024-03-31T22:00:00Z'];
+    const mail = seconds.map((at) => ({ at })).reverse();
+    for (const more of [[], ['--window', 'day']]) {
+      await using work = await start(mail);
+      const range = ['--from=2024-03-31', '--to=2024-04-01', '--time-zone=Europe/Berlin', '--yes'];
+      const rules = { rules: [{ name: 'star', query: 'subject:hit', actions: { star: true } }] };
+      assertEnded(await apply(work.sandbox, [...range, ...more], { rules }), 0, { changed: 2 });
+      const starred = Object.entries(stateOf(work.sandbox)).filter(([, labels]) => labels.includes('STARRED'));
+      assert.deepEqual(
+        starred.map(([id]) => new Date(dateOf(work.sandbox, id)).toISOString().replace('.000', '')).sort(),
+        seconds.slice(1, 3),
+      );
+    }
+  });
+
+  it('keeps the newest of all mail, not those of each window', async () => {
+    const mail = ['2020-05-01', '2019-05-01', '2019-04-01', '2018-05-01', '2018-04-01'].map((at) => ({ at }));
+    await using work = await start(mail);
+    const rules = { rules: [{ name: 'a', query: 'subject:hit', actions: { archive: true }, keepNewest: 2 }] };
+    const run = await apply(work.sandbox, ['--from=2018-01-01', '--to=2020-01-01', '--window=year', '--yes'], {
+      rules,
+    });
+    assertEnded(run, 0, { matched: 4, changed: 3, skipped: 1 });
+    const kept = Object.entries(stateOf(work.sandbox)).filter(([, labels]) => labels.includes('INBOX'));
+    assert.deepEqual(
+      kept.map(([id]) => new Date(dateOf(work.sandbox, id)).getUTCFullYear()),
+      [2020, 2019],
+    );
+  });
+
+  it('tells of each window with mail, the newest first or the oldest first, and works in that order', async () => {
+    const months = ['2021-02', '2021-04', '2021-05', '2021-11', '2022-01'];
+    const mail = months.flatMap((month) => [{ at: `${month}-03` }, { at: `${month}-20` }]).reverse();
+    const rules = { rules: [{ name: 'a', query: 'subject:hit', actions: { archive: true } }] };
+    for (const oldestFirst of [false, true]) {
+      await using work = await start(mail);
+      const args = ['--from=2021-01-01', '--to=2022-06-01', '--window=month', '--yes'];
+      const run = await apply(work.sandbox, oldestFirst ? [...args, '--oldest-first'] : args, { rules });
+      assertEnded(run, 0, { changed: 10 });
+      assert.deepEqual([forecastOf(run).windows, forecastOf(run).windowUnit], [5, 'month']);
+      const finished = eventsOf(run, 'window.finished');
+      const expected = oldestFirst ? months : months.toReversed();
+      assert.deepEqual(
+        finished.map(({ window, messages, changed, windowsLeft }) => [window, messages, changed, windowsLeft]),
+        expected.map((month, index) => [month, 2, 2, 4 - index]),
+      );
+      const order = changesSent(work.sandbox).map((change) => {
+        const [id = ''] = change.split(' ');
+        return new Date(dateOf(work.sandbox, id)).toISOString().slice(0, 7);
+      });
+      assert.deepEqual([...new Set(order)], expected);
+    }
+  });
+
+  it('forecasts its quota units within a few percent, whatever it does', async () => {
+    for (const [rules, env] of [
+      [RULES, {}],
+      [{ ...RULES, undo: false }, {}],
+      [RULES, { GMAIL_QUOTA_PROFILE: 'legacy' }],
+      [{ rules: [{ name: 'a', query: 'in:anywhere', actions: { addLabels: ['X', 'Y'], star: true } }] }, {}],
+    ] as const) {
+      await using work = await start();
+      const run = await apply(work.sandbox, FROM, { rules, env });
+      const final = assertEnded(run, 0, { outcome: 'ok' });
+      const { units, unitsSpent, requests } = forecastOf(run) as unknown as Record<string, number>;
+      const spent = Number(final.quotaUnits);
+      assert.ok(Math.abs(Number(units) - spent) <= 0.05 * spent, `${units} forecast, ${spent} spent`);
+      assert.ok(Number(unitsSpent) < spent && Number(requests) < Number(final.requests));
+      assert.equal(spent, work.sandbox.gmail.quota.totalUnits);
+    }
+  });
+
+  it('stops after the forecast in a dry run, which needs nobody, and changes nothing', async () => {
+    await using work = await start();
+    const dry = await apply(work.sandbox, ['--from=2015-01-01', '--dry-run']);
+    const { changes, messages } = forecastOf(dry);
+    assertEnded(dry, 0, { outcome: 'ok', changed: 0, matched: messages, remaining: changes, resume: undefined });
+    assert.deepEqual(writes(work.sandbox), []);
+    assert.deepEqual(stateOf(work.sandbox), work.before);
+    const live = await apply(work.sandbox, FROM);
+    assert.deepEqual([forecastOf(live).units, forecastOf(live).changes], [forecastOf(dry).units, changes]);
+  });
+
+  it('exits 2 before any request when there is nobody to ask, or the command line makes no sense', async () => {
+    await using work = await start();
+    for (const [args, message] of [
+      [['--from=2015-01-01'], /nobody here who could answer\n.*--yes.*--dry-run/],
+      [['--from=2015-02-30', '--yes'], /--from: "2015-02-30" is no date and no age/],
+      [['--from=3y', '--window=decade', '--yes'], /--window: "decade" is not one of day, week, month, year/],
+      [['--from=2020-01-01', '--to=2019-01-01', '--yes'], /nothing lies between/],
+      [['--from=9999-01-01', '--yes'], /still to come/],
+      [['--window=year'], /--window says how to backfill, but not what/],
+      [['--oldest-first', '--yes'], /--oldest-first says how/],
+      [['--from=3y', '--yes', '--max-share=0'], /--max-share: "0" is no share/],
+      [['--from=3y', '--yes', '--time-zone=Mars'], /not a time zone/],
+    ] as const) {
+      const run = await apply(work.sandbox, args);
+      assert.equal(run.code, 2, args.join(' '));
+      assert.match(run.stderr, message);
+    }
+    assert.equal((await runHere(work.sandbox, ['digest', '--from=2015-01-01'])).code, 2, 'not every job can');
+    assert.deepEqual(work.sandbox.requests, []);
+  });
+
+  it('has until the daily restart of dynos when it was started by hand on Heroku', async () => {
+    await using work = await start([]);
+    const run = await apply(work.sandbox, FROM, { env: { DYNO: 'run.4711' } });
+    assertEnded(run, 0, { outcome: 'nothing-to-do' });
+    assert.equal(forecastOf(run).budgetMs, 23.5 * 3_600_000);
+    assert.equal(forecastOf(await apply(work.sandbox, FROM, { env: { DYNO: 'scheduler.1' } })).budgetMs, 3_000_000);
+  });
+});
+
+describe('the guards of a backfill', () => {
+  it('end it with 65 before its first change, and say what is to be raised', async () => {
+    await using work = await start(many(1_100, { at: '2020-05-05' }));
+    const { sandbox } = work;
+    const star = { name: 'star', query: 'subject:hit', actions: { star: true } };
+    const few = { name: 'few', query: 'subject:nothing', actions: { addLabels: ['New'] } };
+    for (const [rules, args, message] of [
+      [
+        { rules: [star], maxChanges: 1_000, maxShare: '100%' },
+        [],
+        /1100 messages .* at most 1000 may be: nothing was changed.*rules\.yaml \(it is 1000\).*--max-changes/,
+      ],
+      [
+        { rules: [few, { ...star, maxChanges: 7 }], maxShare: '100%' },
+        [],
+        /rule star would change 1100 .* at most 7 may.*of the rule star in .*rules\.yaml/,
+      ],
+      [
+        { rules: [few, star] },
+        [],
+        /rule star would change 1100 .* at most 550 \(50 % of the 1100 in the mailbox\).*maxShare in .*\(it is 50 %\).*--max-share/,
+      ],
+      [{ rules: [star], maxShare: '99.9%' }, [], /at most 1098 \(99\.9 %/],
+      [{ rules: [star] }, ['--max-share=20%'], /at most 220 \(20 %/],
+      [{ rules: [star] }, ['--max-share=20%', '--dry-run'], /at most 220 \(20 %/],
+    ] as const) {
+      const run = await apply(sandbox, [...FROM, ...args], { rules });
+      const final = assertEnded(run, 65, { outcome: 'failed', matched: 1_100, changed: 0, remaining: 1_100 });
+      assert.match(`${final.error} ${final.remedy}`, message);
+      assert.equal(forecastOf(run).changes, 1_100, 'the forecast comes first');
+    }
+    assert.deepEqual(writes(sandbox), []);
+    assertEnded(await apply(sandbox, [...FROM, '--max-share', '100%'], { rules: { rules: [star] } }), 0, {
+      changed: 1_100,
+    });
+    // Outside of a backfill the share does not hold.
+    const unstar = { name: 'unstar', query: 'subject:hit', actions: { unstar: true } };
+    assertEnded(await apply(sandbox, [], { rules: { rules: [unstar], maxShare: '1%' } }), 0, { changed: 1_100 });
+  });
+});
+
+describe('the question of a backfill', () => {
+  it('is asked once, below the forecast, and only yes goes on', async () => {
+    await using work = await start();
+    const { sandbox } = work;
+    for (const answer of ['n', '', 'yup', null]) {
+      const run = await apply(sandbox, ['--from', '3000d', '--to=1d'], { answers: [answer] });
+      const { resume, remaining } = assertEnded(run, 0, { outcome: 'partial', changed: 0 });
+      assert.ok(Number(remaining) > 0);
+      assert.match(String(resume), /^job apply-rules --from \d{4}-\d\d-\d\d --to=\d{4}-\d\d-\d\d$/);
+      assert.deepEqual(run.questions, ['  Go on? [y/N] ']);
+      assert.match(run.stdout, /Forecast[\s\S]*old-mail[\s\S]*to change|to change[\s\S]*old-mail/);
+    }
+    assert.deepEqual(writes(sandbox), []);
+    const yes = await apply(sandbox, ['--from=2015-01-01'], { answers: ['y', 'y'] });
+    assertEnded(yes, 0, { outcome: 'ok', remaining: 0 });
+    assert.equal(yes.questions.length, 1);
+    const none = await apply(sandbox, ['--from=2015-01-01'], { answers: [] });
+    assertEnded(none, 0, { outcome: 'nothing-to-do' });
+    assert.deepEqual(none.questions, [], 'nothing to do is nothing to ask');
+  });
+});
+
+describe('a backfill that is stopped', () => {
+  for (const [verb, skip, code] of [
+    ['messages.list', 1, 143],
+    ['labels.create', 0, 143],
+    ['messages.insert', 0, 143],
+    ['messages.batchModify', 0, 143],
+    // The note that a run is complete comes after its last change.
+    ['messages.modify', 0, 0],
+  ] as const) {
+    it(`by SIGTERM at its ${skip + 1}. ${verb} is finished by the command that it prints, and does nothing twice`, async () => {
+      await using work = await start();
+      const { sandbox } = work;
+      const signals = new SentSignals();
+      const met = sandbox.faults.add({ kind: 'hook', verb, skip, before: () => signals.send('SIGTERM') });
+      const run = await apply(sandbox, ['--from', '40y', '--yes'], { signals });
+      const final = assertEnded(run, code, { outcome: code === 0 ? 'ok' : 'interrupted' });
+      assert.equal(met.hits, 1);
+      if (code === 0) {
+        assert.deepEqual([final.resume, final.remaining], [undefined, 0]);
+      } else {
+        if (verb !== 'messages.list') assert.ok(Number(final.remaining) > 0);
+        assert.match(String(final.resume), /^job apply-rules --from \d{4}-\d\d-\d\d --yes$/);
+        assertEnded(await runHere(sandbox, wordsOf(final.resume), { rules: RULES }), 0, {
+          outcome: 'ok',
+          remaining: 0,
+        });
+      }
+      assert.deepEqual(stateOf(sandbox), expectedState(0, Number.POSITIVE_INFINITY));
+      const sent = changesSent(sandbox);
+      assert.equal(new Set(sent).size, sent.length, 'nothing is done twice');
+    });
+  }
+
+  it('by its budget is partial, and done when its command is repeated', async () => {
+    const mail = ['2016', '2018', '2020'].flatMap((year) => many(3, { at: `${year}-05-05` }));
+    await using work = await start(mail.reverse());
+    const actions = [{ archive: true }, { star: true }, { markImportant: true }];
+    const rules = {
+      rules: actions.map((action, index) => ({ name: `r${index}`, query: 'subject:hit', actions: action })),
+    };
+    const isChange = { verb: 'messages.batchModify', kind: 'slow', delayMs: 2_100 } as const;
+    work.sandbox.faults.add({ ...isChange, times: 2 });
+    let words = ['apply-rules', '--from', '40y', '--yes', '--budget=2s'];
+    const changed: unknown[] = [];
+    for (;;) {
+      const run = await runHere(work.sandbox, words, { rules });
+      changed.push(run.final?.changed);
+      if (run.final?.resume === undefined) {
+        assertEnded(run, 0, { outcome: 'ok', remaining: 0 });
+        break;
+      }
+      words = wordsOf(assertEnded(run, 0, { outcome: 'partial' }).resume);
+    }
+    assert.deepEqual(changed, [9, 9, 9]);
+    const sent = changesSent(work.sandbox);
+    assert.deepEqual([sent.length, new Set(sent).size], [27, 27]);
+    assert.ok(Object.values(stateOf(work.sandbox)).every((labels) => `${labels}` === 'IMPORTANT,STARRED'));
+  });
+
+  it('because the quota of the day is spent says how to go on too, since no next run does', async () => {
+    await using work = await start();
+    const spent = work.sandbox.faults.add({ verb: 'messages.batchModify', skip: 1, ...googleErrors.dailyLimit() });
+    const run = await apply(work.sandbox, ['--from', '40y', '--yes', '--budget=1h']);
+    const { resume } = assertEnded(run, 75, { outcome: 'failed' });
+    assert.equal(spent.hits, 1);
+    assertEnded(await runHere(work.sandbox, wordsOf(resume), { rules: RULES }), 0, { outcome: 'ok', remaining: 0 });
+    assert.deepEqual(stateOf(work.sandbox), expectedState(0, Number.POSITIVE_INFINITY));
+  });
+
+  it('goes on with a new access token, and the secret that is there by then', async () => {
+    await using work = await start();
+    const { sandbox } = work;
+    let version = '';
+    const rotate = () => {
+      const { client_id: clientId, email, refresh_token } = sandbox.secretValue;
+      const { refreshToken } = sandbox.oauth.grant({ clientId, email, scopes: [GMAIL_SCOPES.modify] });
+      version = sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: refreshToken });
+      // What was issued for the old one does not work any more either.
+      sandbox.oauth.revoke(refresh_token);
+    };
+    sandbox.faults.add({ kind: 'hook', verb: 'messages.insert', after: rotate });
+    const run = await apply(sandbox, FROM);
+    assertEnded(run, 0, { outcome: 'ok', secretVersion: version });
+    assert.equal(eventsOf(run, 'token.issued').length, 2);
+    const sent = changesSent(sandbox);
+    assert.equal(new Set(sent).size, sent.length);
+    assert.deepEqual(stateOf(sandbox), expectedState(Date.UTC(2015, 0), Number.POSITIVE_INFINITY));
+  });
+
+  it('may be started twice at once: it comes to the same mailbox', async () => {
+    await using work = await start(null, { latencyMs: 5 });
+    const runs = await Promise.all([apply(work.sandbox, FROM), apply(work.sandbox, FROM)]);
+    for (const run of runs) assertEnded(run, 0, { failed: 0, remaining: 0 });
+    assert.deepEqual(stateOf(work.sandbox), expectedState(Date.UTC(2015, 0), Number.POSITIVE_INFINITY));
+  });
+});
+
+describe('a backfill of a job that reads', () => {
+  const YEARS = ['2023', '2022', '2020', '2019'];
+  const mail = YEARS.flatMap((year) => ['11', '07', '02'].map((month) => ({ at: `${year}-${month}-05T09:00Z` })));
+  const run = (sandbox: Sandbox, args: readonly string[], options: Parameters<typeof runHere>[2] = {}) =>
+    runHere(sandbox, ['exporting', ...args], { jobs: 'fixtures', ...options });
+  const idsOf = (of: Finished) => eventsOf(of, 'export.read').flatMap(({ ids }) => ids as string[]);
+
+  it('gets one window at a time, with what is in it, and forecasts its reads', async () => {
+    await using work = await start([
+      ...mail,
+      { at: '2021-05-05', subject: 'miss' },
+      { at: '2020-01-01', subject: 'miss' },
+    ]);
+    const done = await run(work.sandbox, ['--from=2019-01-01', '--window=year', '--yes']);
+    const final = assertEnded(done, 0, { outcome: 'ok', matched: 12, changed: 12 });
+    const read = eventsOf(done, 'export.read');
+    assert.deepEqual(
+      read.map(({ window, from, to, inWindow }) => [window, from, to, inWindow]),
+      YEARS.map((year, at) => [
+        year,
+        `${year}-01-01T00:00:00.000Z`,
+        `${Number(year) + 1}-01-01T00:00:00.000Z`,
+        at === 2 ? 4 : 3,
+      ]),
+    );
+    assert.deepEqual(
+      idsOf(done),
+      Object.keys(work.before).filter((id) => work.sandbox.mailbox.get(id)?.subject === 'hit'),
+    );
+    assert.deepEqual(
+      eventsOf(done, 'window.finished').map(({ window, messages, windowsLeft }) => [window, messages, windowsLeft]),
+      YEARS.map((year, at) => [year, 3, 3 - at]),
+    );
+    const { units, unitsSpent, requests, messages, windows, rules } = forecastOf(done);
+    assert.deepEqual([Number(units) - Number(unitsSpent), requests, messages, windows], [240, 12, 12, 4]);
+    assert.deepEqual(rules, [{ name: 'exporting', matched: 12, skipped: 0, toChange: 0, atMost: null }]);
+    // What the job searches by itself is not in the forecast.
+    assert.equal(final.quotaUnits, Number(units) + 4 * 5);
+    const oldest = await run(work.sandbox, ['--from=2019-01-01', '--window=year', '--yes', '--oldest-first']);
+    assert.deepEqual(
+      eventsOf(oldest, 'export.read').map(({ window }) => window),
+      YEARS.toReversed(),
+    );
+    // An option that the job has too is for both.
+    assert.equal(read[0]?.timeZone, 'UTC');
+    const berlin = await run(work.sandbox, [
+      '--from=2023-11-05',
+      '--to=2023-11-06',
+      '--time-zone=Europe/Berlin',
+      '--yes',
+    ]);
+    assert.deepEqual(
+      eventsOf(berlin, 'export.read').map(({ from, timeZone }) => [from, timeZone]),
+      [['2023-11-04T23:00:00.000Z', 'Europe/Berlin']],
+    );
+    const dry = await run(work.sandbox, ['--from=2022-01-01', '--dry-run']);
+    assertEnded(dry, 0, { outcome: 'ok', matched: 6, remaining: 6 });
+    assert.deepEqual(idsOf(dry), []);
+  });
+
+  for (const oldestFirst of [false, true]) {
+    it(`leaves out what it has read when it is continued${oldestFirst ? ', the oldest first' : ''}`, async () => {
+      await using work = await start(mail);
+      const order = oldestFirst ? YEARS.toReversed() : YEARS;
+      const signals = new SentSignals();
+      let reads = 0;
+      // In its third window, after two of the messages there.
+      const stop = () => {
+        reads += 1;
+        if (reads === 8) signals.send('SIGTERM');
+      };
+      work.sandbox.faults.add({ kind: 'hook', verb: 'messages.get', after: stop, times: 20 });
+      const words = ['--from', '40y', '--window=year', '--yes', ...(oldestFirst ? ['--oldest-first'] : [])];
+      const first = await run(work.sandbox, words, { signals });
+      const final = assertEnded(first, 143, { outcome: 'interrupted' });
+      assert.ok(Number(final.remaining) >= 3);
+      const edge = oldestFirst ? `--from ${Number(order[1]) + 1}-01-01` : `--to ${order[1]}-01-01`;
+      assert.ok(String(final.resume).includes(edge), `${final.resume}`);
+      const rest = await runHere(work.sandbox, wordsOf(final.resume), { jobs: 'fixtures' });
+      assertEnded(rest, 0, { outcome: 'ok', matched: 6, remaining: 0 });
+      const windows = eventsOf(rest, 'window.finished').map(({ window }) => String(window).replace('until ', ''));
+      assert.deepEqual(windows, order.slice(2));
+      const all = [...idsOf(first).slice(0, 6), ...idsOf(rest)];
+      assert.deepEqual(all.sort(), Object.keys(work.before).sort());
+    });
+  }
+
+  it('asks once, also when it changes something in each window', async () => {
+    await using work = await start(mail);
+    const asked = await run(work.sandbox, ['--from=2019-01-01', '--window=year', '--mark'], { answers: ['y'] });
+    assertEnded(asked, 0, { outcome: 'ok' });
+    assert.equal(asked.questions.length, 1);
+    assert.match(asked.stdout, /found {3}to read\n {4}exporting +12 +12/);
+    assert.equal(eventsOf(asked, 'window.finished').length, 4);
+    assert.ok(Object.values(stateOf(work.sandbox)).every((labels) => labels.includes('STARRED')));
+  });
+});

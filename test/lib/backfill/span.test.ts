@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { DateTime } from 'luxon';
+import { BACKFILL_OPTIONS, type BackfillValues, WINDOW_UNITS, type WindowUnit } from '../../../lib/backfill/options.ts';
+import { leaveOut, readingSpanOf, readRange, spanOf } from '../../../lib/backfill/span.ts';
+import { UsageError } from '../../../lib/errors.ts';
+import type { Span } from '../../../lib/gmail/window.ts';
+
+const NOW = new Date('2026-03-15T10:30:00Z');
+
+/** Zones whose clocks change at midnight, at other hours, by half an hour, or across the date line. */
+const ZONES = [
+  'UTC',
+  'Europe/Berlin',
+  'America/New_York',
+  'America/Sao_Paulo',
+  'America/Havana',
+  'Asia/Amman',
+  'Australia/Lord_Howe',
+  'Pacific/Apia',
+];
+
+function values(from: string | undefined, to?: string, more: Partial<BackfillValues> = {}): BackfillValues {
+  const parse = (text: string | undefined) => (text === undefined ? undefined : BACKFILL_OPTIONS.from.parse(text));
+  const options = { window: undefined, oldestFirst: false, timeZone: 'UTC', yes: false };
+  return { ...options, from: parse(from), to: parse(to), ...more };
+}
+
+function range(from: string | undefined, to?: string, timeZone = 'UTC', now = NOW) {
+  return readRange(values(from, to, { timeZone }), now);
+}
+
+function span(from: string | undefined, to: string | undefined, unit?: WindowUnit, timeZone = 'UTC'): Span {
+  return spanOf(range(from, to, timeZone), unit, false);
+}
+
+const names = ({ windows }: Span) => windows.map(({ name }) => name);
+const iso = (seconds: number | null | undefined) => (seconds == null ? null : new Date(seconds * 1_000).toISOString());
+
+function assertTiled({ whole, windows }: Span): void {
+  assert.equal(windows[0]?.fromS, whole.fromS);
+  assert.equal(windows.at(-1)?.toS, whole.toS);
+  for (const [index, { name, fromS, toS }] of windows.entries()) {
+    if (index > 0) assert.equal(fromS, windows[index - 1]?.toS, `${name} begins where the one before ends`);
+    if (fromS !== null && toS !== null) assert.ok(fromS < toS, `${name} is not empty`);
+  }
+}
+
+describe('the range', () => {
+  it('begins and ends with midnights of the time zone', () => {
+    const { whole } = span('2024-03-31', '2024-04-01', 'day', 'Europe/Berlin');
+    assert.deepEqual([iso(whole.fromS), iso(whole.toS)], ['2024-03-30T23:00:00.000Z', '2024-03-31T22:00:00.000Z']);
+    assert.equal(whole.name, '2024-03-31 to 2024-04-01');
+  });
+
+  it('is open where nothing is said', () => {
+    assert.deepEqual(span('2015-01-01', undefined).whole, {
+      name: '2015-01-01 to now',
+      fromS: Date.UTC(2015, 0, 1) / 1_000,
+      toS: null,
+    });
+    const { whole } = span(undefined, '2015-01-01');
+    assert.deepEqual([whole.name, whole.fromS], ['the beginning to 2015-01-01', null]);
+  });
+
+  for (const [age, zone, expected] of [
+    ['90d', 'UTC', '2025-12-15T00:00:00.000Z'],
+    ['2w', 'Europe/Berlin', '2026-02-28T23:00:00.000Z'],
+    ['1m', 'America/New_York', '2026-02-15T05:00:00.000Z'],
+    ['3y', 'Asia/Kathmandu', '2023-03-14T18:15:00.000Z'],
+  ] as const) {
+    it(`takes the age ${age} in ${zone} for the midnight before`, () => {
+      assert.equal(iso(span(age, undefined, undefined, zone).whole.fromS), expected);
+      assert.equal(iso(span(undefined, age, undefined, zone).whole.toS), expected);
+    });
+  }
+
+  it('counts months back to a day that exists', () => {
+    const { from } = range('1m', undefined, 'UTC', new Date('2026-03-31T12:00:00Z'));
+    assert.equal(from?.toISODate(), '2026-02-28');
+  });
+
+  for (const [from, to, message] of [
+    ['2026-03-16', undefined, /--from is 2026-03-16, which is still to come/],
+    ['2015-01-01', '2015-01-01', /nothing lies between --from 2015-01-01 and --to 2015-01-01/],
+    ['2016-01-01', '2015-01-01', /nothing lies between/],
+    ['1y', '2y', /nothing lies between --from 2025-03-15 and --to 2024-03-15/],
+  ] as const) {
+    it(`is refused: from ${from} to ${to ?? 'now'}`, () => {
+      assert.throws(
+        () => range(from, to),
+        (error) => error instanceof UsageError && message.test(error.message),
+      );
+    });
+  }
+
+  it('may end in the future, and begin today', () => {
+    assertTiled(span('2026-03-15', '2026-12-01', 'month'));
+    assert.equal(range('2026-03-15').from?.toISODate(), '2026-03-15');
+  });
+});
+
+describe('the windows', () => {
+  for (const timeZone of ZONES) {
+    it(`touch without gap or overlap, and are called what they are: ${timeZone}`, () => {
+      for (const [unit, from, to] of [
+        ['day', '2011-12-20', '2012-02-10'],
+        ['day', '2018-02-10', '2018-04-10'],
+        ['day', '2018-10-01', '2018-11-10'],
+        ['week', '2019-11-01', '2021-01-12'],
+        ['month', '2005-02-11', '2025-12-31'],
+        ['year', '2005-02-11', undefined],
+      ] as const) {
+        const all = span(from, to, unit, timeZone);
+        assertTiled(all);
+        assert.equal(new Set(names(all)).size, all.windows.length, 'each has a name of its own');
+        for (const { name, fromS, toS } of all.windows) {
+          const format = { day: 'yyyy-MM-dd', week: "kkkk-'W'WW", month: 'yyyy-MM', year: 'yyyy' }[unit];
+          const nameAt = (second: number) => DateTime.fromSeconds(second, { zone: timeZone }).toFormat(format);
+          if (fromS !== null) assert.equal(nameAt(fromS), name);
+          if (toS !== null) assert.equal(nameAt(toS - 1), name);
+        }
+      }
+    });
+  }
+
+  it('are those of the calendar, the first and the last one cut', () => {
+    const { windows } = span('2023-05-20', '2025-02-10', 'year');
+    assert.deepEqual(
+      windows.map(({ name, fromS, toS }) => [name, iso(fromS)?.slice(0, 10), iso(toS)?.slice(0, 10)]),
+      [
+        ['2023', '2023-05-20', '2024-01-01'],
+        ['2024', '2024-01-01', '2025-01-01'],
+        ['2025', '2025-01-01', '2025-02-10'],
+      ],
+    );
+    assert.deepEqual(names(span('2024-12-29', '2025-01-07', 'week')), ['2024-W52', '2025-W01', '2025-W02']);
+    assert.deepEqual(names(span('2024-12-29', '2025-03-01', 'month')), ['2024-12', '2025-01', '2025-02']);
+    assert.deepEqual(names(span('2024-02-28', '2024-03-02', 'day')), ['2024-02-28', '2024-02-29', '2024-03-01']);
+  });
+
+  it('have an hour less or more where the clocks change', () => {
+    const hours = ({ windows }: Span) => windows.map(({ fromS, toS }) => (Number(toS) - Number(fromS)) / 3_600);
+    assert.deepEqual(hours(span('2024-03-30', '2024-04-02', 'day', 'Europe/Berlin')), [24, 23, 24]);
+    assert.deepEqual(hours(span('2024-10-26', '2024-10-29', 'day', 'Europe/Berlin')), [24, 25, 24]);
+    // Clocks went from midnight to one o'clock.
+    assert.deepEqual(hours(span('2018-11-03', '2018-11-06', 'day', 'America/Sao_Paulo')), [24, 23, 24]);
+  });
+
+  it('begin with one for all that is older, when the range has no beginning', () => {
+    const all = span(undefined, '2007-03-01', 'year');
+    assert.deepEqual(names(all), ['until 2004', '2005', '2006', '2007']);
+    assert.equal(all.windows[0]?.fromS, null);
+    assertTiled(all);
+    const old = span(undefined, '1999-03-01', 'month');
+    assert.deepEqual(names(old), ['until 1999-03']);
+    assertTiled(old);
+  });
+
+  it('are one when the range is shorter than that', () => {
+    assert.deepEqual(names(span('2026-03-15', undefined, 'year')), ['2026']);
+    assertTiled(span('2026-03-15', undefined, 'year'));
+  });
+
+  for (const [from, to, unit] of [
+    ['2015-01-01', undefined, 'year'],
+    ['2023-01-01', '2026-01-01', 'month'],
+    ['2025-01-01', '2025-05-01', 'month'],
+    ['2025-01-01', '2025-02-05', 'week'],
+    ['2025-01-01', '2025-01-03', 'day'],
+  ] as const) {
+    it(`are of one ${unit} from ${from} to ${to ?? 'now'} when nobody says`, () => {
+      const all = span(from, to);
+      assert.deepEqual([all.unit, all.asked], [unit, false]);
+      assertTiled(all);
+    });
+  }
+
+  it('of a job that reads are as long as some hundreds of messages need, or as long as was asked', () => {
+    const tenYears = range('2016-03-15');
+    for (const [messages, unit] of [
+      [3_000_000, 'day'],
+      [600_000, 'week'],
+      [100_000, 'month'],
+      [10_000, 'year'],
+      [0, 'year'],
+    ] as const) {
+      const all = readingSpanOf(tenYears, undefined, false, messages);
+      assert.deepEqual([all.unit, all.asked], [unit, true], `${messages} messages`);
+    }
+    for (const unit of WINDOW_UNITS) assert.equal(readingSpanOf(tenYears, unit, true, 10).unit, unit);
+    assert.equal(readingSpanOf(tenYears, 'day', true, 10).oldestFirst, true);
+  });
+});
+
+describe('what is left of a range', () => {
+  it('are the dates between which it lies, in its time zone', () => {
+    const zone = 'America/New_York';
+    const { windows } = span('2024-01-01', undefined, 'month', zone);
+    const [second, last] = [windows[1], windows.at(-1)];
+    assert.deepEqual(leaveOut(range('2y', undefined, zone), {}), { from: '2024-03-15', to: undefined });
+    assert.deepEqual(leaveOut(range('2024-01-01', undefined, zone), { fromS: last?.fromS ?? null }), {
+      from: '2024-01-01',
+      to: '2026-03-01',
+    });
+    assert.deepEqual(leaveOut(range('2024-01-01', '1d', zone), { toS: second?.toS ?? null }), {
+      from: '2024-03-01',
+      to: '2026-03-14',
+    });
+    assert.deepEqual(leaveOut(range(undefined, '1d', zone), {}), { from: undefined, to: '2026-03-14' });
+  });
+
+  it('is read as the same seconds again, in every time zone', () => {
+    for (const zone of ZONES) {
+      const { windows } = span('2016-10-20', '2016-11-20', 'day', zone);
+      for (const { fromS } of windows.slice(1)) {
+        const { to } = leaveOut(range('2016-10-20', '2016-11-20', zone), { fromS });
+        assert.equal(range('2016-10-20', to, zone).to?.toUnixInteger(), fromS, `${zone} ${to}`);
+      }
+    }
+  });
+});

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { trippedGuard } from '../../../lib/gmail/changes.ts';
+import { type GuardSettings, guardsOf } from '../../../lib/rules/guards.ts';
+import { parseRules } from '../../../lib/rules/schema.ts';
+
+const NONE: GuardSettings = { maxChanges: undefined, maxShare: undefined, mailboxSize: undefined };
+
+/** What stops changes of so many messages by two rules. */
+function stops(
+  sizes: readonly [number, number],
+  file: { readonly maxChanges?: number; readonly maxShare?: string; readonly ofTwo?: number },
+  settings: Partial<GuardSettings> = {},
+) {
+  const { ofTwo, ...rest } = file;
+  const rules = [
+    { name: 'one', query: 'x', actions: { star: true } },
+    { name: 'two', query: 'y', actions: { star: true }, ...(ofTwo !== undefined && { maxChanges: ofTwo }) },
+  ];
+  const ruleSet = { ...parseRules(JSON.stringify({ ...rest, rules }), 'my.yaml'), file: 'my.yaml' };
+  const named = new Map([
+    ['one', sizes[0]],
+    ['two', sizes[1]],
+  ]);
+  return trippedGuard(named, guardsOf(ruleSet, { ...NONE, ...settings }));
+}
+
+describe('guards', () => {
+  it('let everything pass when nothing is limited', () => {
+    assert.equal(stops([1e6, 1e6], {}), undefined);
+  });
+
+  it('count the whole run for the file’s maxChanges, or for that of the command line', () => {
+    assert.equal(stops([5, 5], { maxChanges: 10 }), undefined);
+    const tripped = stops([5, 6], { maxChanges: 10 });
+    assert.match(tripped?.message ?? '', /^11 messages would be changed, and at most 10 may be: nothing was changed$/);
+    assert.match(tripped?.remedy ?? '', /raise maxChanges in my\.yaml \(it is 10\), or run once with --max-changes/);
+    assert.equal(stops([5, 6], { maxChanges: 10 }, { maxChanges: 11 }), undefined);
+    assert.match(stops([5, 6], {}, { maxChanges: 3 })?.message ?? '', /at most 3 may be/);
+  });
+
+  it('count a rule for its own maxChanges, which says more than that of the run', () => {
+    assert.equal(stops([50, 5], { ofTwo: 5 }), undefined);
+    const tripped = stops([50, 6], { ofTwo: 5, maxChanges: 10 });
+    assert.match(tripped?.message ?? '', /^the rule two would change 6 messages, and at most 5 may be/);
+    assert.match(tripped?.remedy ?? '', /raise maxChanges of the rule two in my\.yaml/);
+    assert.match(stops([0, 6], { ofTwo: 5 }, { maxChanges: 100 })?.message ?? '', /the rule two/);
+  });
+
+  it('let a rule change half of a mailbox in a backfill, unless something else is said', () => {
+    const mailbox = { mailboxSize: 2_001 };
+    assert.equal(stops([1_000, 1_000], {}, mailbox), undefined);
+    const tripped = stops([0, 1_001], {}, mailbox);
+    assert.match(
+      tripped?.message ?? '',
+      /^the rule two would change 1001 messages, and at most 1000 \(50 % of the 2001 in the mailbox\) may be/,
+    );
+    assert.match(tripped?.remedy ?? '', /raise maxShare in my\.yaml \(it is 50 %\), or run once with --max-share/);
+    assert.match(stops([201, 0], { maxShare: '10%' }, mailbox)?.message ?? '', /at most 200 \(10 %/);
+    assert.equal(stops([201, 0], { maxShare: '10%' }, { ...mailbox, maxShare: 0.2 }), undefined);
+    assert.equal(stops([2_001, 2_001], {}, { ...mailbox, maxShare: 1 }), undefined);
+    assert.equal(stops([1_001, 0], {}), undefined, 'only in a backfill');
+  });
+
+  it('hold no share against a mailbox of up to 1,000 messages', () => {
+    assert.equal(stops([1_000, 0], { maxShare: '1%' }, { mailboxSize: 1_000 }), undefined);
+    assert.notEqual(stops([1_000, 0], { maxShare: '1%' }, { mailboxSize: 1_001 }), undefined);
+  });
+});
