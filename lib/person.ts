@@ -24,7 +24,12 @@ export function personAt(
       if (!terminal.interactive) return false;
       const answer = await terminal.ask(`  ${question}`, signal);
       terminal.print();
-      return /^y(es)?$/i.test(answer?.trim() ?? '');
+      return isYes(answer);
     },
   };
+}
+
+/** Whether the answer to the question is yes; null is the end of the input. */
+export function isYes(answer: string | null): boolean {
+  return /^\s*y(es)?\s*$/i.test(answer ?? '');
 }

@@ -61,7 +61,7 @@ export async function forecastChanges(
     guards: {
       maxChanges: ofRun?.atMost ?? null,
       ...(ofRun?.from !== undefined && { maxChangesFrom: ofRun.from }),
-      maxShare: guards.find(({ share }) => share !== undefined)?.share ?? 1,
+      maxShare: guards.find(({ share }) => share !== undefined)?.share ?? null,
       mailbox: await facts.mailboxSize(),
     },
   };
@@ -76,7 +76,7 @@ export function forecastReading(facts: Facts, job: string, messages: number, win
     windows,
     messages,
     changes: 0,
-    guards: { maxChanges: null, maxShare: 1, mailbox: 0 },
+    guards: { maxChanges: null, maxShare: null, mailbox: 0 },
   };
 }
 

@@ -135,11 +135,15 @@ function guardFacts(changes: number, guards: Forecast['guards'], rules: readonly
     maxChanges === null
       ? { ok: true, text: 'any number of changes', note: 'rules.yaml: maxChanges would limit it' }
       : { ok: changes <= maxChanges, text: `at most ${number(maxChanges)} changes`, note: maxChangesFrom },
-    {
-      ok: share <= maxShare,
-      text: `at most ${percent(maxShare)} by one rule`,
-      note: `${percent(share)} of ${number(mailbox)} messages`,
-    },
+    ...(maxShare === null
+      ? []
+      : [
+          {
+            ok: share <= maxShare,
+            text: `at most ${percent(maxShare)} by one rule`,
+            note: `${percent(share)} of ${number(mailbox)} messages`,
+          },
+        ]),
     ...(limited ? [ofRules] : []),
   ];
 }

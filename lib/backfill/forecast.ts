@@ -37,7 +37,7 @@ export interface Forecast {
     /** Where that was said, when it was not in the rules file. */
     readonly maxChangesFrom?: string;
     /** The largest share of the mailbox that may be changed, from 0 to 1. */
-    readonly maxShare: number;
+    readonly maxShare: number | null;
     /** Messages in the mailbox. */
     readonly mailbox: number;
   };
@@ -89,8 +89,3 @@ export function forecastEvent(forecast: Forecast): Readonly<Record<string, unkno
 
 /** What is asked below the forecast. */
 export const QUESTION = 'Go on? [y/N] ';
-
-/** Whether the answer to the question is yes; null is the end of the input. */
-export function isYes(answer: string | null): boolean {
-  return /^\s*y(es)?\s*$/i.test(answer ?? '');
-}

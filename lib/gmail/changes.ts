@@ -61,14 +61,18 @@ export async function changeSet(
     }
   };
   const batches = batchesOf(portion, set);
+  let isComplete = true;
   const work = async () => {
     for (const batch of batches) {
-      if (signal.aborted) return;
+      isComplete &&= !signal.aborted;
+      if (!isComplete) return;
       await deal(batch);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  signal.throwIfAborted();
+  away.signal.throwIfAborted();
+  // Told to stop when there was nothing more to begin, the set has come to its end all the same.
+  if (!isComplete) signal.throwIfAborted();
 }
 
 /** A change whose labels to remove do not exist: there is nothing to send, and Gmail would refuse it. */

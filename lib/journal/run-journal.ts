@@ -17,6 +17,9 @@ export interface RunJournalOptions {
   readonly log: Log;
 }
 
+/** The note that a run is complete may take this long. */
+const LONGEST_NOTE_MS = 5_000;
+
 export class RunJournal {
   readonly #options: RunJournalOptions;
   #store: Promise<JournalStore> | undefined;
@@ -37,9 +40,14 @@ export class RunJournal {
     log.info('journal.written', { part, parts, messages });
   }
 
-  /** Notes that all changes were made; a run without that note can be taken back too, but less exactly. */
+  /**
+   * Notes that all changes were made; a run without that note can be taken back too, but less exactly. Not worth waiting
+   * for the quota: it is given up after some seconds.
+   */
   async complete(): Promise<void> {
-    await this.#besides('journal.unfinished', async () => (await this.#store)?.complete());
+    const { wait } = this.#options;
+    const note = this.#besides('journal.unfinished', async () => (await this.#store)?.complete());
+    await Promise.race([note, wait(LONGEST_NOTE_MS).catch(() => undefined)]);
   }
 
   /** Throws journals away whose time is over. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { estimateDurationMs, type Forecast, forecastEvent, isYes, type Load } from '../../../lib/backfill/forecast.ts';
+import { estimateDurationMs, type Forecast, forecastEvent, type Load } from '../../../lib/backfill/forecast.ts';
 import { renderForecast } from '../../../lib/backfill/forecast-screen.ts';
 import { QuotaWindow } from '../../../lib/gmail/quota.ts';
+import { isYes } from '../../../lib/person.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
 
 const never = new AbortController().signal;
