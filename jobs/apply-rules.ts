@@ -6,11 +6,14 @@ import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, UsageError } from '../lib/errors.ts';
+import type { JournalPage } from '../lib/gmail/carry-out.ts';
 import { setSizes } from '../lib/gmail/change-plan.ts';
+import type { IdSet } from '../lib/gmail/ids.ts';
+import { PAGE_SIZE } from '../lib/gmail/searcher.ts';
 import { countOption, defineJob, Scope, textOption } from '../lib/job.ts';
 import { didYouMean } from '../lib/nearest.ts';
 import { guardsOf } from '../lib/rules/guards.ts';
-import { planRules } from '../lib/rules/plan.ts';
+import { planRules, type RulesPlan } from '../lib/rules/plan.ts';
 import { previewRules, surveyLabels } from '../lib/rules/preview.ts';
 import { parseRules, type RuleSet } from '../lib/rules/schema.ts';
 import { shareOption } from '../lib/rules/share.ts';
@@ -50,21 +53,43 @@ export default defineJob({
     const isBackfill = mailbox.span !== undefined;
     // A backfill says beforehand what it will cost, also as a dry run; to look up the effects is part of it.
     const withEffects = ruleSet.undo && (mailbox.live || isBackfill);
-    const tidied = ruleSet.undo ? journal.tidy() : undefined;
-    const plan = await planRules(ruleSet, mailbox, labels, { withEffects });
-    await tidied;
-    for (const [index, toChange] of setSizes(plan).entries()) {
-      const { name, found } = plan.sets[index] ?? { name: '', found: 0 };
-      tally.matched(found - toChange);
-      tally.skipped(found - toChange);
-      log.info('rule.planned', { rule: name, matched: found, skipped: found - toChange, toChange });
-    }
+    const tidied = journal.tidy();
     const mailboxSize = isBackfill ? (await mailbox.profile()).messages : undefined;
     const guards = guardsOf(ruleSet, { ...options, mailboxSize });
-    await mailbox.carryOut(plan, { guards, ...(ruleSet.undo && { journal: (page) => journal.keep(page) }) });
+    let seen: IdSet[][] = ruleSet.rules.map(() => []);
+    for (let round = 1; ; round += 1) {
+      // The labels that this run has made are known to it by now.
+      const known = round === 1 ? labels : await mailbox.knownLabels();
+      const plan = await planRules(ruleSet, mailbox, known, { withEffects, seen });
+      await tidied;
+      for (const [index, toChange] of setSizes(plan).entries()) {
+        const { name, found } = plan.sets[index] ?? { name: '', found: 0 };
+        tally.matched(found - toChange);
+        tally.skipped(found - toChange);
+        if (round === 1 || found > 0) {
+          log.info('rule.planned', { rule: name, matched: found, skipped: found - toChange, toChange });
+        }
+      }
+      const keep = ruleSet.undo ? { journal: (page: JournalPage) => journal.keep(page) } : {};
+      await mailbox.carryOut(plan, { ...keep, ...(round === 1 ? { guards } : { again: true }) });
+      if (!mailbox.live || !mayHaveMissed(plan) || round === MOST_ROUNDS) break;
+      seen = seen.map((before, index) => [...before, ...(plan.found[index] ?? [])]);
+    }
     if (ruleSet.undo && tally.counts.failed === 0) await journal.complete();
   },
 });
+
+/** Looking for what the searches may have missed comes to an end, whatever others do to the mailbox meanwhile. */
+const MOST_ROUNDS = 5;
+
+/**
+ * Whether a list was longer than a page: then the pages that followed may have shifted, because somebody else changed
+ * what was listed, another run perhaps.
+ */
+function mayHaveMissed(plan: RulesPlan): boolean {
+  const changes = setSizes(plan).some((size) => size > 0);
+  return changes && plan.sets.some(({ found }) => found > PAGE_SIZE);
+}
 
 async function readRules(file: string, name: string): Promise<string> {
   try {

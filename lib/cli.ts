@@ -149,7 +149,10 @@ function describe(
 }
 
 function withCommonOptions(commandLine: CommandLine): CommandLine {
-  const budget = new Option('--budget <duration>', 'stop after this time; the next run goes on (default 50m)');
+  const budget = new Option(
+    '--budget <duration>',
+    'stop after this time; the next run goes on (default 50m, none on heroku run)',
+  );
   return commandLine
     .option('--dry-run', 'say what would change, and change nothing')
     .addOption(budget.argParser(parser(toBudget)));
@@ -191,7 +194,7 @@ Jobs:
 ${await list(registry)}
 Options of every job:
   --dry-run            say what would change, and change nothing
-  --budget <duration>  stop after this time; the next run goes on (default 50m)
+  --budget <duration>  stop after this time; the next run goes on (default 50m, none on heroku run)
   -h, --help           show the help of a job
 
 Commands:

@@ -200,7 +200,9 @@ class Run {
     const connection = await connect(config, about);
     this.#connection = connection;
     const { client } = connection;
-    const costs = { connection, profile: config.quotaProfile, budgetMs };
+    const startedAt = systemClock.now();
+    const elapsedMs = () => systemClock.now() - startedAt;
+    const costs = { connection, profile: config.quotaProfile, budgetMs, elapsedMs };
     const mailboxSize = async () => (await mailbox.profile()).messages;
     const mailbox: Mailbox = new Mailbox({
       client,

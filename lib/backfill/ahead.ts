@@ -2,6 +2,7 @@
 import type { Connection } from '../connection.ts';
 import { batchCount, portionsOf, setSizes } from '../gmail/change-plan.ts';
 import type { Ahead } from '../gmail/mailbox.ts';
+import { PAGE_SIZE } from '../gmail/searcher.ts';
 import { type QuotaProfile, unitsOf } from '../gmail/units.ts';
 import type { Span } from '../gmail/window.ts';
 import { estimateDurationMs, type Forecast, type ForecastRule } from './forecast.ts';
@@ -12,6 +13,8 @@ export interface Costs {
   readonly profile: QuotaProfile;
   readonly budgetMs: number;
   readonly mailboxSize: () => Promise<number>;
+  /** How long the run has worked already. */
+  readonly elapsedMs: () => number;
 }
 
 export interface Facts extends Costs {
@@ -44,6 +47,10 @@ export async function forecastChanges(
     journals > 10
       ? { requests: 1, units: unitsOf('messages.batchModify', profile) }
       : { requests: journals, units: journals * unitsOf('messages.modify', profile) },
+    // Where a list was longer than a page, it is looked at the end for what was missed.
+    plan.sets.some(({ found }) => found > PAGE_SIZE)
+      ? { requests: sizes.length, units: sizes.length * unitsOf('messages.list', profile) }
+      : { requests: 0, units: 0 },
     { requests: newLabels.length, units: newLabels.length * unitsOf('labels.create', profile) },
   ]);
   const rules = plan.sets.map(({ name, found }, index): ForecastRule => {
@@ -80,7 +87,7 @@ export function forecastReading(facts: Facts, job: string, messages: number, win
   };
 }
 
-function common({ connection, span, timeZone, budgetMs }: Facts, { requests, units }: Load) {
+function common({ connection, span, timeZone, budgetMs, elapsedMs }: Facts, { requests, units }: Load) {
   const { client, quota } = connection;
   const unitsSpent = client.statistics.quotaUnits;
   const durationMs = estimateDurationMs({
@@ -93,12 +100,12 @@ function common({ connection, span, timeZone, budgetMs }: Facts, { requests, uni
   });
   return {
     range: `${span.whole.name} (${timeZone})`,
-    windowUnit: span.unit,
+    windowUnit: span.asked ? span.unit : null,
     unitsSpent,
     units: unitsSpent + units,
     requests,
     durationMs,
-    runs: Math.max(1, Math.ceil(durationMs / budgetMs)),
+    runs: Math.max(1, Math.ceil((elapsedMs() + durationMs) / budgetMs)),
     unitsPerMinute: quota.unitsPerMinute,
     budgetMs,
   };

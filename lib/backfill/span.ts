@@ -7,6 +7,9 @@ import { type BackfillValues, type Moment, WINDOW_UNITS, type WindowUnit } from 
 /** Gmail began on this day: older mail was imported, and is all in the first window. */
 const GMAIL_BEGAN = { year: 2004, month: 4, day: 1 };
 
+/** Mail is not older than the seconds that searches count, from 1970 on. */
+const EARLIEST_S = 86_400;
+
 /** Windows are as long as they can be, as long as there are at least so many of them. */
 const FEWEST_WINDOWS = 4;
 
@@ -25,10 +28,18 @@ export interface Range {
  */
 export function readRange({ from, to, timeZone }: BackfillValues, at: Date): Range {
   const now = DateTime.fromJSDate(at, { zone: timeZone });
-  const range = { from: resolve(from, now), to: resolve(to, now), now };
-  if (range.from !== null && range.from > now) {
-    throw new UsageError(`--from is ${range.from.toISODate()}, which is still to come`, 'Write a date that is over.');
+  const [first, end] = [resolve(from, now), resolve(to, now)];
+  if (first !== null && first > now) {
+    throw new UsageError(`--from is ${first.toISODate()}, which is still to come`, 'Write a date that is over.');
   }
+  if (end !== null && end.toSeconds() < EARLIEST_S) {
+    throw new UsageError('--to is before the time of all mail', 'Write a later date, or a smaller age.');
+  }
+  const range = {
+    from: first === null || first.toSeconds() < EARLIEST_S ? null : first,
+    to: end === null || end > now ? null : end,
+    now,
+  };
   if (range.from !== null && range.to !== null && range.from >= range.to) {
     throw new UsageError(
       `nothing lies between --from ${range.from.toISODate()} and --to ${range.to.toISODate()}`,
@@ -53,7 +64,13 @@ function midnightOf(at: DateTime): DateTime {
 /** The range with its windows: those of `asked`, or of a size that suits how long it is. */
 export function spanOf(range: Range, asked: WindowUnit | undefined, oldestFirst: boolean): Span {
   const unit = asked ?? coarsestUnit(range);
-  return { whole: wholeOf(range), unit, windows: cutWindows(range, unit), asked: asked !== undefined, oldestFirst };
+  return {
+    whole: wholeOf(range),
+    unit,
+    windows: cutWindows(range, unit),
+    asked: asked !== undefined || oldestFirst,
+    oldestFirst,
+  };
 }
 
 /** The same for a job that reads every message: windows that hold some hundreds, if mail came evenly. */

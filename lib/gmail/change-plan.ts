@@ -5,8 +5,12 @@ import type { Window } from './window.ts';
 /** Gmail's largest batch of changes. */
 export const BATCH_SIZE = 1_000;
 
-/** Changes in one portion, which has one journal. */
-const PORTION_SIZE = 100_000;
+/**
+ * Changes in one portion, which has one journal, for each set that takes part in it, and in all. Their last batches are
+ * rarely full, so that a portion should be worth many; and it is a step that a person sees the work take.
+ */
+const CHANGES_PER_SET = 25_000;
+const LARGEST_PORTION = 100_000;
 
 /** One label, by name, that is put on or taken off. */
 export interface LabelOperation {
@@ -79,15 +83,17 @@ export function setSizes({ sets, windows }: ChangePlan): number[] {
 }
 
 /** The plan cut into portions: small windows together, so that their batches are full; big ones in parts. */
-export function portionsOf({ windows }: ChangePlan): Portion[] {
+export function portionsOf({ sets, windows }: ChangePlan): Portion[] {
+  const working = sets.filter((_, set) => windows.some(({ changes }) => (changes[set]?.ids.size ?? 0) > 0)).length;
+  const most = Math.min(LARGEST_PORTION, Math.max(1, working) * CHANGES_PER_SET);
   const portions: WindowPlan[][] = [];
   let room = 0;
-  for (const part of windows.flatMap(cut)) {
+  for (const part of windows.flatMap((window) => cut(window, most))) {
     const size = sizeOf(part);
     if (size === 0) continue;
     if (size > room) {
       portions.push([]);
-      room = PORTION_SIZE;
+      room = most;
     }
     portions.at(-1)?.push(part);
     room -= size;
@@ -95,24 +101,45 @@ export function portionsOf({ windows }: ChangePlan): Portion[] {
   return portions;
 }
 
-/** The window in parts that are not much larger than a portion. A message is in the same part for all sets. */
-function cut(plan: WindowPlan): WindowPlan[] {
-  const parts = Math.ceil(sizeOf(plan) / PORTION_SIZE);
+/**
+ * The window in parts that are not much larger than a portion, the newest first. A message is in the same part for all
+ * sets; the largest set is cut between its batches.
+ */
+function cut(plan: WindowPlan, most: number): WindowPlan[] {
+  const parts = Math.ceil(sizeOf(plan) / most);
   if (parts < 2) return [plan];
   const largest = plan.changes.reduce((one, two) => (two.ids.size > one.ids.size ? two : one)).ids;
-  const ends = Array.from({ length: parts - 1 }, (_, part) => Math.floor((largest.size * (part + 1)) / parts));
-  const cuts = plan.changes.map(({ ids }) => [0, ...ends.map((end) => ids.countBelow(largest, end)), ids.size]);
-  const oldestFirst = Array.from({ length: parts }, (_, part) => ({
+  const step = Math.ceil(largest.size / parts / BATCH_SIZE) * BATCH_SIZE;
+  /** Where the parts begin and end in the largest set, from its newest end on. */
+  const edges = Array.from({ length: parts + 1 }, (_, part) => Math.max(0, largest.size - part * step));
+  const cuts = plan.changes.map(({ ids }) =>
+    edges.map((edge) => (edge === 0 ? 0 : edge === largest.size ? ids.size : ids.countBelow(largest, edge))),
+  );
+  return Array.from({ length: parts }, (_, part) => ({
     window: plan.window,
     changes: plan.changes.map(({ ids, effects }, set) => {
-      const [start, end] = [cuts[set]?.[part] ?? 0, cuts[set]?.[part + 1] ?? 0];
+      const [end, start] = [cuts[set]?.[part] ?? 0, cuts[set]?.[part + 1] ?? 0];
       return {
         ids: ids.slice(start, end),
         effects: effects?.map((flags) => flags?.subarray(start, end) ?? null),
       };
     }),
   }));
-  return oldestFirst.reverse();
+}
+
+/** The plan without the messages in `ids`. */
+export function leaveOut(plan: ChangePlan, ids: IdSet): ChangePlan {
+  const windows = plan.windows.map(({ window, changes }) => ({
+    window,
+    changes: changes.map((change) => {
+      const marks = change.ids.marks(ids);
+      if (!marks.includes(1)) return change;
+      const keeps = (at: number) => marks[at] === 0;
+      const effects = change.effects?.map((flags) => flags?.filter((_, at) => keeps(at)) ?? null);
+      return { ids: change.ids.filter(keeps), effects };
+    }),
+  }));
+  return { ...plan, windows };
 }
 
 /** Batches that it takes to change the messages of one set in a portion. */

@@ -16,6 +16,7 @@ import type { Found } from './listing.ts';
 import { describe, getMessage, type ReadMessage } from './messages.ts';
 import { type MessageRef, Searcher, type SearchOptions } from './searcher.ts';
 import type { Span } from './window.ts';
+import { withoutJournals } from './without-journals.ts';
 import type { LabelChange, LabelSet, Writer } from './writer.ts';
 
 export type { MessageRef, SearchOptions } from './searcher.ts';
@@ -32,6 +33,8 @@ export interface Ahead {
 export interface CarryOutOptions {
   readonly guards?: readonly Guard[];
   readonly journal?: ((page: JournalPage) => Promise<void>) | undefined;
+  /** Whether the run goes on with what it has missed: nobody is told or asked again. */
+  readonly again?: boolean;
 }
 
 export interface MailboxOptions {
@@ -160,8 +163,10 @@ export class Mailbox {
   }
 
   /** The same for a plan, whose way back is written to the journal portion by portion. */
-  async carryOut(plan: ChangePlan, { guards = [], journal }: CarryOutOptions = {}): Promise<void> {
-    const { tally, progress, log, announce, confirm } = this.#options;
+  async carryOut(given: ChangePlan, { guards = [], journal, again = false }: CarryOutOptions = {}): Promise<void> {
+    const { tally, progress, log } = this.#options;
+    const { announce, confirm } = again ? {} : this.#options;
+    const plan = this.live ? await withoutJournals(given, this) : given;
     const sizes = setSizes(plan);
     const total = sizes.reduce((sum, size) => sum + size, 0);
     tally.matched(total);

@@ -28,6 +28,7 @@ export class QuotaWindow {
   readonly #limit: number;
   readonly #clock: Clock;
   readonly #onWait: OnWait;
+  readonly #startedAt: number;
   /** Units of requests under way and of those answered less than 60 seconds ago. */
   #used = 0;
   /** Answered requests in order of their answers. */
@@ -44,6 +45,7 @@ export class QuotaWindow {
     this.#limit = options.unitsPerMinute;
     this.#clock = options.clock;
     this.#onWait = options.onWait;
+    this.#startedAt = options.clock.now();
   }
 
   /** The limit, without regard to a pace that was lowered for a while. */
@@ -76,8 +78,9 @@ export class QuotaWindow {
   /** Google refused a request for its quota: nothing is sent for `pauseMs`, and for a while less than before. */
   refused(pauseMs: number): void {
     const now = this.#clock.now();
-    // Whatever is refused within a minute is refused for the same reason: that lowers the pace once.
-    if (now >= this.#loweredAt + WINDOW_MS) {
+    // In the first minute it may be the run before that has spent the quota: to wait is enough. Whatever is refused
+    // within a minute is refused for the same reason: that lowers the pace once.
+    if (now >= this.#loweredAt + WINDOW_MS && now >= this.#startedAt + WINDOW_MS) {
       this.#share = Math.max(SLOWEST_SHARE, this.#currentShare(now) / 2);
       this.#loweredAt = now;
     }

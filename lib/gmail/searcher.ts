@@ -8,7 +8,7 @@ import { type Found, listEach, listSideBySide } from './listing.ts';
 import { type Span, type Window, windowTerms } from './window.ts';
 
 /** Gmail's largest page of a list. */
-const PAGE_SIZE = 500;
+export const PAGE_SIZE = 500;
 
 /** A message as lists show it. */
 export interface MessageRef {

@@ -23,6 +23,9 @@ const LONGEST_NOTE_MS = 5_000;
 export class RunJournal {
   readonly #options: RunJournalOptions;
   #store: Promise<JournalStore> | undefined;
+  /** Parts and messages of the rounds before, and with the present one. */
+  #before = { parts: 0, messages: 0 };
+  #last = { parts: 0, messages: 0 };
 
   constructor(options: RunJournalOptions) {
     this.#options = options;
@@ -33,7 +36,12 @@ export class RunJournal {
     const { log, mailbox, runId, job, startedAt } = this.#options;
     const whole = mailbox.span?.whole;
     const store = await this.#open();
-    const { part, parts, messages } = page;
+    // The run may look again for what it has missed: then further parts follow.
+    if (page.part === 1) this.#before = this.#last;
+    const part = this.#before.parts + page.part;
+    const parts = this.#before.parts + page.parts;
+    const messages = this.#before.messages + page.messages;
+    this.#last = { parts, messages };
     const range = whole === undefined ? null : { fromS: whole.fromS, toS: whole.toS };
     const record: JournalRecord = { runId, job, startedAt, part, parts, messages, range, entries: entriesOf(page) };
     await store.write(record);

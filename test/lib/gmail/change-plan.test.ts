@@ -80,7 +80,8 @@ describe('the portions of a plan', () => {
   });
 
   it('end before they are too large for a journal', () => {
-    assert.deepEqual(assertPortions(planOf([[60_000], [50_000], [30_000]])), [60_000, 80_000]);
+    assert.deepEqual(assertPortions(planOf([[20_000], [10_000], [30_000]])), [20_000, 25_000, 15_000]);
+    assert.deepEqual(assertPortions(planOf([[60_500]])), [21_000, 21_000, 18_500], 'cut between batches');
   });
 
   it('cut a large window, the newest part first, with a message in the same part for all sets', () => {

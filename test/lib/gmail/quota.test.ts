@@ -256,19 +256,27 @@ describe('QuotaWindow', () => {
 
     it('halves the pace for two minutes, and then has the full one again', async () => {
       const { clock, window, spend } = setUp(100);
+      await clock.sleep(MINUTE_MS, never);
       window.refused(1_000);
-      assert.equal(await spend(50), 1_000);
       assert.equal(await spend(50), 61_000);
       assert.equal(await spend(50), 121_000);
+      assert.equal(await spend(50), 181_000);
       await clock.sleep(2 * MINUTE_MS, never);
       const start = clock.now();
       assert.deepEqual([await spend(50), await spend(50)], [start, start]);
     });
 
     it('halves the pace once for all that is refused within a minute', async () => {
-      const { window, spend } = setUp(100);
+      const { clock, window, spend } = setUp(100);
+      await clock.sleep(MINUTE_MS, never);
       for (let n = 0; n < 8; n += 1) window.refused(n * 1_000);
-      assert.deepEqual([await spend(50), await spend(1)], [7_000, 67_000]);
+      assert.deepEqual([await spend(50), await spend(1)], [67_000, 127_000]);
+    });
+
+    it('keeps the pace in the first minute, which the run before may have spent', async () => {
+      const { window, spend } = setUp(100);
+      window.refused(1_000);
+      assert.deepEqual([await spend(50), await spend(50), await spend(50)], [1_000, 1_000, 61_000]);
     });
 
     it('goes down to an eighth when refusals go on, and no further, and comes back by doubling', async () => {
