@@ -1,0 +1,62 @@
+/**
+ * A sandbox in a process of its own, for `npm run bench:throughput`: answers take as long as Gmail's do, and the quota is
+ * enforced. Tells its parent the variables first, and what was asked of it when it is asked for that.
+ */
+import { type Sandbox, startSandbox } from '../sandbox/index.ts';
+import { seededRandom } from '../virtual-clock.ts';
+
+/** Lognormal: half of the answers take longer than the median, one in a hundred more than two and a half times as long. */
+const MEDIAN_MS = 120;
+const SIGMA = 0.4;
+
+export interface StandInOptions {
+  readonly messages: number;
+  readonly unitsPerMinute: number;
+}
+
+/** One request as the sandbox saw it. Times are epoch milliseconds. */
+export interface Asked {
+  readonly service: string;
+  readonly verb: string;
+  readonly startedAt: number;
+  readonly finishedAt: number;
+  readonly units: number;
+  readonly status: number;
+  /** The change of labels, as text, and how many messages get it. */
+  readonly change?: string;
+  readonly ids?: number;
+}
+
+export interface StandInReport {
+  readonly requests: readonly Asked[];
+  readonly refusals: number;
+  readonly mostUnitsInAMinute: number;
+}
+
+if (process.send !== undefined) await serve(JSON.parse(process.argv[2] ?? '') as StandInOptions);
+
+async function serve({ messages, unitsPerMinute }: StandInOptions): Promise<void> {
+  const sandbox = await startSandbox({ messages, quota: { unitsPerMinute }, latencyMs: latencies(1) });
+  process.on('message', () => process.send?.(reportOn(sandbox)));
+  process.on('disconnect', () => process.exit());
+  process.send?.(sandbox.env);
+}
+
+function latencies(seed: number): () => number {
+  const random = seededRandom(seed);
+  return () => {
+    const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+    return MEDIAN_MS * Math.exp(SIGMA * normal);
+  };
+}
+
+function reportOn({ requests, gmail: { quota } }: Sandbox): StandInReport {
+  const asked = requests.map(
+    ({ service, verb, startedAt, finishedAt = startedAt, units = 0, status = 0, body }): Asked => {
+      const { ids, ...change } = verb === 'messages.batchModify' ? (body as { ids: string[] }) : { ids: undefined };
+      const changed = ids === undefined ? {} : { change: JSON.stringify(change), ids: ids.length };
+      return { service, verb, startedAt, finishedAt, units, status, ...changed };
+    },
+  );
+  return { requests: asked, refusals: quota.refusals, mostUnitsInAMinute: quota.maxUnitsInAnyMinute };
+}
