@@ -36,7 +36,9 @@ const hasPython = spawnSync('python3', ['-c', 'import pty, os; os.waitstatus_to_
 async function answer(sandbox: Sandbox, typed: string) {
   await using files = await withRules(RULES);
   const [, ...words] = COMMAND;
-  const command = [process.execPath, ...words, 'apply-rules', '--from', '9999d', '--to=2y'];
+  // As README says for a rules file elsewhere.
+  const readable = `--allow-fs-read=${files.folder}`;
+  const command = [process.execPath, readable, ...words, 'apply-rules', '--from', '9999d', '--to=2y'];
   const child = spawn('python3', ['-c', AT_TERMINAL, typed, ...command], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, TERM: 'xterm', ...sandbox.env, ...files.env },
