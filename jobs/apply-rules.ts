@@ -61,7 +61,7 @@ export default defineJob({
     }
     const mailboxSize = isBackfill ? (await mailbox.profile()).messages : undefined;
     const guards = guardsOf(ruleSet, { ...options, mailboxSize });
-    await mailbox.carryOut(plan, { guards, ...(ruleSet.undo && { journal: (page) => journal.keep(page) }) });
+    await mailbox.carryOut(plan, { guards, ...(ruleSet.undo && { journal }) });
     if (ruleSet.undo && tally.counts.failed === 0) await journal.complete();
   },
 });

@@ -167,7 +167,8 @@ describe('job runs', () => {
       { rule: 'star', add: ['STARRED'], ids },
     ];
     const old = await playRun(sandbox, rules, { startedAt: daysAgo(12.5), parts: 2 });
-    const recent = await playRun(sandbox, rules.slice(1), { startedAt: daysAgo(1) });
+    const marking = [{ rule: 'mark', add: ['IMPORTANT'], ids }];
+    const recent = await playRun(sandbox, marking, { startedAt: daysAgo(1) });
     assertEnded(await undo(sandbox, recent), 0);
     const { stdout, code } = await runJob(sandbox, ['runs']);
     assert.equal(code, 0);
