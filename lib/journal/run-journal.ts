@@ -85,8 +85,9 @@ export class RunJournal implements PlanJournal {
    * for the quota: it is given up after some seconds.
    */
   async complete(): Promise<void> {
-    const { wait, quota } = this.#options;
-    if (this.#closed !== undefined) return;
+    const { wait, quota, signal } = this.#options;
+    // Told to stop meanwhile, the run can say so only as one that ends before its end does.
+    if (signal.aborted || this.#closed !== undefined) return await this.close();
     this.#closed = Promise.resolve();
     quota?.release();
     const note = this.#besides('journal.unfinished', async () => (await this.#store)?.complete());
