@@ -6,7 +6,6 @@ import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, UsageError } from '../lib/errors.ts';
-import type { JournalPage } from '../lib/gmail/carry-out.ts';
 import { setSizes } from '../lib/gmail/change-plan.ts';
 import type { IdSet } from '../lib/gmail/ids.ts';
 import { PAGE_SIZE } from '../lib/gmail/searcher.ts';
@@ -70,8 +69,8 @@ export default defineJob({
           log.info('rule.planned', { rule: name, matched: found, skipped: found - toChange, toChange });
         }
       }
-      const keep = ruleSet.undo ? { journal: (page: JournalPage) => journal.keep(page) } : {};
-      await mailbox.carryOut(plan, { ...keep, ...(round === 1 ? { guards } : { again: true }) });
+      const how = round === 1 ? { guards } : { again: true };
+      await mailbox.carryOut(plan, { ...how, ...(ruleSet.undo && { journal }) });
       if (!mailbox.live || !mayHaveMissed(plan) || round === MOST_ROUNDS) break;
       seen = seen.map((before, index) => [...before, ...(plan.found[index] ?? [])]);
     }

@@ -7,6 +7,7 @@ import { systemLabelId } from '../lib/gmail/labels.ts';
 import { defineJob, Scope, switchOption } from '../lib/job.ts';
 import { JournalStore } from '../lib/journal/store.ts';
 import { timeOfRunId } from '../lib/run-id.ts';
+import { withoutUnreached } from '../lib/undo/later.ts';
 import { RunModel } from '../lib/undo/plan.ts';
 import { planUndo } from '../lib/undo/state.ts';
 
@@ -49,14 +50,15 @@ export default defineJob({
     const labels = await mailbox.labels();
     const existing = new Set(labels.all().map(({ id }) => id));
     const exists = (id: string) => existing.has(id) || systemLabelId(id) === id;
-    const entries = run.records.flatMap((record) => record.entries);
+    const recorded = run.records.flatMap((record) => record.entries);
+    const entries = run.completed ? recorded : await withoutUnreached(recorded, journal.after(run.startedAt));
     const gone = entries.flatMap(({ steps }) => steps).filter(({ id }) => !exists(id));
     for (const [id, { name }] of new Map(gone.map((step) => [step.id, step]))) {
       log.warn('undo.label_gone', { label: name, labelId: id });
     }
 
     const model = new RunModel({ entries, completed: run.completed, exists });
-    const ageMs = Date.now() - (run.records[0]?.startedAt.getTime() ?? 0);
+    const ageMs = Date.now() - run.startedAt.getTime();
     const { groups, differing } = await planUndo({ model, records: run.records, mailbox, labels, ageMs, wait });
     const total = groups.reduce((sum, { ids }) => sum + ids.size, 0);
     for (const { rule, ids, steps } of groups) {
@@ -80,6 +82,6 @@ export default defineJob({
         ? undefined
         : (count) => confirm(`Restore ${NUMBER.format(count)} ${count === 1 ? 'message' : 'messages'}? [y/N] `),
     );
-    if (tally.counts.failed === 0) await journal.markUndone(run);
+    if (tally.counts.changed > 0 && tally.counts.failed === 0) await journal.markUndone(run);
   },
 });

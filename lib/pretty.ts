@@ -26,6 +26,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'gmail.retry': (e) => dim(`${e.reason}: again in ${formatDuration(Number(e.delayMs))}`),
   'window.finished': (e) => `${bold(String(e.window))}: ${windowCounts(e)}${dim(windowsLeft(e))}`,
   'journal.written': (e) => dim(`journal written: ${number(e.messages)} messages${part(e)}`),
+  'journal.closed': (e) => dim(`journal revised: ${number(e.messages)} messages were changed`),
   'run.bug': (e) => String(e.stack),
   'run.finished': finish,
 };

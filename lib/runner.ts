@@ -12,7 +12,7 @@ import { Mailbox } from './gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from './gmail/writer.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 import type { Job } from './job.ts';
-import { RunJournal } from './journal/run-journal.ts';
+import { RunJournal, type RunJournalOptions } from './journal/run-journal.ts';
 import type { Log } from './log.ts';
 import { personAt } from './person.ts';
 import type { Progress } from './progress.ts';
@@ -162,9 +162,13 @@ class Run {
           log,
           signal: budget.wrapUp,
           wait,
-          journal: new RunJournal({ mailbox, runId, job: name, startedAt, wait, log }),
+          journal: this.#journal(mailbox, { runId, startedAt, wait }, budget),
         };
-        await (backfill === undefined ? job.run(context) : backfill.run(job, context));
+        try {
+          await (backfill === undefined ? job.run(context) : backfill.run(job, context));
+        } finally {
+          await context.journal.close();
+        }
       };
       await orAbort(work(), budget.giveUp);
     } finally {
@@ -214,6 +218,21 @@ class Run {
       ...this.#backfill?.hooks({ ...costs, mailboxSize }),
     });
     return mailbox;
+  }
+
+  #journal(
+    mailbox: Mailbox,
+    about: Pick<RunJournalOptions, 'runId' | 'startedAt' | 'wait'>,
+    { wrapUp, giveUp }: Budget,
+  ): RunJournal {
+    const { log, progress } = this.#surroundings;
+    const { client, quota } = this.#connection as Connection;
+    const writer = mailbox.live ? createLiveWriter(client) : dryWriter;
+    const openAtEnd = (deadline: AbortSignal) => {
+      const signal = AbortSignal.any([giveUp, deadline]);
+      return new Mailbox({ client, writer, tally: this.tally, progress, log, signal });
+    };
+    return new RunJournal({ ...about, mailbox, openAtEnd, quota, signal: wrapUp, job: this.#request.name, log });
   }
 
   /** The first request of a run: the token, and whose it is when the secret says whose it must be. */

@@ -5,7 +5,7 @@ import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
 import { GmailRefusal } from './answers.ts';
 import { type Batch, batchCount, type ChangePlan, type Portion, portionsOf, setSizes, sizeOf } from './change-plan.ts';
-import { changeSet, type SetCounts } from './changes.ts';
+import { type BatchTrace, changeSet, type SetCounts } from './changes.ts';
 import type { LabelChange, LabelSet, Writer } from './writer.ts';
 
 /** The labels of a set's operations, null for one to take off that does not exist; or why one could not be made. */
@@ -23,14 +23,22 @@ export interface JournalPage {
   readonly messages: number;
 }
 
+/** Where it is written down how to take changes back. */
+export interface PlanJournal {
+  /** Writes down how to take the portion back; resolves when that is safe. */
+  keep(page: JournalPage): Promise<void>;
+  /** Told of each batch of the portion that was kept last: of which set, its number in it, and what becomes of it. */
+  begin(set: number, batch: number, messages: number, trace: BatchTrace): void;
+}
+
 export interface CarryOutContext {
   readonly writer: Writer;
   readonly tally: Tally;
   readonly progress: Progress;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** Writes down how to take the portion back; resolves when that is safe. Undefined when nothing is to be kept. */
-  readonly journal: ((page: JournalPage) => Promise<void>) | undefined;
+  /** Undefined when nothing is to be kept. */
+  readonly journal: PlanJournal | undefined;
 }
 
 /**
@@ -66,14 +74,15 @@ export async function carryOut(
   try {
     for (const [index, portion] of portions.entries()) {
       signal.throwIfAborted();
-      await journal?.({ portion, plan, resolved, part: index + 1, parts: portions.length, messages });
+      await journal?.keep({ portion, plan, resolved, part: index + 1, parts: portions.length, messages });
       for (const [set, { name }] of plan.sets.entries()) {
         if (batchCount(portion, set) === 0) continue;
         working = set;
         const change = toChange(resolved[set] ?? []);
         await changeSet({ name, portion, set }, change, counts[set] as SetCounts, {
           ...context,
-          modify: (ids, labels, stop) => writer.modify(ids, labels, stop),
+          modify: (ids, labels, stop, trace) => writer.modify(ids, labels, stop, trace),
+          onBegin: journal && ((batch, messages, trace) => journal.begin(set, batch, messages, trace)),
           onBatch: (batch, how) => {
             progress.window(portion[Math.max(...batch.shares.keys())]?.window?.name ?? null);
             windows.count(portion, batch, how);

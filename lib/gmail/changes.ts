@@ -5,19 +5,26 @@ import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
 import { GmailRefusal } from './answers.ts';
 import { type Batch, batchesOf, type Portion } from './change-plan.ts';
-import type { LabelChange } from './writer.ts';
+import type { LabelChange, Trace } from './writer.ts';
 
 /** Batches made at once; the gate and the quota say when they are sent. */
 const AT_ONCE = 8;
 
 export interface ChangeContext {
-  readonly modify: (ids: readonly string[], change: LabelChange, signal: AbortSignal) => Promise<void>;
+  readonly modify: (ids: readonly string[], change: LabelChange, signal: AbortSignal, trace: Trace) => Promise<void>;
   readonly tally: Tally;
   readonly progress: Progress;
   readonly log: Log;
   readonly signal: AbortSignal;
   /** Told of every batch that is dealt with. */
   readonly onBatch: (batch: Batch, how: 'changed' | 'skipped' | 'failed') => void;
+  /** Told of every batch, by its number in the set, that is about to be sent; its trace says what becomes of it. */
+  readonly onBegin?: ((batch: number, messages: number, trace: BatchTrace) => void) | undefined;
+}
+
+/** What becomes of a batch. */
+export interface BatchTrace extends Trace {
+  isChanged: boolean;
 }
 
 /** What has become of the messages of a set. */
@@ -38,7 +45,7 @@ export async function changeSet(
   counts: SetCounts,
   context: ChangeContext,
 ): Promise<void> {
-  const { modify, tally, progress, log, onBatch } = context;
+  const { modify, tally, progress, log, onBatch, onBegin } = context;
   const away = new AbortController();
   const signal = AbortSignal.any([context.signal, away.signal]);
 
@@ -48,11 +55,16 @@ export async function changeSet(
     progress.advance(batch.ids.length);
     onBatch(batch, how);
   };
+  let begun = 0;
   const deal = async (batch: Batch) => {
+    const trace = { isChanged: false, isDoubtful: false };
+    onBegin?.(begun, batch.ids.length, trace);
+    begun += 1;
     if (change instanceof GmailRefusal) return count('failed', batch);
     if (isEmpty(change)) return count('skipped', batch);
     try {
-      await modify(batch.ids, change, signal);
+      await modify(batch.ids, change, signal, trace);
+      trace.isChanged = true;
       count('changed', batch);
     } catch (error) {
       if (!(error instanceof GmailRefusal)) return away.abort(error);

@@ -4,7 +4,7 @@ import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Log } from '../log.ts';
 import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
-import { carryOut, type JournalPage, planOfLabels, type ResolvedSet } from './carry-out.ts';
+import { carryOut, type PlanJournal, planOfLabels, type ResolvedSet } from './carry-out.ts';
 import { type ChangePlan, type ChangeSet, planOf, setSizes } from './change-plan.ts';
 import { type Guard, trippedGuard } from './changes.ts';
 import type { GmailClient } from './client.ts';
@@ -32,7 +32,7 @@ export interface Ahead {
 
 export interface CarryOutOptions {
   readonly guards?: readonly Guard[];
-  readonly journal?: ((page: JournalPage) => Promise<void>) | undefined;
+  readonly journal?: PlanJournal | undefined;
   /** Whether the run goes on with what it has missed: nobody is told or asked again. */
   readonly again?: boolean;
 }

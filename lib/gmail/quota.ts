@@ -16,6 +16,10 @@ const SLOW_MS = 2 * WINDOW_MS;
 /** Shorter waits are the rhythm of a long batch, in which units come back one by one. */
 const WORTH_TELLING_MS = 1_000;
 
+/** What is held back for the last requests of a run, under limits of which it is no more than this share. */
+const RESERVE = 60;
+const LARGEST_RESERVE = 1 / 50;
+
 export interface Lease {
   /** The answer has come (or never will): the units come back 60 seconds from now. */
   done(): void;
@@ -39,6 +43,7 @@ export class QuotaWindow {
   #shareUntil = 0;
   #loweredAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = 0;
+  #heldBack = 0;
   #answered = Promise.withResolvers<void>();
 
   constructor(options: { unitsPerMinute: number; clock: Clock; onWait: OnWait }) {
@@ -75,6 +80,16 @@ export class QuotaWindow {
     return { done: () => this.#giveBack(units) };
   }
 
+  /** From now on some units are left unspent, for what a run has to do at its end, when the minute's are used up. */
+  holdBack(): void {
+    if (RESERVE <= this.#limit * LARGEST_RESERVE) this.#heldBack = RESERVE;
+  }
+
+  /** The end has come: what was held back may be spent. */
+  release(): void {
+    this.#heldBack = 0;
+  }
+
   /** Google refused a request for its quota: nothing is sent for `pauseMs`, and for a while less than before. */
   refused(pauseMs: number): void {
     const now = this.#clock.now();
@@ -94,7 +109,7 @@ export class QuotaWindow {
       const now = this.#clock.now();
       this.#collect(now);
       const paused = this.#pausedUntil - now;
-      const free = this.#used === 0 || this.#used + units <= this.#limit * this.#currentShare(now);
+      const free = this.#used === 0 || this.#used + units <= this.#limit * this.#currentShare(now) - this.#heldBack;
       if (paused <= 0 && free) return;
       const next = this.#returning[0];
       const waitMs = paused > 0 ? paused : next === undefined ? 0 : next.at - now;

@@ -18,10 +18,16 @@ export interface LabelSet {
   readonly change: LabelChange;
 }
 
+/** Tells what became of a change that was not confirmed. */
+export interface Trace {
+  /** Gmail may have made it: it was sent, and not refused. */
+  isDoubtful: boolean;
+}
+
 export interface Writer {
   /** Whether what it is told really happens. */
   readonly live: boolean;
-  modify(ids: readonly string[], change: LabelChange, signal: AbortSignal): Promise<void>;
+  modify(ids: readonly string[], change: LabelChange, signal: AbortSignal, trace?: Trace): Promise<void>;
   /** @throws GmailRefusal with status 409 when a label of that name exists. */
   createLabel(name: string, hidden: boolean, signal: AbortSignal): Promise<Label>;
   /** @throws GmailRefusal with status 404 when there is no such label. */
@@ -46,7 +52,7 @@ const me = { userId: 'me' };
 export function createLiveWriter(client: GmailClient): Writer {
   return {
     live: true,
-    async modify(ids, change, signal) {
+    async modify(ids, change, signal, trace = { isDoubtful: false }) {
       const requestBody = {
         ids: [...ids],
         addLabelIds: [...change.addLabelIds],
@@ -54,7 +60,14 @@ export function createLiveWriter(client: GmailClient): Writer {
       };
       await client.request(
         'messages.batchModify',
-        (api, options) => api.users.messages.batchModify({ ...me, requestBody }, options),
+        async (api, options) => {
+          const { isDoubtful } = trace;
+          trace.isDoubtful = true;
+          const answer = await api.users.messages.batchModify({ ...me, requestBody }, options);
+          // Refused, it had no effect, which says nothing about attempts before.
+          if (answer.status >= 400 && answer.status < 500) trace.isDoubtful = isDoubtful;
+          return answer;
+        },
         signal,
         'repeatable',
       );

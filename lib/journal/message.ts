@@ -13,10 +13,14 @@ export interface JournalHead {
   readonly part: number;
   readonly parts: number;
   readonly messages: number;
+  /** See JournalRecord. */
+  readonly revised?: true;
 }
 
 /** The headers of a JournalHead. */
-export const HEAD_NAMES = ['Format', 'Run', 'Job', 'Started', 'Part', 'Messages'].map((name) => `X-Gmail-Jobs-${name}`);
+export const HEAD_NAMES = ['Format', 'Run', 'Job', 'Started', 'Part', 'Messages', 'Revised'].map(
+  (name) => `X-Gmail-Jobs-${name}`,
+);
 
 const LINE = '\r\n';
 const ATTACHMENT = 'application/gzip';
@@ -28,10 +32,10 @@ export function journalMessageId(runId: string, part: number): string {
 
 /** The record as an RFC 822 source. */
 export function encodeJournal(record: JournalRecord): Buffer {
-  const { runId, job, startedAt, part, parts, messages } = record;
+  const { runId, job, startedAt, part, parts, messages, revised = false } = record;
   const boundary = `gmail-jobs-${runId}-${part}`;
   const base64 = packRecord(record).toString('base64');
-  const values = [FORMAT, runId, job, startedAt.toISOString(), `${part}/${parts}`, messages];
+  const values = [FORMAT, runId, job, startedAt.toISOString(), `${part}/${parts}`, messages, revised];
   const lines = [
     'From: gmail-jobs <journal@gmail-jobs.invalid>',
     `Subject: gmail-jobs journal: ${job} ${runId} (${part} of ${parts})`,
@@ -45,7 +49,7 @@ export function encodeJournal(record: JournalRecord): Buffer {
     `--${boundary}`,
     'Content-Type: text/plain; charset=us-ascii',
     '',
-    'The program gmail-jobs wrote this before it changed labels of messages in this mailbox:',
+    `The program gmail-jobs wrote this ${revised ? 'after' : 'before'} it changed labels of messages in this mailbox:`,
     'it lists which messages had which of these labels. With it',
     '',
     `    job undo ${runId}`,
@@ -98,7 +102,8 @@ function splitHead(source: string): { head: string; body: string } {
 
 /** What the headers tell; null when they are not those of a journal that this program can read. */
 export function readHead(header: (name: string) => string): JournalHead | null {
-  const [format = '', runId = '', job = '', started = '', place = '', messages = ''] = HEAD_NAMES.map(header);
+  const [format = '', runId = '', job = '', started = '', place = '', messages = '', revised = ''] =
+    HEAD_NAMES.map(header);
   const [, part, parts] = /^(\d{1,6})\/(\d{1,6})$/.exec(place) ?? [];
   const startedAt = new Date(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(started) ? started : Number.NaN);
   const sound =
@@ -108,5 +113,6 @@ export function readHead(header: (name: string) => string): JournalHead | null {
     /^\d{1,12}$/.test(messages) &&
     !Number.isNaN(startedAt.getTime());
   if (!sound || part === undefined || parts === undefined) return null;
-  return { runId, job, startedAt, part: Number(part), parts: Number(parts), messages: Number(messages) };
+  const head = { runId, job, startedAt, part: Number(part), parts: Number(parts), messages: Number(messages) };
+  return revised === 'true' ? { ...head, revised: true } : head;
 }

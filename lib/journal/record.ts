@@ -31,7 +31,9 @@ export interface JournalRecord {
   /** Counted from 1; a big run has several. */
   readonly part: number;
   readonly parts: number;
-  /** Changes of the whole run as planned, over all parts. */
+  /** The run ended before its end: this part takes the place of the one of its number, and is the run's last. */
+  readonly revised?: true;
+  /** Changes of the whole run over all parts: as planned, in a revised part as made. */
   readonly messages: number;
   /** The span of time to which the run's searches were bound, in seconds since 1970; null for none. */
   readonly range: { readonly fromS: number | null; readonly toS: number | null } | null;
@@ -70,6 +72,7 @@ const headSchema = v.pipe(
     part: v.pipe(count, v.minValue(1)),
     parts: v.pipe(count, v.minValue(1)),
     messages: count,
+    revised: v.exactOptional(v.literal(true)),
     range: v.nullable(v.strictObject({ fromS: second, toS: second })),
     entries: v.array(
       v.pipe(

@@ -1,15 +1,22 @@
 /** The journal of one run: how each portion of its changes is taken back, written down before the first of them. */
-import { GmailRefusal } from '../gmail/answers.ts';
-import type { JournalPage } from '../gmail/carry-out.ts';
-import { IdSet } from '../gmail/ids.ts';
+import { orAbort } from '../clock.ts';
+import type { JournalPage, PlanJournal } from '../gmail/carry-out.ts';
+import type { BatchTrace } from '../gmail/changes.ts';
 import { JOURNAL_LABEL } from '../gmail/journal-label.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
+import type { QuotaWindow } from '../gmail/quota.ts';
 import type { Log } from '../log.ts';
-import type { JournalEntry, JournalRecord } from './record.ts';
+import type { MadeChanges } from './made.ts';
+import type { JournalRecord } from './record.ts';
 import type { JournalStore } from './store.ts';
 
 export interface RunJournalOptions {
   readonly mailbox: Mailbox;
+  /** The same mailbox for what is done when the run was told to stop; it ends with the signal. */
+  readonly openAtEnd: (signal: AbortSignal) => Mailbox;
+  readonly quota: Pick<QuotaWindow, 'holdBack' | 'release'> | undefined;
+  /** Aborted when the run is told to stop. */
+  readonly signal: AbortSignal;
   readonly runId: string;
   readonly job: string;
   readonly startedAt: Date;
@@ -20,32 +27,69 @@ export interface RunJournalOptions {
 /** The note that a run is complete may take this long. */
 const LONGEST_NOTE_MS = 5_000;
 
-export class RunJournal {
+/** To tell what an incomplete run has made may take this long. */
+const LONGEST_CLOSE_MS = 10_000;
+
+/** After so long it is done also when answers are still missing: soon after, the run gives them up, and itself. */
+const PATIENCE_MS = 8_000;
+
+/** A portion that was written down. */
+interface Kept {
+  readonly page: JournalPage;
+  readonly record: JournalRecord;
+  /** The journal's. */
+  readonly messageId: string | undefined;
+  readonly made: MadeChanges;
+}
+
+export class RunJournal implements PlanJournal {
   readonly #options: RunJournalOptions;
   #store: Promise<JournalStore> | undefined;
-  /** Parts and messages of the rounds before, and with the present one. */
-  #before = { parts: 0, messages: 0 };
-  #last = { parts: 0, messages: 0 };
+  /** The portion that was kept last. */
+  #last: Kept | undefined;
+  /** The changes that were made of the portions before, and whether it was all of them. */
+  #before = { count: 0, isWhole: true };
+  readonly #messageIds: string[] = [];
+  #closed: Promise<void> | undefined;
+  /** Parts and messages of what the run has planned before, and with its present plan. */
+  #earlier = { parts: 0, messages: 0 };
+  #planned = { parts: 0, messages: 0 };
 
   constructor(options: RunJournalOptions) {
     this.#options = options;
   }
 
   /** Writes a page; resolves when Gmail has it, so that its changes may begin. */
-  async keep(page: JournalPage): Promise<void> {
-    const { log, mailbox, runId, job, startedAt } = this.#options;
+  async keep(planned: JournalPage): Promise<void> {
+    const page = this.#continued(planned);
+    const { log, mailbox, quota, runId, job, startedAt } = this.#options;
     const whole = mailbox.span?.whole;
     const store = await this.#open();
-    // The run may look again for what it has missed: then further parts follow.
-    if (page.part === 1) this.#before = this.#last;
-    const part = this.#before.parts + page.part;
-    const parts = this.#before.parts + page.parts;
-    const messages = this.#before.messages + page.messages;
-    this.#last = { parts, messages };
+    const { entriesOf } = await import('./entries.ts');
+    const entries = entriesOf(page);
+    const { part, parts, messages } = page;
     const range = whole === undefined ? null : { fromS: whole.fromS, toS: whole.toS };
-    const record: JournalRecord = { runId, job, startedAt, part, parts, messages, range, entries: entriesOf(page) };
-    await store.write(record);
+    const record: JournalRecord = { runId, job, startedAt, part, parts, messages, range, entries };
+    const messageId = await store.write(record);
     log.info('journal.written', { part, parts, messages });
+    if (this.#last === undefined) this.#closeWhenStopped();
+    else this.#before = this.#madeInAll(this.#last);
+    const { MadeChanges } = await import('./made.ts');
+    this.#last = { page, record, messageId, made: new MadeChanges(page) };
+    if (messageId !== undefined) this.#messageIds.push(messageId);
+    quota?.holdBack();
+  }
+
+  /** The page with its numbers among all that the run plans: it may plan again, for what it has missed. */
+  #continued(page: JournalPage): JournalPage {
+    if (page.part === 1) this.#earlier = this.#planned;
+    const { parts, messages } = this.#earlier;
+    this.#planned = { parts: parts + page.parts, messages: messages + page.messages };
+    return { ...page, part: parts + page.part, ...this.#planned };
+  }
+
+  begin(set: number, batch: number, messages: number, trace: BatchTrace): void {
+    this.#last?.made.begin(set, batch, messages, trace);
   }
 
   /**
@@ -53,9 +97,59 @@ export class RunJournal {
    * for the quota: it is given up after some seconds.
    */
   async complete(): Promise<void> {
-    const { wait } = this.#options;
+    const { wait, quota, signal } = this.#options;
+    // Told to stop meanwhile, the run can say so only as one that ends before its end does.
+    if (signal.aborted || this.#closed !== undefined) return await this.close();
+    this.#closed = Promise.resolve();
+    quota?.release();
     const note = this.#besides('journal.unfinished', async () => (await this.#store)?.complete());
     await Promise.race([note, wait(LONGEST_NOTE_MS).catch(() => undefined)]);
+  }
+
+  /**
+   * Tells, when the run ends before its end, what it has changed, so that no more than this is taken back. Never rejects,
+   * and does nothing when the run is complete.
+   */
+  async close(): Promise<void> {
+    const last = this.#last;
+    if (last === undefined) return;
+    this.#closed ??= this.#besides('journal.not_closed', async () => {
+      this.#options.quota?.release();
+      const signal = AbortSignal.timeout(LONGEST_CLOSE_MS);
+      const { JournalStore } = await import('./store.ts');
+      const store = new JournalStore({ ...this.#options, mailbox: this.#options.openAtEnd(signal) });
+      await orAbort(this.#tell(store, last), signal);
+    });
+    await this.#closed;
+  }
+
+  async #tell(store: JournalStore, last: Kept): Promise<void> {
+    const { page, record, made, messageId } = last;
+    const { part, parts } = page;
+    const { count, isWhole } = this.#madeInAll(last);
+    if (isWhole && part === parts) return await store.complete(this.#messageIds);
+    if (count > 0) {
+      const { entriesOf } = await import('./entries.ts');
+      const entries = entriesOf(page, made.messages);
+      const completed = this.#before.isWhole && !made.isDoubtful;
+      await store.write({ ...record, parts: part, messages: count, revised: true, entries }, { completed });
+      this.#options.log.info('journal.closed', { part, messages: count });
+    }
+    if (messageId !== undefined) await store.discard(messageId);
+  }
+
+  #madeInAll({ made }: Kept): { count: number; isWhole: boolean } {
+    return { count: this.#before.count + made.count, isWhole: this.#before.isWhole && made.isWhole };
+  }
+
+  /** What is under way then may still be answered; but when it is not, the run is given up, and this would be too late. */
+  #closeWhenStopped(): void {
+    const { signal } = this.#options;
+    const later = () => {
+      if (this.#closed === undefined) setTimeout(() => this.close(), PATIENCE_MS).unref();
+    };
+    if (signal.aborted) later();
+    else signal.addEventListener('abort', later, { once: true });
   }
 
   /** Throws journals away whose time is over. */
@@ -82,32 +176,4 @@ export class RunJournal {
       this.#options.log.warn(event, { error: error instanceof Error ? error.message : String(error) });
     }
   }
-}
-
-/** What each set does to its messages, part by part of the portion, and before that which of them are hidden places. */
-function entriesOf({ portion, plan, resolved }: JournalPage): JournalEntry[] {
-  const entries: JournalEntry[] = [];
-  const all = IdSet.union(portion.flatMap(({ changes }) => changes.map(({ ids }) => ids)));
-  for (const { label, ids } of plan.places ?? []) {
-    const marks = all.marks(ids);
-    const there = all.filter((at) => marks[at] === 1);
-    if (there.size === 0) continue;
-    // An entry that changes nothing says in which state the messages were all along.
-    const step = { id: label, name: label, add: true };
-    entries.push({ rule: label, steps: [step], ids: there, changes: [new Uint8Array(there.size)] });
-  }
-  for (const { changes } of portion) {
-    for (const [set, { ids, effects = [] }] of changes.entries()) {
-      const labels = resolved[set];
-      if (ids.size === 0 || labels === undefined || labels instanceof GmailRefusal) continue;
-      const steps = labels.flatMap((step, index) => (step === null ? [] : [{ step, flags: effects[index] ?? null }]));
-      entries.push({
-        rule: plan.sets[set]?.name ?? '',
-        steps: steps.map(({ step }) => step),
-        ids,
-        changes: steps.map(({ flags }) => flags),
-      });
-    }
-  }
-  return entries;
 }

@@ -10,12 +10,13 @@ const PARTS_AT_ONCE = 8;
 
 /** What is kept of one run. */
 export interface JournaledRun {
+  readonly startedAt: Date;
   /** Ascending by part, one for each part that was found. */
   readonly records: readonly JournalRecord[];
   /** Whether the run made all its changes. */
   readonly completed: boolean;
   readonly undone: boolean;
-  /** Parts that the run planned and that are not there: it was killed before, or somebody deleted them. */
+  /** Parts that are not there: the run was killed before it had come to them, or somebody deleted them. */
   readonly missing: number;
   /** The ids of the journals. */
   readonly messageIds: readonly string[];
@@ -38,23 +39,32 @@ export class RunSearch {
     const records = new Map<number, JournalRecord>();
     const messageIds: string[] = [];
     const marks = new Set<string>();
-    for (let from = 1, parts = PARTS_AT_ONCE; from <= parts; from += PARTS_AT_ONCE) {
+    let parts = 0;
+    let last: number | undefined;
+    // Parts may have been added to those that the first ones tell of: it is looked on when all were there.
+    for (let from = 1; from === 1 || from <= parts || records.has(from - 1); from += PARTS_AT_ONCE) {
       for (const [id, { record, labelIds }] of await this.#readParts(label, from)) {
         if (record instanceof JournalError || labelIds.includes('TRASH')) continue;
-        records.set(record.part, record);
+        if (record.revised) last = record.part;
+        if (record.revised || !records.has(record.part)) records.set(record.part, record);
         messageIds.push(id);
         for (const labelId of labelIds) marks.add(labelId);
         parts = Math.max(parts, record.parts);
       }
+      if (last !== undefined) parts = last;
+      if (last !== undefined && from + PARTS_AT_ONCE > last) break;
     }
-    if (records.size === 0) return null;
-    const sorted = [...records.values()].sort((a, b) => a.part - b.part);
+    // Of the part after the last one nothing was changed.
+    const sorted = [...records.values()].filter(({ part }) => part <= parts).sort((a, b) => a.part - b.part);
+    const [first] = sorted;
+    if (first === undefined) return null;
     const marked = (name: string) => marks.has(labels.find(name)?.id ?? '');
     return {
+      startedAt: first.startedAt,
       records: sorted,
       completed: marked(COMPLETED_LABEL),
       undone: marked(UNDONE_LABEL),
-      missing: (sorted[0]?.parts ?? 0) - sorted.length,
+      missing: parts - sorted.length,
       messageIds,
     };
   }
@@ -67,7 +77,7 @@ export class RunSearch {
     if (found.length > 0) {
       throw new JournalError(
         `The journal of the run ${this.#runId} is in the trash: the run cannot be undone any more`,
-        `Journals go there after ${KEPT_DAYS} days. If it was thrown away by mistake, take it out of the trash and run again.`,
+        `Journals go there after ${KEPT_DAYS} days, and at once when the run has changed nothing. If it was thrown away by mistake, take it out of the trash and run again.`,
       );
     }
     throw new JournalError(

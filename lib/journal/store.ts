@@ -7,8 +7,8 @@ import { COMPLETED_LABEL, JOURNAL_LABEL, UNDONE_LABEL } from '../gmail/journal-l
 import { labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { timeOfRunId } from '../run-id.ts';
-import { encodeJournal, HEAD_NAMES, type JournalHead, KEPT_DAYS, readHead } from './message.ts';
-import type { JournalRecord } from './record.ts';
+import { decodeJournal, encodeJournal, HEAD_NAMES, type JournalHead, KEPT_DAYS, readHead } from './message.ts';
+import { JournalError, type JournalRecord } from './record.ts';
 import { type JournaledRun, RunSearch } from './search.ts';
 
 /**
@@ -23,7 +23,12 @@ const POLLS = 10;
 /** Journals whose headers `list` reads, for each run that it is to show. */
 const READ_PER_RUN = 3;
 
+/** Runs after another one that are looked at, by their journals, to see what that one had not come to. */
+const MOST_LATER = 50;
+
 const DAY_MS = 86_400_000;
+
+const TO_TRASH = { addLabelIds: ['TRASH'], removeLabelIds: [] };
 
 export interface JournalOptions {
   readonly mailbox: Pick<
@@ -35,7 +40,7 @@ export interface JournalOptions {
 }
 
 /** One run as `job runs` shows it. */
-export interface RunSummary extends Omit<JournalHead, 'part'> {
+export interface RunSummary extends Omit<JournalHead, 'part' | 'revised'> {
   readonly undone: boolean;
   /** Days until the journal is thrown away; 0 when the next run does it. */
   readonly daysLeft: number;
@@ -56,15 +61,17 @@ export class JournalStore {
 
   /**
    * Puts the record into the mailbox; in a dry run does nothing. Resolves only when Gmail has confirmed it: what it
-   * tells may then be changed. 25 quota units, and up to 6 once for the label.
+   * tells may then be changed. Returns the journal's id. 25 quota units, and up to 6 once for each label.
    */
-  async write(record: JournalRecord): Promise<void> {
-    if (!this.#mailbox.live) return;
+  async write(record: JournalRecord, { completed = false } = {}): Promise<string | undefined> {
+    if (!this.#mailbox.live) return undefined;
     const raw = encodeJournal(record);
     const insert = async () => {
-      const label = await this.#mailbox.hiddenLabel(JOURNAL_LABEL);
+      const labels = [await this.#mailbox.hiddenLabel(JOURNAL_LABEL)];
+      if (completed) labels.push(await this.#mailbox.hiddenLabel(COMPLETED_LABEL));
+      const labelIds = labels.map(({ id }) => id);
       // A second copy does no harm, so an insert whose answer was lost is sent again.
-      return await this.#mailbox.insert(raw, [label.id], { repeatable: true });
+      return await this.#mailbox.insert(raw, labelIds, { repeatable: true });
     };
     const id = await insert().catch(async (error) => {
       if (!(error instanceof GmailRefusal) || error.status !== 400) throw error;
@@ -73,11 +80,17 @@ export class JournalStore {
       return await insert();
     });
     if (id !== undefined) this.#written.push(id);
+    return id;
   }
 
-  /** Notes that all changes of the journals written here were made. 5 quota units for each. */
-  async complete(): Promise<void> {
-    await this.#mark(this.#written, COMPLETED_LABEL);
+  /** Notes that all changes of these journals were made, else of those written here. 5 quota units for each. */
+  async complete(messageIds: readonly string[] = this.#written): Promise<void> {
+    await this.#mark(messageIds, COMPLETED_LABEL);
+  }
+
+  /** Throws a journal away of which nothing was made, or that was revised. 5 quota units. */
+  async discard(messageId: string): Promise<void> {
+    if (this.#mailbox.live) await this.#mailbox.changeOwn([messageId], TO_TRASH);
   }
 
   /** Notes that a run was taken back. */
@@ -94,7 +107,7 @@ export class JournalStore {
     if (old.length === 0) return 0;
     await this.#mailbox.changeOwn(
       old.map(({ id }) => id),
-      { addLabelIds: ['TRASH'], removeLabelIds: [] },
+      TO_TRASH,
     );
     return old.length;
   }
@@ -117,6 +130,24 @@ export class JournalStore {
     }
   }
 
+  /** What the next 50 journals tell that were written by runs after this time. 20 quota units for each. */
+  async *after(startedAt: Date): AsyncGenerator<JournalRecord> {
+    const label = (await this.#mailbox.knownLabels()).find(JOURNAL_LABEL);
+    if (label === undefined) return;
+    const fromS = Math.floor(startedAt.getTime() / 1_000) - 1;
+    const found = await this.#mailbox.search(`${labelSearch(JOURNAL_LABEL)} after:${fromS}`, { journals: true });
+    let left = MOST_LATER;
+    for (const { id } of found.reverse()) {
+      const message = await this.#mailbox.source(id);
+      if (message === null || !message.labelIds.includes(label.id) || message.labelIds.includes('TRASH')) continue;
+      const record = readable(message.raw);
+      if (record === null || record.startedAt <= startedAt) continue;
+      yield record;
+      left -= 1;
+      if (left === 0) return;
+    }
+  }
+
   /** The newest runs that have journals, the newest first. 20 quota units for each journal. */
   async list(limit: number): Promise<RunSummary[]> {
     const labels = await this.#mailbox.knownLabels();
@@ -126,16 +157,22 @@ export class JournalStore {
     const found = await this.#mailbox.search(labelSearch(JOURNAL_LABEL), { journals: true, limit: most });
     const undoneId = labels.find(UNDONE_LABEL)?.id;
     const runs = new Map<string, RunSummary>();
+    const made = new Map<string, number>();
     for (let start = 0; start < found.length && runs.size <= limit; start += limit) {
       const ids = found.slice(start, start + limit).map(({ id }) => id);
       for (const message of await this.#mailbox.read(ids, HEAD_NAMES)) {
-        const head = message.labelIds.includes(label.id) ? readHead(message.header) : null;
+        const isJournal = message.labelIds.includes(label.id) && !message.labelIds.includes('TRASH');
+        const head = isJournal ? readHead(message.header) : null;
         if (head === null) continue;
-        const { part, ...rest } = head;
+        const { part, revised = false, ...rest } = head;
         const undone = undoneId !== undefined && message.labelIds.includes(undoneId);
         const age = (this.#now() - rest.startedAt.getTime()) / DAY_MS;
         const daysLeft = Math.max(0, Math.ceil(KEPT_DAYS - age));
-        runs.set(rest.runId, { ...rest, daysLeft, undone: undone || runs.get(rest.runId)?.undone === true });
+        const known = runs.get(rest.runId);
+        // A run may add to what it had planned; what it has made in the end is told by a revised part alone.
+        if (revised) made.set(rest.runId, rest.messages);
+        const messages = made.get(rest.runId) ?? Math.max(rest.messages, known?.messages ?? 0);
+        runs.set(rest.runId, { ...rest, messages, daysLeft, undone: undone || known?.undone === true });
       }
     }
     return [...runs.values()].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime()).slice(0, limit);
@@ -145,5 +182,15 @@ export class JournalStore {
     if (!this.#mailbox.live || messageIds.length === 0) return;
     const { id } = await this.#mailbox.hiddenLabel(name);
     await this.#mailbox.changeOwn(messageIds, { addLabelIds: [id], removeLabelIds: [] });
+  }
+}
+
+/** The record of a journal; null when it cannot be used. */
+function readable(raw: Buffer): JournalRecord | null {
+  try {
+    return decodeJournal(raw);
+  } catch (error) {
+    if (error instanceof JournalError) return null;
+    throw error;
   }
 }

@@ -91,6 +91,20 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(stateOf(sandbox), before);
   });
 
+  it('that restored nothing leaves the run as one that can be undone', async () => {
+    await using work = await start();
+    const { sandbox, ids } = work;
+    const archived = ids.slice(0, 4);
+    const runId = await playRun(sandbox, [{ rule: 'archive', remove: ['INBOX'], ids: archived }]);
+    sandbox.mailbox.modify(archived, ['INBOX'], []);
+    assertEnded(await undo(sandbox, runId), 0, { matched: 4, changed: 0, skipped: 4 });
+    const shown = async () => JSON.parse((await runJob(sandbox, ['runs', '--json'])).stdout);
+    assert.equal((await shown()).undone, false);
+    sandbox.mailbox.modify(archived, [], ['INBOX']);
+    assertEnded(await undo(sandbox, runId), 0, { changed: 4 });
+    assert.equal((await shown()).undone, true);
+  });
+
   it('changes nothing in a dry run, and without anybody to ask', async () => {
     await using work = await start();
     const { sandbox, ids } = work;
@@ -167,7 +181,8 @@ describe('job runs', () => {
       { rule: 'star', add: ['STARRED'], ids },
     ];
     const old = await playRun(sandbox, rules, { startedAt: daysAgo(12.5), parts: 2 });
-    const recent = await playRun(sandbox, rules.slice(1), { startedAt: daysAgo(1) });
+    const marking = [{ rule: 'mark', add: ['IMPORTANT'], ids }];
+    const recent = await playRun(sandbox, marking, { startedAt: daysAgo(1) });
     assertEnded(await undo(sandbox, recent), 0);
     const { stdout, code } = await runJob(sandbox, ['runs']);
     assert.equal(code, 0);

@@ -117,6 +117,30 @@ describe('QuotaWindow', () => {
     assert.equal(await second, 6 * MINUTE_MS);
   });
 
+  it('holds units back for the end of a run, where they are a small part of the limit', async () => {
+    for (const [limit, spare] of [
+      [15_000, 60],
+      [6_000, 60],
+      [3_000, 60],
+      [2_999, 0],
+      [100, 0],
+    ] as const) {
+      const { window, spend } = setUp(limit);
+      window.holdBack();
+      assert.equal(await spend(limit - spare), 0);
+      assert.equal(window.used, limit - spare);
+      if (spare > 0) {
+        const early = new AbortController();
+        const refused = assert.rejects(window.take(1, early.signal));
+        early.abort(new Error('enough'));
+        await refused;
+        window.release();
+        assert.equal(await spend(spare), 0);
+      }
+      assert.equal(await spend(1), MINUTE_MS);
+    }
+  });
+
   for (const [units, minutes] of [
     [6_000, 0],
     [6_050, 1],

@@ -72,6 +72,7 @@ describe('a journal as a message', () => {
       recordOf(),
       recordOf({ range: null, part: 1, parts: 1 }, 1),
       recordOf({ entries: [] }),
+      recordOf({ revised: true }),
       recordOf({}, 1_000),
       recordOf({
         entries: [{ rule: 'r', steps: [{ id: 'X', name: 'X', add: true }], ids: idsOf(9, true), changes: [null] }],
@@ -103,6 +104,10 @@ describe('a journal as a message', () => {
     const header = (name: string) => mail.headers.find(({ key }) => key === name.toLowerCase())?.value ?? '';
     const { range, entries, ...head } = record;
     assert.deepEqual(readHead(header), head);
+    assert.deepEqual(
+      readHead((name) => (name.endsWith('Revised') ? 'true' : header(name))),
+      { ...head, revised: true },
+    );
     assert.equal(
       readHead(() => ''),
       null,

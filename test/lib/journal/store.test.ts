@@ -153,6 +153,73 @@ describe('JournalStore', () => {
     assert.equal((await work.open().store.list(5)).length, 1);
   });
 
+  it('finds parts that were added later, beyond the number that the first ones tell', async () => {
+    for (const [first, all] of [
+      [3, 5],
+      [8, 9],
+      [8, 17],
+    ] as const) {
+      await using work = await start();
+      const { store } = work.open();
+      for (let part = 1; part <= all; part += 1) {
+        const parts = part <= first ? first : all;
+        await store.write(recordOf({ part, parts, messages: 100 * parts }));
+      }
+      const run = await work.open().store.find(RUN);
+      assert.deepEqual([run.records.length, run.missing], [all, 0]);
+      const listed = await work.open().store.list(10);
+      assert.deepEqual(
+        listed.map(({ messages }) => messages),
+        [100 * all],
+      );
+    }
+  });
+
+  it('believes a revised part in place of the first one, and nothing after it', async () => {
+    await using work = await start();
+    const { store } = work.open();
+    const ids: (string | undefined)[] = [];
+    for (const part of [1, 2, 3]) ids.push(await store.write(recordOf({ part, parts: 9, messages: 900 })));
+    await store.write(recordOf({ part: 2, parts: 2, messages: 123, revised: true, entries: [] }), { completed: true });
+    // Both copies are there when the run was killed in between.
+    for (const discarded of [undefined, ids[1]]) {
+      if (discarded !== undefined) await store.discard(discarded);
+      const run = await work.open().store.find(RUN);
+      assert.deepEqual(
+        run.records.map(({ part, revised, entries }) => [part, revised, entries.length]),
+        [
+          [1, undefined, 1],
+          [2, true, 0],
+        ],
+      );
+      assert.deepEqual([run.completed, run.missing], [true, 0]);
+      const listed = await work.open().store.list(10);
+      assert.deepEqual(
+        listed.map(({ messages }) => messages),
+        [123],
+      );
+    }
+  });
+
+  it('tells what later runs wrote, the next one first, and leaves out what cannot be used', async () => {
+    await using work = await start();
+    const { sandbox } = work;
+    const { store } = work.open();
+    const at = (minutes: number) => new Date(STARTED.getTime() + minutes * 60_000);
+    const runOf = (minutes: number) => `20261123-0316${String(minutes + 10)}-aaaa`;
+    for (const minutes of [-5, 0, 9, 3, 6, 7]) {
+      await store.write(recordOf({ runId: minutes === 0 ? RUN : runOf(minutes), startedAt: at(minutes) }));
+    }
+    const broken = journalsIn(sandbox).find(({ internalDateMs }) => internalDateMs === at(6).getTime());
+    assert.ok(broken?.raw);
+    broken.raw = broken.raw.replace('H4sI', 'H4sJ');
+    const trashed = journalsIn(sandbox).find(({ internalDateMs }) => internalDateMs === at(7).getTime());
+    await store.discard(trashed?.id ?? '');
+    const later: string[] = [];
+    for await (const { runId } of work.open().store.after(STARTED)) later.push(runId);
+    assert.deepEqual(later, [runOf(3), runOf(9)]);
+  });
+
   it('waits for the search to find the journal of a run of a moment ago, half a minute at most', async () => {
     await using work = await start(STARTED.getTime() + 1_000);
     const { sandbox } = work;

@@ -1,0 +1,207 @@
+/** Runs that end before their end are taken back exactly: what they changed, and nothing that was changed after them. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { runHere, SentSignals } from '../fixtures/front-door.ts';
+import { mailboxOf, many } from '../fixtures/mailbox.ts';
+import { ARCHIVE, forever, STAR } from '../fixtures/starring.ts';
+import { changesSent, stateOf } from '../fixtures/years.ts';
+import { assertEnded, ChildHandle, type Finished, type RunOptions, runJob } from '../run.ts';
+import type { Fault } from '../sandbox/faults.ts';
+import { googleErrors, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
+
+/** Four batches are sent at once; the last one, a small one, waits until one of them is answered. */
+const MESSAGES = 4_050;
+
+async function start(count = MESSAGES, options: SandboxOptions = {}) {
+  const sandbox = await startSandbox({ mailbox: mailboxOf(many(count, { labels: ['INBOX', 'UNREAD'] })), ...options });
+  return { sandbox, before: stateOf(sandbox), [Symbol.asyncDispose]: () => sandbox.close() };
+}
+
+const rules = { rules: [ARCHIVE] };
+
+/** A run that is told to stop when it sends this batch. */
+async function stoppedAt(sandbox: Sandbox, skip: number, rest: object = rules): Promise<Finished> {
+  const signals = new SentSignals();
+  const before = () => signals.send('SIGTERM');
+  sandbox.faults.add({ kind: 'hook', verb: 'messages.batchModify', skip, before });
+  return await runHere(sandbox, ['apply-rules'], { rules: rest, signals });
+}
+
+const idOf = (run: Finished) => String((run.final ?? run.events.find(({ event }) => event === 'run.started'))?.runId);
+
+const undo = (sandbox: Sandbox, run: Finished) => runHere(sandbox, ['undo', idOf(run), '--yes']);
+
+/** What `job runs` tells, by run. */
+async function listed(sandbox: Sandbox): Promise<Record<string, { messages: number; undone: boolean }>> {
+  const { stdout } = await runJob(sandbox, ['runs', '--json']);
+  const runs = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+  return Object.fromEntries(runs.map(({ runId, messages, undone }) => [runId, { messages, undone }]));
+}
+
+/** The state in which these changes are taken back, and all others are not. */
+function without(changes: readonly string[], before: Record<string, string[]>, now: Record<string, string[]>) {
+  const ids = new Set(changes.map((change) => change.split(' ')[0] ?? ''));
+  return Object.fromEntries(Object.entries(now).map(([id, labels]) => [id, (ids.has(id) && before[id]) || labels]));
+}
+
+const journals = ({ mailbox }: Sandbox) =>
+  mailbox.messages().filter(({ labelIds }) => labelIds.has(mailbox.findLabel('gmail-jobs/journal')?.id ?? ''));
+
+describe('a run that ended before its end', () => {
+  it('by SIGTERM is taken back exactly, also when another run has done the rest', async () => {
+    await using work = await start();
+    const { sandbox, before } = work;
+    const first = await stoppedAt(sandbox, 0);
+    const { changed } = assertEnded(first, 143, { outcome: 'interrupted' });
+    const made = changesSent(sandbox);
+    assert.ok(made.length > 0 && made.length < MESSAGES && made.length === changed, `${made.length}`);
+    assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 0, { changed: MESSAGES - made.length });
+    const all = stateOf(sandbox);
+    const runs = await listed(sandbox);
+    assert.deepEqual(runs[idOf(first)], { messages: made.length, undone: false });
+    assertEnded(await undo(sandbox, first), 0, { changed: made.length, skipped: 0 });
+    assert.deepEqual(stateOf(sandbox), without(made, before, all));
+    assert.equal((await listed(sandbox))[idOf(first)]?.undone, true);
+    assert.equal(journals(sandbox).filter(({ labelIds }) => labelIds.has('TRASH')).length, 1);
+  });
+
+  it('leaves alone what a person has done meanwhile to messages that it had not come to', async () => {
+    await using work = await start();
+    const { sandbox, before } = work;
+    const first = await stoppedAt(sandbox, 0, { rules: [STAR, { ...ARCHIVE, name: 'then' }] });
+    assertEnded(first, 143);
+    const made = changesSent(sandbox);
+    const changed = new Set(made.map((change) => change.split(' ')[0]));
+    const others = Object.keys(before).filter((id) => !changed.has(id));
+    sandbox.mailbox.modify(others.slice(0, 300), ['STARRED'], ['INBOX']);
+    const all = stateOf(sandbox);
+    assertEnded(await undo(sandbox, first), 0, { changed: made.length, skipped: 0 });
+    assert.deepEqual(stateOf(sandbox), without(made, before, all));
+  });
+
+  it('because Gmail went away is taken back with what it may have changed, and no more', async () => {
+    await using work = await start();
+    const { sandbox, before } = work;
+    sandbox.faults.add({ kind: 'reset-after', verb: 'messages.batchModify', skip: 2 });
+    const away = { ...googleErrors.backendError(), headers: { 'retry-after': '3600' } };
+    sandbox.faults.add({ verb: 'messages.batchModify', skip: 2, ...away, ...forever });
+    const first = await runHere(sandbox, ['apply-rules'], { rules });
+    assertEnded(first, 75);
+    const made = Object.entries(stateOf(sandbox)).filter(([, labels]) => !labels.includes('INBOX'));
+    sandbox.faults.clear();
+    assert.ok(made.length > Number(first.final?.changed), 'some were changed without an answer');
+    assertEnded(await undo(sandbox, first), 0, { changed: made.length });
+    assert.deepEqual(stateOf(sandbox), before);
+  });
+
+  it('with a batch that Gmail refused is taken back without that batch', async () => {
+    await using work = await start(2_500);
+    const { sandbox, before } = work;
+    const refusal: Fault = { status: 400, body: { error: { code: 400, message: 'no' } }, verb: 'messages.batchModify' };
+    sandbox.faults.add(refusal);
+    const first = await runHere(sandbox, ['apply-rules'], { rules });
+    assertEnded(first, 65, { failed: 1_000, changed: 1_500 });
+    const made = changesSent(sandbox);
+    assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 0, { changed: 1_000 });
+    const all = stateOf(sandbox);
+    assert.equal((await listed(sandbox))[idOf(first)]?.messages, 1_500);
+    assertEnded(await undo(sandbox, first), 0, { changed: 1_500 });
+    assert.deepEqual(stateOf(sandbox), without(made, before, all));
+  });
+
+  it('is complete when it was told to stop at its last batch', async () => {
+    await using work = await start(3);
+    const { sandbox } = work;
+    assertEnded(await stoppedAt(sandbox, 0), 143, { changed: 3, remaining: 0 });
+    const completed = sandbox.mailbox.findLabel('gmail-jobs/completed')?.id ?? '';
+    assert.deepEqual(
+      journals(sandbox).map(({ labelIds }) => [labelIds.has(completed), labelIds.has('TRASH')]),
+      [[true, false]],
+    );
+  });
+
+  it('before it changed anything leaves nothing to take back', async () => {
+    await using work = await start(3);
+    const { sandbox, before } = work;
+    const signals = new SentSignals();
+    sandbox.faults.add({ kind: 'hook', verb: 'messages.insert', after: () => signals.send('SIGTERM') });
+    const first = await runHere(sandbox, ['apply-rules'], { rules, signals });
+    assertEnded(first, 143, { changed: 0 });
+    assert.deepEqual(await listed(sandbox), {});
+    assert.deepEqual(stateOf(sandbox), before);
+  });
+
+  it('by its budget with all of its quota spent still has units for it', async () => {
+    const labels = Array.from({ length: 60 }, (_, index) => `Label ${index}`);
+    const mailbox = mailboxOf(many(3, {}), { labels });
+    await using sandbox = await startSandbox({ mailbox, quota: { unitsPerMinute: 3_000 } });
+    const labelling = labels.map((label, index) => ({
+      name: `label-${index}`,
+      query: 'subject:hit',
+      actions: { addLabels: [label] },
+    }));
+    const env = { GMAIL_QUOTA_PER_MINUTE: '3000', RUN_BUDGET: '2s' };
+    const first = await runHere(sandbox, ['apply-rules'], { rules: { rules: labelling }, env });
+    assertEnded(first, 0, { outcome: 'partial' });
+    const spent = sandbox.gmail.quota.maxUnitsInAnyMinute;
+    assert.ok(spent > 2_900 && spent <= 3_000, `${spent}`);
+    assert.equal(first.events.find(({ event }) => event === 'journal.closed')?.messages, first.final?.changed);
+    assert.equal(sandbox.gmail.quota.refusals, 0);
+  });
+
+  it('keeps its outcome when that could not be written, and its first journal', async () => {
+    await using work = await start();
+    const { sandbox, before } = work;
+    const no = { status: 403, body: { error: { code: 403, message: 'no', errors: [{ reason: 'forbidden' }] } } };
+    sandbox.faults.add({ ...no, verb: 'messages.insert', skip: 1, ...forever });
+    const first = await stoppedAt(sandbox, 0);
+    assertEnded(first, 143, { outcome: 'interrupted' });
+    assert.equal(first.events.filter(({ event }) => event === 'journal.not_closed').length, 1);
+    assertEnded(await undo(sandbox, first), 0, { failed: 0 });
+    assert.deepEqual(stateOf(sandbox), before);
+  });
+
+  it('while a batch was not answered is taken back with that batch, if Gmail has made it', async () => {
+    await using work = await start();
+    const { sandbox, before } = work;
+    sandbox.faults.add({ kind: 'hang-after', verb: 'messages.batchModify', skip: 1 });
+    const first = await stoppedAt(sandbox, 0);
+    sandbox.faults.clear();
+    const { changed } = assertEnded(first, 143, { outcome: 'interrupted' });
+    const left = Object.entries(stateOf(sandbox)).filter(([, labels]) => labels.includes('INBOX'));
+    const made = MESSAGES - left.length;
+    assert.equal(made, Number(changed) + 1_000);
+    sandbox.mailbox.modify(
+      left.map(([id]) => id),
+      [],
+      ['INBOX'],
+    );
+    const all = stateOf(sandbox);
+    const now = await undo(sandbox, first);
+    assertEnded(now, 0, { changed: made, skipped: 0 });
+    const untouched = Object.fromEntries(left.map(([id]) => [id, all[id]]));
+    assert.deepEqual(stateOf(sandbox), { ...before, ...untouched });
+  });
+
+  it('by a kill is taken back without what another run shows that it had not come to', async () => {
+    await using work = await start();
+    const { sandbox, before } = work;
+    const child = new ChildHandle();
+    const options: RunOptions = { rules, onStart: child.onStart };
+    const kill = () => {
+      child.kill('SIGKILL');
+      return 'drop';
+    };
+    sandbox.faults.add({ kind: 'hook', verb: 'messages.batchModify', skip: 2, before: kill });
+    const first = await runJob(sandbox, ['apply-rules'], options);
+    assert.equal(first.code, 137);
+    sandbox.faults.clear();
+    const archived = Object.entries(stateOf(sandbox)).filter(([, labels]) => !labels.includes('INBOX'));
+    const made = archived.map(([id]) => id);
+    assert.ok(made.length > 0 && made.length < MESSAGES);
+    assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 0, { changed: MESSAGES - made.length });
+    const all = stateOf(sandbox);
+    assertEnded(await undo(sandbox, first), 0, { changed: made.length, skipped: 0 });
+    assert.deepEqual(stateOf(sandbox), without(made, before, all));
+  });
+});
