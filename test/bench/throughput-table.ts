@@ -54,7 +54,7 @@ messages  changed or read; one that two rules change counts twice
 least     units with which that can be done: whose mailbox, its labels, new labels, full pages and full batches
 minutes   that the quota imposes: units ÷ limit, rounded up, less one
 own       the time without the quota: start, the longest way through requests that lead to others, then those that
-          change or read, through the program's gate; as long as the sandbox recorded, and 15 ms, each
+          change or read, through the program's gate; as long as the sandbox recorded, and 20 ms, each
 at most   1.03 × minutes + own
 
 The journal: ${journals.join(', ')}.
