@@ -24,7 +24,7 @@ const PAGE = 500;
 const BATCH = 1_000;
 
 /** What a request takes besides its latency: the way there and back, and decoding, on a machine with other work. */
-const CLIENT_MS = 10;
+const CLIENT_MS = 20;
 
 /** `startedAt` is when the process was started, in epoch milliseconds. */
 export async function accountFor(report: StandInReport, startedAt: number): Promise<Account> {
@@ -46,7 +46,7 @@ export async function accountFor(report: StandInReport, startedAt: number): Prom
  * How long the run takes by itself, in milliseconds, if nothing has to wait for the quota: from the process's start to
  * its first request; then the longest way through the requests that are steps to others, such as the pages of a search;
  * then those that change or read, rule after rule, as many at once as the program's gate lets through. Each takes as
- * long as the sandbox recorded, and 10 ms.
+ * long as the sandbox recorded, and 20 ms.
  */
 async function ownTime(requests: readonly Asked[], startedAt: number): Promise<number> {
   const startMs = Math.min(...requests.map((request) => request.startedAt)) - startedAt;

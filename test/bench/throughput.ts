@@ -62,7 +62,7 @@ for (const size of SIZES) {
 }
 const cap = Math.floor((PLAIN_WINDOWS * unitsPerMinute) / 5);
 const plain = await run('plain script', SIZES[0], ['test/bench/plain-changes.mjs', String(cap)], withJournal);
-showNotes({ applied, bare, plain });
+showNotes({ applied, bare, read, plain });
 const missed = [...applied, ...bare, ...read].flatMap((row) => missedBy(row, bare.includes(row) || read.includes(row)));
 for (const text of missed) process.stdout.write(`missed: ${text}\n`);
 if (missed.length > 0) process.exitCode = 1;
