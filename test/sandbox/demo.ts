@@ -43,7 +43,7 @@ async function demo(): Promise<void> {
 
   const before = look(sandbox.mailbox);
   await step(sandbox, 1, ['apply-rules', '--dry-run'], 'says what would change; nothing is sent');
-  await step(sandbox, 2, ['apply-rules'], 'does it');
+  const run = await step(sandbox, 2, ['apply-rules'], 'does it');
   showMailbox(before, look(sandbox.mailbox));
   await step(
     sandbox,
@@ -51,9 +51,12 @@ async function demo(): Promise<void> {
     ['apply-rules'],
     'the next hour: the searches find only what is left, so there is nothing to do',
   );
+  const runId = String(run.final?.runId);
+  await step(sandbox, 4, ['undo', runId, '--yes'], 'takes the second run back: every label is as it was before');
+  showMailbox(before, look(sandbox.mailbox));
   await step(
     sandbox,
-    4,
+    5,
     ['digest', '--period', 'week'],
     'puts one mail into the inbox, which says what came in last week',
   );
@@ -68,7 +71,7 @@ async function demo(): Promise<void> {
   out();
 }
 
-async function step(sandbox: Sandbox, number: number, args: readonly string[], what: string): Promise<void> {
+async function step(sandbox: Sandbox, number: number, args: readonly string[], what: string): Promise<Finished> {
   const finished = await runJob(sandbox, args, { env: { DYNO: `scheduler.${1_000 + number}`, LOG_FORMAT: 'json' } });
   out();
   out(`${bold(`${number}  job ${args.join(' ')}`)}  ${dim(what)}`);
@@ -84,6 +87,7 @@ async function step(sandbox: Sandbox, number: number, args: readonly string[], w
       : `${count(changed)} changed, ${count(skipped)} left alone`;
   const cost = `${count(requests)} requests, ${count(quotaUnits)} quota units, ${(Number(durationMs) / 1_000).toFixed(1)} s`;
   out(`   ${styleText('green', '✔')} ${String(outcome).replaceAll('-', ' ')}, exit code 0: ${result}  ${dim(cost)}`);
+  return finished;
 }
 
 /** A line for each rule that the run searched for. */
