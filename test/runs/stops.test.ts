@@ -20,10 +20,15 @@ describe('a run that is stopped', { concurrency: 4 }, () => {
     });
     sandbox.faults.add({ kind: 'hang', verb: 'messages.batchModify', ...forever });
     const env = { REQUEST_TIMEOUT: '5m' };
-    const run = await apply(sandbox, { env, onStart: child.onStart });
+    const run = await apply(sandbox, { rules: { rules: [STAR] }, env, onStart: child.onStart });
     const tookMs = performance.now() - toldAt;
     assertEnded(run, 143, { outcome: 'interrupted', matched: 3, changed: 0, remaining: 3 });
     assert.ok(tookMs > 15_000 && tookMs < 24_000, `took ${tookMs} ms`);
+    // Before that, it has written down what Gmail may have changed.
+    assert.deepEqual(
+      run.events.filter(({ event }) => event === 'journal.closed').map(({ messages }) => messages),
+      [3],
+    );
   });
 
   const rules = { rules: [STAR, ARCHIVE, IMPORTANT, UNREAD] };
