@@ -36,7 +36,7 @@ export async function forecastChanges(
   { plan, guards, newLabels, keepsJournal }: Ahead,
 ): Promise<Forecast> {
   const sizes = setSizes(plan);
-  const portions = portionsOf(plan);
+  const portions = portionsOf(plan, keepsJournal);
   const batches = portions.flatMap((portion) => sizes.map((_, set) => batchCount(portion, set))).reduce(sum, 0);
   const journals = keepsJournal ? portions.length : 0;
   const { profile } = facts;

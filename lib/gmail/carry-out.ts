@@ -51,7 +51,7 @@ export async function carryOut(
   context: CarryOutContext,
 ): Promise<void> {
   const { writer, log, journal, progress, signal } = context;
-  const portions = portionsOf(plan);
+  const portions = portionsOf(plan, journal !== undefined);
   const sizes = setSizes(plan);
   const messages = sizes.reduce((sum, size) => sum + size, 0);
   const counts = plan.sets.map((): SetCounts => ({ changed: 0, skipped: 0, failed: 0 }));

@@ -82,10 +82,14 @@ export function setSizes({ sets, windows }: ChangePlan): number[] {
   return sets.map((_, set) => windows.reduce((sum, { changes }) => sum + (changes[set]?.ids.size ?? 0), 0));
 }
 
-/** The plan cut into portions: small windows together, so that their batches are full; big ones in parts. */
-export function portionsOf({ sets, windows }: ChangePlan): Portion[] {
+/**
+ * The plan cut into portions: small windows together, so that their batches are full; big ones in parts. Without windows
+ * and without a journal all is one portion, since each further one costs a batch.
+ */
+export function portionsOf({ sets, windows }: ChangePlan, keepsJournal: boolean): Portion[] {
   const working = sets.filter((_, set) => windows.some(({ changes }) => (changes[set]?.ids.size ?? 0) > 0)).length;
-  const most = Math.min(LARGEST_PORTION, Math.max(1, working) * CHANGES_PER_SET);
+  const isCut = keepsJournal || windows.some(({ window }) => window !== null);
+  const most = isCut ? Math.min(LARGEST_PORTION, Math.max(1, working) * CHANGES_PER_SET) : Number.POSITIVE_INFINITY;
   const portions: WindowPlan[][] = [];
   let room = 0;
   for (const part of windows.flatMap((window) => cut(window, most))) {

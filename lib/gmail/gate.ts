@@ -4,7 +4,7 @@
  */
 import { orAbort } from '../clock.ts';
 
-const WIDEST = 8;
+export const WIDEST = 8;
 
 /** Places at the beginning. */
 const FIRST = 4;

@@ -2,12 +2,14 @@
 
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Log } from '../log.ts';
+import { mapAtOnce } from '../pool.ts';
 import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
 import { carryOut, type PlanJournal, planOfLabels, type ResolvedSet } from './carry-out.ts';
 import { type ChangePlan, type ChangeSet, planOf, setSizes } from './change-plan.ts';
 import { type Guard, trippedGuard } from './changes.ts';
 import type { GmailClient } from './client.ts';
+import { WIDEST } from './gate.ts';
 import type { IdSet } from './ids.ts';
 import { COMPLETED_LABEL, JOURNAL_LABEL } from './journal-label.ts';
 import { LabelBook } from './label-book.ts';
@@ -208,7 +210,7 @@ export class Mailbox {
   async read(ids: readonly string[], headers: readonly string[]): Promise<ReadMessage[]> {
     const read = (id: string) =>
       getMessage(this.#client, { id, format: 'metadata', metadataHeaders: headers }, this.#signal);
-    const messages = await Promise.all(ids.map(read));
+    const messages = await mapAtOnce(ids, WIDEST, read);
     return messages.flatMap((message, index) => (message === null ? [] : [describe(ids[index] ?? '', message)]));
   }
 
@@ -231,7 +233,7 @@ export class Mailbox {
       id,
       message: await getMessage(this.#client, { id, format: 'minimal' }, this.#signal),
     });
-    const found = await Promise.all(ids.map(read));
+    const found = await mapAtOnce(ids, WIDEST, read);
     return new Map(found.flatMap(({ id, message }) => (message === null ? [] : [[id, message.labelIds ?? []]])));
   }
 

@@ -34,7 +34,7 @@ function planOf(counts: readonly (readonly number[])[]): ChangePlan {
 
 /** Asserts what is true of the portions of every plan. Returns their sizes. */
 function assertPortions(plan: ChangePlan): number[] {
-  const portions = portionsOf(plan);
+  const portions = portionsOf(plan, true);
   for (const [set, size] of setSizes(plan).entries()) {
     const ids: string[] = [];
     for (const portion of portions) {
@@ -89,7 +89,7 @@ describe('the portions of a plan', () => {
     const sizes = assertPortions(plan);
     assert.ok(sizes.length >= 3 && sizes.every((size) => size <= 130_000), String(sizes));
     let seen = IdSet.empty;
-    for (const { changes } of portionsOf(plan).flat()) {
+    for (const { changes } of portionsOf(plan, true).flat()) {
       const part = IdSet.union(changes.map(({ ids }) => ids));
       if (seen.size > 0) assert.ok(part.at(part.size - 1) < seen.at(0), 'older than the part before');
       seen = IdSet.union([seen, part]);
