@@ -22,7 +22,7 @@ export function personAt(
     },
     async confirm(question) {
       if (!terminal.interactive) return false;
-      const answer = await terminal.ask(`  ${question}`, signal);
+      const answer = await terminal.ask(`  ${question}`, signal, { fresh: true });
       terminal.print();
       return isYes(answer);
     },

@@ -1,5 +1,6 @@
 /** The person at the keyboard: what is printed for them, and what they are asked. */
 import { Writable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 
 export interface Terminal {
   /** Whether there is a person who can answer. */
@@ -9,11 +10,21 @@ export interface Terminal {
   /** Prints a line, or an empty one. */
   print(text?: string): void;
   /**
-   * The next line of the standard input, without its end; null when it has ended. `secret` does not show what is typed.
+   * The next line of the standard input, without its end; null when it has ended.
    * Rejects with the signal's reason when it is aborted.
    */
-  ask(question: string, signal: AbortSignal, options?: { readonly secret?: boolean }): Promise<string | null>;
+  ask(question: string, signal: AbortSignal, options?: AskOptions): Promise<string | null>;
 }
+
+export interface AskOptions {
+  /** Does not show what is typed. */
+  readonly secret?: boolean;
+  /** Takes no answer that was typed before the question could be read. */
+  readonly fresh?: boolean;
+}
+
+/** What was typed ahead comes at once. */
+const TYPED_AHEAD_MS = 50;
 
 interface Surroundings {
   readonly stdin: NodeJS.ReadStream;
@@ -32,8 +43,9 @@ export function createTerminal({ stdin, stdout, interrupt }: Surroundings): Term
     print(text = '') {
       stdout.write(`${text}\n`);
     },
-    async ask(question, signal, { secret = false } = {}) {
+    async ask(question, signal, { secret = false, fresh = false } = {}) {
       const { createInterface } = await import('node:readline');
+      if (fresh && interactive) await discard(stdin, unread);
       stdout.write(question);
       const waiting = unread.shift();
       if (waiting !== undefined) return waiting;
@@ -61,4 +73,14 @@ export function createTerminal({ stdin, stdout, interrupt }: Surroundings): Term
       });
     },
   };
+}
+
+/** Throws away what was typed until now. */
+async function discard(stdin: NodeJS.ReadStream, unread: string[]): Promise<void> {
+  const ignore = () => undefined;
+  unread.length = 0;
+  stdin.on('data', ignore);
+  await setTimeout(TYPED_AHEAD_MS);
+  stdin.off('data', ignore);
+  stdin.pause();
 }

@@ -51,7 +51,8 @@ export function showNotes({ applied, bare, read, plain }: Compared): void {
   const journals = applied.map(({ units }, index) => `${units - (bare[index]?.units ?? 0)} units of ${units}`);
   process.stdout.write(`
 messages  changed or read; one that two rules change counts twice
-least     units with which that can be done: whose mailbox, its labels, new labels, full pages and full batches
+least     units with which that can be done: whose mailbox, its labels, new labels, full pages, full batches, and at the
+          end one more look for what the changes of others have hidden
 minutes   that the quota imposes: units ÷ limit, rounded up, less one
 own       the time without the quota: start, the longest way through requests that lead to others, then those that
           change or read, through the program's gate; as long as the sandbox recorded, and 20 ms, each
