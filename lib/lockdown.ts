@@ -90,12 +90,16 @@ export function refuseUnlocked(env: Environment): void {
 }
 
 /**
- * Takes away what Node's permission model leaves open: by V8's flags, which can be set at any time, V8 writes files by
- * itself (seen with 24.21). Its other gap, the SQLite inside Node, is closed by a flag in the Procfile.
+ * Takes away what Node's permission model leaves open (seen with 24.21): by V8's flags, which can be set at any time, V8
+ * writes files by itself, and a heap snapshot can be had as a stream, with every credential in it. Its other gap, the
+ * SQLite inside Node, is closed by a flag in the Procfile.
  */
-export function lockFlags(): void {
+export function lockV8(): void {
   v8.setFlagsFromString = () => {
     throw new ConfigError("V8's flags cannot be set while the program runs", 'Leave it out.');
+  };
+  v8.getHeapSnapshot = () => {
+    throw new ConfigError('A heap snapshot cannot be taken: it would hold the credentials', 'Leave it out.');
   };
   syncBuiltinESMExports();
 }

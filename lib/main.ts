@@ -8,7 +8,7 @@ import { parseHost } from './egress/host.ts';
 import { neededHosts } from './egress/needed.ts';
 import { guardEgress } from './egress.ts';
 import { type EgressError, ExitCode, JobError, StoppedError } from './errors.ts';
-import { lockFlags, refuseUnlocked } from './lockdown.ts';
+import { lockV8, refuseUnlocked } from './lockdown.ts';
 import { guardOutput } from './output.ts';
 import { noProgress } from './progress.ts';
 import { Redactor } from './redact.ts';
@@ -33,8 +33,8 @@ let leaveScreen = (): void => {};
 const say = ({ message, remedy }: JobError): void => {
   process.stderr.write(`job: ${message}\n     ${remedy}\n`);
 };
-lockFlags();
-const egress = guardEgress(say, [process.stdout, process.stderr]);
+lockV8();
+const egress = guardEgress(say);
 /** Ends the process now: everything written is out, since stdout and stderr are written to at once. */
 const end = (): void => {
   leaveScreen();
