@@ -64,6 +64,16 @@ const HARMFUL: readonly (readonly [name: string, harm: string, isHarmless?: (val
   ['SSLKEYLOGFILE', 'gives away the keys of connections'],
 ];
 
+const REPORT_SETTINGS = [
+  'directory',
+  'excludeEnv',
+  'filename',
+  'reportOnFatalError',
+  'reportOnSignal',
+  'reportOnUncaughtException',
+  'signal',
+] as const;
+
 /**
  * Looks at `env` before anything else is done.
  * @throws ConfigError that names every variable and option which must not be set, never a value.
@@ -94,7 +104,7 @@ export function refuseUnlocked(env: Environment): void {
  * writes files by itself, and a heap snapshot can be had as a stream, with every credential in it. Its other gap, the
  * SQLite inside Node, is closed by a flag in the Procfile.
  */
-export function lockV8(): void {
+export function lockV8({ report }: { readonly report?: NodeJS.ProcessReport } = {}): void {
   v8.setFlagsFromString = () => {
     throw new ConfigError("V8's flags cannot be set while the program runs", 'Leave it out.');
   };
@@ -102,6 +112,16 @@ export function lockV8(): void {
     throw new ConfigError('A heap snapshot cannot be taken: it would hold the credentials', 'Leave it out.');
   };
   syncBuiltinESMExports();
+  if (report === undefined) return;
+  report.excludeEnv = true;
+  // A fatal error would write one to stdout, or where there are no permissions to a file, and ask nobody.
+  for (const name of REPORT_SETTINGS) {
+    const value = report[name];
+    const set = () => {
+      throw new ConfigError('Diagnostic reports cannot be switched on', 'Leave it out.');
+    };
+    Object.defineProperty(report, name, { get: () => value, set, configurable: false });
+  }
 }
 
 /** The options in `nodeOptions` that are not known to be harmless: by name, without values. */

@@ -26,14 +26,13 @@ const redactor = new Redactor();
 const env = { ...process.env };
 for (const secret of secretsIn(env)) redactor.add(secret);
 disarm(process.env);
-if (process.report !== undefined) process.report.excludeEnv = true;
 const output = guardOutput(redactor, process);
 /** Gives the terminal back as it was. */
 let leaveScreen = (): void => {};
 const say = ({ message, remedy }: JobError): void => {
   process.stderr.write(`job: ${message}\n     ${remedy}\n`);
 };
-lockV8();
+lockV8(process);
 const egress = guardEgress(say);
 /** Ends the process now: everything written is out, since stdout and stderr are written to at once. */
 const end = (): void => {
