@@ -11,7 +11,7 @@ import { after, before, describe, it } from 'node:test';
 import { disarm } from '../../lib/config.ts';
 import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
 import { apply, sandboxOf, told } from '../fixtures/starring.ts';
-import { assertEnded, type Finished, type LogEvent, type RunOptions, runJob } from '../run.ts';
+import { assertEnded, type Finished, IN_FILES, type LogEvent, type RunOptions, runJob } from '../run.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 
 /** What lies around a locked process: a folder, a host that the job has declared, and two that it has not. */
@@ -118,6 +118,13 @@ describe('a job that tries to get out', () => {
       assert.equal(ways(kind).length, count, `${run.stdout}${run.stderr}`);
     });
   }
+
+  it('finds no Unix socket either where stdout and stderr are no pipes', async () => {
+    const { events } = await tryAll(undefined, { shell: IN_FILES });
+    const sockets = events.filter(({ way }) => / of the system| of a socket/.test(String(way)));
+    for (const { way, outcome } of sockets) assert.match(String(outcome), /unix socket|not reached/, String(way));
+    assert.ok(sockets.length >= 3);
+  });
 
   it('has left no trace: no file, no connection, no datagram', async () => {
     const { outside, arrived } = around;
