@@ -64,13 +64,13 @@ const HARMFUL: readonly (readonly [name: string, harm: string, isHarmless?: (val
   ['SSLKEYLOGFILE', 'gives away the keys of connections'],
 ];
 
+/** All but `reportOnUncaughtException`, which Node sets itself: without the others it comes to nothing here. */
 const REPORT_SETTINGS = [
   'directory',
   'excludeEnv',
   'filename',
   'reportOnFatalError',
   'reportOnSignal',
-  'reportOnUncaughtException',
   'signal',
 ] as const;
 
