@@ -36,7 +36,15 @@ const hasPython = spawnSync('python3', ['-c', 'import pty, os; os.waitstatus_to_
 async function answer(sandbox: Sandbox, typed: string) {
   await using files = await withRules(RULES);
   const [, ...words] = COMMAND;
-  const command = [process.execPath, ...words, 'apply-rules', '--from', '9999d', '--to=2y'];
+  const command = [
+    process.execPath,
+    `--allow-fs-read=${files.folder}`,
+    ...words,
+    'apply-rules',
+    '--from',
+    '9999d',
+    '--to=2y',
+  ];
   const child = spawn('python3', ['-c', AT_TERMINAL, typed, ...command], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, TERM: 'xterm', ...sandbox.env, ...files.env },
