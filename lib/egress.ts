@@ -30,11 +30,8 @@ export interface Gatekeeper {
 /** So many hosts are told of by name; a program that tries more of them has made its point. */
 const MOST_TOLD = 50;
 
-/**
- * Closes every way out of the process. To be called before any library is loaded. `pipes` are the streams on which the
- * process was started.
- */
-export function guardEgress(tell: Egress['tell'], pipes: readonly unknown[]): Egress {
+/** Closes every way out of the process. To be called before any library is loaded. */
+export function guardEgress(tell: Egress['tell']): Egress {
   const hosts = new AllowedHosts();
   const told = new Set<string>();
   let listening = false;
@@ -60,6 +57,6 @@ export function guardEgress(tell: Egress['tell'], pipes: readonly unknown[]): Eg
       return refusal;
     },
   };
-  guardNetwork(gatekeeper, pipes);
+  guardNetwork(gatekeeper);
   return egress;
 }

@@ -64,6 +64,16 @@ const HARMFUL: readonly (readonly [name: string, harm: string, isHarmless?: (val
   ['SSLKEYLOGFILE', 'gives away the keys of connections'],
 ];
 
+/** All but `reportOnUncaughtException`, which Node sets itself: without the others it comes to nothing here. */
+const REPORT_SETTINGS = [
+  'directory',
+  'excludeEnv',
+  'filename',
+  'reportOnFatalError',
+  'reportOnSignal',
+  'signal',
+] as const;
+
 /**
  * Looks at `env` before anything else is done.
  * @throws ConfigError that names every variable and option which must not be set, never a value.
@@ -90,14 +100,28 @@ export function refuseUnlocked(env: Environment): void {
 }
 
 /**
- * Takes away what Node's permission model leaves open: by V8's flags, which can be set at any time, V8 writes files by
- * itself (seen with 24.21). Its other gap, the SQLite inside Node, is closed by a flag in the Procfile.
+ * Takes away what Node's permission model leaves open (seen with 24.21): by V8's flags, which can be set at any time, V8
+ * writes files by itself, and a heap snapshot can be had as a stream, with every credential in it. Its other gap, the
+ * SQLite inside Node, is closed by a flag in the Procfile.
  */
-export function lockFlags(): void {
+export function lockV8({ report }: { readonly report?: NodeJS.ProcessReport } = {}): void {
   v8.setFlagsFromString = () => {
     throw new ConfigError("V8's flags cannot be set while the program runs", 'Leave it out.');
   };
+  v8.getHeapSnapshot = () => {
+    throw new ConfigError('A heap snapshot cannot be taken: it would hold the credentials', 'Leave it out.');
+  };
   syncBuiltinESMExports();
+  if (report === undefined) return;
+  report.excludeEnv = true;
+  // A fatal error would write one to stdout, or where there are no permissions to a file, and ask nobody.
+  for (const name of REPORT_SETTINGS) {
+    const value = report[name];
+    const set = () => {
+      throw new ConfigError('Diagnostic reports cannot be switched on', 'Leave it out.');
+    };
+    Object.defineProperty(report, name, { get: () => value, set, configurable: false });
+  }
 }
 
 /** The options in `nodeOptions` that are not known to be harmless: by name, without values. */

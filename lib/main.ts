@@ -8,7 +8,7 @@ import { parseHost } from './egress/host.ts';
 import { neededHosts } from './egress/needed.ts';
 import { guardEgress } from './egress.ts';
 import { type EgressError, ExitCode, JobError, StoppedError } from './errors.ts';
-import { lockFlags, refuseUnlocked } from './lockdown.ts';
+import { lockV8, refuseUnlocked } from './lockdown.ts';
 import { guardOutput } from './output.ts';
 import { noProgress } from './progress.ts';
 import { Redactor } from './redact.ts';
@@ -26,15 +26,14 @@ const redactor = new Redactor();
 const env = { ...process.env };
 for (const secret of secretsIn(env)) redactor.add(secret);
 disarm(process.env);
-if (process.report !== undefined) process.report.excludeEnv = true;
 const output = guardOutput(redactor, process);
 /** Gives the terminal back as it was. */
 let leaveScreen = (): void => {};
 const say = ({ message, remedy }: JobError): void => {
   process.stderr.write(`job: ${message}\n     ${remedy}\n`);
 };
-lockFlags();
-const egress = guardEgress(say, [process.stdout, process.stderr]);
+lockV8(process);
+const egress = guardEgress(say);
 /** Ends the process now: everything written is out, since stdout and stderr are written to at once. */
 const end = (): void => {
   leaveScreen();

@@ -16,6 +16,9 @@ export const COMMAND = (/^job: (.*)$/m.exec(readFileSync(`${ROOT}/Procfile`, 'ut
 /** For bash: runs the command $0 $@ with a pipe as stdout and another one as stderr. */
 const IN_PIPES = 'set -o pipefail; "$0" "$@" 2> >(cat >&2) | cat';
 
+/** For bash: the same with a file as stdout and stderr, shown afterwards. */
+export const IN_FILES = 'f=$(mktemp); "$0" "$@" > "$f" 2>&1; code=$?; cat "$f"; rm "$f"; exit $code';
+
 /** One line of the log. */
 export type LogEvent = Record<string, unknown> & { event: string };
 
@@ -42,8 +45,8 @@ export interface RunOptions {
   readonly unlocked?: boolean;
   /** Node's words in place of the Procfile's. */
   readonly program?: readonly string[];
-  /** Runs it in pipes of a shell: those can be opened by their paths, such as /dev/stderr, and Node's own cannot. */
-  readonly shell?: boolean;
+  /** Runs it by this line of a shell, or in pipes of one: those can be opened by their paths, such as /dev/stderr, and Node's own cannot. */
+  readonly shell?: boolean | string;
   /** Given the child at once, to send it signals. */
   readonly onStart?: (child: ChildProcess) => void;
 }
@@ -75,7 +78,9 @@ export async function runJob(
   const readable = [options.dist, files.folder].flatMap((folder) => (folder ? [`--allow-fs-read=${folder}`] : []));
   const before = options.program ?? (options.unlocked ? [main] : [...flags, ...readable, main]);
   const command = [program === 'node' ? process.execPath : `${program}`, ...before, ...args];
-  const [file = '', ...words] = options.shell ? ['bash', '-c', IN_PIPES, ...command] : command;
+  const [file = '', ...words] = options.shell
+    ? ['bash', '-c', options.shell === true ? IN_PIPES : options.shell, ...command]
+    : command;
   const env = { PATH: process.env.PATH, ...sandbox?.env, ...files.env, ...options.env };
   const child = spawn(file, words, {
     cwd: options.cwd ?? ROOT,

@@ -56,10 +56,19 @@ function folderOf(path: string): string | undefined {
   return /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0];
 }
 
+/** What the README of the package in `folder` has below a heading of its licence: some have it nowhere else. */
+async function licenceInReadme(folder: string): Promise<string[]> {
+  const file = (await readdir(folder)).find((name) => /^readme\b/i.test(name));
+  const readme = file === undefined ? '' : (await readFile(join(folder, file), 'utf8')).replaceAll('\r\n', '\n');
+  const [, text = ''] = /^(?:#+ *)?licen[cs]e:?(?:\n[-=]+)?\n([\s\S]*)/im.exec(readme) ?? [];
+  return /copyright/i.test(text) ? [text.trim()] : [];
+}
+
 async function readPackage(root: string, folder: string): Promise<BundledPackage> {
   const manifest = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8'));
   const files = (await readdir(join(root, folder))).filter((file) => LICENCE_FILE.test(file)).sort();
   const texts = await Promise.all(files.map((file) => readFile(join(root, folder, file), 'utf8')));
+  if (texts.length === 0) texts.push(...(await licenceInReadme(join(root, folder))));
   const { name, version } = manifest as { name: string; version: string };
   return { folder, name, version, licence: statedLicence(manifest), texts };
 }

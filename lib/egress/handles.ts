@@ -6,6 +6,7 @@ import dgram from 'node:dgram';
 import dns from 'node:dns';
 import net from 'node:net';
 import type { Gatekeeper, How } from '../egress.ts';
+import { apply } from './builtins.ts';
 import { replace } from './replace.ts';
 
 type Handle = Record<string, (...args: unknown[]) => unknown> & { close(): void };
@@ -16,8 +17,8 @@ interface NameRequest {
   readonly callback?: (error: Error) => void;
 }
 
-/** `pipes` are streams on which the process was started: the only way to a handle of a Unix socket. */
-export function guardHandles(gatekeeper: Gatekeeper, pipes: readonly unknown[]): void {
+/** To be called before the sockets themselves are guarded. */
+export function guardHandles(gatekeeper: Gatekeeper): void {
   const { mayConnect, mayListen, refuse } = gatekeeper;
   const refuseAll = (prototype: Handle, how: How, names: readonly string[]) => {
     for (const name of names) {
@@ -35,9 +36,12 @@ export function guardHandles(gatekeeper: Gatekeeper, pipes: readonly unknown[]):
     for (const name of ['connect', 'connect6']) {
       replace(prototype, name, (connect) => {
         return function (this: unknown, ...args) {
-          const [, address, port] = args;
-          if (!mayConnect(String(address), Number(port))) throw refuse('tcp', String(address), Number(port));
-          return Reflect.apply(connect, this, args);
+          // Taken by their numbers, and as they are: what stands here is where the connection leads.
+          const { 1: address, 2: port } = args;
+          if (typeof address !== 'string' || typeof port !== 'number' || !mayConnect(address, port)) {
+            throw refuse('tcp', String(address), Number(port));
+          }
+          return apply(connect, this, args);
         };
       });
     }
@@ -47,19 +51,36 @@ export function guardHandles(gatekeeper: Gatekeeper, pipes: readonly unknown[]):
         (this as Handle).getsockname?.(bound);
         // Without an address the port is taken, as Node is about to find out.
         if (!mayListen(bound.address ?? '127.0.0.1')) throw refuse('listen', bound.address ?? '*', bound.port);
-        return Reflect.apply(listen, this, args);
+        return apply(listen, this, args);
       };
     });
   }
-  for (const pipe of pipes) {
-    const handle = (pipe as { _handle?: Handle | null })._handle;
-    if (handle?.constructor.name !== 'Pipe') continue;
-    refuseAll(Object.getPrototypeOf(handle) as Handle, 'unix socket', ['connect', 'bind', 'listen']);
-    break;
-  }
+  const pipe = pipePrototype();
+  if (pipe !== null) refuseAll(pipe, 'unix socket', ['connect', 'bind', 'listen', 'fchmod']);
   const udp = udpPrototype();
-  if (udp !== null) refuseAll(udp, 'udp', ['bind', 'bind6', 'connect', 'connect6', 'send', 'send6']);
+  if (udp !== null) {
+    refuseAll(udp, 'udp', ['open', 'bind', 'bind6', 'connect', 'connect6', 'send', 'send6']);
+    // These send a packet by themselves: the router is told who listens to whom.
+    refuseAll(udp, 'udp', ['addMembership', 'addSourceSpecificMembership']);
+  }
   guardQuestions(gatekeeper);
+}
+
+/**
+ * What the handles of Unix sockets inherit from. A job finds one by any file descriptor that is a pipe, and Node has some
+ * of its own, so it does not do to look at stdout and stderr: those may be a terminal or files.
+ */
+function pipePrototype(): Handle | null {
+  const socket = new net.Socket();
+  try {
+    // Node takes a handle before it finds that no path is a number.
+    socket.connect({ path: 1 as never });
+  } catch {
+    // As expected.
+  }
+  const { _handle: handle } = socket as unknown as { _handle: Handle | null };
+  socket.destroy();
+  return handle?.constructor.name === 'Pipe' ? (Object.getPrototypeOf(handle) as Handle) : null;
 }
 
 function guardQuestions({ mayLookUp, refuse }: Gatekeeper): void {
@@ -68,8 +89,8 @@ function guardQuestions({ mayLookUp, refuse }: Gatekeeper): void {
   for (const name of Object.getOwnPropertyNames(prototype).filter((one) => /^(query|getHostByAddr$)/.test(one))) {
     replace(prototype, name, (ask) => {
       return function (this: unknown, ...args) {
-        const [request, host] = args as [NameRequest, unknown];
-        if (mayLookUp(String(host))) return Reflect.apply(ask, this, args);
+        const { 0: request, 1: host } = args as [NameRequest, unknown];
+        if (typeof host === 'string' && mayLookUp(host)) return apply(ask, this, args);
         const refusal = refuse('dns', String(host));
         const fail = request.reject ?? request.callback;
         if (fail === undefined) throw refusal;

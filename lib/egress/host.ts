@@ -1,4 +1,5 @@
 /** A host and port that may be connected to, and a list of them. */
+import { lowerCase, matches, newTable, part, type Table } from './builtins.ts';
 
 export interface Host {
   /** In lower case, without brackets; `*` stands for one label of a name. */
@@ -32,32 +33,38 @@ export function hostOfUrl(address: string): Host {
 
 /** The hosts that may be reached, and nothing else. */
 export class AllowedHosts {
-  readonly #ports = new Map<string, Set<number>>();
-  readonly #patterns: { readonly pattern: RegExp; readonly port: number }[] = [];
+  /** Name → its ports. */
+  readonly #ports = newTable<Table<true>>();
+  /** A regular expression's source → the expression, and its ports. */
+  readonly #patterns = newTable<{ readonly pattern: RegExp; readonly ports: Table<true> }>();
 
   add({ name, port }: Host): void {
     if (name.includes('*')) {
       const pattern = name.replaceAll('.', '\\.').replaceAll('*', '[a-z0-9-]+');
-      this.#patterns.push({ pattern: new RegExp(`^${pattern}$`), port });
+      this.#patterns[pattern] ??= { pattern: new RegExp(`^${pattern}$`), ports: newTable() };
+      this.#patterns[pattern].ports[port] = true;
       return;
     }
-    const ports = this.#ports.get(name) ?? new Set();
-    this.#ports.set(name, ports.add(port));
+    this.#ports[name] ??= newTable();
+    this.#ports[name][port] = true;
   }
 
   /** Whether a connection to `port` may be opened; without a port, whether the name may be looked up. */
   has(host: string, port?: number): boolean {
     const name = plainName(host);
-    const ports = this.#ports.get(name);
-    if (ports !== undefined && (port === undefined || ports.has(port))) return true;
-    return this.#patterns.some((one) => one.pattern.test(name) && (port === undefined || one.port === port));
+    const ports = this.#ports[name];
+    if (ports !== undefined && (port === undefined || ports[port])) return true;
+    for (const source in this.#patterns) {
+      const one = this.#patterns[source];
+      if (one !== undefined && matches(one.pattern, name) && (port === undefined || one.ports[port])) return true;
+    }
+    return false;
   }
 }
 
 /** `host` as it is compared: lower case, without brackets and without the dot of the root. */
 export function plainName(host: string): string {
-  return host
-    .toLowerCase()
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/\.$/, '');
+  let name = lowerCase(host);
+  if (name[0] === '[' && name[name.length - 1] === ']') name = part(name, 1, name.length - 1);
+  return name[name.length - 1] === '.' ? part(name, 0, name.length - 1) : name;
 }

@@ -15,6 +15,10 @@ const DOMAINS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^/, ['amazonaws.com', 'api.aws']],
 ];
 
+/** An address of AWS for one of the services; the first group is its name. */
+const AWS_ENDPOINT =
+  /^(?:vpce-[a-z0-9-]+\.)?(secretsmanager|sts)(?:-fips)?(?:\.[a-z]+(?:-[a-z]+)+-\d+)?(?:\.vpce)?\.(?:amazonaws\.(?:com(?:\.cn)?|eu)|api\.aws)$/;
+
 /** Google's, AWS's and the monitor's, with those that a named source of AWS credentials asks. */
 export function neededHosts(env: Environment): Host[] {
   const { config, faulty } = examineConfig(env);
@@ -36,13 +40,17 @@ function awsHosts(service: string, region: string): Host[] {
   );
 }
 
-/** Another address of a service, where the environment names one: a stand-in on this machine, or one of AWS's own. */
+/**
+ * Another address of a service, where the environment names one: a stand-in on this machine, or one of AWS's own for this
+ * service, such as a VPC endpoint's. Below the same domains are the machines of everybody who rents one.
+ */
 function endpointOf(env: Environment, service: string): Host[] {
   return [env[`AWS_ENDPOINT_URL_${service}`], env.AWS_ENDPOINT_URL].flatMap((address) => {
     const url = URL.parse(address?.trim() ?? '');
     if (url === null || !/^https?:$/.test(url.protocol)) return [];
     const host = hostOfUrl(url.href);
-    const isAws = url.protocol === 'https:' && /(^|\.)(amazonaws\.com(\.cn)?|amazonaws\.eu|api\.aws)$/.test(host.name);
+    const isAws =
+      url.protocol === 'https:' && AWS_ENDPOINT.exec(host.name)?.[1] === service.replace('_', '').toLowerCase();
     return isAws || isLoopback(host.name) ? [host] : [];
   });
 }

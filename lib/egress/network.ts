@@ -8,6 +8,7 @@ import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
 import type { Gatekeeper } from '../egress.ts';
+import { apply, newTable, type Table } from './builtins.ts';
 import { guardHandles } from './handles.ts';
 import { type Method, replace } from './replace.ts';
 
@@ -23,17 +24,23 @@ interface ConnectOptions {
   readonly lookup?: unknown;
 }
 
-/** `pipes` are the streams on which the process was started. */
-export function guardNetwork(gatekeeper: Gatekeeper, pipes: readonly unknown[]): void {
+export function guardNetwork(gatekeeper: Gatekeeper): void {
   /** Address → the names that it was found for. */
-  const found = new Map<string, Set<string>>();
+  const found = newTable<Table<true>>();
+  const mayConnect = (address: string, port: number) => {
+    if (gatekeeper.mayConnect(address, port)) return true;
+    for (const name in found[address]) if (gatekeeper.mayConnect(name, port)) return true;
+    return false;
+  };
+  guardHandles({ ...gatekeeper, mayConnect });
   guardConnections(gatekeeper);
   guardServers(gatekeeper);
   guardDatagrams(gatekeeper);
-  guardLookups(gatekeeper, (name, address) => found.set(address, (found.get(address) ?? new Set()).add(name)));
-  const mayConnect = (address: string, port: number) =>
-    [address, ...(found.get(address) ?? [])].some((name) => gatekeeper.mayConnect(name, port));
-  guardHandles({ ...gatekeeper, mayConnect }, pipes);
+  guardLookups(gatekeeper, (name, address) => {
+    const names = found[address] ?? newTable();
+    found[address] = names;
+    names[name] = true;
+  });
   // The same for those who ask for a server's handle, or for a socket with an address, themselves.
   const refuse = () => {
     throw gatekeeper.refuse('listen', '*');
@@ -63,14 +70,14 @@ function guardConnections(gatekeeper: Gatekeeper): void {
       if (!local && gatekeeper.mayConnect(String(host), Number(port))) {
         // A look-up of one's own could lead anywhere.
         const target = options.lookup === undefined ? options : { ...options, lookup: undefined };
-        return Reflect.apply(connect, this, [target, done]);
+        return apply(connect, this, [target, done]);
       }
       const refusal = local
         ? gatekeeper.refuse('unix socket', String(path))
         : gatekeeper.refuse(this.encrypted ? 'tls' : 'tcp', String(host), Number(port));
       // It fails as a name that cannot be looked up: then the socket is in every state that its user expects.
       const nowhere = { host: 'refused.invalid', port: 1, autoSelectFamily: false, lookup: failWith(refusal) };
-      return Reflect.apply(connect, this, [nowhere, done]);
+      return apply(connect, this, [nowhere, done]);
     };
   });
 }
@@ -84,7 +91,7 @@ function guardServers(gatekeeper: Gatekeeper): void {
     return function (this: net.Server, ...args) {
       const [options] = (net as unknown as Internals)._normalizeArgs(args);
       const { host, port, path } = options;
-      if (gatekeeper.mayListen(host === undefined ? undefined : String(host))) return Reflect.apply(listen, this, args);
+      if (gatekeeper.mayListen(host === undefined ? undefined : String(host))) return apply(listen, this, args);
       const refusal = gatekeeper.refuse('listen', String(path ?? host ?? '*'), path ? undefined : Number(port ?? 0));
       queueMicrotask(() => this.emit('error', refusal));
       return this;
@@ -131,46 +138,52 @@ function guardDatagrams(gatekeeper: Gatekeeper): void {
 
 function guardLookups(gatekeeper: Gatekeeper, remember: (name: string, address: string) => void): void {
   const rememberAll = (name: string, result: unknown) => {
-    for (const one of Array.isArray(result) ? result : [result]) {
-      const address = typeof one === 'string' ? one : (one as { address?: unknown } | undefined)?.address;
-      if (typeof address === 'string') remember(name, address);
-    }
+    if (typeof result === 'string') return remember(name, result);
+    const { address, length = 0 } = (result ?? {}) as { address?: unknown; length?: number };
+    if (typeof address === 'string') remember(name, address);
+    // By its numbers: what `for` and `of` do can be replaced.
+    for (let i = 0; i < length; i += 1) rememberAll(name, (result as unknown[])[i]);
   };
-  // An address is no name: nobody is asked for it.
-  const mayLookUp = (name: unknown) => net.isIP(String(name)) !== 0 || gatekeeper.mayLookUp(String(name));
+  const { isIP } = net;
+  // An address is no name, and nobody is asked for it; what is neither, Node refuses by itself.
+  const mayLookUp = (name: unknown) => typeof name !== 'string' || isIP(name) !== 0 || gatekeeper.mayLookUp(name);
 
   replace(dns, 'lookup', (lookup) => (...args) => {
-    const name = String(args[0]);
-    const done = args.pop();
-    if (typeof done !== 'function') return Reflect.apply(lookup, dns, [...args, done]);
+    const name = args[0];
+    const last = args.length - 1;
+    const done = args[last];
+    if (typeof done !== 'function') return apply(lookup, dns, args as never[]);
     if (!mayLookUp(name)) {
-      const refusal = gatekeeper.refuse('dns', name);
+      const refusal = gatekeeper.refuse('dns', String(name));
       queueMicrotask(() => done(refusal));
       return {};
     }
-    const then = (error: unknown, result: unknown, ...more: unknown[]) => {
-      if (error === null || error === undefined) rememberAll(name, result);
+    args[last] = (error: unknown, result: unknown, ...more: unknown[]) => {
+      if ((error === null || error === undefined) && typeof name === 'string') rememberAll(name, result);
       done(error, result, ...more);
     };
-    return Reflect.apply(lookup, dns, [...args, then]);
+    return apply(lookup, dns, args as never[]);
   });
   replace(dns.promises, 'lookup', (lookup) => async (...args) => {
     if (!mayLookUp(args[0])) throw gatekeeper.refuse('dns', String(args[0]));
-    const result = await Reflect.apply(lookup, dns.promises, args);
-    rememberAll(String(args[0]), result);
+    const result = await apply(lookup, dns.promises, args);
+    if (typeof args[0] === 'string') rememberAll(args[0], result);
     return result;
   });
   replace(dns, 'lookupService', (lookupService) => (...args) => {
-    const [address, port, done] = args;
-    if (gatekeeper.mayLookUp(String(address)) || typeof done !== 'function') {
-      return Reflect.apply(lookupService, dns, args);
+    const { 0: address, 1: port, 2: done } = args;
+    if (typeof address !== 'string' || gatekeeper.mayLookUp(address) || typeof done !== 'function') {
+      return apply(lookupService, dns, args);
     }
     const refusal = gatekeeper.refuse('dns', String(address), Number(port));
     queueMicrotask(() => done(refusal));
     return {};
   });
   replace(dns.promises, 'lookupService', (lookupService) => async (...args) => {
-    if (!gatekeeper.mayLookUp(String(args[0]))) throw gatekeeper.refuse('dns', String(args[0]), Number(args[1]));
-    return Reflect.apply(lookupService, dns.promises, args);
+    const { 0: address, 1: port } = args;
+    if (typeof address === 'string' && !gatekeeper.mayLookUp(address)) {
+      throw gatekeeper.refuse('dns', address, Number(port));
+    }
+    return apply(lookupService, dns.promises, args);
   });
 }

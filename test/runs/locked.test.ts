@@ -11,7 +11,7 @@ import { after, before, describe, it } from 'node:test';
 import { disarm } from '../../lib/config.ts';
 import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
 import { apply, sandboxOf, told } from '../fixtures/starring.ts';
-import { assertEnded, type Finished, type LogEvent, type RunOptions, runJob } from '../run.ts';
+import { assertEnded, type Finished, IN_FILES, type LogEvent, type RunOptions, runJob } from '../run.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 
 /** What lies around a locked process: a folder, a host that the job has declared, and two that it has not. */
@@ -66,7 +66,7 @@ const WHY: Record<string, RegExp> = {
   writing: /--allow-fs-write|full fs\.read and fs\.write permissions|fs-read|has been restricted/,
   starting: /--allow-(child-process|worker|wasi|addons)|addons is disabled|process\.binding/,
   reading: /--allow-fs-read/,
-  spying: /--allow-(inspector|fs-write)|has been restricted|no inspector|no keys/,
+  spying: /--allow-(inspector|fs-write)|has been restricted|no inspector|no keys|cannot be switched on/,
   connecting: /was not declared, so it was not (reached|listened on) \(\w+.*\).* → .*job/,
 };
 
@@ -74,9 +74,11 @@ const WHY: Record<string, RegExp> = {
 const OWN_WHY: Record<string, RegExp> = {
   sqlite: /No such built-in module: node:sqlite/,
   'flags of V8': /V8's flags cannot be set/,
+  'a heap snapshot as a stream': /heap snapshot cannot be taken/,
   'a socket with a path': /not listened on/,
   websocket: /without a reason/,
   'tcp by a look-up of its own': /was not asked/,
+  'tcp by what is taken from the guard': /nothing was taken/,
   'a coverage report': /--allow-fs-read/,
 };
 
@@ -104,7 +106,7 @@ describe('a job that tries to get out', () => {
 
   const ways = (kind: string) => tried.filter((one) => one.kind === kind);
 
-  for (const [kind, count] of Object.entries({ writing: 28, starting: 13, reading: 12, spying: 9, connecting: 49 })) {
+  for (const [kind, count] of Object.entries({ writing: 28, starting: 13, reading: 12, spying: 13, connecting: 53 })) {
     it(`fails in every way of ${kind}, and is told why`, () => {
       const wrong = ways(kind).filter(
         ({ way, outcome }) => !(OWN_WHY[String(way)] ?? WHY[kind] ?? /^$/).test(String(outcome)),
@@ -116,6 +118,13 @@ describe('a job that tries to get out', () => {
       assert.equal(ways(kind).length, count, `${run.stdout}${run.stderr}`);
     });
   }
+
+  it('finds no Unix socket either where stdout and stderr are no pipes', async () => {
+    const { events } = await tryAll(undefined, { shell: IN_FILES });
+    const sockets = events.filter(({ way }) => / of the system| of a socket/.test(String(way)));
+    for (const { way, outcome } of sockets) assert.match(String(outcome), /unix socket|not reached/, String(way));
+    assert.ok(sockets.length >= 3);
+  });
 
   it('has left no trace: no file, no connection, no datagram', async () => {
     const { outside, arrived } = around;

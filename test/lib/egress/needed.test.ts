@@ -37,11 +37,16 @@ describe('the hosts that the program needs', () => {
     );
     const vpc = 'vpce-1.secretsmanager.eu-central-1.vpce.amazonaws.com';
     assert.ok(needed({ ...KEYS, AWS_ENDPOINT_URL: `https://${vpc}` }).includes(`${vpc}:443`));
-    assert.ok(
-      !needed({ ...KEYS, AWS_ENDPOINT_URL: 'https://amazonaws.com.evil.example' })
-        .join()
-        .includes('evil'),
-    );
+    for (const host of [
+      'amazonaws.com.evil.example',
+      'evil.s3.amazonaws.com',
+      'ec2-192-0-2-1.evil.compute.amazonaws.com',
+      'secretsmanager.s3.amazonaws.com',
+      'sts.eu-central-1.amazonaws.com',
+    ]) {
+      const found = needed({ ...KEYS, AWS_ENDPOINT_URL_SECRETS_MANAGER: `https://${host}` });
+      assert.deepEqual(found, needed(KEYS), host);
+    }
   });
 
   it('are what another source of AWS credentials asks, once it is named', () => {
