@@ -4,10 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
-import { constants, Script } from 'node:vm';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 
 /** A file of the program, compiled. */
@@ -31,7 +30,7 @@ const TRAILER_BYTES = 8;
 
 /** Where the code cache of `file` lies, below the program's folder. */
 export function cacheFile(file: string, { version, arch } = process): string {
-  return join('cache', `${version}-${arch}`, `${file}.cache`);
+  return `cache/${version}-${arch}/${file}.cache`;
 }
 
 /** A code cache as it is stored. */
@@ -58,27 +57,12 @@ function openCache(path: string, source: string): Buffer | undefined {
   return whole ? data : undefined;
 }
 
-/**
- * Has V8 optimize later, since a short run never gets back what that costs: 15 MB for the parser of HTTP in `fetch`, which
- * is WebAssembly, and 6 MB for the rest. A code cache is good for the flags with which it was made, so this comes first.
- */
-export function setV8Flags(): void {
-  setFlagsFromString('--wasm-tiering-budget=2000000000');
-  setFlagsFromString('--invocation-count-for-turbofan=30000');
-  // For lib/memory.ts.
-  setFlagsFromString('--expose-gc');
-}
-
 /** Compiles the file below `folder`, with its code cache when there is one that fits. */
 export function compile(folder: string, file: string): Loaded {
-  const filename = join(folder, file);
+  const filename = `${folder}/${file}`;
   const source = readFileSync(filename, 'utf8');
-  const cachedData = openCache(join(folder, cacheFile(file)), source);
-  const script = new Script(source, {
-    filename,
-    ...(cachedData && { cachedData }),
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  });
+  const cachedData = openCache(`${folder}/${cacheFile(file)}`, source);
+  const script = new Script(source, { filename, ...(cachedData && { cachedData }) });
   const cache = cachedData === undefined ? 'none' : script.cachedDataRejected ? 'rejected' : 'used';
   return { file, source, script, cache };
 }
@@ -86,28 +70,36 @@ export function compile(folder: string, file: string): Loaded {
 /** Loads a file by calling `load`, which returns what was compiled once the file's own lines have run. */
 type Watch = (file: string, load: () => Loaded) => void;
 
-/** The `require` of the program in `folder`, for its own files and Node's modules. `watch` is asked to load each file. */
+/**
+ * The `require` of the program in `folder`, for its own files, by their paths below it, and Node's modules. `watch` is
+ * asked to load each file.
+ */
 export function createLoader(folder: string, watch: Watch = (_file, load) => load()): Require {
   const requireFromNode = createRequire(join(folder, 'main.js'));
+  const url = `${pathToFileURL(folder).href}/`;
   const modules = new Map<string, { exports: object }>();
 
-  const require = (path: string): object => {
-    const known = modules.get(path);
+  const load = (file: string): object => {
+    const known = modules.get(file);
     if (known !== undefined) return known.exports;
     const module = { exports: {} };
-    modules.set(path, module);
-    const requireFromHere = (specifier: string): unknown => {
-      if (specifier.startsWith('.')) return require(join(dirname(path), specifier));
-      return specifier.startsWith('file:') ? require(fileURLToPath(specifier)) : requireFromNode(specifier);
+    modules.set(file, module);
+    const require = (specifier: string): unknown => {
+      if (specifier.startsWith('.')) return load(fileAt(specifier, file));
+      return specifier.startsWith(url) ? load(specifier.slice(url.length)) : requireFromNode(specifier);
     };
-    const file = relative(folder, path);
     watch(file, () => {
       const loaded = compile(folder, file);
       const body = loaded.script.runInThisContext() as Body;
-      body(module.exports, requireFromHere, module, pathToFileURL(path).href);
+      body(module.exports, require, module, `${url}${file}`);
       return loaded;
     });
     return module.exports;
   };
-  return (file) => require(join(folder, file));
+  return load;
+}
+
+/** The file that `file` calls `specifier`. All files lie in a folder of the program's, and none deeper. */
+function fileAt(specifier: string, file: string): string {
+  return specifier.startsWith('../') ? specifier.slice(3) : `${file.slice(0, file.indexOf('/'))}/${specifier.slice(2)}`;
 }

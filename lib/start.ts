@@ -1,5 +1,4 @@
 /** The built program's first file: loads the rest of it with its code cache. */
-import { createLoader, setV8Flags } from './loader.ts';
+import { createLoader } from './loader.ts';
 
-setV8Flags();
 createLoader(__dirname)('lib/main.js');

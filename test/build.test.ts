@@ -4,9 +4,10 @@ import { chmod, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { cachedDataVersionTag } from 'node:v8';
 import { gzipSync } from 'node:zlib';
 import { bundleStart } from '../lib/build/bundle.ts';
-import type { LoadReport } from './fixtures/report-loads.ts';
+import type { LoadReport, RunReport } from './fixtures/report-loads.ts';
 import { assertEnded, type Finished, ROOT, runJob } from './run.ts';
 import { startSandbox } from './sandbox/index.ts';
 
@@ -41,6 +42,7 @@ describe('the built program', { concurrency: 4 }, () => {
   let app = '';
   let run: Finished;
   let loaded: readonly LoadReport[];
+  let v8Tag: number;
 
   before(async () => {
     app = await mkdtemp(join(tmpdir(), 'gmail-jobs-app-'));
@@ -53,7 +55,8 @@ describe('the built program', { concurrency: 4 }, () => {
       cwd: app,
       program: ['--permission', `--allow-fs-read=${app}`, join(app, 'dist/report.js')],
     });
-    loaded = JSON.parse(run.stderr.trim().split('\n').at(-1) ?? '[]');
+    const report: RunReport = JSON.parse(run.stderr.trim().split('\n').at(-1) ?? '');
+    ({ loads: loaded, v8Tag } = report);
   });
   after(async () => {
     for (const folder of ['', ...(await readdir(app, { recursive: true }))]) await chmod(join(app, folder), 0o755);
@@ -68,6 +71,10 @@ describe('the built program', { concurrency: 4 }, () => {
     assert.ok(loaded.length > 10, run.stderr);
     const without = loaded.filter(({ cache }) => cache !== 'used').map(({ file, cache }) => `${file}: ${cache}`);
     assert.deepEqual(without, []);
+  });
+
+  it("leaves V8's flags as they are, without which Node's own modules have no code cache", () => {
+    assert.equal(v8Tag, cachedDataVersionTag());
   });
 
   it('loads the job that was asked for, and no other', () => {

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { cacheFile, compile, createLoader, type Loaded, sealCache, setV8Flags } from '../loader.ts';
+import { cacheFile, compile, createLoader, type Loaded, sealCache } from '../loader.ts';
 
 const loaded: Loaded[] = [];
 
@@ -17,7 +17,6 @@ function keep(): void {
 }
 
 function main({ argv, on } = process): void {
-  setV8Flags();
   if (argv.length > 2) {
     // Before the program's own listener, which ends the process.
     on.call(process, 'exit', keep);

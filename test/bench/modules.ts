@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { bundleStart } from '../../lib/build/bundle.ts';
-import type { LoadReport } from '../fixtures/report-loads.ts';
+import type { LoadReport, RunReport } from '../fixtures/report-loads.ts';
 import { ROOT } from '../run.ts';
 import { measure, PROGRAM, startSandboxProcess, surroundings } from './children.ts';
 
@@ -23,7 +23,7 @@ const sandbox = await startSandboxProcess(0);
 writeFileSync(`${ROOT}/${REPORT}`, await bundleStart('test/fixtures/report-loads.ts'));
 try {
   for (const _ of [1, 2]) await measure([...PROGRAM, ...args], sandbox.env);
-  const runs: LoadReport[][] = [];
+  const runs: (readonly LoadReport[])[] = [];
   while (runs.length < ROUNDS) runs.push(await loadedBy(args));
   print(runs);
 } finally {
@@ -31,7 +31,7 @@ try {
   sandbox.stop();
 }
 
-async function loadedBy(command: readonly string[]): Promise<LoadReport[]> {
+async function loadedBy(command: readonly string[]): Promise<readonly LoadReport[]> {
   const words = PROGRAM.map((word) => word.replace('dist/main.js', REPORT));
   const child = spawn(process.execPath, [...words, ...command], {
     cwd: ROOT,
@@ -39,10 +39,11 @@ async function loadedBy(command: readonly string[]): Promise<LoadReport[]> {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const [stderr] = await Promise.all([text(child.stderr), once(child, 'close')]);
-  return JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
+  const report: RunReport = JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
+  return report.loads;
 }
 
-function print(runs: readonly LoadReport[][]): void {
+function print(runs: readonly (readonly LoadReport[])[]): void {
   const rows = (runs[0] ?? []).map(({ file, bytes, cache }) => {
     const times = runs.map((run) => run.find((one) => one.file === file)?.ms ?? 0).sort((a, b) => a - b);
     const packages = Object.entries(contents[file] ?? {}).sort(([, a], [, b]) => b - a);
