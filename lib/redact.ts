@@ -64,12 +64,13 @@ export class Redactor {
   /** Marks with 1 every byte of `latin1` that belongs to a secret; null when there is none. */
   mask(latin1: string): Uint8Array | null {
     let mask = dumpedBytes(latin1);
-    for (const [length, hashes] of this.#pieces) {
-      this.#hash.each(latin1, length, (hash, start) => {
-        if (!hashes.has(hash)) return;
+    const bytes = Buffer.from(latin1, 'latin1');
+    for (const [length, known] of this.#pieces) {
+      for (const [start, hash] of this.#hash.of(bytes, length).entries()) {
+        if (!known.has(hash)) continue;
         mask ??= new Uint8Array(latin1.length);
         mask.fill(1, start, start + length);
-      });
+      }
     }
     return mask;
   }
@@ -80,8 +81,7 @@ export class Redactor {
       hashes = new Set();
       this.#pieces.set(length, hashes);
     }
-    const known = hashes;
-    this.#hash.each(encoded, length, (hash) => known.add(hash));
+    for (const hash of this.#hash.of(Buffer.from(encoded, 'latin1'), length)) hashes.add(hash);
   }
 }
 
@@ -94,30 +94,30 @@ class PieceHash {
   readonly #high = randomBytes(4).readInt32LE() | 1;
   readonly #low = randomBytes(4).readInt32LE() | 1;
 
-  /** Calls `visit` with the 53-bit hash of each piece of `length` characters, and where it starts. */
-  each(text: string, length: number, visit: (hash: number, start: number) => void): void {
-    let high = 0;
-    let low = 0;
+  /** The 53-bit hash of each piece of `length` bytes. */
+  of(bytes: Uint8Array, length: number): Float64Array {
+    const hashes = new Float64Array(Math.max(0, bytes.length - length + 1));
+    const highBase = this.#high;
+    const lowBase = this.#low;
     let highOfFirst = 1;
     let lowOfFirst = 1;
-    for (let i = 0; i < length; i += 1) {
-      highOfFirst = Math.imul(highOfFirst, this.#high);
-      lowOfFirst = Math.imul(lowOfFirst, this.#low);
+    let high = 0;
+    let low = 0;
+    for (let i = 0; i < length && hashes.length > 0; i += 1) {
+      highOfFirst = Math.imul(highOfFirst, highBase);
+      lowOfFirst = Math.imul(lowOfFirst, lowBase);
+      const next = (bytes[i] as number) + 1;
+      high = (Math.imul(high, highBase) + next) | 0;
+      low = (Math.imul(low, lowBase) + next) | 0;
     }
-    for (let end = 0; end < text.length; end += 1) {
-      const last = text.charCodeAt(end) + 1;
-      high = Math.imul(high, this.#high) + last;
-      low = Math.imul(low, this.#low) + last;
-      const start = end - length;
-      if (start >= 0) {
-        const first = text.charCodeAt(start) + 1;
-        high -= Math.imul(first, highOfFirst);
-        low -= Math.imul(first, lowOfFirst);
-      }
-      high |= 0;
-      low |= 0;
-      if (start >= -1) visit((high >>> 11) * 0x100000000 + (low >>> 0), start + 1);
+    for (let start = 0; start < hashes.length; start += 1) {
+      hashes[start] = (high >>> 11) * 0x100000000 + (low >>> 0);
+      const first = (bytes[start] as number) + 1;
+      const next = (bytes[start + length] ?? 0) + 1;
+      high = (Math.imul(high, highBase) + next - Math.imul(first, highOfFirst)) | 0;
+      low = (Math.imul(low, lowBase) + next - Math.imul(first, lowOfFirst)) | 0;
     }
+    return hashes;
   }
 }
 
