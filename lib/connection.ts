@@ -10,6 +10,7 @@ import { QuotaWindow } from './gmail/quota.ts';
 import { UNITS_PER_MINUTE } from './gmail/units.ts';
 import { openConnections } from './gmail/warm.ts';
 import type { Log } from './log.ts';
+import { restrainV8 } from './memory.ts';
 import type { Progress } from './progress.ts';
 import type { Redactor } from './redact.ts';
 
@@ -78,6 +79,7 @@ export async function connect(config: Config, options: ConnectionOptions): Promi
   const { GmailClient } = await import('./gmail/client.ts');
   openConnections(config.tokenUrl, 1);
   openConnections(gmailApiUrl, CONNECTIONS);
+  restrainV8();
   const quota = new QuotaWindow({
     clock: systemClock,
     unitsPerMinute: config.quotaPerMinute ?? UNITS_PER_MINUTE[config.quotaProfile],

@@ -99,6 +99,9 @@ export function refuseUnlocked(env: Environment): void {
   );
 }
 
+/** The program's own way to V8's flags, from before it is closed to all others. */
+export const setV8Flag = v8.setFlagsFromString;
+
 /**
  * Takes away what Node's permission model leaves open (seen with 24.21): by V8's flags, which can be set at any time, V8
  * writes files by itself, and a heap snapshot can be had as a stream, with every credential in it. Its other gap, the

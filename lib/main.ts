@@ -9,7 +9,6 @@ import { neededHosts } from './egress/needed.ts';
 import { guardEgress } from './egress.ts';
 import { type EgressError, ExitCode, JobError, StoppedError } from './errors.ts';
 import { lockV8, refuseUnlocked } from './lockdown.ts';
-import { spareWebAssembly } from './memory.ts';
 import { guardOutput } from './output.ts';
 import { noProgress } from './progress.ts';
 import { Redactor } from './redact.ts';
@@ -33,7 +32,6 @@ let leaveScreen = (): void => {};
 const say = ({ message, remedy }: JobError): void => {
   process.stderr.write(`job: ${message}\n     ${remedy}\n`);
 };
-spareWebAssembly();
 lockV8(process);
 const egress = guardEgress(say);
 /** Ends the process now: everything written is out, since stdout and stderr are written to at once. */

@@ -1,37 +1,32 @@
 /**
- * Keeps the process small, by flags of V8 that are set for a moment only: a code cache, Node's own of its modules too, is
- * good for the flags with which it was made, and a start without them takes 40 ms longer.
+ * Keeps a long run small, by flags of V8. They are set when the program is loaded: a code cache, Node's own of its modules
+ * too, is good for the flags with which it was made, and a start without them takes 80 ms longer.
  */
-import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { setV8Flag } from './lockdown.ts';
 
-/** Kept before lib/lockdown.ts takes it away. */
-const setFlag = setFlagsFromString;
+/**
+ * V8 does without what optimizes code at length: within the first thousand requests that takes 25 MB, more than all ids
+ * of a mailbox, and saves no time that could be measured, since the program mostly waits. The parser of HTTP in `fetch`,
+ * which is WebAssembly, stays as it is first compiled; JavaScript is optimized late, and by the quick compiler alone;
+ * loops over many ids still are at once.
+ */
+const RESTRAINTS = [
+  '--no-wasm-tier-up',
+  '--no-wasm-dynamic-tiering',
+  '--wasm-wrapper-tiering-budget=2000000000',
+  '--no-turbofan',
+  '--invocation-count-for-maglev=10000',
+  // For the tidier.
+  '--expose-gc',
+];
 
 /** Requests after which garbage is collected. What a run of ordinary length leaves is not worth it. */
 const REQUESTS = 16;
 
-/** Bytes of a WebAssembly function that are run before it is optimized: for ever, and V8's own figure. */
-const NEVER = 2_000_000_000;
-const ORDINARY = 13_000_000;
-
-/** What of a realm's globals is replaced. */
-interface Realm {
-  readonly WebAssembly: { Module: new (bytes: Uint8Array) => object };
-}
-
-/**
- * Has V8 leave WebAssembly as it is first compiled. The parser of HTTP in `fetch` is such a module; to optimize it takes
- * 20 MB and 50 ms of CPU, which a run of minutes does not get back.
- */
-export function spareWebAssembly({ WebAssembly } = globalThis as unknown as Realm): void {
-  WebAssembly.Module = new Proxy(WebAssembly.Module, {
-    construct(Module, args, newTarget) {
-      return withFlag([`--wasm-tiering-budget=${NEVER}`, `--wasm-tiering-budget=${ORDINARY}`], () =>
-        Reflect.construct(Module, args, newTarget),
-      );
-    },
-  });
+/** To be called when what a run needs is loaded, and before `fetch` has its first connection. */
+export function restrainV8(): void {
+  for (const flag of RESTRAINTS) setV8Flag(flag);
 }
 
 /**
@@ -49,16 +44,7 @@ export function createTidier(findCollector: () => (() => void) | undefined = bui
   };
 }
 
-/** V8's collector, which only contexts have that are made while it is exposed. */
-function builtInCollector(): () => void {
-  return withFlag(['--expose-gc', '--no-expose-gc'], () => runInNewContext('globalThis.gc') as () => void);
-}
-
-function withFlag<T>([on, off]: readonly [string, string], work: () => T): T {
-  setFlag(on);
-  try {
-    return work();
-  } finally {
-    setFlag(off);
-  }
+/** V8's collector, which only contexts have that are made since it was exposed; none in a run that is not restrained. */
+function builtInCollector(): (() => void) | undefined {
+  return runInNewContext('globalThis.gc') as (() => void) | undefined;
 }

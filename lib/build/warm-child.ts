@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import v8 from 'node:v8';
 import { cacheFile, compile, createLoader, type Loaded, sealCache } from '../loader.ts';
 
 const loaded: Loaded[] = [];
@@ -18,6 +19,8 @@ function keep(): void {
 
 function main({ argv, on } = process): void {
   if (argv.length > 2) {
+    // A cache is good for the flags of the moment in which it is made: they stay as they are at the program's start.
+    v8.setFlagsFromString = () => undefined;
     // Before the program's own listener, which ends the process.
     on.call(process, 'exit', keep);
     createLoader(__dirname, (_file, load) => loaded.push(load()))('lib/main.js');
