@@ -7,13 +7,9 @@ import { IdSet } from '../gmail/ids.ts';
 import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { JournalRecord } from '../journal/record.ts';
+import { findGone } from './gone.ts';
 import type { RunModel, UndoPlan } from './plan.ts';
-
-/** So many messages are read singly, each 20 quota units, which is exact. */
-const MOST_READ = 100;
-
-/** Of more than that, so many are read to see whether the searches can be believed. */
-const SAMPLE = 10;
+import { sampleOf } from './sample.ts';
 
 /** How often and for how long it is waited for the searches: about a minute. */
 const POLL_MS = 5_000;
@@ -28,7 +24,7 @@ const MARGIN_S = 60;
 export interface StateOptions {
   readonly model: RunModel;
   readonly records: readonly JournalRecord[];
-  readonly mailbox: Pick<Mailbox, 'find' | 'labelsOf'>;
+  readonly mailbox: Pick<Mailbox, 'find' | 'labelsOf' | 'profile'>;
   /** The labels of the mailbox, by which they are searched. */
   readonly labels: LabelDirectory;
   /** How long ago the run began. */
@@ -36,21 +32,42 @@ export interface StateOptions {
   readonly wait: (ms: number) => Promise<void>;
 }
 
+/** What is known of the messages of a run. */
+interface State {
+  /** Label → the messages that carry it. */
+  readonly carrying: ReadonlyMap<string, IdSet>;
+  /** Those that were read one by one; of the others it is known what searches say. */
+  readonly read: IdSet;
+  /** Those that exist no more. */
+  readonly gone: IdSet;
+}
+
 /** What there is to do, on the mailbox as it is now. @throws UnavailableError when searches stay behind for a minute. */
 export async function planUndo(options: StateOptions): Promise<UndoPlan> {
+  const { model, records, mailbox } = options;
+  const { carrying, read, gone } = await settledState(options);
+  const plan = model.judge(carrying, gone);
+  // What a search has shown exists. A message that none has shown may be as the run left it, or not be there at all.
+  const unseen = IdSet.union(plan.groups.map(({ ids }) => ids)).without(read, ...carrying.values());
+  const vanished = await findGone(unseen, rangeOf(records), mailbox);
+  return vanished.size === 0 ? plan : model.judge(carrying, IdSet.union([gone, vanished]));
+}
+
+/** The labels of the messages, when searches and what was read of the messages agree. */
+async function settledState(options: StateOptions): Promise<State> {
   const { model, ageMs, wait } = options;
   /** How many differed when the searches were last believed; the same number twice in a row is the truth. */
   let before = -1;
   for (let poll = 0; ; poll += 1) {
     const carrying = await list(options);
-    const { differing, groups } = model.judge(carrying);
-    if (differing.size === 0) return { differing, groups };
-    if (differing.size <= MOST_READ) return await judgeAgain(options, carrying, differing);
+    const { differing } = model.judge(carrying);
+    const sample = sampleOf(differing);
+    const state = await readAgain(options, carrying, sample);
+    if (sample.size === differing.size) return state;
 
-    const sample = spread(differing, SAMPLE);
-    const believed = (await judgeAgain(options, carrying, sample)).differing.size === differing.size;
+    const believed = model.judge(state.carrying, state.gone).differing.size === differing.size;
     const settled = ageMs > SETTLED_MS || before === differing.size || poll === POLLS;
-    if (believed && settled) return { differing, groups };
+    if (believed && settled) return state;
     if (poll === POLLS) {
       throw new UnavailableError(
         "Gmail's search does not show yet what the run changed: nothing was changed",
@@ -86,22 +103,12 @@ function rangeOf(records: readonly JournalRecord[]): string[] {
   ];
 }
 
-/** The plan when `ids` are not as searches say, but as they are when they are read one by one. */
-async function judgeAgain(
-  { model, mailbox }: StateOptions,
-  carrying: ReadonlyMap<string, IdSet>,
-  ids: IdSet,
-): Promise<UndoPlan> {
+/** The state when `ids` are not as searches say, but as they are when they are read one by one. */
+async function readAgain({ mailbox }: StateOptions, carrying: ReadonlyMap<string, IdSet>, ids: IdSet): Promise<State> {
   const read = await mailbox.labelsOf(ids.list());
   const found = [...carrying].map(([label, known]) => {
     const now = [...read].filter(([, labelIds]) => labelIds.includes(label)).map(([id]) => id);
     return [label, IdSet.union([known.without(ids), IdSet.of(now)])] as const;
   });
-  const gone = IdSet.of(ids.list().filter((id) => !read.has(id)));
-  return model.judge(new Map(found), gone);
-}
-
-/** `count` of the ids, at even distances. */
-function spread(ids: IdSet, count: number): IdSet {
-  return IdSet.of(Array.from({ length: count }, (_, index) => ids.at(Math.floor((index * ids.size) / count))));
+  return { carrying: new Map(found), read: ids, gone: ids.without(IdSet.of(read.keys())) };
 }

@@ -1,9 +1,10 @@
 /** `job undo` through the front door: what comes back, what stays, and what is told. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { runHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many, type PlainMessage } from '../fixtures/mailbox.ts';
 import { playRun } from '../fixtures/played-run.ts';
-import { assertEnded, ChildHandle, type RunOptions, runJob } from '../run.ts';
+import { assertEnded, ChildHandle, type Finished, type RunOptions, runJob } from '../run.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
 
 const MESSAGES: readonly PlainMessage[] = [
@@ -30,6 +31,20 @@ function stateOf({ mailbox }: Sandbox): Record<string, string[]> {
 
 function undo(sandbox: Sandbox, runId: string, args: readonly string[] = ['--yes'], options: RunOptions = {}) {
   return runJob(sandbox, ['undo', runId, ...args], options);
+}
+
+/** What a run asked of Gmail. */
+async function costOf(sandbox: Sandbox, play: () => Promise<Finished>) {
+  const from = sandbox.requests.length;
+  const run = await play();
+  const requests = sandbox.requests.slice(from);
+  const made = (wanted: string) => requests.filter(({ verb }) => verb === wanted);
+  return {
+    run,
+    made: (verb: string) => made(verb).length,
+    lists: (words: string) => made('messages.list').filter(({ query }) => query.get('q')?.includes(words)).length,
+    units: requests.reduce((sum, { units = 0 }) => sum + units, 0),
+  };
 }
 
 describe('undo', { concurrency: 3 }, () => {
@@ -148,6 +163,70 @@ describe('undo', { concurrency: 3 }, () => {
     assert.equal((await undo(sandbox, runId, ['--yes'], { onStart: child.onStart })).code, 137);
     assertEnded(await undo(sandbox, runId), 0, { outcome: 'ok', matched: inbox.length });
     assert.deepEqual(stateOf(sandbox), before);
+  });
+
+  it('counts as skipped what was deleted for good since, where the run only took labels off', async () => {
+    await using work = await start();
+    const { sandbox, before, ids } = work;
+    const [a = '', b = '', c = '', d = '', spam = ''] = ids;
+    const runId = await playRun(sandbox, [
+      { rule: 'archive', remove: ['INBOX', 'UNREAD'], ids: [a, b, c, d] },
+      { rule: 'read', remove: ['UNREAD'], ids: [spam] },
+    ]);
+    sandbox.mailbox.delete([b, c]);
+    const dry = await undo(sandbox, runId, ['--dry-run']);
+    assertEnded(dry, 0, { matched: 5, changed: 0, skipped: 2, remaining: 3 });
+    const { questions } = await runHere(sandbox, ['undo', runId], { answers: ['n'] });
+    assert.deepEqual(questions, ['  Restore 3 messages? [y/N] ']);
+    const run = await undo(sandbox, runId);
+    assertEnded(run, 0, { outcome: 'ok', matched: 5, changed: 3, skipped: 2 });
+    for (const { events } of [dry, run]) {
+      const told = events.find(({ event }) => event === 'undo.found');
+      assert.deepEqual([told?.messages, told?.toRestore, told?.skipped], [5, 3, 2]);
+    }
+    const { [b]: _b, [c]: _c, ...left } = before;
+    assert.deepEqual(stateOf(sandbox), left);
+  });
+
+  it('has nothing to do for a run of which all messages were deleted for good', async () => {
+    await using work = await start();
+    const { sandbox, ids } = work;
+    const runId = await playRun(sandbox, [{ rule: 'archive', remove: ['INBOX'], ids: ids.slice(0, 4) }]);
+    sandbox.mailbox.delete(ids.slice(0, 4));
+    assertEnded(await undo(sandbox, runId), 0, { outcome: 'nothing-to-do', matched: 4, skipped: 4 });
+  });
+
+  it('looks whether messages exist by what costs less: each of them, or a list of the mailbox', async () => {
+    await using work = await start([...MESSAGES, ...many(5_000, { labels: ['INBOX', 'UNREAD'] })]);
+    const { sandbox, ids } = work;
+    const play = (changed: readonly string[]) =>
+      playRun(sandbox, [{ rule: 'read', remove: ['INBOX', 'UNREAD'], ids: changed }]);
+    const few = await play(ids.slice(-2));
+    const most = await play(ids.slice(6, 1_206));
+    sandbox.mailbox.delete([...ids.slice(-1), ...ids.slice(6, 306)]);
+
+    const cheap = await costOf(sandbox, () => undo(sandbox, few, ['--dry-run']));
+    assertEnded(cheap.run, 0, { matched: 2, skipped: 1, remaining: 1 });
+    assert.deepEqual([cheap.lists('in:anywhere'), cheap.made('messages.get')], [0, 1 + 2]);
+    const listed = await costOf(sandbox, () => undo(sandbox, most));
+    assertEnded(listed.run, 0, { matched: 1_200, changed: 900, skipped: 300 });
+    // The mailbox is listed once, and of what is missing a sample is read besides the journal.
+    assert.deepEqual([listed.lists('in:anywhere'), listed.made('messages.get')], [10, 1 + 10]);
+    assert.ok(listed.units < 500, `${listed.units} units`);
+  });
+
+  it('does not look whether messages exist that a label shows', async () => {
+    await using work = await start();
+    const { sandbox, ids } = work;
+    const runId = await playRun(sandbox, [
+      { rule: 'archive', remove: ['INBOX', 'UNREAD'], add: ['Auto/New'], ids: ids.slice(0, 4) },
+      { rule: 'star', add: ['STARRED'], ids: ids.slice(4) },
+    ]);
+    const { run, made, lists } = await costOf(sandbox, () => undo(sandbox, runId, ['--dry-run']));
+    assertEnded(run, 0, { matched: 6, remaining: 6 });
+    // For the journal one search, and one for each label that counts; the profile is asked for the address.
+    assert.deepEqual([made('messages.get'), made('messages.list'), made('users.getProfile')], [1, 1 + 6, 1]);
+    assert.equal(lists('in:anywhere'), 0);
   });
 
   it('leaves out a label that exists no more', async () => {

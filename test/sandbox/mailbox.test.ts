@@ -97,6 +97,22 @@ suite('modify', () => {
   });
 });
 
+suite('delete', () => {
+  test('leaves nothing of the messages, and the others as they are', () => {
+    mailbox.searchLagMs = 60_000;
+    const [first = '', second = '', third = ''] = idsOf('in:inbox');
+    const { messageId = '' } = mailbox.get(first) ?? {};
+    mailbox.modify([first], ['STARRED'], []);
+    mailbox.delete([first, second, 'ffffffffffffffff']);
+    assert.equal(mailbox.get(first), undefined);
+    assert.equal(mailbox.messages().length, 298);
+    assert.equal(idsOf('in:inbox')[0], third);
+    assert.deepEqual(idsOf(`rfc822msgid:${messageId}`), []);
+    assert.equal(mailbox.modify([first, third], ['Label_1'], []), 1);
+    assert.deepEqual(newMailbox().messages().length, 300);
+  });
+});
+
 suite('search', () => {
   test('finds the newest first', () => {
     const dates = mailbox.search('in:anywhere').map(({ internalDateMs }) => internalDateMs);

@@ -50,7 +50,7 @@ export class SandboxMailbox {
   readonly #labels: LabelSet;
   readonly #byId = new Map<string, StoredMessage>();
   readonly #byMessageId = new Map<string, StoredMessage>();
-  readonly #newestFirst: StoredMessage[];
+  #newestFirst: StoredMessage[];
   #inserted = 0;
 
   /** Counts what can alter the result of a search. */
@@ -128,6 +128,18 @@ export class SandboxMailbox {
       changed += 1;
     }
     return changed;
+  }
+
+  /** Deletes messages for good; unknown ids are ignored. Searches know of it at once, whatever their lag is. */
+  delete(ids: Iterable<string>): void {
+    const gone = new Set(ids);
+    for (const message of this.#newestFirst) {
+      if (!gone.has(message.id)) continue;
+      this.#byId.delete(message.id);
+      this.#byMessageId.delete(message.messageId);
+    }
+    this.#newestFirst = this.#newestFirst.filter(({ id }) => !gone.has(id));
+    this.#revision += 1;
   }
 
   /**

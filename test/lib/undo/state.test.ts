@@ -3,20 +3,26 @@ import { describe, it } from 'node:test';
 import { UnavailableError } from '../../../lib/errors.ts';
 import { IdSet } from '../../../lib/gmail/ids.ts';
 import { LabelDirectory } from '../../../lib/gmail/labels.ts';
-import type { JournalRecord } from '../../../lib/journal/record.ts';
+import type { JournalRecord, LabelStep } from '../../../lib/journal/record.ts';
 import { RunModel } from '../../../lib/undo/plan.ts';
 import { planUndo } from '../../../lib/undo/state.ts';
 
 const IDS = IdSet.of(Array.from({ length: 400 }, (_, index) => (0x18c0_0000_0000 + index).toString(16)));
 const MINUTE = 60_000;
 
-/** A run that archived all messages and labelled them, and a search that shows the mailbox as `shown` says, look by look. */
-function play(shown: (look: number) => { inbox: IdSet; labelled: IdSet }, truth: { inbox: IdSet; gone?: IdSet }) {
-  const steps = [
-    { id: 'INBOX', name: 'INBOX', add: false },
-    { id: 'Label_1', name: 'Old name', add: true },
-  ];
-  const entries = [{ rule: 'archive', steps, ids: IDS, changes: [null, null] }];
+const ARCHIVED = { id: 'INBOX', name: 'INBOX', add: false };
+const LABELLED = { id: 'Label_1', name: 'Old name', add: true };
+
+/**
+ * A run that archived all messages and labelled them, or else made these steps, and a search that shows the mailbox as
+ * `shown` says, look by look.
+ */
+function play(
+  shown: (look: number) => { inbox: IdSet; labelled: IdSet },
+  truth: { inbox: IdSet; gone?: IdSet; inMailbox?: number },
+  steps: readonly LabelStep[] = [ARCHIVED, LABELLED],
+) {
+  const entries = [{ rule: 'archive', steps, ids: IDS, changes: steps.map(() => null) }];
   const range = { fromS: 1_000_000, toS: 2_000_000 };
   const model = new RunModel({ entries, completed: true, exists: () => true });
   const queries: string[] = [];
@@ -27,9 +33,13 @@ function play(shown: (look: number) => { inbox: IdSet; labelled: IdSet }, truth:
     async find(query: string) {
       queries.push(query);
       const now = shown(waits.length);
+      if (query.startsWith('in:anywhere')) return { windows: new Map(), loose: IDS.without(truth.gone ?? IdSet.empty) };
       const isInbox = query.startsWith('in:inbox');
       const loose = isInbox ? now.inbox : query.startsWith('label:"New name"') ? now.labelled : IdSet.empty;
       return { windows: new Map(), loose };
+    },
+    async profile() {
+      return { address: 'alice@example.com', messages: truth.inMailbox ?? IDS.size };
     },
     async labelsOf(ids: readonly string[]) {
       reads.push(...ids);
@@ -67,6 +77,21 @@ describe('planUndo', () => {
     const { plan, reads, waits } = play(() => ({ inbox: doubtful, labelled: IDS }), truth);
     const { groups, differing } = await plan(MINUTE);
     assert.deepEqual([groups[0]?.ids.size, differing.size, reads.length, waits.length], [385, 15, 100, 0]);
+  });
+
+  it('looks whether those exist that no label shows, unless it has read them', async () => {
+    const shown = { inbox: IDS.slice(0, 100), labelled: IdSet.empty };
+    const inbox = IDS.slice(0, 10);
+    const gone = IDS.slice(95, 120);
+    for (const [inMailbox, lists, readThen] of [
+      [400, ['in:anywhere after:999940 before:2000060'], 20],
+      [1_000_000, [], 300],
+    ] as const) {
+      const { plan, reads, queries } = play(() => shown, { inbox, gone, inMailbox }, [ARCHIVED]);
+      const { groups, differing } = await plan(MINUTE);
+      assert.deepEqual([groups[0]?.ids.size, differing.list()], [365, IdSet.union([inbox, gone]).list()]);
+      assert.deepEqual([queries.slice(3), reads.length, new Set(reads).size], [lists, 100 + readThen, 100 + readThen]);
+    }
   });
 
   it('waits until the searches show what the run changed', async () => {
