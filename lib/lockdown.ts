@@ -16,7 +16,6 @@ const HARMLESS: ReadonlySet<string> = new Set([
   '--dns-result-order',
   '--enable-source-maps',
   '--initial-old-space-size',
-  '--jitless',
   '--max-http-header-size',
   '--max-old-space-size',
   '--max-old-space-size-percentage',
