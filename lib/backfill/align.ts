@@ -19,11 +19,10 @@ export function alignWindows(found: readonly Found[], span: Span | undefined): A
   const loose = found.map((one) => one.loose);
   const aligned: AlignedWindow[] = known.map((window) => {
     const listed = found.map(({ windows }) => windows.get(window) ?? IdSet.empty);
-    const all = IdSet.union(listed);
     const ids = listed.map((own, index) => {
       const rest = loose[index] ?? IdSet.empty;
       if (rest.size === 0) return own;
-      const marks = rest.marks(all);
+      const marks = rest.marks(...listed);
       if (!marks.includes(1)) return own;
       loose[index] = rest.filter((at) => marks[at] === 0);
       return IdSet.union([own, rest.filter((at) => marks[at] === 1)]);

@@ -25,12 +25,6 @@ export class IdCollector {
 
   /** @throws UnavailableError when `id` is no id of Gmail's. */
   add(id: string): void {
-    if (!ID.test(id)) {
-      throw new UnavailableError(
-        'Gmail answered with a message id of an unknown form',
-        'Nothing was done with it; run again, and report it if it lasts.',
-      );
-    }
     if (this.#size * BYTES === this.#buffer.byteLength) this.#grow();
     const [low, high] = halves(id);
     this.#words[this.#size * 2] = low;
@@ -67,8 +61,14 @@ export class IdCollector {
   }
 }
 
-/** The lower and the upper half of the number that an id is. */
+/** The lower and the upper half of the number that an id is. @throws UnavailableError for what is no id of Gmail's. */
 function halves(id: string): [number, number] {
+  if (!ID.test(id)) {
+    throw new UnavailableError(
+      'Gmail answered with a message id of an unknown form',
+      'Nothing was done with it; run again, and report it if it lasts.',
+    );
+  }
   return [Number.parseInt(id.slice(-8), 16), id.length > 8 ? Number.parseInt(id.slice(0, -8), 16) : 0];
 }
 
@@ -110,35 +110,43 @@ export class IdSet {
     return Array.from({ length: Math.max(0, end - start) }, (_, index) => this.at(end - 1 - index));
   }
 
-  /** For each id, whether it is in `other`. */
-  marks(other: IdSet): Uint8Array {
+  /** For each id, whether it is in one of `others`. */
+  marks(...others: readonly IdSet[]): Uint8Array {
     const marks = new Uint8Array(this.size);
-    let from = 0;
-    for (let index = 0; index < this.size && from < other.size; index += 1) {
-      from = other.#firstNotBelow(this.#words[index * 2 + 1] as number, this.#words[index * 2] as number, from);
-      if (from < other.size && this.#compare(index, other, from) === 0) marks[index] = 1;
+    for (const other of others) {
+      this.meet(other, (index) => {
+        marks[index] = 1;
+      });
     }
     return marks;
   }
 
-  has(id: string): boolean {
-    return this.marks(IdSet.of([id])).includes(1);
+  /** Calls `visit` for each id that is in `other` too, with its index here and there. */
+  meet(other: IdSet, visit: (index: number, otherIndex: number) => void): void {
+    for (let index = 0, at = 0; index < this.size; index += 1) {
+      at = other.#firstNotBelow(this, index, at);
+      if (at === other.size) return;
+      if (this.#compare(index, other, at) === 0) visit(index, at);
+      // As far as the other one is ahead, there is nothing to be met.
+      else index = this.#firstNotBelow(other, at, index) - 1;
+    }
   }
 
-  /** Those ids for which `keep` says so, by their index. */
+  has(id: string): boolean {
+    const one = new IdSet(Uint32Array.from(halves(id)), this.#padded);
+    const at = this.#firstNotBelow(one, 0, 0);
+    return at < this.size && this.#compare(at, one, 0) === 0;
+  }
+
+  /** Those ids for which `keep` says so, by their index. It is asked twice, instead of remembering what it said. */
   filter(keep: (index: number) => boolean): IdSet {
-    const kept = new Uint8Array(this.size);
     let size = 0;
-    for (let index = 0; index < this.size; index += 1) {
-      if (!keep(index)) continue;
-      kept[index] = 1;
-      size += 1;
-    }
+    for (let index = 0; index < this.size; index += 1) if (keep(index)) size += 1;
     if (size === this.size) return this;
     const words = new Uint32Array(2 * size);
     let at = 0;
-    for (let index = 0; index < this.size; index += 1) {
-      if (kept[index] === 0) continue;
+    for (let index = 0; at < words.length; index += 1) {
+      if (!keep(index)) continue;
       words[at] = this.#words[index * 2] as number;
       words[at + 1] = this.#words[index * 2 + 1] as number;
       at += 2;
@@ -153,15 +161,14 @@ export class IdSet {
 
   /** The ids that are in none of `others`. */
   without(...others: readonly IdSet[]): IdSet {
-    const filled = this.size === 0 ? [] : others.filter(({ size }) => size > 0);
-    if (filled.length === 0) return this;
-    const marks = filled.map((other) => this.marks(other));
-    return this.filter((index) => marks.every((mark) => mark[index] === 0));
+    if (others.every(({ size }) => size === 0)) return this;
+    const marks = this.marks(...others);
+    return this.filter((index) => marks[index] === 0);
   }
 
   /** How many ids are below the one at `index` of `other`. */
   countBelow(other: IdSet, index: number): number {
-    return this.#firstNotBelow(other.#words[index * 2 + 1] as number, other.#words[index * 2] as number, 0);
+    return this.#firstNotBelow(other, index, 0);
   }
 
   static union(sets: readonly IdSet[]): IdSet {
@@ -204,13 +211,13 @@ export class IdSet {
     return fromWords(words, padded);
   }
 
-  /** The least index from `from` on whose id is not below the one of these halves. */
-  #firstNotBelow(high: number, low: number, from: number): number {
+  /** The least index from `from` on whose id is not below the one at `index` of `other`. */
+  #firstNotBelow(other: IdSet, index: number, from: number): number {
     // Gallops, then halves: as fast for a few ids among a million as for two sets of the same size.
     let step = 1;
     let least = from;
     let end = from;
-    while (end < this.size && this.#isBelow(end, high, low)) {
+    while (end < this.size && this.#compare(end, other, index) < 0) {
       least = end + 1;
       end += step;
       step *= 2;
@@ -218,20 +225,20 @@ export class IdSet {
     end = Math.min(end, this.size);
     while (least < end) {
       const middle = (least + end) >>> 1;
-      if (this.#isBelow(middle, high, low)) least = middle + 1;
+      if (this.#compare(middle, other, index) < 0) least = middle + 1;
       else end = middle;
     }
     return least;
   }
 
-  #isBelow(index: number, high: number, low: number): boolean {
-    const own = this.#words[index * 2 + 1] as number;
-    return own < high || (own === high && (this.#words[index * 2] as number) < low);
-  }
-
+  /** Below 0 when the id at `index` is below the one at `at` of `other`, 0 when it is the same. */
   #compare(index: number, other: IdSet, at: number): number {
-    const byHigh = (this.#words[index * 2 + 1] as number) - (other.#words[at * 2 + 1] as number);
-    return byHigh !== 0 ? byHigh : (this.#words[index * 2] as number) - (other.#words[at * 2] as number);
+    const own = this.#words;
+    const its = other.#words;
+    const half = own[index * 2 + 1] === its[at * 2 + 1] ? 0 : 1;
+    const ours = own[index * 2 + half] as number;
+    const theirs = its[at * 2 + half] as number;
+    return ours < theirs ? -1 : ours === theirs ? 0 : 1;
   }
 }
 

@@ -155,10 +155,5 @@ async function findEffect(effect: Effect, windows: readonly IdSet[], mailbox: Ma
     if (spared.size < FEW) return windows.map((ids) => ids.marks(spared).map((mark) => 1 - mark));
   }
   const found = await mailbox.find(changed.query, changed);
-  const parts = [found.loose, ...found.windows.values()].filter(({ size }) => size > 0);
-  return windows.map((ids) => {
-    const flags = new Uint8Array(ids.size);
-    for (const part of parts) for (const [at, mark] of ids.marks(part).entries()) if (mark === 1) flags[at] = 1;
-    return flags;
-  });
+  return windows.map((ids) => ids.marks(found.loose, ...found.windows.values()));
 }

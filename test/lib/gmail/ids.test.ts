@@ -26,6 +26,7 @@ describe('a set of message ids', () => {
   it('refuses what is no id of Gmail’s', () => {
     for (const id of ['', 'xyz', '../1', 'ABCDEF0123456789', '12345678901234567', '12 3']) {
       assert.throws(() => IdSet.of([id]), UnavailableError, id);
+      assert.throws(() => IdSet.of([A]).has(id), UnavailableError, id);
     }
   });
 
@@ -58,7 +59,20 @@ describe('a set of message ids', () => {
         [...set.marks(other)].map((mark, index) => [set.at(index), mark === 1]),
         [...plain].sort().map((id) => [id, otherPlain.has(id)]),
       );
+      assert.deepEqual(
+        [...others, ...ids].map((id) => other.has(id)),
+        [...others, ...ids].map((id) => otherPlain.has(id)),
+      );
+      const met: string[] = [];
+      set.meet(other, (index, otherIndex) => met.push(`${set.at(index)} ${other.at(otherIndex)}`));
+      assert.deepEqual(
+        met,
+        newestFirst(plain.intersection(otherPlain))
+          .reverse()
+          .map((id) => `${id} ${id}`),
+      );
       assert.deepEqual(set.without(other).list(), newestFirst(plain.difference(otherPlain)));
+      assert.deepEqual(set.without(other, set.slice(0, 9)).list(), set.slice(9, set.size).without(other).list());
       assert.deepEqual(IdSet.union([set, other, set]).list(), newestFirst(plain.union(otherPlain)));
       for (let index = 0; index < other.size; index += 97) {
         assert.equal(set.countBelow(other, index), [...plain].filter((id) => id < other.at(index)).length);
