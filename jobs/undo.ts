@@ -4,8 +4,9 @@
  */
 import { UsageError } from '../lib/errors.ts';
 import { systemLabelId } from '../lib/gmail/labels.ts';
-import { defineJob, Scope, switchOption } from '../lib/job.ts';
+import { defineJob, type RunContext, Scope, switchOption } from '../lib/job.ts';
 import { JournalStore } from '../lib/journal/store.ts';
+import type { OptionSpecs } from '../lib/options.ts';
 import { timeOfRunId } from '../lib/run-id.ts';
 import { withoutUnreached } from '../lib/undo/later.ts';
 import { RunModel } from '../lib/undo/plan.ts';
@@ -44,28 +45,13 @@ export default defineJob({
 
   async run({ argument: runId, options, mailbox, tally, log, wait, confirm }) {
     const journal = new JournalStore({ mailbox, wait });
-    const run = await journal.find(runId);
-    if (run.missing > 0) log.warn('undo.parts_missing', { undo: runId, parts: run.missing });
-
-    const labels = await mailbox.labels();
-    const existing = new Set(labels.all().map(({ id }) => id));
-    const exists = (id: string) => existing.has(id) || systemLabelId(id) === id;
-    const recorded = run.records.flatMap((record) => record.entries);
-    const entries = run.completed ? recorded : await withoutUnreached(recorded, journal.after(run.startedAt));
-    const gone = entries.flatMap(({ steps }) => steps).filter(({ id }) => !exists(id));
-    for (const [id, { name }] of new Map(gone.map((step) => [step.id, step]))) {
-      log.warn('undo.label_gone', { label: name, labelId: id });
-    }
-
-    const model = new RunModel({ entries, completed: run.completed, exists });
-    const ageMs = Date.now() - run.startedAt.getTime();
-    const { groups, differing } = await planUndo({ model, records: run.records, mailbox, labels, ageMs, wait });
+    const { messageIds, messages, groups, differing } = await lookUp(runId, journal, { mailbox, log, wait });
     const total = groups.reduce((sum, { ids }) => sum + ids.size, 0);
     for (const { rule, ids, steps } of groups) {
       const names = (add: boolean) => steps.filter((step) => step.add === add).map(({ name }) => name);
       log.info('undo.planned', { rule, toRestore: ids.size, add: names(true), remove: names(false) });
     }
-    log.info('undo.found', { undo: runId, messages: model.messages.size, toRestore: total, skipped: differing.size });
+    log.info('undo.found', { undo: runId, messages, toRestore: total, skipped: differing.size });
     tally.matched(differing.size);
     tally.skipped(differing.size);
 
@@ -82,6 +68,34 @@ export default defineJob({
         ? undefined
         : (count) => confirm(`Restore ${NUMBER.format(count)} ${count === 1 ? 'message' : 'messages'}? [y/N] `),
     );
-    if (tally.counts.changed > 0 && tally.counts.failed === 0) await journal.markUndone(run);
+    if (tally.counts.changed > 0 && tally.counts.failed === 0) await journal.markUndone({ messageIds });
   },
 });
+
+type Context = Pick<RunContext<OptionSpecs, unknown>, 'mailbox' | 'log' | 'wait'>;
+
+/** What there is to do. By itself, since what it is known from is large, and of no use afterwards. */
+async function lookUp(runId: string, journal: JournalStore, context: Context) {
+  const { model, messageIds, ...known } = await readRun(runId, journal, context);
+  const plan = await planUndo({ ...known, model, mailbox: context.mailbox, wait: context.wait });
+  return { ...plan, messageIds, messages: model.messages.size };
+}
+
+/** What the run did, as its journals tell; these are as large again, and not kept. */
+async function readRun(runId: string, journal: JournalStore, { mailbox, log }: Context) {
+  const { records, completed, startedAt, missing, messageIds } = await journal.find(runId);
+  if (missing > 0) log.warn('undo.parts_missing', { undo: runId, parts: missing });
+
+  const labels = await mailbox.labels();
+  const existing = new Set(labels.all().map(({ id }) => id));
+  const exists = (id: string) => existing.has(id) || systemLabelId(id) === id;
+  const recorded = records.flatMap((record) => record.entries);
+  const entries = completed ? recorded : await withoutUnreached(recorded, journal.after(startedAt));
+  const gone = entries.flatMap(({ steps }) => steps).filter(({ id }) => !exists(id));
+  for (const [id, { name }] of new Map(gone.map((step) => [step.id, step]))) {
+    log.warn('undo.label_gone', { label: name, labelId: id });
+  }
+  const model = new RunModel({ entries, completed, exists });
+  const ranges = records.map(({ range }) => range);
+  return { model, ranges, labels, messageIds, ageMs: Date.now() - startedAt.getTime() };
+}

@@ -16,7 +16,7 @@ import { LabelBook } from './label-book.ts';
 import type { Label, LabelDirectory } from './labels.ts';
 import type { Found } from './listing.ts';
 import { describe, getMessage, type ReadMessage } from './messages.ts';
-import { type MessageRef, Searcher, type SearchOptions } from './searcher.ts';
+import { type FindOptions, type MessageRef, Searcher, type SearchOptions } from './searcher.ts';
 import type { Span } from './window.ts';
 import { withoutJournals } from './without-journals.ts';
 import type { LabelChange, LabelSet, Writer } from './writer.ts';
@@ -119,7 +119,7 @@ export class Mailbox {
   }
 
   /** The ids of all messages that `query` finds, packed, by windows in a backfill. 5 quota units for each 500. */
-  find(query: string, options?: Omit<SearchOptions, 'limit' | 'allTime'>): Promise<Found> {
+  find(query: string, options?: FindOptions): Promise<Found> {
     return this.#searcher.find(query, options);
   }
 

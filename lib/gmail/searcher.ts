@@ -27,6 +27,11 @@ export interface SearchOptions {
   readonly journals?: boolean;
 }
 
+export interface FindOptions extends Pick<SearchOptions, 'includeSpamTrash' | 'journals'> {
+  /** Only these are of interest: others that the query finds are not remembered. */
+  readonly among?: IdSet;
+}
+
 export interface SearcherOptions {
   readonly client: GmailClient;
   readonly labels: LabelBook;
@@ -60,14 +65,15 @@ export class Searcher {
   }
 
   /** The ids of all messages that `query` finds, packed, by windows in a backfill. 5 quota units for each 500. */
-  async find(query: string, options: Omit<SearchOptions, 'limit' | 'allTime'> = {}): Promise<Found> {
+  async find(query: string, options: FindOptions = {}): Promise<Found> {
     const { span, onFound } = this.#options;
     const fetch = async (window: Window | null, token: string | undefined) => {
       const q = await this.#bound(query, options, window ?? span?.whole);
       const { messages, next } = await this.#listPage(q, PAGE_SIZE, options, token, 'messages/id,nextPageToken');
       this.#found += messages.length;
       onFound(this.#found);
-      return { ids: messages.map(({ id }) => id), next };
+      const ids = messages.map(({ id }) => id);
+      return { ids: options.among === undefined ? ids : ids.filter((id) => options.among?.has(id)), next };
     };
     return span?.asked === true ? listEach(fetch, span.windows) : listSideBySide(fetch, span?.windows ?? []);
   }

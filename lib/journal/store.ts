@@ -94,7 +94,7 @@ export class JournalStore {
   }
 
   /** Notes that a run was taken back. */
-  async markUndone({ messageIds }: JournaledRun): Promise<void> {
+  async markUndone({ messageIds }: Pick<JournaledRun, 'messageIds'>): Promise<void> {
     await this.#mark(messageIds, UNDONE_LABEL);
   }
 

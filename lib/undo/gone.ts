@@ -25,7 +25,7 @@ export async function findGone(
   const toRead = ids.size * unitsOf('messages.get', '2026');
   const toList = Math.ceil(messages / PAGE_SIZE) * unitsOf('messages.list', '2026');
   if (toRead <= toList) return await readGone(ids, mailbox);
-  const { loose } = await mailbox.find(['in:anywhere', ...terms].join(' '), { includeSpamTrash: true });
+  const { loose } = await mailbox.find(['in:anywhere', ...terms].join(' '), { includeSpamTrash: true, among: ids });
   return await confirmGone(ids.without(loose), mailbox);
 }
 

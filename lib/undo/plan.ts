@@ -58,28 +58,27 @@ interface Verdict {
 
 /** What a run did, message by message. */
 export class RunModel {
-  readonly #input: UndoInput;
   readonly #fates: Fate[] = [{ effects: [], next: new Map() }];
   /** For each message, the index of its fate. */
   readonly #fateOf: Uint32Array;
   /** The messages that the run changed in the end, or may have changed when it was cut short. */
   readonly messages: IdSet;
 
+  /** Keeps nothing of `input`, which is as large as the model itself. */
   constructor(input: UndoInput) {
-    this.#input = input;
     const all = IdSet.union(input.entries.map(({ ids }) => ids));
     const fateOf = new Uint32Array(all.size);
     for (const [entry, { ids, changes }] of input.entries.entries()) {
-      const marks = all.marks(ids);
-      for (let index = 0, own = -1; index < all.size; index += 1) {
-        if (marks[index] === 0) continue;
-        own += 1;
+      all.meet(ids, (index, own) => {
         fateOf[index] = this.#follow(fateOf[index] as number, entry, changes, own);
-      }
+      });
     }
-    const changed = (index: number) => this.#verdictOf(fateOf[index] as number) !== null;
-    this.messages = all.filter(changed);
-    this.#fateOf = fateOf.filter((_, index) => changed(index));
+    for (const fate of this.#fates) fate.verdict = reachVerdict(fate, input);
+    this.messages = all.filter((index) => this.#verdictOf(fateOf[index] as number) !== null);
+    this.#fateOf = this.messages.size === all.size ? fateOf : new Uint32Array(this.messages.size);
+    all.meet(this.messages, (index, own) => {
+      this.#fateOf[own] = fateOf[index] as number;
+    });
   }
 
   /** The labels whose state has to be known to judge the messages, by their ids. */
@@ -135,9 +134,8 @@ export class RunModel {
   }
 
   #verdictOf(index: number): Verdict | null {
-    const fate = this.#fates[index] as Fate;
-    fate.verdict ??= reachVerdict(fate, this.#input);
-    return fate.verdict.restoring.size === 0 ? null : fate.verdict;
+    const { verdict } = this.#fates[index] as Fate;
+    return verdict === undefined || verdict.restoring.size === 0 ? null : verdict;
   }
 }
 

@@ -23,7 +23,8 @@ const MARGIN_S = 60;
 
 export interface StateOptions {
   readonly model: RunModel;
-  readonly records: readonly JournalRecord[];
+  /** From when to when the parts of the run looked for mail. */
+  readonly ranges: readonly JournalRecord['range'][];
   readonly mailbox: Pick<Mailbox, 'find' | 'labelsOf' | 'profile'>;
   /** The labels of the mailbox, by which they are searched. */
   readonly labels: LabelDirectory;
@@ -44,12 +45,12 @@ interface State {
 
 /** What there is to do, on the mailbox as it is now. @throws UnavailableError when searches stay behind for a minute. */
 export async function planUndo(options: StateOptions): Promise<UndoPlan> {
-  const { model, records, mailbox } = options;
+  const { model, ranges, mailbox } = options;
   const { carrying, read, gone } = await settledState(options);
   const plan = model.judge(carrying, gone);
   // What a search has shown exists. A message that none has shown may be as the run left it, or not be there at all.
   const unseen = IdSet.union(plan.groups.map(({ ids }) => ids)).without(read, ...carrying.values());
-  const vanished = await findGone(unseen, rangeOf(records), mailbox);
+  const vanished = await findGone(unseen, termsOf(ranges), mailbox);
   return vanished.size === 0 ? plan : model.judge(carrying, IdSet.union([gone, vanished]));
 }
 
@@ -80,26 +81,25 @@ async function settledState(options: StateOptions): Promise<State> {
 }
 
 /** For each label that counts, those messages of the run that carry it. 5 quota units for each 500 of the label. */
-async function list({ model, records, mailbox, labels }: StateOptions): Promise<Map<string, IdSet>> {
-  const range = rangeOf(records);
+async function list({ model, ranges, mailbox, labels }: StateOptions): Promise<Map<string, IdSet>> {
+  const terms = termsOf(ranges);
   const names = new Map(labels.all().map(({ id, name }) => [id, name]));
   const listed = model.labels.map(async (id) => {
-    const query = [labelSearch(names.get(id) ?? id), ...range].join(' ');
-    const { loose } = await mailbox.find(query, { includeSpamTrash: true });
-    const marks = model.messages.marks(loose);
-    return [id, model.messages.filter((index) => marks[index] === 1)] as const;
+    const query = [labelSearch(names.get(id) ?? id), ...terms].join(' ');
+    const { loose } = await mailbox.find(query, { includeSpamTrash: true, among: model.messages });
+    return [id, loose] as const;
   });
   return new Map(await Promise.all(listed));
 }
 
 /** The search terms for all mail that the run can have seen. */
-function rangeOf(records: readonly JournalRecord[]): string[] {
-  const bounds = (side: 'fromS' | 'toS') => records.map(({ range }) => range?.[side] ?? null);
+function termsOf(ranges: StateOptions['ranges']): string[] {
+  const bounds = (side: 'fromS' | 'toS') => ranges.map((range) => range?.[side] ?? null);
   const from = bounds('fromS').filter((bound) => bound !== null);
   const to = bounds('toS').filter((bound) => bound !== null);
   return [
-    ...(from.length === records.length ? [`after:${Math.min(...from) - MARGIN_S}`] : []),
-    ...(to.length === records.length ? [`before:${Math.max(...to) + MARGIN_S}`] : []),
+    ...(from.length === ranges.length ? [`after:${Math.min(...from) - MARGIN_S}`] : []),
+    ...(to.length === ranges.length ? [`before:${Math.max(...to) + MARGIN_S}`] : []),
   ];
 }
 

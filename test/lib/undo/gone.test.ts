@@ -25,7 +25,7 @@ async function look({ ids = IDS, messages = 500, gone = NONE, unlisted = gone }:
     },
     async find(query: string, options: object = {}) {
       asked.push(query);
-      assert.deepEqual(options, { includeSpamTrash: true });
+      assert.deepEqual(options, { includeSpamTrash: true, among: ids });
       return { windows: new Map(), loose: IDS.without(unlisted) };
     },
     async labelsOf(wanted: readonly string[]) {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { UnavailableError } from '../../../lib/errors.ts';
 import { IdSet } from '../../../lib/gmail/ids.ts';
 import { LabelDirectory } from '../../../lib/gmail/labels.ts';
-import type { JournalRecord, LabelStep } from '../../../lib/journal/record.ts';
+import type { LabelStep } from '../../../lib/journal/record.ts';
 import { RunModel } from '../../../lib/undo/plan.ts';
 import { planUndo } from '../../../lib/undo/state.ts';
 
@@ -50,8 +50,7 @@ function play(
   const wait = async (ms: number) => {
     waits.push(ms);
   };
-  const plan = (ageMs: number) =>
-    planUndo({ model, records: [{ range } as JournalRecord], mailbox, labels, ageMs, wait });
+  const plan = (ageMs: number) => planUndo({ model, ranges: [range], mailbox, labels, ageMs, wait });
   return { plan, queries, waits, reads };
 }
 
