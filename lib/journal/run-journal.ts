@@ -97,13 +97,21 @@ export class RunJournal implements PlanJournal {
    * for the quota: it is given up after some seconds.
    */
   async complete(): Promise<void> {
+    if (!this.#options.signal.aborted) this.#closed ??= this.#besides('journal.unfinished', () => this.#note());
+    await this.close();
+  }
+
+  async #note(): Promise<void> {
     const { wait, quota, signal } = this.#options;
-    // Told to stop meanwhile, the run can say so only as one that ends before its end does.
-    if (signal.aborted || this.#closed !== undefined) return await this.close();
-    this.#closed = Promise.resolve();
     quota?.release();
-    const note = this.#besides('journal.unfinished', async () => (await this.#store)?.complete());
-    await Promise.race([note, wait(LONGEST_NOTE_MS).catch(() => undefined)]);
+    const note = async () => (await this.#store)?.complete();
+    try {
+      await Promise.race([note(), wait(LONGEST_NOTE_MS)]);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      // Told to stop in the middle of it, the run can say so only as one that ends before its end does.
+      await this.#tellAtEnd();
+    }
   }
 
   /**
@@ -111,16 +119,19 @@ export class RunJournal implements PlanJournal {
    * and does nothing when the run is complete.
    */
   async close(): Promise<void> {
+    if (this.#last === undefined) return;
+    this.#closed ??= this.#besides('journal.not_closed', () => this.#tellAtEnd());
+    await this.#closed;
+  }
+
+  async #tellAtEnd(): Promise<void> {
     const last = this.#last;
     if (last === undefined) return;
-    this.#closed ??= this.#besides('journal.not_closed', async () => {
-      this.#options.quota?.release();
-      const signal = AbortSignal.timeout(LONGEST_CLOSE_MS);
-      const { JournalStore } = await import('./store.ts');
-      const store = new JournalStore({ ...this.#options, mailbox: this.#options.openAtEnd(signal) });
-      await orAbort(this.#tell(store, last), signal);
-    });
-    await this.#closed;
+    this.#options.quota?.release();
+    const signal = AbortSignal.timeout(LONGEST_CLOSE_MS);
+    const { JournalStore } = await import('./store.ts');
+    const store = new JournalStore({ ...this.#options, mailbox: this.#options.openAtEnd(signal) });
+    await orAbort(this.#tell(store, last), signal);
   }
 
   async #tell(store: JournalStore, last: Kept): Promise<void> {

@@ -31,6 +31,10 @@ const idOf = (run: Finished) => String((run.final ?? run.events.find(({ event })
 
 const undo = (sandbox: Sandbox, run: Finished) => runHere(sandbox, ['undo', idOf(run), '--yes']);
 
+/** The run's events whose names begin so. */
+const named = ({ events }: Finished, start: string) =>
+  events.flatMap(({ event }) => (String(event).startsWith(start) ? [event] : []));
+
 /** What `job runs` tells, by run. */
 async function listed(sandbox: Sandbox): Promise<Record<string, { messages: number; undone: boolean }>> {
   const { stdout } = await runJob(sandbox, ['runs', '--json']);
@@ -118,6 +122,24 @@ describe('a run that ended before its end', () => {
       journals(sandbox).map(({ labelIds }) => [labelIds.has(completed), labelIds.has('TRASH')]),
       [[true, false]],
     );
+  });
+
+  it('is complete when it was told to stop while it says so', async () => {
+    for (const at of [{ verb: 'labels.create', skip: 1 }, { verb: 'messages.modify' }]) {
+      for (const when of ['before', 'after'] as const) {
+        await using work = await start(30);
+        const { sandbox, before } = work;
+        const signals = new SentSignals();
+        sandbox.faults.add({ kind: 'hook', ...at, [when]: () => signals.send('SIGTERM') });
+        const twice = { rules: [STAR, { ...ARCHIVE, name: 'then' }] };
+        const first = await runHere(sandbox, ['apply-rules'], { rules: twice, signals });
+        assertEnded(first, 0, { outcome: 'ok', changed: 60 });
+        assert.deepEqual(named(first, 'journal.'), ['journal.written']);
+        // Half of what the run did: a run of which it is not known whether it came to its end may have left that.
+        sandbox.mailbox.modify(Object.keys(before).slice(0, 5), ['INBOX'], []);
+        assertEnded(await undo(sandbox, first), 0, { changed: 25, skipped: 5 });
+      }
+    }
   });
 
   it('before it changed anything leaves nothing to take back', async () => {
