@@ -6,7 +6,7 @@ import { IdSet } from '../gmail/ids.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { PAGE_SIZE } from '../gmail/searcher.ts';
 import { unitsOf } from '../gmail/units.ts';
-import { sampleOf } from './sample.ts';
+import { areFew, sampleOf } from './sample.ts';
 
 type Reading = Pick<Mailbox, 'labelsOf'>;
 
@@ -25,8 +25,14 @@ export async function findGone(
   const toRead = ids.size * unitsOf('messages.get', '2026');
   const toList = Math.ceil(messages / PAGE_SIZE) * unitsOf('messages.list', '2026');
   if (toRead <= toList) return await readGone(ids, mailbox);
-  const { loose } = await mailbox.find(['in:anywhere', ...terms].join(' '), { includeSpamTrash: true, among: ids });
-  return await confirmGone(ids.without(loose), mailbox);
+  const query = ['in:anywhere', ...terms].join(' ');
+  const unlisted = async (some: IdSet) => {
+    const { loose } = await mailbox.find(query, { includeSpamTrash: true, among: some });
+    return some.without(loose);
+  };
+  const missing = await unlisted(ids);
+  // When others delete mail meanwhile, what stands on the pages of a list moves, and some is passed over.
+  return await confirmGone(areFew(missing) ? missing : await unlisted(missing), mailbox);
 }
 
 /** Those of `missing` that are really gone; of many all, when all of a sample are. */

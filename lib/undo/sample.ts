@@ -10,8 +10,13 @@ const MOST_READ = 100;
 /** Of more than that, so many are read to see whether the searches can be believed. */
 const SAMPLE = 10;
 
+/** Whether it is worth reading them all. */
+export function areFew(ids: IdSet): boolean {
+  return ids.size <= MOST_READ;
+}
+
 /** Those of the ids that are worth reading one by one: all, or some at even distances. */
 export function sampleOf(ids: IdSet): IdSet {
-  if (ids.size <= MOST_READ) return ids;
+  if (areFew(ids)) return ids;
   return IdSet.of(Array.from({ length: SAMPLE }, (_, index) => ids.at(Math.floor((index * ids.size) / SAMPLE))));
 }

@@ -15,6 +15,9 @@ import { sampleOf } from './sample.ts';
 const POLL_MS = 5_000;
 const POLLS = 12;
 
+/** As often as that they have to say the same again: twenty seconds, since what a sample misses may still be stale. */
+const STEADY_POLLS = 4;
+
 /** So long after its beginning a run has ended, and searches have caught up with it. */
 const SETTLED_MS = 70 * 60_000;
 
@@ -57,8 +60,9 @@ export async function planUndo(options: StateOptions): Promise<UndoPlan> {
 /** The labels of the messages, when searches and what was read of the messages agree. */
 async function settledState(options: StateOptions): Promise<State> {
   const { model, ageMs, wait } = options;
-  /** How many differed when the searches were last believed; the same number twice in a row is the truth. */
+  /** How many differed when the searches were last believed, and how often they have said so again. */
   let before = -1;
+  let steady = 0;
   for (let poll = 0; ; poll += 1) {
     const carrying = await list(options);
     const { differing } = model.judge(carrying);
@@ -67,7 +71,8 @@ async function settledState(options: StateOptions): Promise<State> {
     if (sample.size === differing.size) return state;
 
     const believed = model.judge(state.carrying, state.gone).differing.size === differing.size;
-    const settled = ageMs > SETTLED_MS || before === differing.size || poll === POLLS;
+    steady = before === differing.size ? steady + 1 : 0;
+    const settled = ageMs > SETTLED_MS || steady === STEADY_POLLS || poll === POLLS;
     if (believed && settled) return state;
     if (poll === POLLS) {
       throw new UnavailableError(

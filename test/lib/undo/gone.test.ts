@@ -11,11 +11,13 @@ interface Play {
   /** How many messages there are in the mailbox. */
   readonly messages?: number;
   readonly gone?: IdSet;
-  /** Those that its list lacks; without, those that are gone. */
+  /** Those that its list lacks, the first time and then; without, those that are gone. */
   readonly unlisted?: IdSet;
+  readonly unlistedThen?: IdSet;
 }
 
-async function look({ ids = IDS, messages = 500, gone = NONE, unlisted = gone }: Play) {
+async function look({ ids = IDS, messages = 500, gone = NONE, unlisted = gone, unlistedThen = unlisted }: Play) {
+  const lists = [unlisted, unlistedThen];
   const asked: string[] = [];
   const reads: string[] = [];
   const mailbox = {
@@ -23,10 +25,10 @@ async function look({ ids = IDS, messages = 500, gone = NONE, unlisted = gone }:
       asked.push('profile');
       return { address: 'alice@example.com', messages };
     },
-    async find(query: string, options: object = {}) {
+    async find(query: string, { among = IDS, ...options }: { among?: IdSet }) {
       asked.push(query);
-      assert.deepEqual(options, { includeSpamTrash: true, among: ids });
-      return { windows: new Map(), loose: IDS.without(unlisted) };
+      assert.deepEqual(options, { includeSpamTrash: true });
+      return { windows: new Map(), loose: among.without(lists.shift() ?? NONE) };
     },
     async labelsOf(wanted: readonly string[]) {
       reads.push(...wanted);
@@ -78,6 +80,12 @@ describe('findGone', () => {
     const gone = IDS.slice(1, 300);
     const { found, reads } = await look({ unlisted, gone });
     assert.deepEqual([found, reads.length, new Set(reads).size], [gone.list(), 300, 300]);
+  });
+
+  it('lists once more when so many are missing, since a list moves while others delete', async () => {
+    const gone = IDS.slice(100, 350);
+    const { found, asked, reads } = await look({ gone, unlisted: IDS.slice(60, 350), unlistedThen: gone });
+    assert.deepEqual([found, asked.length, reads.length], [gone.list(), 3, 10]);
   });
 
   it('does not take for gone what the list lacks and nobody asked about', async () => {
