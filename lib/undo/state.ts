@@ -36,8 +36,9 @@ export interface StateOptions {
   readonly wait: (ms: number) => Promise<void>;
 }
 
-/** What is known of the messages of a run. */
+/** What is known of the messages of a run, and what follows from it. */
 interface State {
+  readonly plan: UndoPlan;
   /** Label → the messages that carry it. */
   readonly carrying: ReadonlyMap<string, IdSet>;
   /** Those that were read one by one; of the others it is known what searches say. */
@@ -49,8 +50,7 @@ interface State {
 /** What there is to do, on the mailbox as it is now. @throws UnavailableError when searches stay behind for a minute. */
 export async function planUndo(options: StateOptions): Promise<UndoPlan> {
   const { model, ranges, mailbox } = options;
-  const { carrying, read, gone } = await settledState(options);
-  const plan = model.judge(carrying, gone);
+  const { plan, carrying, read, gone } = await settledState(options);
   // What a search has shown exists. A message that none has shown may be as the run left it, or not be there at all.
   const unseen = IdSet.union(plan.groups.map(({ ids }) => ids)).without(read, ...carrying.values());
   const vanished = await findGone(unseen, termsOf(ranges), mailbox);
@@ -65,12 +65,14 @@ async function settledState(options: StateOptions): Promise<State> {
   let steady = 0;
   for (let poll = 0; ; poll += 1) {
     const carrying = await list(options);
-    const { differing } = model.judge(carrying);
+    const plan = model.judge(carrying);
+    const { differing } = plan;
+    if (differing.size === 0) return { plan, carrying, read: IdSet.empty, gone: IdSet.empty };
     const sample = sampleOf(differing);
     const state = await readAgain(options, carrying, sample);
     if (sample.size === differing.size) return state;
 
-    const believed = model.judge(state.carrying, state.gone).differing.size === differing.size;
+    const believed = state.plan.differing.size === differing.size;
     steady = before === differing.size ? steady + 1 : 0;
     const settled = ageMs > SETTLED_MS || steady === STEADY_POLLS || poll === POLLS;
     if (believed && settled) return state;
@@ -109,11 +111,17 @@ function termsOf(ranges: StateOptions['ranges']): string[] {
 }
 
 /** The state when `ids` are not as searches say, but as they are when they are read one by one. */
-async function readAgain({ mailbox }: StateOptions, carrying: ReadonlyMap<string, IdSet>, ids: IdSet): Promise<State> {
+async function readAgain(
+  { model, mailbox }: StateOptions,
+  searched: ReadonlyMap<string, IdSet>,
+  ids: IdSet,
+): Promise<State> {
   const read = await mailbox.labelsOf(ids.list());
-  const found = [...carrying].map(([label, known]) => {
+  const found = [...searched].map(([label, known]) => {
     const now = [...read].filter(([, labelIds]) => labelIds.includes(label)).map(([id]) => id);
     return [label, IdSet.union([known.without(ids), IdSet.of(now)])] as const;
   });
-  return { carrying: new Map(found), read: ids, gone: ids.without(IdSet.of(read.keys())) };
+  const carrying = new Map(found);
+  const gone = ids.without(IdSet.of(read.keys()));
+  return { plan: model.judge(carrying, gone), carrying, read: ids, gone };
 }
