@@ -1,5 +1,6 @@
 // A made-up mailbox in memory: messages, labels and a search that, like Gmail's, is an index and may lag behind changes.
 
+import { FIRST_HISTORY_ID, History } from './history.ts';
 import { type LabelOptions, LabelSet, type StoredLabel, UnknownLabelError } from './labels.ts';
 import { messageIdAt, parseMessage, type StoredMessage } from './message.ts';
 import { compileQuery } from './search/evaluate.ts';
@@ -43,6 +44,7 @@ const CACHED_SEARCHES = 64;
 /** The store behind the fake Gmail API. */
 export class SandboxMailbox {
   readonly email: string;
+  readonly history = new History();
   /** How long a change of labels or a new message stays hidden from searches; may be set at any time. */
   searchLagMs: number;
 
@@ -68,7 +70,7 @@ export class SandboxMailbox {
     this.#labels = new LabelSet(options.labels);
     for (const message of options.messages ?? []) {
       this.#requireLabels(message.labelIds);
-      this.#index({ ...message, labelIds: new Set(message.labelIds) });
+      this.#index({ ...message, labelIds: new Set(message.labelIds), historyId: FIRST_HISTORY_ID });
     }
     this.#newestFirst = [...this.#byId.values()].sort(newerFirst);
   }
@@ -119,9 +121,10 @@ export class SandboxMailbox {
       const message = this.#byId.get(id);
       if (message === undefined) continue;
       const labelIds = message.labelIds;
-      const changes =
-        addLabelIds.some((label) => !labelIds.has(label)) || removeLabelIds.some((label) => labelIds.has(label));
-      if (!changes) continue;
+      const added = addLabelIds.filter((label) => !labelIds.has(label));
+      const removed = removeLabelIds.filter((label) => labelIds.has(label));
+      if (added.length + removed.length === 0) continue;
+      this.history.record(message, { added, removed });
       this.#changeLater(message, new Set(labelIds));
       for (const label of addLabelIds) labelIds.add(label);
       for (const label of removeLabelIds) labelIds.delete(label);
@@ -137,6 +140,7 @@ export class SandboxMailbox {
       if (!gone.has(message.id)) continue;
       this.#byId.delete(message.id);
       this.#byMessageId.delete(message.messageId);
+      this.history.record(message, 'deleted');
     }
     this.#newestFirst = this.#newestFirst.filter(({ id }) => !gone.has(id));
     this.#revision += 1;
@@ -164,6 +168,7 @@ export class SandboxMailbox {
     const position = this.#newestFirst.findIndex((other) => newerFirst(message, other) < 0);
     this.#newestFirst.splice(position === -1 ? this.#newestFirst.length : position, 0, message);
     this.#changeLater(message, undefined);
+    this.history.record(message, 'inserted');
     return message;
   }
 

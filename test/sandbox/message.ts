@@ -15,6 +15,8 @@ export interface StoredMessage {
   threadId: string;
   internalDateMs: number;
   labelIds: Set<string>;
+  /** Of what was last done to it. */
+  historyId?: number;
   from: string;
   to: string;
   cc: string;
@@ -33,7 +35,7 @@ export interface StoredMessage {
 
 /** What the source of a message says; the mailbox adds the id, thread, date and labels. */
 export interface ParsedMessage {
-  readonly content: Omit<StoredMessage, 'id' | 'threadId' | 'internalDateMs' | 'labelIds'>;
+  readonly content: Omit<StoredMessage, 'id' | 'threadId' | 'internalDateMs' | 'labelIds' | 'historyId'>;
   /** Message-IDs of the messages that this one answers, nearest first. */
   readonly answers: readonly string[];
 }

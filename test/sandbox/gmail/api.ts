@@ -5,6 +5,7 @@ import type { IssuedToken, SandboxOAuth } from '../oauth.ts';
 import type { Call, Handler } from './call.ts';
 import { GmailRefusal, type GoogleError, googleErrors } from './errors.ts';
 import { selectFields } from './fields.ts';
+import { listHistory } from './history.ts';
 import { insertMessage } from './insert.ts';
 import { createLabel, deleteLabel, getLabel, listLabels, updateLabel } from './labels.ts';
 import { batchModifyMessages, getMessage, listMessages, modifyMessage, trashMessage } from './messages.ts';
@@ -22,6 +23,7 @@ interface Route {
 
 const COMMON_PARAMETERS = ['alt', 'fields', 'key', 'prettyPrint', 'quotaUser', 'uploadType'];
 const LISTING = ['q', 'maxResults', 'pageToken', 'includeSpamTrash', 'labelIds'];
+const HISTORY = ['startHistoryId', 'historyTypes', 'maxResults', 'pageToken'];
 const READING = ['format', 'metadataHeaders'];
 
 /** By HTTP method and path below the user, where `*` is an id. */
@@ -35,6 +37,7 @@ const ROUTES: Record<string, Route> = {
   'POST messages/*/trash': route('messages.trash', ACCEPTED.change, [], trashMessage),
   'GET threads': route('threads.list', ACCEPTED.read, LISTING, listThreads),
   'GET threads/*': route('threads.get', ACCEPTED.read, READING, getThread),
+  'GET history': route('history.list', ACCEPTED.read, HISTORY, listHistory),
   'GET labels': route('labels.list', ACCEPTED.readLabels, [], listLabels),
   'GET labels/*': route('labels.get', ACCEPTED.readLabels, [], getLabel),
   'POST labels': route('labels.create', ACCEPTED.changeLabels, [], createLabel),
@@ -145,6 +148,6 @@ function getProfile({ mailbox, token }: Call): object {
     emailAddress: token.email,
     messagesTotal: messages.length,
     threadsTotal: new Set(messages.map(({ threadId }) => threadId)).size,
-    historyId: String(messages.length + 1000),
+    historyId: String(mailbox.history.last),
   };
 }

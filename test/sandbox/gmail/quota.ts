@@ -17,6 +17,7 @@ const UNITS = {
   'messages.trash': [20, 5],
   'threads.list': [10, 10],
   'threads.get': [40, 10],
+  'history.list': [2, 2],
   'labels.list': [1, 1],
   'labels.get': [1, 1],
   'labels.create': [5, 5],

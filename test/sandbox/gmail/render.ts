@@ -1,4 +1,5 @@
 // A stored message as the Gmail API shows it, in the formats full, metadata, minimal and raw.
+import { FIRST_HISTORY_ID } from '../history.ts';
 import type { StoredMessage } from '../mailbox.ts';
 import { type MessagePart, parseSource } from './mime.ts';
 
@@ -36,9 +37,9 @@ export function snippet({ body }: StoredMessage): string {
     .replace(/[&<>"']/g, (character) => escapes[character] ?? character);
 }
 
-/** The made-up mailbox keeps no history; an id that grows with the date is enough to look right. */
-export function historyId({ internalDateMs }: StoredMessage): string {
-  return String(Math.floor(internalDateMs / 1000));
+/** Of what was last done to the message. */
+export function historyId(message: StoredMessage): string {
+  return String(message.historyId ?? FIRST_HISTORY_ID);
 }
 
 function headersOf(message: StoredMessage): { name: string; value: string }[] {
