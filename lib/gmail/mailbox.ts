@@ -10,12 +10,13 @@ import { type ChangePlan, type ChangeSet, planOf, setSizes } from './change-plan
 import { type Guard, trippedGuard } from './changes.ts';
 import type { GmailClient } from './client.ts';
 import { WIDEST } from './gate.ts';
+import { type Happened, readHistory } from './history.ts';
 import type { IdSet } from './ids.ts';
 import { COMPLETED_LABEL, JOURNAL_LABEL } from './journal-label.ts';
 import { LabelBook } from './label-book.ts';
 import type { Label, LabelDirectory } from './labels.ts';
 import type { Found } from './listing.ts';
-import { describe, getMessage, type ReadMessage } from './messages.ts';
+import { describe, getMessage, getSource, type MessageSource, type ReadMessage } from './messages.ts';
 import { type FindOptions, type MessageRef, Searcher, type SearchOptions } from './searcher.ts';
 import type { Span } from './window.ts';
 import { withoutJournals } from './without-journals.ts';
@@ -238,9 +239,13 @@ export class Mailbox {
   }
 
   /** The RFC 822 source of a message, and its labels; null when it vanished. 20 quota units. */
-  async source(id: string): Promise<{ readonly raw: Buffer; readonly labelIds: readonly string[] } | null> {
-    const message = await getMessage(this.#client, { id, format: 'raw' }, this.#signal);
-    return message && { raw: Buffer.from(message.raw ?? '', 'base64url'), labelIds: message.labelIds ?? [] };
+  source(id: string): Promise<MessageSource | null> {
+    return getSource(this.#client, id, this.#signal);
+  }
+
+  /** What was done to these messages after the history id `since`; null when that is not known any more. */
+  history(since: string, among: IdSet): Promise<Happened | null> {
+    return readHistory(this.#client, since, among, this.#signal);
   }
 
   /** Changes up to 1,000 messages of the program's own, which count nowhere. 5 quota units each, at most 50. */

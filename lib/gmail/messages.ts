@@ -29,6 +29,22 @@ export async function getMessage(
   }
 }
 
+export interface MessageSource {
+  /** As RFC 822 has it. */
+  readonly raw: Buffer;
+  readonly labelIds: readonly string[];
+  /** Stands for what was last done to the message: see readHistory. */
+  readonly historyId: string | undefined;
+}
+
+/** The source of a message; null when it vanished. 20 quota units. */
+export async function getSource(client: GmailClient, id: string, signal: AbortSignal): Promise<MessageSource | null> {
+  const message = await getMessage(client, { id, format: 'raw' }, signal);
+  if (message === null) return null;
+  const raw = Buffer.from(message.raw ?? '', 'base64url');
+  return { raw, labelIds: message.labelIds ?? [], historyId: message.historyId ?? undefined };
+}
+
 /** A message with those headers that were asked for. */
 export interface ReadMessage {
   readonly id: string;

@@ -11,6 +11,7 @@ export const UNITS_PER_MINUTE: Readonly<Record<QuotaProfile, number>> = { '2026'
 /** Method → units under the profile `2026` and under `legacy`. */
 const UNITS = {
   'users.getProfile': [1, 1],
+  'history.list': [2, 2],
   'labels.list': [1, 1],
   'labels.create': [5, 5],
   'labels.delete': [5, 5],

@@ -2,6 +2,7 @@
 import { COMPLETED_LABEL, JOURNAL_LABEL, UNDONE_LABEL } from '../gmail/journal-label.ts';
 import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
+import type { MessageSource } from '../gmail/messages.ts';
 import { decodeJournal, journalMessageId, KEPT_DAYS } from './message.ts';
 import { JournalError, type JournalRecord } from './record.ts';
 
@@ -20,6 +21,13 @@ export interface JournaledRun {
   readonly missing: number;
   /** The ids of the journals. */
   readonly messageIds: readonly string[];
+  /** What was last done to one of the journals, which is at the run's end or later: see readHistory. */
+  readonly historyId: string | undefined;
+}
+
+/** What was read of a message. */
+interface Read extends Omit<MessageSource, 'raw'> {
+  readonly record: JournalRecord | JournalError;
 }
 
 /** Looks for the parts of one run, again and again if need be, and reads each once. */
@@ -27,7 +35,7 @@ export class RunSearch {
   readonly #mailbox: Pick<Mailbox, 'search' | 'source'>;
   readonly #runId: string;
   /** What was read of each message that was found: its record, or why it cannot be used. */
-  readonly #read = new Map<string, { record: JournalRecord | JournalError; labelIds: readonly string[] }>();
+  readonly #read = new Map<string, Read>();
 
   constructor(mailbox: Pick<Mailbox, 'search' | 'source'>, runId: string) {
     this.#mailbox = mailbox;
@@ -38,16 +46,18 @@ export class RunSearch {
   async look(label: Label, labels: LabelDirectory): Promise<JournaledRun | null> {
     const records = new Map<number, JournalRecord>();
     const messageIds: string[] = [];
+    const historyIds: string[] = [];
     const marks = new Set<string>();
     let parts = 0;
     let last: number | undefined;
     // Parts may have been added to those that the first ones tell of: it is looked on when all were there.
     for (let from = 1; from === 1 || from <= parts || records.has(from - 1); from += PARTS_AT_ONCE) {
-      for (const [id, { record, labelIds }] of await this.#readParts(label, from)) {
+      for (const [id, { record, labelIds, historyId }] of await this.#readParts(label, from)) {
         if (record instanceof JournalError || labelIds.includes('TRASH')) continue;
         if (record.revised) last = record.part;
         if (record.revised || !records.has(record.part)) records.set(record.part, record);
         messageIds.push(id);
+        if (historyId !== undefined) historyIds.push(historyId);
         for (const labelId of labelIds) marks.add(labelId);
         parts = Math.max(parts, record.parts);
       }
@@ -66,6 +76,7 @@ export class RunSearch {
       undone: marked(UNDONE_LABEL),
       missing: parts - sorted.length,
       messageIds,
+      historyId: historyIds.sort(byNumber).at(-1),
     };
   }
 
@@ -97,7 +108,8 @@ export class RunSearch {
       if (this.#read.has(id)) continue;
       const message = await this.#mailbox.source(id);
       if (message?.labelIds.includes(label.id)) {
-        this.#read.set(id, { record: this.#decode(message.raw), labelIds: message.labelIds });
+        const { raw, ...rest } = message;
+        this.#read.set(id, { record: this.#decode(raw), ...rest });
       }
     }
     return found.flatMap(({ id }) => {
@@ -116,4 +128,9 @@ export class RunSearch {
       throw error;
     }
   }
+}
+
+/** Numbers of any length, as strings of digits. */
+function byNumber(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : 1);
 }

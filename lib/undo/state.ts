@@ -1,6 +1,7 @@
 /**
- * Which labels the messages of a run have now: by searches, a listing for each label that counts. Searches lag behind,
- * so what they say against restoring a message is looked at again.
+ * Which labels the messages of a run have now: by searches, a listing for each label that counts. Searches lag behind, so
+ * the mailbox's history tells what was done since the run, and what else speaks against restoring a message is looked at
+ * again.
  */
 import { UnavailableError } from '../errors.ts';
 import { IdSet } from '../gmail/ids.ts';
@@ -28,7 +29,9 @@ export interface StateOptions {
   readonly model: RunModel;
   /** From when to when the parts of the run looked for mail. */
   readonly ranges: readonly JournalRecord['range'][];
-  readonly mailbox: Pick<Mailbox, 'find' | 'labelsOf' | 'profile'>;
+  /** Stands for the run's end in the mailbox's history, if that is known. */
+  readonly historyId: string | undefined;
+  readonly mailbox: Pick<Mailbox, 'find' | 'labelsOf' | 'profile' | 'history'>;
   /** The labels of the mailbox, by which they are searched. */
   readonly labels: LabelDirectory;
   /** How long ago the run began. */
@@ -36,23 +39,27 @@ export interface StateOptions {
   readonly wait: (ms: number) => Promise<void>;
 }
 
-/** What is known of the messages of a run, and what follows from it. */
-interface State {
-  readonly plan: UndoPlan;
+/** What is known of the messages of a run. */
+interface Known {
   /** Label → the messages that carry it. */
   readonly carrying: ReadonlyMap<string, IdSet>;
-  /** Those that were read one by one; of the others it is known what searches say. */
-  readonly read: IdSet;
+  /** Those of which it is known for certain; of the others it is known what searches say. */
+  readonly certain: IdSet;
   /** Those that exist no more. */
   readonly gone: IdSet;
+}
+
+/** And what follows from it. */
+interface State extends Known {
+  readonly plan: UndoPlan;
 }
 
 /** What there is to do, on the mailbox as it is now. @throws UnavailableError when searches stay behind for a minute. */
 export async function planUndo(options: StateOptions): Promise<UndoPlan> {
   const { model, ranges, mailbox } = options;
-  const { plan, carrying, read, gone } = await settledState(options);
+  const { plan, carrying, certain, gone } = await settledState(options);
   // What a search has shown exists. A message that none has shown may be as the run left it, or not be there at all.
-  const unseen = IdSet.union(plan.groups.map(({ ids }) => ids)).without(read, ...carrying.values());
+  const unseen = IdSet.union(plan.groups.map(({ ids }) => ids)).without(certain, ...carrying.values());
   const vanished = await findGone(unseen, termsOf(ranges), mailbox);
   return vanished.size === 0 ? plan : model.judge(carrying, IdSet.union([gone, vanished]));
 }
@@ -64,16 +71,16 @@ async function settledState(options: StateOptions): Promise<State> {
   let before = -1;
   let steady = 0;
   for (let poll = 0; ; poll += 1) {
-    const carrying = await list(options);
-    const plan = model.judge(carrying);
-    const { differing } = plan;
-    if (differing.size === 0) return { plan, carrying, read: IdSet.empty, gone: IdSet.empty };
-    const sample = sampleOf(differing);
-    const state = await readAgain(options, carrying, sample);
-    if (sample.size === differing.size) return state;
+    const known = await withHistory(options, await list(options));
+    const plan = model.judge(known.carrying, known.gone);
+    const doubtful = plan.differing.without(known.certain);
+    if (doubtful.size === 0) return { ...known, plan };
+    const sample = sampleOf(doubtful);
+    const state = await readAgain(options, known, sample);
+    if (sample.size === doubtful.size) return state;
 
-    const believed = state.plan.differing.size === differing.size;
-    steady = before === differing.size ? steady + 1 : 0;
+    const believed = state.plan.differing.size === plan.differing.size;
+    steady = before === doubtful.size ? steady + 1 : 0;
     const settled = ageMs > SETTLED_MS || steady === STEADY_POLLS || poll === POLLS;
     if (believed && settled) return state;
     if (poll === POLLS) {
@@ -82,7 +89,7 @@ async function settledState(options: StateOptions): Promise<State> {
         'Run the same command again in a few minutes.',
       );
     }
-    before = believed ? differing.size : -1;
+    before = believed ? doubtful.size : -1;
     await wait(POLL_MS);
   }
 }
@@ -99,6 +106,25 @@ async function list({ model, ranges, mailbox, labels }: StateOptions): Promise<M
   return new Map(await Promise.all(listed));
 }
 
+/** What searches show, and over it what the history tells of the time since the run's end. */
+async function withHistory(
+  { model, mailbox, historyId }: StateOptions,
+  searched: ReadonlyMap<string, IdSet>,
+): Promise<Known> {
+  const happened = historyId === undefined ? null : await mailbox.history(historyId, model.messages);
+  if (happened === null) return { carrying: searched, certain: IdSet.empty, gone: IdSet.empty };
+  const touched: IdSet[] = [];
+  const carrying = [...searched].map(([label, shown]) => {
+    const changes = [...(happened.labels.get(label) ?? [])];
+    const idsOf = (wanted: boolean) => IdSet.of(changes.flatMap(([id, carries]) => (carries === wanted ? [id] : [])));
+    const [on, off] = [idsOf(true), idsOf(false)];
+    touched.push(on, off);
+    return [label, IdSet.union([shown.without(off), on])] as const;
+  });
+  const gone = IdSet.of(happened.deleted);
+  return { carrying: new Map(carrying), certain: IdSet.union([...touched, gone]), gone };
+}
+
 /** The search terms for all mail that the run can have seen. */
 function termsOf(ranges: StateOptions['ranges']): string[] {
   const bounds = (side: 'fromS' | 'toS') => ranges.map((range) => range?.[side] ?? null);
@@ -110,18 +136,14 @@ function termsOf(ranges: StateOptions['ranges']): string[] {
   ];
 }
 
-/** The state when `ids` are not as searches say, but as they are when they are read one by one. */
-async function readAgain(
-  { model, mailbox }: StateOptions,
-  searched: ReadonlyMap<string, IdSet>,
-  ids: IdSet,
-): Promise<State> {
+/** The state when `ids` are not as it was known, but as they are when they are read one by one. */
+async function readAgain({ model, mailbox }: StateOptions, known: Known, ids: IdSet): Promise<State> {
   const read = await mailbox.labelsOf(ids.list());
-  const found = [...searched].map(([label, known]) => {
+  const found = [...known.carrying].map(([label, before]) => {
     const now = [...read].filter(([, labelIds]) => labelIds.includes(label)).map(([id]) => id);
-    return [label, IdSet.union([known.without(ids), IdSet.of(now)])] as const;
+    return [label, IdSet.union([before.without(ids), IdSet.of(now)])] as const;
   });
   const carrying = new Map(found);
-  const gone = ids.without(IdSet.of(read.keys()));
-  return { plan: model.judge(carrying, gone), carrying, read: ids, gone };
+  const gone = IdSet.union([known.gone, ids.without(IdSet.of(read.keys()))]);
+  return { plan: model.judge(carrying, gone), carrying, certain: IdSet.union([known.certain, ids]), gone };
 }

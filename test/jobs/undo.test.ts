@@ -188,6 +188,34 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(stateOf(sandbox), left);
   });
 
+  it('sees what a person has done a moment ago, whatever searches show', async () => {
+    for (const [steps, byHand] of [
+      [{ remove: ['INBOX', 'UNREAD'] }, { add: ['INBOX'], remove: [] }],
+      [{ remove: ['INBOX'] }, { add: ['TRASH'], remove: [] }],
+      [
+        { add: ['TRASH'], remove: ['INBOX'] },
+        { add: [], remove: ['TRASH'] },
+      ],
+      [{ add: ['STARRED'] }, null],
+    ] as const) {
+      await using work = await start(many(140, { labels: ['INBOX', 'UNREAD'] }));
+      const { sandbox, before, ids } = work;
+      const runId = await playRun(sandbox, [{ rule: 'rule', ids, ...steps }]);
+      sandbox.mailbox.search('');
+      sandbox.mailbox.searchLagMs = 60_000;
+      // More than are read one by one.
+      const touched = ids.slice(10, 120);
+      if (byHand === null) sandbox.mailbox.delete(touched);
+      else sandbox.mailbox.modify(touched, byHand.add, byHand.remove);
+      const now = stateOf(sandbox);
+      const { run, made } = await costOf(sandbox, () => undo(sandbox, runId));
+      assertEnded(run, 0, { matched: 140, changed: 30, skipped: 110 });
+      assert.deepEqual([made('history.list'), made('messages.get')], [1, 1]);
+      const wanted = Object.entries(now).map(([id, labels]) => [id, touched.includes(id) ? labels : before[id]]);
+      assert.deepEqual(stateOf(sandbox), Object.fromEntries(wanted));
+    }
+  });
+
   it('has nothing to do for a run of which all messages were deleted for good', async () => {
     await using work = await start();
     const { sandbox, ids } = work;
@@ -204,6 +232,8 @@ describe('undo', { concurrency: 3 }, () => {
     const few = await play(ids.slice(-2));
     const most = await play(ids.slice(6, 1_206));
     sandbox.mailbox.delete([...ids.slice(-1), ...ids.slice(6, 306)]);
+    // As after a week.
+    sandbox.mailbox.history.forget();
 
     const cheap = await costOf(sandbox, () => undo(sandbox, few, ['--dry-run']));
     assertEnded(cheap.run, 0, { matched: 2, skipped: 1, remaining: 1 });

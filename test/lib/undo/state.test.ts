@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { UnavailableError } from '../../../lib/errors.ts';
+import type { Happened } from '../../../lib/gmail/history.ts';
 import { IdSet } from '../../../lib/gmail/ids.ts';
 import { LabelDirectory } from '../../../lib/gmail/labels.ts';
 import type { LabelStep } from '../../../lib/journal/record.ts';
@@ -19,7 +20,7 @@ const LABELLED = { id: 'Label_1', name: 'Old name', add: true };
  */
 function play(
   shown: (look: number) => { inbox: IdSet; labelled: IdSet },
-  truth: { inbox: IdSet; gone?: IdSet; inMailbox?: number },
+  truth: { inbox: IdSet; gone?: IdSet; inMailbox?: number; happened?: Happened },
   steps: readonly LabelStep[] = [ARCHIVED, LABELLED],
 ) {
   const entries = [{ rule: 'archive', steps, ids: IDS, changes: steps.map(() => null) }];
@@ -41,6 +42,10 @@ function play(
     async profile() {
       return { address: 'alice@example.com', messages: truth.inMailbox ?? IDS.size };
     },
+    async history(since: string, among: IdSet) {
+      assert.deepEqual([since, among.size], ['4711', IDS.size]);
+      return truth.happened ?? null;
+    },
     async labelsOf(ids: readonly string[]) {
       reads.push(...ids);
       const left = ids.filter((id) => truth.gone?.has(id) !== true);
@@ -50,7 +55,8 @@ function play(
   const wait = async (ms: number) => {
     waits.push(ms);
   };
-  const plan = (ageMs: number) => planUndo({ model, ranges: [range], mailbox, labels, ageMs, wait });
+  const known = { model, ranges: [range], historyId: '4711', labels };
+  const plan = (ageMs: number) => planUndo({ ...known, mailbox, ageMs, wait });
   return { plan, queries, waits, reads };
 }
 
@@ -91,6 +97,22 @@ describe('planUndo', () => {
       assert.deepEqual([groups[0]?.ids.size, differing.list()], [365, IdSet.union([inbox, gone]).list()]);
       assert.deepEqual([queries.slice(3), reads.length, new Set(reads).size], [lists, 100 + readThen, 100 + readThen]);
     }
+  });
+
+  it('knows from the history what searches do not show yet, without reading it', async () => {
+    const changes = (ids: IdSet, carries: boolean) => new Map(ids.list().map((id) => [id, carries] as const));
+    const happened = {
+      labels: new Map([
+        ['INBOX', changes(IDS.slice(0, 150), true)],
+        ['Label_1', new Map([...changes(IDS.slice(140, 160), false), ...changes(IDS.slice(155, 170), true)])],
+        ['STARRED', changes(IDS, true)],
+      ]),
+      deleted: new Set(IDS.slice(395, 400).list()),
+    };
+    const { plan, reads, waits } = play(() => done, { inbox: IdSet.empty, happened });
+    const { groups, differing } = await plan(MINUTE);
+    assert.deepEqual(differing.list(), IdSet.union([IDS.slice(0, 155), IDS.slice(395, 400)]).list());
+    assert.deepEqual([groups[0]?.ids.size, reads.length, waits.length], [240, 0, 0]);
   });
 
   it('waits until the searches show what the run changed', async () => {
