@@ -83,7 +83,8 @@ async function lookUp(runId: string, journal: JournalStore, context: Context) {
 
 /** What the run did, as its journals tell; these are as large again, and not kept. */
 async function readRun(runId: string, journal: JournalStore, { mailbox, log }: Context) {
-  const { records, completed, startedAt, missing, messageIds, historyId } = await journal.find(runId);
+  const { records, missing, ...run } = await journal.find(runId);
+  const { completed, undone, startedAt, messageIds, historyId } = run;
   if (missing > 0) log.warn('undo.parts_missing', { undo: runId, parts: missing });
 
   const labels = await mailbox.labels();
@@ -97,5 +98,5 @@ async function readRun(runId: string, journal: JournalStore, { mailbox, log }: C
   }
   const model = new RunModel({ entries, completed, exists });
   const ranges = records.map(({ range }) => range);
-  return { model, ranges, labels, messageIds, historyId, ageMs: Date.now() - startedAt.getTime() };
+  return { model, ranges, labels, messageIds, historyId, undone, ageMs: Date.now() - startedAt.getTime() };
 }

@@ -44,6 +44,7 @@ export async function readHistory(
     for (const { labelsAdded, labelsRemoved, messagesDeleted } of page.history ?? []) {
       note(labelsAdded, true);
       note(labelsRemoved, false);
+      forgetBoth(labelsAdded, labelsRemoved, labels);
       for (const { message } of messagesDeleted ?? []) {
         if (message?.id && among.has(message.id)) deleted.add(message.id);
       }
@@ -51,6 +52,22 @@ export async function readHistory(
     pageToken = page.nextPageToken ?? undefined;
   } while (pageToken !== undefined);
   return { labels, deleted };
+}
+
+/** What a message both got and lost in one record: which came last is not told. */
+function forgetBoth(
+  added: gmail_v1.Schema$HistoryLabelAdded[] = [],
+  removed: gmail_v1.Schema$HistoryLabelRemoved[] = [],
+  labels: ReadonlyMap<string, Map<string, boolean>>,
+): void {
+  if (added.length === 0 || removed.length === 0) return;
+  const got = new Set(
+    added.flatMap(({ message, labelIds }) => (labelIds ?? []).map((label) => `${label} ${message?.id}`)),
+  );
+  for (const { message, labelIds } of removed) {
+    for (const label of labelIds ?? [])
+      if (got.has(`${label} ${message?.id}`)) labels.get(label)?.delete(message?.id ?? '');
+  }
 }
 
 async function readPage(client: GmailClient, since: string, pageToken: string | undefined, signal: AbortSignal) {

@@ -29,8 +29,10 @@ export interface StateOptions {
   readonly model: RunModel;
   /** From when to when the parts of the run looked for mail. */
   readonly ranges: readonly JournalRecord['range'][];
-  /** Stands for the run's end in the mailbox's history, if that is known. */
+  /** Stands for the run's end in the mailbox's history, if that is known; since it was taken back, for that moment. */
   readonly historyId: string | undefined;
+  /** Whether the run was taken back before: then searches may not show yet what a person had done before that. */
+  readonly undone: boolean;
   readonly mailbox: Pick<Mailbox, 'find' | 'labelsOf' | 'profile' | 'history'>;
   /** The labels of the mailbox, by which they are searched. */
   readonly labels: LabelDirectory;
@@ -43,8 +45,8 @@ export interface StateOptions {
 interface Known {
   /** Label → the messages that carry it. */
   readonly carrying: ReadonlyMap<string, IdSet>;
-  /** Those of which it is known for certain; of the others it is known what searches say. */
-  readonly certain: IdSet;
+  /** Those that were read one by one; of the others it is known what searches and the history say. */
+  readonly read: IdSet;
   /** Those that exist no more. */
   readonly gone: IdSet;
 }
@@ -57,31 +59,31 @@ interface State extends Known {
 /** What there is to do, on the mailbox as it is now. @throws UnavailableError when searches stay behind for a minute. */
 export async function planUndo(options: StateOptions): Promise<UndoPlan> {
   const { model, ranges, mailbox } = options;
-  const { plan, carrying, certain, gone } = await settledState(options);
+  const { plan, carrying, read, gone } = await settledState(options);
   // What a search has shown exists. A message that none has shown may be as the run left it, or not be there at all.
-  const unseen = IdSet.union(plan.groups.map(({ ids }) => ids)).without(certain, ...carrying.values());
+  const unseen = IdSet.union(plan.groups.map(({ ids }) => ids)).without(read, ...carrying.values());
   const vanished = await findGone(unseen, termsOf(ranges), mailbox);
   return vanished.size === 0 ? plan : model.judge(carrying, IdSet.union([gone, vanished]));
 }
 
 /** The labels of the messages, when searches and what was read of the messages agree. */
 async function settledState(options: StateOptions): Promise<State> {
-  const { model, ageMs, wait } = options;
+  const { model, undone, ageMs, wait } = options;
   /** How many differed when the searches were last believed, and how often they have said so again. */
   let before = -1;
   let steady = 0;
   for (let poll = 0; ; poll += 1) {
     const known = await withHistory(options, await list(options));
     const plan = model.judge(known.carrying, known.gone);
-    const doubtful = plan.differing.without(known.certain);
+    const doubtful = (undone ? model.messages : plan.differing).without(known.gone);
     if (doubtful.size === 0) return { ...known, plan };
     const sample = sampleOf(doubtful);
     const state = await readAgain(options, known, sample);
     if (sample.size === doubtful.size) return state;
 
     const believed = state.plan.differing.size === plan.differing.size;
-    steady = before === doubtful.size ? steady + 1 : 0;
-    const settled = ageMs > SETTLED_MS || steady === STEADY_POLLS || poll === POLLS;
+    steady = before === plan.differing.size ? steady + 1 : 0;
+    const settled = (ageMs > SETTLED_MS && !undone) || steady === STEADY_POLLS || poll === POLLS;
     if (believed && settled) return state;
     if (poll === POLLS) {
       throw new UnavailableError(
@@ -89,7 +91,7 @@ async function settledState(options: StateOptions): Promise<State> {
         'Run the same command again in a few minutes.',
       );
     }
-    before = believed ? doubtful.size : -1;
+    before = believed ? plan.differing.size : -1;
     await wait(POLL_MS);
   }
 }
@@ -112,17 +114,13 @@ async function withHistory(
   searched: ReadonlyMap<string, IdSet>,
 ): Promise<Known> {
   const happened = historyId === undefined ? null : await mailbox.history(historyId, model.messages);
-  if (happened === null) return { carrying: searched, certain: IdSet.empty, gone: IdSet.empty };
-  const touched: IdSet[] = [];
+  if (happened === null) return { carrying: searched, read: IdSet.empty, gone: IdSet.empty };
   const carrying = [...searched].map(([label, shown]) => {
     const changes = [...(happened.labels.get(label) ?? [])];
     const idsOf = (wanted: boolean) => IdSet.of(changes.flatMap(([id, carries]) => (carries === wanted ? [id] : [])));
-    const [on, off] = [idsOf(true), idsOf(false)];
-    touched.push(on, off);
-    return [label, IdSet.union([shown.without(off), on])] as const;
+    return [label, IdSet.union([shown.without(idsOf(false)), idsOf(true)])] as const;
   });
-  const gone = IdSet.of(happened.deleted);
-  return { carrying: new Map(carrying), certain: IdSet.union([...touched, gone]), gone };
+  return { carrying: new Map(carrying), read: IdSet.empty, gone: IdSet.of(happened.deleted) };
 }
 
 /** The search terms for all mail that the run can have seen. */
@@ -145,5 +143,5 @@ async function readAgain({ model, mailbox }: StateOptions, known: Known, ids: Id
   });
   const carrying = new Map(found);
   const gone = IdSet.union([known.gone, ids.without(IdSet.of(read.keys()))]);
-  return { plan: model.judge(carrying, gone), carrying, certain: IdSet.union([known.certain, ids]), gone };
+  return { plan: model.judge(carrying, gone), carrying, read: ids, gone };
 }

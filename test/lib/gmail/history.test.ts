@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { GmailClient } from '../../../lib/gmail/client.ts';
+import { readHistory } from '../../../lib/gmail/history.ts';
 import { IdSet } from '../../../lib/gmail/ids.ts';
 import { mailboxOf, many } from '../../fixtures/mailbox.ts';
 import { openMailbox } from '../../in-process.ts';
@@ -37,6 +39,18 @@ describe('the history', () => {
     });
     assert.deepEqual(happened?.deleted, new Set([fifth]));
     assert.equal(work.lists(), 2);
+  });
+
+  it('does not say of a label that was got and lost in one record which came last', async () => {
+    const message = { id: '18c0' };
+    const both = {
+      labelsAdded: [{ message, labelIds: ['A', 'B'] }],
+      labelsRemoved: [{ message, labelIds: ['B', 'C'] }],
+    };
+    const client = { request: async () => ({ history: [both] }) } as unknown as GmailClient;
+    const happened = await readHistory(client, '1', IdSet.of(['18c0']), new AbortController().signal);
+    const known = [...(happened?.labels ?? [])].map(([label, messages]) => [label, messages.get('18c0')]);
+    assert.deepEqual(Object.fromEntries(known), { A: true, B: undefined, C: false });
   });
 
   it('is not known any more after a while', async () => {

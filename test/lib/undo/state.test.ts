@@ -20,7 +20,7 @@ const LABELLED = { id: 'Label_1', name: 'Old name', add: true };
  */
 function play(
   shown: (look: number) => { inbox: IdSet; labelled: IdSet },
-  truth: { inbox: IdSet; gone?: IdSet; inMailbox?: number; happened?: Happened },
+  truth: { inbox: IdSet; gone?: IdSet; inMailbox?: number; happened?: Happened; undone?: boolean },
   steps: readonly LabelStep[] = [ARCHIVED, LABELLED],
 ) {
   const entries = [{ rule: 'archive', steps, ids: IDS, changes: steps.map(() => null) }];
@@ -55,7 +55,7 @@ function play(
   const wait = async (ms: number) => {
     waits.push(ms);
   };
-  const known = { model, ranges: [range], historyId: '4711', labels };
+  const known = { model, ranges: [range], historyId: '4711', undone: truth.undone ?? false, labels };
   const plan = (ageMs: number) => planUndo({ ...known, mailbox, ageMs, wait });
   return { plan, queries, waits, reads };
 }
@@ -99,20 +99,27 @@ describe('planUndo', () => {
     }
   });
 
-  it('knows from the history what searches do not show yet, without reading it', async () => {
-    const changes = (ids: IdSet, carries: boolean) => new Map(ids.list().map((id) => [id, carries] as const));
+  it('knows from the history what searches do not show yet', async () => {
+    const inbox = IDS.slice(0, 60);
+    const gone = IDS.slice(395, 400);
     const happened = {
       labels: new Map([
-        ['INBOX', changes(IDS.slice(0, 150), true)],
-        ['Label_1', new Map([...changes(IDS.slice(140, 160), false), ...changes(IDS.slice(155, 170), true)])],
-        ['STARRED', changes(IDS, true)],
+        ['INBOX', new Map([...inbox.list().map((id) => [id, true] as const), [IDS.at(60), false]])],
+        ['STARRED', new Map(IDS.list().map((id) => [id, true] as const))],
       ]),
-      deleted: new Set(IDS.slice(395, 400).list()),
+      deleted: new Set(gone.list()),
     };
-    const { plan, reads, waits } = play(() => done, { inbox: IdSet.empty, happened });
+    const { plan, reads, waits } = play(() => ({ inbox: IDS.slice(60, 61), labelled: IDS }), { inbox, gone, happened });
     const { groups, differing } = await plan(MINUTE);
-    assert.deepEqual(differing.list(), IdSet.union([IDS.slice(0, 155), IDS.slice(395, 400)]).list());
-    assert.deepEqual([groups[0]?.ids.size, reads.length, waits.length], [240, 0, 0]);
+    assert.deepEqual(differing.list(), IdSet.union([inbox, gone]).list());
+    assert.deepEqual([groups[0]?.ids.size, reads.length, waits.length], [335, 60, 0]);
+  });
+
+  it('does not believe searches that speak for taking back a run a second time, until they have said so for long', async () => {
+    const truth = { inbox: IDS.slice(0, 150), labelled: IDS };
+    const { plan, waits } = play((look) => (look < 2 ? done : truth), { ...truth, undone: true });
+    const { groups, differing } = await plan(120 * MINUTE);
+    assert.deepEqual([groups[0]?.ids.size, differing.size, waits.length], [250, 150, 2 + 4]);
   });
 
   it('waits until the searches show what the run changed', async () => {
