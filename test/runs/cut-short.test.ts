@@ -162,7 +162,7 @@ describe('a run that ended before its end', () => {
       query: 'subject:hit',
       actions: { addLabels: [label] },
     }));
-    const env = { GMAIL_QUOTA_PER_MINUTE: '3000', RUN_BUDGET: '2s' };
+    const env = { GMAIL_QUOTA_PER_MINUTE: '3000', RUN_BUDGET: '6s' };
     const first = await runHere(sandbox, ['apply-rules'], { rules: { rules: labelling }, env });
     assertEnded(first, 0, { outcome: 'partial' });
     const spent = sandbox.gmail.quota.maxUnitsInAnyMinute;
