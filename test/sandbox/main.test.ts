@@ -17,7 +17,7 @@ test('prints the variables to paste and what to type next, and ends with Ctrl-C'
   assert.equal(exitCode, 0);
   assert.match(output, /^export GMAIL_API_URL='http:\/\/127\.0\.0\.1:\d+'$/m);
   assert.match(output, /^export GOOGLE_TOKEN_URL='http:\/\/127\.0\.0\.1:\d+\/token'$/m);
-  assert.match(output, /npm run job -- apply-rules --dry-run/);
+  assert.match(output, /bin\/job apply-rules --dry-run/);
 });
 
 for (const options of [

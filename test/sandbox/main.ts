@@ -80,7 +80,7 @@ async function main(): Promise<void> {
       '',
       ...lines,
       '',
-      'Then type: npm run job -- apply-rules --dry-run',
+      'Then type: bin/job apply-rules --dry-run',
       'Ctrl-C ends the sandbox.',
       '',
     ].join('\n'),

@@ -1,0 +1,155 @@
+/** bin/job: what it starts where, and that what was typed arrives as it was typed and does no more. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, before, describe, it } from 'node:test';
+import { COMMAND, ROOT } from '../run.ts';
+
+/** Stands in for the program: says how it was started. */
+const PROBE = `
+process.stdout.write(JSON.stringify({
+  file: process.argv[1], args: process.argv.slice(2), flags: process.execArgv, cwd: process.cwd(), node: process.version,
+}));
+if (process.argv[2] === 'signal') setTimeout(() => process.kill(process.pid, 'SIGTERM'), 0);
+process.exitCode = process.argv[2] === 'exit' ? Number(process.argv[3]) : 0;
+`;
+
+/** Arguments that a shell, an eval or npm would change. */
+const AWKWARD = [
+  ...['', ' ', 'two words', '*', '?', '[a-z]*', '$HOME', '$(id)', '`id`', "it's", '"quoted"', 'back\\slash', '\\', '#'],
+  ...[
+    'line one\nline two',
+    'tab\there',
+    '; exit 3',
+    '&& exit 3',
+    '--',
+    '-',
+    '--only',
+    '--dry-run',
+    '-e',
+    '~',
+    '!!',
+    '%PATH%',
+  ],
+  ...['category:promotions older_than:14d -(is:starred OR label:"Keep this")', 'ünï', '=', 'a=b', '\n'],
+];
+
+interface Started {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+  readonly stdout: string;
+  readonly told: { file: string; args: string[]; flags: string[]; cwd: string; node: string } | undefined;
+}
+
+/** Starts `file` as a shell would, with the variables of the test and `env`. */
+async function start(
+  file: string,
+  args: readonly string[],
+  { cwd = ROOT, env = {} }: { readonly cwd?: string; readonly env?: Readonly<Record<string, string | undefined>> } = {},
+): Promise<Started> {
+  const variables = { PATH: process.env.PATH, HOME: process.env.HOME, ...env };
+  const child = spawn(file, args, { cwd, env: variables, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (...how) => resolve(how));
+  });
+  const [stdout, stderr, [code, signal]] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { code, signal, stdout, stderr, told: stdout.startsWith('{') ? JSON.parse(stdout) : undefined };
+}
+
+/** On a dyno, `node` is the Node of package.json's engines. */
+const DYNO_PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
+const ON_DYNO = { DYNO: 'scheduler.1234', PATH: DYNO_PATH };
+
+describe('bin/job', { concurrency: 3 }, () => {
+  let folder = '';
+  /** A copy of the app in which the probe is the program; its path has a space. */
+  let app = '';
+  let bin = '';
+
+  before(async () => {
+    folder = await realpath(await mkdtemp(join(tmpdir(), 'gmail-jobs-bin-')));
+    app = join(folder, 'my app');
+    bin = join(app, 'bin/job');
+    await mkdir(join(app, 'lib'), { recursive: true });
+    await mkdir(join(app, 'dist'));
+    for (const part of ['bin', 'Procfile', 'package.json', '.ci/node'])
+      await cp(join(ROOT, part), join(app, part), { recursive: true });
+    await writeFile(join(app, 'lib/main.ts'), PROBE);
+    await writeFile(join(app, 'dist/main.js'), PROBE);
+    await writeFile(join(app, 'dist/package.json'), '{ "type": "commonjs" }');
+    await symlink(join(ROOT, 'node_modules'), join(app, 'node_modules'));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  it('runs the sources on Node 24, unlocked, in the folder where it is called', async () => {
+    const { told, code } = await start(bin, ['list'], { cwd: tmpdir() });
+    assert.equal(code, 0);
+    assert.deepEqual(
+      { ...told, node: told?.node.split('.')[0] },
+      { file: join(app, 'lib/main.ts'), args: ['list'], flags: [], cwd: await realpath(tmpdir()), node: 'v24' },
+    );
+  });
+
+  it("runs the Procfile's command on a dyno, in the app's folder, with no word more or less", async () => {
+    const { told } = await start(bin, ['apply-rules', '--dry-run'], { cwd: tmpdir(), env: ON_DYNO });
+    assert.deepEqual(told?.args, ['apply-rules', '--dry-run']);
+    assert.deepEqual(['node', ...(told?.flags ?? []), 'dist/main.js'], COMMAND);
+    assert.equal(told?.cwd, app);
+    assert.equal(told?.file, join(app, 'dist/main.js'));
+  });
+
+  for (const [where, env] of [
+    ['on a laptop', {}],
+    ['on a dyno', ON_DYNO],
+  ] as const) {
+    it(`hands on every argument as it was typed, ${where}`, async () => {
+      assert.deepEqual((await start(bin, AWKWARD, { env })).told?.args, AWKWARD);
+      assert.deepEqual((await start(bin, [], { env })).told?.args, []);
+    });
+
+    it(`passes exit codes and signals on, ${where}`, async () => {
+      assert.equal((await start(bin, ['exit', '65'], { env })).code, 65);
+      assert.equal((await start(bin, ['signal'], { env })).signal, 'SIGTERM');
+    });
+
+    it(`finds the app through links, the PATH, and relative paths, ${where}`, async () => {
+      const links = join(folder, `links ${where}`);
+      await mkdir(join(links, 'deep'), { recursive: true });
+      await symlink(bin, join(links, 'absolute'));
+      await symlink('../../my app/bin/job', join(links, 'deep/relative'));
+      await symlink('deep/relative', join(links, 'chain'));
+      const file = join(app, 'DYNO' in env ? 'dist/main.js' : 'lib/main.ts');
+      const ways: readonly (readonly [string, readonly string[], string])[] = [
+        [join(links, 'absolute'), [], folder],
+        [join(links, 'deep/relative'), [], folder],
+        [join(links, 'chain'), [], folder],
+        ['./bin/job', [], app],
+        ['sh', ['bin/job'], app],
+        ['sh', ['job'], join(app, 'bin')],
+        ['job', [], folder],
+      ];
+      for (const [command, before, cwd] of ways) {
+        const PATH = `${join(app, 'bin')}:${'PATH' in env ? env.PATH : process.env.PATH}`;
+        const { told } = await start(command, [...before, 'list', '*'], { cwd, env: { ...env, PATH, CDPATH: '/:..' } });
+        assert.deepEqual({ file: told?.file, args: told?.args }, { file, args: ['list', '*'] }, command);
+      }
+    });
+  }
+
+  it('says in one line what to do where `npm ci` was not run, and where the Procfile has no such process', async () => {
+    const bare = join(folder, 'bare');
+    await cp(join(ROOT, 'bin'), join(bare, 'bin'), { recursive: true });
+    const { code, stderr, stdout } = await start(join(bare, 'bin/job'), ['apply-rules']);
+    assert.deepEqual({ code, stdout }, { code: 78, stdout: '' });
+    assert.match(stderr, /^job: [^\n]*`npm ci`[^\n]*\n$/);
+    await writeFile(join(bare, 'Procfile'), 'web: node server.js\n');
+    const onDyno = await start(join(bare, 'bin/job'), ['echo', 'not me'], { env: ON_DYNO });
+    assert.deepEqual({ code: onDyno.code, stdout: onDyno.stdout }, { code: 78, stdout: '' });
+    assert.match(onDyno.stderr, /^job: the Procfile [^\n]*\n$/);
+  });
+});
