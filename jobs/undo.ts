@@ -2,6 +2,7 @@
  * Takes a run back: the labels that it changed are as they were before, on every message that is still as the run left
  * it. What was before is known from the run's journal; what is now, from searches.
  */
+import { counted } from '../lib/count.ts';
 import { UsageError } from '../lib/errors.ts';
 import { systemLabelId } from '../lib/gmail/labels.ts';
 import { defineJob, type RunContext, Scope, switchOption } from '../lib/job.ts';
@@ -13,8 +14,6 @@ import { RunModel } from '../lib/undo/plan.ts';
 import { planUndo } from '../lib/undo/state.ts';
 
 const SEE_RUNS = '`job runs` lists the runs that can be undone.';
-
-const NUMBER = new Intl.NumberFormat('en');
 
 export default defineJob({
   summary: 'Take a run back: restore the labels that it changed, where nobody has changed them since',
@@ -64,9 +63,7 @@ export default defineJob({
           removeLabelIds: steps.filter(({ add }) => !add).map(({ id }) => id),
         },
       })),
-      options.yes
-        ? undefined
-        : (count) => confirm(`Restore ${NUMBER.format(count)} ${count === 1 ? 'message' : 'messages'}? [y/N] `),
+      options.yes ? undefined : (count) => confirm(`Restore ${counted(count, 'message')}? [y/N] `),
     );
     if (tally.counts.changed > 0 && tally.counts.failed === 0) await journal.markUndone({ messageIds });
   },

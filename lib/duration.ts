@@ -14,12 +14,16 @@ export function parseDuration(text: string): number | null {
 /** What a message about a malformed duration says is allowed. */
 export const DURATION_EXAMPLES = 'write it like 50m, 90s or 1h30m';
 
-/** `ms` for a person: `0.4s`, `12s`, `3m 20s`, `1h 05m`. */
+/** `ms` for a person: `0.4s`, `12s`, `3m 20s`, `50m`, `1h 05m`. */
 export function formatDuration(ms: number): string {
-  if (ms < 9_950) return `${(ms / 1_000).toFixed(1)}s`;
+  if (ms < 9_950) return `${Number((ms / 1_000).toFixed(1))}s`;
   const seconds = Math.round(ms / 1_000);
   if (seconds < 60) return `${seconds}s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes}m ${String(seconds % 60).padStart(2, '0')}s`;
-  return `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, '0')}m`;
+  if (minutes < 60) return inTwo(minutes, 'm', seconds % 60, 's');
+  return inTwo(Math.floor(minutes / 60), 'h', minutes % 60, 'm');
+}
+
+function inTwo(whole: number, unit: string, rest: number, smaller: string): string {
+  return rest === 0 ? `${whole}${unit}` : `${whole}${unit} ${String(rest).padStart(2, '0')}${smaller}`;
 }

@@ -2,6 +2,7 @@
  * Tells a monitor of scheduled jobs that a run began and how it ended: counts and outcome, never mail contents. A
  * monitor that fails or hangs neither fails the run nor delays it by more than five seconds.
  */
+import { formatDuration } from './duration.ts';
 import type { Log } from './log.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -66,7 +67,9 @@ export function createHeartbeat(address: string | undefined, log: Log): Heartbea
       if (!response.ok) log.warn('heartbeat.failed', { reason: `status ${response.status}` });
     } catch {
       if (ended.signal.aborted && body === null) return;
-      log.warn('heartbeat.failed', { reason: signal.aborted ? 'no answer within 5 s' : 'the connection failed' });
+      log.warn('heartbeat.failed', {
+        reason: signal.aborted ? `no answer within ${formatDuration(TIMEOUT_MS)}` : 'the connection failed',
+      });
     }
   };
 

@@ -1,7 +1,7 @@
 /** Log events as readable lines, for a person at a terminal. */
 
 import { styleText } from 'node:util';
-import { formatCount } from './count.ts';
+import { counted, formatCount } from './count.ts';
 import { formatDuration } from './duration.ts';
 
 export type LogEvent = Readonly<Record<string, unknown>>;
@@ -80,7 +80,7 @@ function windowCounts(event: LogEvent): string {
 
 function windowsLeft({ windowsLeft }: LogEvent): string {
   if (windowsLeft === 0) return ' (the last one)';
-  return ` (${number(windowsLeft)} ${windowsLeft === 1 ? 'window' : 'windows'} left)`;
+  return ` (${counted(Number(windowsLeft), 'window')} left)`;
 }
 
 function part({ part, parts }: LogEvent): string {

@@ -1,5 +1,6 @@
 /** The line that shows how far long work has come: as much of it as the terminal has room for. */
 import { styleText } from 'node:util';
+import { formatCount } from './count.ts';
 import { formatDuration } from './duration.ts';
 
 export interface WorkState {
@@ -24,13 +25,6 @@ export interface Pause {
 const SHORTEST_BAR = 10;
 const LONGEST_BAR = 40;
 
-const NUMBER = new Intl.NumberFormat('en');
-const SHORT_NUMBER = new Intl.NumberFormat('en', {
-  notation: 'compact',
-  minimumFractionDigits: 2,
-  maximumFractionDigits: 2,
-});
-
 /** The line for a terminal of `columns`, in fewer characters than that: the last column makes some terminals wrap. */
 export function workLine(state: WorkState, columns: number): string {
   const { done, total } = state;
@@ -38,8 +32,8 @@ export function workLine(state: WorkState, columns: number): string {
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
   const window = state.window ?? '';
   const left = timeLeft(state.leftMs).padEnd('1h 05m left'.length);
-  const full = count(done, total, NUMBER);
-  const short = total < 100_000 ? full : count(done, total, SHORT_NUMBER);
+  const full = doneOf(done, total, formatCount);
+  const short = total < 100_000 ? full : doneOf(done, total, formatShort);
   const variants = [
     [window, full, activity(state, 'long'), left],
     [window, short, activity(state, 'middle'), left],
@@ -60,7 +54,7 @@ export function lookingLine(
   { found, window, pause }: { readonly found: number; readonly window: string | null; readonly pause: Pause | null },
   columns: number,
 ): string {
-  const looking = `  looking${window === null ? '' : ` in ${window}`}: ${NUMBER.format(found)} messages found`;
+  const looking = `  looking${window === null ? '' : ` in ${window}`}: ${formatCount(found)} messages found`;
   const paused = pause === null ? '' : `, ${pauseText(pause, 'long')}`;
   const room = columns - 1 - looking.length;
   return room >= paused.length ? `${looking}${dim(paused)}` : looking.slice(0, Math.max(0, columns - 1));
@@ -72,9 +66,15 @@ function bar(share: number, width: number): string {
 }
 
 /** Padded, so that what comes after it stays where it is. */
-function count(done: number, total: number, format: Intl.NumberFormat): string {
-  const of = format.format(total);
-  return `${format.format(done).padStart(of.length)} of ${of}`;
+function doneOf(done: number, total: number, format: (count: number) => string): string {
+  const of = format(total);
+  return `${format(done).padStart(of.length)} of ${of}`;
+}
+
+/** `1.26M`, `123.45K`; below that as it is. */
+function formatShort(count: number): string {
+  if (count < 1_000) return String(count);
+  return count < 1_000_000 ? `${(count / 1_000).toFixed(2)}K` : `${(count / 1_000_000).toFixed(2)}M`;
 }
 
 type Length = 'long' | 'middle' | 'short';
@@ -85,7 +85,7 @@ const ACTIVITY_WIDTH: Readonly<Record<Length, number>> = { long: 28, middle: 25,
 function activity({ perSecond, unitsPerMinute, pause }: WorkState, longest: Length): string {
   const length = unitsPerMinute === null && longest === 'long' ? 'middle' : longest;
   const rate = `${rounded(perSecond)}/s`;
-  const units = length === 'short' || unitsPerMinute === null ? '' : `  ${NUMBER.format(unitsPerMinute)} units/min`;
+  const units = length === 'short' || unitsPerMinute === null ? '' : `  ${formatCount(unitsPerMinute)} units/min`;
   const width = unitsPerMinute === null && length === 'middle' ? 20 : ACTIVITY_WIDTH[length];
   return (pause === null ? `${rate}${units}` : pauseText(pause, length)).padEnd(width);
 }
@@ -101,7 +101,7 @@ function pauseText({ ms, why }: Pause, length: Length): string {
 /** Digits that change all the time say nothing. */
 function rounded(perSecond: number): string {
   if (perSecond < 9.95 && perSecond > 0) return perSecond.toFixed(1);
-  return NUMBER.format(perSecond < 1_000 ? Math.round(perSecond) : Math.round(perSecond / 10) * 10);
+  return formatCount(perSecond < 1_000 ? Math.round(perSecond) : Math.round(perSecond / 10) * 10);
 }
 
 /** Coarser the longer it is. */

@@ -1,4 +1,5 @@
 /** How a run ended: outcome and exit code from what happened, and the final line. */
+import { counted, formatCount } from './count.ts';
 import { ExitCode, exitCodeOf, JobError, oneLine, StoppedError, type StopReason } from './errors.ts';
 import type { Counts } from './tally.ts';
 
@@ -32,7 +33,7 @@ export function concludeRun({ counts, dryRun, error, stopped }: Happened): Endin
     return {
       outcome: 'failed',
       exitCode: ExitCode.itemsFailed,
-      error: `Gmail refused to change ${counts.failed} of ${counts.matched} messages`,
+      error: `Gmail refused to change ${formatCount(counts.failed)} of ${counted(counts.matched, 'message')}`,
       remedy: 'Look at the gmail.refused events of this run; the next run tries them again.',
     };
   }

@@ -1,4 +1,5 @@
 /** How an authorization or rotation ended, in words that are the same in the browser and in the terminal. */
+import { counted } from '../count.ts';
 import type { Stage } from '../credentials/secret.ts';
 import { shortScope } from '../credentials/token.ts';
 import type { Vault } from '../credentials/vault.ts';
@@ -118,6 +119,6 @@ function lifeWarning({ refreshTokenLifetimeMs: lifetimeMs }: Grant): string[] {
   if (lifetimeMs === undefined) return [];
   const days = Math.max(1, Math.round(lifetimeMs / DAY_MS));
   return [
-    `Google ends this access after ${days} ${days === 1 ? 'day' : 'days'}. If the consent screen is in Testing, publish the app (Google Auth Platform → Audience), then authorize again.`,
+    `Google ends this access after ${counted(days, 'day')}. If the consent screen is in Testing, publish the app (Google Auth Platform → Audience), then authorize again.`,
   ];
 }

@@ -1,5 +1,6 @@
 /** A backfill's forecast as a person sees it on a terminal: a table of the rules, and what it costs. */
 import { stripVTControlCharacters, styleText } from 'node:util';
+import { counted, formatCount, formatShare } from '../count.ts';
 import { formatDuration } from '../duration.ts';
 import type { Forecast, ForecastRule } from './forecast.ts';
 
@@ -14,7 +15,7 @@ export function renderForecast(forecast: Forecast, columns: number): string {
 function title({ range, windows, windowUnit }: Forecast, width: number): string {
   const line = `  ${bold('Forecast')}  ${range}`;
   if (windowUnit === null || windows <= 1) return line;
-  const parts = `in ${number(windows)} windows of one ${windowUnit}`;
+  const parts = `in ${formatCount(windows)} windows of one ${windowUnit}`;
   const beside = stripVTControlCharacters(line).length + 2 + parts.length <= width;
   return beside ? `${line}, ${dim(parts)}` : `${line}\n${' '.repeat(12)}${dim(parts)}`;
 }
@@ -37,8 +38,8 @@ function table(rules: readonly ForecastRule[], width: number): string[] {
   const sum = (value: (rule: ForecastRule) => number) => rules.reduce((total, rule) => total + value(rule), 0);
   const countColumn = (title: string, value: (rule: ForecastRule) => number): Column => ({
     title,
-    cell: (rule) => number(value(rule)),
-    sum: number(sum(value)),
+    cell: (rule) => formatCount(value(rule)),
+    sum: formatCount(sum(value)),
   });
   const found = countColumn('found', ({ matched }) => matched);
   const alone = countColumn('left alone', ({ skipped }) => skipped);
@@ -47,7 +48,7 @@ function table(rules: readonly ForecastRule[], width: number): string[] {
     : countColumn('to change', ({ toChange }) => toChange);
   const atMost: Column = {
     title: 'at most',
-    cell: ({ atMost }) => (atMost === null ? '' : number(atMost)),
+    cell: ({ atMost }) => (atMost === null ? '' : formatCount(atMost)),
     sum: '',
   };
   const spares = rules.some(({ skipped }) => skipped > 0);
@@ -90,21 +91,19 @@ function facts(forecast: Forecast, width: number): string[] {
   const { messages, changes, units, unitsSpent, requests, durationMs, runs, guards, rules } = forecast;
   const reading = isReading(rules);
   const fact = (title: string, text: string, note = '') => fold(title, text, note, width);
-  const time = durationMs < 1_000 ? 'a moment' : `about ${short(roughly(durationMs))}`;
-  const budget = short(forecast.budgetMs);
+  const time = durationMs < 1_000 ? 'a moment' : `about ${formatDuration(roughly(durationMs))}`;
+  const budget = formatDuration(forecast.budgetMs);
   return [
     ...fact(
       'work',
-      reading
-        ? `${number(messages)} ${plural(messages, 'message')} to read`
-        : `${number(changes)} ${plural(changes, 'change')}`,
-      `${number(requests)} ${plural(requests, 'request')}`,
+      reading ? `${counted(messages, 'message')} to read` : counted(changes, 'change'),
+      counted(requests, 'request'),
     ),
-    ...fact('quota', `${number(units)} units`, `${number(unitsSpent)} spent by looking`),
-    ...fact('time', time, `at ${number(forecast.unitsPerMinute)} units a minute`),
+    ...fact('quota', `${formatCount(units)} units`, `${formatCount(unitsSpent)} spent by looking`),
+    ...fact('time', time, `at ${formatCount(forecast.unitsPerMinute)} units a minute`),
     ...(runs <= 1
       ? fact('runs', 'this one is enough', `its budget is ${budget}`)
-      : fact('runs', `${number(runs)} of ${budget} each, this one included`)),
+      : fact('runs', `${formatCount(runs)} of ${budget} each, this one included`)),
     ...(reading ? [] : guardFacts(changes, guards, rules)).flatMap(({ ok, text, note }, index) =>
       fact(index === 0 ? 'guards' : '', `${ok ? GOOD : BAD} ${text}`, note),
     ),
@@ -128,20 +127,20 @@ function guardFacts(changes: number, guards: Forecast['guards'], rules: readonly
       ? { ok: true, text: 'no rule over its own limit', note: '' }
       : {
           ok: false,
-          text: over === 1 ? '1 rule over its own limit' : `${number(over)} rules over their own limits`,
+          text: over === 1 ? '1 rule over its own limit' : `${formatCount(over)} rules over their own limits`,
           note: 'marked above',
         };
   return [
     maxChanges === null
       ? { ok: true, text: 'any number of changes', note: 'rules.yaml: maxChanges would limit it' }
-      : { ok: changes <= maxChanges, text: `at most ${number(maxChanges)} changes`, note: maxChangesFrom },
+      : { ok: changes <= maxChanges, text: `at most ${formatCount(maxChanges)} changes`, note: maxChangesFrom },
     ...(maxShare === null
       ? []
       : [
           {
             ok: share <= maxShare,
-            text: `at most ${percent(maxShare)} by one rule`,
-            note: `${percent(share)} of ${number(mailbox)} messages`,
+            text: `at most ${formatShare(maxShare)} by one rule`,
+            note: `${formatShare(share)} of ${formatCount(mailbox)} messages`,
           },
         ]),
     ...(limited ? [ofRules] : []),
@@ -166,26 +165,6 @@ function roughly(ms: number): number {
 
 const BAD = styleText('red', '✖');
 const GOOD = styleText('green', '✔');
-
-const NUMBER = new Intl.NumberFormat('en');
-
-function number(value: number): string {
-  return NUMBER.format(value);
-}
-
-/** `50m` instead of `50m 00s`. */
-function short(ms: number): string {
-  return formatDuration(ms).replace(/ 00[sm]$/, '');
-}
-
-function percent(share: number): string {
-  if (share > 0 && share < 0.01) return 'less than 1%';
-  return `${Math.round(share * 100)}%`;
-}
-
-function plural(count: number, word: string): string {
-  return count === 1 ? word : `${word}s`;
-}
 
 function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;

@@ -1,4 +1,5 @@
 /** How long ago something was, for a person. */
+import { counted } from '../count.ts';
 
 export const DAY_MS = 86_400_000;
 
@@ -11,7 +12,7 @@ export function formatAge(ms: number): string {
   ];
   for (const [unitMs, name] of units) {
     const count = Math.floor(ms / unitMs);
-    if (count >= 1) return `${count} ${name}${count === 1 ? '' : 's'}`;
+    if (count >= 1) return counted(count, name);
   }
   return 'less than a minute';
 }

@@ -1,4 +1,5 @@
 /** Whether a host answers at all: a HEAD for its front page, without path, token or redirect. */
+import { formatDuration } from '../duration.ts';
 
 const TIMEOUT_MS = 5_000;
 
@@ -15,6 +16,6 @@ export async function askForHead(address: string, signal: AbortSignal): Promise<
     });
     return { status, headers };
   } catch {
-    return { trouble: timeout.aborted ? `does not answer within ${TIMEOUT_MS / 1_000} s` : 'cannot be reached' };
+    return { trouble: timeout.aborted ? `does not answer within ${formatDuration(TIMEOUT_MS)}` : 'cannot be reached' };
   }
 }

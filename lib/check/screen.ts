@@ -1,5 +1,6 @@
 /** The lines of `job check` for a person: aligned and wrapped on a terminal, one line each in a log. */
 import { styleText } from 'node:util';
+import { counted } from '../count.ts';
 import { ExitCode } from '../errors.ts';
 import { type Finding, type Row, type Status, worstExitCode } from './finding.ts';
 
@@ -88,7 +89,7 @@ function wrap(text: string, width: number): string[] {
 export function verdictOf(findings: readonly Finding[], jobs: readonly string[]): string {
   const failures = findings.filter(({ status }) => status === 'failed');
   const warnings = findings.filter(({ status }) => status === 'warning').length;
-  const more = warnings === 0 ? '' : ` ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}.`;
+  const more = warnings === 0 ? '' : ` ${counted(warnings, 'warning')}.`;
   if (failures.length === 0) return `Yes, the next run would work.${more}`;
 
   const code = worstExitCode(findings);

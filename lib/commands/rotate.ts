@@ -18,6 +18,7 @@ import { type JobScopes, readJobScopes, unionOf } from '../authorize/scopes.ts';
 import { asLines, rotatedPage, sameClientPage, secretName } from '../authorize/wording.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { readConfig } from '../config.ts';
+import { counted } from '../count.ts';
 import type { AuthorizedUser } from '../credentials/secret.ts';
 import { exchangeRefreshToken, missingScopes, TokenRefusal } from '../credentials/token.ts';
 import { openVault } from '../credentials/vault.ts';
@@ -143,9 +144,7 @@ async function withConsent(
   );
   if (options.revoke) {
     const count = await revokeAll(before, rotation);
-    terminal.print(
-      `Revoked: ${count} refresh ${count === 1 ? 'token' : 'tokens'}. No job can run until you have agreed below.`,
-    );
+    terminal.print(`Revoked: ${counted(count, 'refresh token')}. No job can run until you have agreed below.`);
     terminal.print('If this command is interrupted, `job rotate` goes on.');
     terminal.print();
   }

@@ -3,6 +3,7 @@ import { styleText } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { readConfig } from '../config.ts';
+import { counted, formatCount } from '../count.ts';
 import { createAccessTokens } from '../credentials/access.ts';
 import { requireExpectedMailbox } from '../credentials/ownership.ts';
 import { createSecretFetcher } from '../credentials/secret.ts';
@@ -20,8 +21,6 @@ import { noProgress } from '../progress.ts';
 import { Tally } from '../tally.ts';
 
 const DEFAULT_LIMIT = 20;
-
-const NUMBER = new Intl.NumberFormat('en');
 
 export default defineCommand({
   summary: 'List the recent runs that changed something, and whether they can be undone',
@@ -90,7 +89,7 @@ function table(runs: readonly RunSummary[]): string[] {
     run.runId,
     `${run.startedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
     run.job,
-    NUMBER.format(run.messages),
+    formatCount(run.messages),
     stateOf(run),
   ]);
   const head = ['run', 'began', 'job', 'changes', 'undo'];
@@ -106,5 +105,5 @@ function table(runs: readonly RunSummary[]): string[] {
 function stateOf({ undone, daysLeft }: RunSummary): string {
   if (undone) return 'undone';
   if (daysLeft === 0) return 'too old';
-  return `can be undone for ${daysLeft} ${daysLeft === 1 ? 'day' : 'days'}`;
+  return `can be undone for ${counted(daysLeft, 'day')}`;
 }

@@ -1,5 +1,6 @@
 /** One form sent to one of Google's OAuth endpoints, and what came back: an answer to read, or what went wrong. */
 import { orAbort } from '../clock.ts';
+import { formatDuration } from '../duration.ts';
 import { egressBehind } from '../errors.ts';
 
 export type OAuthAnswer =
@@ -48,7 +49,7 @@ export async function postForm(
     signal.throwIfAborted();
     const refused = egressBehind(error);
     if (refused !== undefined) throw refused;
-    if (timeout.aborted) return { trouble: `no answer within ${timeoutMs / 1_000} s`, spent: true };
+    if (timeout.aborted) return { trouble: `no answer within ${formatDuration(timeoutMs)}`, spent: true };
     return { trouble: 'the connection failed', spent: !neverSent(error) };
   }
   const good = status >= 200 && status < 300;

@@ -1,5 +1,6 @@
 /** Exchanges a refresh token for an access token that may do no more than the job needs. */
 import type { Clock } from '../clock.ts';
+import { counted } from '../count.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
 import { errorWord, postForm, refreshTokenLifetimeIn, scopesIn } from './oauth.ts';
 import type { AuthorizedUser } from './secret.ts';
@@ -84,7 +85,7 @@ export async function requestToken(
     if ('refusal' in answer) throw toError(answer.refusal);
     if (attempt === MAX_ATTEMPTS) {
       throw new UnavailableError(
-        `Google's token endpoint was not available after ${attempt} attempts: ${answer.trouble}`,
+        `Google's token endpoint was not available after ${counted(attempt, 'attempt')}: ${answer.trouble}`,
         'Nothing to do unless it lasts: the next run tries again.',
       );
     }

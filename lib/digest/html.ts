@@ -2,6 +2,7 @@
  * A digest as HTML for mail programs: tables and inline styles, nothing loaded from anywhere. Whatever a sender chose is
  * escaped, stands in a link of ours (so that no program makes one of it) and keeps its direction to itself.
  */
+import { formatCount } from '../count.ts';
 import type { Count, DigestContents, MessageLine } from './contents.ts';
 import { Html, html } from './markup.ts';
 import { BAR_COLOR, CATEGORY_COLORS, COLOR_SCHEME, INK, LINE, PAGE, PAPER, SOFT, STYLE_SHEET, TRACK } from './style.ts';
@@ -25,7 +26,7 @@ export function renderHtml(contents: DigestContents): string {
     section(
       HEADINGS.unread,
       rows(unreadMessages, ({ receivedAt }) => wording.formatTime(receivedAt, period)),
-      more > 0 ? `and ${wording.formatCount(more)} more` : '',
+      more > 0 ? `and ${formatCount(more)} more` : '',
     ),
     section(HEADINGS.senders, senderRows(contents)),
     section(
@@ -73,7 +74,7 @@ function overview(contents: DigestContents): Html {
   const { total, categories } = contents;
   return html`
 <table ${TABLE} style="margin-top:20px"><tr>
-<td class="ink" width="1" valign="middle" style="color:${INK};font-size:48px;line-height:1;font-weight:300;white-space:nowrap;padding-right:14px">${wording.formatCount(total)}</td>
+<td class="ink" width="1" valign="middle" style="color:${INK};font-size:48px;line-height:1;font-weight:300;white-space:nowrap;padding-right:14px">${formatCount(total)}</td>
 <td class="ink" valign="middle" style="color:${INK}">${wording.describeArrival(total)}<br><span class="soft" style="color:${SOFT}">${wording.describeUnread(contents)}</span></td>
 </tr></table>
 <table ${TABLE} style="margin-top:20px;border-radius:4px;overflow:hidden"><tr>${categories.map((category) => segment(category, total))}</tr></table>
@@ -89,11 +90,11 @@ function segment({ name, count }: Count, total: number): Html {
 
 function legend({ name, count }: Count): Html {
   const color = CATEGORY_COLORS[name] ?? BAR_COLOR;
-  return html`<span style="white-space:nowrap;padding-right:14px"><span style="color:${color}">&#9679;</span> ${name} <b style="font-weight:600">${wording.formatCount(count)}</b></span> `;
+  return html`<span style="white-space:nowrap;padding-right:14px"><span style="color:${color}">&#9679;</span> ${name} <b style="font-weight:600">${formatCount(count)}</b></span> `;
 }
 
 function state({ name, count }: Count): Html {
-  return html`<td width="25%" style="padding:12px 0"><div class="ink" style="color:${INK};font-size:20px;line-height:1.2;font-weight:600">${wording.formatCount(count)}</div><div class="soft" style="color:${SOFT};font-size:12px">${name}</div></td>`;
+  return html`<td width="25%" style="padding:12px 0"><div class="ink" style="color:${INK};font-size:20px;line-height:1.2;font-weight:600">${formatCount(count)}</div><div class="soft" style="color:${SOFT};font-size:12px">${name}</div></td>`;
 }
 
 /** Rows under a heading; nothing at all when there are none. */
@@ -127,7 +128,7 @@ function senderRows({ address, senders }: DigestContents): Html[] {
     return html`<tr>
 <td width="50%" style="padding:5px 12px 5px 0;font-size:14px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"><a class="ink" dir="auto" href="${link}" style="color:${INK};text-decoration:none">${name}</a></td>
 <td style="padding:5px 0"><div class="track" style="background:${TRACK};border-radius:3px;height:6px;font-size:0;line-height:0"><div style="background:${BAR_COLOR};border-radius:3px;width:${percent}%;height:6px">&nbsp;</div></div></td>
-<td class="ink" width="44" align="right" style="padding:5px 0;color:${INK};font-size:14px">${wording.formatCount(count)}</td>
+<td class="ink" width="44" align="right" style="padding:5px 0;color:${INK};font-size:14px">${formatCount(count)}</td>
 </tr>`;
   });
 }

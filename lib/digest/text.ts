@@ -1,4 +1,5 @@
 /** A digest as plain text, for programs that show no HTML, and for terminals. */
+import { formatCount } from '../count.ts';
 import type { Count, DigestContents, MessageLine } from './contents.ts';
 import * as wording from './wording.ts';
 
@@ -15,15 +16,13 @@ export function renderText(contents: DigestContents): string {
     list(waiting, contents.waiting, ({ receivedAt }) => wording.formatAge(receivedAt, now)),
     [
       ...list(unread, contents.unreadMessages, ({ receivedAt }) => wording.formatTime(receivedAt, period)),
-      ...(more > 0 && contents.unreadMessages.length > 0 ? [`  and ${wording.formatCount(more)} more`] : []),
+      ...(more > 0 && contents.unreadMessages.length > 0 ? [`  and ${formatCount(more)} more`] : []),
     ],
     contents.senders.length === 0
       ? []
       : [
           senders.toUpperCase(),
-          ...contents.senders.map(
-            ({ name, count }) => `  ${wording.formatCount(count).padStart(5)}  ${unlinked(name)}`,
-          ),
+          ...contents.senders.map(({ name, count }) => `  ${formatCount(count).padStart(5)}  ${unlinked(name)}`),
         ],
     list(largest, contents.largest, ({ sizeBytes }) => wording.formatSize(sizeBytes)),
     ['--', ...wording.writeNotes(contents)],
@@ -39,16 +38,16 @@ function overview(contents: DigestContents): string[] {
   const width = Math.max(...categories.map(({ name }) => name.length));
   const bar = ({ name, count }: Count) => {
     const length = Math.max(1, Math.round((BAR_LENGTH * count) / total));
-    return `  ${name.padEnd(width)}  ${wording.formatCount(count).padStart(6)}  ${'█'.repeat(length)}`;
+    return `  ${name.padEnd(width)}  ${formatCount(count).padStart(6)}  ${'█'.repeat(length)}`;
   };
   return [
-    `${wording.formatCount(total)} ${wording.describeArrival(total)}. ${wording.describeUnread(contents)}`,
+    `${formatCount(total)} ${wording.describeArrival(total)}. ${wording.describeUnread(contents)}`,
     '',
     ...categories.map(bar),
     '',
     `  ${wording
       .countStates(contents)
-      .map(({ name, count }) => `${name} ${wording.formatCount(count)}`)
+      .map(({ name, count }) => `${name} ${formatCount(count)}`)
       .join(' · ')}`,
   ];
 }

@@ -1,12 +1,11 @@
 /** The sentences, numbers and times of a digest, the same in its HTML and in its text. */
 import { DateTime } from 'luxon';
+import { counted, formatCount } from '../count.ts';
 import type { Count, DigestContents } from './contents.ts';
 import type { Period } from './period.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-
-const numbers = new Intl.NumberFormat('en');
 
 /** The headings of the digest's parts. */
 export const HEADINGS = {
@@ -82,11 +81,6 @@ export function writeNotes({ period, total, read, spam, trash, waiting }: Digest
   ];
 }
 
-/** A whole number, with its thousands set apart. */
-export function formatCount(value: number): string {
-  return numbers.format(value);
-}
-
 /** When a message came in, within its period: `14:05`, or `Mon 14:05`. */
 export function formatTime(receivedAt: Date, { kind, timeZone }: Period): string {
   const local = DateTime.fromJSDate(receivedAt, { zone: timeZone }).setLocale('en-GB');
@@ -98,7 +92,7 @@ export function formatAge(receivedAt: Date, now: Date): string {
   const ms = Math.max(0, now.getTime() - receivedAt.getTime());
   const [amount, unit] = ms < 2 * DAY_MS ? [Math.floor(ms / HOUR_MS), 'hour'] : [Math.floor(ms / DAY_MS), 'day'];
   if (amount === 0) return 'under an hour';
-  return `${formatCount(amount)} ${unit}${amount === 1 ? '' : 's'}`;
+  return counted(amount, unit);
 }
 
 /** A size as Gmail shows it: `12 KB`, `3.4 MB`. */

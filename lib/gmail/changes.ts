@@ -1,4 +1,5 @@
 /** Makes the changes of one set of messages, batch by batch, and counts every one of them. */
+import { counted, formatCount } from '../count.ts';
 import { GuardError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Progress } from '../progress.ts';
@@ -98,7 +99,7 @@ export interface Guard {
   readonly set?: string;
   /** Infinity for no limit. */
   readonly atMost: number;
-  /** What the limit is, when it is more than a number: `50 % of the 9,000 in the mailbox`. */
+  /** What the limit is, when it is more than a number: `50% of the 9,000 in the mailbox`. */
   readonly meaning?: string;
   /** Where the limit stands: `rules.yaml: maxChanges`. */
   readonly from?: string;
@@ -114,9 +115,9 @@ export function trippedGuard(sizes: ReadonlyMap<string, number>, guards: readonl
   for (const { set, atMost, meaning, remedy } of guards) {
     const size = set === undefined ? total : (sizes.get(set) ?? 0);
     if (size <= atMost) continue;
-    const what =
-      set === undefined ? `${size} messages would be changed` : `the rule ${set} would change ${size} messages`;
-    const limit = meaning === undefined ? `${atMost}` : `${atMost} (${meaning})`;
+    const messages = counted(size, 'message');
+    const what = set === undefined ? `${messages} would be changed` : `the rule ${set} would change ${messages}`;
+    const limit = meaning === undefined ? formatCount(atMost) : `${formatCount(atMost)} (${meaning})`;
     return new GuardError(`${what}, and at most ${limit} may be: nothing was changed`, remedy);
   }
   return undefined;

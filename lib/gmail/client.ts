@@ -7,7 +7,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { OAuth2Client } from 'google-auth-library/build/src/auth/oauth2client.js';
 import { gmail_v1 } from 'googleapis/build/src/apis/gmail/v1.js';
 import type { Clock } from '../clock.ts';
+import { counted } from '../count.ts';
 import type { AccessTokens } from '../credentials/access.ts';
+import { formatDuration } from '../duration.ts';
 import { CredentialError, egressBehind, UnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { createTidier } from '../memory.ts';
@@ -194,7 +196,7 @@ export class GmailClient {
       if (!(error instanceof Error && 'config' in error)) throw error;
       const refused = egressBehind(error);
       if (refused !== undefined) throw refused;
-      const what = isLate ? `no answer within ${timeoutMs / 1_000} s` : networkFailure(error);
+      const what = isLate ? `no answer within ${formatDuration(timeoutMs)}` : networkFailure(error);
       return { kind: 'again', text: `${method}: ${what}`, retryAfterMs: 0 };
     } finally {
       clearTimeout(timer);
@@ -235,5 +237,5 @@ function unavailable(text: string, refused: boolean, attempts: number): Unavaila
   const remedy = refused
     ? 'Another program probably uses the same quota; the next run goes on. If it lasts, set GMAIL_QUOTA_PER_MINUTE lower.'
     : 'Nothing to do unless it lasts: the next run goes on where this one ended.';
-  return new UnavailableError(`Gmail was not available after ${attempts} attempts: ${text}`, remedy);
+  return new UnavailableError(`Gmail was not available after ${counted(attempts, 'attempt')}: ${text}`, remedy);
 }

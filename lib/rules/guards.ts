@@ -1,7 +1,7 @@
 /** The guards against a rule that is wrong: limits on the changes of a run, and on those of each rule. */
+import { formatCount, formatShare } from '../count.ts';
 import type { Guard } from '../gmail/changes.ts';
 import type { RuleSet } from './schema.ts';
-import { formatShare } from './share.ts';
 
 /** A rule may change this share of a mailbox in a backfill, unless the rules say otherwise. */
 export const DEFAULT_MAX_SHARE = 0.5;
@@ -29,7 +29,7 @@ export function guardsOf(ruleSet: RuleSet & { readonly file: string }, settings:
   const share = settings.maxShare ?? ruleSet.maxShare ?? DEFAULT_MAX_SHARE;
   if (mailboxSize !== undefined && mailboxSize > SMALL_MAILBOX && share < 1) {
     const atMost = Math.floor(mailboxSize * share);
-    const meaning = `${formatShare(share)} of the ${mailboxSize} in the mailbox`;
+    const meaning = `${formatShare(share)} of the ${formatCount(mailboxSize)} in the mailbox`;
     const raise = remedy(
       settings.maxShare === undefined
         ? `raise maxShare in ${file} (it is ${formatShare(share)}), or run once with --max-share`
@@ -42,8 +42,8 @@ export function guardsOf(ruleSet: RuleSet & { readonly file: string }, settings:
     const from = settings.maxChanges === undefined ? `${file}: maxChanges` : '--max-changes';
     const raise = remedy(
       settings.maxChanges === undefined
-        ? `raise maxChanges in ${file} (it is ${atMost}), or run once with --max-changes`
-        : `raise --max-changes (it is ${atMost})`,
+        ? `raise maxChanges in ${file} (it is ${formatCount(atMost)}), or run once with --max-changes`
+        : `raise --max-changes (it is ${formatCount(atMost)})`,
     );
     guards.push({ atMost, from, remedy: raise });
   }

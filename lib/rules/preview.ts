@@ -1,5 +1,5 @@
 /** What the rules would do to the mailbox as it is now, for a person who has not run them yet. Changes nothing. */
-import { formatCount } from '../count.ts';
+import { counted, formatCount } from '../count.ts';
 import { setSizes } from '../gmail/change-plan.ts';
 import { type Guard, trippedGuard } from '../gmail/changes.ts';
 import { LabelDirectory } from '../gmail/labels.ts';
@@ -42,9 +42,9 @@ export async function previewRules(
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const maxChanges = guards.find(({ set }) => set === undefined)?.atMost ?? null;
   const limit = maxChanges === null ? '' : ` (at most ${formatCount(maxChanges)} allowed)`;
-  const off = disabled.length === 0 ? '' : `, ${disabled.length} disabled`;
+  const off = disabled.length === 0 ? '' : `, ${formatCount(disabled.length)} disabled`;
   return {
-    detail: `${file}: ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}${off}; ${messages(total)} to change${limit}`,
+    detail: `${file}: ${counted(rules.length, 'rule')}${off}; ${counted(total, 'message')} to change${limit}`,
     rows: planned.map((rule) => [rule.name, counts(rule), rule.query]),
     warnings: warnings.map(({ rule, warning }) => `${rule}: ${warning}`),
     problem: trippedGuard(new Map(planned.map(({ name, toChange }) => [name, toChange])), guards),
@@ -66,8 +66,4 @@ function counts({ matched, skipped, toChange }: { matched: number; skipped: numb
   if (matched === 0) return 'no match';
   const left = skipped === 0 ? '' : `, ${formatCount(skipped)} left alone`;
   return `${formatCount(matched)} found${left}${toChange === 0 ? ', nothing to change' : ''}`;
-}
-
-function messages(count: number): string {
-  return `${formatCount(count)} ${count === 1 ? 'message' : 'messages'}`;
 }

@@ -9,11 +9,6 @@ export function parseShare(text: string): number | null {
   return share > 0 && share <= 1 ? share : null;
 }
 
-/** `share` as a percentage for people. */
-export function formatShare(share: number): string {
-  return `${Math.round(share * 1_000) / 10} %`;
-}
-
 /** An option whose value is a share of the mailbox. */
 export function shareOption(summary: string): OptionSpec<number | undefined> {
   const parse = (text: string) => {

@@ -202,21 +202,21 @@ describe('the guards of a backfill', () => {
       [
         { rules: [star], maxChanges: 1_000, maxShare: '100%' },
         [],
-        /1100 messages .* at most 1000 may be: nothing was changed.*rules\.yaml \(it is 1000\).*--max-changes/,
+        /1,100 messages .* at most 1,000 may be: nothing was changed.*rules\.yaml \(it is 1,000\).*--max-changes/,
       ],
       [
         { rules: [few, { ...star, maxChanges: 7 }], maxShare: '100%' },
         [],
-        /rule star would change 1100 .* at most 7 may.*of the rule star in .*rules\.yaml/,
+        /rule star would change 1,100 messages, and at most 7 may.*of the rule star in .*rules\.yaml/,
       ],
       [
         { rules: [few, star] },
         [],
-        /rule star would change 1100 .* at most 550 \(50 % of the 1100 in the mailbox\).*maxShare in .*\(it is 50 %\).*--max-share/,
+        /rule star would change 1,100 messages, and at most 550 \(50% of the 1,100 in the mailbox\).*maxShare in .*\(it is 50%\).*--max-share/,
       ],
-      [{ rules: [star], maxShare: '99.9%' }, [], /at most 1098 \(99\.9 %/],
-      [{ rules: [star] }, ['--max-share=20%'], /at most 220 \(20 %/],
-      [{ rules: [star] }, ['--max-share=20%', '--dry-run'], /at most 220 \(20 %/],
+      [{ rules: [star], maxShare: '99.9%' }, [], /at most 1,098 \(99\.9%/],
+      [{ rules: [star] }, ['--max-share=20%'], /at most 220 \(20%/],
+      [{ rules: [star] }, ['--max-share=20%', '--dry-run'], /at most 220 \(20%/],
     ] as const) {
       const run = await apply(sandbox, [...FROM, ...args], { rules });
       const final = assertEnded(run, 65, { outcome: 'failed', matched: 1_100, changed: 0, remaining: 1_100 });

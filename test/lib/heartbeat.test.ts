@@ -103,7 +103,7 @@ describe('createHeartbeat', () => {
       await heartbeat.end(0, REPORT);
       const tookMs = performance.now() - startedAt;
       assert.ok(tookMs > 4_900 && tookMs < 5_500, `took ${tookMs} ms`);
-      assert.ok(named('heartbeat.failed').every(({ reason }) => reason === 'no answer within 5 s'));
+      assert.ok(named('heartbeat.failed').every(({ reason }) => reason === 'no answer within 5s'));
     });
   });
 });

@@ -4,6 +4,8 @@
  */
 import { styleText } from 'node:util';
 import PostalMime from 'postal-mime';
+import { formatCount } from '../../lib/count.ts';
+import { formatDuration } from '../../lib/duration.ts';
 import { type Finished, runJob } from '../run.ts';
 import { type Sandbox, startSandbox } from './index.ts';
 import type { SandboxMailbox } from './mailbox.ts';
@@ -25,7 +27,7 @@ const SHOWN: readonly (readonly [string, string])[] = [
 const out = (text = '') => process.stdout.write(`${text}\n`);
 const bold = (text: string) => styleText('bold', text);
 const dim = (text: string) => styleText('dim', text);
-const count = (value: unknown) => Number(value).toLocaleString('en');
+const count = (value: unknown) => formatCount(Number(value));
 
 await demo();
 
@@ -85,7 +87,7 @@ async function step(sandbox: Sandbox, number: number, args: readonly string[], w
     dryRun === true
       ? `${count(remaining)} would change, 0 changed`
       : `${count(changed)} changed, ${count(skipped)} left alone`;
-  const cost = `${count(requests)} requests, ${count(quotaUnits)} quota units, ${(Number(durationMs) / 1_000).toFixed(1)} s`;
+  const cost = `${count(requests)} requests, ${count(quotaUnits)} quota units, ${formatDuration(Number(durationMs))}`;
   out(`   ${styleText('green', '✔')} ${String(outcome).replaceAll('-', ' ')}, exit code 0: ${result}  ${dim(cost)}`);
   return finished;
 }

@@ -104,7 +104,7 @@ describe('the forecast on a terminal', () => {
         '    time    about 12m (at 6,000 units a minute)',
         '    runs    this one is enough (its budget is 50m)',
         '    guards  ✔ at most 2,000,000 changes (rules.yaml: maxChanges)',
-        '            ✔ at most 50% by one rule (35% of 3,400,000 messages)',
+        '            ✔ at most 50% by one rule (35.4% of 3,400,000 messages)',
         '            ✖ 1 rule over its own limit (marked above)',
       ].join('\n'),
     );
@@ -120,7 +120,7 @@ describe('the forecast on a terminal', () => {
     const guards = { maxChanges: 5_000, maxShare: 0.25, mailbox: 3_400_000, maxChangesFrom: '--max-changes' };
     const text = show({ guards }, 100);
     assert.match(text, /✖ at most 5,000 changes \(--max-changes\)/);
-    assert.match(text, /✖ at most 25% by one rule \(35% of/);
+    assert.match(text, /✖ at most 25% by one rule \(35.4% of/);
     const each = RULES.slice(0, 2).map((rule) => ({
       ...rule,
       matched: 600_000,
@@ -128,7 +128,7 @@ describe('the forecast on a terminal', () => {
       toChange: 600_000,
       atMost: null,
     }));
-    assert.match(show({ rules: each }, 100), /✔ at most 50% by one rule \(18% of/, 'each for itself');
+    assert.match(show({ rules: each }, 100), /✔ at most 50% by one rule \(17.6% of/, 'each for itself');
     assert.match(show({ guards: { ...guards, maxChanges: null } }, 100), /✔ any number of changes/);
   });
 

@@ -77,7 +77,7 @@ describe('GmailClient', () => {
     plant({ kind: 'hang' });
     plant({ kind: 'hang-after' });
     assert.equal((await profile(client)).emailAddress, 'alice@example.com');
-    assert.match(String(named('gmail.retry')[0]?.reason), /no answer within 0\.1 s/);
+    assert.match(String(named('gmail.retry')[0]?.reason), /no answer within 0\.1s/);
   });
 
   const refusals: ReadonlyArray<readonly [string, FaultKind, new (...args: never[]) => Error]> = [

@@ -53,10 +53,10 @@ describe('guards', () => {
     const tripped = stops([0, 1_001], {}, mailbox);
     assert.match(
       tripped?.message ?? '',
-      /^the rule two would change 1001 messages, and at most 1000 \(50 % of the 2001 in the mailbox\) may be/,
+      /^the rule two would change 1,001 messages, and at most 1,000 \(50% of the 2,001 in the mailbox\) may be/,
     );
-    assert.match(tripped?.remedy ?? '', /raise maxShare in my\.yaml \(it is 50 %\), or run once with --max-share/);
-    assert.match(stops([201, 0], { maxShare: '10%' }, mailbox)?.message ?? '', /at most 200 \(10 %/);
+    assert.match(tripped?.remedy ?? '', /raise maxShare in my\.yaml \(it is 50%\), or run once with --max-share/);
+    assert.match(stops([201, 0], { maxShare: '10%' }, mailbox)?.message ?? '', /at most 200 \(10%/);
     assert.equal(stops([201, 0], { maxShare: '10%' }, { ...mailbox, maxShare: 0.2 }), undefined);
     assert.equal(stops([2_001, 2_001], {}, { ...mailbox, maxShare: 1 }), undefined);
     assert.equal(stops([1_001, 0], {}), undefined, 'only in a backfill');

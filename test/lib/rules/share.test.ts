@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatShare, parseShare, shareOption } from '../../../lib/rules/share.ts';
+import { parseShare, shareOption } from '../../../lib/rules/share.ts';
 
 describe('a share of the mailbox', () => {
   for (const [text, share] of [
@@ -36,8 +36,4 @@ describe('a share of the mailbox', () => {
       assert.throws(() => shareOption('x').parse(text), /is no share/);
     });
   }
-
-  it('is shown as a percentage', () => {
-    assert.deepEqual([0.5, 0.025, 1, 0.333_333].map(formatShare), ['50 %', '2.5 %', '100 %', '33.3 %']);
-  });
 });
