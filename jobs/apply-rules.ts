@@ -9,7 +9,7 @@ import { ConfigError, UsageError } from '../lib/errors.ts';
 import { setSizes } from '../lib/gmail/change-plan.ts';
 import type { IdSet } from '../lib/gmail/ids.ts';
 import { PAGE_SIZE } from '../lib/gmail/searcher.ts';
-import { countOption, defineJob, Scope, textOption } from '../lib/job.ts';
+import { countOption, defineJob, Scope, textsOption } from '../lib/job.ts';
 import { didYouMean } from '../lib/nearest.ts';
 import { guardsOf } from '../lib/rules/guards.ts';
 import { planRules, type RulesPlan } from '../lib/rules/plan.ts';
@@ -27,7 +27,7 @@ export default defineJob({
     'changes. The rules come from RULES_FILE, or from the rules.yaml beside the job.',
   scopes: [Scope.modify],
   options: {
-    only: textOption('<rule>', 'apply this rule alone'),
+    rule: textsOption('<name>', 'apply this rule alone'),
     maxChanges: countOption('<n>', "the most changes this run may make, instead of the rules file's maxChanges", 1),
     maxShare: shareOption(
       "the largest share of the mailbox a rule may change in a backfill (the rules file's, or 50%)",
@@ -38,7 +38,7 @@ export default defineJob({
   async prepare({ options, rulesFile }) {
     const file = rulesFile ?? OWN_RULES;
     const name = relative('', file) || file;
-    return { ...selectRule(parseRules(await readRules(file, name), name), options.only), file: name };
+    return { ...selectRules(parseRules(await readRules(file, name), name), options.rule), file: name };
   },
 
   async inspect({ mailbox, options, prepared: ruleSet }) {
@@ -111,16 +111,19 @@ async function readRules(file: string, name: string): Promise<string> {
   }
 }
 
-function selectRule(ruleSet: RuleSet, only: string | undefined): RuleSet {
-  if (only === undefined) return ruleSet;
-  const rules = ruleSet.rules.filter(({ name }) => name === only);
-  if (rules.length > 0) return { ...ruleSet, rules };
+/** The rules of these names alone, in the order of the file. */
+function selectRules(ruleSet: RuleSet, chosen: readonly string[] | undefined): RuleSet {
+  if (chosen === undefined) return ruleSet;
   const names = ruleSet.rules.map(({ name }) => name);
-  if (ruleSet.disabled.includes(only)) {
-    throw new UsageError(`--only: the rule "${only}" is disabled`, 'Set enabled: true in the rules file.');
+  for (const name of chosen) {
+    if (names.includes(name)) continue;
+    if (ruleSet.disabled.includes(name)) {
+      throw new UsageError(`--rule: the rule "${name}" is disabled`, 'Set enabled: true in the rules file.');
+    }
+    throw new UsageError(
+      `--rule: there is no rule "${name}"${didYouMean(name, [...names, ...ruleSet.disabled])}`,
+      `The rules are ${names.join(', ')}.`,
+    );
   }
-  throw new UsageError(
-    `--only: there is no rule "${only}"${didYouMean(only, names)}`,
-    `The rules are ${names.join(', ')}.`,
-  );
+  return { ...ruleSet, rules: ruleSet.rules.filter(({ name }) => chosen.includes(name)) };
 }

@@ -34,6 +34,9 @@ export type Invocation =
       readonly options: Readonly<Record<string, unknown>>;
     };
 
+/** Options that have another name now. */
+const FORMER_OPTIONS = [['--only', '--rule']] as const;
+
 const SEE_HELP = 'See `job --help`.';
 
 /**
@@ -105,7 +108,7 @@ function parseOptions(
     commandLine.parse(args, { from: 'user' });
   } catch (error) {
     if (help !== undefined) return { help };
-    if (error instanceof CommanderError) throw usageError(error, name);
+    if (error instanceof CommanderError) throw usageError(error, name, commandLine);
     throw error;
   }
   const fallbacks = Object.entries(specs).map(([key, { fallback }]) => [key, fallback]);
@@ -165,10 +168,10 @@ function toBudget(text: string): number {
 }
 
 /** Commander names the option in its message; ours says what is wrong with the value and what to write instead. */
-function parser(parse: (text: string) => unknown): (text: string) => unknown {
-  return (text) => {
+function parser(parse: (text: string, before?: unknown) => unknown): (text: string, before: unknown) => unknown {
+  return (text, before) => {
     try {
-      return parse(text);
+      return parse(text, before);
     } catch (error) {
       if (error instanceof JobError) throw new InvalidArgumentError(`${error.message}. ${error.remedy}`);
       throw error;
@@ -176,13 +179,18 @@ function parser(parse: (text: string) => unknown): (text: string) => unknown {
   };
 }
 
-function usageError(error: CommanderError, name: string): UsageError {
+function usageError(error: CommanderError, name: string, { options }: CommandLine): UsageError {
   const message = error.message
     .replace(/^error: /, '')
     .replace(/\s*\(?Did you mean (one of )?(.*?)\?\)?$/s, ' (did you mean $2?)');
   const invalid = /^option '(\S+)[^']*' argument '.*' is invalid\. (.*)\. ([^.]*\.?)$/s.exec(message);
   if (invalid !== null) return new UsageError(`${invalid[1]}: ${invalid[2]}`, invalid[3] ?? '');
-  return new UsageError(message, `See \`job ${name} --help\`.`);
+  const former = FORMER_OPTIONS.find(
+    ([before, now]) =>
+      new RegExp(`^unknown option '${before}[=']`).test(message) && options.some(({ long }) => long === now),
+  );
+  const hint = former === undefined ? '' : ` (did you mean ${former[1]}?)`;
+  return new UsageError(`${message}${hint}`, `See \`job ${name} --help\`.`);
 }
 
 async function overview(registry: Registry): Promise<string> {

@@ -6,8 +6,11 @@ export interface OptionSpec<T> {
   /** What stands for the value in the help, such as `<n>`; undefined for a switch. */
   readonly placeholder: string | undefined;
   readonly summary: string;
-  /** The option's value; throws UsageError for a text that is none. */
-  readonly parse: (text: string) => T;
+  /**
+   * The option's value, with what the option had given before when it is typed more than once; throws UsageError for a
+   * text that is none.
+   */
+  readonly parse: (text: string, before?: T) => T;
   /** The value when the option is not given. */
   readonly fallback: T;
 }
@@ -22,6 +25,12 @@ export type OptionValues<O extends OptionSpecs> = {
 /** An option with any text as its value. */
 export function textOption(placeholder: string, summary: string): OptionSpec<string | undefined> {
   return { placeholder, summary, parse: (text) => text, fallback: undefined };
+}
+
+/** An option with any text as its value that may be typed more than once; the same text twice counts once. */
+export function textsOption(placeholder: string, summary: string): OptionSpec<readonly string[] | undefined> {
+  const parse = (text: string, before: readonly string[] = []) => [...new Set([...before, text])];
+  return { placeholder, summary: `${summary}; may be repeated`, parse, fallback: undefined };
 }
 
 /** An option whose value is a list of words with commas between them. */

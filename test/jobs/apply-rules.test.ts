@@ -274,16 +274,30 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.ok(Object.values(sandbox.mailbox.snapshot()).every((labels) => labels.includes('Shared')));
   });
 
-  it('applies only the rule that --only names, and exits 2 with the nearest name for another', async () => {
+  it('applies only the rules that --rule names, in the order of the file, and exits 2 with the nearest name for another', async () => {
     await using sandbox = await sandboxOf(many(3, {}));
-    const rules = [rule('archive-it', { archive: true }), rule('star-it', { star: true })];
-    assertEnded(await apply(sandbox, rules, ['--only', 'star-it']), 0, { matched: 3, changed: 3 });
-    assert.deepEqual(Object.values(sandbox.mailbox.snapshot())[0], ['INBOX', 'STARRED']);
-
-    const wrong = await apply(sandbox, rules, ['--only=archive-itt']);
-    assert.equal(wrong.code, 2);
-    assert.match(wrong.stderr, /archive-it"/);
-    assert.doesNotMatch(wrong.stdout, /run\.finished/);
+    const rules = [
+      rule('archive-it', { archive: true }),
+      rule('star-it', { star: true }),
+      rule('read-it', { markRead: true }),
+      rule('off', { trash: true }, { enabled: false }),
+    ];
+    for (const [args, named] of [
+      [['--rule=archive-itt'], /there is no rule "archive-itt" \(did you mean "archive-it"\?\)/],
+      [['--rule', 'star-it', '--rule', 'nonsense'], /there is no rule "nonsense"/],
+      [['--rule', 'star-it', '--rule', 'off'], /the rule "off" is disabled/],
+      [['--rule', ''], /there is no rule ""/],
+    ] as const) {
+      const wrong = await apply(sandbox, rules, args);
+      assert.equal(wrong.code, 2);
+      assert.match(wrong.stderr, named);
+      assert.doesNotMatch(wrong.stdout, /run\.finished/);
+    }
+    const run = await apply(sandbox, rules, ['--rule', 'star-it', '--rule=archive-it', '--rule', 'star-it']);
+    assertEnded(run, 0, { matched: 6, changed: 6 });
+    const planned = run.events.filter(({ event }) => event === 'rule.planned').map((event) => event.rule);
+    assert.deepEqual(planned, ['archive-it', 'star-it']);
+    assert.deepEqual(Object.values(sandbox.mailbox.snapshot())[0], ['STARRED']);
   });
 
   it('leaves disabled rules out, and refuses to run one alone', async () => {
@@ -291,7 +305,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     const rules = [rule('off', { trash: true }, { enabled: false }), rule('on', { star: true }, { enabled: true })];
     assertEnded(await apply(sandbox, rules), 0, { matched: 3, changed: 3 });
     assert.deepEqual(Object.values(sandbox.mailbox.snapshot())[0], ['INBOX', 'STARRED']);
-    const alone = await apply(sandbox, rules, ['--only', 'off']);
+    const alone = await apply(sandbox, rules, ['--rule', 'off']);
     assert.equal(alone.code, 2);
     assert.match(alone.stderr, /disabled/);
   });

@@ -23,15 +23,15 @@ describe('parseCommandLine', () => {
   it('runs a job with the defaults of its options', async () => {
     const { name, options, common } = await run('apply-rules');
     assert.equal(name, 'apply-rules');
-    assert.deepEqual(options, { only: undefined, maxChanges: undefined, maxShare: undefined });
+    assert.deepEqual(options, { rule: undefined, maxChanges: undefined, maxShare: undefined });
     assert.deepEqual(common, { dryRun: false, budgetMs: undefined, backfill: undefined });
   });
 
   it('reads all options, in both ways of writing them', async () => {
-    const expected = { only: 'spent-codes', maxChanges: 100, maxShare: undefined };
+    const expected = { rule: ['spent-codes'], maxChanges: 100, maxShare: undefined };
     const one = await run(
       'apply-rules',
-      '--only',
+      '--rule',
       'spent-codes',
       '--max-changes',
       '100',
@@ -39,11 +39,16 @@ describe('parseCommandLine', () => {
       '--budget',
       '9m',
     );
-    const two = await run('apply-rules', '--budget=9m', '--max-changes=100', '--dry-run', '--only=spent-codes');
+    const two = await run('apply-rules', '--budget=9m', '--max-changes=100', '--dry-run', '--rule=spent-codes');
     for (const { options, common } of [one, two]) {
       assert.deepEqual(options, expected);
       assert.deepEqual(common, { dryRun: true, budgetMs: 540_000, backfill: undefined });
     }
+  });
+
+  it('collects an option that may be repeated, each value once', async () => {
+    const { options } = await run('apply-rules', '--rule', 'b', '--rule=a', '--rule', 'b');
+    assert.deepEqual(options.rule, ['b', 'a']);
   });
 
   it('reads the argument of a job that takes one, before or behind its options', async () => {
@@ -78,7 +83,10 @@ describe('parseCommandLine', () => {
     [['apply-rules', '--no-dry-run'], /unknown option '--no-dry-run'/],
     [['apply-rules', 'dry-run'], /too many arguments/],
     [['apply-rules', '--', '--dry-run'], /too many arguments/],
-    [['apply-rules', '--only'], /'--only <rule>' argument missing/],
+    [['apply-rules', '--rule'], /'--rule <name>' argument missing/],
+    [['apply-rules', '--only', 'spent-codes'], /unknown option '--only' \(did you mean --rule\?\)/],
+    [['apply-rules', '--only=spent-codes'], /unknown option '--only=spent-codes' \(did you mean --rule\?\)/],
+    [['digest', '--only', 'x'], /unknown option '--only'$/],
     [['apply-rules', '--budget'], /'--budget <duration>' argument missing/],
     [['apply-rules', '--budget', 'soon'], /^--budget: "soon" is no duration$/, /write it like 50m, 90s or 1h30m/],
     [['apply-rules', '--budget', ''], /^--budget: "" is no duration$/],
@@ -128,7 +136,7 @@ describe('parseCommandLine', () => {
   it("shows a job's own options and those of every job in its help", async () => {
     for (const flag of ['--help', '-h']) {
       const text = await print('apply-rules', flag);
-      for (const part of ['Usage: job apply-rules', '--only <rule>', '--max-changes <n>', '--dry-run', '--budget']) {
+      for (const part of ['Usage: job apply-rules', '--rule <name>', '--max-changes <n>', '--dry-run', '--budget']) {
         assert.ok(text.includes(part), part);
       }
     }

@@ -19,7 +19,7 @@ describe('the exit code', { concurrency: 4 }, () => {
     for (const args of [['--help'], ['list'], ['apply-rules', '--help']]) {
       const run = await runJob(null, args);
       assert.deepEqual([run.code, run.stderr], [0, ''], args.join(' '));
-      assert.match(run.stdout, args[0] === 'apply-rules' ? /--only <rule>/ : /apply-rules/);
+      assert.match(run.stdout, args[0] === 'apply-rules' ? /--rule <name>/ : /apply-rules/);
       assert.doesNotMatch(run.stdout, /run\.finished/);
     }
   });
@@ -32,7 +32,8 @@ describe('the exit code', { concurrency: 4 }, () => {
     [['apply-rules', '--dryrun'], /--dry-run/],
     [['apply-rules', '--max-change', '5'], /--max-changes/],
     [['apply-rules', 'now'], /argument/],
-    [['apply-rules', '--only'], /--only/],
+    [['apply-rules', '--rule'], /--rule/],
+    [['apply-rules', '--only', 'star'], /--rule/],
     [['apply-rules', '--budget', 'soon'], /--budget.*duration/],
     [['apply-rules', '--budget', '0m'], /duration/],
   ];
