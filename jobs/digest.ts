@@ -2,7 +2,7 @@
  * A mail to oneself about what came in yesterday or last week. It is put into the inbox and not sent, so the job's token
  * can neither send nor change mail; and there is one for each period, however often the job runs.
  */
-import { deliverOnce, identifyDigest, isDelivered } from '../lib/digest/claim.ts';
+import { DIGEST_LABEL, deliverOnce, identifyDigest, isDelivered } from '../lib/digest/claim.ts';
 import { composeMail } from '../lib/digest/compose.ts';
 import { gatherContents } from '../lib/digest/contents.ts';
 import { lastPeriod } from '../lib/digest/period.ts';
@@ -12,7 +12,8 @@ export default defineJob({
   summary: 'Put a mail into the inbox that tells what came in yesterday, or last week',
   description:
     'Counts by category and state, who wrote, what is unread, what is largest, and which conversations have waited ' +
-    'longest for an answer. Nothing is sent. There is one digest for each day or week: run it as often as you like.',
+    'longest for an answer. Nothing is sent. There is one digest for each day or week of a time zone: run it as often ' +
+    'as you like, with the same --time-zone.',
   scopes: [Scope.readonly, Scope.insert, Scope.labels],
   options: {
     period: choiceOption(['day', 'week'], 'the last full day, or the last week from Monday to Sunday'),
@@ -23,13 +24,16 @@ export default defineJob({
     const now = new Date();
     const period = lastPeriod(options.period, options.timeZone, now);
     const address = await mailbox.address();
-    const identity = identifyDigest(address, period);
+    tally.matched(1);
     if (mailbox.live) {
-      const compose = async () => composeMail(await gatherContents(mailbox, address, period, now), identity.messageId);
+      const mark = await mailbox.hiddenLabel(DIGEST_LABEL);
+      const identity = identifyDigest(address, period, mark);
+      const gather = () => gatherContents(mailbox, { address, period, mark, now });
+      const compose = async () => composeMail(await gather(), identity.messageId);
       await deliverOnce({ mailbox, identity, compose, wait, tally, log });
     } else {
-      tally.matched(1);
-      if (await isDelivered(mailbox, identity)) tally.skipped(1);
+      const mark = (await mailbox.labels()).find(DIGEST_LABEL);
+      if (mark !== undefined && (await isDelivered(mailbox, identifyDigest(address, period, mark)))) tally.skipped(1);
     }
   },
 });

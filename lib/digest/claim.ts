@@ -1,18 +1,22 @@
 /**
  * Puts a digest into the mailbox exactly once, however many runs try, at once or again, killed at any point.
  *
- * - The mail is known by its Message-ID, which follows from what the digest is about. Found means done.
+ * - Every digest carries a hidden label, the mark, from the insert on. Only the mailbox's owner can label a message, so a
+ *   digest is what has the mark and the Message-ID of its period. Found means done.
  * - Gmail makes only one label of a name: the run that made the hidden label of the period, its claim, may insert.
  * - A claim is good for a few seconds. One that was seen for half a minute without its mail was left behind by a run
  *   that died: it is deleted, by its id, so that nobody can delete a newer claim of the same name by mistake.
  */
 import { createHash } from 'node:crypto';
 import { RefusedError, UnavailableError } from '../errors.ts';
-import type { Label, LabelDirectory } from '../gmail/labels.ts';
+import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { Log } from '../log.ts';
 import type { Tally } from '../tally.ts';
 import { PERIOD_ID, type Period } from './period.ts';
+
+/** The mark's name. */
+export const DIGEST_LABEL = 'gmail-jobs/digest';
 
 /** Others take a claim over after half a minute: no insert is sent later than this after the claim was asked for. */
 const CLAIM_MS = 10_000;
@@ -27,6 +31,8 @@ const MOST_ROUNDS = 8;
 
 /** By what a digest is recognized. */
 export interface DigestIdentity {
+  /** The label of all digests. */
+  readonly mark: Label;
   /** Without angle brackets, as searches want it. */
   readonly messageId: string;
   readonly claimName: string;
@@ -36,24 +42,31 @@ export interface DigestIdentity {
 }
 
 export interface Delivery {
-  readonly mailbox: Pick<Mailbox, 'search' | 'labels' | 'createLabel' | 'deleteLabel' | 'insert'>;
+  readonly mailbox: Pick<Mailbox, 'search' | 'labels' | 'knownLabels' | 'createLabel' | 'deleteLabel' | 'insert'>;
   readonly identity: DigestIdentity;
   /** Makes the mail; called at most once, and only when it is needed. */
   readonly compose: () => Promise<Buffer>;
   readonly wait: (ms: number) => Promise<void>;
-  /** Counts the digest as one item. */
-  readonly tally: Pick<Tally, 'matched' | 'changed' | 'skipped' | 'failed'>;
+  /** Told what became of the digest, which is one item. */
+  readonly tally: Pick<Tally, 'changed' | 'skipped' | 'failed'>;
   readonly log: Log;
   readonly claimMs?: number;
 }
 
-/** The identity of the one digest that there may be of `period` in the mailbox of `address`. */
-export function identifyDigest(address: string, { kind, id, zoneId }: Period): DigestIdentity {
-  const subject = JSON.stringify([address.toLowerCase(), kind, id, zoneId]);
+/**
+ * The identity of the one digest that there may be of `period` in the mailbox of `address`.
+ *
+ * The mark's id makes the Message-ID hard to guess: Gmail merges a message that is put into a mailbox with one of the
+ * same Message-ID that is already there (https://github.com/google/import-mailbox-to-gmail/issues/56), and a mail sent
+ * beforehand would be taken for the digest.
+ */
+export function identifyDigest(address: string, { kind, id, zoneId }: Period, mark: Label): DigestIdentity {
+  const subject = JSON.stringify([address.toLowerCase(), kind, id, zoneId, mark.id]);
   const hash = createHash('sha256').update(subject).digest('hex').slice(0, 16);
   // Days of different time zones are different digests, which must not clear each other's claims away.
-  const claimPrefix = `gmail-jobs/digest/${kind}/${zoneId}/`;
+  const claimPrefix = `${DIGEST_LABEL}/${kind}/${zoneId}/`;
   return {
+    mark,
     messageId: `digest.${kind}.${id}.${hash}@gmail-jobs.invalid`,
     claimName: `${claimPrefix}${id}`,
     claimPrefix,
@@ -62,8 +75,12 @@ export function identifyDigest(address: string, { kind, id, zoneId }: Period): D
 }
 
 /** Whether searches find the digest, be it in Trash: one that was thrown away is not made again. 5 quota units. */
-export async function isDelivered(mailbox: Pick<Mailbox, 'search'>, { messageId }: DigestIdentity): Promise<boolean> {
-  const found = await mailbox.search(`rfc822msgid:${messageId}`, { limit: 1, includeSpamTrash: true });
+export async function isDelivered(
+  mailbox: Pick<Mailbox, 'search'>,
+  { messageId, mark }: DigestIdentity,
+): Promise<boolean> {
+  const query = `rfc822msgid:${messageId} ${labelSearch(mark.name)}`;
+  const found = await mailbox.search(query, { limit: 1, includeSpamTrash: true });
   return found.length > 0;
 }
 
@@ -74,8 +91,7 @@ export async function isDelivered(mailbox: Pick<Mailbox, 'search'>, { messageId 
  */
 export async function deliverOnce(delivery: Delivery): Promise<void> {
   const { mailbox, identity, tally } = delivery;
-  const [labels, there] = await Promise.all([mailbox.labels(), isDelivered(mailbox, identity)]);
-  tally.matched(1);
+  const [labels, there] = await Promise.all([mailbox.knownLabels(), isDelivered(mailbox, identity)]);
   const outcome = there ? 'there' : await claimAndInsert(delivery, labels.find(identity.claimName));
   if (outcome === 'inserted') tally.changed(1);
   else tally.skipped(1);
@@ -104,7 +120,7 @@ async function claimAndInsert(delivery: Delivery, foreign: Label | undefined): P
     if (spent !== undefined && (await isDelivered(mailbox, identity))) return found();
     spent = own;
     try {
-      await mailbox.insert(mail, ['INBOX', 'UNREAD'], { tooLate });
+      await mailbox.insert(mail, ['INBOX', 'UNREAD', identity.mark.id], { tooLate });
       log.info('digest.inserted', { period: identity.periodId });
       return 'inserted';
     } catch (error) {

@@ -2,8 +2,10 @@
  * Gathers what a digest tells. Numbers come from searches alone, each of which is the length of a list; only the
  * newest messages are read, because a read costs as much as a search for two thousand.
  */
+import { type Label, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox, MessageRef } from '../gmail/mailbox.ts';
 import type { ReadMessage } from '../gmail/messages.ts';
+import { windowTerms } from '../gmail/window.ts';
 import type { Period } from './period.ts';
 import { parseSender, type Sender, subjectLine } from './sender-text.ts';
 
@@ -66,21 +68,23 @@ export interface DigestContents {
 
 type Reader = Pick<Mailbox, 'search' | 'read'>;
 
-/** What came into the mailbox in `period`, and which conversations wait for an answer `now`. */
+/**
+ * What came into the mailbox in `period`, and which conversations wait for an answer `now`. Digests, which carry the
+ * label `mark`, are left out. Mail that names the mailbox's own address as its sender is not: contact forms send such.
+ */
 export async function gatherContents(
   mailbox: Reader,
-  address: string,
-  period: Period,
-  now: Date,
+  { address, period, mark, now }: { address: string; period: Period; mark: Label; now: Date },
 ): Promise<DigestContents> {
-  // Neither what the person sent, nor the digests of the days before.
-  const incoming = `after:${period.startS} before:${period.endS} -in:sent -in:drafts -in:chats -from:${address}`;
+  const received = `-in:sent -${labelSearch(mark.name)}`;
+  const bounds = windowTerms({ name: period.id, fromS: period.startS, toS: period.endS }).join(' ');
+  const incoming = `${bounds} ${received} -in:drafts -in:chats`;
   const count = async (condition: string) => (await mailbox.search(`${incoming} ${condition}`)).length;
   const [all, states, bulk, waiting] = await Promise.all([
     mailbox.search(incoming),
     Promise.all(['is:unread', 'is:important', 'is:starred', 'has:attachment', 'in:spam', 'in:trash'].map(count)),
     Promise.all(BULK_CATEGORIES.map((name) => mailbox.search(`${incoming} category:${name.toLowerCase()}`))),
-    findWaiting(mailbox, address),
+    findWaiting(mailbox, received),
   ]);
   const [unread = 0, important = 0, starred = 0, withAttachments = 0, spam = 0, trash = 0] = states;
   const newest = all.slice(0, MOST_READ - waiting.length).map(({ id }) => id);
@@ -114,11 +118,11 @@ export async function gatherContents(
 
 /**
  * The messages that have waited longest for an answer, oldest first: of each conversation the newest message in the
- * inbox, unless the person has written after it. Bulk mail and mail to oneself wait for nothing.
+ * inbox, unless the person has sent something after it. Bulk mail and mail that one sent oneself wait for nothing.
  */
-async function findWaiting(mailbox: Reader, address: string): Promise<string[]> {
+async function findWaiting(mailbox: Reader, received: string): Promise<string[]> {
   const bulk = BULK_CATEGORIES.map((name) => `-category:${name.toLowerCase()}`).join(' ');
-  const inbox = `(in:inbox -from:${address} ${bulk})`;
+  const inbox = `(in:inbox ${received} ${bulk})`;
   const [both, sent] = await Promise.all([
     mailbox.search(`(${inbox} OR in:sent) newer_than:${LONGEST_WAIT}`),
     mailbox.search(`in:sent newer_than:${LONGEST_WAIT}`),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import PostalMime from 'postal-mime';
 import { assertEnded, type Finished, runJob } from '../run.ts';
@@ -23,6 +24,12 @@ function digestsIn({ mailbox }: Sandbox): StoredMessage[] {
   return mailbox.messages().filter(({ messageId }) => messageId.endsWith('@gmail-jobs.invalid>'));
 }
 
+/** A mail from outside that says of itself what a digest says. */
+function plant(sandbox: Sandbox, messageId: string, place: string): Promise<StoredMessage> {
+  const headers = [`From: Mail digest <${EMAIL}>`, `Message-ID: ${messageId}`, 'X-Gmail-Labels: gmail-jobs/digest'];
+  return sandbox.mailbox.insert(`${headers.join('\r\n')}\r\nSubject: planted\r\n\r\nHello.`, [place]);
+}
+
 const writesTo = ({ requests }: Sandbox) =>
   requests.filter(({ service, method }) => service === 'gmail' && method !== 'GET');
 
@@ -44,19 +51,64 @@ describe('digest', { concurrency: 3 }, () => {
     assertDiscreet(first, sandbox);
     const before = writesTo(sandbox).length;
     const second = await runJob(sandbox, ['digest']);
-    assertEnded(second, 0, { outcome: 'nothing-to-do', matched: 1, skipped: 1 });
+    assertEnded(second, 0, { outcome: 'nothing-to-do', matched: 1, skipped: 1, quotaUnits: 7 });
     assert.equal(writesTo(sandbox).length, before);
 
     const digests = digestsIn(sandbox);
+    const mark = sandbox.mailbox.findLabel('gmail-jobs/digest');
+    assert.equal(mark?.labelListVisibility, 'labelHide');
     assert.deepEqual(
       digests.map(({ labelIds }) => [...labelIds]),
-      [['INBOX', 'UNREAD']],
+      [['INBOX', 'UNREAD', mark?.id]],
     );
     const email = await PostalMime.parse(digests[0]?.raw ?? '');
     assert.match(email.subject ?? '', /^Your day in mail: \w+day, \d+ \w+$/);
     assert.match(email.text ?? '', /messages came in/);
     assert.match(email.html ?? '', /&lt;script&gt;alert\(1\)&lt;\/script&gt;/);
     assert.doesNotMatch(email.html ?? '', /<script|<img|<svg/);
+  });
+
+  it('is not kept from it by mail with its Message-ID, in the inbox, Spam or Trash', async () => {
+    await using example = await sandboxWithMail();
+    await runJob(example, ['digest']);
+    const [digest] = digestsIn(example);
+    const day = new Date(Date.now() - DAY_MS).toISOString().slice(0, 10);
+    const hash = createHash('sha256')
+      .update(JSON.stringify([EMAIL, 'day', day, 'UTC']))
+      .digest('hex')
+      .slice(0, 16);
+    const guesses = [digest?.messageId ?? '', `<digest.day.${day}.${hash}@gmail-jobs.invalid>`];
+
+    await using sandbox = await sandboxWithMail();
+    const planted = new Map<StoredMessage, string>();
+    for (const place of ['INBOX', 'SPAM', 'TRASH']) {
+      for (const guess of guesses) planted.set(await plant(sandbox, guess, place), place);
+    }
+    assertEnded(await runJob(sandbox, ['digest', '--dry-run']), 0, { outcome: 'ok', remaining: 1 });
+    assertEnded(await runJob(sandbox, ['digest']), 0, { outcome: 'ok', changed: 1 });
+    const [made, ...others] = digestsIn(sandbox).filter((message) => !planted.has(message));
+    assert.ok(made !== undefined && others.length === 0);
+    for (const [{ labelIds }, place] of planted) assert.deepEqual([...labelIds], [place]);
+
+    // Thrown away, it is not made again.
+    sandbox.mailbox.modify([made.id], ['TRASH'], ['INBOX']);
+    assertEnded(await runJob(sandbox, ['digest', '--dry-run']), 0, { outcome: 'nothing-to-do', skipped: 1 });
+    assertEnded(await runJob(sandbox, ['digest']), 0, { outcome: 'nothing-to-do', skipped: 1 });
+    assert.equal(digestsIn(sandbox).length, planted.size + 1);
+  });
+
+  it('tells of mail from outside under the own address, and of no earlier digest', async () => {
+    await using sandbox = await sandboxWithMail();
+    const mark = sandbox.mailbox.createLabel('gmail-jobs/digest').id;
+    const noonMs = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAY_MS / 2;
+    const source = (subject: string) => `From: Alice <${EMAIL}>\r\nTo: ${EMAIL}\r\nSubject: ${subject}\r\n\r\nHello.`;
+    await sandbox.mailbox.insert(source('From the contact form'), ['INBOX', 'UNREAD'], noonMs + 3_000);
+    await sandbox.mailbox.insert(source('An earlier digest'), ['INBOX', 'UNREAD', mark], noonMs + 2_000);
+    await sandbox.mailbox.insert(source('A note to oneself'), ['INBOX', 'UNREAD', 'SENT'], noonMs + 1_000);
+    assertEnded(await runJob(sandbox, ['digest']), 0, { changed: 1 });
+    const { text = '' } = await PostalMime.parse(digestsIn(sandbox)[0]?.raw ?? '');
+    assert.match(text, /Alice: From the contact form/);
+    assert.doesNotMatch(text, /An earlier digest|A note to oneself/);
   });
 
   it('asks for a token that can neither send nor change mail', async () => {

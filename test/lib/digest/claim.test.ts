@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Delivery, deliverOnce, identifyDigest } from '../../../lib/digest/claim.ts';
+import { type Delivery, DIGEST_LABEL, deliverOnce, identifyDigest } from '../../../lib/digest/claim.ts';
 import { lastPeriod } from '../../../lib/digest/period.ts';
 import { RefusedError, UnavailableError } from '../../../lib/errors.ts';
 import type { Counts } from '../../../lib/tally.ts';
@@ -11,7 +11,9 @@ import { SandboxMailbox } from '../../sandbox/mailbox.ts';
 import { EMAIL, openForDigest, silentLog } from './support.ts';
 
 const PERIOD = lastPeriod('day', 'UTC', new Date('2026-11-23T06:00:00Z'));
-const IDENTITY = identifyDigest(EMAIL, PERIOD);
+/** The first label of the made-up mailbox. */
+const MARK = { id: 'Label_1', name: DIGEST_LABEL };
+const IDENTITY = identifyDigest(EMAIL, PERIOD, MARK);
 const OTHER_CLAIMS = ['gmail-jobs/digest/week/UTC/2026-W46', 'gmail-jobs/digest/day/Etc/GMT-1/2026-11-20'];
 const LAST_CLAIM = 'gmail-jobs/digest/day/UTC/2026-11-21';
 
@@ -24,7 +26,12 @@ class World {
   readonly mailbox: SandboxMailbox;
 
   constructor({ searchLagMs = 0, claims = [...OTHER_CLAIMS, LAST_CLAIM] } = {}) {
-    this.mailbox = new SandboxMailbox({ email: EMAIL, labels: claims, searchLagMs, now: () => this.nowMs });
+    this.mailbox = new SandboxMailbox({
+      email: EMAIL,
+      labels: [DIGEST_LABEL, ...claims],
+      searchLagMs,
+      now: () => this.nowMs,
+    });
   }
 
   /** One run; `onRequest` may kill it. */
@@ -39,6 +46,7 @@ class World {
       this.nowMs += ms;
       this.waitedMs += ms;
     };
+    tally.matched(1);
     await deliverOnce({ mailbox, identity: IDENTITY, compose, wait, tally, log: silentLog, ...more });
     return tally.counts;
   }
@@ -46,20 +54,31 @@ class World {
   /** Ends the run that was started last. */
   kill = () => {};
 
+  /** What a sender can do: a mail with the digest's Message-ID, and whatever headers he likes. */
+  async plant(labels: readonly string[]): Promise<string> {
+    const headers = [
+      `From: Mail digest <${EMAIL}>`,
+      `Message-ID: <${IDENTITY.messageId}>`,
+      `X-Gmail-Labels: Inbox,${DIGEST_LABEL}`,
+      `Subject: planted`,
+    ];
+    return (await this.mailbox.insert(`${headers.join('\r\n')}\r\n\r\nHello.`, labels, this.nowMs)).id;
+  }
+
   /** Labels of every digest, and the names of all claims. */
   get state(): { digests: string[][]; claims: string[] } {
-    const digests = this.mailbox.messages().filter(({ messageId }) => messageId === `<${IDENTITY.messageId}>`);
+    const digests = this.mailbox.messages().filter(({ subject }) => subject === 'Digest');
     return {
       digests: digests.map(({ labelIds }) => [...labelIds].sort()),
       claims: this.mailbox
         .labels()
-        .flatMap(({ name, type }) => (type === 'user' ? [name] : []))
+        .flatMap(({ name, type }) => (type === 'user' && name !== MARK.name ? [name] : []))
         .sort(),
     };
   }
 }
 
-const DELIVERED = { digests: [['INBOX', 'UNREAD']], claims: [...OTHER_CLAIMS, IDENTITY.claimName].sort() };
+const DELIVERED = { digests: [['INBOX', MARK.id, 'UNREAD']], claims: [...OTHER_CLAIMS, IDENTITY.claimName].sort() };
 const CHANGED = { matched: 1, changed: 1, skipped: 0, failed: 0, remaining: 0 };
 const SKIPPED = { matched: 1, changed: 0, skipped: 1, failed: 0, remaining: 0 };
 
@@ -86,6 +105,28 @@ describe('deliverOnce', () => {
     assert.deepEqual(await world.run(sandbox), SKIPPED);
     assert.equal(writes(sandbox).length, before);
     assert.equal(world.composed, 1);
+  });
+
+  for (const place of ['INBOX', 'SPAM', 'TRASH', 'SENT']) {
+    it(`takes no mail for the digest that was sent with its Message-ID, in ${place}`, async () => {
+      const world = new World();
+      await using sandbox = await startSandbox({ mailbox: world.mailbox });
+      const planted = await world.plant([place]);
+      assert.deepEqual(await world.run(sandbox), CHANGED);
+      assert.deepEqual(await world.run(sandbox), SKIPPED);
+      assert.deepEqual(world.state, DELIVERED);
+      assert.deepEqual([...(world.mailbox.get(planted)?.labelIds ?? [])], [place]);
+    });
+  }
+
+  it('is not misled by such mail when a run was killed before its insert, or the answer to the insert is lost', async () => {
+    const world = new World({ claims: [...OTHER_CLAIMS, IDENTITY.claimName] });
+    await using sandbox = await startSandbox({ mailbox: world.mailbox });
+    await world.plant(['SPAM']);
+    sandbox.faults.add({ service: 'gmail', verb: 'messages.insert', status: 503 });
+    assert.deepEqual(await world.run(sandbox), CHANGED);
+    assert.equal(insertsOf(sandbox).length, 2);
+    assert.deepEqual(world.state, DELIVERED);
   });
 
   it('waits for a digest that searches do not find yet', async () => {
@@ -183,7 +224,7 @@ describe('deliverOnce', () => {
     await using sandbox = await startSandbox({ mailbox: world.mailbox });
     sandbox.faults.add({ service: 'gmail', verb: 'messages.insert', status: 400, body: { error: { message: 'no' } } });
     const failed: number[] = [];
-    const tally = { matched() {}, changed() {}, skipped() {}, failed: (count: number) => void failed.push(count) };
+    const tally = { changed() {}, skipped() {}, failed: (count: number) => void failed.push(count) };
     await assert.rejects(world.run(sandbox, { tally }), RefusedError);
     assert.deepEqual(failed, [1]);
   });
@@ -221,16 +262,17 @@ describe('deliverOnce', () => {
     assert.equal(insertsOf(sandbox).length, 1);
   });
 
-  it('keeps the digests of other mailboxes, periods and time zones apart', () => {
+  it('keeps the digests of other mailboxes, periods, time zones and marks apart', () => {
     const now = new Date('2026-11-23T06:00:00Z');
     const identities = [
       IDENTITY,
-      identifyDigest('bob@example.com', PERIOD),
-      identifyDigest(EMAIL, lastPeriod('week', 'UTC', now)),
-      identifyDigest(EMAIL, lastPeriod('day', 'Europe/Berlin', now)),
+      identifyDigest('bob@example.com', PERIOD, MARK),
+      identifyDigest(EMAIL, lastPeriod('week', 'UTC', now), MARK),
+      identifyDigest(EMAIL, lastPeriod('day', 'Europe/Berlin', now), MARK),
+      identifyDigest(EMAIL, PERIOD, { ...MARK, id: 'Label_2' }),
     ];
     assert.equal(new Set(identities.map(({ messageId }) => messageId)).size, identities.length);
-    assert.equal(identifyDigest('Alice@Example.com', PERIOD).messageId, IDENTITY.messageId);
+    assert.equal(identifyDigest('Alice@Example.com', PERIOD, MARK).messageId, IDENTITY.messageId);
   });
 });
 

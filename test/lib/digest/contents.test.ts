@@ -1,18 +1,27 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { DIGEST_LABEL } from '../../../lib/digest/claim.ts';
 import { type DigestContents, gatherContents, MOST_READ } from '../../../lib/digest/contents.ts';
 import { lastPeriod } from '../../../lib/digest/period.ts';
 import { startSandbox } from '../../sandbox/index.ts';
 import { SandboxMailbox, type StoredMessage } from '../../sandbox/mailbox.ts';
 import { EMAIL, message, openForDigest } from './support.ts';
 
+/** The label of digests, which is the first of the made-up mailbox. */
+const MARK = { id: 'Label_1', name: DIGEST_LABEL };
+
 const NOW = new Date('2026-11-23T06:00:00Z');
 
 async function gather(messages: StoredMessage[]): Promise<{ contents: DigestContents; units: number }> {
-  const mailbox = new SandboxMailbox({ email: EMAIL, messages, now: () => NOW.getTime() });
+  const mailbox = new SandboxMailbox({ email: EMAIL, messages, labels: [MARK.name], now: () => NOW.getTime() });
   await using sandbox = await startSandbox({ mailbox });
   const opened = openForDigest(sandbox);
-  const contents = await gatherContents(opened.mailbox, EMAIL, lastPeriod('day', 'UTC', NOW), NOW);
+  const contents = await gatherContents(opened.mailbox, {
+    address: EMAIL,
+    period: lastPeriod('day', 'UTC', NOW),
+    mark: MARK,
+    now: NOW,
+  });
   return { contents, units: sandbox.requests.reduce((sum, { units = 0 }) => sum + units, 0) };
 }
 
@@ -30,7 +39,8 @@ describe('gatherContents', () => {
       message(at('12:00:00'), { labels: ['TRASH'] }),
       message(at('12:00:00'), { labels: ['SENT'], from: EMAIL }),
       message(at('12:00:00'), { labels: ['DRAFT'], from: EMAIL }),
-      message(at('12:00:00'), { labels: ['INBOX', 'UNREAD'], from: `Mail digest <${EMAIL}>` }),
+      message(at('12:00:00'), { labels: ['INBOX', 'SENT', 'UNREAD'], from: EMAIL }),
+      message(at('12:00:00'), { labels: ['INBOX', 'UNREAD', MARK.id], from: `Mail digest <${EMAIL}>` }),
       message('2026-11-21T23:59:59Z'),
       message('2026-11-23T00:00:00Z'),
     ]);
@@ -42,6 +52,24 @@ describe('gatherContents', () => {
     assert.deepEqual(
       categories.map(({ name, count }) => `${name} ${count}`),
       ['Primary 2', 'Promotions 1', 'Forums 1'],
+    );
+  });
+
+  it("counts and names mail that comes from outside under one's own address, whatever it calls itself", async () => {
+    const form = { from: `Contact form <${EMAIL}>`, subject: 'A question', labels: ['INBOX', 'UNREAD'] };
+    const imitation = { from: `Mail digest <${EMAIL}>`, subject: 'Your day in mail: Sunday', labels: ['INBOX'] };
+    const { contents } = await gather([
+      message(at('12:00:00'), form),
+      message(at('11:00:00'), { ...imitation, messageId: '<digest.day.2026-11-22.0@gmail-jobs.invalid>' }),
+    ]);
+    assert.deepEqual([contents.total, contents.unread], [2, 1]);
+    assert.deepEqual(
+      contents.senders.map(({ address, count }) => [address, count]),
+      [[EMAIL, 2]],
+    );
+    assert.deepEqual(
+      contents.waiting.map(({ subject }) => subject),
+      ['Your day in mail: Sunday', 'A question'],
     );
   });
 
@@ -72,7 +100,7 @@ describe('gatherContents', () => {
     );
   });
 
-  it('finds the conversations that have waited longest: not those answered, sent in bulk or written to oneself', async () => {
+  it('finds the conversations that have waited longest: not those answered, in bulk or from oneself', async () => {
     const first = message('2026-10-01T08:00:00Z', { subject: 'answered' });
     const again = message('2026-10-05T08:00:00Z', { subject: 'asked again' });
     const { contents } = await gather([
@@ -83,13 +111,15 @@ describe('gatherContents', () => {
       message('2026-10-03T08:00:00Z', { subject: 'oldest' }),
       message('2026-10-03T09:00:00Z', { subject: 'archived', labels: [] }),
       message('2026-09-01T08:00:00Z', { subject: 'bulk', labels: ['INBOX', 'CATEGORY_PROMOTIONS'] }),
-      message('2026-09-01T08:00:00Z', { subject: 'a digest', from: EMAIL }),
+      message('2026-09-01T08:00:00Z', { subject: 'a digest', from: EMAIL, labels: ['INBOX', MARK.id] }),
+      message('2026-09-01T08:00:00Z', { subject: 'a note to oneself', from: EMAIL, labels: ['INBOX', 'SENT'] }),
+      message('2026-10-02T09:00:00Z', { subject: 'a contact form', from: EMAIL }),
       message('2024-01-01T08:00:00Z', { subject: 'given up' }),
       ...Array.from({ length: 9 }, (_, index) => message(`2026-11-1${index}T08:00:00Z`, { subject: 'newer' })),
     ]);
     assert.deepEqual(
       contents.waiting.map(({ subject }) => subject),
-      ['oldest', 'asked again', 'newer', 'newer', 'newer'],
+      ['a contact form', 'oldest', 'asked again', 'newer', 'newer'],
     );
   });
 
