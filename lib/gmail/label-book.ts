@@ -6,6 +6,7 @@ import { GmailRefusal } from './answers.ts';
 import type { ResolvedSet } from './carry-out.ts';
 import type { LabelOperation } from './change-plan.ts';
 import type { GmailClient } from './client.ts';
+import { isOwnLabel, requireUsable } from './label-names.ts';
 import { type Label, LabelDirectory, normalizeLabel, systemLabelId } from './labels.ts';
 import type { Writer } from './writer.ts';
 
@@ -44,9 +45,13 @@ export class LabelBook {
     return this.#listed ?? this.list();
   }
 
-  /** Makes a label; null when one of that name exists. `hidden` keeps it out of Gmail's lists. 5 quota units. */
+  /**
+   * Makes a label; null when one of that name exists. `hidden` keeps it out of Gmail's lists, as all labels of the
+   * program's own are. 5 quota units.
+   */
   async create(name: string, hidden: boolean): Promise<Label | null> {
     const { writer, log, signal } = this.#options;
+    if (!(hidden && isOwnLabel(name))) requireUsable([name]);
     try {
       const label = await writer.createLabel(name, hidden, signal);
       if (writer.live) log[hidden ? 'debug' : 'info']('label.created', { label: name });

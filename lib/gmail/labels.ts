@@ -24,19 +24,19 @@ const SYSTEM_SEARCHES: ReadonlyMap<string, string> = new Map([
   ['CATEGORY_FORUMS', 'category:forums'],
 ]);
 
-/** Gmail refuses longer names. */
-export const MAX_LABEL_LENGTH = 225;
-
 /**
- * `name` in the form in which Gmail compares names: without regard to case, and with hyphen, slash, space and some
- * punctuation counting as one character (as reported; "Auto-Archived" and "Auto/Archived" conflict).
+ * `name` in the form in which Gmail compares names: without regard to case and to spaces around a slash, and with hyphen,
+ * slash, space and some punctuation counting as one character (as reported: "Auto-Archived" and "Auto/Archived" conflict,
+ * and so do "Clients / Acme" and "Clients/Acme", see github.com/elie222/inbox-zero/pull/1672).
  */
 export function normalizeLabel(name: string): string {
   return name
     .normalize('NFC')
     .trim()
     .toLowerCase()
-    .replace(/[-/\s&(){}"|]/g, '-');
+    .replace(/\s*\/\s*/g, '/')
+    .replace(/\s+/g, ' ')
+    .replace(/[-/ &(){}"|]/g, '-');
 }
 
 /** The id of the system label called `name`; undefined when there is none of that name. */

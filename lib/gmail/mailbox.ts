@@ -14,6 +14,7 @@ import { type Happened, readHistory } from './history.ts';
 import type { IdSet } from './ids.ts';
 import { COMPLETED_LABEL, JOURNAL_LABEL } from './journal-label.ts';
 import { LabelBook } from './label-book.ts';
+import { requireUsable } from './label-names.ts';
 import type { Label, LabelDirectory } from './labels.ts';
 import type { Found } from './listing.ts';
 import { describe, getMessage, getSource, type MessageSource, type ReadMessage } from './messages.ts';
@@ -169,6 +170,7 @@ export class Mailbox {
   async carryOut(given: ChangePlan, { guards = [], journal, again = false }: CarryOutOptions = {}): Promise<void> {
     const { tally, progress, log } = this.#options;
     const { announce, confirm } = again ? {} : this.#options;
+    requireUsable(given.sets.flatMap(({ operations }) => operations.map(({ label }) => label)));
     const plan = this.live ? await withoutJournals(given, this) : given;
     const sizes = setSizes(plan);
     const total = sizes.reduce((sum, size) => sum + size, 0);

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { type Document, isMap, isNode, LineCounter, type Node, parseDocument } from 'yaml';
 import { ConfigError } from '../errors.ts';
-import { MAX_LABEL_LENGTH } from '../gmail/labels.ts';
+import { labelProblem } from '../gmail/label-names.ts';
 import { didYouMean } from '../nearest.ts';
 import { type Actions, reduceActions, SWITCHES } from './actions.ts';
 import { parseQuery, QueryError, type Term } from './query.ts';
@@ -70,8 +70,11 @@ const share = v.pipe(
   }),
 );
 const label = v.pipe(
-  text,
-  v.maxLength(MAX_LABEL_LENGTH, `is longer than the ${MAX_LABEL_LENGTH} characters that Gmail allows`),
+  v.string('must be text (put it in quotes)'),
+  v.check(
+    (name) => labelProblem(name) === undefined,
+    ({ input }) => labelProblem(input) ?? '',
+  ),
 );
 const labels = v.pipe(v.array(label, 'must be a list, such as ["Auto/Archived"]'), v.minLength(1, 'is an empty list'));
 const flag = v.optional(v.boolean('must be true or false'));

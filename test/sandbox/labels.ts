@@ -45,25 +45,44 @@ export class UnknownLabelError extends Error {
   }
 }
 
-/** Returns the form in which Gmail compares label names: no case, and one character for - / space & ( ) { } " |. */
+/**
+ * Returns the form in which Gmail compares label names: no case, no spaces around a slash, and one character for
+ * - / space & ( ) { } " |.
+ */
 function normalizeLabelName(name: string): string {
   return name
     .trim()
     .normalize('NFC')
     .toLowerCase()
+    .replace(/ *\/ */g, '/')
     .replace(/[-/\s&(){}"|]/g, '-');
+}
+
+/** Names that Gmail keeps for itself, besides those of its labels. */
+const RESERVED_NAMES = [
+  ...['muted', 'snoozed', 'scheduled', 'chats', 'drafts', 'allmail', 'all mail', 'bin', 'archive', 'archived'],
+  ...['voicemail', 'todo', 'todos', 'buzz', 'migrated'],
+];
+
+/** Whether Gmail makes a label of that name, if no other is in its way. */
+export function isAllowedName(name: string): boolean {
+  const isReserved = [...SYSTEM_LABELS.map((id) => id.toLowerCase()), ...RESERVED_NAMES].includes(name.toLowerCase());
+  const parts = name.split('/');
+  return !isReserved && !/^\^|\p{Cc}| {2}/u.test(name) && parts.every((part) => part.trim() !== '');
 }
 
 /** All labels of one mailbox, to be found by id and by name. */
 export class LabelSet {
   readonly #byId = new Map<string, StoredLabel>();
-  readonly #byName = new Map<string, StoredLabel>();
   #created = 0;
 
-  /** The user's labels get the ids Label_1, Label_2 … in the order of `userLabels`. */
+  /**
+   * The user's labels get the ids Label_1, Label_2 … in the order of `userLabels`. Two of them may count as the same
+   * name, as in mailboxes that have old labels.
+   */
   constructor(userLabels: readonly string[] = []) {
-    for (const name of SYSTEM_LABELS) this.#add({ id: name, name, type: 'system' });
-    for (const name of userLabels) this.create(name);
+    for (const name of SYSTEM_LABELS) this.#byId.set(name, { id: name, name, type: 'system' });
+    for (const name of userLabels) this.#make(name, {});
   }
 
   all(): StoredLabel[] {
@@ -74,28 +93,32 @@ export class LabelSet {
     return this.#byId.get(id);
   }
 
+  /** The label of just that name, or else one whose name counts as the same. */
   find(name: string): StoredLabel | undefined {
-    return this.#byName.get(normalizeLabelName(name));
+    const all = this.all();
+    const normalized = normalizeLabelName(name);
+    return (
+      all.find((label) => label.name === name) ?? all.find((label) => normalizeLabelName(label.name) === normalized)
+    );
   }
 
   /** @throws LabelConflictError when a label of that name exists. */
   create(name: string, options: LabelOptions = {}): StoredLabel {
     if (this.find(name) !== undefined) throw new LabelConflictError(name);
-    this.#created += 1;
-    return this.#add({ ...options, id: `Label_${this.#created}`, name, type: 'user' });
+    return this.#make(name, options);
   }
 
   /** Returns whether there was such a label; those of the system cannot be deleted. */
   delete(id: string): boolean {
     const label = this.#byId.get(id);
     if (label?.type !== 'user') return false;
-    this.#byId.delete(id);
-    return this.#byName.delete(normalizeLabelName(label.name));
+    return this.#byId.delete(id);
   }
 
-  #add(label: StoredLabel): StoredLabel {
+  #make(name: string, options: LabelOptions): StoredLabel {
+    this.#created += 1;
+    const label: StoredLabel = { ...options, id: `Label_${this.#created}`, name, type: 'user' };
     this.#byId.set(label.id, label);
-    this.#byName.set(normalizeLabelName(label.name), label);
     return label;
   }
 }

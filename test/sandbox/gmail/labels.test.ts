@@ -29,7 +29,7 @@ test('a name that exists, in any spelling that Gmail takes for the same, is a co
   await using sandbox = await startSandbox({ messages: 1 });
   const { users } = await gmailOf(sandbox);
   await users.labels.create({ ...me, requestBody: { name: 'Auto/Archived' } });
-  for (const name of ['Auto/Archived', 'auto-archived', 'inbox']) {
+  for (const name of ['Auto/Archived', 'auto-archived', 'AUTO / Archived']) {
     assert.deepEqual(await refusalOf(users.labels.create({ ...me, requestBody: { name } })), {
       code: 409,
       message: 'Label name exists or conflicts',
@@ -49,6 +49,7 @@ test('refuses a name that is absent, too long or no text, and an unknown visibil
     { name: 'x'.repeat(226) },
     { name: 7 },
     { name: 'a', labelListVisibility: 'x' },
+    ...['inbox', 'Muted', 'SCHEDULED', 'foo/', '/foo', 'a//b', 'a/ /b', 'a  b', '^k'].map((name) => ({ name })),
   ]) {
     assert.equal((await refusalOf(create(body))).code, 400, JSON.stringify(body).slice(0, 40));
   }

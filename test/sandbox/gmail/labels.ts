@@ -1,4 +1,5 @@
 // The methods labels.list, get, create, update and delete.
+import { isAllowedName } from '../labels.ts';
 import { LabelConflictError, type StoredLabel } from '../mailbox.ts';
 import { type Call, invalidArgument, jsonBody, stringIn } from './call.ts';
 import { GmailRefusal, googleErrors } from './errors.ts';
@@ -27,7 +28,7 @@ export function getLabel(call: Call): object {
 export function createLabel(call: Call): object {
   const body = jsonBody(call);
   const name = stringIn(body, 'name')?.trim();
-  if (!name || name.length > LONGEST_NAME) throw invalidArgument('Invalid label name');
+  if (!name || name.length > LONGEST_NAME || !isAllowedName(name)) throw invalidArgument('Invalid label name');
   if (call.mailbox.labels().length >= MOST_LABELS) throw invalidArgument('Too many labels');
   try {
     return resource(call.mailbox.createLabel(name, visibility(body)));
