@@ -7,12 +7,10 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, UsageError } from '../lib/errors.ts';
 import { setSizes } from '../lib/gmail/change-plan.ts';
-import type { IdSet } from '../lib/gmail/ids.ts';
-import { PAGE_SIZE } from '../lib/gmail/searcher.ts';
 import { countOption, defineJob, Scope, textsOption } from '../lib/job.ts';
 import { didYouMean } from '../lib/nearest.ts';
 import { guardsOf } from '../lib/rules/guards.ts';
-import { planRules, type RulesPlan } from '../lib/rules/plan.ts';
+import { mayHaveMissed, planRules, type RulesPlan } from '../lib/rules/plan.ts';
 import { previewRules, surveyLabels } from '../lib/rules/preview.ts';
 import { parseRules, type RuleSet } from '../lib/rules/schema.ts';
 import { shareOption } from '../lib/rules/share.ts';
@@ -55,40 +53,37 @@ export default defineJob({
     const tidied = journal.tidy();
     const mailboxSize = isBackfill ? (await mailbox.profile()).messages : undefined;
     const guards = guardsOf(ruleSet, { ...options, mailboxSize });
-    let seen: IdSet[][] = ruleSet.rules.map(() => []);
-    for (let round = 1; ; round += 1) {
+    const earlier: RulesPlan[] = [];
+    for (;;) {
+      const isFirst = earlier.length === 0;
       // The labels that this run has made are known to it by now.
-      const known = round === 1 ? labels : await mailbox.knownLabels();
-      const plan = await planRules(ruleSet, mailbox, known, { withEffects, seen });
+      const known = isFirst ? labels : await mailbox.knownLabels();
+      const plan = await planRules(ruleSet, mailbox, known, { withEffects, earlier });
       await tidied;
       for (const [index, toChange] of setSizes(plan).entries()) {
         const { name, found } = plan.sets[index] ?? { name: '', found: 0 };
         tally.matched(found - toChange);
         tally.skipped(found - toChange);
-        if (round === 1 || found > 0) {
-          log.info('rule.planned', { rule: name, matched: found, skipped: found - toChange, toChange });
+        if (isFirst || found > 0) {
+          log.info('rule.planned', {
+            rule: name,
+            matched: found,
+            skipped: found - toChange,
+            toChange,
+            ...(!isFirst && { look: earlier.length + 1 }),
+          });
         }
       }
-      const how = round === 1 ? { guards } : { again: true };
-      await mailbox.carryOut(plan, { ...how, ...(ruleSet.undo && { journal }) });
-      if (!mailbox.live || !mayHaveMissed(plan) || round === MOST_ROUNDS) break;
-      seen = seen.map((before, index) => [...before, ...(plan.found[index] ?? [])]);
+      await mailbox.carryOut(plan, { guards, earlier, ...(ruleSet.undo && { journal }) });
+      earlier.push(plan);
+      if (!mailbox.live || !mayHaveMissed(plan) || earlier.length === MOST_LOOKS) break;
     }
     if (ruleSet.undo && tally.counts.failed === 0) await journal.complete();
   },
 });
 
 /** Looking for what the searches may have missed comes to an end, whatever others do to the mailbox meanwhile. */
-const MOST_ROUNDS = 5;
-
-/**
- * Whether a list was longer than a page: then the pages that followed may have shifted, because somebody else changed
- * what was listed, another run perhaps.
- */
-function mayHaveMissed(plan: RulesPlan): boolean {
-  const changes = setSizes(plan).some((size) => size > 0);
-  return changes && plan.sets.some(({ found }) => found > PAGE_SIZE);
-}
+const MOST_LOOKS = 5;
 
 async function readRules(file: string, name: string): Promise<string> {
   try {

@@ -39,6 +39,7 @@ export async function forecastChanges(
   const portions = portionsOf(plan, keepsJournal);
   const batches = portions.flatMap((portion) => sizes.map((_, set) => batchCount(portion, set))).reduce(sum, 0);
   const journals = keepsJournal ? portions.length : 0;
+  const long = plan.sets.filter(({ found }) => found > PAGE_SIZE).length;
   const { profile } = facts;
   const load = total([
     { requests: batches, units: batches * unitsOf('messages.batchModify', profile) },
@@ -48,9 +49,7 @@ export async function forecastChanges(
       ? { requests: 1, units: unitsOf('messages.batchModify', profile) }
       : { requests: journals, units: journals * unitsOf('messages.modify', profile) },
     // Where a list was longer than a page, it is looked at the end for what was missed.
-    plan.sets.some(({ found }) => found > PAGE_SIZE)
-      ? { requests: sizes.length, units: sizes.length * unitsOf('messages.list', profile) }
-      : { requests: 0, units: 0 },
+    { requests: long, units: long * unitsOf('messages.list', profile) },
     { requests: newLabels.length, units: newLabels.length * unitsOf('labels.create', profile) },
   ]);
   const rules = plan.sets.map(({ name, found }, index): ForecastRule => {

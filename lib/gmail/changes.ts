@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
 import { GmailRefusal } from './answers.ts';
-import { type Batch, batchesOf, type Portion } from './change-plan.ts';
+import { type Batch, batchesOf, type ChangePlan, type Portion, setSizes } from './change-plan.ts';
 import type { LabelChange, Trace } from './writer.ts';
 
 /** Batches made at once; the gate and the quota say when they are sent. */
@@ -109,16 +109,33 @@ export interface Guard {
   readonly share?: number;
 }
 
-/** The first of `guards` that so many changes, by the names of their sets, go beyond; undefined when all hold. */
-export function trippedGuard(sizes: ReadonlyMap<string, number>, guards: readonly Guard[]): GuardError | undefined {
-  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+/**
+ * The first of `guards` that `plans` of the same sets go beyond; undefined when all hold. All plans but the last are
+ * carried out: `changed` messages were changed so far.
+ */
+export function trippedGuard(
+  plans: readonly ChangePlan[],
+  guards: readonly Guard[],
+  changed = 0,
+): GuardError | undefined {
+  const counts = plans.map(setSizes);
   for (const { set, atMost, meaning, remedy } of guards) {
-    const size = set === undefined ? total : (sizes.get(set) ?? 0);
-    if (size <= atMost) continue;
+    const own = (sizes: readonly number[]) =>
+      sizes.reduce(
+        (sum, size, index) => (set === undefined || plans[0]?.sets[index]?.name === set ? sum + size : sum),
+        0,
+      );
+    const size = counts.reduce((sum, sizes) => sum + own(sizes), 0);
+    const added = own(counts.at(-1) ?? []);
+    if (size <= atMost || added === 0) continue;
     const messages = counted(size, 'message');
     const what = set === undefined ? `${messages} would be changed` : `the rule ${set} would change ${messages}`;
     const limit = meaning === undefined ? formatCount(atMost) : `${formatCount(atMost)} (${meaning})`;
-    return new GuardError(`${what}, and at most ${limit} may be: nothing was changed`, remedy);
+    if (plans.length === 1) return new GuardError(`${what}, and at most ${limit} may be: nothing was changed`, remedy);
+    return new GuardError(
+      `With ${formatCount(added)} found since the plan was made ${what}, and at most ${limit} may be: ${formatCount(changed)} were changed, and what was found since was not`,
+      `The next run takes up what is left. ${remedy}`,
+    );
   }
   return undefined;
 }

@@ -37,8 +37,11 @@ export interface Ahead {
 export interface CarryOutOptions {
   readonly guards?: readonly Guard[];
   readonly journal?: PlanJournal | undefined;
-  /** Whether the run goes on with what it has missed: nobody is told or asked again. */
-  readonly again?: boolean;
+  /**
+   * Plans of the same sets that the run has carried out, when it goes on with what it has missed: nobody is told or
+   * asked again, and the guards hold for all plans together.
+   */
+  readonly earlier?: readonly ChangePlan[];
 }
 
 export interface MailboxOptions {
@@ -167,9 +170,9 @@ export class Mailbox {
   }
 
   /** The same for a plan, whose way back is written to the journal portion by portion. */
-  async carryOut(given: ChangePlan, { guards = [], journal, again = false }: CarryOutOptions = {}): Promise<void> {
+  async carryOut(given: ChangePlan, { guards = [], journal, earlier = [] }: CarryOutOptions = {}): Promise<void> {
     const { tally, progress, log } = this.#options;
-    const { announce, confirm } = again ? {} : this.#options;
+    const { announce, confirm } = earlier.length > 0 ? {} : this.#options;
     requireUsable(given.sets.flatMap(({ operations }) => operations.map(({ label }) => label)));
     const plan = this.live ? await withoutJournals(given, this) : given;
     const sizes = setSizes(plan);
@@ -185,7 +188,7 @@ export class Mailbox {
       ]);
       await announce({ plan, guards, keepsJournal, newLabels });
     }
-    const tripped = trippedGuard(new Map(plan.sets.map(({ name }, index) => [name, sizes[index] ?? 0])), guards);
+    const tripped = total === 0 ? undefined : trippedGuard([...earlier, plan], guards, tally.counts.changed);
     if (tripped !== undefined) throw tripped;
     if (!this.live || total === 0) return;
     await confirm?.();

@@ -5,11 +5,12 @@
 import { alignWindows } from '../backfill/align.ts';
 import { ConfigError } from '../errors.ts';
 import { GmailRefusal } from '../gmail/answers.ts';
-import type { ChangePlan, PlannedChange } from '../gmail/change-plan.ts';
+import { type ChangePlan, type PlannedChange, setSizes } from '../gmail/change-plan.ts';
 import { IdSet } from '../gmail/ids.ts';
 import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Found } from '../gmail/listing.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
+import { PAGE_SIZE } from '../gmail/searcher.ts';
 import { claimMessages } from './claims.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
 import { type ComposedSearch, composeEffect, composeMatches, composeSearch, type Effect } from './search.ts';
@@ -17,32 +18,52 @@ import { type ComposedSearch, composeEffect, composeMatches, composeSearch, type
 export interface PlanOptions {
   /** Whether to look up which of the changes are real ones, message by message, so that they can be taken back. */
   readonly withEffects: boolean;
-  /** What each rule has found before in this run, and is not to find again. */
-  readonly seen?: readonly (readonly IdSet[])[];
+  /** The plans that this run has carried out: see below. */
+  readonly earlier?: readonly RulesPlan[];
 }
 
-/** A plan of rules, with all that each of their searches found. */
+/** A plan of rules, with all that each of their searches found, and the newest matches that each rule spares. */
 export interface RulesPlan extends ChangePlan {
   readonly found: readonly (readonly IdSet[])[];
+  readonly spared: readonly IdSet[];
 }
 
 const NOTHING: Found = { windows: new Map(), loose: IdSet.empty };
 
-/** Searches the mailbox for all rules side by side, and works out what each of them changes. Changes nothing. */
+/**
+ * Searches the mailbox for all rules side by side, and works out what each of them changes. Changes nothing.
+ *
+ * With `earlier` plans of the same run, only rules whose lists had several pages search again, and a rule finds neither
+ * what it has found before nor what any rule was to change: the searches show by now what this run has changed, and a
+ * rule that acted on another rule's change would change more than the first plan said. What `keepNewest` spared stays
+ * spared.
+ */
 export async function planRules(
   { protect, rules }: RuleSet,
   mailbox: Mailbox,
   labels: LabelDirectory,
-  { withEffects, seen = [] }: PlanOptions,
+  { withEffects, earlier = [] }: PlanOptions,
 ): Promise<RulesPlan> {
-  const matches = await Promise.all(rules.map((rule) => findMatches(rule, protect, mailbox, labels)));
+  const touched = earlier.flatMap(({ windows }) => windows.flatMap(({ changes }) => changes.map(({ ids }) => ids)));
+  const last = earlier.at(-1);
+  const matches = await Promise.all(
+    rules.map((rule, index) =>
+      last === undefined || isLong(last, index)
+        ? findMatches(rule, protect, mailbox, labels)
+        : { search: null, found: NOTHING, newest: IdSet.empty },
+    ),
+  );
   const windows = alignWindows(
     matches.map(({ found }) => found),
     mailbox.span,
   );
-  const spared = matches.map(({ newest }) => newest);
+  const spared = matches.map(({ newest }, index) =>
+    IdSet.union([newest, ...earlier.flatMap((plan) => plan.spared[index] ?? [])]),
+  );
   const claimed = windows.map(({ window, ids }) => {
-    const found = ids.map((own, index) => own.without(...(seen[index] ?? [])));
+    const found = ids.map((own, index) =>
+      own.without(...touched, ...earlier.flatMap((plan) => plan.found[index] ?? [])),
+    );
     return { window, found, ids: claimMessages(rules, found, spared) };
   });
   const lookUp = (rule: Rule, index: number) => {
@@ -74,7 +95,20 @@ export async function planRules(
     windows: mailbox.span?.oldestFirst === true ? plans : plans.reverse(),
     places,
     found: rules.map((_, index) => claimed.map(({ found }) => found[index] ?? IdSet.empty)),
+    spared,
   };
+}
+
+/**
+ * Whether a list of the plan had more than a page, and something is changed: then the pages that followed may have
+ * shifted, because somebody else changed what was listed, another run perhaps.
+ */
+export function mayHaveMissed(plan: RulesPlan): boolean {
+  return setSizes(plan).some((size) => size > 0) && plan.sets.some((_, index) => isLong(plan, index));
+}
+
+function isLong({ sets }: ChangePlan, index: number): boolean {
+  return (sets[index]?.found ?? 0) > PAGE_SIZE;
 }
 
 /** More than so many ids are not looked up for several rules at once: that takes as much memory again for each. */

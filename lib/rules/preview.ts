@@ -47,7 +47,7 @@ export async function previewRules(
     detail: `${file}: ${counted(rules.length, 'rule')}${off}; ${counted(total, 'message')} to change${limit}`,
     rows: planned.map((rule) => [rule.name, counts(rule), rule.query]),
     warnings: warnings.map(({ rule, warning }) => `${rule}: ${warning}`),
-    problem: trippedGuard(new Map(planned.map(({ name, toChange }) => [name, toChange])), guards),
+    problem: trippedGuard([plan], guards),
     data: {
       file,
       toChange: total,

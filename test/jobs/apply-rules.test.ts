@@ -458,6 +458,38 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.equal(left.length, 0);
   });
 
+  it('does not act on its own changes: what one rule has changed is none of a later look at another', async () => {
+    const mail = Array.from({ length: 2_000 }, (_, index) => ({
+      labels: ['INBOX', ...(index % 50 === 0 ? ['STARRED'] : []), ...(index % 70 === 0 ? ['UNREAD'] : [])],
+    }));
+    await using sandbox = await sandboxOf(mail);
+    const rules = {
+      maxChanges: 2_100,
+      rules: [rule('stars', { star: true }), { name: 'off', query: 'older_than:1d', actions: { unstar: true } }],
+    };
+    assertEnded(await apply(sandbox, rules, ['--dry-run']), 0, { remaining: 2_000 });
+    assertEnded(await apply(sandbox, rules), 0, { changed: 2_000, remaining: 0 });
+    const starred = Object.values(sandbox.mailbox.snapshot()).filter((labels) => labels.includes('STARRED'));
+    assert.equal(starred.length, 1_960);
+  });
+
+  it('holds the guards for all that it finds in the end, and says what it has done until then', async () => {
+    await using sandbox = await sandboxOf(many(700, {}));
+    // While the batches are made, mail arrives.
+    const arrive = async () => {
+      for (let count = 0; count < 5; count += 1) await sandbox.mailbox.insert('Subject: hit\r\n\r\n', ['INBOX']);
+    };
+    sandbox.faults.add({ kind: 'hook', verb: 'messages.batchModify', before: arrive });
+    const limited = rule('one', { archive: true }, { keepNewest: 2, maxChanges: 700 });
+    const run = await apply(sandbox, { undo: true, rules: [limited] });
+    const final = assertEnded(run, 65, { outcome: 'failed', matched: 705, changed: 698, skipped: 4, remaining: 3 });
+    assert.match(String(final.error), /701 messages, and at most 700 may be: 698 were changed, and what was found/);
+    const inInbox = Object.values(sandbox.mailbox.snapshot()).filter((labels) => labels.includes('INBOX'));
+    // Two that were spared at first, and five that came.
+    assert.equal(inInbox.length, 7);
+    assertEnded(await runJob(sandbox, ['undo', String(final.runId), '--yes']), 0, { changed: 698, skipped: 0 });
+  });
+
   it('counts messages that Gmail refuses as failed, changes the others, and exits 65', async () => {
     await using sandbox = await sandboxOf([...many(2_500, {}), ...many(3, { subject: 'other' })]);
     const fault = { verb: 'messages.batchModify', skip: 1, status: 400 } as const;

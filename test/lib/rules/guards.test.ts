@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { type ChangePlan, planOf } from '../../../lib/gmail/change-plan.ts';
 import { trippedGuard } from '../../../lib/gmail/changes.ts';
 import { type GuardSettings, guardsOf } from '../../../lib/rules/guards.ts';
 import { parseRules } from '../../../lib/rules/schema.ts';
@@ -18,11 +19,14 @@ function stops(
     { name: 'two', query: 'y', actions: { star: true }, ...(ofTwo !== undefined && { maxChanges: ofTwo }) },
   ];
   const ruleSet = { ...parseRules(JSON.stringify({ ...rest, rules }), 'my.yaml'), file: 'my.yaml' };
-  const named = new Map([
-    ['one', sizes[0]],
-    ['two', sizes[1]],
-  ]);
-  return trippedGuard(named, guardsOf(ruleSet, { ...NONE, ...settings }));
+  return trippedGuard([planWith(sizes)], guardsOf(ruleSet, { ...NONE, ...settings }));
+}
+
+function planWith(sizes: readonly number[]): ChangePlan {
+  const ids = (size: number) => Array.from({ length: size }, (_, index) => (index + 1).toString(16));
+  return planOf(
+    sizes.map((size, index) => ({ name: ['one', 'two'][index] ?? '', ids: ids(size), add: [], remove: [] })),
+  );
 }
 
 describe('guards', () => {
@@ -60,6 +64,27 @@ describe('guards', () => {
     assert.equal(stops([201, 0], { maxShare: '10%' }, { ...mailbox, maxShare: 0.2 }), undefined);
     assert.equal(stops([2_001, 2_001], {}, { ...mailbox, maxShare: 1 }), undefined);
     assert.equal(stops([1_001, 0], {}), undefined, 'only in a backfill');
+  });
+
+  it('hold for all that a run has planned, and tell what was changed before', () => {
+    const [first, second, third] = [planWith([6, 0]), planWith([3, 1]), planWith([0, 1])];
+    const guards = [
+      { set: 'one', atMost: 9, remedy: 'Raise it.' },
+      { atMost: 10, remedy: 'Raise them all.' },
+    ];
+    assert.equal(trippedGuard([first, second], guards, 6), undefined);
+    const tripped = trippedGuard([first, second, third], guards, 9);
+    assert.equal(
+      tripped?.message,
+      'With 1 found since the plan was made 11 messages would be changed, and at most 10 may be: 9 were changed, and what was found since was not',
+    );
+    assert.equal(tripped?.remedy, 'The next run takes up what is left. Raise them all.');
+    assert.match(
+      trippedGuard([first, planWith([4, 0])], guards, 6)?.message ?? '',
+      /the rule one would change 10 messages/,
+    );
+    // A rule that finds nothing more is none of the reasons, whatever its limit is.
+    assert.equal(trippedGuard([first, planWith([0, 1])], [{ set: 'one', atMost: 5, remedy: '' }], 6), undefined);
   });
 
   it('hold no share against a mailbox of up to 1,000 messages', () => {
