@@ -1,11 +1,12 @@
 /** The span of time that a backfill is about, and its windows: days, weeks, months or years of a time zone. */
 import { DateTime } from 'luxon';
+import { dateAt, firstSecondOf } from '../calendar.ts';
 import { UsageError } from '../errors.ts';
 import type { Span, Window } from '../gmail/window.ts';
 import { type BackfillValues, type Moment, WINDOW_UNITS, type WindowUnit } from './options.ts';
 
 /** Gmail began on this day: older mail was imported, and is all in the first window. */
-const GMAIL_BEGAN = { year: 2004, month: 4, day: 1 };
+const GMAIL_BEGAN = DateTime.utc(2004, 4, 1);
 
 /** Mail is not older than the seconds that searches count, from 1970 on. */
 const EARLIEST_S = 86_400;
@@ -16,10 +17,18 @@ const FEWEST_WINDOWS = 4;
 /** A job that reads each message gets about so many at a time, at least. */
 const MESSAGES_PER_WINDOW = 500;
 
+/** A date, and its first second in the time zone that was asked for. */
+interface Day {
+  readonly date: DateTime;
+  readonly beginS: number;
+}
+
 export interface Range {
-  readonly from: DateTime | null;
-  readonly to: DateTime | null;
-  readonly now: DateTime;
+  readonly from: Day | null;
+  /** The first day that does not belong to it. */
+  readonly to: Day | null;
+  readonly today: DateTime;
+  readonly timeZone: string;
 }
 
 /**
@@ -27,38 +36,38 @@ export interface Range {
  * @throws UsageError when nothing lies between.
  */
 export function readRange({ from, to, timeZone }: BackfillValues, at: Date): Range {
-  const now = DateTime.fromJSDate(at, { zone: timeZone });
-  const [first, end] = [resolve(from, now), resolve(to, now)];
-  if (first !== null && first > now) {
-    throw new UsageError(`--from is ${first.toISODate()}, which is still to come`, 'Write a date that is over.');
+  const nowS = Math.floor(at.getTime() / 1_000);
+  const today = dateAt(nowS, timeZone);
+  const resolve = (moment: Moment | undefined): Day | null => {
+    if (moment === undefined) return null;
+    const date = dateOf(moment, today);
+    return { date, beginS: firstSecondOf(date, timeZone) };
+  };
+  const [first, end] = [resolve(from), resolve(to)];
+  if (first !== null && first.beginS > nowS) {
+    throw new UsageError(`--from is ${first.date.toISODate()}, which is still to come`, 'Write a date that is over.');
   }
-  if (end !== null && end.toSeconds() < EARLIEST_S) {
+  if (end !== null && end.beginS < EARLIEST_S) {
     throw new UsageError('--to is before the time of all mail', 'Write a later date, or a smaller age.');
   }
   const range = {
-    from: first === null || first.toSeconds() < EARLIEST_S ? null : first,
-    to: end === null || end > now ? null : end,
-    now,
+    from: first === null || first.beginS < EARLIEST_S ? null : first,
+    to: end === null || end.beginS > nowS ? null : end,
+    today,
+    timeZone,
   };
-  if (range.from !== null && range.to !== null && range.from >= range.to) {
+  if (range.from !== null && range.to !== null && range.from.beginS >= range.to.beginS) {
     throw new UsageError(
-      `nothing lies between --from ${range.from.toISODate()} and --to ${range.to.toISODate()}`,
+      `nothing lies between --from ${range.from.date.toISODate()} and --to ${range.to.date.toISODate()}`,
       '--from must be before --to.',
     );
   }
   return range;
 }
 
-function resolve(moment: Moment | undefined, now: DateTime): DateTime | null {
-  if (moment === undefined) return null;
-  if (moment.kind === 'age') return midnightOf(now.minus({ [moment.unit]: moment.count }));
-  const { year, month, day } = moment;
-  return midnightOf(DateTime.fromObject({ year, month, day }, { zone: now.zone }));
-}
-
-/** The first instant of the day, also where clocks that are put back strike midnight twice. */
-function midnightOf(at: DateTime): DateTime {
-  return at.startOf('day').minus({ days: 1 }).plus({ days: 1 }).startOf('day');
+function dateOf(moment: Moment, today: DateTime): DateTime {
+  if (moment.kind === 'age') return today.minus({ [moment.unit]: moment.count });
+  return DateTime.utc(moment.year, moment.month, moment.day);
 }
 
 /** The range with its windows: those of `asked`, or of a size that suits how long it is. */
@@ -86,8 +95,8 @@ export function readingSpanOf(
 }
 
 function wholeOf({ from, to }: Range): Window {
-  const name = `${from?.toISODate() ?? 'the beginning'} to ${to?.toISODate() ?? 'now'}`;
-  return { name, fromS: from?.toUnixInteger() ?? null, toS: to?.toUnixInteger() ?? null };
+  const name = `${from?.date.toISODate() ?? 'the beginning'} to ${to?.date.toISODate() ?? 'now'}`;
+  return { name, fromS: from?.beginS ?? null, toS: to?.beginS ?? null };
 }
 
 function coarsestUnit(range: Range): WindowUnit {
@@ -99,19 +108,20 @@ function countWindows(range: Range, unit: WindowUnit): number {
   return Math.max(1, Math.ceil(end.diff(start, `${unit}s`).as(`${unit}s`)));
 }
 
-function edges({ from, to, now }: Range): { start: DateTime; end: DateTime } {
-  const start = from ?? DateTime.fromObject(GMAIL_BEGAN, { zone: now.zone });
-  const end = to ?? now;
+/** The dates of the first day, and of the one behind the last. */
+function edges({ from, to, today }: Range): { start: DateTime; end: DateTime } {
+  const start = from?.date ?? GMAIL_BEGAN;
+  const end = to?.date ?? today.plus({ days: 1 });
   return { start: start < end ? start : end, end };
 }
 
 /** The dates between which the range lies, without what was dealt with: up to `toS`, or from `fromS` on. */
 export function leaveOut(
-  { from, to, now }: Range,
+  { from, to, timeZone }: Range,
   { fromS = null, toS = null }: { readonly fromS?: number | null; readonly toS?: number | null },
 ): { readonly from: string | undefined; readonly to: string | undefined } {
-  const date = (seconds: number | null, otherwise: DateTime | null) =>
-    (seconds === null ? otherwise : DateTime.fromSeconds(seconds, { zone: now.zone }))?.toISODate() ?? undefined;
+  const date = (seconds: number | null, otherwise: Day | null) =>
+    (seconds === null ? otherwise?.date : dateAt(seconds, timeZone))?.toISODate() ?? undefined;
   return { from: date(toS, from), to: date(fromS, to) };
 }
 
@@ -119,19 +129,15 @@ export function leaveOut(
 function cutWindows(range: Range, unit: WindowUnit): Window[] {
   const { start, end } = edges(range);
   const windows: Window[] = [];
+  let beginS = range.from?.beginS ?? null;
   for (let at = start; windows.length === 0 || at < end; ) {
-    // Where the clocks change at midnight, a day's beginning is not that of the next one plus a day.
-    const next = at
-      .startOf(unit)
-      .plus({ [unit]: 1 })
-      .startOf(unit);
-    const [isFirst, isLast] = [windows.length === 0, next >= end];
-    windows.push({
-      name: isFirst && range.from === null ? `until ${nameOf(at, unit)}` : nameOf(at, unit),
-      fromS: isFirst ? (range.from?.toUnixInteger() ?? null) : at.toUnixInteger(),
-      toS: isLast ? (range.to?.toUnixInteger() ?? null) : next.toUnixInteger(),
-    });
+    const next = at.startOf(unit).plus({ [unit]: 1 });
+    const endS = next >= end ? (range.to?.beginS ?? null) : firstSecondOf(next, range.timeZone);
+    const name = beginS === null ? `until ${nameOf(at, unit)}` : nameOf(at, unit);
+    // A day that the time zone left out is empty.
+    if (beginS === null || beginS !== endS) windows.push({ name, fromS: beginS, toS: endS });
     at = next;
+    beginS = endS;
   }
   return windows;
 }

@@ -1,5 +1,6 @@
 /** The span of time that a digest tells about: the last full calendar day or ISO week of a time zone. */
-import { DateTime } from 'luxon';
+import type { DateTime } from 'luxon';
+import { dateAt, firstSecondOf } from '../calendar.ts';
 
 export type PeriodKind = 'day' | 'week';
 
@@ -23,17 +24,21 @@ export const PERIOD_ID = /^\d{4}-(?:\d{2}-\d{2}|W\d{2})$/;
 
 /** The last full day (midnight to midnight) or ISO week (Monday to Sunday) in `timeZone` that is over at `now`. */
 export function lastPeriod(kind: PeriodKind, timeZone: string, now: Date): Period {
-  const end = DateTime.fromJSDate(now, { zone: timeZone }).setLocale('en-GB').startOf(kind);
-  // Taken on the calendar, not on the clock: a day of 23 or 25 hours is a day.
-  const start = end.minus({ [kind]: 1 }).startOf(kind);
+  const end = dateAt(Math.floor(now.getTime() / 1_000), timeZone)
+    .setLocale('en-GB')
+    .startOf(kind);
+  const endS = firstSecondOf(end, timeZone);
+  let start = end.minus({ [kind]: 1 });
+  // A date that the zone left out is no day.
+  while (firstSecondOf(start, timeZone) === endS) start = start.minus({ [kind]: 1 });
   const last = end.minus({ days: 1 });
   return {
     kind,
     id: kind === 'day' ? start.toFormat('yyyy-MM-dd') : start.toFormat("kkkk-'W'WW"),
     timeZone,
     zoneId: new Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone,
-    startS: start.toUnixInteger(),
-    endS: end.toUnixInteger(),
+    startS: firstSecondOf(start, timeZone),
+    endS,
     title: kind === 'day' ? start.toFormat('cccc, d LLLL') : spanTitle(start, last),
   };
 }

@@ -15,6 +15,8 @@ const ZONES = [
   'America/New_York',
   'America/Sao_Paulo',
   'America/Havana',
+  'America/St_Johns',
+  'Atlantic/Azores',
   'Asia/Amman',
   'Australia/Lord_Howe',
   'Pacific/Apia',
@@ -75,20 +77,36 @@ describe('the range', () => {
     });
   }
 
+  for (const [date, zone, expected] of [
+    ['2011-12-31', 'Pacific/Apia', '2011-12-30T10:00:00.000Z'],
+    ['2011-12-30', 'Pacific/Apia', '2011-12-30T10:00:00.000Z'],
+    ['2011-12-29', 'Pacific/Apia', '2011-12-29T10:00:00.000Z'],
+    ['2025-10-26', 'Atlantic/Azores', '2025-10-26T00:00:00.000Z'],
+    ['2025-11-02', 'America/Havana', '2025-11-02T04:00:00.000Z'],
+    ['2018-11-04', 'America/Sao_Paulo', '2018-11-04T03:00:00.000Z'],
+  ] as const) {
+    it(`takes ${date} in ${zone} for its first instant`, () => {
+      assert.equal(iso(span(date, undefined, undefined, zone).whole.fromS), expected);
+      assert.equal(iso(span(undefined, date, undefined, zone).whole.toS), expected);
+    });
+  }
+
   it('counts months back to a day that exists', () => {
     const { from } = range('1m', undefined, 'UTC', new Date('2026-03-31T12:00:00Z'));
-    assert.equal(from?.toISODate(), '2026-02-28');
+    assert.equal(from?.date.toISODate(), '2026-02-28');
   });
 
-  for (const [from, to, message] of [
+  for (const [from, to, message, zone] of [
     ['2026-03-16', undefined, /--from is 2026-03-16, which is still to come/],
     ['2015-01-01', '2015-01-01', /nothing lies between --from 2015-01-01 and --to 2015-01-01/],
     ['2016-01-01', '2015-01-01', /nothing lies between/],
     ['1y', '2y', /nothing lies between --from 2025-03-15 and --to 2024-03-15/],
+    // Samoa left this day out.
+    ['2011-12-30', '2011-12-31', /nothing lies between/, 'Pacific/Apia'],
   ] as const) {
     it(`is refused: from ${from} to ${to ?? 'now'}`, () => {
       assert.throws(
-        () => range(from, to),
+        () => range(from, to, zone),
         (error) => error instanceof UsageError && message.test(error.message),
       );
     });
@@ -96,7 +114,7 @@ describe('the range', () => {
 
   it('may end in the future, and begin today', () => {
     assertTiled(span('2026-03-15', '2026-12-01', 'month'));
-    assert.equal(range('2026-03-15').from?.toISODate(), '2026-03-15');
+    assert.equal(range('2026-03-15').from?.date.toISODate(), '2026-03-15');
   });
 });
 
@@ -145,6 +163,14 @@ describe('the windows', () => {
     assert.deepEqual(hours(span('2024-10-26', '2024-10-29', 'day', 'Europe/Berlin')), [24, 25, 24]);
     // Clocks went from midnight to one o'clock.
     assert.deepEqual(hours(span('2018-11-03', '2018-11-06', 'day', 'America/Sao_Paulo')), [24, 23, 24]);
+    // Clocks went from one o'clock back to midnight.
+    assert.deepEqual(hours(span('2025-10-25', '2025-10-28', 'day', 'Atlantic/Azores')), [24, 25, 24]);
+    assert.deepEqual(hours(span('2025-11-01', '2025-11-04', 'day', 'America/Havana')), [24, 25, 24]);
+  });
+
+  it('have none for a day that the time zone left out', () => {
+    assert.deepEqual(names(span('2011-12-29', '2012-01-01', 'day', 'Pacific/Apia')), ['2011-12-29', '2011-12-31']);
+    assert.deepEqual(names(span('2011-12-30', '2012-01-01', 'day', 'Pacific/Apia')), ['2011-12-31']);
   });
 
   it('begin with one for all that is older, when the range has no beginning', () => {
@@ -215,7 +241,7 @@ describe('what is left of a range', () => {
       const { windows } = span('2016-10-20', '2016-11-20', 'day', zone);
       for (const { fromS } of windows.slice(1)) {
         const { to } = leaveOut(range('2016-10-20', '2016-11-20', zone), { fromS });
-        assert.equal(range('2016-10-20', to, zone).to?.toUnixInteger(), fromS, `${zone} ${to}`);
+        assert.equal(range('2016-10-20', to, zone).to?.beginS, fromS, `${zone} ${to}`);
       }
     }
   });
