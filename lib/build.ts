@@ -2,7 +2,7 @@
  * `npm run build`: puts into dist/ everything that a run needs, and nothing else is needed then: the program and every
  * job, readable, with the parts of npm packages that they use, and V8's code cache for the Node that will run them.
  */
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { bundle, bundleStart, entryPoints } from './build/bundle.ts';
 import { licencesOf } from './build/licences.ts';
@@ -13,11 +13,12 @@ const DIST = 'dist';
 const [{ files, contents, metafile }, main] = await Promise.all([bundle(entryPoints()), bundleStart('lib/start.ts')]);
 // What was built before stays until all of this is known to build.
 await rm(DIST, { recursive: true, force: true });
+const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 // Functions in files are no modules, whatever the project's own package.json says of files.
 const texts = [
   ...files,
   ['main.js', main],
-  ['package.json', '{ "type": "commonjs" }\n'],
+  ['package.json', `${JSON.stringify({ type: 'commonjs', version })}\n`],
   ['contents.json', `${JSON.stringify(contents, null, 1)}\n`],
 ] as const;
 for (const [file, text] of texts) {

@@ -1,13 +1,15 @@
 /** The command line: what `argv` asks for, the help texts, and usage errors that name the nearest word. */
+import { readFileSync } from 'node:fs';
 import { CommanderError, Command as CommandLine, InvalidArgumentError, Option } from 'commander';
 import { BACKFILL_OPTIONS, type BackfillValues } from './backfill/options.ts';
 import type { Command } from './command.ts';
 import { COMMANDS, type CommandName } from './commands/index.ts';
 import { DURATION_EXAMPLES, parseDuration } from './duration.ts';
-import { JobError, UsageError } from './errors.ts';
+import { ExitCode, JobError, UsageError } from './errors.ts';
 import type { ArgumentSpec, Job } from './job.ts';
 import type { OptionSpecs } from './options.ts';
 import type { Registry } from './registry.ts';
+import { AS_NAMED, type Typed } from './typed.ts';
 
 export interface CommonOptions {
   readonly dryRun: boolean;
@@ -18,7 +20,8 @@ export interface CommonOptions {
 }
 
 export type Invocation =
-  | { readonly kind: 'print'; readonly text: string }
+  /** A text for stdout, or for stderr when it is there because the command line was wrong. */
+  | { readonly kind: 'print'; readonly text: string; readonly exitCode: ExitCode }
   | {
       readonly kind: 'run';
       readonly name: string;
@@ -40,33 +43,52 @@ const FORMER_OPTIONS = [['--only', '--rule']] as const;
 const SEE_HELP = 'See `job --help`.';
 
 /**
- * What the arguments ask for; loads the job that they name, and no other.
+ * What the arguments ask for; loads the job that they name, and no other. The help tells commands as `typed` does.
  * @throws UsageError for everything that the command line does not know.
  */
-export async function parseCommandLine(argv: readonly string[], registry: Registry): Promise<Invocation> {
+export async function parseCommandLine(
+  argv: readonly string[],
+  registry: Registry,
+  typed: Typed = AS_NAMED,
+): Promise<Invocation> {
   const [name, ...rest] = argv;
-  if (name === undefined) throw new UsageError('no job was named', SEE_HELP);
-  if (name === '--help' || name === '-h' || name === 'help') return { kind: 'print', text: await overview(registry) };
+  if (name === undefined) return { ...print(await overview(registry, typed)), exitCode: ExitCode.usage };
+  if (name === 'help' || name === '--help' || name === '-h') {
+    const [about, ...more] = rest.filter((word) => word !== '--help' && word !== '-h');
+    if (about === undefined || about === 'help') return print(await overview(registry, typed));
+    return await parseCommandLine([about, '--help', ...more], registry, typed);
+  }
+  if (name === '--version' || name === '-V') return print(`gmail-jobs ${readVersion()}\n`);
   if (name === 'list') {
     if (rest[0] === '--help' || rest[0] === '-h')
-      return { kind: 'print', text: 'Usage: job list\n\nLists the jobs.\n' };
+      return print(`Usage: ${typed.command(['job', 'list'])}\n\nLists the jobs.\n`);
     if (rest.length > 0) throw new UsageError(`job list takes no argument, but got "${rest[0]}"`, SEE_HELP);
-    return { kind: 'print', text: await list(registry) };
+    return print(await list(registry));
   }
   if (name.startsWith('-')) throw new UsageError(`the job's name comes first, but got "${name}"`, SEE_HELP);
   if (isCommand(name)) {
     const command = await COMMANDS[name]();
-    const parsed = parseOptions(describe(name, command), command.options, name, rest);
-    return 'help' in parsed ? { kind: 'print', text: parsed.help } : { kind: 'command', command, ...parsed };
+    const parsed = parseOptions(describe(name, command, typed), command.options, name, rest);
+    return 'help' in parsed ? print(parsed.help) : { kind: 'command', command, ...parsed };
   }
-  const job = await registry.load(name, Object.keys(COMMANDS));
+  const job = await registry.load(name, [...Object.keys(COMMANDS), 'list', 'help']);
   const specs = job.backfill === undefined ? job.options : { ...job.options, ...BACKFILL_OPTIONS };
-  const parsed = parseOptions(withCommonOptions(describe(name, { ...job, options: specs })), specs, name, rest);
-  if ('help' in parsed) return { kind: 'print', text: parsed.help };
+  const parsed = parseOptions(withCommonOptions(describe(name, { ...job, options: specs }, typed)), specs, name, rest);
+  if ('help' in parsed) return print(parsed.help);
   const { dryRun, budget, ...given } = parsed.options;
   const { options, backfill } = job.backfill === undefined ? { options: given } : splitBackfill(given, job.options);
   const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined, backfill };
   return { kind: 'run', name, job, argument: readArgument(name, job.argument, parsed.argument), options, common };
+}
+
+function print(text: string): Extract<Invocation, { kind: 'print' }> {
+  return { kind: 'print', text, exitCode: ExitCode.ok };
+}
+
+/** The version in package.json; the build writes one with the same version into dist/. */
+function readVersion(): string {
+  const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return manifest.version;
 }
 
 function readArgument(job: string, spec: ArgumentSpec | undefined, text: string | undefined): string {
@@ -133,19 +155,23 @@ function givenOptions(commandLine: CommandLine): Record<string, unknown> {
 function describe(
   name: string,
   { summary, description, argument, options }: Pick<Job, 'summary' | 'description' | 'argument' | 'options'>,
+  typed: Typed,
 ) {
-  const commandLine = new CommandLine(`job ${name}`)
-    .description(description === undefined ? summary : `${summary}\n\n${description}`)
+  const commandLine = new CommandLine(typed.command(['job', name]))
+    .description(typed.text(description === undefined ? summary : `${summary}\n\n${description}`))
     .usage(argument === undefined ? '[options]' : `<${argument.name}> [options]`)
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
     .showSuggestionAfterError(true)
     .exitOverride();
   // Optional for commander, so that our own words are said when it is missing.
-  if (argument !== undefined) commandLine.argument(`[${argument.name}]`, argument.summary);
+  if (argument !== undefined) commandLine.argument(`[${argument.name}]`, typed.text(argument.summary));
   for (const [key, spec] of Object.entries(options)) {
     const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    const option = new Option(spec.placeholder === undefined ? flag : `${flag} ${spec.placeholder}`, spec.summary);
+    const option = new Option(
+      spec.placeholder === undefined ? flag : `${flag} ${spec.placeholder}`,
+      typed.text(spec.summary),
+    );
     commandLine.addOption(spec.placeholder === undefined ? option : option.argParser(parser(spec.parse)));
   }
   return commandLine;
@@ -193,8 +219,8 @@ function usageError(error: CommanderError, name: string, { options }: CommandLin
   return new UsageError(`${message}${hint}`, `See \`job ${name} --help\`.`);
 }
 
-async function overview(registry: Registry): Promise<string> {
-  return `Usage: job <name> [options]
+async function overview(registry: Registry, typed: Typed): Promise<string> {
+  return `Usage: ${typed.command(['job'])} <name> [options]
 
 Scheduled work on a Gmail mailbox: fetches the credential, does one batch of work, exits.
 
@@ -218,7 +244,11 @@ async function list(registry: Registry): Promise<string> {
 
 async function listCommands(): Promise<string> {
   const rows = Object.entries(COMMANDS).map(async ([name, load]) => [name, (await load()).summary]);
-  return table([...(await Promise.all(rows)), ['list', 'List the jobs']]);
+  return table([
+    ...(await Promise.all(rows)),
+    ['list', 'List the jobs'],
+    ['help', 'Show this help, or that of the job or command named after it'],
+  ]);
 }
 
 function table(rows: readonly (readonly string[])[]): string {

@@ -1,6 +1,7 @@
 /** One line per event: JSON for machines, a readable line on a terminal. Never subjects, senders or bodies. */
 import { pino } from 'pino';
 import { prettyLine } from './pretty.ts';
+import { AS_NAMED, type Typed } from './typed.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -18,8 +19,17 @@ export interface Log {
 }
 
 /** A log that writes its lines to `write`. */
-export function createLog(options: { level: Level; format: LogFormat; write: (line: string) => void }): Log {
-  const render = options.format === 'pretty' ? (line: string) => prettyLine(JSON.parse(line)) : (line: string) => line;
+export function createLog(options: {
+  level: Level;
+  format: LogFormat;
+  write: (line: string) => void;
+  /** How commands are typed that the events name. */
+  typed?: Typed;
+}): Log {
+  const { typed = AS_NAMED } = options;
+  // In JSON too: neither backticks nor the words of a command are escaped there.
+  const render = (line: string) =>
+    options.format === 'pretty' ? typed.text(prettyLine(JSON.parse(typed.text(line)))) : typed.text(line);
   const logger = pino(
     {
       level: options.level,

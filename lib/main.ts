@@ -16,6 +16,7 @@ import { Registry } from './registry.ts';
 import { stackOf } from './report.ts';
 import { rememberSignals } from './signals.ts';
 import type { Terminal } from './terminal.ts';
+import { typedIn } from './typed.ts';
 
 /** How long what a job has left behind may go on after the final line. */
 const LINGER_MS = 2_000;
@@ -26,11 +27,12 @@ const redactor = new Redactor();
 const env = { ...process.env };
 for (const secret of secretsIn(env)) redactor.add(secret);
 disarm(process.env);
+const typed = typedIn(env);
 const output = guardOutput(redactor, process);
 /** Gives the terminal back as it was. */
 let leaveScreen = (): void => {};
 const say = ({ message, remedy }: JobError): void => {
-  process.stderr.write(`job: ${message}\n     ${remedy}\n`);
+  process.stderr.write(`job: ${typed.text(message)}\n     ${typed.text(remedy)}\n`);
 };
 lockV8(process);
 const egress = guardEgress(say);
@@ -67,10 +69,11 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       egress.allow(hosts.map(parseHost)),
     );
     const { parseCommandLine } = await import('./cli.ts');
-    const invocation = await parseCommandLine(argv, registry);
+    const invocation = await parseCommandLine(argv, registry, typed);
     if (invocation.kind === 'print') {
-      process.stdout.write(invocation.text);
-      return ExitCode.ok;
+      const stream = invocation.exitCode === ExitCode.ok ? process.stdout : process.stderr;
+      stream.write(invocation.text);
+      return invocation.exitCode;
     }
     if (invocation.kind === 'command') return await runCommand(invocation, registry);
     const [{ createLog }, { runJob }] = await Promise.all([import('./log.ts'), import('./runner.ts')]);
@@ -84,7 +87,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       progress.stop();
       process.stdout.write(output.atLineStart() ? line : `\n${line}`);
     };
-    const log = createLog({ level, format, write });
+    const log = createLog({ level, format, write, typed });
     egress.tell = ({ host, port, how, remedy }: EgressError) =>
       log.error('egress.refused', { host, port, how, remedy });
     egress.allow(neededHosts(env));
@@ -150,5 +153,5 @@ async function runCommand(
 async function openTerminal(): Promise<Terminal> {
   const { createTerminal } = await import('./terminal.ts');
   const interrupt = () => process.kill(process.pid, 'SIGINT');
-  return createTerminal({ stdin: process.stdin, stdout: output.screens.stdout, interrupt });
+  return createTerminal({ stdin: process.stdin, stdout: output.screens.stdout, interrupt, typed });
 }

@@ -22,6 +22,7 @@ import { createRunId } from './run-id.ts';
 import type { Signals } from './signals.ts';
 import { Tally } from './tally.ts';
 import type { Terminal } from './terminal.ts';
+import { typedIn } from './typed.ts';
 
 /** What to run, as the command line says. */
 export interface RunRequest {
@@ -190,7 +191,7 @@ class Run {
   /** The command that continues the run. */
   get resume(): string {
     const { words } = this.#request;
-    return (this.#backfill?.resume(words) ?? words).map(quote).join(' ');
+    return typedIn(this.#surroundings.env).command(this.#backfill?.resume(words) ?? words);
   }
 
   /** The mailbox, its token on the way. */
@@ -242,9 +243,4 @@ class Run {
     if (expected === undefined) return;
     requireExpectedMailbox(await mailbox.address(), expected);
   }
-}
-
-/** `word` as a shell takes it for one word. */
-function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -1,6 +1,7 @@
 /** The person at the keyboard: what is printed for them, and what they are asked. */
 import { Writable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
+import type { Typed } from './typed.ts';
 
 export interface Terminal {
   /** Whether there is a person who can answer. */
@@ -31,9 +32,11 @@ interface Surroundings {
   readonly stdout: NodeJS.WriteStream;
   /** Called for Ctrl-C while a line is being typed, which then is no signal. */
   readonly interrupt: () => void;
+  /** How commands are typed that are printed. */
+  readonly typed: Typed;
 }
 
-export function createTerminal({ stdin, stdout, interrupt }: Surroundings): Terminal {
+export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings): Terminal {
   const interactive = stdin.isTTY === true && stdout.isTTY === true;
   /** Lines that came in one piece, of which only the first was asked for. */
   const unread: string[] = [];
@@ -41,7 +44,7 @@ export function createTerminal({ stdin, stdout, interrupt }: Surroundings): Term
     interactive,
     columns: stdout.isTTY === true ? stdout.columns : Number.POSITIVE_INFINITY,
     print(text = '') {
-      stdout.write(`${text}\n`);
+      stdout.write(`${typed.text(text)}\n`);
     },
     async ask(question, signal, { secret = false, fresh = false } = {}) {
       const { createInterface } = await import('node:readline');

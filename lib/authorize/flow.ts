@@ -9,12 +9,13 @@ import { formatDuration } from '../duration.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
 import { askMailbox } from '../gmail/profile.ts';
 import type { OptionSpecs } from '../options.ts';
+import { typedIn } from '../typed.ts';
 import { openBrowser } from './browser.ts';
 import type { OAuthClient } from './client-file.ts';
 import { consentLink, createTie, type Tie, wrongState } from './consent.ts';
 import { exchangeCode, type GoogleAccess } from './google.ts';
 import { type ConsentAnswer, type Loopback, startLoopback } from './loopback.ts';
-import { type Facts, failurePage, type Page } from './page.ts';
+import { asTyped, type Facts, failurePage, type Page } from './page.ts';
 import { pastedAnswer } from './paste.ts';
 import type { JobScopes } from './scopes.ts';
 
@@ -68,11 +69,12 @@ export async function openConsent(request: ConsentRequest, around: Around, googl
       try {
         const grant = await takeGrant(answer.parameters, request, tie, loopback.redirectUri, around, google);
         mailbox = [['Mailbox', grant.user.email]];
-        const page = await finish(grant);
+        const page = asTyped(await finish(grant), typedIn(around.env));
         await answer.reply(page);
         return page;
       } catch (error) {
-        await answer.reply(failurePage(request.failureTitle, error, [...mailbox, ['Secret', request.secret]]));
+        const failed = failurePage(request.failureTitle, error, [...mailbox, ['Secret', request.secret]]);
+        await answer.reply(asTyped(failed, typedIn(around.env)));
         throw error;
       }
     },

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type Html, html } from '../digest/markup.ts';
 import { JobError } from '../errors.ts';
+import type { Typed } from '../typed.ts';
 
 /** What was found out and done: names and values. */
 export type Facts = readonly (readonly [string, string])[];
@@ -14,6 +15,11 @@ export interface Page {
   readonly facts?: Facts;
   /** What to do now. Words in backticks are something to type. */
   readonly next: readonly string[];
+}
+
+/** The page with the commands in it as they are typed. */
+export function asTyped(page: Page, typed: Typed): Page {
+  return { ...page, text: typed.text(page.text), next: page.next.map(typed.text) };
 }
 
 /** It came to nothing, and this is why. */

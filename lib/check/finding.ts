@@ -1,5 +1,6 @@
 /** One line of `job check`, as data: what was looked at, how it stands, and what a person should do about it. */
 import { ExitCode, JobError } from '../errors.ts';
+import type { Typed } from '../typed.ts';
 
 /** `skipped` is what could not be looked at, or has nothing to look at; it is neither good nor bad. */
 export type Status = 'ok' | 'warning' | 'failed' | 'skipped';
@@ -76,4 +77,16 @@ export function worstExitCode(findings: readonly Finding[]): ExitCode {
     if (code !== undefined) return code;
   }
   return codes[0] ?? ExitCode.ok;
+}
+
+/** The finding with the commands in its texts as they are typed. */
+export function asTyped(finding: Finding, { text }: Typed): Finding {
+  const { detail, remedy, rows, notes } = finding;
+  return {
+    ...finding,
+    detail: text(detail),
+    ...(remedy !== undefined && { remedy: text(remedy) }),
+    ...(rows && { rows: rows.map((row) => ({ ...row, cells: row.cells.map(text) })) }),
+    ...(notes && { notes: notes.map(text) }),
+  };
 }

@@ -1,10 +1,11 @@
 /** `job check`: would the next run work? Reads the secret, gets a token, searches the mailbox, and changes nothing. */
 import { styleText } from 'node:util';
-import { type Finding, worstExitCode } from '../check/finding.ts';
+import { asTyped, type Finding, worstExitCode } from '../check/finding.ts';
 import { createScreen, verdictOf } from '../check/screen.ts';
 import { defineCommand } from '../command.ts';
 import { ExitCode } from '../errors.ts';
 import { choiceOption, listOption, switchOption } from '../options.ts';
+import { typedIn } from '../typed.ts';
 
 export default defineCommand({
   summary: 'Say whether the next run would work, and what to do if not; changes nothing',
@@ -28,7 +29,10 @@ export default defineCommand({
       terminal.print(`${styleText('bold', `Would the next run work${which}?`)}\n`);
     }
     const findings: Finding[] = [];
-    for await (const finding of runChecks({ env, stage, jobs, hide, signal })) {
+    const typed = typedIn(env);
+    for await (const found of runChecks({ env, stage, jobs, hide, signal })) {
+      // Before it is wrapped.
+      const finding = asTyped(found, typed);
       findings.push(finding);
       if (!json) terminal.print(show(finding));
     }

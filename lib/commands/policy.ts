@@ -17,8 +17,8 @@ export default defineCommand({
   summary: 'Print the least IAM policy, for the app or for the person who authorizes',
   description:
     'Prints one JSON document and nothing else, so that it can be written to a file:\n' +
-    '  job policy > policy.json\n' +
-    '  aws iam put-user-policy … --policy-document file://policy.json\n' +
+    '`job policy > policy.json`\n' +
+    '`aws iam put-user-policy … --policy-document file://policy.json`\n' +
     'Asks nobody: it needs no AWS credentials.',
   options: {
     for: choiceOption(['app', 'authorize'], 'who: the running app, or a person for authorize and rotate'),

@@ -443,7 +443,7 @@ describe('job check, scopes', { concurrency: 8 }, () => {
     assert.equal(code, 77);
     assert.match(stdout, /^ +✖ apply-rules {2}lacks gmail\.modify$/m);
     assert.match(stdout, /^ +✔ digest {7}gmail\.readonly, gmail\.insert, gmail\.labels$/m);
-    assert.match(stdout, /`job check --jobs digest`/);
+    assert.match(stdout, /`bin\/job check --jobs digest`/);
     assert.match(stdout, /\nIn part: digest would run, apply-rules, undo would not \(exit code 77\)\. 1 warning\.\n$/);
   });
 

@@ -249,7 +249,7 @@ describe('the question of a backfill', () => {
       const run = await apply(sandbox, ['--from', '3000d', '--to=1d'], { answers: [answer] });
       const { resume, remaining } = assertEnded(run, 0, { outcome: 'partial', changed: 0 });
       assert.ok(Number(remaining) > 0);
-      assert.match(String(resume), /^job apply-rules --from \d{4}-\d\d-\d\d --to=\d{4}-\d\d-\d\d$/);
+      assert.match(String(resume), /^bin\/job apply-rules --from \d{4}-\d\d-\d\d --to=\d{4}-\d\d-\d\d$/);
       assert.deepEqual(run.questions, ['  Go on? [y/N] ']);
       assert.match(run.stdout, /Forecast[\s\S]*old-mail[\s\S]*to change|to change[\s\S]*old-mail/);
     }
@@ -284,7 +284,7 @@ describe('a backfill that is stopped', () => {
         assert.deepEqual([final.resume, final.remaining], [undefined, 0]);
       } else {
         if (verb !== 'messages.list') assert.ok(Number(final.remaining) > 0);
-        assert.match(String(final.resume), /^job apply-rules --from \d{4}-\d\d-\d\d --yes$/);
+        assert.match(String(final.resume), /^bin\/job apply-rules --from \d{4}-\d\d-\d\d --yes$/);
         assertEnded(await runHere(sandbox, wordsOf(final.resume), { rules: RULES }), 0, {
           outcome: 'ok',
           remaining: 0,

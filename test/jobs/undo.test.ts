@@ -289,7 +289,7 @@ describe('undo', { concurrency: 3 }, () => {
   it('says what to do about a run that it does not know', async () => {
     await using work = await start();
     const { error, remedy } = assertEnded(await undo(work.sandbox, '20260101-000000-abcd'), 65);
-    assert.match(`${error} ${remedy}`, /no journal of the run 20260101-000000-abcd.*`job runs`/);
+    assert.match(`${error} ${remedy}`, /no journal of the run 20260101-000000-abcd.*`bin\/job runs`/);
   });
 });
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { type Invocation, parseCommandLine } from '../../lib/cli.ts';
+import { COMMANDS } from '../../lib/commands/index.ts';
 import { UsageError } from '../../lib/errors.ts';
 import { Registry } from '../../lib/registry.ts';
 
@@ -67,7 +69,12 @@ describe('parseCommandLine', () => {
   });
 
   const refused: ReadonlyArray<readonly [string[], RegExp, RegExp?]> = [
-    [[], /no job was named/],
+    [['help', 'aply-rules'], /no job "aply-rules" \(did you mean "apply-rules"\?\)/],
+    [['help', 'rotat'], /no job "rotat" \(did you mean "rotate"\?\)/],
+    [['lst'], /no job "lst" \(did you mean "list"\?\)/],
+    [['hlep'], /no job "hlep" \(did you mean "help"\?\)/],
+    [['--', 'apply-rules', '--dry-run'], /the job's name comes first, but got "--"/],
+    [['--versoin'], /the job's name comes first, but got "--versoin"/],
     [['aply-rules'], /no job "aply-rules" \(did you mean "apply-rules"\?\)/],
     [['nonsense'], /no job "nonsense"$/],
     [['../lib/main'], /no job/],
@@ -124,7 +131,7 @@ describe('parseCommandLine', () => {
     for (const name of registry.names) assert.match(text, new RegExp(`^ {2}${name} +\\S`, 'm'));
   });
 
-  for (const argv of [['--help'], ['-h'], ['help']]) {
+  for (const argv of [['--help'], ['-h'], ['help'], ['help', 'help'], ['help', '--help'], []]) {
     it(`shows jobs, common options and exit codes for \`job ${argv}\``, async () => {
       const text = await print(...argv);
       for (const part of ['Usage: job', 'apply-rules', '--dry-run', '--budget', '78 configuration']) {
@@ -132,6 +139,34 @@ describe('parseCommandLine', () => {
       }
     });
   }
+
+  it('takes the help for a mistake only where nothing was asked', async () => {
+    for (const [argv, exitCode] of [
+      [[], 2],
+      [['help'], 0],
+      [['--help'], 0],
+    ] as const) {
+      const invocation = await parse(...argv);
+      assert.equal(invocation.kind === 'print' && invocation.exitCode, exitCode);
+    }
+  });
+
+  it('shows the help of a job or command also for `job help <name>`', async () => {
+    for (const name of [...registry.names, ...Object.keys(COMMANDS), 'list']) {
+      const text = await print(name, '--help');
+      for (const argv of [
+        ['help', name],
+        ['--help', name],
+        ['help', name, '--help'],
+      ])
+        assert.equal(await print(...argv), text, argv.join(' '));
+    }
+  });
+
+  it('says which version it is', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    for (const flag of ['--version', '-V']) assert.equal(await print(flag), `gmail-jobs ${version}\n`);
+  });
 
   it("shows a job's own options and those of every job in its help", async () => {
     for (const flag of ['--help', '-h']) {

@@ -16,16 +16,25 @@ describe('the exit code', { concurrency: 4 }, () => {
   });
 
   it('is 0 for the help texts and the list of jobs, without any configuration', async () => {
-    for (const args of [['--help'], ['list'], ['apply-rules', '--help']]) {
+    for (const args of [['--help'], ['list'], ['apply-rules', '--help'], ['help', 'apply-rules']]) {
       const run = await runJob(null, args);
       assert.deepEqual([run.code, run.stderr], [0, ''], args.join(' '));
-      assert.match(run.stdout, args[0] === 'apply-rules' ? /--rule <name>/ : /apply-rules/);
+      assert.match(run.stdout, args.includes('apply-rules') ? /--rule <name>/ : /apply-rules/);
       assert.doesNotMatch(run.stdout, /run\.finished/);
     }
+    assert.match((await runJob(null, ['--version'])).stdout, /^gmail-jobs \d+\.\d+\.\d+\n$/);
+  });
+
+  it('comes on a dyno with what can be typed for one', async () => {
+    const run = await runJob(null, ['undo'], { env: { DYNO: 'run.1' } });
+    assert.deepEqual([run.code, run.stdout], [2, '']);
+    assert.match(run.stderr, /`heroku run job runs`/);
   });
 
   const usage: [string[], RegExp][] = [
-    [[], /no job/],
+    [[], /^Usage: bin\/job <name>[\s\S]*apply-rules/],
+    [['undo'], /`bin\/job runs`/],
+    [['help', 'aply-rules'], /"apply-rules"[\s\S]*`bin\/job --help`/],
     [['aply-rules'], /"apply-rules"/],
     [['../lib/main'], /no job/],
     [['constructor'], /no job/],

@@ -42,10 +42,22 @@ describe('a run that is stopped', { concurrency: 4 }, () => {
       matched: 20,
       changed: 5,
       remaining: 15,
-      resume: "job apply-rules --budget ' 4s ' --max-changes 50",
+      resume: "bin/job apply-rules --budget ' 4s ' --max-changes 50",
     });
     assert.equal(carrying(sandbox, 'STARRED'), 5);
     assertEnded(await apply(sandbox, { rules }), 0, { outcome: 'ok', matched: 15, changed: 15 });
+  });
+
+  it('on a dyno says how to go on with `heroku run`, in words that come through it', async () => {
+    await using sandbox = await sandboxOf(5);
+    const child = new ChildHandle();
+    sandbox.faults.add({ kind: 'hook', verb: 'messages.batchModify', before: () => child.kill('SIGTERM') });
+    const env = { DYNO: 'scheduler.1234' };
+    const run = await apply(sandbox, { rules, env, onStart: child.onStart }, ['--budget', ' 9m']);
+    assertEnded(run, 143, {
+      outcome: 'interrupted',
+      resume: "heroku run 'job apply-rules --budget '\\'' 9m'\\'''",
+    });
   });
 
   it('by RUN_BUDGET before anything could be planned exits 75', async () => {
@@ -75,7 +87,7 @@ describe('a run that is stopped', { concurrency: 4 }, () => {
         matched: 20,
         changed: 5,
         remaining: 15,
-        resume: 'job apply-rules --budget=9m',
+        resume: 'bin/job apply-rules --budget=9m',
       });
       assert.equal(carrying(sandbox, 'STARRED'), 5);
       assert.match(String(sandbox.monitor.pings.at(-1)?.path), new RegExp(`/${code}$`));
@@ -100,7 +112,7 @@ describe('a run that is stopped', { concurrency: 4 }, () => {
       const final = assertEnded(await apply(sandbox, { onStart: child.onStart }), 143, {
         outcome: 'interrupted',
         matched: 0,
-        resume: 'job apply-rules',
+        resume: 'bin/job apply-rules',
       });
       assert.ok(Number(final.durationMs) < 8_000, `${JSON.stringify(fault)}: ${final.durationMs} ms`);
     });
