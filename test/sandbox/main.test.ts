@@ -1,23 +1,115 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 
-const MAIN = new URL('main.ts', import.meta.url).pathname;
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-test('prints the variables to paste and what to type next, and ends with Ctrl-C', async () => {
-  const child = spawn(process.execPath, [MAIN, '--messages', '20'], { stdio: ['ignore', 'pipe', 'inherit'] });
+/** What a terminal may have set in which somebody works on a real mailbox. */
+const REAL = {
+  AWS_PROFILE: 'me',
+  AWS_SESSION_TOKEN: 'stale',
+  GMAIL_MAILBOX: 'bob@example.com',
+  HTTPS_PROXY: 'http://proxy.example:3128',
+  // A browser that cannot be started: the link is printed.
+  BROWSER: 'false',
+};
+
+async function startMain() {
+  const child = spawn(process.execPath, [MAIN, '--messages', '60'], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
-  for await (const chunk of child.stdout.setEncoding('utf8')) {
+  for await (const chunk of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
     output += chunk;
     if (output.includes('Ctrl-C')) break;
   }
-  child.kill('SIGINT');
-  const [exitCode] = await once(child, 'exit');
-  assert.equal(exitCode, 0);
-  assert.match(output, /^export GMAIL_API_URL='http:\/\/127\.0\.0\.1:\d+'$/m);
-  assert.match(output, /^export GOOGLE_TOKEN_URL='http:\/\/127\.0\.0\.1:\d+\/token'$/m);
-  assert.match(output, /bin\/job apply-rules --dry-run/);
+  const find = (pattern: RegExp) => pattern.exec(output)?.[1] ?? assert.fail(output);
+  return {
+    read: find(/^ {2}(\. \S+)$/m),
+    client: find(/authorize --client (\S+)$/m),
+    pages: find(/in a browser: (\S+)$/m),
+    commands: [...output.matchAll(/^ {2}(bin\/job .+)$/gm)].map(([, command = '']) => command),
+    async end() {
+      child.kill('SIGINT');
+      const [exitCode] = await once(child, 'exit');
+      return exitCode;
+    },
+  };
+}
+
+/** Types a line into a shell that has read the sandbox's variables; `onOutput` sees what is printed. */
+async function type(read: string, line: string, onOutput = (_output: string) => {}) {
+  const child = spawn('sh', ['-c', `${read}; ${line}`], { cwd: ROOT, env: { PATH: process.env.PATH, ...REAL } });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      onOutput(output);
+    });
+  }
+  const [code] = await once(child, 'close');
+  return { code, output };
+}
+
+/** Presses the consent page's button as a browser does: the form goes to the page's own address. */
+async function agree(link: string): Promise<string> {
+  const page = await (await fetch(link)).text();
+  const boxes = [...page.matchAll(/type="checkbox" name="([^"]+)" checked/g)].map(([, name = '']): [string, string] => [
+    name,
+    'on',
+  ]);
+  const body = new URLSearchParams([...boxes, ['decision', 'allow']]);
+  return await (await fetch(link, { method: 'POST', body })).text();
+}
+
+test('everything that it prints can be typed, also where a real mailbox was worked on, and Ctrl-C takes the files away', async () => {
+  const { read, client, pages, commands, end } = await startMain();
+  const folder = dirname(client);
+  assert.equal(statSync(client).mode & 0o077, 0);
+  assert.equal(Object.keys(JSON.parse(readFileSync(client, 'utf8'))).join(), 'installed');
+
+  const [dryRun, , digest = '', authorize = '', ...others] = commands;
+  assert.deepEqual([dryRun, digest, others], ['bin/job apply-rules --dry-run', 'bin/job digest', []]);
+  let page: Promise<string> | undefined;
+  const [digested, authorized] = await Promise.all([
+    type(read, digest),
+    type(read, authorize, (output) => {
+      const link = /^ {2}(http:\S+)\n/m.exec(output)?.[1];
+      if (link !== undefined) page ??= agree(link);
+    }),
+  ]);
+  assert.equal(digested.code, 0, digested.output);
+  assert.equal(authorized.code, 0, authorized.output);
+  assert.match((await page) ?? '', /Everything is in place/);
+
+  const list = await (await fetch(pages)).text();
+  const [, path] = /href="(\/message\/[0-9a-f]+)"[^>]*>Your day in mail/.exec(list) ?? assert.fail(list);
+  assert.match(await (await fetch(`${pages}${path}/body`)).text(), /messages? came in|Enjoy the quiet/);
+
+  assert.equal(await end(), 0);
+  assert.equal(existsSync(folder), false);
+});
+
+test('the variables can be read by every shell', async (t) => {
+  const { read, end } = await startMain();
+  for (const shell of ['sh', 'bash', 'zsh', 'ksh']) {
+    const { error, status, stdout, stderr } = spawnSync(shell, ['-eu', '-c', `${read} && env`], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, ...REAL },
+    });
+    if (error !== undefined) {
+      t.diagnostic(`${shell} is not installed here`);
+      continue;
+    }
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^GMAIL_API_URL=http:\/\/127\.0\.0\.1:\d+$/m, shell);
+    assert.match(stdout, /^AWS_SECRET_ACCESS_KEY=[\w+/]{40}$/m, shell);
+    assert.doesNotMatch(stdout, /^(AWS_PROFILE|AWS_SESSION_TOKEN|GMAIL_MAILBOX|HTTPS_PROXY)=/m, shell);
+  }
+  assert.equal(await end(), 0);
 });
 
 for (const options of [

@@ -1,7 +1,14 @@
-// `npm run sandbox`: keeps a sandbox running until Ctrl-C and prints what to type to try a job on it by hand.
+// `npm run sandbox`: keeps a sandbox running until Ctrl-C and prints what to type to try a job on it by hand. What a
+// terminal needs for that lies in a temporary folder meanwhile: the variables, and a client's file for `job authorize`.
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { startSandbox } from './index.ts';
+import { Faults } from './faults.ts';
+import { listen } from './http.ts';
+import { type Sandbox, startSandbox } from './index.ts';
+import { SandboxMailPages } from './mail-pages.ts';
 
 const OPTIONS = {
   messages: { type: 'string', default: '2000' },
@@ -16,7 +23,7 @@ const OPTIONS = {
 const HELP = `Usage: npm run sandbox -- [options]
 
 Stand-ins for Gmail, Google's consent page and token endpoint, AWS Secrets Manager and STS, and a monitor, on loopback
-ports. The consent page waits for you to press its buttons.
+ports. The consent page waits for you to press its buttons. A page shows the mailbox in a browser.
 
   --messages <n>        messages in the made-up mailbox (2000)
   --seed <n>            another number makes up other mail (1)
@@ -25,6 +32,12 @@ ports. The consent page waits for you to press its buttons.
   --latency-ms <n>      how long each answer is held back (0)
   --search-lag-ms <n>   how long searches miss a change (0)
 `;
+
+/** A terminal in which somebody works on a real mailbox may have these set, and they would hinder the sandbox. */
+const TAKEN_AWAY = [
+  ...['AWS_PROFILE', 'AWS_SESSION_TOKEN', 'GMAIL_MAILBOX'],
+  ...['http_proxy', 'https_proxy', 'all_proxy'].flatMap((name) => [name, name.toUpperCase()]),
+];
 
 class UsageError extends Error {}
 
@@ -65,27 +78,54 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
+  const stopped = Promise.race(['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => once(process, signal)));
   await using sandbox = await startSandbox(options.sandbox);
   sandbox.consent.behave({ decision: 'ignore' });
-  const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
-  const variables = {
-    ...sandbox.env,
-    GMAIL_QUOTA_PROFILE: options.sandbox.quota.profile,
-    HEARTBEAT_URL: sandbox.heartbeatUrl,
-  };
-  const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'`);
-  process.stdout.write(
-    [
-      `A mailbox of ${options.sandbox.messages} made-up messages is up. Paste this into another terminal:`,
-      '',
-      ...lines,
-      '',
-      'Then type: bin/job apply-rules --dry-run',
-      'Ctrl-C ends the sandbox.',
-      '',
-    ].join('\n'),
+  const pages = await listen(new SandboxMailPages(sandbox.mailbox), { requests: [], faults: new Faults() });
+  const folder = await mkdtemp(join(tmpdir(), 'gmail-jobs-sandbox-'));
+  try {
+    const variables = { ...sandbox.env, GMAIL_QUOTA_PROFILE: options.sandbox.quota.profile };
+    const files = await writeFiles(folder, sandbox, variables);
+    process.stdout.write(
+      [
+        `A mailbox of ${options.sandbox.messages} made-up messages is up. In another terminal, in this folder, type:`,
+        '',
+        `  . ${files.env}`,
+        '',
+        'Then, for instance:',
+        '',
+        '  bin/job apply-rules --dry-run',
+        '  bin/job apply-rules',
+        '  bin/job digest',
+        `  bin/job authorize --client ${files.client}`,
+        '',
+        `The mailbox in a browser: ${pages.url}`,
+        'Ctrl-C ends the sandbox and removes its files.',
+        '',
+      ].join('\n'),
+    );
+    await stopped;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+    await pages.close();
+  }
+}
+
+/** Writes the files, and returns their paths as a shell takes them. */
+async function writeFiles(folder: string, sandbox: Sandbox, variables: Record<string, string>) {
+  const files = { env: join(folder, 'sandbox.env'), client: join(folder, 'client.json') };
+  const exports = Object.entries({ ...variables, HEARTBEAT_URL: sandbox.heartbeatUrl }).map(
+    ([name, value]) => `export ${name}=${quote(value)}`,
   );
-  await stopped;
+  const lines = ['# To be read by a shell: . sandbox.env', `unset ${TAKEN_AWAY.join(' ')}`, ...exports, ''];
+  await writeFile(files.env, lines.join('\n'), { mode: 0o600 });
+  await writeFile(files.client, `${JSON.stringify(sandbox.clientFile, null, 2)}\n`, { mode: 0o600 });
+  return { env: quote(files.env), client: quote(files.client) };
+}
+
+/** `text` as one word of a shell. */
+function quote(text: string): string {
+  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 try {
