@@ -43,8 +43,8 @@ export default defineJob({
     return await previewRules(ruleSet, mailbox, guardsOf(ruleSet, { ...options, mailboxSize: undefined }));
   },
 
-  async run({ mailbox, tally, options, prepared: ruleSet, log, journal }) {
-    const { labels, warnings } = await surveyLabels(ruleSet, mailbox);
+  async run({ mailbox, tally, options, prepared, log, journal }) {
+    const { ruleSet, labels, warnings } = await surveyLabels(prepared, mailbox);
     for (const warning of warnings) log.warn('rules.warning', { ...warning });
 
     const isBackfill = mailbox.span !== undefined;

@@ -9,5 +9,6 @@ export const UNDONE_LABEL = 'gmail-jobs/undone';
 
 /** What keeps journals out of a search; null when there are none, by these labels of the mailbox. */
 export function journalExclusion(labels: LabelDirectory): string | null {
-  return labels.find(JOURNAL_LABEL) === undefined ? null : `-${labelSearch(JOURNAL_LABEL)}`;
+  const label = labels.find(JOURNAL_LABEL);
+  return label === undefined ? null : `-${labelSearch(label.name)}`;
 }

@@ -21,6 +21,8 @@ export class LabelBook {
   readonly #options: LabelBookOptions;
   /** The labels as they were listed last, and those made since. */
   #listed: Promise<LabelDirectory> | undefined;
+  /** Names for which it was logged which label they stand for. */
+  readonly #matched = new Set<string>();
 
   constructor(options: LabelBookOptions) {
     this.#options = options;
@@ -35,7 +37,11 @@ export class LabelBook {
         this.#options.signal,
       )
       .then(
-        ({ labels = [] }) => new LabelDirectory(labels.flatMap(({ id, name }) => (id && name ? [{ id, name }] : []))),
+        ({ labels = [] }) =>
+          new LabelDirectory(
+            labels.flatMap(({ id, name }) => (id && name ? [{ id, name }] : [])),
+            (written, label) => this.#tellMatched(written, label),
+          ),
       );
     return this.#listed;
   }
@@ -98,11 +104,28 @@ export class LabelBook {
     return steps;
   }
 
+  /**
+   * Refuses names that nothing can be done with, before anything is done.
+   * @throws Error for a name that no label of an action can have; ConfigError for one that several labels fit.
+   */
+  async requireClear(names: readonly string[]): Promise<void> {
+    requireUsable(names);
+    if (names.every((name) => systemLabelId(name) !== undefined)) return;
+    const directory = await this.known();
+    for (const name of names) directory.find(name);
+  }
+
   /** The labels among `names` that do not exist. */
   async missing(names: readonly string[]): Promise<string[]> {
     const directory = await this.known();
     const missing = names.filter((name) => directory.find(name) === undefined);
     return [...new Map(missing.map((name) => [normalizeLabel(name), name])).values()];
+  }
+
+  #tellMatched(written: string, { name }: Label): void {
+    if (this.#matched.has(written)) return;
+    this.#matched.add(written);
+    this.#options.log.info('label.matched', { label: name, written });
   }
 
   /** Gmail's own labels are known without a list. */

@@ -1,4 +1,5 @@
 /** Labels by name, as Gmail compares names, and how a label is written in a search. */
+import { ConfigError } from '../errors.ts';
 
 /** A label of the mailbox. */
 export interface Label {
@@ -47,27 +48,58 @@ export function systemLabelId(name: string): string | undefined {
 
 /** The search for messages that have the label: `in:inbox`, or a quoted `label:"Auto/Archived"`. */
 export function labelSearch(name: string): string {
-  const system = SYSTEM_SEARCHES.get(name.trim().toUpperCase());
-  return system ?? `label:"${name.trim().replaceAll('"', '-')}"`;
+  return SYSTEM_SEARCHES.get(name.trim().toUpperCase()) ?? `label:${quoteLabel(name)}`;
 }
+
+/** A label's name as the value of a search term. Between quotes no quote can stand; Gmail takes a hyphen for one. */
+export function quoteLabel(name: string): string {
+  return `"${name.replaceAll('"', '-')}"`;
+}
+
+/** Told when a label is taken for a name that is spelled in another way than the label's own. */
+export type OnMatched = (written: string, label: Label) => void;
 
 /** A mailbox's labels. */
 export class LabelDirectory {
-  readonly #byName: Map<string, Label>;
+  readonly #byName = new Map<string, Label>();
+  /** By the form in which Gmail compares names. */
+  readonly #alike = new Map<string, Label[]>();
+  readonly #onMatched: OnMatched;
 
-  constructor(labels: readonly Label[]) {
-    this.#byName = new Map(labels.map((label) => [normalizeLabel(label.name), label]));
+  constructor(labels: readonly Label[], onMatched: OnMatched = () => {}) {
+    for (const label of labels) this.add(label);
+    this.#onMatched = onMatched;
   }
 
   /** Adds a label that was made since. */
   add(label: Label): void {
-    this.#byName.set(normalizeLabel(label.name), label);
+    const normalized = normalizeLabel(label.name);
+    const others = (this.#alike.get(normalized) ?? []).filter(({ name }) => name !== label.name);
+    this.#alike.set(normalized, [...others, label]);
+    this.#byName.set(label.name, label);
   }
 
-  /** The label that Gmail would take `name` for. */
-  find(name: string): Label | undefined {
+  /**
+   * The label that `name` stands for: the one of just that name, else the one that Gmail would take it for. `whose` says
+   * in an error who names it.
+   * @throws ConfigError when several labels fit, and none exactly.
+   */
+  find(name: string, whose?: string): Label | undefined {
     const system = systemLabelId(name);
-    return system === undefined ? this.#byName.get(normalizeLabel(name)) : { id: system, name: system };
+    if (system !== undefined) return { id: system, name: system };
+    const exact = this.#byName.get(name);
+    if (exact !== undefined) return exact;
+    const fitting = this.#alike.get(normalizeLabel(name)) ?? [];
+    const [label, ...others] = fitting;
+    if (others.length > 0) {
+      const names = fitting.map((one) => `"${one.name}"`).join(' and ');
+      throw new ConfigError(
+        `${whose === undefined ? '' : `${whose}: `}the label "${name}" fits more than one label of the mailbox: ${names}`,
+        'Write the name exactly as the mailbox has it, or rename one of these labels in Gmail.',
+      );
+    }
+    if (label !== undefined) this.#onMatched(name, label);
+    return label;
   }
 
   /** All labels, but for those of the system that were not listed. */
@@ -78,6 +110,6 @@ export class LabelDirectory {
   /** All labels whose names begin with `prefix`. */
   startingWith(prefix: string): Label[] {
     const wanted = normalizeLabel(prefix);
-    return [...this.#byName].filter(([name]) => name.startsWith(wanted)).map(([, label]) => label);
+    return [...this.#alike].flatMap(([name, labels]) => (name.startsWith(wanted) ? labels : []));
   }
 }

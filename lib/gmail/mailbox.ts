@@ -1,5 +1,4 @@
 /** The verbs that jobs use. They count, chunk, page and stop by themselves. */
-
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Log } from '../log.ts';
 import { mapAtOnce } from '../pool.ts';
@@ -14,7 +13,6 @@ import { type Happened, readHistory } from './history.ts';
 import type { IdSet } from './ids.ts';
 import { COMPLETED_LABEL, JOURNAL_LABEL } from './journal-label.ts';
 import { LabelBook } from './label-book.ts';
-import { requireUsable } from './label-names.ts';
 import type { Label, LabelDirectory } from './labels.ts';
 import type { Found } from './listing.ts';
 import { describe, getMessage, getSource, type MessageSource, type ReadMessage } from './messages.ts';
@@ -173,7 +171,7 @@ export class Mailbox {
   async carryOut(given: ChangePlan, { guards = [], journal, earlier = [] }: CarryOutOptions = {}): Promise<void> {
     const { tally, progress, log } = this.#options;
     const { announce, confirm } = earlier.length > 0 ? {} : this.#options;
-    requireUsable(given.sets.flatMap(({ operations }) => operations.map(({ label }) => label)));
+    await this.#labels.requireClear(given.sets.flatMap(({ operations }) => operations.map(({ label }) => label)));
     const plan = this.live ? await withoutJournals(given, this) : given;
     const sizes = setSizes(plan);
     const total = sizes.reduce((sum, size) => sum + size, 0);

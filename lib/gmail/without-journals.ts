@@ -15,7 +15,8 @@ export async function withoutJournals(
 ): Promise<ChangePlan> {
   const nothing = setSizes(plan).every((size) => size === 0);
   if (nothing || (await mailbox.knownLabels()).find(JOURNAL_LABEL) !== undefined) return plan;
-  if ((await mailbox.labels()).find(JOURNAL_LABEL) === undefined) return plan;
-  const journals = await mailbox.search(labelSearch(JOURNAL_LABEL), { journals: true, includeSpamTrash: true });
+  const label = (await mailbox.labels()).find(JOURNAL_LABEL);
+  if (label === undefined) return plan;
+  const journals = await mailbox.search(labelSearch(label.name), { journals: true, includeSpamTrash: true });
   return leaveOut(plan, IdSet.of(journals.map(({ id }) => id)));
 }

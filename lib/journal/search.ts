@@ -1,5 +1,5 @@
 /** Looks for the journals of one run: by their Message-IDs, and only among what carries the label. */
-import { COMPLETED_LABEL, JOURNAL_LABEL, UNDONE_LABEL } from '../gmail/journal-label.ts';
+import { COMPLETED_LABEL, UNDONE_LABEL } from '../gmail/journal-label.ts';
 import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { MessageSource } from '../gmail/messages.ts';
@@ -102,7 +102,7 @@ export class RunSearch {
       { length: PARTS_AT_ONCE },
       (_, index) => `rfc822msgid:${journalMessageId(this.#runId, from + index)}`,
     );
-    const query = `${labelSearch(JOURNAL_LABEL)} {${terms.join(' ')}}`;
+    const query = `${labelSearch(label.name)} {${terms.join(' ')}}`;
     const found = await this.#mailbox.search(query, { journals: true, includeSpamTrash: true });
     for (const { id } of found) {
       if (this.#read.has(id)) continue;

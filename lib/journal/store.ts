@@ -101,8 +101,9 @@ export class JournalStore {
   /** Throws journals away whose time is over; returns how many. 5 quota units when there are none, else 55. */
   async tidy(): Promise<number> {
     if (!this.#mailbox.live) return 0;
-    if ((await this.#mailbox.knownLabels()).find(JOURNAL_LABEL) === undefined) return 0;
-    const query = `${labelSearch(JOURNAL_LABEL)} older_than:${KEPT_DAYS}d`;
+    const label = (await this.#mailbox.knownLabels()).find(JOURNAL_LABEL);
+    if (label === undefined) return 0;
+    const query = `${labelSearch(label.name)} older_than:${KEPT_DAYS}d`;
     const old = await this.#mailbox.search(query, { journals: true, limit: 1_000 });
     if (old.length === 0) return 0;
     await this.#mailbox.changeOwn(
@@ -135,7 +136,7 @@ export class JournalStore {
     const label = (await this.#mailbox.knownLabels()).find(JOURNAL_LABEL);
     if (label === undefined) return;
     const fromS = Math.floor(startedAt.getTime() / 1_000) - 1;
-    const found = await this.#mailbox.search(`${labelSearch(JOURNAL_LABEL)} after:${fromS}`, { journals: true });
+    const found = await this.#mailbox.search(`${labelSearch(label.name)} after:${fromS}`, { journals: true });
     let left = MOST_LATER;
     for (const { id } of found.reverse()) {
       const message = await this.#mailbox.source(id);
@@ -154,7 +155,7 @@ export class JournalStore {
     const label = labels.find(JOURNAL_LABEL);
     if (label === undefined) return [];
     const most = limit * READ_PER_RUN;
-    const found = await this.#mailbox.search(labelSearch(JOURNAL_LABEL), { journals: true, limit: most });
+    const found = await this.#mailbox.search(labelSearch(label.name), { journals: true, limit: most });
     const undoneId = labels.find(UNDONE_LABEL)?.id;
     const runs = new Map<string, RunSummary>();
     const made = new Map<string, number>();

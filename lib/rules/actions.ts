@@ -1,6 +1,6 @@
 /** The actions of a rule, reduced to label changes, and what of a message shows that they are still to be done. */
 import type { LabelOperation } from '../gmail/change-plan.ts';
-import { labelSearch, normalizeLabel, systemLabelId } from '../gmail/labels.ts';
+import { labelSearch, systemLabelId } from '../gmail/labels.ts';
 
 export interface Actions {
   readonly operations: readonly LabelOperation[];
@@ -39,9 +39,12 @@ const PLACES = ['INBOX', 'SPAM', 'TRASH'];
 /** Labels that Gmail alone sets, also by the names that Gmail's page has for them. */
 const UNTOUCHABLE = ['SENT', 'DRAFT', 'CHAT', 'drafts', 'chats'];
 
-/** How Gmail tells labels apart: a system label's id, or the normalised name. */
+/**
+ * What tells labels apart: a system label's id, or the name without regard to case. Other spellings of one label are
+ * known by the mailbox alone, see resolveLabels.
+ */
 export function labelKey(label: string): string {
-  return systemLabelId(label) ?? normalizeLabel(label);
+  return systemLabelId(label) ?? label.normalize('NFC').toLowerCase();
 }
 
 /** `settings` as label changes, or what is contradictory in them. */

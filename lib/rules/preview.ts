@@ -5,21 +5,28 @@ import { type Guard, trippedGuard } from '../gmail/changes.ts';
 import { LabelDirectory } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { planRules } from './plan.ts';
+import { resolveLabels } from './resolve.ts';
 import type { RuleSet } from './schema.ts';
 import { composeSearch, namesUserLabels, requireProtectLabels } from './search.ts';
 import { findLabelWarnings, findWarnings, type RuleWarning } from './warnings.ts';
 
+/** The rules on a mailbox: with its labels in place of the names that the file has for them. */
+export interface Survey<R extends RuleSet> {
+  readonly ruleSet: R;
+  /** As far as the rules need them. */
+  readonly labels: LabelDirectory;
+  readonly warnings: readonly RuleWarning[];
+}
+
 /**
- * The mailbox's labels, as far as the rules need them, and every warning about the rules on this mailbox.
- * @throws ConfigError when `protect` names a label that does not exist.
+ * Everything about the rules that depends on the mailbox's labels.
+ * @throws ConfigError when `protect` names a label that does not exist, or a name fits several labels.
  */
-export async function surveyLabels(
-  ruleSet: RuleSet,
-  mailbox: Mailbox,
-): Promise<{ readonly labels: LabelDirectory; readonly warnings: readonly RuleWarning[] }> {
-  const labels = namesUserLabels(ruleSet) ? await mailbox.labels() : new LabelDirectory([]);
+export async function surveyLabels<R extends RuleSet>(given: R, mailbox: Mailbox): Promise<Survey<R>> {
+  const labels = namesUserLabels(given) ? await mailbox.labels() : new LabelDirectory([]);
+  const ruleSet = resolveLabels(given, labels);
   requireProtectLabels(ruleSet, labels);
-  return { labels, warnings: [...findWarnings(ruleSet), ...findLabelWarnings(ruleSet, labels)] };
+  return { ruleSet, labels, warnings: [...findWarnings(ruleSet), ...findLabelWarnings(ruleSet, labels)] };
 }
 
 /**
@@ -27,12 +34,12 @@ export async function surveyLabels(
  * the form of an Inspection.
  */
 export async function previewRules(
-  ruleSet: RuleSet & { readonly file: string },
+  given: RuleSet & { readonly file: string },
   mailbox: Mailbox,
   guards: readonly Guard[],
 ) {
+  const { ruleSet, labels, warnings } = await surveyLabels(given, mailbox);
   const { file, rules, disabled, protect } = ruleSet;
-  const { labels, warnings } = await surveyLabels(ruleSet, mailbox);
   const plan = await planRules(ruleSet, mailbox, labels, { withEffects: false });
   const sizes = setSizes(plan);
   const planned = rules.map(({ name, search }, index) => {

@@ -18,6 +18,9 @@ export interface Term {
    * for a term that belongs to none, because it stands in a negated group, or in an alternative with groups.
    */
   readonly condition: number | null;
+  /** Where its value stands in the search, with its quotes: from here up to, without, there. */
+  readonly from: number;
+  readonly to: number;
 }
 
 /** The search is broken, at a place counted from 0. */
@@ -53,6 +56,9 @@ const OPERATORS: readonly string[] = [
 
 interface Token {
   readonly at: number;
+  /** Where its value begins, with its quotes, and where the token ends. */
+  readonly from: number;
+  readonly to: number;
   readonly minus: boolean;
   readonly operator: string;
   /** An opening or closing bracket, or undefined for a term. */
@@ -122,7 +128,8 @@ export function parseQuery(query: string): Term[] {
     if (token.bracket !== undefined) {
       readLevel({ operator, negated, required: around.required && !token.minus }, token);
     } else {
-      terms.push({ operator, value: token.value, negated, condition: around.required ? ++conditions : null });
+      const { value, from, to } = token;
+      terms.push({ operator, value, negated, condition: around.required ? ++conditions : null, from, to });
     }
   };
 
@@ -152,13 +159,15 @@ function tokenize(query: string): Token[] {
     requireValue(rest, at);
     const token = /^(-?)(?:(\w+):(?!\/\/))?(?:([(){}])|"([^"]*)"|([^\s"(){}]+))/.exec(rest);
     if (token === null) throw unreadable(query, at);
-    const [text, minus, prefix, bracket, phrase, bare] = token;
+    const [text, minus = '', prefix, bracket, phrase, bare] = token;
     const operator = prefix === undefined ? '' : knownOperator(prefix, at);
     if (operator !== '' && (bracket === ')' || bracket === '}')) throw new QueryError(`"${prefix}:" has no value`, at);
     const value = (phrase ?? bare ?? '').trim();
     if (bracket === undefined && (value === '' || value === '-')) throw new QueryError('an empty term', at);
-    tokens.push({ at, minus: minus === '-', operator, bracket, value, quoted: phrase !== undefined });
-    at += text.length;
+    const from = at + minus.length + (prefix === undefined ? 0 : prefix.length + 1);
+    const to = at + text.length;
+    tokens.push({ at, from, to, minus: minus === '-', operator, bracket, value, quoted: phrase !== undefined });
+    at = to;
   }
   return tokens;
 }

@@ -107,6 +107,7 @@ export function missingLabels(terms: readonly Term[], labels: LabelDirectory): s
   return [...new Set(named)].filter((label) => labels.find(label) === undefined);
 }
 
-function isUserLabel(label: string | null): label is string {
+/** Whether it is a label of the user's, and neither one of the system nor one of Gmail's internal ones. */
+export function isUserLabel(label: string | null): label is string {
   return label !== null && systemLabelId(label) === undefined && !label.startsWith('^');
 }

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runHere } from '../fixtures/front-door.ts';
+import { mailboxOf, many } from '../fixtures/mailbox.ts';
 import { apply, sandboxOf } from '../fixtures/starring.ts';
 import { assertEnded, type LogEvent, runJob } from '../run.ts';
+import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 
 /** A rules file with one rule whose actions are in the last line. */
 function rulesWith(actions: string): string {
@@ -50,5 +52,73 @@ describe('a label that no rule may change', { concurrency: 3 }, () => {
     }
     assert.deepEqual(sandbox.mailbox.snapshot(), before);
     assert.ok(sandbox.mailbox.labels().every(({ type }) => type === 'system'));
+  });
+});
+
+/** The searches that Gmail got. */
+function searches(sandbox: Sandbox): string[] {
+  return sandbox.requests.filter(({ verb }) => verb === 'messages.list').map(({ query }) => query.get('q') ?? '');
+}
+
+describe('a label that the mailbox spells in another way', { concurrency: 3 }, () => {
+  const labels = ['Clients / Acme', 'Cafe\u0301', 'Q&A', 'Q A', 'Kept-Mail'];
+
+  it("is the mailbox's own in searches and changes, which is logged once, and leaves a second run nothing", async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {}), { labels }) });
+    const rules = {
+      protect: 'label:kept/mail',
+      rules: [
+        { name: 'one', query: 'subject:hit', actions: { addLabels: ['Clients/Acme', 'Caf\u00e9', 'Q A'] } },
+        { name: 'two', query: 'subject:hit -label:"Q&A"', actions: { addLabels: ['Clients/Acme'], star: true } },
+      ],
+    };
+    const run = await apply(sandbox, { rules });
+    assertEnded(run, 0, { changed: 6 });
+    const expected = ['INBOX', 'STARRED', 'Clients / Acme', 'Cafe\u0301', 'Q A'].sort();
+    const hits = Object.values(sandbox.mailbox.snapshot()).filter((names) => names.includes('INBOX'));
+    assert.deepEqual(hits, [expected, expected, expected]);
+    const matched = run.events.filter(({ event }) => event === 'label.matched');
+    assert.deepEqual(matched.map(({ written, label }) => `${written} is ${label}`).sort(), [
+      'Caf\u00e9 is Cafe\u0301',
+      'Clients/Acme is Clients / Acme',
+      'kept/mail is Kept-Mail',
+    ]);
+    for (const query of searches(sandbox)) assert.doesNotMatch(query, /Clients\/Acme|kept\/mail|Caf\u00e9/);
+    assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 0, { outcome: 'nothing-to-do' });
+  });
+
+  it('exits 78 and names both where two fit and none exactly, in a run, a dry run and a check', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {}), { labels }) });
+    const before = sandbox.mailbox.snapshot();
+    const rules = { rules: [{ name: 'one', query: 'subject:hit', actions: { addLabels: ['New', 'q-a'] } }] };
+    const told = /rule one: the label "q-a" fits more than one label of the mailbox: "Q&A" and "Q A"/;
+    for (const args of [[], ['--dry-run']]) {
+      const final = assertEnded(await apply(sandbox, { rules }, args), 78, { outcome: 'failed', matched: 0 });
+      assert.match(String(final.error), told);
+    }
+    const { code, stdout } = await runJob(sandbox, ['check', '--json'], { rules });
+    assert.equal(code, 78);
+    assert.match(JSON.parse(stdout).lines.find(({ id }: { id: string }) => id === 'apply-rules').detail, told);
+    for (const args of [[], ['--dry-run']]) {
+      const run = await runHere(sandbox, ['labelling', '--add', 'q-a', ...args], { jobs: 'fixtures' });
+      assert.match(String(assertEnded(run, 78, { changed: 0 }).error), /"q-a" fits more than one/);
+    }
+    assert.deepEqual(sandbox.mailbox.snapshot(), before);
+  });
+
+  it('is found by a job that changes it, and by a run that lost the race to make it', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {}), { labels }) });
+    const run = await runHere(sandbox, ['labelling', '--add', 'clients-acme'], { jobs: 'fixtures' });
+    assertEnded(run, 0, { changed: 6 });
+    assert.equal(run.events.filter(({ event }) => event === 'label.matched').length, 1);
+    const race = () => sandbox.mailbox.createLabel('Fresh - Mail');
+    sandbox.faults.add({ verb: 'labels.create', kind: 'hook', before: race });
+    const rules = {
+      undo: false,
+      rules: [{ name: 'one', query: 'subject:hit', actions: { addLabels: ['fresh---mail'] } }],
+    };
+    assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 0, { changed: 3 });
+    const id = sandbox.mailbox.findLabel('Fresh - Mail')?.id ?? '';
+    assert.ok(sandbox.mailbox.messages().every(({ labelIds }) => labelIds.has(id)));
   });
 });

@@ -51,7 +51,7 @@ describe('a rules file that is wrong', { concurrency: 4 }, () => {
     ['    actions: { archive: true, addLabels: [inbox] }', 14, /INBOX/],
     ['  - name: three'],
     ['    query: hit)', 12, /"\)" closes nothing/],
-    ['    actions: { addLabels: ["A/b"], removeLabels: ["a-B"] }', 14, /both add and remove/],
+    ['    actions: { addLabels: ["A/b"], removeLabels: ["a/B"] }', 14, /both add and remove/],
     ['  - name: four'],
     ['    query: "{hit)"', 12, /closed by/],
     ['    actions: { addLabels: [inbox, spam] }', 14, /only one of INBOX and SPAM/],

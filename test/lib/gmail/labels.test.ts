@@ -10,6 +10,8 @@ describe('normalizeLabel', () => {
     ['a|b', 'a"b'],
     ['  padded  ', 'PADDED'],
     ['Über', 'U\u0308ber'],
+    ['Clients / Acme', 'clients/acme'],
+    ['a  b', 'A b'],
   ] as const) {
     it(`takes "${one}" and "${other}" for the same label`, () => {
       assert.equal(normalizeLabel(one), normalizeLabel(other));
@@ -66,6 +68,26 @@ describe('LabelDirectory', () => {
     for (const name of ['Auto/Archived', 'auto-archived', 'AUTO ARCHIVED']) {
       assert.equal(directory.find(name)?.id, 'Label_1');
     }
+  });
+
+  it('prefers the label of just that name, and says when another spelling was taken', () => {
+    const matched: string[] = [];
+    const labels = [
+      { id: 'Label_1', name: 'Q&A' },
+      { id: 'Label_2', name: 'Q A' },
+      { id: 'Label_3', name: 'Cafe\u0301' },
+      { id: 'Label_4', name: 'Clients / Acme' },
+    ];
+    const alike = new LabelDirectory(labels, (written, label) => matched.push(`${written} is ${label.id}`));
+    for (const { id, name } of labels) assert.equal(alike.find(name)?.id, id);
+    assert.deepEqual(matched, []);
+    assert.equal(alike.find('Caf\u00e9')?.id, 'Label_3');
+    assert.equal(alike.find('clients/acme')?.id, 'Label_4');
+    assert.deepEqual(matched, ['Caf\u00e9 is Label_3', 'clients/acme is Label_4']);
+    assert.throws(() => alike.find('q-a', 'rule one'), {
+      name: 'ConfigError',
+      message: 'rule one: the label "q-a" fits more than one label of the mailbox: "Q&A" and "Q A"',
+    });
   });
 
   it('finds labels of the system without a list', () => {

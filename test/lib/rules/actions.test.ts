@@ -30,6 +30,8 @@ describe('reduceActions', () => {
     [{ trash: true, archive: true }, ['-INBOX', '+TRASH', '-SPAM'], ['in:inbox', '-in:trash']],
     [{ archive: true, star: false }, ['-INBOX'], ['in:inbox']],
     [{ addLabels: ['A', 'a'] }, ['+a'], ['-label:"A"', '-label:"a"']],
+    // Two labels in a mailbox that has both: see resolveLabels.
+    [{ addLabels: ['Q&A'], removeLabels: ['Q A'] }, ['+Q&A', '-Q A'], ['-label:"Q&A"', 'label:"Q A"']],
   ] as ReadonlyArray<readonly [ActionSettings, string[], string[]]>) {
     it(`makes of ${JSON.stringify(settings)} the changes ${change}, still to do where ${stillToDo}`, () => {
       assert.deepEqual(reduced(settings), { change, stillToDo });
@@ -47,7 +49,7 @@ describe('reduceActions', () => {
     [{ trash: true, addLabels: ['INBOX'] }, /both add and remove the label INBOX/],
     [{ trash: true, addLabels: ['SPAM'] }, /both add and remove the label SPAM/],
     [{ trash: true, removeLabels: ['TRASH'] }, /both add and remove the label TRASH/],
-    [{ addLabels: ['Auto/Done'], removeLabels: ['auto-done'] }, /both add and remove the label auto-done/],
+    [{ addLabels: ['Auto/Done'], removeLabels: ['auto/done'] }, /both add and remove the label auto\/done/],
     [{ addLabels: ['INBOX', 'SPAM'] }, /only one of INBOX and SPAM/],
     [{ addLabels: ['SENT'] }, /SENT cannot be set/],
     [{ removeLabels: ['draft'] }, /DRAFT cannot be set or removed/],

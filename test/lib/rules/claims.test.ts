@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { IdSet } from '../../../lib/gmail/ids.ts';
+import { LabelDirectory } from '../../../lib/gmail/labels.ts';
 import { claimMessages } from '../../../lib/rules/claims.ts';
+import { resolveLabels } from '../../../lib/rules/resolve.ts';
 import { parseRules, type Rule } from '../../../lib/rules/schema.ts';
 import { seededRandom } from '../../virtual-clock.ts';
 
@@ -21,7 +23,7 @@ const ACTIONS: readonly object[] = [
 
 function rulesOf(actions: readonly object[]): readonly Rule[] {
   const rules = actions.map((action, index) => ({ name: `rule-${index}`, query: 'x', actions: action }));
-  return parseRules(JSON.stringify({ rules }), 'rules.yaml').rules;
+  return resolveLabels(parseRules(JSON.stringify({ rules }), 'rules.yaml'), new LabelDirectory([])).rules;
 }
 
 /** How Gmail compares names of the labels above. */

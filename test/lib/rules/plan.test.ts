@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { ConfigError } from '../../../lib/errors.ts';
 import { LabelDirectory } from '../../../lib/gmail/labels.ts';
 import { planRules } from '../../../lib/rules/plan.ts';
+import { resolveLabels } from '../../../lib/rules/resolve.ts';
 import { parseRules, type RuleSet } from '../../../lib/rules/schema.ts';
 import { composeSearch, namesUserLabels, requireProtectLabels } from '../../../lib/rules/search.ts';
 import { mailboxOf, type PlainMessage } from '../../fixtures/mailbox.ts';
@@ -126,7 +127,8 @@ describe('planRules', () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(messages) });
     const { mailbox, client } = openMailbox(sandbox);
     const labels = await mailbox.labels();
-    const planned = await planRules(ruleSet(rules, protect), mailbox, labels, { withEffects: false });
+    const resolved = resolveLabels(ruleSet(rules, protect), labels);
+    const planned = await planRules(resolved, mailbox, labels, { withEffects: false });
     const sets = planned.sets.map(({ found }, index) => ({
       found,
       ids: planned.windows.flatMap(({ changes }) => changes[index]?.ids.list() ?? []),
