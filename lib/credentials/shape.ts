@@ -1,9 +1,11 @@
 /** The secret's value: parsed as it was pasted, given to the redactor, and proven to be credentials of a known kind. */
 import { KeyObject } from 'node:crypto';
 import * as v from 'valibot';
+import { credentialKind, oddCharacter } from '../credential-like.ts';
 import { ConfigError } from '../errors.ts';
 import { MIN_SECRET_LENGTH } from '../redact.ts';
-import { isPem, readPrivateKey, secretLines } from './private-key.ts';
+import { type Contents, MAX_DEPTH, readPasted, secretsInText, unwrap, walk } from './pasted.ts';
+import { isPem, readPrivateKey } from './private-key.ts';
 
 /** A user's credentials in the format that Google's own tools write and read. */
 export interface AuthorizedUser {
@@ -35,88 +37,91 @@ export function mailboxOf(credentials: Credentials): string | undefined {
   return credentials.type === 'service_account' ? credentials.subject : credentials.email;
 }
 
-/** Keys of the secret whose values are no secrets. */
-const PUBLIC_KEYS = new Set([
-  'type',
-  'client_id',
-  'email',
-  'client_email',
-  'subject',
-  'project_id',
-  'auth_uri',
-  'token_uri',
-  'auth_provider_x509_cert_url',
-  'client_x509_cert_url',
-  'universe_domain',
-  'scope',
-  'scopes',
-  'account',
-  'expiry',
-  'quota_project_id',
-]);
-
 /** The credentials in `text`, or what is wrong with it. Everything secret in it is given to `hide` before anything else. */
 export function readCredentials(
   text: string,
   secretId: string,
   hide: (secret: string) => void,
 ): Credentials | ConfigError {
-  const value = parsePasted(text);
-  if (value === undefined) {
-    hideWords(text, hide);
-    const shape = isPem(text) || text.includes('service_account') ? SERVICE_ACCOUNT_SHAPE : USER_SHAPE;
-    return wrongShape(secretId, text.trim() === '' ? 'is empty' : 'is not JSON', shape);
+  for (const secret of secretsInText(text)) hide(secret);
+  const pasted = readPasted(text);
+  if ('problem' in pasted) {
+    const isKey = isPem(text) || text.includes('service_account');
+    return wrongShape(secretId, pasted.problem, isKey ? SERVICE_ACCOUNT_SHAPE : USER_SHAPE);
   }
-  hideStrings(value, '', hide);
+  const { value } = pasted;
+  const { objects, depth } = walk(value);
+  if (depth > MAX_DEPTH) {
+    return wrongShape(secretId, `is JSON that is nested more than ${MAX_DEPTH} levels deep`, USER_SHAPE);
+  }
+  const outer = prove(value, secretId);
+  return outer instanceof ConfigError ? (readInside(value, objects, secretId) ?? outer) : outer;
+}
+
+function prove(value: unknown, secretId: string): Credentials | ConfigError {
   return isServiceAccount(value) ? proveServiceAccount(value, secretId) : proveUser(value, secretId);
 }
 
-/** The JSON value in `text`, also when it was pasted with quotes around it; undefined when there is none. */
-function parsePasted(text: string): unknown {
-  for (const candidate of [text, unwrap(text)]) {
-    try {
-      const value: unknown = JSON.parse(candidate);
-      return typeof value === 'string' ? JSON.parse(value) : value;
-    } catch {
-      // Try the next reading; what no reading fits is reported by the caller, without the parser's quote of the text.
-    }
-  }
-  return undefined;
-}
-
-function hideStrings(value: unknown, key: string, hide: (secret: string) => void): void {
-  if (typeof value === 'string') {
-    if (!isPem(value) && (PUBLIC_KEYS.has(key) || !mayBeCredential(key, value))) return;
-    for (const secret of isPem(value) ? secretLines(value) : [value, unwrap(value)]) hide(secret);
-  } else if (typeof value === 'object' && value !== null) {
-    for (const [name, inner] of Object.entries(value)) hideStrings(inner, name, hide);
-  }
-}
-
 /**
- * Whether a value may be a credential: by its key's name, or because it looks made by a machine. Dates, addresses, links
- * and plain words that somebody noted beside the credentials would otherwise be cut out of the log.
+ * What is known of a value that is no credentials, but in which some lie, or the file of an OAuth client: the whole JSON
+ * was pasted as the value of one key. Undefined when there is nothing of the kind in it.
  */
-function mayBeCredential(key: string, value: string): boolean {
-  if (/secret|token|key|password|credential|assertion|code/i.test(key)) return true;
-  const plain = /^\w+:\/\/|^[^\s@]+@[^\s@]+$|^\d{4}-\d{2}-\d{2}/.test(value.trim());
-  return !plain && /^(?=.*\d)(?=.*[a-z])\S{16,}$/i.test(unwrap(value));
+function readInside(
+  value: unknown,
+  objects: Contents['objects'],
+  secretId: string,
+): Credentials | ConfigError | undefined {
+  const isOuter = (object: unknown) => object === value;
+  const clientFile = objects.find(({ object }) => isObject(object.installed) || isObject(object.web));
+  if (clientFile !== undefined) return clientFileInstead(clientFile, isOuter(clientFile.object), secretId);
+  const inside = objects.filter(({ object }) => !isOuter(object) && looksLikeCredentials(object));
+  const [first] = inside;
+  if (first === undefined) return undefined;
+  const different = new Set(inside.map(({ object }) => JSON.stringify(object)));
+  const places = [...new Set(inside.map(({ key }) => nameOf(key)))].sort().join(' and ');
+  if (different.size > 1) {
+    return wrongShape(secretId, `holds ${different.size} different credentials (in ${places})`, USER_SHAPE);
+  }
+  const own = isObject(value) ? OWN_KEYS.filter((key) => key !== first.key && isFilled(value[key])) : [];
+  if (own.length > 0) {
+    const problem = `${places} holds the whole JSON of the credentials, beside ${own.join(', ')}`;
+    return wrongShape(secretId, problem, USER_SHAPE);
+  }
+  return prove(first.object, secretId);
 }
 
-/** Hides a text that is no JSON word by word, but those words that the remedy for it consists of. */
-function hideWords(text: string, hide: (secret: string) => void): void {
-  const known = [...Object.keys(authorizedUser.entries), ...Object.keys(serviceAccount.entries), ...TYPES];
-  for (const word of text.split(/[\s\\"'“”‘’`,:{}[\]]+/)) if (!known.includes(word)) hide(word);
+/** Keys that say something of credentials: where one stands beside other credentials, nobody knows which are meant. */
+const OWN_KEYS = ['client_id', 'client_secret', 'refresh_token', 'private_key', 'client_email', 'email', 'subject'];
+
+function looksLikeCredentials(object: Readonly<Record<string, unknown>>): boolean {
+  return ['refresh_token', 'private_key', 'client_secret'].some((key) => isFilled(object[key]));
 }
 
-/** `text` without the spaces, newlines and quotes that pasting adds around a value. */
-function unwrap(text: string): string {
-  const trimmed = text.replace(/^\uFEFF/, '').trim();
-  const quoted = /^(["'“”‘’`])([\s\S]*)(["'“”‘’`])$/.exec(trimmed);
-  return quoted === null ? trimmed : unwrap(quoted[2] ?? '');
+function isFilled(value: unknown): boolean {
+  return typeof value === 'string' && unwrap(value) !== '';
 }
 
-const TYPES = ['authorized_user', 'service_account'];
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A key of the value as it may be shown: a whole credential may stand in the place of a key. */
+function nameOf(key: string): string {
+  return /^[A-Za-z][\w-]{0,30}$/.test(key) && credentialKind(key) === undefined ? key : 'one of its keys';
+}
+
+function clientFileInstead({ object, key }: Contents['objects'][number], isOuter: boolean, secretId: string) {
+  const where = isOuter ? 'is' : `${nameOf(key)} holds`;
+  const kind = isObject(object.installed) ? 'Desktop app' : 'Web application';
+  const make =
+    kind === 'Desktop app'
+      ? 'Save the file on your computer'
+      : 'Make a client of type Desktop app in the Cloud console (Google Auth Platform → Clients), download its file';
+  return new ConfigError(
+    `secret ${secretId}: ${where} the file of Google's OAuth client (${kind}), which holds no refresh token`,
+    `${make} and run \`job authorize --client <file>\`, which stores the secret.`,
+  );
+}
 
 const pastedString = v.pipe(v.string('must be a string'), v.transform(unwrap), v.nonEmpty('is empty'));
 const mailAddress = v.pipe(pastedString, v.regex(/^[^\s@]+@[^\s@]+$/, 'is no mail address'));
@@ -126,18 +131,37 @@ const optionalMailAddress = v.pipe(
   v.transform((text) => unwrap(text) || undefined),
   v.optional(mailAddress),
 );
-const credential = v.pipe(
-  pastedString,
-  v.minLength(MIN_SECRET_LENGTH, `is shorter than ${MIN_SECRET_LENGTH} characters`),
-  v.regex(/^[\x21-\x7e]+$/, 'holds characters that no credential has (spaces, line breaks, letters beyond ASCII)'),
-);
+/** A text that is no credential of another kind. */
+const ofKind = (own: string) =>
+  v.pipe(
+    pastedString,
+    v.rawCheck(({ dataset, addIssue }) => {
+      const kind = dataset.typed ? kindOf(dataset.value) : undefined;
+      if (kind !== undefined && kind !== own) addIssue({ message: `holds ${kind}` });
+    }),
+  );
+const credential = (own: string) =>
+  v.pipe(
+    ofKind(own),
+    v.minLength(MIN_SECRET_LENGTH, `is shorter than ${MIN_SECRET_LENGTH} characters`),
+    v.rawCheck(({ dataset, addIssue }) => {
+      // Of the marks that oddCharacter knows, these would at least be printable ASCII.
+      const odd = dataset.typed ? oddCharacter(dataset.value.replace(/["'`]/g, '')) : undefined;
+      if (odd !== undefined) addIssue({ message: `holds ${odd}, which no credential has` });
+    }),
+  );
+
+function kindOf(text: string): string | undefined {
+  return /\.apps\.googleusercontent\.com$/.test(text) ? 'a client id' : credentialKind(text);
+}
+
 const authorizedUser = v.object({
   type: v.optional(
     v.pipe(pastedString, v.literal('authorized_user', 'must be "authorized_user" or "service_account"')),
   ),
-  client_id: pastedString,
-  client_secret: credential,
-  refresh_token: credential,
+  client_id: ofKind('a client id'),
+  client_secret: credential('a client secret'),
+  refresh_token: credential('a refresh token'),
   email: v.optional(optionalMailAddress),
 });
 const privateKey = v.pipe(
@@ -167,7 +191,7 @@ function isServiceAccount(value: unknown): boolean {
 
 function proveUser(value: unknown, secretId: string): AuthorizedUser | ConfigError {
   const result = v.safeParse(authorizedUser, value, { abortPipeEarly: true });
-  if (!result.success) return wrongShape(secretId, describe(result.issues), USER_SHAPE);
+  if (!result.success) return wrongShape(secretId, describe(result.issues, value), USER_SHAPE);
   const { client_id, client_secret, refresh_token, email } = result.output;
   return {
     type: 'authorized_user',
@@ -180,7 +204,7 @@ function proveUser(value: unknown, secretId: string): AuthorizedUser | ConfigErr
 
 function proveServiceAccount(value: unknown, secretId: string): ServiceAccount | ConfigError {
   const result = v.safeParse(serviceAccount, value, { abortPipeEarly: true });
-  if (!result.success) return wrongShape(secretId, describe(result.issues), SERVICE_ACCOUNT_SHAPE);
+  if (!result.success) return wrongShape(secretId, describe(result.issues, value), SERVICE_ACCOUNT_SHAPE);
   const { client_email, client_id, private_key, private_key_id, subject } = result.output;
   if (subject.toLowerCase() === client_email.toLowerCase()) {
     const problem = 'subject is the service account itself, which has no mailbox';
@@ -196,13 +220,21 @@ function proveServiceAccount(value: unknown, secretId: string): ServiceAccount |
   };
 }
 
-function describe(issues: readonly v.BaseIssue<unknown>[]): string {
+function describe(issues: readonly v.BaseIssue<unknown>[], value: unknown): string {
   const problems = issues.map((issue) => {
     const key = v.getDotPath(issue);
     // Never issue.message of the library's own: those quote the value.
-    return key === null ? 'must be a JSON object' : `${key} ${isMissing(issue) ? 'is missing' : ownMessage(issue)}`;
+    if (key === null) return 'must be a JSON object';
+    return `${key} ${isMissing(issue) ? `is missing${meantInstead(key, value)}` : ownMessage(issue)}`;
   });
   return problems.join(', ');
+}
+
+/** A key that was meant, such as refreshToken for refresh_token. It is shown, since it differs by nothing but its form. */
+function meantInstead(key: string, value: unknown): string {
+  const plain = (name: string) => name.toLowerCase().replace(/[^a-z]/g, '');
+  const meant = isObject(value) ? Object.keys(value).find((name) => plain(name) === plain(key)) : undefined;
+  return meant === undefined ? '' : ` (${/^[\w-]+$/.test(meant) ? `"${meant}"` : 'a key like it'} stands in its place)`;
 }
 
 function isMissing(issue: v.BaseIssue<unknown>): boolean {

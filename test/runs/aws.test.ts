@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { apply, sandboxOf, told, verbs } from '../fixtures/starring.ts';
-import { assertEnded } from '../run.ts';
+import { assertEnded, runJob } from '../run.ts';
 import type { AwsErrorName } from '../sandbox/aws-errors.ts';
 
 describe('AWS', { concurrency: 4 }, () => {
@@ -63,6 +63,13 @@ describe('AWS', { concurrency: 4 }, () => {
         { type: 'external_account', client_id: 'id', client_secret: 'short', refresh_token: 'SECRET-VALUE-0 and more' },
         /type.*client_secret is shorter.*refresh_token/,
       ],
+      [{ refresh_token: '{"client_id":"x","refresh_token":"1//SECRET-VALUE-0"' }, /client_id is missing.*holds JSON/],
+      [
+        { email: 'a@example.com', refresh_token: '{"refresh_token":"1//SECRET-VALUE-0"}' },
+        /holds the whole JSON.*email/,
+      ],
+      [`{'client_id':'x','client_secret':'SECRET-VALUE-0','refresh_token':'SECRET-VALUE-1',}`, /single quotes.*comma/],
+      [`{"refresh_token":${'['.repeat(50_000)}${']'.repeat(50_000)}}`, /nested more than 100 levels deep/],
     ];
     const runs = cases.map(async ([value, expected]) => {
       await using sandbox = await sandboxOf();
@@ -72,7 +79,7 @@ describe('AWS', { concurrency: 4 }, () => {
       const final = assertEnded(run, 78, { outcome: 'failed' });
       assert.match(String(final.error), /gmail-jobs\/alice/);
       assert.match(String(final.error), expected);
-      assert.match(String(final.remedy), /"refresh_token"/);
+      assert.match(String(final.remedy), /\{"type":"authorized_user","client_id":"…",.*"refresh_token":"…"\}/);
       assert.doesNotMatch(run.stdout + run.stderr, /SECRET-VALUE/);
       assert.deepEqual(verbs(sandbox, 'oauth'), []);
     });
@@ -89,5 +96,19 @@ describe('AWS', { concurrency: 4 }, () => {
     };
     sandbox.secrets.put(`\n${JSON.stringify({ ...pasted, note: 'made by Alice', quota: 5 })}\n`);
     assertEnded(await apply(sandbox), 0, { changed: 3 });
+    sandbox.secrets.put({ refresh_token: JSON.stringify(sandbox.secretValue) });
+    assertEnded(await apply(sandbox), 0, { outcome: 'nothing-to-do' });
+  });
+
+  it("says how to authorize when the secret holds the file of Google's OAuth client", async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.secrets.remove();
+    sandbox.secrets.setSecret('gmail-jobs/alice', { installed: { client_id: 'x', client_secret: 'GOCSPX-SECRET-0' } });
+    for (const args of [['apply-rules'], ['check']]) {
+      const { code, stdout } = await runJob(sandbox, args);
+      assert.equal(code, 78);
+      assert.match(stdout, /is the file of Google's OAuth client.*job authorize --client/s);
+      assert.doesNotMatch(stdout, /SECRET-0/);
+    }
   });
 });

@@ -88,10 +88,10 @@ describe('createSecretFetcher', () => {
 
   for (const [what, value, problem] of [
     ['nothing', '  ', /is empty$/],
-    ['text', '1//0gRefreshTokenOfAlice-_x', /is not JSON$/],
-    ['broken JSON', `${text.slice(0, -1)},}`, /is not JSON$/],
-    ['a quoted token', '"1//0gRefreshTokenOfAlice-_x"', /is not JSON$/],
-    ['a list', [GOOD], /client_id is missing/],
+    ['text', '1//0gRefreshTokenOfAlice-_x', /and not JSON$/],
+    ['broken JSON', `${text.slice(0, -1)},}`, /is not JSON: it has a comma after its last value$/],
+    ['a quoted token', '"1//0gRefreshTokenOfAlice-_x"', /and not JSON$/],
+    ['a list', [GOOD.refresh_token], /client_id is missing/],
     ['a number', '7', /must be a JSON object/],
     ['null', 'null', /must be a JSON object/],
     ['no refresh token', { ...GOOD, refresh_token: undefined }, /: refresh_token is missing$/],
@@ -103,12 +103,12 @@ describe('createSecretFetcher', () => {
     [
       'a refresh token with a line break',
       { ...GOOD, refresh_token: '1//0gRefresh\nTokenOfAlice' },
-      /: refresh_token holds characters/,
+      /: refresh_token holds a line break/,
     ],
     [
       'a refresh token with an ellipsis',
       { ...GOOD, refresh_token: '1//0gRefresh…OfAlice' },
-      /: refresh_token holds characters/,
+      /: refresh_token holds an ellipsis/,
     ],
     ['another type', { ...GOOD, type: 'external_account' }, /: type must be "authorized_user"/],
     ['an email that is none', { ...GOOD, email: 'alice' }, /: email is no mail address$/],

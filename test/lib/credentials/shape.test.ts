@@ -160,7 +160,7 @@ describe('the secret of a service account', () => {
       const hidden: string[] = [];
       const error = readCredentials(text, 'the-secret', (secret) => hidden.push(secret));
       assert.ok(error instanceof ConfigError);
-      assert.match(`${error.message} ${error.remedy}`, /is not JSON.*JSON key file/);
+      assert.match(`${error.message} ${error.remedy}`, /(is not JSON|is a private key alone).*JSON key file/);
       for (const line of pem().split('\n').slice(1, -1)) assert.ok(hidden.some((one) => one.includes(line)));
     }
   });
