@@ -1,8 +1,12 @@
 /** The only reader of the environment. Reports every problem at once, by the variable's name, never by its value. */
+import { beginsLikeCredential, oddCharacter } from './credential-like.ts';
+import { secretsInText } from './credentials/pasted.ts';
+import { isSecretId, regionOfSecret } from './credentials/secret-id.ts';
 import { DURATION_EXAMPLES, parseDuration } from './duration.ts';
 import { ConfigError } from './errors.ts';
 import type { QuotaProfile } from './gmail/units.ts';
 import type { Level, LogFormat } from './log.ts';
+import { PROXY_VARIABLES, proxiesIn } from './proxies.ts';
 
 export interface Config {
   /** Name or ARN of the secret in AWS Secrets Manager. */
@@ -45,16 +49,13 @@ export interface LogConfig {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
+const GMAIL_URL = 'https://gmail.googleapis.com';
 const GOOGLE_AUTH_URL = 'https://accounts.google.com/o/oauth2/v2/auth';
 const GOOGLE_REVOKE_URL = 'https://oauth2.googleapis.com/revoke';
 
 /** Environment variables whose values are credentials, to be registered with the redactor before anything else. */
-const SECRET_VARIABLES = [
-  'AWS_ACCESS_KEY_ID',
-  'AWS_SECRET_ACCESS_KEY',
-  'AWS_SESSION_TOKEN',
-  'AWS_CONTAINER_AUTHORIZATION_TOKEN',
-];
+const CONTAINER_TOKEN = 'AWS_CONTAINER_AUTHORIZATION_TOKEN';
+const SECRET_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', CONTAINER_TOKEN];
 
 /**
  * Variables that make a library print tokens, or send requests to another host than the one that it was written for.
@@ -66,6 +67,8 @@ const UNWANTED_VARIABLES = [
   'HTTP2_DEBUG',
   'NODE_DEBUG',
   'AWS_SDK_LOAD_CONFIG',
+  // Of no use by then: readConfig refuses them.
+  ...PROXY_VARIABLES,
 ];
 
 /** Sources of AWS credentials besides a pair of keys; naming one of them is the opt-in to use it. */
@@ -78,7 +81,10 @@ const OTHER_AWS_SOURCES = [
 
 const LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'] satisfies Level[];
 
-/** Every string in the environment that must never be seen: keys, and what makes the monitor's address secret. */
+/**
+ * Every string in the environment that must never be seen: keys, what makes the monitor's address secret, what begins like
+ * a credential in whichever variable it was pasted, and a secret's name that is none.
+ */
 export function secretsIn(env: Environment): string[] {
   const heartbeat = URL.parse(env.HEARTBEAT_URL ?? '');
   const fromUrl =
@@ -90,7 +96,33 @@ export function secretsIn(env: Environment): string[] {
           heartbeat.search,
           ...heartbeat.pathname.split('/').filter(looksLikeToken),
         ];
-  return [...SECRET_VARIABLES.map((name) => env[name] ?? ''), ...fromUrl];
+  const pasted = Object.entries(env).flatMap(([name, value = '']) => {
+    const isMisplaced = beginsLikeCredential(value) || (name === 'GMAIL_SECRET_ID' && !isSecretId(value.trim()));
+    return isMisplaced && !SECRET_VARIABLES.includes(name) ? secretsInText(value) : [];
+  });
+  return [...SECRET_VARIABLES.map((name) => env[name] ?? ''), ...fromUrl, ...proxyPasswords(env), ...pasted];
+}
+
+/** What of the command line begins like a credential, also as the value of an option or as one of a list. */
+export function secretsInWords(words: readonly string[]): string[] {
+  const parts = words.flatMap((word) => [word, word.replace(/^--?[\w-]+=/, ''), ...word.split(',')]);
+  return parts.filter(beginsLikeCredential).flatMap(secretsInText);
+}
+
+/** The user and password that the address of a proxy may hold. */
+function proxyPasswords(env: Environment): string[] {
+  return PROXY_VARIABLES.flatMap((name) => {
+    const url = URL.parse(env[name]?.trim() ?? '');
+    return url === null ? [] : [url.username, url.password, decoded(url.password)];
+  });
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Whether a part of a monitor's address is its token, and not a word that may well occur in a log. */
@@ -160,20 +192,34 @@ export function examineConfig(env: Environment): {
     );
 
   const secretId = text('GMAIL_SECRET_ID');
-  const awsRegion = text('AWS_REGION') ?? text('AWS_DEFAULT_REGION') ?? regionOf(secretId);
+  const regionOfArn = regionOfSecret(secretId ?? '');
+  const awsRegion = text('AWS_REGION') ?? text('AWS_DEFAULT_REGION') ?? regionOfArn;
   if (secretId === undefined) missing.push('GMAIL_SECRET_ID');
+  else if (!isSecretId(secretId)) {
+    problems.set(
+      'GMAIL_SECRET_ID',
+      beginsLikeCredential(secretId)
+        ? 'holds what begins like a credential: it must be the name or the ARN of the secret that holds the credentials'
+        : "must be the name of a secret in AWS Secrets Manager (letters, digits and /_+=.@-) or such a secret's ARN",
+    );
+  }
   if (awsRegion === undefined) missing.push('AWS_REGION');
   if (!OTHER_AWS_SOURCES.some((name) => text(name) !== undefined)) {
     for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) if (text(name) === undefined) missing.push(name);
   }
+  const awsKeys = readAwsKeys(text);
+  const regionVariable = text('AWS_REGION') === undefined ? 'AWS_DEFAULT_REGION' : 'AWS_REGION';
   if (awsRegion !== undefined && !/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/.test(awsRegion)) {
-    problems.set('AWS_REGION', 'must be a region such as eu-central-1');
+    problems.set(regionVariable, 'must be a region such as eu-central-1');
+  } else if (regionOfArn !== undefined && regionOfArn !== awsRegion) {
+    problems.set(regionVariable, `must be ${regionOfArn}, the region in the ARN in GMAIL_SECRET_ID, or be left out`);
   }
+  for (const [name, problem] of problemsOfKeys(text, awsKeys)) problems.set(name, problem);
 
   const config: Config = {
     secretId: secretId ?? '',
     awsRegion: awsRegion ?? '',
-    awsKeys: readAwsKeys(text),
+    awsKeys,
     rulesFile: text('RULES_FILE'),
     quotaProfile: oneOf('GMAIL_QUOTA_PROFILE', ['2026', 'legacy'], '2026'),
     quotaPerMinute: parsed(
@@ -192,14 +238,18 @@ export function examineConfig(env: Environment): {
   parsed('HEARTBEAT_URL', webUrl, undefined, 'must be an https address');
   oneOf('LOG_LEVEL', LEVELS, 'info');
   oneOf('LOG_FORMAT', ['auto', 'json', 'pretty'], 'auto');
+  const proxies = proxiesIn(env, addressesOf(config, env));
+  for (const name of proxies) problems.set(name, 'names a proxy, and the program connects through none');
 
   const faulty = new Set([...missing, ...problems.keys()]);
   if (faulty.size === 0) return { config, error: null, faulty };
   const notSet = missing.length === 0 ? [] : [`${list(missing)} ${missing.length === 1 ? 'is' : 'are'} not set`];
   const wrong = [...problems].map(([name, expected]) => `${name} ${expected}`);
+  const set = 'Set it with `heroku config:set NAME=value` (on a laptop: export NAME=value), then run again.';
+  const unset = `Unset ${list(proxies)} for this program (\`heroku config:unset ${proxies.join(' ')}\`; on a laptop: unset ${proxies.join(' ')}), or set NO_PROXY=* where its hosts can be reached without the proxy.`;
   const error = new ConfigError(
     `configuration: ${[...notSet, ...wrong].join('; ')}`,
-    'Set it with `heroku config:set NAME=value` (on a laptop: export NAME=value), then run again.',
+    [...(faulty.size > proxies.length ? [set] : []), ...(proxies.length > 0 ? [unset] : [])].join(' '),
   );
   return { config, error, faulty };
 }
@@ -221,9 +271,32 @@ function readAwsKeys(text: (name: string) => string | undefined): Config['awsKey
   return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
 }
 
-/** The region inside an ARN, when `secretId` is one. */
-function regionOf(secretId: string | undefined): string | undefined {
-  return /^arn:aws[\w-]*:secretsmanager:([a-z0-9-]+):/.exec(secretId ?? '')?.[1];
+/** What is wrong with the characters of AWS's keys that are used, by variable: AWS would say less, and later. */
+function problemsOfKeys(
+  text: (name: string) => string | undefined,
+  keys: Config['awsKeys'],
+): readonly (readonly [name: string, problem: string])[] {
+  if (keys === undefined) return [];
+  const used = SECRET_VARIABLES.filter((name) => 'containerToken' in keys === (name === CONTAINER_TOKEN));
+  const odd = used.flatMap((name) => {
+    // The container's token is a header's value, such as "Basic dXNlcjpw".
+    const value = (text(name) ?? '').replaceAll(name === CONTAINER_TOKEN ? ' ' : '', '');
+    const kind = oddCharacter(value) ?? (/[\\,;<>[\]{}$]/.test(value) ? 'a bracket or another mark' : undefined);
+    return kind === undefined || (name === CONTAINER_TOKEN && kind === 'a bracket or another mark')
+      ? []
+      : [[name, `holds ${kind}, which no such key has: copy it anew`] as const];
+  });
+  if ('accessKeyId' in keys && keys.accessKeyId.startsWith('ASIA') && keys.sessionToken === undefined) {
+    return [...odd, ['AWS_SESSION_TOKEN', 'is not set, but AWS_ACCESS_KEY_ID is that of temporary keys (ASIA…)']];
+  }
+  return odd;
+}
+
+/** The addresses that every run asks: Gmail, Google's token endpoint, AWS and the monitor. */
+function addressesOf({ gmailApiUrl, tokenUrl, awsRegion }: Config, env: Environment): string[] {
+  const endpoint = env.AWS_ENDPOINT_URL_SECRETS_MANAGER?.trim() || env.AWS_ENDPOINT_URL?.trim();
+  const aws = `https://secretsmanager.${awsRegion}.amazonaws.com${awsRegion.startsWith('cn-') ? '.cn' : ''}`;
+  return [gmailApiUrl ?? GMAIL_URL, tokenUrl, endpoint ?? aws, readHeartbeatUrl(env) ?? []].flat();
 }
 
 function quotaUnits(text: string): number | null {

@@ -3,7 +3,7 @@
  * needs is loaded on the way, so that a signal finds somebody who listens as early as can be.
  */
 import type { Invocation } from './cli.ts';
-import { disarm, readLogConfig, secretsIn } from './config.ts';
+import { disarm, readLogConfig, secretsIn, secretsInWords } from './config.ts';
 import { parseHost } from './egress/host.ts';
 import { neededHosts } from './egress/needed.ts';
 import { guardEgress } from './egress.ts';
@@ -25,7 +25,7 @@ const LINGER_MS = 2_000;
 const signals = rememberSignals(process);
 const redactor = new Redactor();
 const env = { ...process.env };
-for (const secret of secretsIn(env)) redactor.add(secret);
+for (const secret of [...secretsIn(env), ...secretsInWords(process.argv.slice(2))]) redactor.add(secret);
 disarm(process.env);
 const typed = typedIn(env);
 const output = guardOutput(redactor, process);

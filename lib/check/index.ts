@@ -6,6 +6,7 @@ import { systemClock } from '../clock.ts';
 import { type Config, type Environment, examineConfig } from '../config.ts';
 import { createSecretFetcher, type Stage } from '../credentials/secret.ts';
 import type { ConfigError } from '../errors.ts';
+import { PROXY_VARIABLES } from '../proxies.ts';
 import { checkAccess } from './access.ts';
 import { checkClock } from './clock.ts';
 import { type Finding, failed, notReached, ok } from './finding.ts';
@@ -22,7 +23,16 @@ export interface CheckRequest {
   readonly signal: AbortSignal;
 }
 
-const AWS_VARIABLES = ['GMAIL_SECRET_ID', 'AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+const AWS_VARIABLES = [
+  'GMAIL_SECRET_ID',
+  'AWS_REGION',
+  'AWS_DEFAULT_REGION',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_CONTAINER_AUTHORIZATION_TOKEN',
+  ...PROXY_VARIABLES,
+];
 const GOOGLE_VARIABLES = ['GOOGLE_TOKEN_URL', 'GMAIL_API_URL'];
 
 /** The ids of all lines that `runChecks` yields, in their order. */
@@ -49,8 +59,8 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
   const { config, error, faulty } = examineConfig(env);
   const isFaulty = (names: readonly string[]) => names.some((name) => faulty.has(name));
   // What does not depend on anything else is asked meanwhile.
-  const monitor = checkMonitor(env, signal);
-  const clock = faulty.has('GOOGLE_TOKEN_URL') ? null : checkClock(config.tokenUrl, signal);
+  const monitor = isFaulty(PROXY_VARIABLES) ? notReached('monitor') : checkMonitor(env, signal);
+  const clock = isFaulty(['GOOGLE_TOKEN_URL', ...PROXY_VARIABLES]) ? null : checkClock(config.tokenUrl, signal);
 
   yield error === null ? configured(config) : misconfigured(error, faulty);
 

@@ -26,7 +26,7 @@ export function neededHosts(env: Environment): Host[] {
   const monitor = readHeartbeatUrl(env);
   const urls = [gmailApiUrl ?? GMAIL, tokenUrl, revokeUrl, ...(monitor === undefined ? [] : [monitor])];
   const aws = [
-    ...(faulty.has('AWS_REGION') ? [] : awsHosts('secretsmanager', awsRegion)),
+    ...(faulty.has('AWS_REGION') || faulty.has('AWS_DEFAULT_REGION') ? [] : awsHosts('secretsmanager', awsRegion)),
     ...endpointOf(env, 'SECRETS_MANAGER'),
     ...credentialHosts(env, awsRegion),
   ];

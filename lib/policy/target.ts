@@ -1,4 +1,6 @@
 /** Which secret a policy is about, and which key encrypts it: ARNs and names, proven by AWS's grammar. */
+import { beginsLikeCredential } from '../credential-like.ts';
+import { SECRET_NAME } from '../credentials/secret-id.ts';
 import { UsageError } from '../errors.ts';
 
 /** Where the secret lies. An ARN says all of it; a name needs an account and a region besides. */
@@ -27,8 +29,6 @@ export interface TargetOptions {
   readonly fallbackRegion: string | undefined;
 }
 
-/** Source: docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html. */
-const NAME = /^[\w/+=.@-]{1,512}$/;
 const SUFFIX = /^(.+)-([A-Za-z0-9]{6}|\?{6})$/;
 const ACCOUNT = /^\d{12}$/;
 
@@ -38,7 +38,7 @@ export function readTarget(options: TargetOptions): Target {
 }
 
 function fromName({ secret: name, source, account, region, fallbackRegion }: TargetOptions): Target {
-  if (!NAME.test(name)) {
+  if (!SECRET_NAME.test(name) || beginsLikeCredential(name)) {
     throw new UsageError(
       `${source} is no name that AWS allows`,
       'A secret\'s name has up to 512 of the letters A-Z and a-z, digits and "/_+=.@-"; or write its ARN.',
@@ -53,7 +53,7 @@ function fromArn({ secret, source, account, region }: TargetOptions): Target {
   const { resource, ...place } = splitArn(secret, source, 'secretsmanager', SECRET_REMEDY);
   const [kind, rest = '', ...more] = resource.split(':');
   const [, name = '', suffix] = SUFFIX.exec(rest) ?? ['', rest];
-  if (kind !== 'secret' || more.length > 0 || !NAME.test(name)) {
+  if (kind !== 'secret' || more.length > 0 || !SECRET_NAME.test(name)) {
     throw new UsageError(`${source} is no ARN of one secret`, SECRET_REMEDY);
   }
   if (account !== undefined && account !== place.account) {

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { disarm, type Environment, readConfig, readHeartbeatUrl, readLogConfig, secretsIn } from '../../lib/config.ts';
+import {
+  disarm,
+  type Environment,
+  readConfig,
+  readHeartbeatUrl,
+  readLogConfig,
+  secretsIn,
+  secretsInWords,
+} from '../../lib/config.ts';
 import { ConfigError } from '../../lib/errors.ts';
 
 const GOOD: Environment = {
@@ -146,6 +154,127 @@ describe('readConfig', () => {
     assert.equal(readConfig({ ...GOOD, AWS_REGION: undefined, GMAIL_SECRET_ID: arn }).awsRegion, 'us-west-2');
   });
 
+  it('refuses an ARN whose region is not that of the environment', () => {
+    const GMAIL_SECRET_ID = 'arn:aws:secretsmanager:us-west-2:123456789012:secret:gmail-AbCdEf';
+    assert.match(problemOf({ ...GOOD, GMAIL_SECRET_ID }), /: AWS_REGION must be us-west-2, the region in the ARN/);
+    const env = { ...GOOD, GMAIL_SECRET_ID, AWS_REGION: undefined, AWS_DEFAULT_REGION: 'eu-central-1' };
+    assert.match(problemOf(env), /: AWS_DEFAULT_REGION must be us-west-2/);
+    assert.equal(readConfig({ ...GOOD, GMAIL_SECRET_ID, AWS_REGION: 'us-west-2' }).awsRegion, 'us-west-2');
+  });
+
+  it('refuses a GMAIL_SECRET_ID that is neither a name nor an ARN, without its value', () => {
+    const pasted = [
+      ...[
+        '1//0gRefreshToken',
+        'ya29.a0AccessToken',
+        'GOCSPX-ClientSecret',
+        'AKIAIOSFODNN7EXAMPLE',
+        'ASIAIOSFODNN7EXAMPLE',
+      ],
+      ...['{"refresh_token":"1//0gRefreshToken"}', '-----BEGIN PRIVATE KEY-----', '"1//0gRefreshToken"'],
+    ];
+    for (const GMAIL_SECRET_ID of pasted) {
+      const problem = problemOf({ ...GOOD, GMAIL_SECRET_ID });
+      assert.match(problem, /: GMAIL_SECRET_ID holds what begins like a credential: it must be the name or the ARN/);
+      assert.ok(!problem.includes(GMAIL_SECRET_ID.slice(1, -1)));
+    }
+    for (const GMAIL_SECRET_ID of [
+      'my secret',
+      '"gmail-jobs/alice"',
+      'gmail:alice',
+      'gmail\u200bjobs',
+      'arn:aws:s3:::x',
+    ]) {
+      const problem = problemOf({ ...GOOD, GMAIL_SECRET_ID });
+      assert.match(problem, /: GMAIL_SECRET_ID must be the name of a secret in AWS Secrets Manager/);
+      assert.ok(!problem.includes(GMAIL_SECRET_ID));
+    }
+  });
+
+  const oddKeys: readonly [name: string, value: string, kind: string][] = [
+    ['AWS_ACCESS_KEY_ID', '"AKIAIOSFODNN7EXAMPLE"', 'a quote'],
+    ['AWS_ACCESS_KEY_ID', 'AKIAIOSF ODNN7EXAMPLE', 'a space'],
+    ['AWS_ACCESS_KEY_ID', 'AKIAIOSFODNN7EXAMPLE,', 'a bracket or another mark'],
+    ['AWS_SECRET_ACCESS_KEY', 'wJalrXUtnFEMI\u200b/K7MDENG', 'an invisible character'],
+    ['AWS_SECRET_ACCESS_KEY', '\u201cwJalrXUtnFEMI/K7MDENG\u201d', 'a quote'],
+    ['AWS_SECRET_ACCESS_KEY', 'wJalrXUtnFEMI\u2013K7MDENG', 'a typographic dash'],
+    ['AWS_SECRET_ACCESS_KEY', 'wJalrXUtnFEMI\\n', 'a bracket or another mark'],
+    ['AWS_SECRET_ACCESS_KEY', '<wJalrXUtnFEMI>', 'a bracket or another mark'],
+    ['AWS_SECRET_ACCESS_KEY', 'wJalrXütnFEMI', 'a character beyond ASCII'],
+    ['AWS_SESSION_TOKEN', 'IQoJb3JpZ2lu\nX2VjEFoaCWV1', 'a line break'],
+    ['AWS_SESSION_TOKEN', "IQoJb3JpZ2lu'", 'a quote'],
+    ['AWS_SESSION_TOKEN', 'IQoJb3JpZ2lu\u0000', 'a control character'],
+    ['AWS_SESSION_TOKEN', 'IQoJb3JpZ2lu\u00a0X2VjEFoaCWV1', 'a no-break or other special space'],
+  ];
+  for (const [name, value, kind] of oddKeys) {
+    it(`refuses ${name}=${JSON.stringify(value)} by the kind of its character, without its value`, () => {
+      const problem = problemOf({ ...GOOD, [name]: value });
+      assert.match(problem, new RegExp(`: ${name} holds ${kind}, which no such key has`));
+      assert.ok(!problem.includes(value.slice(0, 12)));
+    });
+  }
+
+  it('looks at no length of a key, and at no key that is not used', () => {
+    readConfig({ ...GOOD, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 't', AWS_SESSION_TOKEN: 'a+/==_-.%' });
+    readConfig({ ...GOOD, AWS_PROFILE: 'gmail', AWS_SECRET_ACCESS_KEY: 'a "b"' });
+    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...rest } = GOOD;
+    const container = { ...rest, AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1/x' };
+    readConfig({ ...container, AWS_CONTAINER_AUTHORIZATION_TOKEN: 'Basic dXNlcjpw' });
+    assert.match(
+      problemOf({ ...container, AWS_CONTAINER_AUTHORIZATION_TOKEN: 'Basic\ndXNlcjpw' }),
+      /AWS_CONTAINER_AUTHORIZATION_TOKEN holds a line break/,
+    );
+  });
+
+  it('refuses temporary keys without their session token', () => {
+    const env = { ...GOOD, AWS_ACCESS_KEY_ID: 'ASIAIOSFODNN7EXAMPLE' };
+    assert.match(problemOf(env), /: AWS_SESSION_TOKEN is not set, but AWS_ACCESS_KEY_ID is that of temporary keys/);
+    readConfig({ ...env, AWS_SESSION_TOKEN: 'IQoJb3JpZ2lu' });
+  });
+
+  const PROXY = 'http://alice:pass-word-1@proxy.example:3128';
+  it('refuses a proxy in any variable that names one, without its address', () => {
+    for (const name of ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy']) {
+      const problem = problemOf({ ...GOOD, [name]: PROXY });
+      assert.match(problem, new RegExp(`^configuration: ${name} names a proxy`));
+      assert.doesNotMatch(problem, /proxy\.example|alice|pass-word/);
+    }
+    const both = problemOf({ ...GOOD, HTTPS_PROXY: PROXY, http_proxy: PROXY, NODE_USE_ENV_PROXY: '1' });
+    assert.match(both, /HTTPS_PROXY names a proxy.*; http_proxy names a proxy/);
+  });
+
+  const HOSTS = 'gmail.googleapis.com,oauth2.googleapis.com,secretsmanager.eu-central-1.amazonaws.com';
+  it('takes a proxy for idle when it is empty, or when NO_PROXY covers every host', () => {
+    for (const HTTPS_PROXY of ['', '  ']) readConfig({ ...GOOD, HTTPS_PROXY });
+    readConfig({ ...GOOD, NODE_USE_ENV_PROXY: '1' });
+    const idle = ['*', 'localhost, *', HOSTS, HOSTS.toUpperCase(), HOSTS.replaceAll(',', ' '), `${HOSTS},x`];
+    const domains = [
+      '.googleapis.com,.amazonaws.com',
+      '*.googleapis.com,*.amazonaws.com:443',
+      'googleapis.com,amazonaws.com',
+    ];
+    for (const list of [...idle, ...domains]) {
+      readConfig({ ...GOOD, HTTPS_PROXY: PROXY, NO_PROXY: list });
+      readConfig({ ...GOOD, https_proxy: PROXY, no_proxy: list });
+    }
+    const standIns = { GMAIL_API_URL: 'http://127.0.0.1:1', GOOGLE_TOKEN_URL: 'http://[::1]:2/token' };
+    const aws = { AWS_ENDPOINT_URL: 'http://localhost:3' };
+    readConfig({ ...GOOD, ...standIns, ...aws, HTTP_PROXY: PROXY, NO_PROXY: '127.0.0.1,[::1]:2,localhost' });
+  });
+
+  it('refuses a proxy when NO_PROXY leaves out a host', () => {
+    const some = [
+      ...['', ',', 'localhost', 'gmail.googleapis.com', 'oogleapis.com,amazonaws.com', HOSTS.replace('eu-', 'us-')],
+      ...[HOSTS.replaceAll('com', 'com:8443'), HOSTS.replace('gmail.', 'x.gmail.'), '**'],
+    ];
+    for (const NO_PROXY of some) {
+      assert.match(problemOf({ ...GOOD, HTTPS_PROXY: PROXY, NO_PROXY }), /HTTPS_PROXY names a proxy/, NO_PROXY);
+    }
+    const env = { ...GOOD, HTTPS_PROXY: PROXY, NO_PROXY: HOSTS, HEARTBEAT_URL: 'https://hc-ping.com/x' };
+    assert.match(problemOf(env), /HTTPS_PROXY names a proxy/);
+    readConfig({ ...env, NO_PROXY: `${HOSTS},hc-ping.com` });
+  });
+
   it('needs no keys when another source of AWS credentials is named', () => {
     const env = { ...GOOD, AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined };
     assert.doesNotThrow(() => readConfig({ ...env, AWS_PROFILE: 'gmail' }));
@@ -203,6 +332,35 @@ describe('secretsIn', () => {
     assert.ok(!secrets.includes('my-job'));
   });
 
+  it('finds a credential in a variable that is not meant for one, and the password of a proxy', () => {
+    const secrets = secretsIn({
+      ...GOOD,
+      RULES_FILE: 'ya29.a0AccessToken',
+      GMAIL_SECRET_ID: ' {"type":"authorized_user","refresh_token":"1//0gRefreshToken"}',
+      AWS_PROFILE: 'my-profile-1234567890',
+      HTTPS_PROXY: 'http://alice-1:pass%2Fword@proxy.example',
+    });
+    for (const secret of ['ya29.a0AccessToken', '1//0gRefreshToken', 'pass%2Fword', 'pass/word']) {
+      assert.ok(secrets.includes(secret), secret);
+    }
+    for (const open of ['authorized_user', 'my-profile-1234567890']) assert.ok(!secrets.includes(open), open);
+    assert.ok(secretsIn({ GMAIL_SECRET_ID: 'my token Zq7Wx3Zq7Wx3' }).includes('Zq7Wx3Zq7Wx3'));
+  });
+
+  it('finds a credential among the words of the command line', () => {
+    const words = [
+      'apply-rules',
+      '--rule=ya29.a0AccessToken',
+      '1//0gRefreshToken',
+      'a,GOCSPX-ClientSecret',
+      '--dry-run',
+    ];
+    assert.deepEqual(
+      [...new Set(secretsInWords(words))],
+      ['ya29.a0AccessToken', '1//0gRefreshToken', 'GOCSPX-ClientSecret'],
+    );
+  });
+
   it('finds nothing in an empty environment', () => {
     assert.deepEqual(secretsIn({}).filter(Boolean), []);
     assert.deepEqual(secretsIn({ HEARTBEAT_URL: 'nonsense' }).filter(Boolean), []);
@@ -219,6 +377,8 @@ describe('disarm', () => {
       NODE_DEBUG: 'http',
       HTTP2_DEBUG: '1',
       GOOGLE_CLOUD_UNIVERSE_DOMAIN: 'evil.example',
+      HTTPS_PROXY: 'http://proxy.example',
+      no_proxy: '*',
     };
     disarm(env);
     assert.deepEqual(env, { GMAIL_SECRET_ID: GOOD.GMAIL_SECRET_ID, AWS_REGION: GOOD.AWS_REGION });

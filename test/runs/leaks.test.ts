@@ -141,7 +141,15 @@ describe('no secret is shown', { concurrency: 6 }, () => {
 
   it('by a value of the secret that is broken, or pasted into the wrong place', async () => {
     const { refreshToken, clientSecret } = MARKS;
+    const whole = JSON.stringify({ client_id: 'x', client_secret: clientSecret, refresh_token: refreshToken });
     const values = [
+      { refresh_token: whole, email: 'alice@example.com' },
+      { refresh_token: whole.slice(0, -1) },
+      { installed: { client_id: 'x', client_secret: clientSecret } },
+      { [whole]: '', other: { client_secret: clientSecret, refresh_token: `${refreshToken}-2` } },
+      whole.replaceAll(/"(\w+)":/g, '$1:'),
+      Buffer.from(whole).toString('base64'),
+      `${whole}\n${whole}`,
       `${refreshToken}`,
       `client_secret=${clientSecret}\nrefresh_token=${refreshToken}`,
       `{"client_secret": "${clientSecret}", "refresh_token": ${refreshToken}}`,
@@ -160,18 +168,54 @@ describe('no secret is shown', { concurrency: 6 }, () => {
     await Promise.all(runs);
   });
 
-  it('by variables that are wrong', async () => {
+  it('by variables that are wrong, and nothing is asked then', async () => {
     await using marked = await markedSandbox();
-    const secret = MARKS.awsSessionToken;
-    const env = {
-      AWS_REGION: secret,
-      RUN_BUDGET: secret,
-      GMAIL_API_URL: `http://${secret}@gmail.example`,
-      LOG_LEVEL: secret,
-    };
-    const run = await apply(marked, { env });
-    assertEnded(run, 78);
-    assertNoLeak(run, marked, 'wrong variables');
+    const { awsSessionToken: secret, refreshToken, accessToken, clientSecret } = MARKS;
+    const wrong: Record<string, string>[] = [
+      {
+        AWS_REGION: secret,
+        RUN_BUDGET: secret,
+        GMAIL_API_URL: `http://${secret}@gmail.example`,
+        LOG_LEVEL: secret,
+      },
+      { GMAIL_SECRET_ID: refreshToken, RULES_FILE: accessToken },
+      { GMAIL_SECRET_ID: JSON.stringify({ client_secret: clientSecret, refresh_token: refreshToken }) },
+      { AWS_SESSION_TOKEN: `${secret}\n${secret}`, HTTPS_PROXY: `http://alice:${MARKS.heartbeatToken}@proxy.example` },
+      { AWS_SESSION_TOKEN: `"${secret}"` },
+      { AWS_SESSION_TOKEN: `${secret}\u200b`, HTTP_PROXY: accessToken },
+    ];
+    const runs = wrong.map(async (env) => {
+      const run = await apply(marked, { env });
+      assertEnded(run, 78, { outcome: 'failed' });
+      assertNoLeak(run, marked, JSON.stringify(env));
+    });
+    await Promise.all(runs);
+    assert.deepEqual(
+      marked.sandbox.requests.filter(({ service }) => service !== 'monitor'),
+      [],
+    );
+  });
+
+  it('that was pasted into the command line, or in place of a path', async () => {
+    await using marked = await markedSandbox();
+    const { refreshToken, accessToken, clientSecret } = MARKS;
+    const pasted: [code: number, args: string[], env?: Record<string, string>][] = [
+      [2, [refreshToken]],
+      [2, ['apply-rules', accessToken]],
+      [2, ['apply-rules', `--budget=${refreshToken}`]],
+      [2, ['list', clientSecret]],
+      [2, ['policy', '--account', accessToken]],
+      [2, ['check', '--jobs', `apply-rules,${refreshToken}`]],
+      [78, ['authorize', '--client', refreshToken]],
+      [78, ['apply-rules'], { RULES_FILE: accessToken }],
+      [78, ['check'], { GMAIL_SECRET_ID: clientSecret }],
+    ];
+    const runs = pasted.map(async ([code, args, env]) => {
+      const run = await runJob(marked.sandbox, args, { env: { ...marked.env, ...env } });
+      assert.equal(run.code, code, `${args}: ${run.stdout}${run.stderr}`);
+      assertNoLeak(run, marked, String(args));
+    });
+    await Promise.all(runs);
   });
 
   it('by a run that falls back to AWSPREVIOUS', async () => {
