@@ -291,7 +291,7 @@ describe('a reader that goes away', { concurrency: 2 }, () => {
         rules: ['star', 'archive', 'markUnread'].map((action) => ({
           name: action.toLowerCase(),
           query: 'subject:hit',
-          actions: { [action]: true, addLabels: [action] },
+          actions: { [action]: true, addLabels: [`did-${action}`] },
         })),
       };
       const run = await runJob(sandbox, ['apply-rules'], {
@@ -302,7 +302,7 @@ describe('a reader that goes away', { concurrency: 2 }, () => {
         },
       });
       assert.deepEqual([run.code, run.stderr], [0, '']);
-      const done = ['STARRED', 'UNREAD', 'archive', 'markUnread', 'star'];
+      const done = ['STARRED', 'UNREAD', 'did-archive', 'did-markUnread', 'did-star'];
       for (const labels of Object.values(sandbox.mailbox.snapshot())) assert.deepEqual(labels, done);
     });
   }
