@@ -1,12 +1,12 @@
 /** The only reader of the environment. Reports every problem at once, by the variable's name, never by its value. */
-import { beginsLikeCredential, oddCharacter } from './credential-like.ts';
-import { secretsInText } from './credentials/pasted.ts';
+import { type AwsKeys, type ContainerToken, missingKeys, problemsOfKeys, readAwsKeys } from './aws-keys.ts';
+import { beginsLikeCredential } from './credential-like.ts';
 import { isSecretId, regionOfSecret } from './credentials/secret-id.ts';
 import { DURATION_EXAMPLES, parseDuration } from './duration.ts';
 import { ConfigError } from './errors.ts';
 import type { QuotaProfile } from './gmail/units.ts';
 import type { Level, LogFormat } from './log.ts';
-import { PROXY_VARIABLES, proxiesIn } from './proxies.ts';
+import { proxiesIn } from './proxies.ts';
 
 export interface Config {
   /** Name or ARN of the secret in AWS Secrets Manager. */
@@ -29,18 +29,6 @@ export interface Config {
   readonly revokeUrl: string;
 }
 
-/** In the form in which AWS's SDK takes them. */
-export interface AwsKeys {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string;
-}
-
-/** What the address in AWS_CONTAINER_CREDENTIALS_FULL_URI wants to see before it gives out keys. */
-export interface ContainerToken {
-  readonly containerToken: string;
-}
-
 export interface LogConfig {
   readonly level: Level;
   readonly format: LogFormat;
@@ -53,90 +41,7 @@ const GMAIL_URL = 'https://gmail.googleapis.com';
 const GOOGLE_AUTH_URL = 'https://accounts.google.com/o/oauth2/v2/auth';
 const GOOGLE_REVOKE_URL = 'https://oauth2.googleapis.com/revoke';
 
-/** Environment variables whose values are credentials, to be registered with the redactor before anything else. */
-const CONTAINER_TOKEN = 'AWS_CONTAINER_AUTHORIZATION_TOKEN';
-const SECRET_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', CONTAINER_TOKEN];
-
-/**
- * Variables that make a library print tokens, or send requests to another host than the one that it was written for.
- * They are removed before the first library is loaded.
- */
-const UNWANTED_VARIABLES = [
-  'GOOGLE_SDK_NODE_LOGGING',
-  'GOOGLE_CLOUD_UNIVERSE_DOMAIN',
-  'HTTP2_DEBUG',
-  'NODE_DEBUG',
-  'AWS_SDK_LOAD_CONFIG',
-  // Of no use by then: readConfig refuses them.
-  ...PROXY_VARIABLES,
-];
-
-/** Sources of AWS credentials besides a pair of keys; naming one of them is the opt-in to use it. */
-const OTHER_AWS_SOURCES = [
-  'AWS_PROFILE',
-  'AWS_WEB_IDENTITY_TOKEN_FILE',
-  'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
-  'AWS_CONTAINER_CREDENTIALS_FULL_URI',
-];
-
 const LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'] satisfies Level[];
-
-/**
- * Every string in the environment that must never be seen: keys, what makes the monitor's address secret, what begins like
- * a credential in whichever variable it was pasted, and a secret's name that is none.
- */
-export function secretsIn(env: Environment): string[] {
-  const heartbeat = URL.parse(env.HEARTBEAT_URL ?? '');
-  const fromUrl =
-    heartbeat === null
-      ? []
-      : [
-          heartbeat.username,
-          heartbeat.password,
-          heartbeat.search,
-          ...heartbeat.pathname.split('/').filter(looksLikeToken),
-        ];
-  const pasted = Object.entries(env).flatMap(([name, value = '']) => {
-    const isMisplaced = beginsLikeCredential(value) || (name === 'GMAIL_SECRET_ID' && !isSecretId(value.trim()));
-    return isMisplaced && !SECRET_VARIABLES.includes(name) ? secretsInText(value) : [];
-  });
-  return [...SECRET_VARIABLES.map((name) => env[name] ?? ''), ...fromUrl, ...proxyPasswords(env), ...pasted];
-}
-
-/** What of the command line begins like a credential, also as the value of an option or as one of a list. */
-export function secretsInWords(words: readonly string[]): string[] {
-  const parts = words.flatMap((word) => [word, word.replace(/^--?[\w-]+=/, ''), ...word.split(',')]);
-  return parts.filter(beginsLikeCredential).flatMap(secretsInText);
-}
-
-/** The user and password that the address of a proxy may hold. */
-function proxyPasswords(env: Environment): string[] {
-  return PROXY_VARIABLES.flatMap((name) => {
-    const url = URL.parse(env[name]?.trim() ?? '');
-    return url === null ? [] : [url.username, url.password, decoded(url.password)];
-  });
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-/** Whether a part of a monitor's address is its token, and not a word that may well occur in a log. */
-function looksLikeToken(part: string): boolean {
-  return part.length >= 16 || /\d/.test(part);
-}
-
-/**
- * Takes out of the process's own environment, which child processes inherit and any code can print, the credentials and
- * what would make a library talkative or send it elsewhere. What the program needs of it was copied before.
- */
-export function disarm(env: NodeJS.ProcessEnv): void {
-  for (const name of [...SECRET_VARIABLES, 'HEARTBEAT_URL', ...UNWANTED_VARIABLES]) delete env[name];
-}
 
 /** How to log; falls back to the defaults, since readConfig will name what is wrong with the values. */
 export function readLogConfig(env: Environment, isTerminal: boolean): LogConfig {
@@ -204,9 +109,7 @@ export function examineConfig(env: Environment): {
     );
   }
   if (awsRegion === undefined) missing.push('AWS_REGION');
-  if (!OTHER_AWS_SOURCES.some((name) => text(name) !== undefined)) {
-    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) if (text(name) === undefined) missing.push(name);
-  }
+  missing.push(...missingKeys(text));
   const awsKeys = readAwsKeys(text);
   const regionVariable = text('AWS_REGION') === undefined ? 'AWS_DEFAULT_REGION' : 'AWS_REGION';
   if (awsRegion !== undefined && !/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/.test(awsRegion)) {
@@ -260,36 +163,6 @@ export function examineConfig(env: Environment): {
  */
 function defaultBudgetMs({ DYNO }: Environment): number {
   return DYNO?.startsWith('run.') ? 23.5 * 3_600_000 : 50 * 60_000;
-}
-
-/** The keys in the environment, unless a profile is named: the SDK then goes by the profile alone. */
-function readAwsKeys(text: (name: string) => string | undefined): Config['awsKeys'] {
-  const [accessKeyId, secretAccessKey, sessionToken, containerToken] = SECRET_VARIABLES.map(text);
-  if (accessKeyId === undefined || secretAccessKey === undefined || text('AWS_PROFILE') !== undefined) {
-    return containerToken === undefined ? undefined : { containerToken };
-  }
-  return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
-}
-
-/** What is wrong with the characters of AWS's keys that are used, by variable: AWS would say less, and later. */
-function problemsOfKeys(
-  text: (name: string) => string | undefined,
-  keys: Config['awsKeys'],
-): readonly (readonly [name: string, problem: string])[] {
-  if (keys === undefined) return [];
-  const used = SECRET_VARIABLES.filter((name) => 'containerToken' in keys === (name === CONTAINER_TOKEN));
-  const odd = used.flatMap((name) => {
-    // The container's token is a header's value, such as "Basic dXNlcjpw".
-    const value = (text(name) ?? '').replaceAll(name === CONTAINER_TOKEN ? ' ' : '', '');
-    const kind = oddCharacter(value) ?? (/[\\,;<>[\]{}$]/.test(value) ? 'a bracket or another mark' : undefined);
-    return kind === undefined || (name === CONTAINER_TOKEN && kind === 'a bracket or another mark')
-      ? []
-      : [[name, `holds ${kind}, which no such key has: copy it anew`] as const];
-  });
-  if ('accessKeyId' in keys && keys.accessKeyId.startsWith('ASIA') && keys.sessionToken === undefined) {
-    return [...odd, ['AWS_SESSION_TOKEN', 'is not set, but AWS_ACCESS_KEY_ID is that of temporary keys (ASIA…)']];
-  }
-  return odd;
 }
 
 /** The addresses that every run asks: Gmail, Google's token endpoint, AWS and the monitor. */

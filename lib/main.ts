@@ -3,10 +3,11 @@
  * needs is loaded on the way, so that a signal finds somebody who listens as early as can be.
  */
 import type { Invocation } from './cli.ts';
-import { disarm, readLogConfig, secretsIn, secretsInWords } from './config.ts';
+import { readLogConfig } from './config.ts';
 import { parseHost } from './egress/host.ts';
 import { neededHosts } from './egress/needed.ts';
 import { guardEgress } from './egress.ts';
+import { disarm, secretsIn, secretsInWords } from './environment-secrets.ts';
 import { type EgressError, ExitCode, JobError, StoppedError } from './errors.ts';
 import { lockV8, refuseUnlocked } from './lockdown.ts';
 import { guardOutput } from './output.ts';

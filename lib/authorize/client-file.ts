@@ -1,5 +1,6 @@
 /** The OAuth client that consent is asked for: the file that Google's console gives for a Desktop client. */
 import { readFile } from 'node:fs/promises';
+import { readPasted, secretsInText } from '../credentials/pasted.ts';
 import { ConfigError } from '../errors.ts';
 import { MIN_SECRET_LENGTH } from '../redact.ts';
 
@@ -17,10 +18,13 @@ const WHERE =
  * @throws ConfigError that says what is wrong with the file, never what is in it.
  */
 export async function readClientFile(file: string, hide: (secret: string) => void): Promise<OAuthClient> {
-  const content = parse(await readText(file));
-  for (const secret of secretsIn(content)) hide(secret);
+  const text = await readText(file);
+  for (const secret of secretsInText(text)) hide(secret);
   const refuse = (problem: string, remedy = WHERE) => new ConfigError(`--client: ${file} ${problem}`, remedy);
-  if (!isObject(content)) throw refuse('is not JSON');
+  const pasted = readPasted(text);
+  if ('problem' in pasted) throw refuse(pasted.problem);
+  const { value: content } = pasted;
+  if (!isObject(content)) throw refuse('is no JSON object');
   if (content.type === 'service_account') {
     throw refuse(
       'is the key of a service account, which nobody consents to: an administrator allows it for the whole Workspace',
@@ -60,20 +64,6 @@ async function readText(file: string): Promise<string> {
     const { code } = error as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`;
     throw new ConfigError(`--client: ${file} ${why}`, 'Write the path of the file as the browser saved it.');
-  }
-}
-
-/** Every string in the file that may be a secret, whatever kind of file it is. */
-function secretsIn(value: unknown, key = ''): string[] {
-  if (typeof value === 'string') return /(secret|token|private_key)$/.test(key) ? [value] : [];
-  return isObject(value) ? Object.entries(value).flatMap(([name, inner]) => secretsIn(inner, name)) : [];
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch {
-    return null;
   }
 }
 

@@ -1,6 +1,6 @@
 /** Requests to AWS Secrets Manager about one secret: timeouts, retries, and every refusal as one of our errors. */
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import type { AwsKeys, ContainerToken } from '../config.ts';
+import type { AwsKeys, ContainerToken } from '../aws-keys.ts';
 import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
 
 /** AWS knows who asks and lets them: what is wrong is the secret, or its name. */

@@ -1,0 +1,61 @@
+/** The credentials for AWS in the environment, and what is wrong with them that can be known before AWS is asked. */
+import { oddCharacter } from './credential-like.ts';
+import { AWS_SECRETS, CONTAINER_TOKEN } from './environment-secrets.ts';
+
+/** In the form in which AWS's SDK takes them. */
+export interface AwsKeys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+/** What the address in AWS_CONTAINER_CREDENTIALS_FULL_URI wants to see before it gives out keys. */
+export interface ContainerToken {
+  readonly containerToken: string;
+}
+
+/** Sources of AWS credentials besides a pair of keys; naming one of them is the opt-in to use it. */
+const OTHER_AWS_SOURCES = [
+  'AWS_PROFILE',
+  'AWS_WEB_IDENTITY_TOKEN_FILE',
+  'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
+  'AWS_CONTAINER_CREDENTIALS_FULL_URI',
+];
+
+type Reader = (name: string) => string | undefined;
+
+/** The variables of a pair of keys that are missing; none when another source of credentials is named. */
+export function missingKeys(text: Reader): string[] {
+  if (OTHER_AWS_SOURCES.some((name) => text(name) !== undefined)) return [];
+  return ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'].filter((name) => text(name) === undefined);
+}
+
+/** The keys in the environment, unless a profile is named: the SDK then goes by the profile alone. */
+export function readAwsKeys(text: Reader): AwsKeys | ContainerToken | undefined {
+  const [accessKeyId, secretAccessKey, sessionToken, containerToken] = AWS_SECRETS.map(text);
+  if (accessKeyId === undefined || secretAccessKey === undefined || text('AWS_PROFILE') !== undefined) {
+    return containerToken === undefined ? undefined : { containerToken };
+  }
+  return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
+}
+
+/** What is wrong with the characters of AWS's keys that are used, by variable: AWS would say less, and later. */
+export function problemsOfKeys(
+  text: Reader,
+  keys: AwsKeys | ContainerToken | undefined,
+): readonly (readonly [name: string, problem: string])[] {
+  if (keys === undefined) return [];
+  const used = AWS_SECRETS.filter((name) => 'containerToken' in keys === (name === CONTAINER_TOKEN));
+  const odd = used.flatMap((name) => {
+    // The container's token is a header's value, such as "Basic dXNlcjpw".
+    const value = (text(name) ?? '').replaceAll(name === CONTAINER_TOKEN ? ' ' : '', '');
+    const kind = oddCharacter(value) ?? (/[\\,;<>[\]{}$]/.test(value) ? 'a bracket or another mark' : undefined);
+    return kind === undefined || (name === CONTAINER_TOKEN && kind === 'a bracket or another mark')
+      ? []
+      : [[name, `holds ${kind}, which no such key has: copy it anew`] as const];
+  });
+  if ('accessKeyId' in keys && keys.accessKeyId.startsWith('ASIA') && keys.sessionToken === undefined) {
+    return [...odd, ['AWS_SESSION_TOKEN', 'is not set, but AWS_ACCESS_KEY_ID is that of temporary keys (ASIA…)']];
+  }
+  return odd;
+}

@@ -1,0 +1,81 @@
+/** What of the environment and the command line must never be seen, and what is taken out of the environment. */
+import type { Environment } from './config.ts';
+import { beginsLikeCredential } from './credential-like.ts';
+import { secretsInText } from './credentials/pasted.ts';
+import { isSecretId } from './credentials/secret-id.ts';
+import { PROXY_VARIABLES } from './proxies.ts';
+
+/** Environment variables whose values are credentials, to be registered with the redactor before anything else. */
+export const CONTAINER_TOKEN = 'AWS_CONTAINER_AUTHORIZATION_TOKEN';
+export const AWS_SECRETS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', CONTAINER_TOKEN];
+
+/**
+ * Variables that make a library print tokens, or send requests to another host than the one that it was written for.
+ * They are removed before the first library is loaded.
+ */
+const UNWANTED_VARIABLES = [
+  'GOOGLE_SDK_NODE_LOGGING',
+  'GOOGLE_CLOUD_UNIVERSE_DOMAIN',
+  'HTTP2_DEBUG',
+  'NODE_DEBUG',
+  'AWS_SDK_LOAD_CONFIG',
+  // Of no use by then: readConfig refuses them.
+  ...PROXY_VARIABLES,
+];
+
+/**
+ * Every string in the environment that must never be seen: keys, what makes the monitor's address secret, what begins like
+ * a credential in whichever variable it was pasted, and a secret's name that is none.
+ */
+export function secretsIn(env: Environment): string[] {
+  const heartbeat = URL.parse(env.HEARTBEAT_URL ?? '');
+  const fromUrl =
+    heartbeat === null
+      ? []
+      : [
+          heartbeat.username,
+          heartbeat.password,
+          heartbeat.search,
+          ...heartbeat.pathname.split('/').filter(looksLikeToken),
+        ];
+  const pasted = Object.entries(env).flatMap(([name, value = '']) => {
+    const isMisplaced = beginsLikeCredential(value) || (name === 'GMAIL_SECRET_ID' && !isSecretId(value.trim()));
+    return isMisplaced && !AWS_SECRETS.includes(name) ? secretsInText(value) : [];
+  });
+  return [...AWS_SECRETS.map((name) => env[name] ?? ''), ...fromUrl, ...proxyPasswords(env), ...pasted];
+}
+
+/** What of the command line begins like a credential, also as the value of an option or as one of a list. */
+export function secretsInWords(words: readonly string[]): string[] {
+  const parts = words.flatMap((word) => [word, word.replace(/^--?[\w-]+=/, ''), ...word.split(',')]);
+  return parts.filter(beginsLikeCredential).flatMap(secretsInText);
+}
+
+/** The user and password that the address of a proxy may hold. */
+function proxyPasswords(env: Environment): string[] {
+  return PROXY_VARIABLES.flatMap((name) => {
+    const url = URL.parse(env[name]?.trim() ?? '');
+    return url === null ? [] : [url.username, url.password, decoded(url.password)];
+  });
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Whether a part of a monitor's address is its token, and not a word that may well occur in a log. */
+function looksLikeToken(part: string): boolean {
+  return part.length >= 16 || /\d/.test(part);
+}
+
+/**
+ * Takes out of the process's own environment, which child processes inherit and any code can print, the credentials and
+ * what would make a library talkative or send it elsewhere. What the program needs of it was copied before.
+ */
+export function disarm(env: NodeJS.ProcessEnv): void {
+  for (const name of [...AWS_SECRETS, 'HEARTBEAT_URL', ...UNWANTED_VARIABLES]) delete env[name];
+}

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Environment } from '../../lib/config.ts';
+import { disarm, secretsIn, secretsInWords } from '../../lib/environment-secrets.ts';
+
+const GOOD: Environment = {
+  GMAIL_SECRET_ID: 'gmail-jobs/alice',
+  AWS_REGION: 'eu-central-1',
+  AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE',
+  AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+};
+
+describe('secretsIn', () => {
+  it("finds AWS's keys and what makes a monitor's address secret", () => {
+    const secrets = secretsIn({
+      ...GOOD,
+      AWS_SESSION_TOKEN: 'session-token-value',
+      HEARTBEAT_URL: 'https://user:pass-word-1@hc-ping.com/0f5a3f5e-6f57-4ee3-9b2a-0d1c2b3a4f5e/my-job?key=abcdefgh',
+    });
+    for (const secret of [
+      'AKIAIOSFODNN7EXAMPLE',
+      'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+      'session-token-value',
+      'pass-word-1',
+      '0f5a3f5e-6f57-4ee3-9b2a-0d1c2b3a4f5e',
+      '?key=abcdefgh',
+    ]) {
+      assert.ok(secrets.includes(secret), secret);
+    }
+    assert.ok(!secrets.includes('my-job'));
+  });
+
+  it('finds a credential in a variable that is not meant for one, and the password of a proxy', () => {
+    const secrets = secretsIn({
+      ...GOOD,
+      RULES_FILE: 'ya29.a0AccessToken',
+      GMAIL_SECRET_ID: ' {"type":"authorized_user","refresh_token":"1//0gRefreshToken"}',
+      AWS_PROFILE: 'my-profile-1234567890',
+      HTTPS_PROXY: 'http://alice-1:pass%2Fword@proxy.example',
+    });
+    for (const secret of ['ya29.a0AccessToken', '1//0gRefreshToken', 'pass%2Fword', 'pass/word']) {
+      assert.ok(secrets.includes(secret), secret);
+    }
+    for (const open of ['authorized_user', 'my-profile-1234567890']) assert.ok(!secrets.includes(open), open);
+    assert.ok(secretsIn({ GMAIL_SECRET_ID: 'my token Zq7Wx3Zq7Wx3' }).includes('Zq7Wx3Zq7Wx3'));
+  });
+
+  it('finds a credential among the words of the command line', () => {
+    const words = [
+      'apply-rules',
+      '--rule=ya29.a0AccessToken',
+      '1//0gRefreshToken',
+      'a,GOCSPX-ClientSecret',
+      '--dry-run',
+    ];
+    assert.deepEqual(
+      [...new Set(secretsInWords(words))],
+      ['ya29.a0AccessToken', '1//0gRefreshToken', 'GOCSPX-ClientSecret'],
+    );
+  });
+
+  it('finds nothing in an empty environment', () => {
+    assert.deepEqual(secretsIn({}).filter(Boolean), []);
+    assert.deepEqual(secretsIn({ HEARTBEAT_URL: 'nonsense' }).filter(Boolean), []);
+  });
+});
+
+describe('disarm', () => {
+  it('removes credentials and what makes libraries talk or sends them elsewhere, and nothing else', () => {
+    const env: NodeJS.ProcessEnv = {
+      ...GOOD,
+      AWS_SESSION_TOKEN: 'session-token-value',
+      HEARTBEAT_URL: 'https://hc-ping.com/0f5a3f5e-6f57-4ee3-9b2a-0d1c2b3a4f5e',
+      GOOGLE_SDK_NODE_LOGGING: '*',
+      NODE_DEBUG: 'http',
+      HTTP2_DEBUG: '1',
+      GOOGLE_CLOUD_UNIVERSE_DOMAIN: 'evil.example',
+      HTTPS_PROXY: 'http://proxy.example',
+      no_proxy: '*',
+    };
+    disarm(env);
+    assert.deepEqual(env, { GMAIL_SECRET_ID: GOOD.GMAIL_SECRET_ID, AWS_REGION: GOOD.AWS_REGION });
+  });
+});
