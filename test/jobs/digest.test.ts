@@ -150,6 +150,19 @@ describe('digest', { concurrency: 3 }, () => {
     assert.equal(digestsIn(sandbox).length, 1);
   });
 
+  it('is known by its label from the insert on: a run after one that was killed right then finds it', async () => {
+    await using sandbox = await sandboxWithMail();
+    const killed = await runJob(sandbox, ['digest'], {
+      onStart: (child) => {
+        const after = () => void child.kill('SIGKILL');
+        sandbox.faults.add({ service: 'gmail', verb: 'messages.insert', kind: 'hook', after });
+      },
+    });
+    assert.equal(killed.final, undefined);
+    assertEnded(await runJob(sandbox, ['digest']), 0, { outcome: 'nothing-to-do', skipped: 1 });
+    assert.equal(digestsIn(sandbox).length, 1);
+  });
+
   it('exits 143 with the digest remaining when it is told to stop while it waits', async () => {
     await using sandbox = await sandboxWithMail();
     sandbox.faults.add({ service: 'gmail', verb: 'messages.insert', status: 503 });
