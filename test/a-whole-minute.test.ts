@@ -1,19 +1,38 @@
 /** Takes a real minute; its name puts it in front, so that everything else is done meanwhile. */
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
-import { apply, sandboxOf } from './fixtures/starring.ts';
+import { describe, it } from 'node:test';
+import { ARCHIVE, apply, carrying, sandboxOf } from './fixtures/starring.ts';
 import { assertEnded } from './run.ts';
 
-it('the quota is never exceeded by a run of more than a minute, which takes no longer than it must', async () => {
-  // The profile, the labels, eight pages and four batches: 242 units, and six for a last look, so one minute has to pass after the first 140.
-  await using sandbox = await sandboxOf(4_000, { quota: { unitsPerMinute: 150 } });
-  const run = await apply(sandbox, { env: { GMAIL_QUOTA_PER_MINUTE: '150' } });
-  const final = assertEnded(run, 0, { outcome: 'ok', changed: 4_000, retries: 0, quotaUnits: 248 });
-  const { refusals, maxUnitsInAnyMinute } = sandbox.gmail.quota;
-  assert.equal(refusals, 0);
-  assert.ok(maxUnitsInAnyMinute > 100 && maxUnitsInAnyMinute <= 150, `${maxUnitsInAnyMinute} units in a minute`);
-  assert.ok(
-    Number(final.durationMs) > 59_000 && Number(final.durationMs) < 1.03 * 60_000 + 3_000,
-    `${final.durationMs} ms`,
-  );
+describe('a run of more than a minute', { concurrency: 2 }, () => {
+  it('never exceeds the quota, and takes no longer than it must', async () => {
+    // The profile, the labels, eight pages and four batches: 242 units, and six for a last look, so one minute has to pass after the first 140.
+    await using sandbox = await sandboxOf(4_000, { quota: { unitsPerMinute: 150 } });
+    const run = await apply(sandbox, { env: { GMAIL_QUOTA_PER_MINUTE: '150' } });
+    const final = assertEnded(run, 0, { outcome: 'ok', changed: 4_000, retries: 0, quotaUnits: 248 });
+    const { refusals, maxUnitsInAnyMinute } = sandbox.gmail.quota;
+    assert.equal(refusals, 0);
+    assert.ok(maxUnitsInAnyMinute > 100 && maxUnitsInAnyMinute <= 150, `${maxUnitsInAnyMinute} units in a minute`);
+    assert.ok(
+      Number(final.durationMs) > 59_000 && Number(final.durationMs) < 1.03 * 60_000 + 3_000,
+      `${final.durationMs} ms`,
+    );
+  });
+
+  it('leaves alone what is protected by the time that its turn comes', async () => {
+    await using sandbox = await sandboxOf(2_500, { quota: { unitsPerMinute: 150 } });
+    const ids = sandbox.mailbox.messages().map(({ id }) => id);
+    // The newest are changed first: by then those at the end wait for units.
+    const star = () => sandbox.mailbox.modify([...ids.slice(0, 2), ...ids.slice(-7)], ['STARRED'], []);
+    sandbox.faults.add({ kind: 'hook', verb: 'messages.batchModify', after: star });
+    const rules = { protect: 'is:starred', undo: false, rules: [ARCHIVE] };
+    const run = await apply(sandbox, { rules, env: { GMAIL_QUOTA_PER_MINUTE: '150' } });
+    assertEnded(run, 0, { outcome: 'ok', matched: 2_500, changed: 2_493, skipped: 7, remaining: 0 });
+    assert.equal(carrying(sandbox, 'INBOX'), 7);
+    const looked = run.events.filter(({ event }) => event === 'protect.looked_up');
+    assert.deepEqual(
+      looked.map(({ units }) => units),
+      [5],
+    );
+  });
 });

@@ -34,11 +34,14 @@ export interface OpenOptions {
   readonly random?: () => number;
   readonly scopes?: readonly string[];
   readonly profile?: '2026' | 'legacy';
+  /** The profile's quota when nothing is said. */
+  readonly unitsPerMinute?: number;
 }
 
 /** A client and a mailbox on the sandbox, whose waits take no time: `clock` says how long they would have been. */
 export function openMailbox(sandbox: Sandbox, options: OpenOptions = {}) {
   const { dryRun = false, timeoutMs = 5_000, random = () => 0, scopes = [Scope.modify], profile = '2026' } = options;
+  const { unitsPerMinute = UNITS_PER_MINUTE[profile] } = options;
   const clock = new VirtualClock();
   const { log, events, named } = recordLog();
   const stop = new AbortController();
@@ -56,7 +59,7 @@ export function openMailbox(sandbox: Sandbox, options: OpenOptions = {}) {
   });
   const client = new GmailClient({
     tokens,
-    quota: new QuotaWindow({ unitsPerMinute: UNITS_PER_MINUTE[profile], clock, onWait: () => undefined }),
+    quota: new QuotaWindow({ unitsPerMinute, clock, onWait: () => undefined }),
     profile,
     apiUrl: sandbox.env.GMAIL_API_URL,
     timeoutMs,

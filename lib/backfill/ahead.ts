@@ -20,6 +20,8 @@ export interface Costs {
 export interface Facts extends Costs {
   readonly span: Span;
   readonly timeZone: string;
+  /** Whether a person is asked, so that what protect finds is looked up once more. */
+  readonly asks: boolean;
 }
 
 /** Requests still to be sent, with the units that they cost. */
@@ -40,6 +42,7 @@ export async function forecastChanges(
   const batches = portions.flatMap((portion) => sizes.map((_, set) => batchCount(portion, set))).reduce(sum, 0);
   const journals = keepsJournal ? portions.length : 0;
   const long = plan.sets.filter(({ found }) => found > PAGE_SIZE).length;
+  const looksUp = facts.asks && plan.protection !== undefined && batches > 0 ? 1 : 0;
   const { profile } = facts;
   const load = total([
     { requests: batches, units: batches * unitsOf('messages.batchModify', profile) },
@@ -51,6 +54,7 @@ export async function forecastChanges(
     // Where a list was longer than a page, it is looked at the end for what was missed.
     { requests: long, units: long * unitsOf('messages.list', profile) },
     { requests: newLabels.length, units: newLabels.length * unitsOf('labels.create', profile) },
+    { requests: looksUp, units: looksUp * unitsOf('messages.list', profile) },
   ]);
   const rules = plan.sets.map(({ name, found }, index): ForecastRule => {
     const toChange = sizes[index] ?? 0;

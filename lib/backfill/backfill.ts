@@ -139,16 +139,19 @@ export class Backfill {
 
   #facts(span: Span) {
     if (this.#costs === undefined) throw new Error('the mailbox was not opened for this backfill');
-    return { ...this.#costs, span, timeZone: this.#options.values.timeZone };
+    const { timeZone, yes } = this.#options.values;
+    return { ...this.#costs, span, timeZone, asks: !yes };
   }
 
-  async #confirm(): Promise<void> {
+  /** Returns whether the person was asked. */
+  async #confirm(): Promise<boolean> {
     const { values, confirm } = this.#options;
     // A job that is called window by window may change something in each.
-    if (this.#confirmed) return;
+    if (this.#confirmed) return false;
     if (!values.yes) await confirm(QUESTION);
     this.#confirmed = true;
     this.#begin();
+    return !values.yes;
   }
 }
 

@@ -4,8 +4,11 @@ import type { Log } from '../log.ts';
 import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
 import { GmailRefusal } from './answers.ts';
-import { type Batch, batchCount, type ChangePlan, type Portion, portionsOf, setSizes, sizeOf } from './change-plan.ts';
+import { batchCount, type ChangePlan, leaveOutOf, type Portion, portionsOf, setSizes, sizeOf } from './change-plan.ts';
 import { type BatchTrace, changeSet, type SetCounts } from './changes.ts';
+import { IdSet } from './ids.ts';
+import type { Protection } from './protection.ts';
+import type { Window } from './window.ts';
 import type { LabelChange, LabelSet, Writer } from './writer.ts';
 
 /** The labels of a set's operations, null for one to take off that does not exist; or why one could not be made. */
@@ -39,6 +42,8 @@ export interface CarryOutContext {
   readonly signal: AbortSignal;
   /** Undefined when nothing is to be kept. */
   readonly journal: PlanJournal | undefined;
+  /** Undefined when nothing is protected. */
+  readonly protection?: Protection | undefined;
 }
 
 /**
@@ -50,7 +55,7 @@ export async function carryOut(
   resolved: readonly ResolvedSet[],
   context: CarryOutContext,
 ): Promise<void> {
-  const { writer, log, journal, progress, signal } = context;
+  const { writer, tally, log, journal, progress, signal, protection } = context;
   const portions = portionsOf(plan, journal !== undefined);
   const sizes = setSizes(plan);
   const messages = sizes.reduce((sum, size) => sum + size, 0);
@@ -60,9 +65,16 @@ export async function carryOut(
     return (sizes[set] ?? 0) - changed - skipped - failed;
   };
   const tell = (set: number) => {
-    const { changed, failed } = counts[set] as SetCounts;
-    log.info('rule.applied', { rule: plan.sets[set]?.name, changed, failed, remaining: left(set) });
+    const { changed, skipped, failed } = counts[set] as SetCounts;
+    log.info('rule.applied', {
+      rule: plan.sets[set]?.name,
+      changed,
+      ...(skipped > 0 && { skipped }),
+      failed,
+      remaining: left(set),
+    });
   };
+  if (protection !== undefined) protection.remaining = () => [...plan.sets.keys()].filter((set) => left(set) > 0);
   for (const [set, labels] of resolved.entries()) {
     if (!(labels instanceof GmailRefusal)) continue;
     const { message: error, remedy } = labels;
@@ -72,20 +84,38 @@ export async function carryOut(
   const windows = new WindowCounts(plan, log);
   let working: number | undefined;
   try {
-    for (const [index, portion] of portions.entries()) {
+    for (const [index, planned] of portions.entries()) {
       signal.throwIfAborted();
-      await journal?.keep({ portion, plan, resolved, part: index + 1, parts: portions.length, messages });
+      // Before the journal is written: of what is left out afterwards it has to be corrected.
+      if (protection?.isDue) await protection.look();
+      const portion = leaveOutOf(planned, protection?.found ?? IdSet.empty);
+      for (const [part, { window, changes }] of planned.entries()) {
+        for (const [set, { ids }] of changes.entries()) {
+          const spared = ids.size - (portion[part]?.changes[set]?.ids.size ?? 0);
+          if (spared === 0) continue;
+          (counts[set] as SetCounts).skipped += spared;
+          tally.skipped(spared);
+          progress.advance(spared);
+          windows.count(window, spared, 'skipped');
+        }
+      }
+      if (portions.length > 1 || portion.some((part) => sizeOf(part) > 0)) {
+        const skipped = counts.reduce((sum, count) => sum + count.skipped, 0);
+        const parts = { part: index + 1, parts: portions.length, messages: messages - skipped };
+        await journal?.keep({ portion, plan, resolved, ...parts });
+      }
       for (const [set, { name }] of plan.sets.entries()) {
         if (batchCount(portion, set) === 0) continue;
         working = set;
         const change = toChange(resolved[set] ?? []);
         await changeSet({ name, portion, set }, change, counts[set] as SetCounts, {
           ...context,
+          protection,
           modify: (ids, labels, stop, trace) => writer.modify(ids, labels, stop, trace),
           onBegin: journal && ((batch, messages, trace) => journal.begin(set, batch, messages, trace)),
           onBatch: (batch, how) => {
             progress.window(portion[Math.max(...batch.shares.keys())]?.window?.name ?? null);
-            windows.count(portion, batch, how);
+            for (const [part, items] of batch.shares) windows.count(portion[part]?.window, items, how);
           },
         });
         if (left(set) > 0) continue;
@@ -143,18 +173,16 @@ class WindowCounts {
     }
   }
 
-  count(portion: Portion, { shares }: Batch, how: keyof SetCounts): void {
-    for (const [part, items] of shares) {
-      const name = portion[part]?.window?.name ?? '';
-      const counts = this.#open.get(name);
-      if (counts === undefined) continue;
-      counts[how] += items;
-      counts.left -= items;
-      if (counts.left > 0) continue;
-      this.#open.delete(name);
-      const { messages, changed, skipped, failed } = counts;
-      const done = { window: name, messages, changed, skipped, failed, windowsLeft: this.#open.size };
-      this.#log.info('window.finished', done);
-    }
+  count(window: Window | null | undefined, items: number, how: keyof SetCounts): void {
+    const name = window?.name ?? '';
+    const counts = this.#open.get(name);
+    if (counts === undefined) return;
+    counts[how] += items;
+    counts.left -= items;
+    if (counts.left > 0) return;
+    this.#open.delete(name);
+    const { messages, changed, skipped, failed } = counts;
+    const done = { window: name, messages, changed, skipped, failed, windowsLeft: this.#open.size };
+    this.#log.info('window.finished', done);
   }
 }

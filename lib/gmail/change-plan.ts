@@ -1,5 +1,6 @@
 /** What a run is going to change, message by message, and in which order: by windows, and within a window by sets. */
 import { IdSet } from './ids.ts';
+import type { LabelDirectory } from './labels.ts';
 import type { Window } from './window.ts';
 
 /** Gmail's largest batch of changes. */
@@ -42,12 +43,24 @@ export interface WindowPlan {
   readonly changes: readonly PlannedChange[];
 }
 
+/** How to find, while a plan is carried out, what must be left out of it. */
+export interface PlanProtection {
+  /** When it was last looked for, by the client's clock. */
+  readonly searchedAtMs: number;
+  /** The search, as far as it concerns these sets. */
+  readonly search: (
+    sets: readonly number[],
+    labels: LabelDirectory,
+  ) => { readonly query: string; readonly includeSpamTrash: boolean };
+}
+
 export interface ChangePlan {
   readonly sets: readonly PlannedSet[];
   /** In the order of the work. */
   readonly windows: readonly WindowPlan[];
   /** Messages that are in Trash or in Spam all along. */
   readonly places?: readonly { readonly label: 'TRASH' | 'SPAM'; readonly ids: IdSet }[];
+  readonly protection?: PlanProtection | undefined;
 }
 
 /** Messages that get the same change, under the name of the rule that wants it. Labels are given by name. */
@@ -133,7 +146,13 @@ function cut(plan: WindowPlan, most: number): WindowPlan[] {
 
 /** The plan without the messages in `ids`. */
 export function leaveOut(plan: ChangePlan, ids: IdSet): ChangePlan {
-  const windows = plan.windows.map(({ window, changes }) => ({
+  return { ...plan, windows: leaveOutOf(plan.windows, ids) };
+}
+
+/** The same for windows, or parts of one. */
+export function leaveOutOf(plans: readonly WindowPlan[], ids: IdSet): WindowPlan[] {
+  if (ids.size === 0) return [...plans];
+  return plans.map(({ window, changes }) => ({
     window,
     changes: changes.map((change) => {
       const marks = change.ids.marks(ids);
@@ -143,7 +162,6 @@ export function leaveOut(plan: ChangePlan, ids: IdSet): ChangePlan {
       return { ids: change.ids.filter(keeps), effects };
     }),
   }));
-  return { ...plan, windows };
 }
 
 /** Batches that it takes to change the messages of one set in a portion. */
@@ -176,4 +194,19 @@ export function* batchesOf(portion: Portion, set: number): Generator<Batch> {
     }
   }
   if (ids.length > 0) yield { ids, shares };
+}
+
+/** The batch without these messages, and a batch of them. */
+export function partBatch({ ids, shares }: Batch, apart: ReadonlySet<string>): readonly [Batch, Batch] {
+  const batchOf = (isApart: boolean): Batch => {
+    const own = new Map<number, number>();
+    let at = 0;
+    for (const [part, size] of shares) {
+      const count = ids.slice(at, at + size).filter((id) => apart.has(id) === isApart).length;
+      if (count > 0) own.set(part, count);
+      at += size;
+    }
+    return { ids: ids.filter((id) => apart.has(id) === isApart), shares: own };
+  };
+  return [batchOf(false), batchOf(true)];
 }

@@ -5,14 +5,17 @@ import type { Log } from '../log.ts';
 import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
 import { GmailRefusal } from './answers.ts';
-import { type Batch, batchesOf, type ChangePlan, type Portion, setSizes } from './change-plan.ts';
-import type { LabelChange, Trace } from './writer.ts';
+import { type Batch, batchesOf, type ChangePlan, type Portion, partBatch, setSizes } from './change-plan.ts';
+import { type Protection, Unprotected } from './protection.ts';
+import type { LabelChange, Trace, Writer } from './writer.ts';
 
 /** Batches made at once; the gate and the quota say when they are sent. */
 const AT_ONCE = 8;
 
 export interface ChangeContext {
-  readonly modify: (ids: readonly string[], change: LabelChange, signal: AbortSignal, trace: Trace) => Promise<void>;
+  readonly modify: Writer['modify'];
+  /** What must not be changed, if that has to be looked up again. */
+  readonly protection: Protection | undefined;
   readonly tally: Tally;
   readonly progress: Progress;
   readonly log: Log;
@@ -25,7 +28,10 @@ export interface ChangeContext {
 
 /** What becomes of a batch. */
 export interface BatchTrace extends Trace {
+  /** Gmail has confirmed the change of all that was not left out. */
   isChanged: boolean;
+  /** Messages that were left out before they were sent. */
+  readonly leftOut: string[];
 }
 
 /** What has become of the messages of a set. */
@@ -46,7 +52,7 @@ export async function changeSet(
   counts: SetCounts,
   context: ChangeContext,
 ): Promise<void> {
-  const { modify, tally, progress, log, onBatch, onBegin } = context;
+  const { modify, protection, tally, progress, log, onBatch, onBegin } = context;
   const away = new AbortController();
   const signal = AbortSignal.any([context.signal, away.signal]);
 
@@ -58,19 +64,27 @@ export async function changeSet(
   };
   let begun = 0;
   const deal = async (batch: Batch) => {
-    const trace = { isChanged: false, isDoubtful: false };
+    const trace: BatchTrace = { isChanged: false, isDoubtful: false, leftOut: [] };
     onBegin?.(begun, batch.ids.length, trace);
     begun += 1;
     if (change instanceof GmailRefusal) return count('failed', batch);
     if (isEmpty(change)) return count('skipped', batch);
+    let left = batch;
+    const messages = new Unprotected(batch.ids, protection, (leftOut) => {
+      const [kept, spared] = partBatch(left, new Set(leftOut));
+      left = kept;
+      // What was sent before, without an answer, may be changed.
+      if (!trace.isDoubtful) trace.leftOut.push(...leftOut);
+      count('skipped', spared);
+    });
     try {
-      await modify(batch.ids, change, signal, trace);
+      if (messages.ids.length > 0) await modify(messages, change, signal, trace);
       trace.isChanged = true;
-      count('changed', batch);
+      if (left.ids.length > 0) count('changed', left);
     } catch (error) {
       if (!(error instanceof GmailRefusal)) return away.abort(error);
-      count('failed', batch);
-      log.error('gmail.refused', { rule: name, count: batch.ids.length, error: error.message, remedy: error.remedy });
+      count('failed', left);
+      log.error('gmail.refused', { rule: name, count: left.ids.length, error: error.message, remedy: error.remedy });
     }
   };
   const batches = batchesOf(portion, set);

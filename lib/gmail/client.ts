@@ -39,6 +39,13 @@ export interface ClientStatistics {
 
 export type Effect = 'none' | 'repeatable' | 'once';
 
+/** Something to be found out before a change is sent, if the last time is too long ago: waiting for quota takes time. */
+export interface Recheck {
+  readonly isDue: boolean;
+  /** Returns whether there is still something to send. */
+  look(): Promise<boolean>;
+}
+
 type Send = (
   api: gmail_v1.Gmail,
   options: SendOptions,
@@ -93,14 +100,27 @@ export class GmailClient {
    * is said by `effect`: `none` for reading, `repeatable` for a change that is safe to repeat, and `once` for one that is
    * not: then only a refusal that surely had no effect is tried again.
    * `signal` ends the waiting before an attempt, and a read under way; a change under way is ended by `giveUp` alone.
+   * With `recheck`, no attempt is sent that is due for it; undefined when nothing is left to send then.
    * @throws UnavailableError, CredentialError, ConfigError, GmailRefusal, or the signal's StoppedError.
    */
-  async request<T>(method: GmailMethod, send: Send, signal: AbortSignal, effect: Effect = 'none'): Promise<T> {
+  async request<T>(
+    method: GmailMethod,
+    send: Send,
+    signal: AbortSignal,
+    effect: Effect = 'none',
+    recheck?: Recheck,
+  ): Promise<T> {
     let stumbles = 0;
     let refusals = 0;
     let renewed = false;
     for (;;) {
-      const { verdict, token } = await this.#attempt(method, send, signal, effect);
+      const attempt = await this.#attempt(method, send, signal, effect, recheck);
+      if (attempt === 'due') {
+        // Out of the line for quota, in which the look itself has to stand.
+        if (await recheck?.look()) continue;
+        return undefined as T;
+      }
+      const { verdict, token } = attempt;
       if (verdict.kind === 'ok') return verdict.data as T;
       if (verdict.kind === 'failed') throw verdict.error;
       if (verdict.kind === 'unauthorized') {
@@ -119,6 +139,15 @@ export class GmailClient {
       }
       this.statistics.retries += 1;
     }
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
+  /** The quota. */
+  get unitsPerMinute(): number {
+    return this.#options.quota.unitsPerMinute;
   }
 
   /** How long requests took until their answers, on average. */
@@ -144,7 +173,7 @@ export class GmailClient {
     else await clock.sleep(delayMs, signal);
   }
 
-  async #attempt(method: GmailMethod, send: Send, signal: AbortSignal, effect: Effect) {
+  async #attempt(method: GmailMethod, send: Send, signal: AbortSignal, effect: Effect, recheck: Recheck | undefined) {
     const { quota, profile, giveUp, clock, onSpent } = this.#options;
     const places = await this.#gate.enter(signal);
     try {
@@ -154,6 +183,10 @@ export class GmailClient {
         await this.#auth.getRequestHeaders();
         const token = this.#token;
         signal.throwIfAborted();
+        if (recheck?.isDue) {
+          lease.cancel();
+          return 'due';
+        }
         this.statistics.requests += 1;
         this.statistics.quotaUnits += units;
         onSpent?.(units);

@@ -5,7 +5,7 @@ import { mapAtOnce } from '../pool.ts';
 import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
 import { carryOut, type PlanJournal, planOfLabels, type ResolvedSet } from './carry-out.ts';
-import { type ChangePlan, type ChangeSet, planOf, setSizes } from './change-plan.ts';
+import { type ChangePlan, type ChangeSet, leaveOut, planOf, setSizes } from './change-plan.ts';
 import { type Guard, trippedGuard } from './changes.ts';
 import type { GmailClient } from './client.ts';
 import { WIDEST } from './gate.ts';
@@ -16,6 +16,7 @@ import { LabelBook } from './label-book.ts';
 import type { Label, LabelDirectory } from './labels.ts';
 import type { Found } from './listing.ts';
 import { describe, getMessage, getSource, type MessageSource, type ReadMessage } from './messages.ts';
+import { Protection } from './protection.ts';
 import { type FindOptions, type MessageRef, Searcher, type SearchOptions } from './searcher.ts';
 import type { Span } from './window.ts';
 import { withoutJournals } from './without-journals.ts';
@@ -55,8 +56,8 @@ export interface MailboxOptions {
   readonly labels?: LabelBook;
   /** Told what is ahead, before the guards are held against it. */
   readonly announce?: (ahead: Ahead) => Promise<void>;
-  /** Asked before the first change; rejects when there is to be none. */
-  readonly confirm?: () => Promise<void>;
+  /** Asked before the first change; rejects when there is to be none. Returns whether that took a person's answer. */
+  readonly confirm?: () => Promise<boolean>;
 }
 
 export class Mailbox {
@@ -80,6 +81,11 @@ export class Mailbox {
       span: options.span,
       onFound: (messages) => options.progress.looking(messages),
     });
+  }
+
+  /** Milliseconds by the clock of the mailbox's client. */
+  now(): number {
+    return this.#client.clock.now();
   }
 
   /** False in a dry run, in which nothing that a job wants to change is sent. */
@@ -172,7 +178,7 @@ export class Mailbox {
     const { tally, progress, log } = this.#options;
     const { announce, confirm } = earlier.length > 0 ? {} : this.#options;
     await this.#labels.requireClear(given.sets.flatMap(({ operations }) => operations.map(({ label }) => label)));
-    const plan = this.live ? await withoutJournals(given, this) : given;
+    let plan = this.live ? await withoutJournals(given, this) : given;
     const sizes = setSizes(plan);
     const total = sizes.reduce((sum, size) => sum + size, 0);
     tally.matched(total);
@@ -189,12 +195,24 @@ export class Mailbox {
     const tripped = total === 0 ? undefined : trippedGuard([...earlier, plan], guards, tally.counts.changed);
     if (tripped !== undefined) throw tripped;
     if (!this.live || total === 0) return;
-    await confirm?.();
+    const protection = plan.protection && new Protection(plan.protection, { client: this.#client, mailbox: this, log });
+    if (protection !== undefined) protection.remaining = () => [...sizes.keys()].filter((set) => (sizes[set] ?? 0) > 0);
+    const wasAsked = await confirm?.();
     progress.start(total);
+    // A person may take any time to answer.
+    if (wasAsked === true && protection !== undefined) {
+      await protection.look();
+      plan = leaveOut(plan, protection.found);
+      const leftOut = total - setSizes(plan).reduce((sum, size) => sum + size, 0);
+      tally.skipped(leftOut);
+      progress.advance(leftOut);
+      if (leftOut === total) return;
+    }
     // Labels are made before the first batch, while there is room for small requests in the quota of the minute.
     const resolved: ResolvedSet[] = [];
     for (const operations of wanted) resolved.push(await this.#labels.resolve(operations));
-    await carryOut(plan, resolved, { writer: this.#writer, tally, progress, log, signal: this.#signal, journal });
+    const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, journal, protection };
+    await carryOut(plan, resolved, context);
   }
 
   /** The same for labels that are known by their ids; `confirm` is asked before the first change. */

@@ -23,6 +23,8 @@ const LARGEST_RESERVE = 1 / 50;
 export interface Lease {
   /** The answer has come (or never will): the units come back 60 seconds from now. */
   done(): void;
+  /** Nothing was sent: the units come back at once. */
+  cancel(): void;
 }
 
 /** Told when requests have to wait: for how long at least, and why. */
@@ -77,7 +79,12 @@ export class QuotaWindow {
       // Whoever gives up while in line lets the next one in only when its own turn would have come.
       before.then(mine.resolve);
     }
-    return { done: () => this.#giveBack(units) };
+    let returned = false;
+    const giveBack = (delayMs: number) => {
+      if (!returned) this.#giveBack(units, delayMs);
+      returned = true;
+    };
+    return { done: () => giveBack(WINDOW_MS), cancel: () => giveBack(0) };
   }
 
   /** From now on some units are left unspent, for what a run has to do at its end, when the minute's are used up. */
@@ -122,8 +129,9 @@ export class QuotaWindow {
     }
   }
 
-  #giveBack(units: number): void {
-    this.#returning.push({ at: this.#clock.now() + WINDOW_MS, units });
+  #giveBack(units: number, delayMs: number): void {
+    if (delayMs === 0) this.#used -= units;
+    else this.#returning.push({ at: this.#clock.now() + delayMs, units });
     this.#answered.resolve();
     this.#answered = Promise.withResolvers();
   }

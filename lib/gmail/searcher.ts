@@ -30,6 +30,8 @@ export interface SearchOptions {
 export interface FindOptions extends Pick<SearchOptions, 'includeSpamTrash' | 'journals'> {
   /** Only these are of interest: others that the query finds are not remembered. */
   readonly among?: IdSet;
+  /** A look between changes: it is not shown as progress, and nobody asks for its windows. */
+  readonly again?: boolean;
 }
 
 export interface SearcherOptions {
@@ -71,11 +73,13 @@ export class Searcher {
       const q = await this.#bound(query, options, window ?? span?.whole);
       const { messages, next } = await this.#listPage(q, PAGE_SIZE, options, token, 'messages/id,nextPageToken');
       this.#found += messages.length;
-      onFound(this.#found);
+      if (options.again !== true) onFound(this.#found);
       const ids = messages.map(({ id }) => id);
       return { ids: options.among === undefined ? ids : ids.filter((id) => options.among?.has(id)), next };
     };
-    return span?.asked === true ? listEach(fetch, span.windows) : listSideBySide(fetch, span?.windows ?? []);
+    return span?.asked === true && options.again !== true
+      ? listEach(fetch, span.windows)
+      : listSideBySide(fetch, span?.windows ?? []);
   }
 
   /** The newest so many messages that `query` finds in all mail, whatever the span of a backfill is. */

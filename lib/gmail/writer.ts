@@ -2,7 +2,7 @@
  * The half of the mailbox that changes something. There are two: one sends, and the one of a dry run has nothing that
  * it could send with.
  */
-import type { GmailClient } from './client.ts';
+import type { GmailClient, Recheck } from './client.ts';
 import type { IdSet } from './ids.ts';
 import type { Label } from './labels.ts';
 
@@ -24,10 +24,15 @@ export interface Trace {
   isDoubtful: boolean;
 }
 
+/** Messages of which some may be left out until they are sent. */
+export interface LateIds extends Recheck {
+  readonly ids: readonly string[];
+}
+
 export interface Writer {
   /** Whether what it is told really happens. */
   readonly live: boolean;
-  modify(ids: readonly string[], change: LabelChange, signal: AbortSignal, trace?: Trace): Promise<void>;
+  modify(messages: readonly string[] | LateIds, change: LabelChange, signal: AbortSignal, trace?: Trace): Promise<void>;
   /** @throws GmailRefusal with status 409 when a label of that name exists. */
   createLabel(name: string, hidden: boolean, signal: AbortSignal): Promise<Label>;
   /** @throws GmailRefusal with status 404 when there is no such label. */
@@ -52,17 +57,16 @@ const me = { userId: 'me' };
 export function createLiveWriter(client: GmailClient): Writer {
   return {
     live: true,
-    async modify(ids, change, signal, trace = { isDoubtful: false }) {
-      const requestBody = {
-        ids: [...ids],
-        addLabelIds: [...change.addLabelIds],
-        removeLabelIds: [...change.removeLabelIds],
-      };
+    async modify(messages, change, signal, trace = { isDoubtful: false }) {
+      const late = 'look' in messages ? messages : undefined;
+      const ids = () => ('look' in messages ? messages.ids : messages);
+      const labels = { addLabelIds: [...change.addLabelIds], removeLabelIds: [...change.removeLabelIds] };
       await client.request(
         'messages.batchModify',
         async (api, options) => {
           const { isDoubtful } = trace;
           trace.isDoubtful = true;
+          const requestBody = { ids: [...ids()], ...labels };
           const answer = await api.users.messages.batchModify({ ...me, requestBody }, options);
           // Refused, it had no effect, which says nothing about attempts before.
           if (answer.status >= 400 && answer.status < 500) trace.isDoubtful = isDoubtful;
@@ -70,6 +74,7 @@ export function createLiveWriter(client: GmailClient): Writer {
         },
         signal,
         'repeatable',
+        late,
       );
     },
     async modifyOne(id, change, signal) {

@@ -23,7 +23,12 @@ export class MadeChanges {
   /** How many changes were made, with those that are in doubt. */
   get count(): number {
     const made = this.#batches.flat().filter(({ trace }) => mayBeMade(trace));
-    return made.reduce((sum, { messages }) => sum + messages, 0);
+    return made.reduce((sum, { messages, trace }) => sum + messages - trace.leftOut.length, 0);
+  }
+
+  /** How many changes of the portion were left out before they were sent. */
+  get leftOut(): number {
+    return this.#batches.flat().reduce((sum, { trace }) => sum + trace.leftOut.length, 0);
   }
 
   /** Whether something was sent of which nobody knows what became of it. */
@@ -31,7 +36,7 @@ export class MadeChanges {
     return this.#batches.flat().some(({ trace }) => trace.isDoubtful && !trace.isChanged);
   }
 
-  /** Whether all changes of the portion were made that its journal tells of. */
+  /** Whether all changes of the portion were made that its journal tells of, but for those that were left out. */
   get isWhole(): boolean {
     const { portion, plan, resolved } = this.#page;
     return plan.sets.every((_, set) => {
@@ -55,7 +60,7 @@ export class MadeChanges {
         if (mayBeMade(batches[number]?.trace)) for (const id of batch.ids) ids.add(id);
         number += 1;
       }
-      return ids.finish();
+      return ids.finish().without(IdSet.of(batches.flatMap(({ trace }) => trace.leftOut)));
     });
   }
 }

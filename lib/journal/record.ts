@@ -33,6 +33,8 @@ export interface JournalRecord {
   readonly parts: number;
   /** The run ended before its end: this part takes the place of the one of its number, and is the run's last. */
   readonly revised?: true;
+  /** Some of the messages were left out since the part was written: this one takes the place of the one of its number. */
+  readonly corrected?: true;
   /** Changes of the whole run over all parts: as planned, in a revised part as made. */
   readonly messages: number;
   /** The span of time to which the run's searches were bound, in seconds since 1970; null for none. */
@@ -73,6 +75,7 @@ const headSchema = v.pipe(
     parts: v.pipe(count, v.minValue(1)),
     messages: count,
     revised: v.exactOptional(v.literal(true)),
+    corrected: v.exactOptional(v.literal(true)),
     range: v.nullable(v.strictObject({ fromS: second, toS: second })),
     entries: v.array(
       v.pipe(

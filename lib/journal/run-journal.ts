@@ -36,9 +36,9 @@ const PATIENCE_MS = 8_000;
 /** A portion that was written down. */
 interface Kept {
   readonly page: JournalPage;
-  readonly record: JournalRecord;
+  record: JournalRecord;
   /** The journal's. */
-  readonly messageId: string | undefined;
+  messageId: string | undefined;
   readonly made: MadeChanges;
 }
 
@@ -49,7 +49,7 @@ export class RunJournal implements PlanJournal {
   #last: Kept | undefined;
   /** The changes that were made of the portions before, and whether it was all of them. */
   #before = { count: 0, isWhole: true };
-  readonly #messageIds: string[] = [];
+  #messageIds: readonly string[] = [];
   #closed: Promise<void> | undefined;
   /** Parts and messages of what the run has planned before, and with its present plan. */
   #earlier = { parts: 0, messages: 0 };
@@ -61,6 +61,7 @@ export class RunJournal implements PlanJournal {
 
   /** Writes a page; resolves when Gmail has it, so that its changes may begin. */
   async keep(planned: JournalPage): Promise<void> {
+    if (this.#last !== undefined) await this.#correct(this.#last, await this.#open());
     const page = this.#continued(planned);
     const { log, mailbox, quota, runId, job, startedAt } = this.#options;
     const whole = mailbox.span?.whole;
@@ -76,7 +77,7 @@ export class RunJournal implements PlanJournal {
     else this.#before = this.#madeInAll(this.#last);
     const { MadeChanges } = await import('./made.ts');
     this.#last = { page, record, messageId, made: new MadeChanges(page) };
-    if (messageId !== undefined) this.#messageIds.push(messageId);
+    if (messageId !== undefined) this.#messageIds = [...this.#messageIds, messageId];
     quota?.holdBack();
   }
 
@@ -92,11 +93,30 @@ export class RunJournal implements PlanJournal {
     this.#last?.made.begin(set, batch, messages, trace);
   }
 
+  /** Takes what was left out since out of the last portion's journal: an undo must not take it for changed. */
+  async #correct(last: Kept, store: JournalStore): Promise<void> {
+    if (last.record.corrected || last.made.leftOut === 0) return;
+    this.#options.quota?.release();
+    const { entriesOf } = await import('./entries.ts');
+    const { page, record, made, messageId } = last;
+    const messages = record.messages - made.leftOut;
+    this.#planned = { ...this.#planned, messages: this.#planned.messages - made.leftOut };
+    last.record = { ...record, messages, corrected: true, entries: entriesOf(page, made.messages) };
+    last.messageId = await store.write(last.record);
+    this.#messageIds = this.#messageIds.flatMap((id) => (id === messageId ? (last.messageId ?? []) : id));
+    if (messageId !== undefined) await store.discard([messageId]);
+    this.#options.log.info('journal.corrected', { part: record.part, leftOut: made.leftOut });
+  }
+
   /**
    * Notes that all changes were made; a run without that note can be taken back too, but less exactly. Not worth waiting
    * for the quota: it is given up after some seconds.
    */
   async complete(): Promise<void> {
+    const last = this.#last;
+    if (last !== undefined) {
+      await this.#besides('journal.not_corrected', async () => this.#correct(last, await this.#open()));
+    }
     if (!this.#options.signal.aborted) this.#closed ??= this.#besides('journal.unfinished', () => this.#note());
     await this.close();
   }
@@ -104,7 +124,9 @@ export class RunJournal implements PlanJournal {
   async #note(): Promise<void> {
     const { wait, quota, signal } = this.#options;
     quota?.release();
-    const note = async () => (await this.#store)?.complete();
+    const note = async () => {
+      if (this.#last !== undefined) await this.#conclude(await this.#open(), this.#last);
+    };
     try {
       await Promise.race([note(), wait(LONGEST_NOTE_MS)]);
     } catch (error) {
@@ -138,15 +160,20 @@ export class RunJournal implements PlanJournal {
     const { page, record, made, messageId } = last;
     const { part, parts } = page;
     const { count, isWhole } = this.#madeInAll(last);
-    if (isWhole && part === parts) return await store.complete(this.#messageIds);
-    if (count > 0) {
-      const { entriesOf } = await import('./entries.ts');
-      const entries = entriesOf(page, made.messages);
-      const completed = this.#before.isWhole && !made.isDoubtful;
-      await store.write({ ...record, parts: part, messages: count, revised: true, entries }, { completed });
-      this.#options.log.info('journal.closed', { part, messages: count });
-    }
-    if (messageId !== undefined) await store.discard(messageId);
+    if (isWhole && part === parts) await this.#correct(last, store);
+    if ((isWhole && part === parts) || count === 0) return await this.#conclude(store, last);
+    const { entriesOf } = await import('./entries.ts');
+    const entries = entriesOf(page, made.messages);
+    const completed = this.#before.isWhole && !made.isDoubtful;
+    await store.write({ ...record, parts: part, messages: count, revised: true, entries }, { completed });
+    this.#options.log.info('journal.closed', { part, messages: count });
+    if (messageId !== undefined) await store.discard([messageId]);
+  }
+
+  /** Notes that the run is complete; where nothing was changed, there is nothing to keep. */
+  async #conclude(store: JournalStore, last: Kept): Promise<void> {
+    if (this.#madeInAll(last).count > 0) await store.complete(this.#messageIds);
+    else await store.discard(this.#messageIds);
   }
 
   #madeInAll({ made }: Kept): { count: number; isWhole: boolean } {

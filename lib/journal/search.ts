@@ -55,7 +55,9 @@ export class RunSearch {
       for (const [id, { record, labelIds, historyId }] of await this.#readParts(label, from)) {
         if (record instanceof JournalError || labelIds.includes('TRASH')) continue;
         if (record.revised) last = record.part;
-        if (record.revised || !records.has(record.part)) records.set(record.part, record);
+        const known = records.get(record.part);
+        const isBetter = record.revised || (record.corrected && !known?.revised);
+        if (known === undefined || isBetter) records.set(record.part, record);
         messageIds.push(id);
         if (historyId !== undefined) historyIds.push(historyId);
         for (const labelId of labelIds) marks.add(labelId);

@@ -88,9 +88,9 @@ export class JournalStore {
     await this.#mark(messageIds, COMPLETED_LABEL);
   }
 
-  /** Throws a journal away of which nothing was made, or that was revised. 5 quota units. */
-  async discard(messageId: string): Promise<void> {
-    if (this.#mailbox.live) await this.#mailbox.changeOwn([messageId], TO_TRASH);
+  /** Throws journals away of which nothing was made, or that were revised. 5 quota units for each. */
+  async discard(messageIds: readonly string[]): Promise<void> {
+    if (this.#mailbox.live && messageIds.length > 0) await this.#mailbox.changeOwn(messageIds, TO_TRASH);
   }
 
   /** Notes that a run was taken back. */
@@ -159,6 +159,7 @@ export class JournalStore {
     const undoneId = labels.find(UNDONE_LABEL)?.id;
     const runs = new Map<string, RunSummary>();
     const made = new Map<string, number>();
+    const lastParts = new Map<string, number>();
     for (let start = 0; start < found.length && runs.size <= limit; start += limit) {
       const ids = found.slice(start, start + limit).map(({ id }) => id);
       for (const message of await this.#mailbox.read(ids, HEAD_NAMES)) {
@@ -170,9 +171,11 @@ export class JournalStore {
         const age = (this.#now() - rest.startedAt.getTime()) / DAY_MS;
         const daysLeft = Math.max(0, Math.ceil(KEPT_DAYS - age));
         const known = runs.get(rest.runId);
-        // A run may add to what it had planned; what it has made in the end is told by a revised part alone.
+        // A run may add to what it had planned, or leave some of it out: a later part knows more, and a revised one all.
         if (revised) made.set(rest.runId, rest.messages);
-        const messages = made.get(rest.runId) ?? Math.max(rest.messages, known?.messages ?? 0);
+        const isLater = part >= (lastParts.get(rest.runId) ?? 0);
+        if (isLater) lastParts.set(rest.runId, part);
+        const messages = made.get(rest.runId) ?? (isLater ? rest.messages : (known?.messages ?? 0));
         runs.set(rest.runId, { ...rest, messages, daysLeft, undone: undone || known?.undone === true });
       }
     }

@@ -13,7 +13,14 @@ import type { Mailbox } from '../gmail/mailbox.ts';
 import { PAGE_SIZE } from '../gmail/searcher.ts';
 import { claimMessages } from './claims.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
-import { type ComposedSearch, composeEffect, composeMatches, composeSearch, type Effect } from './search.ts';
+import {
+  type ComposedSearch,
+  composeEffect,
+  composeMatches,
+  composeProtected,
+  composeSearch,
+  type Effect,
+} from './search.ts';
 
 export interface PlanOptions {
   /** Whether to look up which of the changes are real ones, message by message, so that they can be taken back. */
@@ -44,6 +51,7 @@ export async function planRules(
   labels: LabelDirectory,
   { withEffects, earlier = [] }: PlanOptions,
 ): Promise<RulesPlan> {
+  const searchedAtMs = mailbox.now();
   const touched = earlier.flatMap(({ windows }) => windows.flatMap(({ changes }) => changes.map(({ ids }) => ids)));
   const last = earlier.at(-1);
   const matches = await Promise.all(
@@ -94,6 +102,15 @@ export async function planRules(
     })),
     windows: mailbox.span?.oldestFirst === true ? plans : plans.reverse(),
     places,
+    protection: protect && {
+      searchedAtMs,
+      search: (sets, now) =>
+        composeProtected(
+          sets.flatMap((set) => rules[set] ?? []),
+          protect,
+          now,
+        ),
+    },
     found: rules.map((_, index) => claimed.map(({ found }) => found[index] ?? IdSet.empty)),
     spared,
   };

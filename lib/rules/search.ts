@@ -32,6 +32,24 @@ export function composeMatches(rule: Rule): ComposedSearch {
   return compose(rule, []);
 }
 
+/** Longer conditions are left out of the search for protected messages, which then finds more of them. */
+const LONGEST_CONDITION = 1_000;
+
+/**
+ * The search for protected messages among those that `rules` may still change. Not by their queries: a person who stars
+ * a message may have read it as well, so that a query finds it no more.
+ */
+export function composeProtected(rules: readonly Rule[], protect: Search, labels: LabelDirectory): ComposedSearch {
+  const pending = rules.flatMap((rule) => possiblyPending(rule, labels));
+  const everyMatch = pending.some(({ add, label }) => add && labels.find(label) === undefined);
+  const condition = `{${[...new Set(pending.map(pendingSearch))].join(' ')}}`;
+  const narrows = !everyMatch && pending.length > 0 && condition.length <= LONGEST_CONDITION;
+  return {
+    query: `(${protect.query})${narrows ? ` ${condition}` : ''}`,
+    includeSpamTrash: rules.some(({ search }) => asksForSpamOrTrash(search.terms)),
+  };
+}
+
 /**
  * Which of the messages that a rule's search finds one of its operations really changes: all, none, those that one search
  * finds, which is all but those that the other one finds.

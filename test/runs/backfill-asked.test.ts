@@ -7,7 +7,7 @@ import { mailboxOfYears, RULES, stateOf } from '../fixtures/years.ts';
 import { COMMAND, ROOT, withRules } from '../run.ts';
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 
-/** Runs a command at a terminal of its own; types the first argument as soon as it is asked. */
+/** Runs a command at a terminal of its own; types the first argument when it was asked and is given a line to go on. */
 const AT_TERMINAL = `
 import fcntl, os, pty, struct, sys, termios
 pid, fd = pty.fork()
@@ -23,17 +23,18 @@ while True:
     if not piece:
         break
     seen += piece
+    sys.stdout.buffer.write(piece)
+    sys.stdout.flush()
     if not typed and b'[y/N]' in seen:
         typed = True
+        sys.stdin.readline()
         os.write(fd, sys.argv[1].encode().decode('unicode_escape').encode())
-sys.stdout.buffer.write(seen)
-sys.stdout.flush()
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 `;
 
 const hasPython = spawnSync('python3', ['-c', 'import pty, os; os.waitstatus_to_exitcode']).status === 0;
 
-async function answer(sandbox: Sandbox, typed: string) {
+async function answer(sandbox: Sandbox, typed: string, meanwhile = () => {}) {
   await using files = await withRules(RULES);
   const [, ...words] = COMMAND;
   // As README says for a rules file elsewhere.
@@ -42,11 +43,16 @@ async function answer(sandbox: Sandbox, typed: string) {
   const child = spawn('python3', ['-c', AT_TERMINAL, typed, ...command], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, TERM: 'xterm', ...sandbox.env, ...files.env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   let screen = '';
+  let wasAsked = false;
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     screen += text;
+    if (wasAsked || !screen.includes('[y/N]')) return;
+    wasAsked = true;
+    meanwhile();
+    child.stdin.end('\n');
   });
   const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve));
   return { code, screen: stripVTControlCharacters(screen) };
@@ -71,4 +77,15 @@ describe('the question before a backfill', { concurrency: 3, skip: !hasPython &&
       assert.equal(dates.test(shown.screen.replace(/\s+/g, ' ')), !goesOn, shown.screen);
     });
   }
+
+  it('leaves time to star what is to be left alone', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });
+    const before = stateOf(sandbox);
+    const starred = Object.keys(before).filter((id) => before[id]?.join() === 'INBOX,UNREAD');
+    const shown = await answer(sandbox, 'y\\r', () => sandbox.mailbox.modify(starred, ['STARRED'], []));
+    assert.equal(shown.code, 0, shown.screen);
+    const after = stateOf(sandbox);
+    for (const id of starred) assert.deepEqual(after[id], ['INBOX', 'STARRED', 'UNREAD']);
+    assert.match(shown.screen, /\d+ changed/);
+  });
 });

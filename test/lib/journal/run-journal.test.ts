@@ -43,7 +43,7 @@ async function play(...fates: readonly (readonly Fate[])[]) {
   for (const [index, batches] of fates.entries()) {
     await journal.keep(pageOf(index + 1, 3));
     for (const [batch, fate] of batches.entries()) {
-      const trace = { isChanged: fate === 'changed', isDoubtful: fate === 'doubtful' };
+      const trace = { isChanged: fate === 'changed', isDoubtful: fate === 'doubtful', leftOut: [] };
       journal.begin(0, batch, batch === 0 ? 1_000 : 500, trace);
     }
   }

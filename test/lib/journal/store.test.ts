@@ -183,7 +183,7 @@ describe('JournalStore', () => {
     await store.write(recordOf({ part: 2, parts: 2, messages: 123, revised: true, entries: [] }), { completed: true });
     // Both copies are there when the run was killed in between.
     for (const discarded of [undefined, ids[1]]) {
-      if (discarded !== undefined) await store.discard(discarded);
+      if (discarded !== undefined) await store.discard([discarded]);
       const run = await work.open().store.find(RUN);
       assert.deepEqual(
         run.records.map(({ part, revised, entries }) => [part, revised, entries.length]),
@@ -214,7 +214,7 @@ describe('JournalStore', () => {
     assert.ok(broken?.raw);
     broken.raw = broken.raw.replace('H4sI', 'H4sJ');
     const trashed = journalsIn(sandbox).find(({ internalDateMs }) => internalDateMs === at(7).getTime());
-    await store.discard(trashed?.id ?? '');
+    await store.discard([trashed?.id ?? '']);
     const later: string[] = [];
     for await (const { runId } of work.open().store.after(STARTED)) later.push(runId);
     assert.deepEqual(later, [runOf(3), runOf(9)]);

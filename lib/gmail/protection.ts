@@ -1,0 +1,121 @@
+/**
+ * Keeps what `protect` finds out of a plan while it is carried out: a person may star a message after it was planned. Its
+ * search is repeated before a change is sent when the last one began too long ago, so that is how exact "never" is.
+ */
+import { ConfigError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { GmailRefusal } from './answers.ts';
+import type { PlanProtection } from './change-plan.ts';
+import type { GmailClient, Recheck } from './client.ts';
+import { IdSet } from './ids.ts';
+import type { Mailbox } from './mailbox.ts';
+
+/** Changes are sent on the word of a search that began no longer ago. */
+const FRESH_MS = 30_000;
+
+/** Where the search is costly, it is repeated as rarely as keeps it under this share of the quota. */
+const MOST_OF_QUOTA = 0.05;
+
+export interface ProtectionOptions {
+  readonly client: Pick<GmailClient, 'clock' | 'unitsPerMinute' | 'statistics'>;
+  readonly mailbox: Pick<Mailbox, 'find' | 'knownLabels'>;
+  readonly log: Log;
+}
+
+export class Protection {
+  readonly #plan: PlanProtection;
+  readonly #options: ProtectionOptions;
+  #searchedAtMs: number;
+  #freshMs = FRESH_MS;
+  #looking: Promise<void> | undefined;
+  /** What was found since the plan was made. */
+  found = IdSet.empty;
+  /** Grows with each search. */
+  version = 0;
+  /** The sets of the plan, by index, that have something left to change. */
+  remaining: () => number[] = () => [];
+
+  constructor(plan: PlanProtection, options: ProtectionOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#searchedAtMs = plan.searchedAtMs;
+  }
+
+  /** Whether `look` has to come before the next change. */
+  get isDue(): boolean {
+    return this.#options.client.clock.now() - this.#searchedAtMs > this.#freshMs;
+  }
+
+  /** Searches now, or waits for the search that is under way. 5 quota units for each 500 messages found. */
+  look(): Promise<void> {
+    this.#looking ??= this.#search().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #search(): Promise<void> {
+    const { client, mailbox, log } = this.#options;
+    const startedAtMs = client.clock.now();
+    const unitsBefore = client.statistics.quotaUnits;
+    const { query, ...where } = this.#plan.search(this.remaining(), await mailbox.knownLabels());
+    try {
+      const { windows, loose } = await mailbox.find(query, { ...where, again: true });
+      this.found = IdSet.union([this.found, ...windows.values(), loose]);
+    } catch (error) {
+      // As an answer to a search it says nothing about the change that waits for it.
+      if (!(error instanceof GmailRefusal)) throw error;
+      throw new ConfigError(
+        `Gmail does not accept the search for what protect finds: ${error.message}`,
+        "Correct protect in the rules file; try it in Gmail's search box.",
+        { cause: error },
+      );
+    }
+    const units = client.statistics.quotaUnits - unitsBefore;
+    this.version += 1;
+    this.#searchedAtMs = startedAtMs;
+    this.#freshMs = Math.max(FRESH_MS, (units / (client.unitsPerMinute * MOST_OF_QUOTA)) * 60_000);
+    log.info('protect.looked_up', { found: this.found.size, units, againAfterMs: Math.round(this.#freshMs) });
+  }
+}
+
+/** The messages of one change: those of `ids` that protect has not found by the time it is sent. */
+export class Unprotected implements Recheck {
+  readonly #protection: Protection | undefined;
+  readonly #onLeftOut: (leftOut: readonly string[]) => void;
+  #version = 0;
+  ids: readonly string[];
+
+  constructor(
+    ids: readonly string[],
+    protection: Protection | undefined,
+    onLeftOut: (leftOut: readonly string[]) => void,
+  ) {
+    this.ids = ids;
+    this.#protection = protection;
+    this.#onLeftOut = onLeftOut;
+    this.#leaveOut();
+  }
+
+  get isDue(): boolean {
+    const protection = this.#protection;
+    return protection !== undefined && (protection.isDue || protection.version > this.#version);
+  }
+
+  /** Returns whether there is something left to be changed. */
+  async look(): Promise<boolean> {
+    if (this.#protection?.isDue) await this.#protection.look();
+    this.#leaveOut();
+    return this.ids.length > 0;
+  }
+
+  #leaveOut(): void {
+    if (this.#protection === undefined || this.#protection.version === this.#version) return;
+    const { found, version } = this.#protection;
+    this.#version = version;
+    const leftOut = this.ids.filter((id) => found.has(id));
+    if (leftOut.length === 0) return;
+    this.ids = this.ids.filter((id) => !found.has(id));
+    this.#onLeftOut(leftOut);
+  }
+}

@@ -1,0 +1,244 @@
+/** What protect finds while a run is at work stays as it is. Time is the mailbox's clock, which passes by waiting. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { CarryOutOptions } from '../../lib/gmail/mailbox.ts';
+import { RunJournal } from '../../lib/journal/run-journal.ts';
+import { JournalStore } from '../../lib/journal/store.ts';
+import { planRules } from '../../lib/rules/plan.ts';
+import { parseRules } from '../../lib/rules/schema.ts';
+import { createRunId } from '../../lib/run-id.ts';
+import { runHere } from '../fixtures/front-door.ts';
+import { mailboxOf, many } from '../fixtures/mailbox.ts';
+import { changesSent, mailboxOfYears, RULES, stateOf } from '../fixtures/years.ts';
+import { openMailbox, recordLog } from '../in-process.ts';
+import { assertEnded } from '../run.ts';
+import type { RecordedRequest } from '../sandbox/http.ts';
+import { googleErrors, type Sandbox, startSandbox } from '../sandbox/index.ts';
+
+const ARCHIVE = { name: 'archive', query: 'subject:hit', actions: { archive: true } };
+const LABEL = { name: 'label', query: 'subject:hit', actions: { addLabels: ['New'] } };
+
+const isLookUp = ({ verb, query }: RecordedRequest) =>
+  verb === 'messages.list' && (query.get('q') ?? '').replace(/^\(+/, '').startsWith('is:starred');
+
+function lookUps({ requests }: Sandbox): number {
+  return requests.filter(isLookUp).length;
+}
+
+interface Work {
+  readonly rules?: readonly object[];
+  readonly protect?: string;
+  readonly unitsPerMinute?: number;
+  readonly keepsJournal?: boolean;
+}
+
+/** A mailbox whose newest messages come first, and a run in it that has a small quota. */
+async function start(count: number, { rules = [ARCHIVE], protect = 'is:starred', ...more }: Work = {}) {
+  const { unitsPerMinute = 200, keepsJournal = false } = more;
+  const sandbox = await startSandbox({ mailbox: mailboxOf(many(count, {})) });
+  const opened = openMailbox(sandbox, { unitsPerMinute });
+  const ruleSet = parseRules(JSON.stringify({ ...(protect && { protect }), rules }), 'rules.yaml');
+  const ids = sandbox.mailbox.messages().map(({ id }) => id);
+  const startedAt = new Date();
+  const { log, named } = recordLog();
+  const journal = new RunJournal({
+    mailbox: opened.mailbox,
+    openAtEnd: () => openMailbox(sandbox).mailbox,
+    quota: undefined,
+    signal: opened.stop.signal,
+    runId: createRunId(startedAt),
+    job: 'apply-rules',
+    startedAt,
+    wait: async () => undefined,
+    log,
+  });
+  const run = async (options: CarryOutOptions = {}) => {
+    const labels = await opened.mailbox.labels();
+    const plan = await planRules(ruleSet, opened.mailbox, labels, { withEffects: keepsJournal });
+    try {
+      await opened.mailbox.carryOut(plan, { ...options, ...(keepsJournal && { journal }) });
+      await journal.complete();
+    } finally {
+      await journal.close();
+    }
+  };
+  const star = (...which: readonly number[]) =>
+    sandbox.mailbox.modify(
+      which.map((index) => ids.at(index) ?? ''),
+      ['STARRED'],
+      [],
+    );
+  const starAt = (verb: string, skip: number, ...which: readonly number[]) =>
+    sandbox.faults.add({ kind: 'hook', verb, skip, before: () => star(...which) });
+  const labelsOf = (index: number) => sandbox.mailbox.snapshot()[ids.at(index) ?? ''];
+  return {
+    ...opened,
+    sandbox,
+    ids,
+    run,
+    star,
+    starAt,
+    labelsOf,
+    journalLog: named,
+    [Symbol.asyncDispose]: () => sandbox.close(),
+  };
+}
+
+describe('what protect finds while a run is at work', () => {
+  it('is left alone and counted as skipped when it was not changed yet, batch by batch', async () => {
+    await using work = await start(6_000, { rules: [ARCHIVE, LABEL] });
+    const { sandbox, tally, clock, named } = work;
+    // Of the newest, which are changed first, two are starred too late for the first rule; of the oldest in time.
+    work.starAt('messages.batchModify', 1, 0, 1, -1, -2, -3);
+    await work.run();
+    assert.deepEqual(tally.counts, { matched: 12_000, changed: 11_992, skipped: 8, failed: 0, remaining: 0 });
+    assert.deepEqual([0, 1, -1, -2, -3].map(work.labelsOf), [
+      ...many(2, {}).map(() => ['STARRED']),
+      ...many(3, {}).map(() => ['INBOX', 'STARRED']),
+    ]);
+    assert.equal(changesSent(sandbox).length, 11_992);
+    assert.deepEqual(
+      named('rule.applied').map(({ rule, changed, skipped }) => [rule, changed, skipped]),
+      [
+        ['archive', 5_997, 3],
+        ['label', 5_995, 5],
+      ],
+    );
+    // 600 units at 200 a minute: about as often as units came back.
+    const looked = named('protect.looked_up');
+    assert.ok(clock.now() > 150_000 && looked.length >= 3 && looked.length <= clock.now() / 30_000, `${looked.length}`);
+    assert.deepEqual(
+      looked.map(({ units }) => units),
+      looked.map(() => 5),
+    );
+    assert.ok(looked.every(({ againAfterMs }) => againAfterMs === 30_000));
+  });
+
+  it('costs a run nothing that is done within half a minute, and one without protect never anything', async () => {
+    for (const [protect, unitsPerMinute] of [
+      ['is:starred', 6_000],
+      ['', 200],
+    ] as const) {
+      await using work = await start(3_000, { protect, unitsPerMinute });
+      await work.run();
+      assert.equal(work.tally.counts.changed, 3_000);
+      assert.equal(lookUps(work.sandbox), 0);
+      assert.equal(work.client.statistics.quotaUnits, 2 + 6 * 5 + 3 * 50);
+    }
+  });
+
+  it('is searched for as rarely as keeps that under 5 % of the quota', async () => {
+    const protect = 'is:starred OR subject:many';
+    await using work = await start(6_000, { rules: [ARCHIVE, LABEL], unitsPerMinute: 200, protect });
+    const { sandbox, clock, named } = work;
+    // 2,100 protected messages: five pages, 25 units, of which 10 a minute may be spent.
+    for (let count = 0; count < 2_100; count += 1) {
+      await sandbox.mailbox.insert('Subject: many\r\n\r\n', ['INBOX']);
+    }
+    await work.run();
+    const looked = named('protect.looked_up');
+    assert.ok(
+      looked.length >= 2 && looked.length <= 1 + clock.now() / 150_000,
+      `${looked.length} in ${clock.now()} ms`,
+    );
+    for (const { units, againAfterMs } of looked) assert.deepEqual([units, againAfterMs], [25, 150_000]);
+  });
+
+  it('is left out when a batch is sent again after a long pause', async () => {
+    await using work = await start(900);
+    const { sandbox, tally } = work;
+    const { body } = googleErrors.quota429();
+    sandbox.faults.add({
+      verb: 'messages.batchModify',
+      status: 429,
+      headers: { 'retry-after': '45' },
+      body: body ?? '',
+    });
+    work.starAt('messages.list', 2, 5);
+    sandbox.faults.add({ kind: 'hook', match: isLookUp, before: () => work.star(7) });
+    await work.run();
+    assert.deepEqual([tally.counts.changed, tally.counts.skipped], [898, 2]);
+    for (const index of [5, 7]) assert.deepEqual(work.labelsOf(index), ['INBOX', 'STARRED']);
+  });
+
+  it('may be all that is left: then nothing is sent', async () => {
+    await using work = await start(1_900, { unitsPerMinute: 75 });
+    const { sandbox, tally, ids } = work;
+    work.starAt(
+      'messages.batchModify',
+      0,
+      ...ids
+        .slice(1_000)
+        .keys()
+        .map((index) => index + 1_000),
+    );
+    await work.run();
+    assert.deepEqual([tally.counts.changed, tally.counts.skipped, tally.counts.remaining], [1_000, 900, 0]);
+    assert.equal(sandbox.requests.filter(({ verb }) => verb === 'messages.batchModify').length, 1);
+  });
+
+  it('is no part of what the run can be taken back from', async () => {
+    await using work = await start(2_500, { rules: [ARCHIVE, LABEL], keepsJournal: true, unitsPerMinute: 130 });
+    const { sandbox } = work;
+    work.starAt('messages.batchModify', 0, -1, -2);
+    await work.run();
+    assert.deepEqual(work.labelsOf(-1), ['INBOX', 'STARRED']);
+    assert.deepEqual(
+      work.journalLog('journal.corrected').map(({ leftOut }) => leftOut),
+      [4],
+    );
+    const store = new JournalStore({ mailbox: openMailbox(sandbox).mailbox, wait: async () => undefined });
+    const [listed] = await store.list(5);
+    assert.equal(listed?.messages, 4_996);
+    const { records, completed, missing } = await store.find(listed?.runId ?? '');
+    assert.deepEqual([records.length, completed, missing], [1, true, 0]);
+    assert.deepEqual(
+      records.flatMap(({ entries }) => entries.map(({ rule, ids }) => [rule, ids.size])),
+      [
+        ['archive', 2_498],
+        ['label', 2_498],
+      ],
+    );
+    // By hand, just as the run would have left it: that is not the run's to take back.
+    sandbox.mailbox.modify([work.ids.at(-1) ?? ''], [sandbox.mailbox.findLabel('New')?.id ?? ''], ['INBOX', 'STARRED']);
+    const undone = await runHere(sandbox, ['undo', listed?.runId ?? '', '--yes']);
+    assertEnded(undone, 0, { matched: 2_498, changed: 2_498, skipped: 0 });
+    assert.deepEqual(work.labelsOf(-1), ['New']);
+  });
+});
+
+describe('while a backfill waits for its answer', () => {
+  it('what is protected by then is left alone, and so is the label that nothing gets any more', async () => {
+    for (const starsAll of [false, true]) {
+      await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });
+      const before = stateOf(sandbox);
+      const ids = Object.keys(before)
+        .filter((id) => starsAll || before[id]?.join() === 'INBOX,UNREAD')
+        .slice(starsAll ? 0 : 4);
+      const yes = () => {
+        sandbox.mailbox.modify(ids, ['STARRED'], []);
+        return 'y';
+      };
+      const run = await runHere(sandbox, ['apply-rules', '--from=2014-01-01'], { rules: RULES, answers: [yes] });
+      const final = assertEnded(run, 0, { outcome: starsAll ? 'nothing-to-do' : 'ok', remaining: 0 });
+      const after = stateOf(sandbox);
+      for (const id of ids) assert.deepEqual(after[id], [...new Set([...(before[id] ?? []), 'STARRED'])].sort());
+      assert.ok(Number(final.skipped) >= 4, `${final.skipped}`);
+      assert.equal(Number(final.changed) > 0, !starsAll);
+      assert.equal(sandbox.mailbox.findLabel('Auto/Archived') === undefined, starsAll);
+      assert.equal(run.events.filter(({ event }) => event === 'protect.looked_up').length, 1);
+    }
+  });
+
+  it('the search costs nothing where nobody was asked, or nothing is protected', async () => {
+    for (const [rules, options] of [
+      [RULES, ['--yes']],
+      [{ rules: RULES.rules }, []],
+    ] as const) {
+      await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });
+      const run = await runHere(sandbox, ['apply-rules', '--from=2014-01-01', ...options], { rules, answers: ['y'] });
+      assertEnded(run, 0, { outcome: 'ok' });
+      assert.equal(lookUps(sandbox), 0);
+    }
+  });
+});
