@@ -73,7 +73,7 @@ describe('the question before a backfill', { concurrency: 3, skip: !hasPython &&
       assert.match(shown.screen, /Forecast[\s\S]*old-mail[\s\S]*in all[\s\S]*guards[\s\S]*Go on\? \[y\/N\]/);
       const goesOn = key === 'y';
       assert.equal(JSON.stringify(stateOf(sandbox)) === JSON.stringify(before), !goesOn);
-      const dates = /to go on: job apply-rules --from \d{4}-\d\d-\d\d --to=\d{4}-\d\d-\d\d/;
+      const dates = /to go on: bin\/job apply-rules --from \d{4}-\d\d-\d\d --to=\d{4}-\d\d-\d\d/;
       assert.equal(dates.test(shown.screen.replace(/\s+/g, ' ')), !goesOn, shown.screen);
     });
   }
