@@ -1,4 +1,16 @@
 /** The built program's first file: loads the rest of it with its code cache. */
 import { createLoader } from './loader.ts';
 
-createLoader(__dirname)('lib/main.js');
+start();
+
+function start(host = process): void {
+  if (Number.parseInt(host.versions.node, 10) >= 24) {
+    createLoader(__dirname)('lib/main.js');
+    return;
+  }
+  // The rest has syntax that an older Node does not know.
+  host.stderr.write(
+    `job: Node 24 is needed, and this is ${host.version}. Install Node 24, or start it with bin/job.\n`,
+  );
+  host.exitCode = 78;
+}

@@ -67,6 +67,14 @@ describe('the built program', { concurrency: 4 }, () => {
     assertEnded(run, 0, { outcome: 'nothing-to-do' });
   });
 
+  it('says in one line that an older Node does not run it', async () => {
+    const code = "Object.defineProperties(process, {version:{value:'v22.23.3'}, versions:{value:{node:'22.23.3'}}})";
+    const program = ['--import', `data:text/javascript,${code}`, join(app, 'dist/main.js')];
+    const { code: exitCode, stdout, stderr } = await runJob(null, ['apply-rules'], { program });
+    assert.deepEqual([exitCode, stdout], [78, '']);
+    assert.match(stderr, /^job: Node 24 is needed, and this is v22\.23\.3[^\n]*\n$/);
+  });
+
   it('has V8 take the code cache of every file that it loads', () => {
     assert.ok(loaded.length > 10, run.stderr);
     const without = loaded.filter(({ cache }) => cache !== 'used').map(({ file, cache }) => `${file}: ${cache}`);

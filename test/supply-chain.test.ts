@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -120,7 +120,7 @@ describe('every package', () => {
   });
 });
 
-describe('npm', () => {
+describe('npm', { concurrency: 4 }, () => {
   // `npm test` hands its own configuration on in variables, which would count here.
   const env = { PATH: process.env.PATH, HOME: process.env.HOME };
   const npm = (folder: string, ...args: string[]) => promisify(execFile)('npm', args, { cwd: folder, env });
@@ -129,6 +129,28 @@ describe('npm', () => {
     folder = await mkdtemp(join(tmpdir(), 'gmail-jobs-npm-'));
   });
   after(() => rm(folder, { recursive: true, force: true }));
+
+  it('installs what the build needs, whatever says that devDependencies or optional ones are left out', async () => {
+    const project = join(folder, 'lean');
+    await mkdir(project);
+    for (const file of ['package.json', 'package-lock.json', '.npmrc', '.ci'])
+      await cp(join(ROOT, file), join(project, file), { recursive: true });
+    const added = async (more: Readonly<Record<string, string>>, ...args: string[]) => {
+      const how = ['ci', '--dry-run', '--offline', '--no-audit', ...args];
+      const { stdout } = await promisify(execFile)('npm', how, { cwd: project, env: { ...env, ...more } });
+      return Number(/added (\d+) packages/.exec(stdout)?.[1]);
+    };
+    const all = await added({});
+    assert.ok(all > 90, String(all));
+    const ways = [
+      added({ NODE_ENV: 'production' }),
+      // As Heroku's buildpack calls it.
+      added({ NODE_ENV: 'production', NPM_CONFIG_PRODUCTION: 'true' }, '--production=true', '--userconfig', '.npmrc'),
+      added({}, '--omit=dev', '--omit=optional'),
+      added({ NPM_CONFIG_OPTIONAL: 'false' }),
+    ];
+    assert.deepEqual(await Promise.all(ways), [all, all, all, all]);
+  });
 
   it('runs no install script with this .npmrc, and would without it', async () => {
     const scripted = join(folder, 'scripted');

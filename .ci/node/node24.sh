@@ -1,9 +1,54 @@
 #!/bin/sh
-# Runs the Node 24 that came with `npm ci`, or else the machine's own.
+# Runs Node 24: the machine's own, or the one that `npm ci` installed. Each is tried first, since a packaged binary may be
+# there and yet not run: on musl, say, or under another architecture.
 # Not named `node`: npm 10 takes away the link of that name with the packages of other platforms.
-here=${0%/*}
-# As node_modules/.bin/node24 and as .ci/node/node24.sh.
-for node in "$here"/../node-*/bin/node "$here"/../../node_modules/node-*/bin/node; do
-  [ -x "$node" ] && exec "$node" "$@"
+
+# The last security release of the 24 line when this was written. An older Node of one's own is used only when no other is there.
+secure=24.18.1
+
+here=$(CDPATH='' cd -P -- "${0%/*}" && pwd)
+if [ -L "$0" ]; then
+  # node_modules/.bin/node24 leads to node_modules/node24, or from there to .ci/node.
+  here=$(CDPATH='' cd -P -- "$here/../node24" && pwd)
+fi
+
+# The version of the Node $1 without its `v`, when it runs and is of the 24 line.
+version_of() {
+  [ -x "$1" ] && [ ! -d "$1" ] || return 1
+  # What NODE_OPTIONS holds is for the program, which says what is wrong with it.
+  version=$(NODE_OPTIONS='' "$1" --version 2>/dev/null) || return 1
+  case $version in v24.*) version=${version#v} ;; *) return 1 ;; esac
+}
+
+# Whether $version is at least $secure.
+is_secure() {
+  minor=${version#24.} && patch=${minor#*.} && minor=${minor%%.*} && patch=${patch%%[!0-9]*}
+  least=${secure#24.}
+  [ "$minor" -gt "${least%%.*}" ] || { [ "$minor" -eq "${least%%.*}" ] && [ "$patch" -ge "${least#*.}" ]; }
+}
+
+older=''
+# Word splitting at colons, and no globbing, as a shell reads PATH.
+set -f
+ifs=$IFS
+IFS=:
+for folder in $PATH; do
+  case $folder in '' | */node_modules/.bin) continue ;; esac
+  node=$folder/node
+  version_of "$node" || continue
+  if is_secure; then
+    IFS=$ifs
+    exec "$node" "$@"
+  fi
+  older=${older:-$node}
 done
-exec node "$@"
+IFS=$ifs
+set +f
+
+for node in "$here"/../node-*/bin/node "$here"/../../node_modules/node-*/bin/node; do
+  version_of "$node" && exec "$node" "$@"
+done
+[ -n "$older" ] && exec "$older" "$@"
+
+echo "node24: no Node 24 runs on this machine: install Node 24 ($secure or newer, from https://nodejs.org) so that \`node --version\` says v24, then type the command again" >&2
+exit 78

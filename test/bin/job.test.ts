@@ -141,6 +141,36 @@ describe('bin/job', { concurrency: 3 }, () => {
     });
   }
 
+  it('says on a dyno in one line which Node is needed, where another one is there', async () => {
+    for (const version of ['v20.20.2', 'v22.23.3', 'v26.1.0']) {
+      const old = join(folder, `node ${version}`);
+      await mkdir(old);
+      await writeFile(join(old, 'node'), `#!/bin/sh\necho ${version}\n`, { mode: 0o755 });
+      const run = await start(bin, ['list'], { env: { ...ON_DYNO, PATH: `${old}:${DYNO_PATH}` } });
+      assert.deepEqual([run.code, run.stdout], [78, ''], version);
+      assert.match(run.stderr, new RegExp(`^job: Node 24 is needed, and [^\\n]*${version}[^\\n]*\\n$`));
+    }
+  });
+
+  it('runs from a clone that was made with core.autocrlf', async () => {
+    const origin = join(folder, 'origin');
+    await cp(app, origin, { recursive: true, filter: (path) => !path.endsWith('node_modules') });
+    await cp(join(ROOT, '.gitattributes'), join(origin, '.gitattributes'));
+    const git = async (...args: string[]) => {
+      const who = ['-c', 'user.name=x', '-c', 'user.email=x@example.com', '-c', 'commit.gpgsign=false'];
+      const { code, stderr } = await start('git', [...who, ...args], { cwd: origin });
+      assert.equal(code, 0, stderr);
+    };
+    await git('init', '--quiet');
+    await git('add', '.');
+    await git('commit', '--quiet', '--message=x');
+    const clone = join(folder, 'clone');
+    await git('-c', 'core.autocrlf=true', 'clone', '--quiet', origin, clone);
+    await symlink(join(ROOT, 'node_modules'), join(clone, 'node_modules'));
+    for (const env of [{}, ON_DYNO])
+      assert.deepEqual((await start(join(clone, 'bin/job'), ['list'], { env })).told?.args, ['list']);
+  });
+
   it('says in one line what to do where `npm ci` was not run, and where the Procfile has no such process', async () => {
     const bare = join(folder, 'bare');
     await cp(join(ROOT, 'bin'), join(bare, 'bin'), { recursive: true });
