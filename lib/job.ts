@@ -15,6 +15,7 @@ import type { Log } from './log.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
 import type { Tally } from './tally.ts';
 
+export { searchOption } from './gmail/query/option.ts';
 export { choiceOption, countOption, switchOption, textOption, textsOption, timeZoneOption } from './options.ts';
 
 /** The one word that a job needs on its command line besides options. */

@@ -19,7 +19,7 @@ export function didYouMean(text: string, candidates: Iterable<string>): string {
 }
 
 /** How many slips of the fingers lie between two words; letters in another order ("form" for "from") are one. */
-function slips(typed: string, meant: string): number {
+export function slips(typed: string, meant: string): number {
   const distance = leven(typed, meant);
   return distance > 1 && sorted(typed) === sorted(meant) ? 1 : distance;
 }

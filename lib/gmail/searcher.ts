@@ -5,6 +5,8 @@ import { IdSet } from './ids.ts';
 import { journalExclusion } from './journal-label.ts';
 import type { LabelBook } from './label-book.ts';
 import { type Found, listEach, listSideBySide } from './listing.ts';
+import { parseQuery } from './query/parse.ts';
+import { QueryError } from './query/tokens.ts';
 import { type Span, type Window, windowTerms } from './window.ts';
 
 /** Gmail's largest page of a list. */
@@ -53,6 +55,7 @@ export class Searcher {
 
   /** All messages that `query` finds, newest first. 5 quota units for each 500. */
   async search(query: string, options: SearchOptions = {}): Promise<MessageRef[]> {
+    requireSearch(query);
     const { limit = Number.POSITIVE_INFINITY } = options;
     const found = new Map<string, MessageRef>();
     const q = await this.#bound(query, options);
@@ -68,6 +71,7 @@ export class Searcher {
 
   /** The ids of all messages that `query` finds, packed, by windows in a backfill. 5 quota units for each 500. */
   async find(query: string, options: FindOptions = {}): Promise<Found> {
+    requireSearch(query);
     const { span, onFound } = this.#options;
     const fetch = async (window: Window | null, token: string | undefined) => {
       const q = await this.#bound(query, options, window ?? span?.whole);
@@ -128,5 +132,20 @@ export class Searcher {
       typeof id === 'string' ? [{ id, threadId: threadId ?? id }] : [],
     );
     return { messages, next: page.nextPageToken || undefined };
+  }
+}
+
+/** Rules and options are checked when they are read, and composed searches are nested a little deeper than these. */
+const MOST_LEVELS = 200;
+
+/** Refuses a search that Gmail would take for another one than it looks. @throws Error, for it is a bug of the job. */
+function requireSearch(query: string): void {
+  try {
+    parseQuery(query, MOST_LEVELS);
+  } catch (error) {
+    if (!(error instanceof QueryError)) throw error;
+    const start = Math.max(0, error.at - 20);
+    const part = `${start > 0 ? '…' : ''}${query.slice(start, start + 80)}${query.length > start + 80 ? '…' : ''}`;
+    throw new Error(`the job's own search is none, and was not sent: ${error.message} (in: ${part})`, { cause: error });
   }
 }

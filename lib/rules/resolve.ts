@@ -5,8 +5,9 @@
 import { ConfigError } from '../errors.ts';
 import type { LabelOperation } from '../gmail/change-plan.ts';
 import { type LabelDirectory, normalizeLabel, quoteLabel } from '../gmail/labels.ts';
+import { labelNamed } from '../gmail/query/labels.ts';
+import type { Term } from '../gmail/query/parse.ts';
 import { labelKey } from './actions.ts';
-import { labelNamed, type Term } from './query.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
 import { isUserLabel } from './search.ts';
 

@@ -3,9 +3,10 @@ import * as v from 'valibot';
 import { type Document, isMap, isNode, LineCounter, type Node, parseDocument } from 'yaml';
 import { ConfigError } from '../errors.ts';
 import { labelProblem } from '../gmail/label-names.ts';
+import { parseQuery, type Term } from '../gmail/query/parse.ts';
+import { QueryError } from '../gmail/query/tokens.ts';
 import { didYouMean } from '../nearest.ts';
 import { type Actions, reduceActions, SWITCHES } from './actions.ts';
-import { parseQuery, QueryError, type Term } from './query.ts';
 import { parseShare } from './share.ts';
 
 export interface Search {
@@ -43,14 +44,17 @@ const text = v.pipe(
   v.nonEmpty('is empty'),
 );
 const search = v.pipe(
-  text,
+  v.string('must be text (put it in quotes)'),
+  // Other spaces than ASCII's are no spaces to Gmail, and are refused below.
+  v.transform((value) => value.replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '')),
+  v.nonEmpty('is empty'),
   v.rawTransform(({ dataset, addIssue, NEVER }): Search => {
     const query = dataset.value;
     try {
       return { query, terms: parseQuery(query) };
     } catch (error) {
       if (!(error instanceof QueryError)) throw error;
-      addIssue({ message: `is no search: ${error.message}, at its character ${error.at + 1}` });
+      addIssue({ message: `is no search, at its character ${error.at + 1}: ${error.message}` });
       return NEVER;
     }
   }),

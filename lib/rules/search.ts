@@ -2,8 +2,9 @@
 import { ConfigError } from '../errors.ts';
 import type { LabelOperation } from '../gmail/change-plan.ts';
 import { type LabelDirectory, systemLabelId } from '../gmail/labels.ts';
+import { asksForSpamOrTrash, labelNamed } from '../gmail/query/labels.ts';
+import type { Term } from '../gmail/query/parse.ts';
 import { pendingSearch } from './actions.ts';
-import { asksForSpamOrTrash, labelNamed, type Term } from './query.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
 
 export interface ComposedSearch {

@@ -1,7 +1,8 @@
 /** What is allowed in rules but probably not meant: told when the rules are read, for a person to think about. */
 import type { LabelDirectory } from '../gmail/labels.ts';
+import { labelNamed } from '../gmail/query/labels.ts';
+import type { Term } from '../gmail/query/parse.ts';
 import { labelKey } from './actions.ts';
-import { labelNamed, type Term } from './query.ts';
 import type { Rule, RuleSet } from './schema.ts';
 import { missingLabels } from './search.ts';
 

@@ -261,7 +261,7 @@ describe('planRules', () => {
 
   it('names the rule whose query Gmail does not accept', async () => {
     await assert.rejects(
-      plan(hits(['INBOX']), [{ actions: { star: true } }, { query: 'older_than:soon', actions: { star: true } }]),
+      plan(hits(['INBOX']), [{ actions: { star: true } }, { query: 'a AROUND 5 b', actions: { star: true } }]),
       (error: unknown) => error instanceof ConfigError && /query of the rule rule-2/.test(error.message),
     );
   });

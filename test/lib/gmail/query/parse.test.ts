@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { asksForSpamOrTrash, labelNamed, parseQuery, QueryError, type Term } from '../../../lib/rules/query.ts';
+import { asksForSpamOrTrash, labelNamed } from '../../../../lib/gmail/query/labels.ts';
+import { parseQuery, type Term } from '../../../../lib/gmail/query/parse.ts';
+import { QueryError } from '../../../../lib/gmail/query/tokens.ts';
 
 /** A term as `-operator:value`, with `?` when a match need not fulfil it, and `|` when it may fulfil another instead. */
 function show({ operator, value, negated, condition }: Term, _index: number, all: readonly Term[]): string {
@@ -30,7 +32,8 @@ describe('parseQuery', () => {
     ['-{a (b c)}', ['-a?', '-b?', '-c?']],
     ['subject:("verification code" OR "login code")', ['subject:verification code|', 'subject:login code|']],
     ['from:(a b)', ['from:a', 'from:b']],
-    ['-from:{a b}', ['-from:a?', '-from:b?']],
+    ['-from:{a b}', ['-from:a', '-from:b']],
+    ['-(a OR b c)', ['-a?', '-b?', '-c?']],
     ['from:(a label:b)', ['from:a', 'label:b']],
     ['(((deep)))', ['deep']],
     ['https://example.com/x', ['https://example.com/x']],
@@ -38,8 +41,15 @@ describe('parseQuery', () => {
     ['rfc822msgid:<a@b.example>', ['rfc822msgid:<a@b.example>']],
     ['subject:Grüße 日本', ['subject:Grüße', '日本']],
     ['label:a/b-c', ['label:a/b-c']],
-    ['a-b', ['a-b']],
     ['12:30', ['12:30']],
+    ['-{a b} c', ['-a', '-b', 'c']],
+    ['-(a OR b)', ['-a', '-b']],
+    ['-(a)', ['-a']],
+    ['l:work', ['label:work']],
+    ['in:inbox AND (a OR b)', ['in:inbox', 'a|', 'b|']],
+    ['holiday AROUND 10 vacation', ['holiday', 'AROUND', '10', 'vacation']],
+    ['+unicorn', ['+unicorn']],
+    ['a-b', ['a-b']],
   ] as const) {
     it(`reads ${query}`, () => assert.deepEqual(parseQuery(query).map(show), terms));
   }
@@ -66,7 +76,17 @@ describe('parseQuery', () => {
     ['(from:)', /"from:" has no value/, 1],
     ['""', /empty term/, 0],
     ['a "  "', /empty term/, 2],
-    ['a -', /empty term/, 2],
+    ['a -', /a minus alone is an empty term/, 2],
+    ['a - b', /a minus alone.*"a - b"/, 2],
+    ['(a -)', /a minus alone/, 3],
+    ['AND a', /an AND without a left side/, 0],
+    ['(a AND)', /an AND without a right side/, 3],
+    ['a AND OR b', /an OR without a left side/, 6],
+    ['{a AND b}', /an AND in braces/, 3],
+    ['from: alice', /"from:" has no value: no space/, 0],
+    ['from :alice', /"from:" has no value: no space/, 0],
+    ['-"open', /quote is not closed/, 1],
+    ['"open”', /quote is not closed \(”/, 0],
     ['form:alice', /"form:" is no search operator \(did you mean "from:"\?\)/, 0],
     ['older_then:3d', /did you mean "older_than:"/, 0],
     ['x -catagory:social', /did you mean "category:"/, 2],
@@ -85,8 +105,22 @@ describe('parseQuery', () => {
     });
   }
 
-  it('takes a word with a colon that is like no operator for a word', () => {
-    assert.doesNotThrow(() => parseQuery('JIRA-1: regarding:contract foobarbaz:x'.replace('1: ', '1 ')));
+  for (const query of ['re 12:30', 'Re: hello', 'https://example.com/?a=b&c:d', 'subject:foo:bar', '3:16']) {
+    it(`takes the colon of ${query} for a part of the text`, () => assert.doesNotThrow(() => parseQuery(query)));
+  }
+
+  it('takes 100 levels of brackets, and refuses more at once', () => {
+    const nested = (levels: number) => `${'('.repeat(levels)}a${')'.repeat(levels)}`;
+    assert.equal(parseQuery(nested(100)).length, 1);
+    for (const query of [
+      nested(101),
+      nested(50_000),
+      '('.repeat(50_000),
+      '-{'.repeat(50_000),
+      `${'"a" '.repeat(9)})`,
+    ]) {
+      assert.throws(() => parseQuery(query), QueryError);
+    }
   });
 });
 
@@ -113,11 +147,14 @@ describe('labelNamed', () => {
     ['label:Work', 'Work'],
     ['label:"A&E"', 'A&E'],
     ['in:work', 'work'],
+    ['label:archive', 'archive'],
+    ['label:read', 'read'],
+    ['label:muted', null],
+    ['in:scheduled', null],
     ['in:anywhere', null],
     ['has:attachment', null],
     ['from:inbox', null],
     ['inbox', null],
-    ['is:constructor', null],
   ] as const) {
     it(`says that ${query} names ${label ?? 'no label'}`, () => {
       assert.equal(labelNamed(parseQuery(query)[0] as Term), label);

@@ -1,0 +1,23 @@
+/** An option of a job whose value is a Gmail search. */
+import { UsageError } from '../../errors.ts';
+import type { OptionSpec } from '../../options.ts';
+import { parseQuery } from './parse.ts';
+import { QueryError } from './tokens.ts';
+
+/** The search as it was typed; one that Gmail would take for another is refused before any request is made. */
+export function searchOption(placeholder: string, summary: string): OptionSpec<string | undefined> {
+  const parse = (text: string) => {
+    try {
+      parseQuery(text);
+    } catch (error) {
+      if (!(error instanceof QueryError)) throw error;
+      throw new UsageError(
+        `"${text}" is no search, at its character ${error.at + 1}: ${error.message}`,
+        "Correct the search; try it in Gmail's search box.",
+      );
+    }
+    if (text.trim() === '') throw new UsageError('the search is empty', 'Write a search, such as in:inbox.');
+    return text;
+  };
+  return { placeholder, summary, parse, fallback: undefined };
+}

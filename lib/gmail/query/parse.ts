@@ -1,0 +1,178 @@
+/**
+ * Reads a Gmail search far enough to refuse what means something else to Gmail than it looks, and to know what it names:
+ * its terms with their operators, their negation, and whether they stand in an alternative. What a search finds, Gmail
+ * alone decides.
+ */
+import { orQuotes, QueryError, type Token, tokenize } from './tokens.ts';
+import { valueProblem } from './values.ts';
+
+/** One term of a search, such as `-label:"A&E"` or a plain word. */
+export interface Term {
+  /** In lower case, without the colon; '' for plain words and phrases. */
+  readonly operator: string;
+  /** Without quotes. */
+  readonly value: string;
+  /** Whether the term, or a group around it, is negated. */
+  readonly negated: boolean;
+  /**
+   * The condition that every match of the search has to fulfil, by fulfilling one of the terms with its number; null
+   * for a term that belongs to none, because it stands in a negated group, or in an alternative with groups.
+   */
+  readonly condition: number | null;
+  /** Where its value stands in the search, with its quotes: from here up to, without, there. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What a group hands down to what stands in it. */
+interface Around {
+  readonly operator: string;
+  readonly negated: boolean;
+  readonly required: boolean;
+  /** Whether every match of the search must lie outside of the group. */
+  readonly excluded: boolean;
+  readonly depth: number;
+}
+
+/** Nobody nests deeper by hand; each level takes some of the stack. */
+const MOST_LEVELS = 100;
+
+/**
+ * The terms of `query`.
+ * @throws QueryError for unbalanced quotes or brackets, empty groups, operators that are none or lack a value, values
+ *   that their operator does not take, and words and characters that are mistaken for parts of Gmail's language: Gmail
+ *   would search for words, and protect or find something else than meant.
+ */
+export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
+  const tokens = tokenize(query);
+  const terms: Term[] = [];
+  let next = 0;
+  let conditions = 0;
+
+  const readLevel = (around: Around, opened: Token | undefined): void => {
+    const first = terms.length;
+    let members = 0;
+    let groups = 0;
+    let ors = 0;
+    /** An OR or AND to which the right side has yet to come. */
+    let open: Token | undefined;
+    const inBraces = opened?.bracket === '{';
+    if (around.depth > mostLevels) {
+      throw new QueryError(`brackets are nested more than ${mostLevels} deep`, opened?.at ?? 0);
+    }
+    for (;;) {
+      const token = tokens[next];
+      if (token === undefined) {
+        if (opened !== undefined) throw new QueryError(`"${opened.bracket}" is not closed`, opened.at);
+        break;
+      }
+      next += 1;
+      if (token.bracket === ')' || token.bracket === '}') {
+        closes(opened, token);
+        break;
+      }
+      if (isWord(token, 'OR') || isWord(token, 'AND')) {
+        const without = (side: string) => new QueryError(`an ${token.value} without a ${side} side`, token.at);
+        if (members === 0 || open !== undefined) throw without('left');
+        const after = tokens[next]?.bracket ?? '';
+        if (tokens[next] === undefined || after === ')' || after === '}') throw without('right');
+        if (inBraces && token.value === 'AND') {
+          throw new QueryError('an AND in braces, which are alternatives: write {(a b) c}', token.at);
+        }
+        if (token.value === 'OR') ors += 1;
+        open = token;
+        continue;
+      }
+      open = undefined;
+      members += 1;
+      if (token.bracket !== undefined) groups += 1;
+      refuseMistakenWord(query, tokens, next - 1, around.operator);
+      readMember(token, around);
+    }
+    if (opened !== undefined && members === 0) throw new QueryError('an empty group', opened.at);
+    if (around.excluded && groups === 0 && (inBraces || ors === members - 1)) {
+      for (let i = first; i < terms.length; i += 1) terms[i] = { ...(terms[i] as Term), condition: ++conditions };
+    } else if (inBraces || ors > 0) {
+      const condition = around.required && groups === 0 ? ++conditions : null;
+      for (let i = first; i < terms.length; i += 1) terms[i] = { ...(terms[i] as Term), condition };
+    }
+  };
+
+  const readMember = (token: Token, around: Around): void => {
+    const operator = token.operator || around.operator;
+    const negated = around.negated !== token.minus;
+    if (token.bracket !== undefined) {
+      const required = around.required && !token.minus;
+      const excluded = around.required && token.minus;
+      readLevel({ operator, negated, required, excluded, depth: around.depth + 1 }, token);
+      return;
+    }
+    const following = tokens[next];
+    const { value, from, to } = token;
+    const problem = valueProblem(operator, value, following && isPlain(following) ? following.value : '');
+    if (problem !== null) throw new QueryError(problem, token.at);
+    terms.push({ operator, value, negated, condition: around.required ? ++conditions : null, from, to });
+  };
+
+  readLevel({ operator: '', negated: false, required: true, excluded: false, depth: 0 }, undefined);
+  return terms;
+}
+
+/** Words and signs that people mean as operators, and what Gmail has for them. */
+const MISTAKEN: ReadonlyMap<string, string> = new Map([
+  ...['or', '|', '||', ',', '/'].map((word) => [word, 'OR'] as const),
+  ...['and', '&', '&&', '+'].map((word) => [word, 'AND'] as const),
+  ...['not', '!'].map((word) => [word, '-'] as const),
+]);
+
+/** Operators whose values are words of text. */
+const TEXTS: readonly string[] = ['from', 'to', 'cc', 'bcc', 'deliveredto', 'list', 'filename'];
+
+/** Refuses NOT, and `or`, `and` and `not` where they stand beside something that is no plain word. */
+function refuseMistakenWord(query: string, tokens: readonly Token[], index: number, operator: string): void {
+  const token = tokens[index];
+  if (token === undefined || !isPlain(token)) return;
+  const { value, at } = token;
+  const [before, after] = [tokens[index - 1], tokens[index + 1]];
+  if (value === 'AROUND') {
+    if (before !== undefined && after !== undefined && isPlain(after) && /^\d+$/.test(after.value)) return;
+    throw new QueryError(`an AROUND without a number of words: write "a AROUND 5 b"${orQuotes(query, at)}`, at);
+  }
+  const meant = MISTAKEN.get(value.toLowerCase());
+  if (meant === undefined) return;
+  // In a group of people or files an "or" is no text; in one of labels, ages and the like no such word is.
+  const isText = operator === '' || operator === 'subject' || (TEXTS.includes(operator) && meant !== 'OR');
+  const strong = !isText || isStrong(after, ')}') || (meant !== '-' && isStrong(before, '({'));
+  if (value !== 'NOT' && !strong) return;
+  const right = meant === '-' ? `-${textOf(query, after)}` : meant;
+  const quoted = operator === 'subject' ? orQuotes(query, at) : `, or "${value}" for the word itself`;
+  throw new QueryError(`Gmail takes ${value} for a word: write ${right}${quoted}`, at);
+}
+
+/** Whether a token beside a word shows that the word was meant as an operator. */
+function isStrong(token: Token | undefined, otherBrackets: string): boolean {
+  if (token === undefined) return false;
+  if (token.bracket !== undefined) return !otherBrackets.includes(token.bracket);
+  return token.operator !== '' || token.quoted;
+}
+
+/** The token as it is written; a whole group as its bracket. */
+function textOf(query: string, token: Token | undefined): string {
+  if (token === undefined || token.bracket === ')' || token.bracket === '}') return 'word';
+  const text = /^-?(?:[^\s"(){}]*"[^"]*"|[^\s"(){}]+[({]?|[({])/.exec(query.slice(token.at))?.[0] ?? '';
+  return text.replace(/^-/, '').replace(/([({])$/, (bracket) => (bracket === '(' ? '(…)' : '{…}'));
+}
+
+function closes(opened: Token | undefined, token: Token): void {
+  if (opened === undefined) throw new QueryError(`"${token.bracket}" closes nothing`, token.at);
+  const fits = (opened.bracket === '(') === (token.bracket === ')');
+  if (!fits) throw new QueryError(`"${opened.bracket}" is closed by "${token.bracket}"`, token.at);
+}
+
+function isWord(token: Token, word: string): boolean {
+  return token.value === word && isPlain(token);
+}
+
+function isPlain({ quoted, operator, bracket }: Token): boolean {
+  return !quoted && operator === '' && bracket === undefined;
+}

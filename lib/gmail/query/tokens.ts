@@ -1,0 +1,208 @@
+/**
+ * Splits a Gmail search into its terms and brackets, and refuses what only looks like a part of Gmail's language: Gmail
+ * would search for it as words.
+ */
+import { nearest, slips } from '../../nearest.ts';
+import { findOddCharacter, nameForeign } from './characters.ts';
+import { valueProblem } from './values.ts';
+
+/** The search is broken, at a place counted from 0. */
+export class QueryError extends Error {
+  readonly at: number;
+
+  constructor(message: string, at: number) {
+    super(message);
+    this.name = 'QueryError';
+    this.at = at;
+  }
+}
+
+export interface Token {
+  readonly at: number;
+  /** Where its value begins, with its quotes, and where the token ends. */
+  readonly from: number;
+  readonly to: number;
+  readonly minus: boolean;
+  /** In lower case, without the colon; '' without one. */
+  readonly operator: string;
+  /** An opening or closing bracket, or undefined for a term. */
+  readonly bracket: string | undefined;
+  readonly value: string;
+  readonly quoted: boolean;
+}
+
+/** Gmail's search operators; `l` is a short form of `label`. Source: support.google.com/mail/answer/7190. */
+const OPERATORS: readonly string[] = [
+  ...['from', 'to', 'cc', 'bcc', 'deliveredto', 'subject', 'list', 'rfc822msgid', 'filename', 'label', 'in', 'is'],
+  ...['has', 'category', 'older', 'newer', 'older_than', 'newer_than', 'after', 'before', 'larger', 'smaller', 'size'],
+];
+const SHORT: ReadonlyMap<string, string> = new Map([['l', 'label']]);
+
+/** Operators of other programs, and Gmail's for the same. */
+const MEANT: ReadonlyMap<string, string> = new Map([
+  ...['sender', 'author'].map((word) => [word, 'from'] as const),
+  ['recipient', 'to'],
+  ['title', 'subject'],
+  ...['tag', 'folder'].map((word) => [word, 'label'] as const),
+  ['since', 'after'],
+  ['until', 'before'],
+  ...['file', 'attachment'].map((word) => [word, 'filename'] as const),
+  ...['message-id', 'messageid', 'msgid'].map((word) => [word, 'rfc822msgid'] as const),
+]);
+
+const NAMES = OPERATORS.toSorted((a, b) => b.length - a.length).join('|');
+/** `!is:starred`, `from:a|from:b`: an operator in a place where Gmail takes it for a part of a word. */
+const HIDDEN_OPERATOR = new RegExp(`^[^\\p{L}\\p{N}"]+(?:${NAMES}):|[|,;&-](?:${NAMES}):`, 'iu');
+const EQUALS = /^([a-z]+(?:[_-]than)?)=/i;
+/** `'is:starred'`, or its beginning: text in quotation marks that are none to Gmail. */
+const OTHER_QUOTES = /^(?:'[^"']*'|`[^"`]*`)(?=[\s(){}]|$)/;
+
+const TOKEN = /(-?)(?:([\p{L}_][\p{L}\p{N}_-]*):(?!\/\/))?(?:([(){}])|"([^"]*)"|([^\s"(){}]+))/uy;
+
+/** @throws QueryError for what is no term of Gmail's language, or would be another one than it looks. */
+export function tokenize(query: string): Token[] {
+  const odd = findOddCharacter(query);
+  if (odd !== undefined) throw new QueryError(odd.inText ? odd.problem + orQuotes(query, odd.at) : odd.problem, odd.at);
+  const tokens: Token[] = [];
+  let at = 0;
+  while (at < query.length) {
+    if (/\s/.test(query[at] ?? '')) {
+      at += 1;
+      continue;
+    }
+    requireValue(query, at);
+    TOKEN.lastIndex = at;
+    const match = TOKEN.exec(query);
+    if (match === null) throw unreadable(query, at);
+    const [text, minus = '', prefix, bracket, phrase, bare] = match;
+    const operator = prefix === undefined ? '' : knownOperator(prefix, query, at, phrase ?? bare ?? '');
+    const closes = bracket === ')' || bracket === '}';
+    if (operator !== '' && closes) throw new QueryError(`"${prefix}:" has no value`, at);
+    const value = (phrase ?? bare ?? '').trim();
+    if (bare === '-' && query[at + text.length] === '"') throw unreadable(query, at + text.length);
+    if (bare === '-' || (closes && minus === '-')) throw loneMinus(query, at);
+    if (bracket === undefined && value === '') throw new QueryError('an empty term', at);
+    if (bare !== undefined) requirePlain(bare, { operator, at, query, afterMinus: minus === '-' });
+    const from = at + minus.length + (prefix === undefined ? 0 : prefix.length + 1);
+    const to = at + text.length;
+    tokens.push({ at, from, to, minus: minus === '-', operator, bracket, value, quoted: phrase !== undefined });
+    at = to;
+  }
+  return tokens;
+}
+
+function unreadable(query: string, at: number): QueryError {
+  const quote = query.indexOf('"', at);
+  if (quote < 0) return new QueryError('an empty term', at);
+  const other = /[“”„«»]/.exec(query.slice(quote))?.[0];
+  return new QueryError(`a quote is not closed${other === undefined ? '' : ` (${other} closes none: write ")`}`, quote);
+}
+
+/** Refuses `from:` with nothing behind it, and what is nearly an operator, for Gmail would take both for words. */
+function requireValue(query: string, at: number): void {
+  const pattern = /-?([\p{L}_][\p{L}\p{N}_-]*)\s*:(?=[\s)}]|$)|-?([\p{L}_]+)\s+:(?=[^\s:])/uy;
+  pattern.lastIndex = at;
+  const [text, prefix, spaced] = pattern.exec(query) ?? [];
+  if (text === undefined) return;
+  const name = (prefix ?? spaced ?? '').toLowerCase();
+  if (OPERATORS.includes(name)) {
+    const hint =
+      prefix === undefined || /\s/.test(query[at + text.length] ?? '') ? ': no space may stand beside the colon' : '';
+    throw new QueryError(`"${prefix ?? spaced}:" has no value${hint}`, at);
+  }
+  const near = nearest(name, OPERATORS);
+  if (prefix === undefined || near === undefined || near.length < 4 || !isSlip(name, near)) return;
+  throw new QueryError(`"${prefix}:" is no search operator (did you mean "${near}:"?)`, at);
+}
+
+function knownOperator(prefix: string, query: string, at: number, value: string): string {
+  const operator = prefix.toLowerCase();
+  const known = SHORT.get(operator) ?? operator;
+  if (OPERATORS.includes(known)) return known;
+  const meant = meantOperator(operator, value);
+  const hint = meant === undefined ? orQuotes(query, at) : ` (did you mean "${meant}:"?)`;
+  throw new QueryError(`"${prefix}:" is no search operator${nameForeign(prefix)}${hint}`, at);
+}
+
+/** The operator that is really near, and to which the value would fit. */
+function meantOperator(operator: string, value: string): string | undefined {
+  const meant = MEANT.get(operator) ?? nearest(operator, OPERATORS);
+  if (meant === undefined || (value !== '' && valueProblem(meant, value, '') !== null)) return undefined;
+  if (MEANT.has(operator)) return meant;
+  // One slip makes two letters of any two letters: then only the value can tell.
+  const hasValues = valueProblem(meant, 'no such value', '') !== null;
+  return isSlip(operator, meant) && (meant.length >= 4 || (hasValues && value !== '')) ? meant : undefined;
+}
+
+/** Whether two words are one slip of the fingers apart, two in long ones. */
+function isSlip(typed: string, meant: string): boolean {
+  return slips(typed.replaceAll('-', '_'), meant) <= (meant.length >= 8 ? 2 : 1);
+}
+
+/** Refuses bare words in which an operator, a quotation mark or a minus was meant. */
+function requirePlain(
+  bare: string,
+  { operator, at, query, afterMinus }: { operator: string; at: number; query: string; afterMinus: boolean },
+): void {
+  const start = query.indexOf(bare, at);
+  const other = OTHER_QUOTES.exec(query.slice(start))?.[0];
+  if (other !== undefined) {
+    const inner = other.slice(1, -1);
+    const isTerm = HIDDEN_OPERATOR.test(`,${inner.replace(/^-/, '')}`);
+    throw new QueryError(`Gmail knows no quotation mark but ": write ${isTerm ? inner : `"${inner}"`}`, start);
+  }
+  if (operator === '') {
+    if (afterMinus && bare.startsWith('-')) throw new QueryError(`"-${bare}" has more than one minus`, at);
+    const hidden = HIDDEN_OPERATOR.exec(bare)?.[0];
+    const bang = /^[!~]/.test(bare) ? `: write -${bare.slice(1)}` : ': put a space, OR or a minus before an operator';
+    if (hidden !== undefined) throw new QueryError(`Gmail takes "${bare}" for a word${bang}`, at);
+    const equals = EQUALS.exec(bare)?.[1];
+    if (equals !== undefined && OPERATORS.includes(equals.toLowerCase().replace('-', '_'))) {
+      throw new QueryError(
+        `Gmail takes "${bare}" for a word: write ${equals.replace('-', '_')}:${bare.slice(equals.length + 1)}`,
+        at,
+      );
+    }
+    return;
+  }
+  if (HIDDEN_OPERATOR.test(bare)) {
+    throw new QueryError(`"${operator}:${bare}" holds a second operator: put a space or OR before that`, at);
+  }
+  if (bare.startsWith('-') && !['label', 'in'].includes(operator) && bare.length > 1) {
+    throw new QueryError(
+      `the minus of "${operator}:${bare}" belongs before the operator: write -${operator}:${bare.slice(1)}`,
+      at,
+    );
+  }
+}
+
+/** The way to search for what stands at a place of the search, if that is text. */
+export function orQuotes(query: string, at: number): string {
+  const text = textAround(query, at);
+  return text === undefined ? '' : `, and text belongs in quotes: ${text}`;
+}
+
+/** The text in which a place lies, in quotes: all of a group such as `subject:(a - b)`, or the words beside the place. */
+function textAround(query: string, at: number): string | undefined {
+  const group = /([a-z0-9_]+:)[({]([^"(){}]*)$/i.exec(query.slice(0, at));
+  if (group !== null) {
+    const rest = /^[^"(){}]*(?=[)}])/.exec(query.slice(at))?.[0];
+    const [, operator = '', begun = ''] = group;
+    if (rest !== undefined && valueProblem(operator.slice(0, -1).toLowerCase(), 'any text', '') === null) {
+      return `${operator}"${(begun + rest).trim()}"`;
+    }
+  }
+  const word = /^[^\s"(){}]+/.exec(query.slice(at))?.[0];
+  if (word === undefined) return undefined;
+  if (word.length > 1) return /^-?[\p{L}\p{N}]/u.test(word) ? `"${word.replace(/^-/, '')}"` : undefined;
+  const [, left = '', before = ''] =
+    /((?:^|(?<=[\s({]))-?(?:[a-z]+:)?)([^\s"(){}:]+\s+)$/i.exec(query.slice(0, at)) ?? [];
+  const after = /^\s+[^\s"(){}:]+/.exec(query.slice(at + word.length))?.[0] ?? '';
+  return `${left}"${before}${word}${after}"`;
+}
+
+function loneMinus(query: string, at: number): QueryError {
+  const next = /^-\s+([^\s"(){}]+)/.exec(query.slice(at))?.[1];
+  const leaveOut = next === undefined ? '' : `: write -${next} to leave that out`;
+  return new QueryError(`a minus alone is an empty term${leaveOut}${orQuotes(query, at)}`, at);
+}

@@ -1,0 +1,68 @@
+/** Searches that mean something else to Gmail than to a person are refused wherever they come from, and never sent. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { runHere } from '../fixtures/front-door.ts';
+import { mailboxOf } from '../fixtures/mailbox.ts';
+import { apply, carrying, sandboxOf, told } from '../fixtures/starring.ts';
+import { assertEnded, runJob } from '../run.ts';
+import { startSandbox } from '../sandbox/index.ts';
+
+const trashing = (query: string, protect?: string) => ({
+  ...(protect === undefined ? {} : { protect }),
+  rules: [{ name: 'old-promos', query, actions: { trash: true } }],
+});
+
+describe('a search that Gmail would take for another', () => {
+  it('is refused with 78 by a run, a dry run and check alike, and nothing is asked of Gmail', async () => {
+    await using sandbox = await sandboxOf();
+    const rules = trashing('category:promotions -newer_than:2w -in:sent');
+    const said =
+      /rules\.yaml:\d+:\d+: .*query.* at its character 21: .*weeks are unknown to Gmail: write newer_than:14d/;
+    for (const args of [[], ['--dry-run']]) {
+      const final = assertEnded(await apply(sandbox, { rules }, args), 78, { outcome: 'failed', matched: 0 });
+      assert.match(told(final), said);
+    }
+    assert.deepEqual(sandbox.requests, []);
+    const check = await runJob(sandbox, ['check', '--json', '--jobs', 'apply-rules'], { rules });
+    assert.equal(check.code, 78, check.stdout);
+    assert.match(check.stdout, /weeks are unknown to Gmail: write newer_than:14d/);
+    assert.ok(sandbox.requests.every(({ verb }) => verb !== 'messages.list'));
+    assert.equal(carrying(sandbox, 'TRASH'), 0);
+  });
+
+  it('is refused in protect, inside groups, in quotes and with look-alikes of signs', async () => {
+    await using sandbox = await sandboxOf();
+    for (const [rules, said] of [
+      [trashing('subject:hit -in:sent', '“is:starred”'), /protect.*“ \(U\+201C\)/],
+      [trashing('subject:hit -in:sent', 'is:(starred unred)'), /protect.*is:unread/],
+      [trashing('subject:hit -in:sent', 'is:starred or label:keep'), /protect.*write OR/],
+      [trashing('subject:hit –is:starred'), /query.*U\+2013/],
+      [trashing('subject:hit\u00a0-is:starred'), /query.*U\+00A0/],
+      [trashing('subject:hit -{is:"stared" x}'), /query.*is:starred/],
+      [trashing('subject:hit NOT is:starred'), /query.*-is:starred/],
+      [trashing(`${'('.repeat(50_000)}hit${')'.repeat(50_000)}`), /query.*nested more than 100 deep/],
+    ] as const) {
+      const final = assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 78);
+      assert.match(told(final), said);
+      assert.ok(told(final).length < 500);
+    }
+    assert.deepEqual(sandbox.requests, []);
+  });
+
+  it('is refused with 2 as the value of an option', async () => {
+    await using sandbox = await sandboxOf();
+    const run = await runHere(sandbox, ['searching', '--query', 'is:stared'], { jobs: 'fixtures' });
+    assert.equal(run.code, 2);
+    assert.match(run.stderr, /--query.*"is:stared" is unknown to Gmail: write is:starred/);
+    assert.deepEqual(sandbox.requests, []);
+  });
+
+  it('is a bug of the job that makes it, and is not sent', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOf([{}]) });
+    const search = (...args: string[]) => runHere(sandbox, ['searching', ...args], { jobs: 'fixtures' });
+    const final = assertEnded(await search('--age', '2w'), 1, { outcome: 'failed' });
+    assert.match(told(final), /the job's own search.*weeks are unknown to Gmail: write older_than:14d/);
+    assert.ok(sandbox.requests.every(({ verb }) => verb !== 'messages.list'));
+    assertEnded(await search('--age', '14d', '--query', '{is:unread in:inbox}'), 0);
+  });
+});
