@@ -6,11 +6,14 @@ import { DURATION_EXAMPLES, parseDuration } from './duration.ts';
 import { ConfigError } from './errors.ts';
 import type { QuotaProfile } from './gmail/units.ts';
 import type { Level, LogFormat } from './log.ts';
+import { isMailAddress } from './mail-address.ts';
 import { proxiesIn } from './proxies.ts';
 
 export interface Config {
   /** Name or ARN of the secret in AWS Secrets Manager. */
   readonly secretId: string;
+  /** The address of the mailbox that every token must open; undefined when the secret alone says whose it is. */
+  readonly mailbox: string | undefined;
   readonly awsRegion: string;
   /** The credentials for AWS in the environment; undefined when all that it has is the name of another source. */
   readonly awsKeys: AwsKeys | ContainerToken | undefined;
@@ -36,8 +39,8 @@ export interface LogConfig {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+export const GMAIL_API_URL = 'https://gmail.googleapis.com';
 export const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
-const GMAIL_URL = 'https://gmail.googleapis.com';
 const GOOGLE_AUTH_URL = 'https://accounts.google.com/o/oauth2/v2/auth';
 const GOOGLE_REVOKE_URL = 'https://oauth2.googleapis.com/revoke';
 
@@ -121,6 +124,12 @@ export function examineConfig(env: Environment): {
 
   const config: Config = {
     secretId: secretId ?? '',
+    mailbox: parsed(
+      'GMAIL_MAILBOX',
+      (text) => (isMailAddress(text) ? text : null),
+      undefined,
+      'must be a mail address such as alice@example.com',
+    ),
     awsRegion: awsRegion ?? '',
     awsKeys,
     rulesFile: text('RULES_FILE'),
@@ -169,7 +178,7 @@ function defaultBudgetMs({ DYNO }: Environment): number {
 function addressesOf({ gmailApiUrl, tokenUrl, awsRegion }: Config, env: Environment): string[] {
   const endpoint = env.AWS_ENDPOINT_URL_SECRETS_MANAGER?.trim() || env.AWS_ENDPOINT_URL?.trim();
   const aws = `https://secretsmanager.${awsRegion}.amazonaws.com${awsRegion.startsWith('cn-') ? '.cn' : ''}`;
-  return [gmailApiUrl ?? GMAIL_URL, tokenUrl, endpoint ?? aws, readHeartbeatUrl(env) ?? []].flat();
+  return [gmailApiUrl ?? GMAIL_API_URL, tokenUrl, endpoint ?? aws, readHeartbeatUrl(env) ?? []].flat();
 }
 
 function quotaUnits(text: string): number | null {

@@ -2,12 +2,12 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Budget } from './budget.ts';
 import { systemClock } from './clock.ts';
-import type { Config } from './config.ts';
+import { type Config, GMAIL_API_URL } from './config.ts';
 import { type AccessTokens, createAccessTokens } from './credentials/access.ts';
-import type { GmailClient } from './gmail/client.ts';
+import type { ClientStatistics, GmailClient } from './gmail/client.ts';
 import { askMailbox } from './gmail/profile.ts';
 import { QuotaWindow } from './gmail/quota.ts';
-import { UNITS_PER_MINUTE } from './gmail/units.ts';
+import { UNITS_PER_MINUTE, unitsOf } from './gmail/units.ts';
 import { openConnections } from './gmail/warm.ts';
 import type { Log } from './log.ts';
 import { restrainV8 } from './memory.ts';
@@ -23,7 +23,7 @@ const CONNECTIONS = 4;
 
 export interface Connection {
   readonly tokens: AccessTokens;
-  /** Settled when the first access token is there, or can't be had. */
+  /** Settled when the first access token is there and opens the mailbox that is meant, or can't be had. */
   readonly firstToken: Promise<unknown>;
   readonly client: GmailClient;
   readonly quota: QuotaWindow;
@@ -49,7 +49,33 @@ export async function connect(config: Config, options: ConnectionOptions): Promi
   const hide = (secret: string) => redactor.add(secret);
   const shared = { log, clock: systemClock, random: Math.random };
   const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
-  const gmailApiUrl = config.gmailApiUrl ?? 'https://gmail.googleapis.com';
+  const gmailApiUrl = config.gmailApiUrl ?? GMAIL_API_URL;
+  const statistics: ClientStatistics = { requests: 0, retries: 0, quotaUnits: 0 };
+  const quota = new QuotaWindow({
+    clock: systemClock,
+    unitsPerMinute: config.quotaPerMinute ?? UNITS_PER_MINUTE[config.quotaProfile],
+    onWait: (waitMs, why) => {
+      const isShown = progress.waiting(systemClock.now() + waitMs, why);
+      log[isShown ? 'debug' : 'info']('quota.wait', { waitMs: Math.round(waitMs), why });
+    },
+  });
+  const method = 'users.getProfile';
+  const profileAccess = {
+    ...shared,
+    gmailApiUrl,
+    timeoutMs: config.requestTimeoutMs,
+    onSent: () => {
+      const units = unitsOf(method, config.quotaProfile);
+      statistics.requests += 1;
+      statistics.quotaUnits += units;
+      quota.spend(units);
+      progress.spent(units);
+    },
+    onRetry: ({ text: reason }: { readonly text: string }, attempt: number, delayMs: number) => {
+      statistics.retries += 1;
+      log.warn('gmail.retry', { method, reason, attempt, delayMs });
+    },
+  };
   const { createSecretFetcher } = await import('./credentials/secret.ts');
   const tokens = createAccessTokens({
     ...shared,
@@ -64,8 +90,8 @@ export async function connect(config: Config, options: ConnectionOptions): Promi
       // Not ended by wrapUp: what Google gives once would be lost.
       return await keepRefreshToken(openVault(address, hide), user, from, budget.giveUp);
     },
-    whose: (accessToken) =>
-      askMailbox(accessToken, budget.wrapUp, { ...shared, gmailApiUrl, timeoutMs: config.requestTimeoutMs }),
+    mailbox: config.mailbox,
+    whose: (accessToken) => askMailbox(accessToken, budget.wrapUp, profileAccess),
     exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
     signal: budget.wrapUp,
   });
@@ -80,18 +106,11 @@ export async function connect(config: Config, options: ConnectionOptions): Promi
   openConnections(config.tokenUrl, 1);
   openConnections(gmailApiUrl, CONNECTIONS);
   restrainV8();
-  const quota = new QuotaWindow({
-    clock: systemClock,
-    unitsPerMinute: config.quotaPerMinute ?? UNITS_PER_MINUTE[config.quotaProfile],
-    onWait: (waitMs, why) => {
-      const isShown = progress.waiting(systemClock.now() + waitMs, why);
-      log[isShown ? 'debug' : 'info']('quota.wait', { waitMs: Math.round(waitMs), why });
-    },
-  });
   const client = new GmailClient({
     ...shared,
     tokens,
     quota,
+    statistics,
     profile: config.quotaProfile,
     apiUrl: config.gmailApiUrl,
     timeoutMs: config.requestTimeoutMs,

@@ -6,7 +6,7 @@ import { orAbort, systemClock } from './clock.ts';
 import { type Config, type Environment, readConfig, readHeartbeatUrl } from './config.ts';
 import { type Connection, connect } from './connection.ts';
 import type { AccessTokens } from './credentials/access.ts';
-import { requireExpectedMailbox } from './credentials/ownership.ts';
+import { requireTellingScopes } from './credentials/ownership.ts';
 import { ExitCode, egressBehind, StoppedError, UsageError } from './errors.ts';
 import { Mailbox } from './gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from './gmail/writer.ts';
@@ -142,6 +142,7 @@ class Run {
         budget.stop('declined');
         throw new StoppedError('declined');
       };
+      requireTellingScopes(name, job.scopes);
       const prepared = await job.prepare({ options, argument, dryRun, interactive, rulesFile: config.rulesFile });
       const backfill = await this.#prepareBackfill({ person, confirm, now: startedAt });
       log.info('run.started', { job: name, runId, dryRun });
@@ -149,7 +150,6 @@ class Run {
       const wait = (ms: number) => systemClock.sleep(ms, budget.wrapUp);
       const work = async () => {
         const mailbox = await this.#openMailbox(config, budget, budgetMs);
-        await this.#requireExpectedMailbox(mailbox);
         const context = {
           options,
           argument,
@@ -194,7 +194,7 @@ class Run {
     return typedIn(this.#surroundings.env).command(this.#backfill?.resume(words) ?? words);
   }
 
-  /** The mailbox, its token on the way. */
+  /** The mailbox that is meant: before it is known to be that one, nothing is asked of it but whose it is. */
   async #openMailbox(config: Config, budget: Budget, budgetMs: number): Promise<Mailbox> {
     const { name, job, common } = this.#request;
     const { redactor, log, progress } = this.#surroundings;
@@ -204,8 +204,9 @@ class Run {
     const about = { jobName: name, scopes: job.scopes, budget, redactor, log, progress, onTokens };
     const connection = await connect(config, about);
     this.#connection = connection;
-    const { client } = connection;
+    const { client, firstToken, tokens } = connection;
     const startedAt = systemClock.now();
+    await firstToken;
     const elapsedMs = () => systemClock.now() - startedAt;
     const costs = { connection, profile: config.quotaProfile, budgetMs, elapsedMs };
     const mailboxSize = async () => (await mailbox.profile()).messages;
@@ -216,6 +217,7 @@ class Run {
       progress,
       log,
       signal: budget.wrapUp,
+      profile: tokens.profile,
       ...this.#backfill?.hooks({ ...costs, mailboxSize }),
     });
     return mailbox;
@@ -234,13 +236,5 @@ class Run {
       return new Mailbox({ client, writer, tally: this.tally, progress, log, signal });
     };
     return new RunJournal({ ...about, mailbox, openAtEnd, quota, signal: wrapUp, job: this.#request.name, log });
-  }
-
-  /** The first request of a run: the token, and whose it is when the secret says whose it must be. */
-  async #requireExpectedMailbox(mailbox: Mailbox): Promise<void> {
-    await this.#connection?.firstToken;
-    const expected = this.#tokens?.expectedEmail;
-    if (expected === undefined) return;
-    requireExpectedMailbox(await mailbox.address(), expected);
   }
 }

@@ -51,7 +51,9 @@ export function openMailbox(sandbox: Sandbox, options: OpenOptions = {}) {
   const tokens: AccessTokens = createAccessTokens({
     jobName: 'test',
     scopes,
-    fetchSecret: async () => ({ versionId: 'v1', createdAt: undefined, credentials }),
+    fetchSecret: async () => ({ versionId: 'v1', createdAt: undefined, credentials, mailbox: undefined }),
+    mailbox: undefined,
+    whose: async () => ({ address: sandbox.secretValue.email, messages: 0 }),
     exchange: { tokenUrl: sandbox.env.GOOGLE_TOKEN_URL ?? '', timeoutMs, clock, random, hide },
     clock,
     log,

@@ -2,6 +2,7 @@
 import type { Stage } from '../credentials/secret.ts';
 import { NoSuchSecretError, type Vault } from '../credentials/vault.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
+import { isSameMailbox } from '../mail-address.ts';
 import type { GoogleAccess } from './google.ts';
 import { isServiceAccount, prove } from './prove.ts';
 
@@ -40,7 +41,7 @@ export async function inspectExisting(
 /** @throws CredentialError when the secret is for another mailbox than `email`. */
 export function requireSameMailbox(existing: Existing, email: string, replace: boolean, vault: Vault): void {
   if (replace || existing.kind !== 'value' || existing.mailbox === null) return;
-  if (existing.mailbox.toLowerCase() === email.toLowerCase()) return;
+  if (isSameMailbox(existing.mailbox, email)) return;
   throw new CredentialError(
     `secret ${vault.address.secretId} is for the mailbox ${existing.mailbox}, and not for ${email}`,
     `Run the command again and choose ${existing.mailbox}; or name another secret in GMAIL_SECRET_ID; or add \`--replace\` if the jobs shall work on ${email} from now on.`,

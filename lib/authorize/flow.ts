@@ -8,6 +8,7 @@ import { missingScopes, shortScope } from '../credentials/token.ts';
 import { formatDuration } from '../duration.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
 import { askMailbox } from '../gmail/profile.ts';
+import { isSameMailbox } from '../mail-address.ts';
 import type { OptionSpecs } from '../options.ts';
 import { typedIn } from '../typed.ts';
 import { openBrowser } from './browser.ts';
@@ -147,8 +148,8 @@ async function takeGrant(
       "Remove the app's access at myaccount.google.com/connections, then run the command again.",
     );
   }
-  const email = await askMailbox(tokens.accessToken, signal, google);
-  if (request.email !== undefined && email.toLowerCase() !== request.email.toLowerCase()) {
+  const { address: email } = await askMailbox(tokens.accessToken, signal, google);
+  if (request.email !== undefined && !isSameMailbox(email, request.email)) {
     throw new CredentialError(
       `you agreed for the mailbox ${email}, but it must be ${request.email}`,
       `Run the command again and choose the account ${request.email} on Google's page.`,

@@ -1,6 +1,7 @@
 /** What `authorize` and `rotate` have in common on the command line. */
 import { DURATION_EXAMPLES, parseDuration } from '../duration.ts';
 import { UsageError } from '../errors.ts';
+import { isMailAddress, isSameMailbox } from '../mail-address.ts';
 import { type OptionSpec, type OptionValues, switchOption, textOption } from '../options.ts';
 import type { Terminal } from '../terminal.ts';
 import { type OAuthClient, readClientFile, requireClientSecret } from './client-file.ts';
@@ -31,13 +32,25 @@ const timeoutOption: OptionSpec<number> = {
 
 export const emailOption: OptionSpec<string | undefined> = {
   placeholder: '<address>',
-  summary: 'the mailbox that it must be',
+  summary: 'the mailbox that it must be (default GMAIL_MAILBOX)',
   parse(text) {
-    if (/^[^\s@]+@[^\s@]+$/.test(text)) return text;
+    if (isMailAddress(text)) return text;
     throw new UsageError(`"${text}" is no mail address`, 'Write it like alice@example.com.');
   },
   fallback: undefined,
 };
+
+/**
+ * The mailbox that a grant must be for: `--email`, else GMAIL_MAILBOX; undefined when neither names one.
+ * @throws UsageError when they name two.
+ */
+export function readMailbox(email: string | undefined, configured: string | undefined): string | undefined {
+  if (email === undefined || configured === undefined || isSameMailbox(email, configured)) return email ?? configured;
+  throw new UsageError(
+    `--email says ${email}, but GMAIL_MAILBOX is ${configured}, and every run would refuse the token`,
+    'Leave out --email, or set GMAIL_MAILBOX (here and on Heroku) to the mailbox that the jobs shall work on.',
+  );
+}
 
 export const clientOptions = {
   client: textOption('<file>', "the client's file from the Cloud console (type Desktop app)"),

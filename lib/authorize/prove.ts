@@ -39,7 +39,8 @@ export async function prove(
     user = { ...credentials, refreshToken: token.newRefreshToken };
     versionId = await keep(user, { stage, versionId }, vault, signal);
   }
-  return { user, versionId, scopes: token.scopes, email: await askMailbox(token.value, signal, google) };
+  const { address: email } = await askMailbox(token.value, signal, google);
+  return { user, versionId, scopes: token.scopes, email };
 }
 
 async function keep(

@@ -1,6 +1,7 @@
 /** Where an earlier rotation was left: what AWSPENDING says about how to go on. */
 import type { AuthorizedUser } from '../credentials/secret.ts';
 import { JobError, UnavailableError } from '../errors.ts';
+import { isSameMailbox } from '../mail-address.ts';
 import type { OAuthClient } from './client-file.ts';
 import { prove } from './prove.ts';
 import { type Current, type Demands, provePending, putBack, type RotationContext } from './rotation.ts';
@@ -57,7 +58,7 @@ async function undo(before: Current, problem: JobError, context: RotationContext
   if (previous === null) return;
   try {
     const proof = await prove(previous, 'AWSPREVIOUS', vault, google, signal);
-    if (proof.email.toLowerCase() !== before.mailbox.toLowerCase()) return;
+    if (!isSameMailbox(proof.email, before.mailbox)) return;
   } catch (error) {
     if (!(error instanceof JobError) || error instanceof UnavailableError) throw error;
     return;

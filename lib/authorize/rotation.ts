@@ -2,11 +2,13 @@
  * A rotation's way from a new version to the current one. Only one request changes what runs of jobs use, and only to a
  * version that was proven just before: so AWSCURRENT works wherever the command is stopped.
  */
-import { isCurable } from '../credentials/access.ts';
+import { isCurable } from '../credentials/exchange.ts';
+import { requireAgreement } from '../credentials/ownership.ts';
 import type { AuthorizedUser, FetchedSecret } from '../credentials/secret.ts';
 import { missingScopes, shortScope } from '../credentials/token.ts';
 import { readWhenVisible, type Vault } from '../credentials/vault.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
+import { isSameMailbox } from '../mail-address.ts';
 import type { GoogleAccess } from './google.ts';
 import { isServiceAccount, type Proof, prove } from './prove.ts';
 
@@ -28,6 +30,8 @@ export interface Demands {
 }
 
 export interface RotationContext {
+  /** GMAIL_MAILBOX: the mailbox that it must be, when that is set. */
+  readonly configured: string | undefined;
   readonly vault: Vault;
   readonly google: GoogleAccess;
   readonly signal: AbortSignal;
@@ -35,9 +39,10 @@ export interface RotationContext {
 
 /**
  * The current version, and whether it works.
- * @throws ConfigError when it is none that a consent could follow, CredentialError when nobody can say whose it is.
+ * @throws ConfigError when it is none that a consent could follow, or is for another mailbox than GMAIL_MAILBOX says;
+ * CredentialError when nobody can say whose it is.
  */
-export async function readCurrent({ vault, google, signal }: RotationContext): Promise<Current> {
+export async function readCurrent({ configured, vault, google, signal }: RotationContext): Promise<Current> {
   const { secretId } = vault.address;
   const version = await vault.read({ stage: 'AWSCURRENT' }, signal);
   const first = 'Store the first with `job authorize`.';
@@ -46,22 +51,24 @@ export async function readCurrent({ vault, google, signal }: RotationContext): P
   if (user instanceof ConfigError) {
     throw new ConfigError(
       `${user.message}, so there is nothing to rotate`,
-      'Store a sound one with `job authorize --replace`.',
+      `${user.remedy} Or store a new one with \`job authorize --replace\`.`,
     );
   }
   if (user.type === 'service_account') throw isServiceAccount(vault);
+  requireAgreement(configured, version);
+  const meant = configured ?? user.email;
   try {
     const proof = await prove(version, 'AWSCURRENT', vault, google, signal);
-    const problem = user.email === undefined ? null : wrongMailbox(proof.email, user.email);
-    const mailbox = user.email ?? proof.email;
+    const problem = meant === undefined ? null : wrongMailbox(proof.email, meant);
+    const mailbox = meant ?? proof.email;
     return { versionId: proof.versionId, user: proof.user, mailbox, scopes: proof.scopes, problem };
   } catch (error) {
     if (!isCurable(error)) throw error;
     const problem = error as CredentialError;
-    if (user.email !== undefined) return { versionId, user, mailbox: user.email, scopes: undefined, problem };
+    if (meant !== undefined) return { versionId, user, mailbox: meant, scopes: undefined, problem };
     throw new CredentialError(
-      `the current version does not work any more, and the secret does not say for which mailbox it was: ${problem.message}`,
-      'Store a new one with `job authorize --replace`.',
+      `the current version does not work any more, and nothing says for which mailbox it was: ${problem.message}`,
+      'Set GMAIL_MAILBOX to its address and run `job rotate` again, or store a new one with `job authorize --replace`.',
       { cause: error },
     );
   }
@@ -152,7 +159,7 @@ function requireDemands({ email, scopes }: Proof, demands: Demands): void {
 }
 
 function wrongMailbox(actual: string, expected: string): CredentialError | null {
-  if (actual.toLowerCase() === expected.toLowerCase()) return null;
+  if (isSameMailbox(actual, expected)) return null;
   return new CredentialError(
     `the token belongs to the mailbox ${actual}, and not to ${expected}`,
     `Choose the account ${expected} on Google's page.`,

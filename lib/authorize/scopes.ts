@@ -1,6 +1,6 @@
 /** Which scopes to ask for: those that the jobs declare, and no others. */
-import { covers } from '../credentials/token.ts';
-import { ConfigError, UsageError } from '../errors.ts';
+import { requireTellingScopes } from '../credentials/ownership.ts';
+import { UsageError } from '../errors.ts';
 import type { Registry } from '../registry.ts';
 
 export interface JobScopes {
@@ -8,12 +8,9 @@ export interface JobScopes {
   readonly scopes: readonly string[];
 }
 
-/** The least that users.getProfile answers to; what reads mail includes it. */
-const TELLS_MAILBOX = 'https://www.googleapis.com/auth/gmail.metadata';
-
 /**
  * The scopes of the installed jobs, or of those that `names` lists (`a,b`).
- * @throws UsageError for a job that there is not, ConfigError when they do not let Gmail say whose mailbox it is.
+ * @throws UsageError for a job that there is not, ConfigError when those of a job do not let Gmail say whose mailbox it is.
  */
 export async function readJobScopes(registry: Registry, names: string | undefined): Promise<JobScopes[]> {
   const wanted = names?.split(',').map((name) => name.trim()) ?? registry.names;
@@ -21,12 +18,7 @@ export async function readJobScopes(registry: Registry, names: string | undefine
   const jobs = await Promise.all(
     [...new Set(wanted)].map(async (name) => ({ name, scopes: (await registry.load(name)).scopes })),
   );
-  if (!covers(unionOf(jobs), TELLS_MAILBOX)) {
-    throw new ConfigError(
-      `with the scopes of ${jobs.map(({ name }) => name).join(', ')} Gmail does not say whose mailbox it is`,
-      `Authorize for more jobs at once, or add gmail.metadata to the scopes of a job.`,
-    );
-  }
+  for (const { name, scopes } of jobs) requireTellingScopes(name, scopes);
   return jobs;
 }
 

@@ -1,6 +1,6 @@
 /** Whether Google gives a token for the secret, for how long yet, and what the token may do for each job. */
-import { isCurable } from '../credentials/access.ts';
-import { type ExchangeOptions, shortScope } from '../credentials/token.ts';
+import { isCurable } from '../credentials/exchange.ts';
+import { shortScope } from '../credentials/token.ts';
 import { formatDuration } from '../duration.ts';
 import { CredentialError, JobError } from '../errors.ts';
 import { checkConsent } from './consent.ts';
@@ -8,6 +8,7 @@ import { bridged, type Finding, failed, notReached, ok, type Row, warning } from
 import { type Grant, learnGrant } from './grant.ts';
 import type { NamedJob } from './jobs.ts';
 import type { SoundVersion, Versions } from './secret.ts';
+import { findStandIn, type StandInCheck, type Working } from './stand-in.ts';
 
 export interface Access {
   /** The version whose token works. */
@@ -15,31 +16,21 @@ export interface Access {
   readonly granted: readonly string[];
 }
 
-export interface AccessCheck {
+export interface AccessCheck extends StandInCheck {
   readonly versions: Versions;
-  readonly jobs: readonly NamedJob[];
-  readonly exchange: ExchangeOptions;
-  readonly signal: AbortSignal;
-}
-
-/** A version of the secret whose token works, and what it is good for. */
-interface Working {
-  readonly version: SoundVersion;
-  readonly grant: Grant;
 }
 
 /** Yields the lines `token`, `consent` and `scopes`; returns null when no version of the secret works. */
 export async function* checkAccess(check: AccessCheck): AsyncGenerator<Finding, Access | null> {
   const { chosen, previous } = check.versions;
   const outcome = await learnGrant(chosen, check).catch(orJobError);
-  const bridge = isCurable(outcome) ? await tryPrevious(check) : null;
+  const working = outcome instanceof JobError ? await orStandIn(outcome, check) : { version: chosen, grant: outcome };
   if (!(outcome instanceof JobError)) yield issued(chosen, outcome);
-  else if (bridge === null) yield failed('token', outcome);
+  else if (working instanceof JobError) yield failed('token', working);
   else yield bridged(failed('token', outcome));
   yield await checkConsent({ version: chosen, outcome, previous });
 
-  const working = outcome instanceof JobError ? bridge : { version: chosen, grant: outcome };
-  if (working === null) {
+  if (working instanceof JobError) {
     yield notReached('scopes');
     return null;
   }
@@ -47,12 +38,12 @@ export async function* checkAccess(check: AccessCheck): AsyncGenerator<Finding, 
   return { version: working.version, granted: working.grant.scopes };
 }
 
-/** The version before, if runs would go on with it. */
-async function tryPrevious(check: AccessCheck): Promise<Working | null> {
-  const version = await check.versions.previous();
-  if (version === null || version.versionId === check.versions.chosen.versionId) return null;
-  const grant = await learnGrant(version, check).catch(orJobError);
-  return grant instanceof JobError ? null : { version, grant };
+/** The version before, if runs would go on with it; else what they would end with. */
+async function orStandIn(problem: JobError, check: AccessCheck): Promise<Working | JobError> {
+  if (!isCurable(problem)) return problem;
+  const { chosen, meant, previous } = check.versions;
+  const version = await previous();
+  return findStandIn(problem, version?.versionId === chosen.versionId ? null : version, meant, check);
 }
 
 function orJobError(error: unknown): JobError {

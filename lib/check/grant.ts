@@ -16,6 +16,8 @@ export interface Grant {
   readonly missing: ReadonlyMap<string, readonly string[]>;
   /** What a person can do about missing scopes, in Google's case for a service account. */
   readonly remedy: string;
+  /** One that Google issued to find it out. */
+  readonly accessToken: string;
   /** How long the access token lives. */
   readonly lifetimeMs: number;
   /** How long the refresh token still lives, where Google gave it for a limited time. */
@@ -41,7 +43,7 @@ export async function learnGrant(version: SoundVersion, options: LearnOptions): 
   if (granted === undefined) return tryEachJob(version, options);
   const missing = jobs.map(({ name, job }) => [name, missingScopes(job.scopes, granted)] as const);
   return {
-    ...lifetimes(token),
+    ...about(token),
     scopes: granted,
     missing: new Map(missing.filter(([, scopes]) => scopes.length > 0)),
     remedy: '',
@@ -69,9 +71,9 @@ async function tryEachJob({ credentials, ageMs }: SoundVersion, options: LearnOp
     }
   }
   if (token === undefined) throw refusal ?? new Error('there is no job to check');
-  return { ...lifetimes(token), scopes: [...scopes], missing, remedy: refusal?.remedy ?? '' };
+  return { ...about(token), scopes: [...scopes], missing, remedy: refusal?.remedy ?? '' };
 }
 
-function lifetimes({ lifetimeMs, refreshTokenLifetimeMs, newRefreshToken }: ExchangedToken) {
-  return { lifetimeMs, refreshTokenLifetimeMs, replaced: newRefreshToken !== undefined };
+function about({ value, lifetimeMs, refreshTokenLifetimeMs, newRefreshToken }: ExchangedToken) {
+  return { accessToken: value, lifetimeMs, refreshTokenLifetimeMs, replaced: newRefreshToken !== undefined };
 }

@@ -3,7 +3,7 @@
  * secret is read, a token is issued, Gmail is searched. A line that fails ends only what depends on it.
  */
 import { systemClock } from '../clock.ts';
-import { type Config, type Environment, examineConfig } from '../config.ts';
+import { type Config, type Environment, examineConfig, GMAIL_API_URL } from '../config.ts';
 import { createSecretFetcher, type Stage } from '../credentials/secret.ts';
 import type { ConfigError } from '../errors.ts';
 import { PROXY_VARIABLES } from '../proxies.ts';
@@ -14,6 +14,7 @@ import { checkJobs, type NamedJob } from './jobs.ts';
 import { checkMailbox, checkQuota } from './mailbox.ts';
 import { checkMonitor } from './monitor.ts';
 import { checkSecret } from './secret.ts';
+import { findStandIn } from './stand-in.ts';
 
 export interface CheckRequest {
   readonly env: Environment;
@@ -64,11 +65,6 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
 
   yield error === null ? configured(config) : misconfigured(error, faulty);
 
-  const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
-  const versions = isFaulty(AWS_VARIABLES)
-    ? yield* notReachedAll(['aws', 'secret'])
-    : yield* checkSecret({ fetchSecret: createSecretFetcher(address, hide), stage, signal });
-
   const exchange = {
     tokenUrl: config.tokenUrl,
     timeoutMs: config.requestTimeoutMs,
@@ -76,13 +72,28 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
     random: Math.random,
     hide,
   };
+  const asking = { jobs, exchange, signal, gmail: { ...exchange, gmailApiUrl: config.gmailApiUrl ?? GMAIL_API_URL } };
+  const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
+  const versions = isFaulty(AWS_VARIABLES)
+    ? yield* notReachedAll(['aws', 'secret'])
+    : yield* checkSecret({
+        fetchSecret: createSecretFetcher(address, hide),
+        stage,
+        configured: config.mailbox,
+        findStandIn: async (problem, previous, meant) =>
+          isFaulty(GOOGLE_VARIABLES) ? problem : findStandIn(problem, previous, meant, asking),
+        signal,
+      });
+
   const access =
     versions === null || isFaulty(GOOGLE_VARIABLES)
       ? yield* notReachedAll(['token', 'consent', 'scopes'])
-      : yield* checkAccess({ versions, jobs, exchange, signal });
+      : yield* checkAccess({ versions, ...asking });
 
   const opened =
-    access === null ? yield* notReachedAll(['mailbox']) : yield* checkMailbox({ access, config, exchange, signal });
+    access === null || versions === null || faulty.has('GMAIL_MAILBOX')
+      ? yield* notReachedAll(['mailbox'])
+      : yield* checkMailbox({ access, meant: versions.meant, config, exchange, signal });
   yield* checkJobs({ jobs, mailbox: opened?.mailbox ?? null, rulesFile: config.rulesFile });
   yield isFaulty(['GMAIL_QUOTA_PROFILE', 'GMAIL_QUOTA_PER_MINUTE'])
     ? notReached('quota')

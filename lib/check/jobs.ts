@@ -1,4 +1,5 @@
 /** What each job finds before it starts, and what those that can tell would meet in the mailbox. */
+import { requireTellingScopes } from '../credentials/ownership.ts';
 import { UsageError } from '../errors.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { Job } from '../job.ts';
@@ -22,6 +23,7 @@ export async function* checkJobs({ jobs, mailbox, rulesFile }: JobsCheck): Async
   for (const { name, job } of jobs) {
     const options = fallbacks(job.options);
     try {
+      requireTellingScopes(name, job.scopes);
       const prepared = await job.prepare({ options, argument: '', dryRun: true, interactive: false, rulesFile });
       if (job.inspect === undefined) continue;
       yield mailbox === null

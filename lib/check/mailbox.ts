@@ -1,16 +1,16 @@
 /** Whose mailbox the token opens, with a client that can only read; and what its quota is. */
 
 import { systemClock } from '../clock.ts';
-import type { Config } from '../config.ts';
+import { type Config, GMAIL_API_URL } from '../config.ts';
 import { formatCount } from '../count.ts';
 import { createAccessTokens } from '../credentials/access.ts';
-import { requireExpectedMailbox } from '../credentials/ownership.ts';
-import { mailboxOf } from '../credentials/shape.ts';
+import { type MeantMailbox, requireExpectedMailbox } from '../credentials/ownership.ts';
 import type { ExchangeOptions } from '../credentials/token.ts';
 import { type ClientStatistics, GmailClient } from '../gmail/client.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
+import { askMailbox } from '../gmail/profile.ts';
 import { QuotaWindow } from '../gmail/quota.ts';
-import { UNITS_PER_MINUTE } from '../gmail/units.ts';
+import { UNITS_PER_MINUTE, unitsOf } from '../gmail/units.ts';
 import { dryWriter } from '../gmail/writer.ts';
 import { Scope } from '../job.ts';
 import { createLog } from '../log.ts';
@@ -30,6 +30,8 @@ export interface OpenedMailbox {
 
 export interface MailboxCheck {
   readonly access: Access;
+  /** The mailbox that it must be; undefined when nothing says so. */
+  readonly meant: MeantMailbox | undefined;
   readonly config: Config;
   readonly exchange: ExchangeOptions;
   readonly signal: AbortSignal;
@@ -37,17 +39,22 @@ export interface MailboxCheck {
 
 /** Yields the line `mailbox`. */
 export async function* checkMailbox(check: MailboxCheck): AsyncGenerator<Finding, OpenedMailbox> {
-  const { client, mailbox } = openForReading(check);
-  const expected = mailboxOf(check.access.version.credentials);
+  const { meant, config } = check;
+  const { client, mailbox, tokens } = openForReading(check);
   try {
-    const actual = await mailbox.address();
-    const data = { address: actual, expected: expected ?? null };
-    if (expected === undefined) {
-      const remedy = `Add "email":"${actual}" to the secret, and a token of any other mailbox is refused.`;
-      yield warning('mailbox', `${actual}; the secret has no email to compare it with`, remedy, { data });
+    await tokens.get();
+    const actual = tokens.profile?.address ?? '';
+    const data = { address: actual, expected: meant?.address ?? null };
+    if (meant === undefined) {
+      const remedy = `Set GMAIL_MAILBOX=${actual}, or add "email":"${actual}" to the secret: then a token of any other mailbox is refused, and AWSPREVIOUS can stand in for a version that does not work.`;
+      yield warning('mailbox', `${actual}; neither GMAIL_MAILBOX nor the secret says that it is this one`, remedy, {
+        data,
+      });
     } else {
-      requireExpectedMailbox(actual, expected);
-      yield ok('mailbox', `${actual}, as the secret says`, { data });
+      requireExpectedMailbox(actual, meant);
+      yield ok('mailbox', `${actual}, as ${config.mailbox === undefined ? 'the secret' : 'GMAIL_MAILBOX'} says`, {
+        data,
+      });
     }
     return { client, mailbox };
   } catch (error) {
@@ -64,20 +71,29 @@ function openForReading({ access, config, exchange, signal }: MailboxCheck) {
     clock: systemClock,
     random: Math.random,
   };
+  const statistics = { requests: 0, retries: 0, quotaUnits: 0 };
+  const gmail = {
+    ...exchange,
+    gmailApiUrl: config.gmailApiUrl ?? GMAIL_API_URL,
+    onSent() {
+      statistics.requests += 1;
+      statistics.quotaUnits += unitsOf('users.getProfile', config.quotaProfile);
+    },
+  };
+  const tokens = createAccessTokens({
+    ...shared,
+    jobName: 'job check',
+    scopes: reading === undefined ? granted : [reading],
+    fetchSecret: async () => ({ ...version, createdAt: undefined }),
+    mailbox: config.mailbox,
+    whose: (accessToken) => askMailbox(accessToken, signal, gmail),
+    exchange,
+    signal,
+  });
   const client = new GmailClient({
     ...shared,
-    tokens: createAccessTokens({
-      ...shared,
-      jobName: 'job check',
-      scopes: reading === undefined ? granted : [reading],
-      fetchSecret: async () => ({
-        versionId: version.versionId,
-        createdAt: undefined,
-        credentials: version.credentials,
-      }),
-      exchange,
-      signal,
-    }),
+    tokens,
+    statistics,
     profile: config.quotaProfile,
     quota: new QuotaWindow({ clock: systemClock, unitsPerMinute: unitsPerMinute(config), onWait() {} }),
     apiUrl: config.gmailApiUrl,
@@ -87,6 +103,7 @@ function openForReading({ access, config, exchange, signal }: MailboxCheck) {
   const tally = new Tally();
   return {
     client,
+    tokens,
     mailbox: new Mailbox({ ...shared, client, writer: dryWriter, tally, progress: noProgress, signal }),
   };
 }

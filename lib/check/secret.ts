@@ -1,7 +1,7 @@
 /** Whether AWS gives out the secret, and whether the secret is one: without it, what runs would do instead. */
 import { SecretStateError } from '../credentials/aws.ts';
+import { type MeantMailbox, meantMailbox, requireAgreement } from '../credentials/ownership.ts';
 import type { Credentials, FetchedSecret, FetchSecret, Stage } from '../credentials/secret.ts';
-import { mailboxOf } from '../credentials/shape.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import { formatAge } from './age.ts';
 import { bridged, type Finding, failed, notReached, ok } from './finding.ts';
@@ -10,6 +10,8 @@ import { bridged, type Finding, failed, notReached, ok } from './finding.ts';
 export interface SoundVersion {
   readonly stage: Stage;
   readonly credentials: Credentials;
+  /** The address that it names. */
+  readonly mailbox: string | undefined;
   readonly versionId: string;
   /** Undefined when AWS does not say. */
   readonly ageMs: number | undefined;
@@ -18,6 +20,8 @@ export interface SoundVersion {
 export interface Versions {
   /** The version that was asked for, or the one before, which runs use as long as that one is broken. */
   readonly chosen: SoundVersion;
+  /** The mailbox that is meant; undefined when nothing says so. */
+  readonly meant: MeantMailbox | undefined;
   /** The version before; null when there is none, or none that is sound. Fetched at most once. */
   readonly previous: () => Promise<SoundVersion | null>;
 }
@@ -25,6 +29,14 @@ export interface Versions {
 export interface SecretCheck {
   readonly fetchSecret: FetchSecret;
   readonly stage: Stage;
+  /** The address in GMAIL_MAILBOX. */
+  readonly configured: string | undefined;
+  /** Whether the version before stands in for one that is broken; a JobError when it does not. */
+  readonly findStandIn: (
+    problem: ConfigError,
+    previous: SoundVersion | null,
+    meant: MeantMailbox | undefined,
+  ) => Promise<{ readonly version: SoundVersion } | JobError>;
   readonly signal: AbortSignal;
 }
 
@@ -32,6 +44,8 @@ export interface SecretCheck {
 export async function* checkSecret({
   fetchSecret,
   stage,
+  configured,
+  findStandIn,
   signal,
 }: SecretCheck): AsyncGenerator<Finding, Versions | null> {
   let secret: FetchedSecret | null;
@@ -64,16 +78,27 @@ export async function* checkSecret({
     return null;
   }
   const chosen = sound(secret, stage);
+  const meant = meantMailbox(configured, secret);
   const data = { stage, version: secret.versionId, createdAt: secret.createdAt?.toISOString() ?? null };
   if (chosen !== null) {
+    try {
+      requireAgreement(configured, secret);
+    } catch (error) {
+      yield failed('secret', error, { data });
+      return null;
+    }
     yield ok('secret', describe(chosen), { data: { ...data, type: chosen.credentials.type } });
-    return { chosen, previous };
+    return { chosen, meant, previous };
   }
-  const before = await previous();
-  const failure = failed('secret', secret.credentials, { data });
+  const outcome = await findStandIn(secret.credentials as ConfigError, await previous(), meant);
+  const failure = failed('secret', outcome instanceof JobError ? outcome : secret.credentials, { data });
   const problem = { ...failure, detail: `${failure.detail} (${stage}, version ${shortId(secret.versionId)})` };
-  yield before === null ? problem : bridged(problem);
-  return before === null ? null : { chosen: before, previous };
+  if (outcome instanceof JobError) {
+    yield problem;
+    return null;
+  }
+  yield bridged(problem);
+  return { chosen: outcome.version, meant, previous };
 }
 
 /** The beginning of a version's id, which is enough to find it in the console. */
@@ -81,11 +106,12 @@ function shortId(versionId: string): string {
   return versionId.slice(0, 8);
 }
 
-function sound({ credentials, versionId, createdAt }: FetchedSecret, stage: Stage): SoundVersion | null {
+function sound({ credentials, mailbox, versionId, createdAt }: FetchedSecret, stage: Stage): SoundVersion | null {
   if (credentials instanceof ConfigError) return null;
   return {
     stage,
     credentials,
+    mailbox,
     versionId,
     ageMs: createdAt === undefined ? undefined : Date.now() - createdAt.getTime(),
   };
@@ -97,11 +123,10 @@ function allowed(arn: string | undefined): Finding {
   return ok('aws', `GetSecretValue is allowed${where}`, { data: { account: account ?? null, arn: arn ?? null } });
 }
 
-function describe({ stage, versionId, ageMs, credentials }: SoundVersion): string {
+function describe({ stage, versionId, ageMs, credentials, mailbox }: SoundVersion): string {
   const age = ageMs === undefined ? '' : `, ${formatAge(ageMs)} old`;
   const kind = credentials.type === 'service_account' ? "a service account's key" : "a user's refresh token";
-  const whose = mailboxOf(credentials);
-  return `${stage}, version ${shortId(versionId)}${age}: ${kind}${whose === undefined ? '' : ` for ${whose}`}`;
+  return `${stage}, version ${shortId(versionId)}${age}: ${kind}${mailbox === undefined ? '' : ` for ${mailbox}`}`;
 }
 
 function noSuchStage(stage: Stage): ConfigError {

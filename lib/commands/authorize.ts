@@ -2,7 +2,7 @@
 import { inspectExisting, requireSameMailbox } from '../authorize/existing.ts';
 import { openConsent } from '../authorize/flow.ts';
 import { reachGoogle } from '../authorize/google.ts';
-import { clientOptions, consentOptions, emailOption, readClient } from '../authorize/options.ts';
+import { clientOptions, consentOptions, emailOption, readClient, readMailbox } from '../authorize/options.ts';
 import { readJobScopes, unionOf } from '../authorize/scopes.ts';
 import { asLines, dryRunPage, secretName, storedPage } from '../authorize/wording.ts';
 import { defineCommand } from '../command.ts';
@@ -29,6 +29,7 @@ export default defineCommand({
 
   async run({ options, env, registry, terminal, hide, signal }) {
     const config = readConfig(env);
+    const email = readMailbox(options.email, config.mailbox);
     const jobs = await readJobScopes(registry, options.jobs);
     const client = await readClient(options, terminal, hide, signal);
     if (client === null) {
@@ -39,7 +40,7 @@ export default defineCommand({
     }
     const google = reachGoogle(config, hide);
     const vault = openVault({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
-    const existing = await inspectExisting(vault, google, options, signal);
+    const existing = await inspectExisting(vault, google, { ...options, email }, signal);
     const known = existing.kind === 'value' && !options.replace ? existing.mailbox : null;
 
     await using consent = await openConsent(
@@ -47,8 +48,8 @@ export default defineCommand({
         client,
         scopes: unionOf(jobs),
         jobs,
-        email: options.email,
-        loginHint: options.email ?? known ?? undefined,
+        email,
+        loginHint: email ?? known ?? undefined,
         port: options.port,
         withBrowser: !options.noBrowser,
         timeoutMs: options.timeout,

@@ -2,14 +2,14 @@
 import { styleText } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
-import { readConfig } from '../config.ts';
+import { GMAIL_API_URL, readConfig } from '../config.ts';
 import { counted, formatCount } from '../count.ts';
 import { createAccessTokens } from '../credentials/access.ts';
-import { requireExpectedMailbox } from '../credentials/ownership.ts';
 import { createSecretFetcher } from '../credentials/secret.ts';
 import { ExitCode } from '../errors.ts';
 import { GmailClient } from '../gmail/client.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
+import { askMailbox } from '../gmail/profile.ts';
 import { QuotaWindow } from '../gmail/quota.ts';
 import { UNITS_PER_MINUTE } from '../gmail/units.ts';
 import { dryWriter } from '../gmail/writer.ts';
@@ -52,6 +52,7 @@ async function openForReading({ env, hide, signal }: Opening): Promise<Mailbox> 
   const config = readConfig(env);
   const log = createLog({ level: 'error', format: 'json', write() {} });
   const shared = { log, clock: systemClock, random: Math.random };
+  const gmailApiUrl = config.gmailApiUrl ?? GMAIL_API_URL;
   const tokens = createAccessTokens({
     ...shared,
     jobName: 'job runs',
@@ -62,6 +63,9 @@ async function openForReading({ env, hide, signal }: Opening): Promise<Mailbox> 
       hide,
     ),
     exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
+    mailbox: config.mailbox,
+    whose: (accessToken) =>
+      askMailbox(accessToken, signal, { ...shared, gmailApiUrl, timeoutMs: config.requestTimeoutMs }),
     signal,
   });
   const unitsPerMinute = config.quotaPerMinute ?? UNITS_PER_MINUTE[config.quotaProfile];
@@ -74,10 +78,8 @@ async function openForReading({ env, hide, signal }: Opening): Promise<Mailbox> 
     timeoutMs: config.requestTimeoutMs,
     giveUp: signal,
   });
-  const mailbox = new Mailbox({ client, writer: dryWriter, tally: new Tally(), progress: noProgress, log, signal });
   await tokens.get();
-  if (tokens.expectedEmail !== undefined) requireExpectedMailbox(await mailbox.address(), tokens.expectedEmail);
-  return mailbox;
+  return new Mailbox({ client, writer: dryWriter, tally: new Tally(), progress: noProgress, log, signal });
 }
 
 function canBeUndone({ undone, daysLeft }: RunSummary): boolean {

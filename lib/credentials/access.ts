@@ -5,11 +5,22 @@
 import type { Clock } from '../clock.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { exchangeCredentials } from './exchange.ts';
-import { requireExpectedMailbox, requireUnchangedMailbox } from './ownership.ts';
+import { exchangeCredentials, isCurable } from './exchange.ts';
+import {
+  type MailboxProfile,
+  type MeantMailbox,
+  meantMailbox,
+  opensAnother,
+  requireAgreement,
+  requireExpectedMailbox,
+  requireUnchangedMailbox,
+  WrongMailboxError,
+  whyNotPrevious,
+  withoutPrevious,
+} from './ownership.ts';
 import type { AuthorizedUser, FetchedSecret, FetchSecret, Stage } from './secret.ts';
 import { delegationOf } from './service-account.ts';
-import { type Credentials, mailboxOf } from './shape.ts';
+import type { Credentials } from './shape.ts';
 import {
   type ExchangedToken,
   type ExchangeOptions,
@@ -33,8 +44,8 @@ export interface AccessTokens {
   renew(stale: string): Promise<AccessToken>;
   /** The secret's version that the current token comes from. */
   readonly secretVersion: string | undefined;
-  /** The address that the secret says the mailbox must have. */
-  readonly expectedEmail: string | undefined;
+  /** The mailbox that all its tokens open, as it was when the first was issued; undefined before that. */
+  readonly profile: MailboxProfile | undefined;
 }
 
 /** Which version was read, and by which staging label. */
@@ -55,8 +66,10 @@ export interface AccessOptions {
   readonly keep?: (user: AuthorizedUser, from: ReadFrom) => Promise<string>;
   readonly clock: Clock;
   readonly log: Log;
-  /** The address of the mailbox that an access token opens. */
-  readonly whose?: (accessToken: string) => Promise<string>;
+  /** The address of the mailbox that every token must open, where the configuration names it. */
+  readonly mailbox: string | undefined;
+  /** The mailbox that an access token opens: asked with each token, before anybody else gets it. */
+  readonly whose: (accessToken: string) => Promise<MailboxProfile>;
   /** Ends fetching and exchanging. */
   readonly signal: AbortSignal;
 }
@@ -64,31 +77,15 @@ export interface AccessOptions {
 /** A token is renewed this long before it expires, or in the last tenth of a short life. */
 const RENEW_BEFORE_MS = 60_000;
 
-/** Refusals that another version of the secret may cure. */
-const CURABLE = new Set([
-  'invalid_grant',
-  'invalid_client',
-  'deleted_client',
-  'disabled_client',
-  'unauthorized_client',
-  // A service account's missing delegation, in other words.
-  'access_denied',
-]);
-
 /** Refusals that may mean the narrowing alone: it is not documented, so neither is the word with which it is refused. */
 const ABOUT_SCOPES = new Set(['invalid_scope', 'invalid_request']);
-
-/** Whether another version of the secret may cure what is wrong with this one. */
-export function isCurable(error: unknown): boolean {
-  return error instanceof TokenRefusal && CURABLE.has(error.code);
-}
 
 export function createAccessTokens(options: AccessOptions): AccessTokens {
   const { log, jobName, scopes, signal } = options;
   let current: { token: AccessToken; renewAt: number } | null = null;
   let underWay: Promise<AccessToken> | null = null;
   let secretVersion: string | undefined;
-  let expectedEmail: string | undefined;
+  let profile: MailboxProfile | undefined;
   let toldWide = false;
 
   const obtain = async (): Promise<AccessToken> => {
@@ -108,7 +105,15 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     };
     const previous = await options.fetchSecret('AWSPREVIOUS', signal).catch(giveUp);
     if (previous === null || [first.versionId, again.versionId].includes(previous.versionId)) throw problem;
-    if ((await tryVersion(previous, 'AWSPREVIOUS').catch(giveUp)) !== null) throw problem;
+    if (previous.credentials instanceof ConfigError) throw problem;
+    const meant = meantMailbox(options.mailbox, again) ?? (profile && { ...profile, named: 'the run began on' });
+    const why = whyNotPrevious(previous, meant);
+    if (why !== null) throw withoutPrevious(problem, why);
+    const failed = await tryVersion(previous, 'AWSPREVIOUS', meant).catch((error: unknown) => {
+      if (!(error instanceof WrongMailboxError)) return giveUp();
+      throw withoutPrevious(problem as JobError, opensAnother(error.actual, meant as MeantMailbox));
+    });
+    if (failed !== null) throw problem;
     log.error('secret.fallback', {
       secretVersion: previous.versionId,
       brokenVersion: again.versionId,
@@ -132,11 +137,22 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     return secret;
   };
 
-  /** Makes the version's token the current one; returns what is wrong with it when another version may cure it. */
-  const tryVersion = async (secret: FetchedSecret, stage: Stage): Promise<JobError | null> => {
+  /**
+   * Makes the version's token the current one; returns what is wrong with it when another version may cure it.
+   * @throws CredentialError when it opens another mailbox than `meant`, or than the run began with.
+   */
+  const tryVersion = async (
+    secret: FetchedSecret,
+    stage: Stage,
+    meant = meantMailbox(options.mailbox, secret),
+  ): Promise<JobError | null> => {
     const { credentials, versionId, createdAt } = secret;
     if (credentials instanceof ConfigError) return credentials;
-    requireUnchangedMailbox(mailboxOf(credentials), expectedEmail);
+    requireUnchangedMailbox(secret.mailbox, profile?.address);
+    requireAgreement(options.mailbox, secret);
+    let opened: MailboxProfile;
+    // Google counts the token's life from some moment after this one.
+    const asked = { at: options.clock.now(), onMs: Date.now() };
     let keptAs: string | undefined;
     const keep = async (token: ExchangedToken): Promise<void> => {
       if (token.newRefreshToken === undefined || credentials.type !== 'authorized_user') return;
@@ -144,21 +160,20 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     };
     try {
       const token = await exchangeNarrowly(credentials, createdAt, keep);
-      // At the beginning of a run the runner asks; a token that comes later may have come with another grant.
-      if (expectedEmail !== undefined && options.whose !== undefined) {
-        requireExpectedMailbox(await options.whose(token.value), expectedEmail);
-      }
+      opened = await options.whose(token.value);
+      if (meant !== undefined) requireExpectedMailbox(opened.address, meant);
+      requireUnchangedMailbox(opened.address, profile?.address);
       const margin = Math.min(RENEW_BEFORE_MS, token.lifetimeMs / 10);
       current = {
-        token: { value: token.value, expiresAtMs: Date.now() + token.lifetimeMs },
-        renewAt: options.clock.now() + token.lifetimeMs - margin,
+        token: { value: token.value, expiresAtMs: asked.onMs + token.lifetimeMs },
+        renewAt: asked.at + token.lifetimeMs - margin,
       };
     } catch (error) {
       if (isCurable(error)) return error as TokenRefusal;
       throw error;
     }
     secretVersion = keptAs ?? versionId;
-    expectedEmail = mailboxOf(credentials);
+    profile ??= opened;
     return null;
   };
 
@@ -218,8 +233,8 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     get secretVersion() {
       return secretVersion;
     },
-    get expectedEmail() {
-      return expectedEmail;
+    get profile() {
+      return profile;
     },
     get() {
       if (current !== null && options.clock.now() < current.renewAt) return Promise.resolve(current.token);

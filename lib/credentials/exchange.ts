@@ -1,7 +1,7 @@
 /** One exchange for credentials of every kind: what the secret holds, for an access token. */
 import { exchangeAssertion } from './service-account.ts';
 import type { Credentials } from './shape.ts';
-import { type ExchangedToken, type ExchangeOptions, exchangeRefreshToken } from './token.ts';
+import { type ExchangedToken, type ExchangeOptions, exchangeRefreshToken, TokenRefusal } from './token.ts';
 
 /**
  * An access token for `scopes`. `secretAgeMs` is the age of the secret's version, to name only those causes of a dead
@@ -18,4 +18,20 @@ export function exchangeCredentials(
   return credentials.type === 'service_account'
     ? exchangeAssertion(credentials, scopes, signal, options)
     : exchangeRefreshToken(credentials, scopes, secretAgeMs, signal, options);
+}
+
+/** Refusals that another version of the secret may cure. */
+const CURABLE = new Set([
+  'invalid_grant',
+  'invalid_client',
+  'deleted_client',
+  'disabled_client',
+  'unauthorized_client',
+  // A service account's missing delegation, in other words.
+  'access_denied',
+]);
+
+/** Whether another version of the secret may cure what is wrong with this one. */
+export function isCurable(error: unknown): boolean {
+  return error instanceof TokenRefusal && CURABLE.has(error.code);
 }

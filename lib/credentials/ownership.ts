@@ -1,20 +1,117 @@
-/** Whose mailbox the credentials may open: only the one that the secret names, from the beginning of a run to its end. */
-import { CredentialError } from '../errors.ts';
+/**
+ * Whose mailbox the credentials may open: the one that GMAIL_MAILBOX or the secret names, and the same one from the
+ * beginning of a run to its end. What a run refuses and what `job check` predicts come from here.
+ */
+import { ConfigError, CredentialError, type JobError } from '../errors.ts';
+import { isSameMailbox } from '../mail-address.ts';
+import type { FetchedSecret } from './secret.ts';
+import { mailboxOf } from './shape.ts';
+import { covers } from './token.ts';
 
-/** @throws CredentialError when the mailbox is not the one that the secret names. */
-export function requireExpectedMailbox(actual: string, expected: string): void {
-  if (actual.toLowerCase() === expected.toLowerCase()) return;
-  throw new CredentialError(
-    `The token belongs to the mailbox ${actual}, but the secret's email is ${expected}`,
-    'Authorize again with the right Google account, or correct email in the secret (subject, for a service account).',
+/** What Gmail says about the mailbox that an access token opens. */
+export interface MailboxProfile {
+  readonly address: string;
+  /** With Spam and Trash. */
+  readonly messages: number;
+}
+
+/** The mailbox that is meant, and what names it, for a message: `GMAIL_MAILBOX is`. */
+export interface MeantMailbox {
+  readonly address: string;
+  readonly named: string;
+}
+
+/** A token opens another mailbox than the one that is meant. */
+export class WrongMailboxError extends CredentialError {
+  readonly actual: string;
+
+  constructor(actual: string, { address, named }: MeantMailbox) {
+    const place = named.startsWith('GMAIL_MAILBOX')
+      ? 'GMAIL_MAILBOX'
+      : 'email in the secret (subject, for a service account)';
+    super(
+      `The token belongs to the mailbox ${actual}, but ${named} ${address}`,
+      `Authorize again with the Google account that is meant (\`job rotate\`), or correct ${place}. If both addresses lead to one mailbox, write the one that Google uses: ${actual}.`,
+    );
+    this.actual = actual;
+  }
+}
+
+/** The mailbox that is meant where the secret holds `secret`: GMAIL_MAILBOX, else what the version itself names. */
+export function meantMailbox(
+  configured: string | undefined,
+  { mailbox, credentials }: Pick<FetchedSecret, 'mailbox' | 'credentials'>,
+): MeantMailbox | undefined {
+  if (configured !== undefined) return { address: configured, named: 'GMAIL_MAILBOX is' };
+  const key = 'type' in credentials && credentials.type === 'service_account' ? 'subject' : 'email';
+  return mailbox === undefined ? undefined : { address: mailbox, named: `the secret's ${key} is` };
+}
+
+/** @throws WrongMailboxError when the mailbox is not the one that is meant. */
+export function requireExpectedMailbox(actual: string, meant: MeantMailbox): void {
+  if (!isSameMailbox(actual, meant.address)) throw new WrongMailboxError(actual, meant);
+}
+
+/** @throws ConfigError when the secret is for another mailbox than GMAIL_MAILBOX says. */
+export function requireAgreement(configured: string | undefined, secret: FetchedSecret): void {
+  const { credentials } = secret;
+  if (configured === undefined || credentials instanceof ConfigError) return;
+  const named = mailboxOf(credentials);
+  if (named === undefined || isSameMailbox(named, configured)) return;
+  const key = credentials.type === 'service_account' ? 'subject' : 'email';
+  throw new ConfigError(
+    `GMAIL_MAILBOX is ${configured}, but the secret's ${key} is ${named}`,
+    `Set GMAIL_MAILBOX to ${named} if the jobs shall work there, name the secret of ${configured} in GMAIL_SECRET_ID, or correct ${key} in the secret.`,
   );
 }
 
-/** @throws CredentialError when the secret now names another mailbox than at the beginning of the run. */
+/** @throws CredentialError when the secret now names another mailbox than the run began with. */
 export function requireUnchangedMailbox(now: string | undefined, before: string | undefined): void {
-  if (now === undefined || before === undefined || now.toLowerCase() === before.toLowerCase()) return;
+  if (now === undefined || before === undefined || isSameMailbox(now, before)) return;
   throw new CredentialError(
     `The secret was changed to another mailbox during the run: from ${before} to ${now}`,
-    'Nothing was touched there; the next run works on the mailbox that the secret names then.',
+    'Nothing was touched there. If the change was meant, the next run works on the new mailbox; if not, authorize again with the right account (`job rotate`).',
+  );
+}
+
+/** Why AWSPREVIOUS may not stand in for a current version that does not work; null when its token may be tried. */
+export function whyNotPrevious(
+  previous: Pick<FetchedSecret, 'mailbox'>,
+  meant: MeantMailbox | undefined,
+): string | null {
+  if (meant === undefined) return NOBODY_SAYS;
+  if (previous.mailbox === undefined || isSameMailbox(previous.mailbox, meant.address)) return null;
+  return opensAnother(previous.mailbox, meant);
+}
+
+/** Why AWSPREVIOUS may not stand in when its token opens `actual`. */
+export function opensAnother(actual: string, meant: MeantMailbox): string {
+  return `it is for ${actual}, and ${meant.named} ${meant.address}`;
+}
+
+const NOBODY_SAYS = 'nothing says whose mailbox is meant';
+
+/** What is wrong with the current version, and why AWSPREVIOUS does not stand in. */
+export function withoutPrevious(problem: JobError, why: string): JobError {
+  const message = `${problem.message}; AWSPREVIOUS does not stand in, since ${why}`;
+  const also =
+    why === NOBODY_SAYS
+      ? ' So that AWSPREVIOUS can stand in next time, set GMAIL_MAILBOX to the address of the mailbox, or keep email in the secret.'
+      : '';
+  const remedy = `${problem.remedy}${also}`;
+  return problem instanceof ConfigError
+    ? new ConfigError(message, remedy, { cause: problem })
+    : new CredentialError(message, remedy, { cause: problem });
+}
+
+/** What users.getProfile answers to, the least first; what reads or changes mail includes the first. */
+const TELL_MAILBOX = ['metadata', 'compose'].map((name) => `https://www.googleapis.com/auth/gmail.${name}`);
+
+/** @throws ConfigError when with these scopes Gmail does not say whose mailbox a token opens. */
+export function requireTellingScopes(job: string, scopes: readonly string[]): void {
+  if (TELL_MAILBOX.some((scope) => covers(scopes, scope))) return;
+  throw new ConfigError(
+    `with the scopes of ${job} Gmail does not say whose mailbox it is, so no run of it would begin`,
+    `Add ${TELL_MAILBOX[0]} to the scopes in jobs/${job}.ts, or a scope that reads mail.`,
   );
 }

@@ -1,8 +1,9 @@
 /** Fetches one version of the secret from AWS Secrets Manager, anew on every call, and proves its shape. */
-import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
-import type { ConfigError } from '../errors.ts';
+import { GetSecretValueCommand, type GetSecretValueCommandOutput } from '@aws-sdk/client-secrets-manager';
+import { ConfigError } from '../errors.ts';
 import { connectToAws, type SecretAddress } from './aws.ts';
-import { type Credentials, readCredentials } from './shape.ts';
+import { namedMailbox } from './named-mailbox.ts';
+import { type Credentials, mailboxOf, readCredentials } from './shape.ts';
 
 export type { AuthorizedUser, Credentials, ServiceAccount } from './shape.ts';
 
@@ -16,6 +17,8 @@ export interface FetchedSecret {
   readonly createdAt: Date | undefined;
   /** The proven credentials, or what is wrong with the value. */
   readonly credentials: Credentials | ConfigError;
+  /** The address of the mailbox that it is for, as far as the value says so without doubt: a broken one may, too. */
+  readonly mailbox: string | undefined;
 }
 
 /** Fetches the secret's version of a stage; null when the secret has none of that stage. */
@@ -38,10 +41,24 @@ export function createSecretFetcher(address: SecretAddress, hide: (secret: strin
         }),
       signal,
     );
-    if (answer === null) return null;
-    const text = answer.SecretString ?? Buffer.from(answer.SecretBinary ?? []).toString();
-    const credentials = readCredentials(text, address.secretId, hide);
-    return { arn: answer.ARN, versionId: answer.VersionId ?? 'unknown', createdAt: answer.CreatedDate, credentials };
+    return answer === null ? null : readVersion(answer, address.secretId, hide);
+  };
+}
+
+/** The version in AWS's answer. Everything secret in it is given to `hide` before anything else. */
+export function readVersion(
+  answer: GetSecretValueCommandOutput,
+  secretId: string,
+  hide: (secret: string) => void,
+): FetchedSecret {
+  const text = answer.SecretString ?? Buffer.from(answer.SecretBinary ?? []).toString();
+  const credentials = readCredentials(text, secretId, hide);
+  return {
+    arn: answer.ARN,
+    versionId: answer.VersionId ?? 'unknown',
+    createdAt: answer.CreatedDate,
+    credentials,
+    mailbox: credentials instanceof ConfigError ? namedMailbox(text) : mailboxOf(credentials),
   };
 }
 

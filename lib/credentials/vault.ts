@@ -12,8 +12,7 @@ import {
 import type { Clock } from '../clock.ts';
 import { ConfigError, UnavailableError } from '../errors.ts';
 import { connectToAws, type SecretAddress } from './aws.ts';
-import type { AuthorizedUser, FetchedSecret, Stage } from './secret.ts';
-import { readCredentials } from './shape.ts';
+import { type AuthorizedUser, type FetchedSecret, readVersion, type Stage } from './secret.ts';
 
 /** There is no secret of that name, so there may be one. */
 export class NoSuchSecretError extends ConfigError {}
@@ -52,13 +51,7 @@ export function openVault(address: SecretAddress, hide: (secret: string) => void
     const answer = await send('GetSecretValue', (client, options) => orMissing(client.send(command, options)), signal);
     if (answer === 'no version') return null;
     if (answer === 'no secret') throw noSuchSecret(address);
-    const text = answer.SecretString ?? Buffer.from(answer.SecretBinary ?? []).toString();
-    return {
-      arn: answer.ARN,
-      versionId: answer.VersionId ?? 'unknown',
-      createdAt: answer.CreatedDate,
-      credentials: readCredentials(text, secretId, hide),
-    };
+    return readVersion(answer, secretId, hide);
   };
 
   /** Moves the label and returns true; false when AWS finds it on another version than the one named. */

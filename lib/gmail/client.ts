@@ -7,29 +7,16 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { OAuth2Client } from 'google-auth-library/build/src/auth/oauth2client.js';
 import { gmail_v1 } from 'googleapis/build/src/apis/gmail/v1.js';
 import type { Clock } from '../clock.ts';
-import { counted } from '../count.ts';
 import type { AccessTokens } from '../credentials/access.ts';
 import { formatDuration } from '../duration.ts';
-import { CredentialError, egressBehind, UnavailableError } from '../errors.ts';
+import { egressBehind } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { createTidier } from '../memory.ts';
 import { judge, type Verdict } from './answers.ts';
 import { ConcurrencyGate } from './gate.ts';
 import type { QuotaWindow } from './quota.ts';
+import { delayAfter, isEnough, type Retryable, rejectedToken, unavailable } from './retry.ts';
 import { type GmailMethod, type QuotaProfile, unitsOf } from './units.ts';
-
-/** Attempts of one request when the service stumbles; about 15 seconds of waiting in all. */
-const MAX_ATTEMPTS = 6;
-const BASE_DELAY_MS = 500;
-const MAX_DELAY_MS = 32_000;
-
-/** Attempts of one request that is refused for its quota: the pauses add up to more than a minute. */
-const MAX_REFUSALS = 8;
-const BASE_PAUSE_MS = 1_000;
-const MAX_PAUSE_MS = 64_000;
-
-/** A longer Retry-After is not worth a waiting dyno: the next run will do. */
-const MAX_RETRY_AFTER_MS = 10 * 60_000;
 
 export interface ClientStatistics {
   requests: number;
@@ -68,10 +55,12 @@ export interface ClientOptions {
   readonly random: () => number;
   /** Told of the quota units of every request that is sent. */
   readonly onSpent?: (units: number) => void;
+  /** Counted up by the client; given where requests beside it count, too. */
+  readonly statistics?: ClientStatistics;
 }
 
 export class GmailClient {
-  readonly statistics: ClientStatistics = { requests: 0, retries: 0, quotaUnits: 0 };
+  readonly statistics: ClientStatistics;
   readonly #options: ClientOptions;
   readonly #api: gmail_v1.Gmail;
   readonly #auth: OAuth2Client;
@@ -83,6 +72,7 @@ export class GmailClient {
 
   constructor(options: ClientOptions) {
     this.#options = options;
+    this.statistics = options.statistics ?? { requests: 0, retries: 0, quotaUnits: 0 };
     // The client's own request logging prints the token; it is switched off with its request interceptor.
     this.#auth = new OAuth2Client({ useAuthRequestParameters: false });
     this.#auth.refreshHandler = async () => {
@@ -130,11 +120,9 @@ export class GmailClient {
         await this.#options.tokens.renew(token);
         this.#auth.setCredentials({});
       } else {
-        const refused = verdict.kind === 'quota';
-        const count = refused ? ++refusals : ++stumbles;
-        const final =
-          count >= (refused ? MAX_REFUSALS : MAX_ATTEMPTS) || (effect === 'once' && verdict.kind === 'again');
-        if (final || verdict.retryAfterMs > MAX_RETRY_AFTER_MS) throw unavailable(verdict.text, refused, count);
+        const count = verdict.kind === 'quota' ? ++refusals : ++stumbles;
+        const isFinal = isEnough(verdict, count) || (effect === 'once' && verdict.kind === 'again');
+        if (isFinal) throw unavailable(verdict, count);
         await this.#waitAfter(method, verdict, count, signal);
       }
       this.statistics.retries += 1;
@@ -155,21 +143,11 @@ export class GmailClient {
     return this.#answerMs / Math.max(1, this.statistics.requests);
   }
 
-  async #waitAfter(
-    method: GmailMethod,
-    verdict: Extract<Verdict, { retryAfterMs: number }>,
-    count: number,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #waitAfter(method: GmailMethod, verdict: Retryable, count: number, signal: AbortSignal): Promise<void> {
     const { clock, log, quota, random } = this.#options;
-    const refused = verdict.kind === 'quota';
-    // A pause for quota is at least half of its longest, because what helps is time alone; else full jitter.
-    const jittered = refused
-      ? Math.min(MAX_PAUSE_MS, BASE_PAUSE_MS * 2 ** (count - 1)) * (0.5 + random() / 2)
-      : Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (count - 1)) * random();
-    const delayMs = Math.round(Math.max(jittered, verdict.retryAfterMs));
+    const delayMs = delayAfter(verdict, count, random);
     log.warn('gmail.retry', { method, reason: verdict.text, attempt: count, delayMs });
-    if (refused) quota.refused(delayMs);
+    if (verdict.kind === 'quota') quota.refused(delayMs);
     else await clock.sleep(delayMs, signal);
   }
 
@@ -257,18 +235,4 @@ function networkFailure(error: unknown): string {
     if (typeof code === 'string' && /^(E[A-Z]+|UND_ERR_[A-Z_]+|[A-Z_]*CERT[A-Z_]*)$/.test(code)) return code;
   }
   return 'the connection failed';
-}
-
-function rejectedToken(): CredentialError {
-  return new CredentialError(
-    'Gmail does not accept the access token, not even a fresh one',
-    'Check that the account still exists and may use Gmail, then authorize again.',
-  );
-}
-
-function unavailable(text: string, refused: boolean, attempts: number): UnavailableError {
-  const remedy = refused
-    ? 'Another program probably uses the same quota; the next run goes on. If it lasts, set GMAIL_QUOTA_PER_MINUTE lower.'
-    : 'Nothing to do unless it lasts: the next run goes on where this one ended.';
-  return new UnavailableError(`Gmail was not available after ${counted(attempts, 'attempt')}: ${text}`, remedy);
 }

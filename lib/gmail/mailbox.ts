@@ -1,5 +1,6 @@
 /** The verbs that jobs use. They count, chunk, page and stop by themselves. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
+import type { MailboxProfile } from '../credentials/ownership.ts';
 import type { Log } from '../log.ts';
 import { mapAtOnce } from '../pool.ts';
 import type { Progress } from '../progress.ts';
@@ -51,6 +52,8 @@ export interface MailboxOptions {
   readonly log: Log;
   /** Ends the work before the next request. */
   readonly signal: AbortSignal;
+  /** Whose mailbox it is, and how large it is, when that is known from before. */
+  readonly profile?: MailboxProfile | undefined;
   readonly span?: Span;
   /** The labels, when they are known from before. */
   readonly labels?: LabelBook;
@@ -67,13 +70,14 @@ export class Mailbox {
   readonly #signal: AbortSignal;
   readonly #labels: LabelBook;
   readonly #searcher: Searcher;
-  #profile: Promise<{ readonly address: string; readonly messages: number }> | undefined;
+  #profile: Promise<MailboxProfile> | undefined;
 
   constructor(options: MailboxOptions) {
     this.#options = options;
     this.#client = options.client;
     this.#writer = options.writer;
     this.#signal = options.signal;
+    if (options.profile !== undefined) this.#profile = Promise.resolve(options.profile);
     this.#labels = options.labels ?? new LabelBook(options);
     this.#searcher = new Searcher({
       ...options,
@@ -111,7 +115,7 @@ export class Mailbox {
   }
 
   /** The mailbox's address, and how many messages there are in it, with Spam and Trash. 1 quota unit, once. */
-  profile(): Promise<{ readonly address: string; readonly messages: number }> {
+  profile(): Promise<MailboxProfile> {
     this.#profile ??= this.#client
       .request<gmail_v1.Schema$Profile>(
         'users.getProfile',

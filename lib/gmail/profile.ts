@@ -1,7 +1,9 @@
 /** Whose mailbox an access token opens, asked with that very token: before anything else is done with it. */
 import type { Clock } from '../clock.ts';
-import { CredentialError, UnavailableError } from '../errors.ts';
-import { judge } from './answers.ts';
+import type { MailboxProfile } from '../credentials/ownership.ts';
+import { egressBehind } from '../errors.ts';
+import { judge, type Verdict } from './answers.ts';
+import { delayAfter, isEnough, type Retryable, rejectedToken, unavailable } from './retry.ts';
 
 /** Where Gmail is, and how long it may take. */
 export interface ProfileAccess {
@@ -9,52 +11,68 @@ export interface ProfileAccess {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Told of each request that is sent. */
+  readonly onSent?: () => void;
+  /** Told of each answer after which the request is sent once more. */
+  readonly onRetry?: (answer: Retryable, attempt: number, delayMs: number) => void;
 }
 
-const MAX_ATTEMPTS = 5;
-const BASE_DELAY_MS = 500;
+/** After a 401: Gmail may learn a moment later than Google's token endpoint of a token that was just issued. */
+const UNKNOWN_TOKEN: Retryable = { kind: 'again', text: 'users.getProfile: 401', retryAfterMs: 500 };
 
 /**
- * The address of the mailbox that the access token opens.
+ * The mailbox that the access token opens. 1 quota unit.
  * @throws CredentialError or ConfigError when Gmail refuses, UnavailableError when it is away.
  */
-export async function askMailbox(accessToken: string, signal: AbortSignal, google: ProfileAccess): Promise<string> {
-  const address = `${google.gmailApiUrl.replace(/\/+$/, '')}/gmail/v1/users/me/profile`;
-  for (let attempt = 1; ; attempt += 1) {
-    const verdict = await getProfile(address, accessToken, signal, google.timeoutMs);
-    switch (verdict.kind) {
-      case 'ok':
-        return String((verdict.data as { emailAddress?: unknown }).emailAddress ?? '');
-      case 'failed':
-        throw verdict.error;
-      case 'unauthorized':
-        throw new CredentialError(
-          'Gmail does not accept the access token that Google just issued',
-          'Check that the account still exists and may use Gmail, then run the command again.',
-        );
-      default:
-        if (attempt === MAX_ATTEMPTS) {
-          throw new UnavailableError(
-            `Gmail was not available after ${attempt} attempts: ${verdict.text}`,
-            'Run the command again in a while.',
-          );
-        }
-        await google.clock.sleep(BASE_DELAY_MS * 2 ** (attempt - 1) * google.random(), signal);
+export async function askMailbox(
+  accessToken: string,
+  signal: AbortSignal,
+  access: ProfileAccess,
+): Promise<MailboxProfile> {
+  const address = `${access.gmailApiUrl.replace(/\/+$/, '')}/gmail/v1/users/me/profile`;
+  let stumbles = 0;
+  let refusals = 0;
+  let isRejected = false;
+  for (;;) {
+    signal.throwIfAborted();
+    access.onSent?.();
+    const verdict = await getProfile(address, accessToken, signal, access.timeoutMs);
+    if (verdict.kind === 'ok') {
+      const { emailAddress, messagesTotal } = verdict.data as { emailAddress: string; messagesTotal?: unknown };
+      return { address: emailAddress, messages: typeof messagesTotal === 'number' ? messagesTotal : 0 };
     }
+    if (verdict.kind === 'failed') throw verdict.error;
+    if (verdict.kind === 'unauthorized' && isRejected) throw rejectedToken();
+    isRejected ||= verdict.kind === 'unauthorized';
+    const answer = verdict.kind === 'unauthorized' ? UNKNOWN_TOKEN : verdict;
+    const count = answer.kind === 'quota' ? ++refusals : ++stumbles;
+    if (isEnough(answer, count)) throw unavailable(answer, count);
+    const delayMs = delayAfter(answer, count, access.random);
+    access.onRetry?.(answer, count, delayMs);
+    await access.clock.sleep(delayMs, signal);
   }
 }
 
-async function getProfile(address: string, accessToken: string, signal: AbortSignal, timeoutMs: number) {
+async function getProfile(
+  address: string,
+  accessToken: string,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<Verdict> {
+  const timeout = AbortSignal.timeout(timeoutMs);
   try {
     const response = await fetch(address, {
       headers: { authorization: `Bearer ${accessToken}` },
       redirect: 'error',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      signal: AbortSignal.any([signal, timeout]),
     });
-    const answer = { status: response.status, retryAfter: null, body: await response.text() };
-    return judge('users.getProfile', answer);
-  } catch {
+    const retryAfter = response.headers.get('retry-after');
+    return judge('users.getProfile', { status: response.status, retryAfter, body: await response.text() });
+  } catch (error) {
     signal.throwIfAborted();
-    return { kind: 'again', text: 'users.getProfile: the connection failed', retryAfterMs: 0 } as const;
+    const refused = egressBehind(error);
+    if (refused !== undefined) throw refused;
+    const what = timeout.aborted ? `no answer within ${timeoutMs / 1_000} s` : 'the connection failed';
+    return { kind: 'again', text: `users.getProfile: ${what}`, retryAfterMs: 0 };
   }
 }

@@ -87,6 +87,12 @@ export class QuotaWindow {
     return { done: () => giveBack(WINDOW_MS), cancel: () => giveBack(0) };
   }
 
+  /** Counts units of a request that could not wait for its turn, since others wait for its answer. */
+  spend(units: number): void {
+    this.#used += units;
+    this.#giveBack(units, WINDOW_MS);
+  }
+
   /** From now on some units are left unspent, for what a run has to do at its end, when the minute's are used up. */
   holdBack(): void {
     if (RESERVE <= this.#limit * LARGEST_RESERVE) this.#heldBack = RESERVE;

@@ -256,12 +256,19 @@ describe('job check, line by line', { concurrency: 8 }, () => {
 
   it('secret: 78 for a bad paste, and looks at everything else with AWSPREVIOUS, as runs do', async () => {
     await using sandbox = await sandboxOf();
-    sandbox.secrets.put('{"client_id": oops');
+    sandbox.secrets.put('{"email": "alice@example.com", "client_id": oops');
     const { exitCode, line, statuses, verdict } = await check(sandbox);
     assert.equal(exitCode, 78);
     assert.deepEqual(statuses, allBut({ secret: 'failed' }));
     assert.match(line('secret').detail, /not JSON.*meanwhile runs use AWSPREVIOUS/);
     assert.match(verdict, /^Yes, but only with AWSPREVIOUS/);
+    // A run does not use one that is dead, and says what is wrong with the current one.
+    sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
+    const dead = await check(sandbox);
+    assert.equal(dead.exitCode, 78);
+    assert.deepEqual(dead.statuses, allBut({ secret: 'failed', ...skippedAfter('secret') }));
+    assert.doesNotMatch(dead.line('secret').detail, /AWSPREVIOUS/);
+    assert.match(dead.verdict, /^No: secret failed/);
   });
 
   it('token: 77 for one that is revoked, 77 for a client that is gone, 75 when Google is away', async () => {
@@ -313,7 +320,10 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     sandbox.secrets.put(anonymous);
     const { exitCode, line } = await check(sandbox);
     assert.equal(exitCode, 0);
-    assert.match(`${line('mailbox').remedy}`, /"email":"alice@example\.com"/);
+    assert.match(`${line('mailbox').remedy}`, /GMAIL_MAILBOX=alice@example\.com, or add "email":"alice@example\.com"/);
+    const wrong = await check(sandbox, [], { env: { GMAIL_MAILBOX: 'no address' } });
+    assert.deepEqual(wrong.line('configuration').data, { faulty: ['GMAIL_MAILBOX'] });
+    assert.deepEqual(wrong.statuses, allBut({ configuration: 'failed', ...skippedAfter('scopes') }));
   });
 
   it('mailbox: 78 when the Gmail API is not enabled', async () => {

@@ -112,6 +112,25 @@ describe('job rotate', { concurrency: 8 }, () => {
     await assertCurrentWorks(sandbox);
   });
 
+  it('rotates for the mailbox in GMAIL_MAILBOX, whatever the token opens, and for no other one', async () => {
+    await using sandbox = await open();
+    const { email: _, ...nameless } = sandbox.secretValue;
+    const env = { GMAIL_MAILBOX: 'alice@example.com' };
+    sandbox.secrets.setSecret('gmail-jobs/alice', { ...nameless, refresh_token: '1//0a-token-that-is-dead' });
+    const unknown = await rotate(sandbox);
+    assert.equal(unknown.code, 77);
+    assert.match(unknown.stderr, /nothing says for which mailbox it was.*\n.*Set GMAIL_MAILBOX/);
+    sandbox.consent.behave({ email: 'bob@example.com' });
+    assert.match((await rotate(sandbox, [], { env })).stderr, /bob@example\.com.*alice@example\.com/);
+    sandbox.consent.behave({ email: 'alice@example.com' });
+    assertRotated(await rotate(sandbox, [], { env }));
+    assert.equal(stagesOf(sandbox).AWSCURRENT?.email, 'alice@example.com');
+    const contrary = await rotate(sandbox, [], { env: { GMAIL_MAILBOX: 'bob@example.com' } });
+    assert.equal(contrary.code, 78);
+    assert.match(contrary.stderr, /GMAIL_MAILBOX is bob@example\.com, but the secret's email is alice@example\.com/);
+    assert.equal(contrary.link, undefined);
+  });
+
   it('takes what authorize stored as AWSPENDING, and asks nobody', async () => {
     await using sandbox = await open();
     await using client = await writeClientFile(sandbox.secretValue);

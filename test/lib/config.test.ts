@@ -25,6 +25,7 @@ describe('readConfig', () => {
   it('has defaults for everything but the secret and AWS', () => {
     assert.partialDeepStrictEqual(readConfig(GOOD), {
       secretId: 'gmail-jobs/alice',
+      mailbox: undefined,
       awsRegion: 'eu-central-1',
       rulesFile: undefined,
       quotaProfile: '2026',
@@ -51,6 +52,7 @@ describe('readConfig', () => {
   const accepted: ReadonlyArray<readonly [string, string, string, unknown]> = [
     ['GMAIL_SECRET_ID', ' padded\n', 'secretId', 'padded'],
     ['AWS_REGION', 'us-gov-west-1', 'awsRegion', 'us-gov-west-1'],
+    ['GMAIL_MAILBOX', ' Alice.O’Hara+x@mail.example.com\n', 'mailbox', 'Alice.O’Hara+x@mail.example.com'],
     ['RULES_FILE', 'my/rules.yaml', 'rulesFile', 'my/rules.yaml'],
     ['GMAIL_QUOTA_PROFILE', 'legacy', 'quotaProfile', 'legacy'],
     ['GMAIL_QUOTA_PROFILE', '2026', 'quotaProfile', '2026'],
@@ -71,6 +73,17 @@ describe('readConfig', () => {
 
   const refused: Readonly<Record<string, readonly string[]>> = {
     AWS_REGION: ['europe', 'us-east', 'EU-CENTRAL-1', 'eu-central-1.evil.example', 'eu-central-1/x'],
+    GMAIL_MAILBOX: [
+      'bob',
+      'bob@nowhere',
+      '@nowhere.org',
+      'Alice <alice@example.com>',
+      '"alice@example.com"',
+      "'alice@example.com'",
+      'alice@example.com,bob@example.com',
+      'alice@exa\u200bmple.com',
+      'mailto:alice@example.com',
+    ],
     GMAIL_QUOTA_PROFILE: ['2025', 'Legacy', 'toString'],
     GMAIL_QUOTA_PER_MINUTE: ['0', '49', '1000001', '6e3', '6000.5', '-6000', '0x1770', '6,000', 'many'],
     RUN_BUDGET: ['50', '1.5h', '0m', '-5m', '5 m', 'PT5M', 'soon'],

@@ -47,7 +47,8 @@ describe('the secret', { concurrency: 4 }, () => {
       return version;
     },
     'is of the wrong shape': (sandbox) => sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: undefined }),
-    'is not JSON': (sandbox) => sandbox.secrets.put(`refresh_token: ${sandbox.secretValue.refresh_token}`),
+    'is not JSON': ({ secrets, secretValue }) =>
+      secrets.put(`email: ${secretValue.email}, refresh_token: ${secretValue.refresh_token}`),
     'has a wrong client secret': (sandbox) =>
       sandbox.secrets.put({ ...sandbox.secretValue, client_secret: 'GOCSPX-of-another-client' }),
     'has a wrong client id': (sandbox) => sandbox.secrets.put({ ...sandbox.secretValue, client_id: 'no-such-client' }),

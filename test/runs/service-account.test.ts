@@ -223,16 +223,31 @@ describe('a secret that is no good service account', { concurrency: 8 }, () => {
 
 describe('rotation of a service account', { concurrency: 8 }, () => {
   it('does not stop the run when the new version is no good: the version before still works', async () => {
-    for (const change of [{ subject: undefined }, { subject: 'nobody@example.com' }, { private_key: 'oops' }]) {
+    for (const [change, GMAIL_MAILBOX] of [
+      [{ subject: undefined }, SUBJECT],
+      [{ private_key: 'oops' }, undefined],
+    ] as const) {
       await using work = await workspace();
       const before = work.sandbox.secrets.secret().versions[0]?.id;
       const broken = work.store(change);
-      const run = await work.apply();
+      const run = await work.apply({ env: { GMAIL_MAILBOX } });
       assertEnded(run, 0, { changed: 3, secretVersion: before });
       const [fallback] = run.events.filter(({ event }) => event === 'secret.fallback');
       assert.equal(fallback?.level, 'error');
       assert.deepEqual([fallback?.secretVersion, fallback?.brokenVersion], [before, broken]);
     }
+  });
+
+  it('ends the run when the new version is for another mailbox, or does not say for which', async () => {
+    await using work = await workspace();
+    work.store({ subject: undefined });
+    assert.match(told(await work.apply()), /subject is missing.*nothing says whose mailbox is meant.*GMAIL_MAILBOX/);
+    work.store({ subject: 'nobody@example.com' });
+    work.sandbox.secrets.put({ ...work.key, subject: 'nobody@example.com' });
+    const contrary = await work.apply({ env: { GMAIL_MAILBOX: SUBJECT } });
+    assertEnded(contrary, 78, { matched: 0 });
+    assert.match(told(contrary), /GMAIL_MAILBOX is alice@.*secret's subject is nobody@/);
+    assertEnded(await work.apply(), 77, { matched: 0 });
   });
 
   it('goes from a user’s credentials to a service account, and back', async () => {

@@ -9,6 +9,7 @@ import { UnavailableError } from '../../../lib/errors.ts';
 function version(ageDays: number | undefined, refreshToken = 'one'): SoundVersion {
   return {
     stage: 'AWSCURRENT',
+    mailbox: undefined,
     versionId: 'v',
     ageMs: ageDays === undefined ? undefined : ageDays * DAY_MS,
     credentials: { type: 'authorized_user', clientId: 'c', clientSecret: 's', refreshToken, email: undefined },

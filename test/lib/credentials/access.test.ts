@@ -36,8 +36,10 @@ describe('createAccessTokens', () => {
   const asked = (verb: string) => sandbox.requests.filter((request) => request.verb === verb);
 
   /** Tokens for a job that needs `scopes`. */
-  function open(options: { scopes?: readonly string[]; wrap?: (fetch: FetchSecret) => FetchSecret } = {}) {
-    const { scopes = [Scope.modify], wrap = (fetch) => fetch } = options;
+  function open(
+    options: { scopes?: readonly string[]; mailbox?: string; wrap?: (fetch: FetchSecret) => FetchSecret } = {},
+  ) {
+    const { scopes = [Scope.modify], mailbox, wrap = (fetch) => fetch } = options;
     const clock = new VirtualClock();
     const { log, events, named } = recordLog();
     const stop = new AbortController();
@@ -49,6 +51,9 @@ describe('createAccessTokens', () => {
       scopes,
       fetchSecret: wrap(createSecretFetcher({ secretId: 'gmail-jobs/alice', region: 'us-east-1' }, hide)),
       exchange: { tokenUrl, timeoutMs: 300, clock, random: () => 0, hide },
+      mailbox,
+      // As Gmail answers for the token.
+      whose: async (token) => ({ address: sandbox.oauth.find(token)?.email ?? assert.fail(), messages: 0 }),
       clock,
       log,
       signal: stop.signal,
@@ -69,7 +74,7 @@ describe('createAccessTokens', () => {
     assert.deepEqual(sandbox.oauth.issued.at(-1)?.scopes, [Scope.insert, Scope.labels]);
     assert.ok(hidden.includes(value));
     assert.equal(tokens.secretVersion, current()?.id);
-    assert.equal(tokens.expectedEmail, 'alice@example.com');
+    assert.equal(tokens.profile?.address, 'alice@example.com');
     assert.deepEqual(named('token.scope_wide'), []);
     assert.deepEqual(
       named('secret.fetched').map(({ secretVersion }) => secretVersion),
@@ -312,8 +317,8 @@ describe('createAccessTokens', () => {
       });
     }
 
-    it('goes on with AWSPREVIOUS after a paste that is no JSON', async () => {
-      sandbox.secrets.put('{"refresh_token": "1//0x');
+    it('goes on with AWSPREVIOUS after a paste that is no JSON, where its email says whose mailbox is meant', async () => {
+      sandbox.secrets.put('{"email": "alice@example.com", "refresh_token": "1//0x');
       const opened = open();
       await opened.tokens.get();
       assert.equal(opened.named('secret.fallback').length, 1);
@@ -355,6 +360,186 @@ describe('createAccessTokens', () => {
       await failure(opened);
       assert.equal(asked('GetSecretValue').length, 1);
       assert.deepEqual(opened.named('secret.fallback'), []);
+    });
+  });
+
+  describe('whose mailbox', () => {
+    const ALICE = 'alice@example.com';
+    const BOB = 'bob@example.com';
+    const bobs = () => {
+      const { client_id: clientId } = sandbox.secretValue;
+      const { refreshToken } = sandbox.oauth.grant({ clientId, email: BOB, scopes: [Scope.modify] });
+      return { ...sandbox.secretValue, refresh_token: refreshToken, email: BOB };
+    };
+    const dead = (email: string | undefined) => ({
+      ...sandbox.secretValue,
+      refresh_token: '1//0a-token-that-is-dead',
+      email,
+    });
+    const nameless = (value: object) => ({ ...value, email: undefined });
+    const text = (email: string) => `client_id: x\nemail: ${email}\nrefresh_token 1//0half-a-paste`;
+
+    interface Case {
+      readonly before: () => object;
+      readonly now: () => string | object;
+      readonly mailbox?: string;
+      /** What is wrong; undefined when the run goes on with AWSPREVIOUS. */
+      readonly refused?: RegExp;
+      readonly code?: number;
+      /** How many tokens Google is asked for. */
+      readonly exchanges: number;
+    }
+    const cases: Readonly<Record<string, Case>> = {
+      'the current version names it': { before: () => sandbox.secretValue, now: () => dead(ALICE), exchanges: 2 },
+      'only the current version names it': {
+        before: () => nameless(sandbox.secretValue),
+        now: () => dead(ALICE),
+        exchanges: 2,
+      },
+      'a broken paste names it': { before: () => sandbox.secretValue, now: () => text(ALICE), exchanges: 1 },
+      'GMAIL_MAILBOX names it': {
+        before: () => nameless(sandbox.secretValue),
+        now: () => 'not JSON',
+        mailbox: 'Alice@Example.com',
+        exchanges: 1,
+      },
+      'GMAIL_MAILBOX names it, whatever a broken paste says': {
+        before: () => sandbox.secretValue,
+        now: () => text(BOB),
+        mailbox: ALICE,
+        exchanges: 1,
+      },
+      'the current version is for another': {
+        before: () => sandbox.secretValue,
+        now: () => dead(BOB),
+        refused: /invalid_grant.*AWSPREVIOUS.*it is for alice@.*secret's email is bob@/,
+        code: 77,
+        exchanges: 1,
+      },
+      'a broken paste is for another': {
+        before: () => sandbox.secretValue,
+        now: () => text(BOB),
+        refused: /not JSON.*AWSPREVIOUS.*it is for alice@.*bob@/,
+        code: 78,
+        exchanges: 0,
+      },
+      'GMAIL_MAILBOX is another': {
+        before: () => sandbox.secretValue,
+        now: () => dead(undefined),
+        mailbox: BOB,
+        refused: /invalid_grant.*it is for alice@.*GMAIL_MAILBOX is bob@/,
+        code: 77,
+        exchanges: 1,
+      },
+      'its token opens another than it says': {
+        before: () => ({ ...bobs(), email: ALICE }),
+        now: () => dead(ALICE),
+        refused: /invalid_grant.*it is for bob@.*secret's email is alice@/,
+        code: 77,
+        exchanges: 2,
+      },
+      'it says nothing, and opens another': {
+        before: () => nameless(bobs()),
+        now: () => 'not JSON',
+        mailbox: ALICE,
+        refused: /is not JSON.*it is for bob@.*GMAIL_MAILBOX is alice@/,
+        code: 78,
+        exchanges: 1,
+      },
+      'nothing says whose is meant': {
+        before: () => sandbox.secretValue,
+        now: () => dead(undefined),
+        refused: /invalid_grant.*nothing says whose mailbox is meant.*set GMAIL_MAILBOX.*email in the secret/,
+        code: 77,
+        exchanges: 1,
+      },
+      'a broken paste names two': {
+        before: () => sandbox.secretValue,
+        now: () => `${text(ALICE)}\n${text(BOB)}`,
+        refused: /not JSON.*nothing says whose mailbox is meant.*set GMAIL_MAILBOX/,
+        code: 78,
+        exchanges: 0,
+      },
+    };
+    for (const [what, { before, now, mailbox, refused, code, exchanges }] of Object.entries(cases)) {
+      it(`${refused ? 'does not fall' : 'falls'} back to AWSPREVIOUS when ${what}`, async () => {
+        sandbox.secrets.setSecret('gmail-jobs/alice', before());
+        sandbox.secrets.put(now());
+        const opened = open(mailbox === undefined ? {} : { mailbox });
+        if (refused === undefined) {
+          await opened.tokens.get();
+          assert.equal(opened.tokens.profile?.address, ALICE);
+          assert.equal(opened.named('secret.fallback').length, 1);
+        } else {
+          const error = await failure(opened);
+          assert.match(`${error.message} → ${error.remedy}`, refused);
+          assert.equal(error.exitCode, code);
+          assert.deepEqual(opened.named('secret.fallback'), []);
+        }
+        assert.equal(asked('token').length, exchanges);
+      });
+    }
+
+    it('is that of GMAIL_MAILBOX: 77 for a token of another, 78 before any exchange for a secret of another', async () => {
+      sandbox.secrets.put(nameless(bobs()));
+      const wrong = await failure(open({ mailbox: ALICE }));
+      assert.equal(wrong.exitCode, 77);
+      assert.match(
+        `${wrong.message} → ${wrong.remedy}`,
+        /belongs to the mailbox bob@.*GMAIL_MAILBOX is alice@.*job rotate/,
+      );
+      sandbox.requests.length = 0;
+      sandbox.secrets.put(bobs());
+      const contrary = await failure(open({ mailbox: ALICE }));
+      assert.equal(contrary.exitCode, 78);
+      assert.match(contrary.message, /GMAIL_MAILBOX is alice@.*secret's email is bob@/);
+      const key = sandbox.oauth.serviceAccount({ subjects: [BOB], scopes: [Scope.modify] });
+      sandbox.secrets.put({ ...key, subject: BOB });
+      assert.match((await failure(open({ mailbox: ALICE }))).message, /secret's subject is bob@/);
+      assert.equal(asked('token').length, 0);
+    });
+
+    for (const [what, value] of Object.entries({
+      'names it': () => bobs(),
+      'does not name it': () => nameless(bobs()),
+      'names the one before': () => ({ ...bobs(), email: ALICE }),
+    })) {
+      for (const first of [(all: object) => all, nameless]) {
+        it(`is asked at each renewal: 77 when a new version opens another and ${what}`, async () => {
+          sandbox.secrets.put(first(sandbox.secretValue));
+          const { tokens } = open();
+          const { value: token } = await tokens.get();
+          sandbox.secrets.put(value());
+          const error = await tokens.renew(token).then(
+            () => assert.fail(),
+            (thrown: JobError) => thrown,
+          );
+          assert.equal(error.exitCode, 77);
+          assert.match(error.message, /bob@example\.com/);
+        });
+      }
+    }
+
+    it('stays that of the first token in a fallback at a renewal, though no version names it', async () => {
+      sandbox.secrets.setSecret('gmail-jobs/alice', nameless(sandbox.secretValue));
+      const { tokens, named } = open();
+      const { value } = await tokens.get();
+      sandbox.secrets.put('not JSON');
+      await tokens.renew(value);
+      assert.equal(named('secret.fallback').length, 1);
+      sandbox.secrets.setSecret('gmail-jobs/alice', nameless(bobs()));
+      sandbox.secrets.put('not JSON');
+      await assert.rejects(
+        tokens.renew((await tokens.get()).value),
+        /is not JSON.*it is for bob@.*run began on alice@/,
+      );
+    });
+
+    it('is the same at gmail.com whatever its dots, and googlemail.com is gmail.com', async () => {
+      const { client_id: clientId } = sandbox.secretValue;
+      const { refreshToken } = sandbox.oauth.grant({ clientId, email: 'first.last@gmail.com', scopes: [Scope.modify] });
+      sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: refreshToken, email: 'FirstLast@googlemail.com' });
+      await open({ mailbox: 'firstlast@gmail.com' }).tokens.get();
     });
   });
 
