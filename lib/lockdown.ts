@@ -1,6 +1,7 @@
 /**
  * Refuses surroundings that take the locks off again: variables by which Node loads other code, widens its permissions,
- * opens its inspector, writes files of its own or stops checking certificates. Code that NODE_OPTIONS loads has run by
+ * opens its inspector, writes files of its own or stops checking certificates. On a person's own computer there are no
+ * locks, and debuggers and certificates are the person's affair: refused is only what gives credentials away. Code that NODE_OPTIONS loads has run by
  * then; the process ends before it holds a credential in any other place than the environment.
  */
 import { syncBuiltinESMExports } from 'node:module';
@@ -8,7 +9,7 @@ import v8 from 'node:v8';
 import type { Environment } from './config.ts';
 import { ConfigError } from './errors.ts';
 
-/** Options of Node and V8 that take nothing away from the locks. All others in NODE_OPTIONS are refused. */
+/** Options of Node and V8 that take nothing away from the locks. All others in NODE_OPTIONS are refused where they hold. */
 const HARMLESS: ReadonlySet<string> = new Set([
   '--disable-sigusr1',
   '--disable-warning',
@@ -54,13 +55,42 @@ const WITH_VALUE: ReadonlySet<string> = new Set([
   '--stack-trace-limit',
 ]);
 
-/** Variables that Node reads itself, and what each of them would do. */
-const HARMFUL: readonly (readonly [name: string, harm: string, isHarmless?: (value: string) => boolean])[] = [
-  ['NODE_TLS_REJECT_UNAUTHORIZED', 'turns off the check of certificates', (value) => value !== '0'],
-  ['NODE_V8_COVERAGE', 'writes files about the run'],
-  ['NODE_REPL_EXTERNAL_MODULE', 'loads other code'],
-  ['OPENSSL_CONF', 'loads other code'],
-  ['SSLKEYLOGFILE', 'gives away the keys of connections'],
+/**
+ * Options that are refused everywhere: they write credentials or the keys of connections into files or onto the screen,
+ * or weaken connections. And `--jitless`, under which Node's fetch does not work.
+ */
+const LEAKING: ReadonlySet<string> = new Set([
+  '--abort-on-uncaught-exception',
+  '--heapsnapshot-near-heap-limit',
+  '--heapsnapshot-signal',
+  '--insecure-http-parser',
+  '--jitless',
+  '--report-on-fatalerror',
+  '--report-on-signal',
+  '--report-uncaught-exception',
+  '--tls-cipher-list',
+  '--tls-keylog',
+  '--tls-min-v1.0',
+  '--tls-min-v1.1',
+  '--trace-tls',
+]);
+
+/** A debugger that others on the network could attach to: `--inspect` and the like with an address that is no loopback. */
+const OPEN_INSPECTOR =
+  /^--(?:inspect(?:-brk|-wait|-port)?|debug-port)=(?!(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d*)?$|\d+$)/;
+
+/** Variables that Node reads itself, what each of them would do, and whether it is refused where nothing is locked too. */
+const HARMFUL: readonly {
+  readonly name: string;
+  readonly harm: string;
+  readonly everywhere?: true;
+  readonly only?: string;
+}[] = [
+  { name: 'NODE_TLS_REJECT_UNAUTHORIZED', harm: 'turns off the check of certificates', only: '0', everywhere: true },
+  { name: 'NODE_V8_COVERAGE', harm: 'writes files about the run' },
+  { name: 'NODE_REPL_EXTERNAL_MODULE', harm: 'loads other code' },
+  { name: 'OPENSSL_CONF', harm: 'loads other code' },
+  { name: 'SSLKEYLOGFILE', harm: 'gives away the keys of connections', everywhere: true },
 ];
 
 /** All but `reportOnUncaughtException`, which Node sets itself: without the others it comes to nothing here. */
@@ -74,18 +104,22 @@ const REPORT_SETTINGS = [
 ] as const;
 
 /**
- * Looks at `env` before anything else is done.
+ * Looks at `env` before anything else is done. `locked` is whether this is a dyno, or Node's permission model is on.
  * @throws ConfigError that names every variable and option which must not be set, never a value.
  */
-export function refuseUnlocked(env: Environment): void {
-  const problems = HARMFUL.flatMap(([name, harm, isHarmless]) => {
+export function refuseUnlocked(env: Environment, locked: boolean): void {
+  const problems = HARMFUL.flatMap(({ name, harm, only, everywhere }) => {
     const value = env[name]?.trim() ?? '';
-    return value === '' || isHarmless?.(value) ? [] : [`${name} ${harm}`];
+    const harmful = value !== '' && (only === undefined || value === only) && (locked || everywhere === true);
+    return harmful ? [`${name} ${harm}`] : [];
   });
-  const options = unlocking(env.NODE_OPTIONS ?? '');
+  const options = locked ? unlocking(env.NODE_OPTIONS ?? '') : leaking(env.NODE_OPTIONS ?? '');
   const unset = problems.map((problem) => problem.split(' ', 1)[0]);
   if (options.length > 0) {
-    problems.push(`NODE_OPTIONS holds ${options.join(', ')}, which may undo what keeps the process locked`);
+    const harm = locked
+      ? 'may undo what keeps the process locked'
+      : 'may give credentials away, or keep it from working';
+    problems.push(`NODE_OPTIONS holds ${options.join(', ')}, which ${harm}`);
     unset.push('NODE_OPTIONS');
   }
   if (problems.length === 0) return;
@@ -139,6 +173,18 @@ function unlocking(nodeOptions: string): string[] {
     else if (WITH_VALUE.has(name) && value.length === 0 && words[i + 1]?.startsWith('-') === false) i += 1;
   }
   return names.size === 0 && stray ? ['words that are no option'] : [...names];
+}
+
+/** The options in `nodeOptions` that are refused everywhere: by name, without values. */
+function leaking(nodeOptions: string): string[] {
+  const options = split(nodeOptions).map((word) => {
+    const [name = '', ...value] = word.split('=');
+    return { name: name.replaceAll('_', '-'), value: value.join('=') };
+  });
+  const refused = options.filter(
+    ({ name, value }) => LEAKING.has(name) || (value !== '' && OPEN_INSPECTOR.test(`${name}=${value}`)),
+  );
+  return [...new Set(refused.map(({ name }) => name))];
 }
 
 /** The words of NODE_OPTIONS as Node takes them: apart by spaces, but for those in double quotes. */

@@ -65,7 +65,7 @@ main(process.argv.slice(2)).then((exitCode) => {
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
-    refuseUnlocked(env);
+    refuseUnlocked(env, Boolean(env.DYNO) || process.permission !== undefined);
     const registry = new Registry(new URL('../jobs/', import.meta.url), ({ hosts }) =>
       egress.allow(hosts.map(parseHost)),
     );

@@ -4,9 +4,9 @@ import { ConfigError } from '../../lib/errors.ts';
 import { refuseUnlocked } from '../../lib/lockdown.ts';
 
 /** What is said about `env`; null when it may stay as it is. */
-function refusal(env: Record<string, string>): string | null {
+function refusal(env: Record<string, string>, locked = true): string | null {
   try {
-    refuseUnlocked(env);
+    refuseUnlocked(env, locked);
     return null;
   } catch (error) {
     assert.ok(error instanceof ConfigError);
@@ -87,4 +87,45 @@ describe('the other variables of Node', () => {
   it('may add certificates and say where Node runs', () => {
     assert.equal(refusal({ NODE_EXTRA_CA_CERTS: '/etc/ca.pem', NODE_ENV: 'production', DYNO: 'run.1' }), null);
   });
+});
+
+describe("a person's own computer", () => {
+  const fine: Record<string, string>[] = [
+    { NODE_OPTIONS: '--use-openssl-ca' },
+    { NODE_OPTIONS: '--use-system-ca --openssl-legacy-provider' },
+    { NODE_OPTIONS: '--require "/opt/Visual Studio Code/js-debug/bootloader.js" --inspect-publish-uid=http' },
+    { NODE_OPTIONS: '-r ./trace.js --import=tsx --enable-source-maps' },
+    { NODE_OPTIONS: '--inspect' },
+    { NODE_OPTIONS: '--inspect-brk=9229' },
+    { NODE_OPTIONS: '--inspect=127.0.0.1:9229 --inspect-port=localhost:0 --inspect-wait=[::1]:9229' },
+    { NODE_OPTIONS: '--cpu-prof --experimental-sqlite' },
+    { NODE_V8_COVERAGE: '/tmp/coverage', OPENSSL_CONF: '/etc/ssl/openssl.cnf', NODE_REPL_EXTERNAL_MODULE: 'x' },
+    { NODE_EXTRA_CA_CERTS: '/etc/ca.pem', NODE_TLS_REJECT_UNAUTHORIZED: '1' },
+  ];
+  for (const env of fine) it(`may have ${JSON.stringify(env)}`, () => assert.equal(refusal(env, false), null));
+
+  const leaking: [env: Record<string, string>, named: RegExp][] = [
+    [{ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, /NODE_TLS_REJECT_UNAUTHORIZED turns off/],
+    [{ SSLKEYLOGFILE: '/tmp/keys' }, /SSLKEYLOGFILE gives away/],
+    [{ NODE_OPTIONS: '--require x --tls-keylog=/tmp/keys' }, /holds --tls-keylog, which may give/],
+    [{ NODE_OPTIONS: '--tls_keylog /tmp/keys' }, /holds --tls-keylog,/],
+    [
+      { NODE_OPTIONS: '--heapsnapshot-signal=SIGUSR2 --report-on-signal' },
+      /holds --heapsnapshot-signal, --report-on-signal,/,
+    ],
+    [{ NODE_OPTIONS: '--inspect=0.0.0.0:9229' }, /holds --inspect,/],
+    [{ NODE_OPTIONS: '--inspect-brk=0.0.0.0' }, /holds --inspect-brk,/],
+    [{ NODE_OPTIONS: '--inspect=127.0.0.1.evil.example:9229' }, /holds --inspect,/],
+    [{ NODE_OPTIONS: '"--inspect_port=[::]:9229"' }, /holds --inspect-port,/],
+    [{ NODE_OPTIONS: '--tls-min-v1.0' }, /holds --tls-min-v1.0,/],
+    [{ NODE_OPTIONS: '--trace-tls --jitless' }, /holds --trace-tls, --jitless,/],
+  ];
+  for (const [env, named] of leaking) {
+    it(`may not have ${JSON.stringify(env)}`, () => {
+      const said = String(refusal(env, false));
+      assert.match(said, named);
+      assert.match(said, /on a laptop: unset /);
+      assert.doesNotMatch(said, /evil|\/tmp|0\.0\.0\.0/, 'a value is shown');
+    });
+  }
 });

@@ -230,6 +230,12 @@ describe('the surroundings', { concurrency: 2 }, () => {
     assert.ok(run.events.some(({ event }) => event === 'process.unlocked'));
   });
 
+  it("may hold a debugger and other certificates on a person's own computer", async () => {
+    await using sandbox = await sandboxOf(1);
+    const env = { NODE_OPTIONS: '--use-openssl-ca --import=data:text/javascript,0 --inspect=127.0.0.1:0' };
+    assertEnded(await apply(sandbox, { unlocked: true, env }), 0, { changed: 1 });
+  });
+
   it('exit 78 for a rules file outside the app, and say how to allow it', async () => {
     const run = await runJob(null, ['apply-rules'], {
       env: {
