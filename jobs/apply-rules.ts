@@ -6,11 +6,10 @@ import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, UsageError } from '../lib/errors.ts';
-import { setSizes } from '../lib/gmail/change-plan.ts';
 import { countOption, defineJob, Scope, textsOption } from '../lib/job.ts';
 import { didYouMean } from '../lib/nearest.ts';
 import { guardsOf } from '../lib/rules/guards.ts';
-import { mayHaveMissed, planRules, type RulesPlan } from '../lib/rules/plan.ts';
+import { describeRules, mayHaveMissed, planRules, type RulesPlan } from '../lib/rules/plan.ts';
 import { previewRules, surveyLabels } from '../lib/rules/preview.ts';
 import { parseRules, type RuleSet } from '../lib/rules/schema.ts';
 import { shareOption } from '../lib/rules/share.ts';
@@ -60,18 +59,11 @@ export default defineJob({
       const known = isFirst ? labels : await mailbox.knownLabels();
       const plan = await planRules(ruleSet, mailbox, known, { withEffects, earlier });
       await tidied;
-      for (const [index, toChange] of setSizes(plan).entries()) {
-        const { name, found } = plan.sets[index] ?? { name: '', found: 0 };
-        tally.matched(found - toChange);
-        tally.skipped(found - toChange);
-        if (isFirst || found > 0) {
-          log.info('rule.planned', {
-            rule: name,
-            matched: found,
-            skipped: found - toChange,
-            toChange,
-            ...(!isFirst && { look: earlier.length + 1 }),
-          });
+      for (const planned of describeRules(plan, ruleSet.rules)) {
+        tally.matched(planned.skipped);
+        tally.skipped(planned.skipped);
+        if (isFirst || planned.matched > 0) {
+          log.info('rule.planned', { ...planned, ...(!isFirst && { look: earlier.length + 1 }) });
         }
       }
       await mailbox.carryOut(plan, { guards, earlier, ...(ruleSet.undo && { journal }) });

@@ -8,8 +8,10 @@ import { DURATION_EXAMPLES, parseDuration } from './duration.ts';
 import { ExitCode, JobError, UsageError } from './errors.ts';
 import type { ArgumentSpec, Job } from './job.ts';
 import type { OptionSpecs } from './options.ts';
+import { list, overview } from './overview.ts';
 import type { Registry } from './registry.ts';
 import { AS_NAMED, type Typed } from './typed.ts';
+import { wrapColumns } from './wrap.ts';
 
 export interface CommonOptions {
   readonly dryRun: boolean;
@@ -42,39 +44,47 @@ const FORMER_OPTIONS = [['--only', '--rule']] as const;
 
 const SEE_HELP = 'See `job --help`.';
 
+/** Where nobody looks at a screen, a help text is as wide as this. */
+const HELP_COLUMNS = 80;
+
 /**
- * What the arguments ask for; loads the job that they name, and no other. The help tells commands as `typed` does.
+ * What the arguments ask for; loads the job that they name, and no other. The help tells commands as `typed` does. Texts
+ * are made for `columns`.
  * @throws UsageError for everything that the command line does not know.
  */
 export async function parseCommandLine(
   argv: readonly string[],
   registry: Registry,
   typed: Typed = AS_NAMED,
+  columns = Number.POSITIVE_INFINITY,
 ): Promise<Invocation> {
+  const helpColumns = Number.isFinite(columns) ? columns : HELP_COLUMNS;
+  const help = (text: string) => print(wrapColumns(text, helpColumns));
   const [name, ...rest] = argv;
-  if (name === undefined) return { ...print(await overview(registry, typed)), exitCode: ExitCode.usage };
+  if (name === undefined) return { ...help(await overview(registry, typed)), exitCode: ExitCode.usage };
   if (name === 'help' || name === '--help' || name === '-h') {
     const [about, ...more] = rest.filter((word) => word !== '--help' && word !== '-h');
-    if (about === undefined || about === 'help') return print(await overview(registry, typed));
-    return await parseCommandLine([about, '--help', ...more], registry, typed);
+    if (about === undefined || about === 'help') return help(await overview(registry, typed));
+    return await parseCommandLine([about, '--help', ...more], registry, typed, columns);
   }
   if (name === '--version' || name === '-V') return print(`gmail-jobs ${readVersion()}\n`);
   if (name === 'list') {
     if (rest[0] === '--help' || rest[0] === '-h')
       return print(`Usage: ${typed.command(['job', 'list'])}\n\nLists the jobs.\n`);
     if (rest.length > 0) throw new UsageError(`job list takes no argument, but got "${rest[0]}"`, SEE_HELP);
-    return print(await list(registry));
+    return print(wrapColumns(await list(registry), columns));
   }
   if (name.startsWith('-')) throw new UsageError(`the job's name comes first, but got "${name}"`, SEE_HELP);
   if (isCommand(name)) {
     const command = await COMMANDS[name]();
-    const parsed = parseOptions(describe(name, command, typed), command.options, name, rest);
-    return 'help' in parsed ? print(parsed.help) : { kind: 'command', command, ...parsed };
+    const parsed = parseOptions(describe(name, command, { typed, helpColumns }), command.options, name, rest);
+    return 'help' in parsed ? help(parsed.help) : { kind: 'command', command, ...parsed };
   }
   const job = await registry.load(name, [...Object.keys(COMMANDS), 'list', 'help']);
   const specs = job.backfill === undefined ? job.options : { ...job.options, ...BACKFILL_OPTIONS };
-  const parsed = parseOptions(withCommonOptions(describe(name, { ...job, options: specs }, typed)), specs, name, rest);
-  if ('help' in parsed) return print(parsed.help);
+  const described = describe(name, { ...job, options: specs }, { typed, helpColumns });
+  const parsed = parseOptions(withCommonOptions(described), specs, name, rest);
+  if ('help' in parsed) return help(parsed.help);
   const { dryRun, budget, ...given } = parsed.options;
   const { options, backfill } = job.backfill === undefined ? { options: given } : splitBackfill(given, job.options);
   const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined, backfill };
@@ -155,7 +165,7 @@ function givenOptions(commandLine: CommandLine): Record<string, unknown> {
 function describe(
   name: string,
   { summary, description, argument, options }: Pick<Job, 'summary' | 'description' | 'argument' | 'options'>,
-  typed: Typed,
+  { typed, helpColumns }: { readonly typed: Typed; readonly helpColumns: number },
 ) {
   const commandLine = new CommandLine(typed.command(['job', name]))
     .description(typed.text(description === undefined ? summary : `${summary}\n\n${description}`))
@@ -163,6 +173,7 @@ function describe(
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
     .showSuggestionAfterError(true)
+    .configureOutput({ getOutHelpWidth: () => helpColumns })
     .exitOverride();
   // Optional for commander, so that our own words are said when it is missing.
   if (argument !== undefined) commandLine.argument(`[${argument.name}]`, typed.text(argument.summary));
@@ -217,41 +228,4 @@ function usageError(error: CommanderError, name: string, { options }: CommandLin
   );
   const hint = former === undefined ? '' : ` (did you mean ${former[1]}?)`;
   return new UsageError(`${message}${hint}`, `See \`job ${name} --help\`.`);
-}
-
-async function overview(registry: Registry, typed: Typed): Promise<string> {
-  return `Usage: ${typed.command(['job'])} <name> [options]
-
-Scheduled work on a Gmail mailbox: fetches the credential, does one batch of work, exits.
-
-Jobs:
-${await list(registry)}
-Options of every job:
-  --dry-run            say what would change, and change nothing
-  --budget <duration>  stop after this time; the next run goes on (default 50m, none on heroku run)
-  -h, --help           show the help of a job
-
-Commands:
-${await listCommands()}
-Exit codes: 0 done · 2 usage · 65 items failed or a guard stopped the work · 75 try later
-            77 credentials · 78 configuration · 143, 130 stopped by a signal · 1 a bug
-`;
-}
-
-async function list(registry: Registry): Promise<string> {
-  return table(await Promise.all(registry.names.map(async (name) => [name, (await registry.load(name)).summary])));
-}
-
-async function listCommands(): Promise<string> {
-  const rows = Object.entries(COMMANDS).map(async ([name, load]) => [name, (await load()).summary]);
-  return table([
-    ...(await Promise.all(rows)),
-    ['list', 'List the jobs'],
-    ['help', 'Show this help, or that of the job or command named after it'],
-  ]);
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const width = Math.max(...rows.map(([name = '']) => name.length));
-  return rows.map(([name = '', summary]) => `  ${name.padEnd(width)}  ${summary}\n`).join('');
 }

@@ -1,6 +1,6 @@
 /** One line per event: JSON for machines, a readable line on a terminal. Never subjects, senders or bodies. */
 import { pino } from 'pino';
-import { prettyLine } from './pretty.ts';
+import { type FinalNotes, prettyLine } from './pretty.ts';
 import { AS_NAMED, type Typed } from './typed.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
@@ -14,22 +14,28 @@ export interface Log {
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   error(event: string, fields?: LogFields): void;
-  /** Writes the final line, whatever the level is; nothing is written after it. */
-  last(event: string, fields: LogFields): void;
+  /** Writes the final line, whatever the level is, with `notes` for a person; nothing is written after it. */
+  last(event: string, fields: LogFields, notes?: FinalNotes): void;
+}
+
+export interface LogOptions {
+  readonly level: Level;
+  readonly format: LogFormat;
+  readonly write: (line: string) => void;
+  /** How wide the screen is at the moment, for the format `pretty`; without, no line is broken. */
+  readonly columns?: () => number;
+  /** How commands are typed that the events name. */
+  readonly typed?: Typed;
 }
 
 /** A log that writes its lines to `write`. */
-export function createLog(options: {
-  level: Level;
-  format: LogFormat;
-  write: (line: string) => void;
-  /** How commands are typed that the events name. */
-  typed?: Typed;
-}): Log {
-  const { typed = AS_NAMED } = options;
+export function createLog(options: LogOptions): Log {
+  const { format, columns, typed = AS_NAMED } = options;
   // In JSON too: neither backticks nor the words of a command are escaped there.
-  const render = (line: string) =>
-    options.format === 'pretty' ? typed.text(prettyLine(JSON.parse(typed.text(line)))) : typed.text(line);
+  const render = (given: string) => {
+    const line = typed.text(given);
+    return format === 'pretty' ? prettyLine(JSON.parse(line), columns?.(), finalNotes) : line;
+  };
   const logger = pino(
     {
       level: options.level,
@@ -44,12 +50,14 @@ export function createLog(options: {
     },
   );
   let closed = false;
+  let finalNotes: FinalNotes | undefined;
   return {
     debug: (event, fields) => logger.debug({ event, ...fields }),
     info: (event, fields) => logger.info({ event, ...fields }),
     warn: (event, fields) => logger.warn({ event, ...fields }),
     error: (event, fields) => logger.error({ event, ...fields }),
-    last(event, fields) {
+    last(event, fields, notes) {
+      finalNotes = notes;
       logger.level = 'info';
       logger.info({ event, ...fields });
       closed = true;

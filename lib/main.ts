@@ -18,6 +18,7 @@ import { stackOf } from './report.ts';
 import { rememberSignals } from './signals.ts';
 import type { Terminal } from './terminal.ts';
 import { typedIn } from './typed.ts';
+import { columnsOf, wrap } from './wrap.ts';
 
 /** How long what a job has left behind may go on after the final line. */
 const LINGER_MS = 2_000;
@@ -33,7 +34,9 @@ const output = guardOutput(redactor, process);
 /** Gives the terminal back as it was. */
 let leaveScreen = (): void => {};
 const say = ({ message, remedy }: JobError): void => {
-  process.stderr.write(`job: ${typed.text(message)}\n     ${typed.text(remedy)}\n`);
+  const columns = columnsOf(process.stderr);
+  const lines = [wrap(`job: ${typed.text(message)}`, columns, 5), wrap(`     ${typed.text(remedy)}`, columns)];
+  process.stderr.write(`${lines.join('\n')}\n`);
 };
 lockV8(process);
 const egress = guardEgress(say);
@@ -70,7 +73,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       egress.allow(hosts.map(parseHost)),
     );
     const { parseCommandLine } = await import('./cli.ts');
-    const invocation = await parseCommandLine(argv, registry, typed);
+    const invocation = await parseCommandLine(argv, registry, typed, columnsOf(process.stdout));
     if (invocation.kind === 'print') {
       const stream = invocation.exitCode === ExitCode.ok ? process.stdout : process.stderr;
       stream.write(invocation.text);
@@ -88,7 +91,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       progress.stop();
       process.stdout.write(output.atLineStart() ? line : `\n${line}`);
     };
-    const log = createLog({ level, format, write, typed });
+    const log = createLog({ level, format, write, typed, columns: () => columnsOf(process.stdout) });
     egress.tell = ({ host, port, how, remedy }: EgressError) =>
       log.error('egress.refused', { host, port, how, remedy });
     egress.allow(neededHosts(env));

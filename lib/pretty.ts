@@ -1,10 +1,18 @@
 /** Log events as readable lines, for a person at a terminal. */
-
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import { counted, formatCount } from './count.ts';
 import { formatDuration } from './duration.ts';
+import { wrap, wrapCommand } from './wrap.ts';
 
 export type LogEvent = Readonly<Record<string, unknown>>;
+
+/** What the final line tells a person besides its fields. */
+export interface FinalNotes {
+  /** The person was asked, and did not want it. */
+  readonly declined?: boolean;
+  /** The command that takes the run back; undefined when there is nothing to take back. */
+  readonly undo?: string | undefined;
+}
 
 /** Events that get a sentence of their own; the others are shown with their fields. */
 const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
@@ -13,22 +21,35 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'token.issued': (e) => dim(`access token issued, good for ${formatDuration(Number(e.lifetimeS) * 1_000)}`),
   'label.created': (e) => `label ${bold(String(e.label))} created`,
   'rules.warning': (e) => `${bold(String(e.rule))}: ${e.warning}`,
-  'rule.planned': (e) => `${bold(String(e.rule))}: ${plan(e)}`,
-  'rule.applied': (e) => `${bold(String(e.rule))}: ${counts(e, ['changed', 'failed', 'remaining'])}`,
+  'rule.planned': (e) => `${bold(String(e.rule))}: ${describePlan(e)}`,
+  'rule.applied': (e) => `${bold(String(e.rule))}: ${countsOf(e, WORDS).join(', ') || 'nothing was changed'}`,
   'undo.planned': (e) => `${bold(String(e.rule))}: ${number(e.toRestore)} to restore (${restoring(e)})`,
   'undo.found': (e) =>
     `${number(e.messages)} changed by the run, ${number(e.toRestore)} to restore, ${number(e.skipped)} changed since`,
-  'undo.declined': () => 'nothing is changed',
   'undo.label_gone': (e) => `the label ${bold(String(e.label))} exists no more, and is left out`,
   'undo.parts_missing': (e) =>
     `${number(e.parts)} of the run's journals are not there: it was killed before them, or they were deleted`,
   'quota.wait': (e) => dim(`waiting ${formatDuration(Number(e.waitMs))} for Gmail's quota`),
   'gmail.retry': (e) => dim(`${e.reason}: again in ${formatDuration(Number(e.delayMs))}`),
   'window.finished': (e) => `${bold(String(e.window))}: ${windowCounts(e)}${dim(windowsLeft(e))}`,
-  'journal.written': (e) => dim(`journal written: ${number(e.messages)} messages${part(e)}`),
-  'journal.closed': (e) => dim(`journal revised: ${number(e.messages)} messages were changed`),
+  'journal.written': (e) => dim(`journal written: ${counted(Number(e.messages), 'message')}${part(e)}`),
+  'journal.closed': (e) => dim(`journal revised: ${counted(Number(e.messages), 'message')} changed`),
   'run.bug': (e) => String(e.stack),
-  'run.finished': finish,
+  'gmail.refused': (e) => `${bold(String(e.rule))}: Gmail refused to change ${counted(Number(e.count), 'message')}`,
+  'gmail.unauthorized': () => dim('Gmail does not accept the access token any more: a new one is fetched'),
+  'secret.fallback': () => 'the current version of the secret does not work, the one before does',
+  'token.scope_wide': (e) => `${e.reason}: it may do more than the job needs`,
+  'token.refresh_token_kept': () => 'Google replaced the refresh token: the new one was stored',
+  'token.refresh_token_replaced': () => 'Google replaced the refresh token',
+  'heartbeat.failed': (e) => `the monitor was not reached: ${e.reason}`,
+  'digest.inserted': (e) => `the digest of ${bold(String(e.period))} is in the inbox`,
+  'journal.trashed': (e) => dim(`${counted(Number(e.count), 'old journal')} put into the trash`),
+  'journal.not_closed': () => 'the journal does not tell how far the run has come',
+  'journal.not_tidied': () => 'old journals were not put into the trash',
+  'journal.unfinished': () => 'the journal does not tell that the run is complete',
+  'egress.refused': (e) => `a connection was refused: ${e.host}${e.port === undefined ? '' : `:${e.port}`} (${e.how})`,
+  'process.unlocked': () => 'the process is not locked down',
+  'process.warning': (e) => String(e.warning),
 };
 
 /** Events that a person gets to see in another way: the forecast is a table. */
@@ -36,12 +57,24 @@ const NO_LINE = new Set(['backfill.forecast']);
 
 const SHOWN_ELSEWHERE = new Set(['level', 'time', 'event', 'error', 'remedy']);
 
-/** The event as one or more lines, ending with a newline; or nothing at all. */
-export function prettyLine(event: LogEvent): string {
+/** The event as lines of at most `columns`, each with its end; or nothing at all. */
+export function prettyLine(given: LogEvent, columns = Number.POSITIVE_INFINITY, notes: FinalNotes = {}): string {
+  const event = withoutControls(given);
   const name = String(event.event);
   if (NO_LINE.has(name)) return '';
+  if (name === 'run.finished') return finish(event, columns, notes);
   const sentence = SENTENCES[name]?.(event) ?? `${name} ${fields(event)}`;
-  return `${mark(event)} ${sentence}${name === 'run.finished' ? '' : trouble(event)}\n`;
+  return `${wrap(`${mark(event)} ${sentence}`, columns, 2)}${trouble(event, columns)}\n`;
+}
+
+/** No text of an event can steer the terminal; stacks alone have several lines. */
+function withoutControls(event: LogEvent): LogEvent {
+  const clean = (text: string) => stripVTControlCharacters(text).replace(/[^\P{Cc}\n]/gu, ' ');
+  const entries = Object.entries(event).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? clean(value) : value,
+  ]);
+  return Object.fromEntries(entries);
 }
 
 function mark({ level, event, exitCode }: LogEvent): string {
@@ -50,10 +83,18 @@ function mark({ level, event, exitCode }: LogEvent): string {
   return level === 'warn' ? styleText('yellow', '!') : dim('·');
 }
 
-function plan({ matched, skipped, toChange }: LogEvent): string {
-  if (matched === 0) return 'nothing to do';
-  const spared = skipped === 0 ? '' : `, ${number(skipped)} of them left alone`;
-  return `${number(matched)} found${spared}, ${number(toChange)} to change`;
+/** What a rule would do: `1,172 found, 1,162 to change (archive), 10 spared by keepNewest`. */
+export function describePlan({ matched, skipped, spared = 0, toChange, actions }: LogEvent): string {
+  if (matched === 0) return 'nothing found';
+  const what = Array.isArray(actions) && actions.length > 0 && Number(toChange) > 0 ? ` (${actions.join(', ')})` : '';
+  // What is neither changed nor spared needs no change any more when the rules before have done their work.
+  const others = Number(skipped) - Number(spared);
+  return [
+    `${number(matched)} found`,
+    `${toChange === 0 ? 'nothing' : number(toChange)} to change${what}`,
+    ...(Number(spared) > 0 ? [`${number(spared)} spared by keepNewest`] : []),
+    ...(others > 0 ? [`${number(others)} left to the rules before`] : []),
+  ].join(', ');
 }
 
 /** `+INBOX −TRASH` */
@@ -62,20 +103,39 @@ function restoring({ add, remove }: LogEvent): string {
   return [...signed(add, '+'), ...signed(remove, '−')].join(' ');
 }
 
-function finish(event: LogEvent): string {
+function finish(event: LogEvent, columns: number, { declined = false, undo }: FinalNotes): string {
   const { outcome, exitCode, durationMs, requests, quotaUnits, resume } = event;
-  const spent = `${formatDuration(Number(durationMs))}, ${number(requests)} requests, ${number(quotaUnits)} quota units`;
+  const cost = [counted(Number(requests), 'request'), counted(Number(quotaUnits), 'quota unit')];
+  const spent = dim(`(${[formatDuration(Number(durationMs)), ...cost].join(', ')})`);
+  if (declined && event.changed === 0) return `${wrap(`${dim('·')} Nothing was changed. ${spent}`, columns, 2)}\n`;
   const code = exitCode === 0 ? '' : `, exit code ${exitCode}`;
-  const total = counts(event, ['matched', 'changed', 'skipped', 'failed', 'remaining']);
-  const again = typeof resume === 'string' ? `\n  to go on: ${bold(resume)}` : '';
-  return `${bold(String(outcome).replaceAll('-', ' '))}${code}: ${total} ${dim(`(${spent})`)}${trouble(event)}${again}`;
+  const result = describeResult(event);
+  const ending = `${bold(String(outcome).replaceAll('-', ' '))}${code}${result === '' ? '' : `: ${result}`}`;
+  return [
+    `${wrap(`${mark(event)} ${ending} ${spent}`, columns, 2)}${trouble(event, columns)}`,
+    ...(undo === undefined ? [] : [command('to take it back', undo, columns)]),
+    ...(typeof resume === 'string' ? [command('to go on', resume, columns)] : []),
+    '',
+  ].join('\n');
+}
+
+/** What became of the messages; what did not become of them, when the run ended before it had come to any. */
+function describeResult(event: LogEvent): string {
+  const counts = countsOf(event, event.dryRun === true ? DRY_WORDS : WORDS);
+  if (counts.length > 0) return counts.join(', ');
+  return event.outcome === 'ok' || event.outcome === 'nothing-to-do' ? '' : 'nothing was changed';
+}
+
+function command(what: string, text: string, columns: number): string {
+  return bold(wrapCommand(`  ${what}: ${text}`, columns, 2));
 }
 
 /** What became of a window's messages; of a job that changes none, how many there were. */
 function windowCounts(event: LogEvent): string {
-  const names = ['changed', 'skipped', 'failed'];
-  if (names.some((name) => Number(event[name]) > 0)) return counts(event, names);
-  return Number(event.messages) > 0 ? `${number(event.messages)} messages` : 'nothing to do';
+  const { remaining, ...words } = WORDS;
+  const counts = countsOf(event, words);
+  if (counts.length > 0) return counts.join(', ');
+  return Number(event.messages) > 0 ? counted(Number(event.messages), 'message') : 'nothing to do';
 }
 
 function windowsLeft({ windowsLeft }: LogEvent): string {
@@ -87,14 +147,23 @@ function part({ part, parts }: LogEvent): string {
   return Number(parts) > 1 ? `, part ${number(part)} of ${number(parts)}` : '';
 }
 
+/** The names of counts on a screen. */
+const WORDS = { changed: 'changed', skipped: 'left alone', failed: 'failed', remaining: 'remaining' };
+
+/** The same in a dry run: what would change comes first. */
+const DRY_WORDS = { remaining: 'would change', skipped: 'left alone', failed: 'failed' };
+
 /** The counts that are not zero. */
-function counts(event: LogEvent, names: readonly string[]): string {
-  const shown = names.filter((name) => Number(event[name]) > 0).map((name) => `${number(event[name])} ${name}`);
-  return shown.length === 0 ? 'nothing matched' : shown.join(', ');
+function countsOf(event: LogEvent, words: Readonly<Record<string, string>>): string[] {
+  return Object.entries(words).flatMap(([name, word]) =>
+    Number(event[name]) > 0 ? [`${number(event[name])} ${word}`] : [],
+  );
 }
 
-function trouble({ error, remedy }: LogEvent): string {
-  return [error, remedy].flatMap((text) => (typeof text === 'string' ? [`\n  ${text}`] : [])).join('');
+function trouble({ error, remedy }: LogEvent, columns: number): string {
+  return [error, remedy]
+    .flatMap((text) => (typeof text === 'string' ? [`\n${wrap(`  ${text}`, columns)}`] : []))
+    .join('');
 }
 
 function fields(event: LogEvent): string {

@@ -42,6 +42,15 @@ export function concludeRun({ counts, dryRun, error, stopped }: Happened): Endin
   return { outcome: 'nothing-to-do', exitCode: ExitCode.ok };
 }
 
+/** Whether a person can go on with the run by hand. */
+export function canGoOn({ counts, dryRun, error }: Happened, ending: Ending, isBackfill: boolean): boolean {
+  // A run that was stopped while it still looked knows of nothing that remains, and has all before it.
+  const isIncomplete = counts.remaining > 0 || error instanceof StoppedError;
+  // After a backfill no next run goes on by itself when Gmail is back.
+  const isAway = isBackfill && ending.exitCode === ExitCode.unavailable;
+  return !dryRun && (isAway || (isIncomplete && ending.outcome !== 'failed'));
+}
+
 function concludeStop(reason: StopReason, counts: Counts): Ending {
   if (reason === 'fault') return { outcome: 'failed', exitCode: ExitCode.bug, ...describe(new StoppedError(reason)) };
   if (reason === 'SIGTERM') return { outcome: 'interrupted', exitCode: ExitCode.sigterm };

@@ -7,7 +7,7 @@ import { type Config, type Environment, readConfig, readHeartbeatUrl } from './c
 import { type Connection, connect } from './connection.ts';
 import type { AccessTokens } from './credentials/access.ts';
 import { requireTellingScopes } from './credentials/ownership.ts';
-import { ExitCode, egressBehind, StoppedError, UsageError } from './errors.ts';
+import { type ExitCode, egressBehind, StoppedError, UsageError } from './errors.ts';
 import { Mailbox } from './gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from './gmail/writer.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
@@ -17,7 +17,7 @@ import type { Log } from './log.ts';
 import { personAt } from './person.ts';
 import type { Progress } from './progress.ts';
 import type { Redactor } from './redact.ts';
-import { concludeRun, stackOf } from './report.ts';
+import { canGoOn, concludeRun, stackOf } from './report.ts';
 import { createRunId } from './run-id.ts';
 import type { Signals } from './signals.ts';
 import { Tally } from './tally.ts';
@@ -68,14 +68,10 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
   if (error instanceof UsageError) throw error;
   surroundings.progress.end();
   const { counts } = run.tally;
-  const ending = concludeRun({ counts, dryRun: request.common.dryRun, error, stopped: run.stopped });
+  const happened = { counts, dryRun: request.common.dryRun, error, stopped: run.stopped };
+  const ending = concludeRun(happened);
   if (ending.exitCode === 1) log.error('run.bug', { stack: stackOf(error) });
 
-  // A run that was stopped while it still looked knows of nothing that remains, and has all before it.
-  const isIncomplete = counts.remaining > 0 || error instanceof StoppedError;
-  // After a backfill no next run goes on by itself when Gmail is back.
-  const isAway = request.common.backfill !== undefined && ending.exitCode === ExitCode.unavailable;
-  const canGoOn = !request.common.dryRun && (isAway || (isIncomplete && ending.outcome !== 'failed'));
   const report = {
     job: request.name,
     runId,
@@ -87,13 +83,10 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
     dryRun: request.common.dryRun,
   };
   await run.heartbeat?.end(ending.exitCode, report);
-  log.last('run.finished', {
-    ...report,
-    secretVersion: run.secretVersion,
-    error: ending.error,
-    remedy: ending.remedy,
-    resume: canGoOn ? run.resume : undefined,
-  });
+  const { error: cause, remedy } = ending;
+  const resume = canGoOn(happened, ending, request.common.backfill !== undefined) ? run.resume : undefined;
+  const notes = { declined: run.stopped === 'declined', undo: run.undo(runId) };
+  log.last('run.finished', { ...report, secretVersion: run.secretVersion, error: cause, remedy, resume }, notes);
   return ending.exitCode;
 }
 
@@ -108,6 +101,7 @@ class Run {
   #connection: Connection | undefined;
   #tokens: AccessTokens | undefined;
   #backfill: Backfill | undefined;
+  #journal: RunJournal | undefined;
 
   constructor(request: RunRequest, surroundings: Surroundings) {
     this.#request = request;
@@ -163,7 +157,7 @@ class Run {
           log,
           signal: budget.wrapUp,
           wait,
-          journal: this.#journal(mailbox, { runId, startedAt, wait }, budget),
+          journal: this.#openJournal(mailbox, { runId, startedAt, wait }, budget),
         };
         try {
           await (backfill === undefined ? job.run(context) : backfill.run(job, context));
@@ -192,6 +186,12 @@ class Run {
   get resume(): string {
     const { words } = this.#request;
     return typedIn(this.#surroundings.env).command(this.#backfill?.resume(words) ?? words);
+  }
+
+  /** The command that takes the run back; undefined when it changed nothing, or kept no journal. */
+  undo(runId: string): string | undefined {
+    const isKept = this.#journal?.isKept === true && this.tally.counts.changed > 0;
+    return isKept ? typedIn(this.#surroundings.env).command(['job', 'undo', runId]) : undefined;
   }
 
   /** The mailbox that is meant: before it is known to be that one, nothing is asked of it but whose it is. */
@@ -223,7 +223,7 @@ class Run {
     return mailbox;
   }
 
-  #journal(
+  #openJournal(
     mailbox: Mailbox,
     about: Pick<RunJournalOptions, 'runId' | 'startedAt' | 'wait'>,
     { wrapUp, giveUp }: Budget,
@@ -235,6 +235,8 @@ class Run {
       const signal = AbortSignal.any([giveUp, deadline]);
       return new Mailbox({ client, writer, tally: this.tally, progress, log, signal });
     };
-    return new RunJournal({ ...about, mailbox, openAtEnd, quota, signal: wrapUp, job: this.#request.name, log });
+    const job = this.#request.name;
+    this.#journal = new RunJournal({ ...about, mailbox, openAtEnd, quota, signal: wrapUp, job, log });
+    return this.#journal;
   }
 }

@@ -2,14 +2,17 @@
 import { Writable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import type { Typed } from './typed.ts';
+import { columnsOf, wrap } from './wrap.ts';
 
 export interface Terminal {
   /** Whether there is a person who can answer. */
   readonly interactive: boolean;
-  /** How many characters fit into a line; Infinity where nobody looks at a screen. */
+  /** How many characters fit into a line at the moment; Infinity where nobody looks at a screen. */
   readonly columns: number;
-  /** Prints a line, or an empty one. */
-  print(text?: string): void;
+  /** Prints text, or an empty line; on a screen broken at words, with `hang` more of indent for what follows. */
+  print(text?: string, hang?: number): void;
+  /** Prints text for a machine as it is. */
+  printExactly(text: string): void;
   /**
    * The next line of the standard input, without its end; null when it has ended.
    * Rejects with the signal's reason when it is aborted.
@@ -42,14 +45,19 @@ export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings
   const unread: string[] = [];
   return {
     interactive,
-    columns: stdout.isTTY === true ? stdout.columns : Number.POSITIVE_INFINITY,
-    print(text = '') {
-      stdout.write(`${typed.text(text)}\n`);
+    get columns() {
+      return columnsOf(stdout);
+    },
+    print(text = '', hang = 0) {
+      stdout.write(`${wrap(typed.text(text), columnsOf(stdout), hang)}\n`);
+    },
+    printExactly(text) {
+      stdout.write(`${text}\n`);
     },
     async ask(question, signal, { secret = false, fresh = false } = {}) {
       const { createInterface } = await import('node:readline');
       if (fresh && interactive) await discard(stdin, unread);
-      stdout.write(question);
+      stdout.write(wrap(question, columnsOf(stdout)));
       const waiting = unread.shift();
       if (waiting !== undefined) return waiting;
       return await new Promise((resolve, reject) => {

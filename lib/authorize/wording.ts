@@ -3,6 +3,7 @@ import { counted } from '../count.ts';
 import type { Stage } from '../credentials/secret.ts';
 import { shortScope } from '../credentials/token.ts';
 import type { Vault } from '../credentials/vault.ts';
+import type { Terminal } from '../terminal.ts';
 import type { Grant } from './flow.ts';
 import type { Page } from './page.ts';
 import type { Current } from './rotation.ts';
@@ -91,14 +92,12 @@ export function secretName({ address }: Vault): string {
   return `${address.secretId} in ${address.region}`;
 }
 
-/** The page as lines for the terminal. */
-export function asLines({ title, text, facts = [], next }: Page): string[] {
+/** Prints the page on the terminal. */
+export function printPage({ title, text, facts = [], next }: Page, terminal: Terminal): void {
   const width = Math.max(0, ...facts.map(([name]) => name.length));
-  return [
-    `${title}. ${text}`,
-    ...facts.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`),
-    ...next.map((step) => `Next: ${step.replaceAll('`', '')}`),
-  ];
+  terminal.print(`${title}. ${text}`);
+  for (const [name, value] of facts) terminal.print(`  ${name.padEnd(width)}  ${value}`, width + 2);
+  for (const step of next) terminal.print(`Next: ${step}`, 'Next: '.length);
 }
 
 function grantedFacts({ scopes }: Grant, jobs: readonly JobScopes[]): [string, string][] {

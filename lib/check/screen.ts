@@ -2,6 +2,7 @@
 import { styleText } from 'node:util';
 import { counted } from '../count.ts';
 import { ExitCode } from '../errors.ts';
+import { wrap } from '../wrap.ts';
 import { type Finding, type Row, type Status, worstExitCode } from './finding.ts';
 
 const MARKS: Readonly<Record<Status, string>> = {
@@ -27,6 +28,7 @@ export function createScreen({ ids, columns }: ScreenOptions): (finding: Finding
   const indent = width + 6;
   const block = (text: string, at: number, style: (line: string) => string = (line) => line) =>
     wrap(text, Math.max(columns - at, MIN_WIDTH))
+      .split('\n')
       .map((line, index) => `${index === 0 ? '' : ' '.repeat(at)}${style(line)}`)
       .join('\n');
   const below = (mark: string, text: string, style?: (line: string) => string) =>
@@ -67,22 +69,6 @@ function table(
     const mark = status === undefined ? styleText('dim', '·') : MARKS[status];
     return `${' '.repeat(indent)}${mark} ${fits ? before : before.trimEnd()}${shown}`.trimEnd();
   });
-}
-
-/** `text` in lines of at most `width` characters, broken at spaces; a longer word has a line of its own. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    const longer = line === '' ? word : `${line} ${word}`;
-    if (longer.length > width && line !== '') {
-      lines.push(line);
-      line = word;
-    } else {
-      line = longer;
-    }
-  }
-  return [...lines, line];
 }
 
 /** The answer to "would the next run work?", in a sentence. */

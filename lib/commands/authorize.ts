@@ -4,7 +4,7 @@ import { openConsent } from '../authorize/flow.ts';
 import { reachGoogle } from '../authorize/google.ts';
 import { clientOptions, consentOptions, emailOption, readClient, readMailbox } from '../authorize/options.ts';
 import { readJobScopes, unionOf } from '../authorize/scopes.ts';
-import { asLines, dryRunPage, secretName, storedPage } from '../authorize/wording.ts';
+import { dryRunPage, printPage, secretName, storedPage } from '../authorize/wording.ts';
 import { defineCommand } from '../command.ts';
 import { readConfig } from '../config.ts';
 import { openVault } from '../credentials/vault.ts';
@@ -68,7 +68,7 @@ export default defineCommand({
           : await vault.put(grant.user, options.stage, signal);
       return storedPage(grant, jobs, vault, { versionId, stage: options.stage, clientFile: options.client });
     });
-    for (const line of asLines(page)) terminal.print(line);
+    printPage(page, terminal);
     return ExitCode.ok;
   },
 });

@@ -40,7 +40,7 @@ export default defineCommand({
     const verdict = verdictOf(findings, chosen);
     if (json) {
       const lines = findings.map(({ rows, notes, stops, ...line }) => line);
-      terminal.print(JSON.stringify({ ok: exitCode === ExitCode.ok, exitCode, verdict, stage, lines }));
+      terminal.printExactly(JSON.stringify({ ok: exitCode === ExitCode.ok, exitCode, verdict, stage, lines }));
     } else {
       terminal.print(`\n${styleText('bold', verdict)}`);
     }

@@ -50,7 +50,7 @@ export default defineCommand({
       const place = requirePlace(target, named);
       return options.for === 'app' ? appPolicy(target, place, kmsKey) : personPolicy(target, place, kmsKey);
     };
-    terminal.print(JSON.stringify(document(), null, 2));
+    terminal.printExactly(JSON.stringify(document(), null, 2));
     return ExitCode.ok;
   },
 });

@@ -15,7 +15,7 @@ import {
   stage,
 } from '../authorize/rotation.ts';
 import { type JobScopes, readJobScopes, unionOf } from '../authorize/scopes.ts';
-import { asLines, rotatedPage, sameClientPage, secretName } from '../authorize/wording.ts';
+import { printPage, rotatedPage, sameClientPage, secretName } from '../authorize/wording.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { readConfig } from '../config.ts';
 import { counted } from '../count.ts';
@@ -59,7 +59,7 @@ export default defineCommand({
     const page =
       (context.options.revoke ? null : await withoutConsent(client, before, demands, context, rotation)) ??
       (await withConsent(client ?? before.user, before, demands, jobs, context, rotation));
-    for (const line of asLines(asTyped(page, typedIn(env)))) terminal.print(line);
+    printPage(asTyped(page, typedIn(env)), terminal);
     return ExitCode.ok;
   },
 });

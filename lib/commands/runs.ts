@@ -35,7 +35,7 @@ export default defineCommand({
     const wait = (ms: number) => systemClock.sleep(ms, context.signal);
     const runs = await new JournalStore({ mailbox, wait }).list(limit);
     if (json) {
-      for (const run of runs) terminal.print(JSON.stringify({ ...run, canBeUndone: canBeUndone(run) }));
+      for (const run of runs) terminal.printExactly(JSON.stringify({ ...run, canBeUndone: canBeUndone(run) }));
     } else if (runs.length === 0) {
       terminal.print('No run can be undone: none has changed anything of late, or none keeps a journal.');
     } else {

@@ -59,6 +59,11 @@ export class RunJournal implements PlanJournal {
     this.#options = options;
   }
 
+  /** Whether something was written down: then what was changed can be taken back. */
+  get isKept(): boolean {
+    return this.#messageIds.length > 0;
+  }
+
   /** Writes a page; resolves when Gmail has it, so that its changes may begin. */
   async keep(planned: JournalPage): Promise<void> {
     if (this.#last !== undefined) await this.#correct(this.#last, await this.#open());

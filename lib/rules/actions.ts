@@ -8,6 +8,24 @@ export interface Actions {
   readonly pending: readonly LabelOperation[];
 }
 
+/** What is done with a system label, in words: when it is put on, and when it is taken off. */
+const WORDS: Readonly<Record<string, readonly [string, string]>> = {
+  INBOX: ['move to the inbox', 'archive'],
+  TRASH: ['trash', 'take out of the trash'],
+  SPAM: ['move to spam', 'take out of spam'],
+  UNREAD: ['mark as unread', 'mark as read'],
+  STARRED: ['star', 'unstar'],
+  IMPORTANT: ['mark as important', 'mark as not important'],
+};
+
+/** The actions of a rule in words, one for each: `archive`, `mark as read`, `label Auto/Archived`. */
+export function describeActions({ pending }: Pick<Actions, 'pending'>): string[] {
+  return pending.map(({ add, label }) => {
+    const words = Object.hasOwn(WORDS, label) ? WORDS[label] : undefined;
+    return words?.[add ? 0 : 1] ?? `${add ? 'label' : 'remove label'} ${label}`;
+  });
+}
+
 type Effect = readonly LabelOperation[];
 
 const add = (label: string): LabelOperation => ({ add: true, label });

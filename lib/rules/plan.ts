@@ -11,6 +11,7 @@ import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Found } from '../gmail/listing.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { PAGE_SIZE } from '../gmail/searcher.ts';
+import { describeActions } from './actions.ts';
 import { claimMessages } from './claims.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
 import {
@@ -33,6 +34,34 @@ export interface PlanOptions {
 export interface RulesPlan extends ChangePlan {
   readonly found: readonly (readonly IdSet[])[];
   readonly spared: readonly IdSet[];
+}
+
+/** What a plan has of one rule, for people and logs. */
+export interface PlannedRule {
+  readonly rule: string;
+  readonly matched: number;
+  /** Left alone: spared by keepNewest, or left to the rules before. */
+  readonly skipped: number;
+  readonly spared: number;
+  readonly toChange: number;
+  /** What is done to them, in words. */
+  readonly actions: readonly string[];
+}
+
+/** What the plan has of each of the rules. */
+export function describeRules(plan: RulesPlan, rules: readonly Rule[]): PlannedRule[] {
+  return setSizes(plan).map((toChange, index) => {
+    const [rule, found = []] = [rules[index], plan.found[index]];
+    const matched = sizeOfAll(found);
+    const newest = plan.spared[index] ?? IdSet.empty;
+    const spared = newest.size === 0 ? 0 : matched - sizeOfAll(found.map((ids) => ids.without(newest)));
+    const actions = rule === undefined ? [] : describeActions(rule);
+    return { rule: rule?.name ?? '', matched, skipped: matched - toChange, spared, toChange, actions };
+  });
+}
+
+function sizeOfAll(sets: readonly IdSet[]): number {
+  return sets.reduce((sum, { size }) => sum + size, 0);
 }
 
 const NOTHING: Found = { windows: new Map(), loose: IdSet.empty };

@@ -1,10 +1,10 @@
 /** What the rules would do to the mailbox as it is now, for a person who has not run them yet. Changes nothing. */
 import { counted, formatCount } from '../count.ts';
-import { setSizes } from '../gmail/change-plan.ts';
 import { type Guard, trippedGuard } from '../gmail/changes.ts';
 import { LabelDirectory } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
-import { planRules } from './plan.ts';
+import { describePlan } from '../pretty.ts';
+import { describeRules, planRules } from './plan.ts';
 import { resolveLabels } from './resolve.ts';
 import type { RuleSet } from './schema.ts';
 import { composeSearch, namesUserLabels, requireProtectLabels } from './search.ts';
@@ -41,18 +41,18 @@ export async function previewRules(
   const { ruleSet, labels, warnings } = await surveyLabels(given, mailbox);
   const { file, rules, disabled, protect } = ruleSet;
   const plan = await planRules(ruleSet, mailbox, labels, { withEffects: false });
-  const sizes = setSizes(plan);
-  const planned = rules.map(({ name, search }, index) => {
-    const [matched, toChange] = [plan.sets[index]?.found ?? 0, sizes[index] ?? 0];
-    return { name, query: search.query, matched, skipped: matched - toChange, toChange };
-  });
-  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const planned = describeRules(plan, rules);
+  const total = planned.reduce((sum, { toChange }) => sum + toChange, 0);
   const maxChanges = guards.find(({ set }) => set === undefined)?.atMost ?? null;
   const limit = maxChanges === null ? '' : ` (at most ${formatCount(maxChanges)} allowed)`;
   const off = disabled.length === 0 ? '' : `, ${formatCount(disabled.length)} disabled`;
   return {
     detail: `${file}: ${counted(rules.length, 'rule')}${off}; ${counted(total, 'message')} to change${limit}`,
-    rows: planned.map((rule) => [rule.name, counts(rule), rule.query]),
+    rows: planned.map((rule, index) => [
+      rule.rule,
+      describePlan({ ...rule, actions: [] }),
+      rules[index]?.search.query ?? '',
+    ]),
     warnings: warnings.map(({ rule, warning }) => `${rule}: ${warning}`),
     problem: trippedGuard([plan], guards),
     data: {
@@ -60,17 +60,11 @@ export async function previewRules(
       toChange: total,
       maxChanges,
       disabled,
-      rules: planned.map(({ query, name, ...rule }, index) => {
+      rules: planned.map(({ rule: name, ...rest }, index) => {
         const own = rules[index];
         const search = own === undefined ? null : (composeSearch(own, protect, labels)?.query ?? null);
-        return { name, search, ...rule };
+        return { name, search, ...rest };
       }),
     },
   };
-}
-
-function counts({ matched, skipped, toChange }: { matched: number; skipped: number; toChange: number }): string {
-  if (matched === 0) return 'no match';
-  const left = skipped === 0 ? '' : `, ${formatCount(skipped)} left alone`;
-  return `${formatCount(matched)} found${left}${toChange === 0 ? ', nothing to change' : ''}`;
 }

@@ -113,6 +113,8 @@ describe('job check', { concurrency: 8 }, () => {
         matched: 3,
         skipped: 0,
         toChange: 3,
+        spared: 0,
+        actions: ['star'],
       },
     ]);
   });
@@ -147,7 +149,7 @@ describe('job check', { concurrency: 8 }, () => {
     assert.equal(lines[0], 'Would the next run work?');
     assert.match(stdout, /^ {2}✔ mailbox {8}alice@example\.com, as the secret says$/m);
     assert.match(stdout, /^ +✔ digest {7}gmail\.readonly, gmail\.insert, gmail\.labels$/m);
-    assert.match(stdout, /^ +· star-it {2}3 found {2}subject:hit$/m);
+    assert.match(stdout, /^ +· star-it {2}3 found, 3 to change {2}subject:hit$/m);
     assert.match(stdout, /^ {2}! monitor .*nobody is told.*\n +→ Set HEARTBEAT_URL/m);
     assert.equal(lines.at(-2), 'Yes, the next run would work. 1 warning.');
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { type LogEvent, prettyLine } from '../../lib/pretty.ts';
+import { type FinalNotes, type LogEvent, prettyLine } from '../../lib/pretty.ts';
 
 const line = (event: LogEvent) => stripVTControlCharacters(prettyLine({ level: 'info', ...event }));
 
@@ -26,5 +26,96 @@ describe('the lines of a backfill', () => {
 
   it('have no line for the forecast, which is a table', () => {
     assert.equal(line({ event: 'backfill.forecast', units: 1 }), '');
+  });
+});
+
+describe('the line of a rule that was planned', () => {
+  const event = { event: 'rule.planned', rule: 'old', matched: 1_172, skipped: 12, spared: 10, toChange: 1_160 };
+
+  it('names what is done, and says why the others are left', () => {
+    assert.equal(
+      line({ ...event, actions: ['archive', 'label Auto/Archived'] }),
+      '· old: 1,172 found, 1,160 to change (archive, label Auto/Archived), 10 spared by keepNewest, 2 left to the rules before\n',
+    );
+    assert.equal(line({ ...event, skipped: 0, spared: 0, actions: [] }), '· old: 1,172 found, 1,160 to change\n');
+    assert.equal(line({ ...event, matched: 0 }), '· old: nothing found\n');
+  });
+});
+
+describe('the final line', () => {
+  const none = { matched: 0, changed: 0, skipped: 0, failed: 0, remaining: 0 };
+  const event = { ...none, event: 'run.finished', exitCode: 0, durationMs: 1_234, requests: 1, quotaUnits: 5_000 };
+  const finished = (fields: LogEvent, notes: FinalNotes = {}, columns?: number) =>
+    stripVTControlCharacters(prettyLine({ level: 'info', ...event, ...fields }, columns, notes));
+  const spent = '(1.2s, 1 request, 5,000 quota units)';
+
+  for (const [what, fields, notes, expected] of [
+    [
+      'what changed',
+      { outcome: 'ok', changed: 1_603, skipped: 10 },
+      {},
+      `✔ ok: 1,603 changed, 10 left alone ${spent}\n`,
+    ],
+    [
+      'what would change, in a dry run',
+      { outcome: 'ok', dryRun: true, remaining: 1_603, skipped: 10 },
+      {},
+      `✔ ok: 1,603 would change, 10 left alone ${spent}\n`,
+    ],
+    ['that there was nothing', { outcome: 'nothing-to-do' }, {}, `✔ nothing to do ${spent}\n`],
+    [
+      'that nothing was changed, when the person did not want it',
+      { outcome: 'partial', remaining: 6_364, skipped: 1, resume: 'job apply-rules' },
+      { declined: true },
+      `· Nothing was changed. ${spent}\n`,
+    ],
+    [
+      'what was changed, when the person declined later',
+      { outcome: 'partial', changed: 2, remaining: 1 },
+      { declined: true },
+      `✔ partial: 2 changed, 1 remaining ${spent}\n`,
+    ],
+    [
+      'that nothing was changed, and not that nothing matched, when it was stopped while it looked',
+      { outcome: 'interrupted', exitCode: 130 },
+      {},
+      `✖ interrupted, exit code 130: nothing was changed ${spent}\n`,
+    ],
+    [
+      'how it is taken back, and how it goes on',
+      { outcome: 'partial', changed: 1, remaining: 1, resume: 'job apply-rules' },
+      { undo: 'job undo 20261123-031608-7f3a' },
+      `✔ partial: 1 changed, 1 remaining ${spent}\n  to take it back: job undo 20261123-031608-7f3a\n  to go on: job apply-rules\n`,
+    ],
+  ] as const) {
+    it(`says ${what}`, () => assert.equal(finished(fields, notes), expected));
+  }
+
+  it('breaks at words, and a command in such a way that it can be pasted', () => {
+    const resume = 'bin/job apply-rules --rule old-newsletters --from 2015-01-01';
+    const fields = { outcome: 'failed', exitCode: 75, error: 'Gmail was not available after 6 attempts', resume };
+    assert.equal(
+      finished(fields, {}, 40),
+      [
+        '✖ failed, exit code 75: nothing was',
+        '  changed (1.2s, 1 request, 5,000 quota',
+        '  units)',
+        '  Gmail was not available after 6',
+        '  attempts',
+        '  to go on: bin/job apply-rules --rule \\',
+        '    old-newsletters --from 2015-01-01',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('lets no text steer the terminal', () => {
+    const shown = prettyLine({
+      level: 'info',
+      event: 'rules.warning',
+      rule: 'a',
+      warning: 'x\u001b[2Jy\u0007\u009b1mz',
+    });
+    assert.equal(stripVTControlCharacters(shown), '· a: xy z\n');
   });
 });

@@ -5,13 +5,18 @@
 import { styleText } from 'node:util';
 import PostalMime from 'postal-mime';
 import { formatCount } from '../../lib/count.ts';
-import { formatDuration } from '../../lib/duration.ts';
+import { describePlan, prettyLine } from '../../lib/pretty.ts';
+import { columnsOf, wrap } from '../../lib/wrap.ts';
 import { type Finished, runJob } from '../run.ts';
 import { type Sandbox, startSandbox } from './index.ts';
 import type { SandboxMailbox } from './mailbox.ts';
 
 const MESSAGES = 5_000;
 const LATENCY_MS = 40;
+
+const NAME_WIDTH = 'old-newsletters'.length;
+
+const COLUMNS = columnsOf(process.stdout);
 
 /** What the table of the mailbox shows: a name, and Gmail's search for it. */
 const SHOWN: readonly (readonly [string, string])[] = [
@@ -24,7 +29,7 @@ const SHOWN: readonly (readonly [string, string])[] = [
   ['label Auto/Large', 'label:"Auto/Large"'],
 ];
 
-const out = (text = '') => process.stdout.write(`${text}\n`);
+const out = (text = '', hang = 0) => process.stdout.write(`${wrap(text, COLUMNS, hang)}\n`);
 const bold = (text: string) => styleText('bold', text);
 const dim = (text: string) => styleText('dim', text);
 const count = (value: unknown) => formatCount(Number(value));
@@ -36,12 +41,12 @@ async function demo(): Promise<void> {
   const { host } = new URL(sandbox.env.GMAIL_API_URL ?? '');
   out();
   out(bold('gmail-jobs: the real program on a made-up mailbox'));
+  const standIns = "Gmail, Google's token endpoint and AWS Secrets Manager are stand-ins on this machine";
   out(
     dim(
-      `${count(MESSAGES)} messages of ${sandbox.mailbox.email}; Gmail, Google's token endpoint and AWS Secrets Manager are`,
+      `${count(MESSAGES)} messages of ${sandbox.mailbox.email}; ${standIns} (Gmail: http://${host}, ${LATENCY_MS} ms away). Nothing leaves it.`,
     ),
   );
-  out(dim(`stand-ins on this machine (Gmail: http://${host}, ${LATENCY_MS} ms away). Nothing leaves it.`));
 
   const before = look(sandbox.mailbox);
   await step(sandbox, 1, ['apply-rules', '--dry-run'], 'says what would change; nothing is sent');
@@ -76,31 +81,20 @@ async function demo(): Promise<void> {
 async function step(sandbox: Sandbox, number: number, args: readonly string[], what: string): Promise<Finished> {
   const finished = await runJob(sandbox, args, { env: { DYNO: `scheduler.${1_000 + number}`, LOG_FORMAT: 'json' } });
   out();
-  out(`${bold(`${number}  job ${args.join(' ')}`)}  ${dim(what)}`);
+  out(`${bold(`${number}  job ${args.join(' ')}`)}  ${dim(what)}`, 3);
   if (finished.code !== 0 || finished.final === undefined) {
     out(finished.stdout + finished.stderr);
     throw new Error(`job ${args.join(' ')} exited with ${finished.code}`);
   }
-  for (const line of describeRules(finished)) out(`   ${line}`);
-  const { outcome, changed, skipped, remaining, requests, quotaUnits, durationMs, dryRun } = finished.final;
-  const result =
-    dryRun === true
-      ? `${count(remaining)} would change, 0 changed`
-      : `${count(changed)} changed, ${count(skipped)} left alone`;
-  const cost = `${count(requests)} requests, ${count(quotaUnits)} quota units, ${formatDuration(Number(durationMs))}`;
-  out(`   ${styleText('green', '✔')} ${String(outcome).replaceAll('-', ' ')}, exit code 0: ${result}  ${dim(cost)}`);
+  for (const line of describeRules(finished)) out(`   ${line}`, NAME_WIDTH + 2);
+  out(`   ${prettyLine(finished.final).trimEnd()}`, 2);
   return finished;
 }
 
-/** A line for each rule that the run searched for. */
+/** A line for each rule that the run searched for, in the words of the program. */
 function describeRules({ events }: Finished): string[] {
-  return events
-    .filter(({ event }) => event === 'rule.planned')
-    .map(({ rule, matched, skipped, toChange }) => {
-      const spared =
-        Number(skipped) > 0 ? `, ${count(skipped)} left alone (the newest, or handled by a rule before)` : '';
-      return `${String(rule).padEnd(18)} ${count(matched).padStart(5)} found, ${count(toChange)} to change${spared}`;
-    });
+  const planned = events.filter(({ event }) => event === 'rule.planned');
+  return planned.map((event) => `${String(event.rule).padEnd(NAME_WIDTH)}  ${describePlan(event)}`);
 }
 
 function look(mailbox: SandboxMailbox): number[] {

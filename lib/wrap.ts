@@ -1,0 +1,102 @@
+/** Text for a terminal: how wide it is, and how it is broken into lines at its words. */
+import { stripVTControlCharacters } from 'node:util';
+
+/** Characters that take two columns: those of East Asia, and pictures. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+/** Those that take none: accents on the letter before, and joiners. */
+const NARROW = /[\p{M}\u200b-\u200f\u2060\ufeff]/u;
+
+/** The shortest line that a text is broken into, on however narrow a terminal. */
+const SHORTEST = 20;
+
+/** How wide a terminal is that does not know it. */
+const USUAL_COLUMNS = 80;
+
+/** How many columns a line of the stream has at the moment; Infinity when it is no terminal. */
+export function columnsOf(stream: Pick<NodeJS.WriteStream, 'isTTY' | 'columns'>): number {
+  if (stream.isTTY !== true) return Number.POSITIVE_INFINITY;
+  return stream.columns > 0 ? stream.columns : USUAL_COLUMNS;
+}
+
+/** How many columns `text` takes. */
+export function widthOf(text: string): number {
+  const plain = stripVTControlCharacters(text);
+  if (/^[ -~]*$/.test(plain)) return plain.length;
+  let width = 0;
+  for (const character of plain) width += WIDE.test(character) ? 2 : NARROW.test(character) ? 0 : 1;
+  return width;
+}
+
+/** `text`, which has no styles, in at most `columns`. */
+export function cut(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text;
+  let shown = '';
+  let width = 0;
+  for (const character of text) {
+    width += widthOf(character);
+    if (width > columns - 1) break;
+    shown += character;
+  }
+  return `${shown.trimEnd()}…`;
+}
+
+/**
+ * `text` with each of its lines broken at spaces, so that none takes more than `columns`. What follows is indented as the
+ * line is, and by `hang` more. A word that is longer than a line is left whole, and so is a command in backticks.
+ */
+export function wrap(text: string, columns: number, hang = 0): string {
+  const lines = text.split('\n').map((line) => ({ ...indentOf(line), words: line.trimStart().split(' ') }));
+  return lines.map(({ lead, words }) => fill(holdTogether(words, '`'), lead, columns, hang).join('\n')).join('\n');
+}
+
+/** The same for lines in two columns: what follows is indented to the second one. */
+export function wrapColumns(text: string, columns: number): string {
+  const hangOf = (line: string) => /^ *(\S+(?: \S+)* {2,})(?=\S)/.exec(line)?.[1]?.length ?? 0;
+  return text
+    .split('\n')
+    .map((line) => wrap(line, columns, hangOf(line)))
+    .join('\n');
+}
+
+/** The same for a command of a shell that has no line breaks: it goes on in the next line, also when it is pasted. */
+export function wrapCommand(command: string, columns: number, hang = 0): string {
+  if (widthOf(command) <= columns) return command;
+  const words = holdTogether(command.trimStart().split(' '), "'");
+  return fill(words, indentOf(command).lead, columns - 2, hang).join(' \\\n');
+}
+
+function indentOf(line: string): { lead: string } {
+  return { lead: /^ */.exec(line)?.[0] ?? '' };
+}
+
+/** The words in lines, each behind its indent. */
+function fill(words: readonly string[], lead: string, columns: number, hang: number): string[] {
+  const indent = lead + ' '.repeat(hang);
+  const lines: string[] = [];
+  let line = `${lead}${words[0] ?? ''}`;
+  for (const word of words.slice(1)) {
+    const longer = `${line} ${word}`;
+    const least = SHORTEST + (lines.length === 0 ? lead : indent).length;
+    if (widthOf(longer) <= Math.max(columns, least)) {
+      line = longer;
+    } else {
+      lines.push(line.trimEnd());
+      line = `${indent}${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
+/** `words` with those joined that stand between two of `quote`. */
+function holdTogether(words: readonly string[], quote: '`' | "'"): string[] {
+  const quotes = (text: string) => text.replaceAll(`\\${quote}`, '').split(quote).length - 1;
+  if (quotes(words.join(' ')) % 2 === 1) return [...words];
+  const joined: string[] = [];
+  let isOpen = false;
+  for (const word of words) {
+    joined.push(isOpen ? `${joined.pop()} ${word}` : word);
+    if (quotes(word) % 2 === 1) isOpen = !isOpen;
+  }
+  return joined;
+}
