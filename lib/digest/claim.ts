@@ -152,6 +152,8 @@ async function waitUntilDelivered({ mailbox, identity, wait }: Delivery): Promis
 async function removeOldClaims({ mailbox, identity }: Delivery, labels: LabelDirectory): Promise<void> {
   const { claimPrefix, periodId } = identity;
   for (const label of labels.startingWith(claimPrefix)) {
+    // A label that only looks like it is a person's.
+    if (!label.name.startsWith(claimPrefix)) continue;
     const id = label.name.slice(claimPrefix.length);
     if (PERIOD_ID.test(id) && id < periodId) await mailbox.deleteLabel(label);
   }

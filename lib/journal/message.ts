@@ -25,21 +25,71 @@ export const HEAD_NAMES = ['Format', 'Run', 'Job', 'Started', 'Part', 'Messages'
 const LINE = '\r\n';
 const ATTACHMENT = 'application/gzip';
 
-/** The Message-ID of one part of a run's journal, without angle brackets. */
-export function journalMessageId(runId: string, part: number): string {
-  return `journal.${runId}.${part}@gmail-jobs.invalid`;
+export const SENDER = 'journal@gmail-jobs.invalid';
+
+const FROM = `gmail-jobs <${SENDER}>`;
+
+/**
+ * Gmail puts one of these at least on every mail that it receives, and no sender can leave them out. What is inserted by
+ * the API has none.
+ */
+const OF_RECEIVED_MAIL = ['Delivered-To', 'Return-Path', 'Received-SPF', 'Authentication-Results'];
+
+/** A journal is in none of these places, unless a person has put it there. */
+const PLACES = ['INBOX', 'SENT', 'DRAFT', 'CHAT', 'SPAM'];
+
+/** The headers by which `isOwn` knows a journal. */
+export const OWN_NAMES = ['From', 'Message-ID', 'X-Gmail-Jobs-Run', ...OF_RECEIVED_MAIL];
+
+/**
+ * The Message-IDs that one part of a run's journal can have, without angle brackets: as it is written first, and when
+ * it takes the place of that one. Gmail may take two messages with the same Message-ID for one.
+ */
+export function journalMessageIds(runId: string, part: number): readonly [string, string] {
+  return [`journal.${runId}.${part}@gmail-jobs.invalid`, `journal.${runId}.${part}.again@gmail-jobs.invalid`];
+}
+
+/**
+ * Whether a message is one that this program has put into the mailbox. The label alone does not say so, for a person can
+ * put it on anything; and anybody can send a mail of this form, but not one that has the label, lies in no place and
+ * bears no trace of its delivery.
+ */
+export function isOwn(header: (name: string) => string, labelIds: readonly string[], journalLabelId: string): boolean {
+  const [, runId] =
+    /^<journal\.([\d-]+-[0-9a-f]{4})\.\d{1,6}(?:\.again)?@gmail-jobs\.invalid>$/.exec(header('Message-ID')) ?? [];
+  return (
+    labelIds.includes(journalLabelId) &&
+    !PLACES.some((place) => labelIds.includes(place)) &&
+    header('From') === FROM &&
+    runId !== undefined &&
+    runId === header('X-Gmail-Jobs-Run') &&
+    OF_RECEIVED_MAIL.every((name) => header(name) === '')
+  );
+}
+
+/** The headers of a message's source, by their names; '' for one that it has not. */
+export function headersOf(raw: Buffer): (name: string) => string {
+  const { head } = splitHead(raw.toString('latin1'));
+  const headers = new Map<string, string>();
+  for (const line of head.split(/\r?\n/)) {
+    const colon = line.indexOf(':');
+    const name = line.slice(0, Math.max(0, colon)).toLowerCase();
+    if (!headers.has(name)) headers.set(name, line.slice(colon + 1).trim());
+  }
+  return (name) => headers.get(name.toLowerCase()) ?? '';
 }
 
 /** The record as an RFC 822 source. */
 export function encodeJournal(record: JournalRecord): Buffer {
-  const { runId, job, startedAt, part, parts, messages, revised = false } = record;
+  const { runId, job, startedAt, part, parts, messages, revised = false, corrected = false } = record;
+  const [first, again] = journalMessageIds(runId, part);
   const boundary = `gmail-jobs-${runId}-${part}`;
   const base64 = packRecord(record).toString('base64');
   const values = [FORMAT, runId, job, startedAt.toISOString(), `${part}/${parts}`, messages, revised];
   const lines = [
-    'From: gmail-jobs <journal@gmail-jobs.invalid>',
+    `From: ${FROM}`,
     `Subject: gmail-jobs journal: ${job} ${runId} (${part} of ${parts})`,
-    `Message-ID: <${journalMessageId(runId, part)}>`,
+    `Message-ID: <${revised || corrected ? again : first}>`,
     `Date: ${startedAt.toUTCString().replace('GMT', '+0000')}`,
     'Auto-Submitted: auto-generated',
     ...HEAD_NAMES.map((name, index) => `${name}: ${values[index]}`),

@@ -3,7 +3,7 @@ import { COMPLETED_LABEL, UNDONE_LABEL } from '../gmail/journal-label.ts';
 import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { MessageSource } from '../gmail/messages.ts';
-import { decodeJournal, journalMessageId, KEPT_DAYS } from './message.ts';
+import { decodeJournal, headersOf, isOwn, journalMessageIds, KEPT_DAYS } from './message.ts';
 import { JournalError, type JournalRecord } from './record.ts';
 
 /** Parts that are looked for by one search. */
@@ -100,19 +100,18 @@ export class RunSearch {
   }
 
   async #readParts(label: Label, from: number) {
-    const terms = Array.from(
-      { length: PARTS_AT_ONCE },
-      (_, index) => `rfc822msgid:${journalMessageId(this.#runId, from + index)}`,
-    );
+    const messageIds = Array.from({ length: PARTS_AT_ONCE }, (_, index) =>
+      journalMessageIds(this.#runId, from + index),
+    ).flat();
+    const terms = messageIds.map((messageId) => `rfc822msgid:${messageId}`);
     const query = `${labelSearch(label.name)} {${terms.join(' ')}}`;
     const found = await this.#mailbox.search(query, { journals: true, includeSpamTrash: true });
     for (const { id } of found) {
       if (this.#read.has(id)) continue;
       const message = await this.#mailbox.source(id);
-      if (message?.labelIds.includes(label.id)) {
-        const { raw, ...rest } = message;
-        this.#read.set(id, { record: this.#decode(raw), ...rest });
-      }
+      if (message === null || !isOwn(headersOf(message.raw), message.labelIds, label.id)) continue;
+      const { raw, ...rest } = message;
+      this.#read.set(id, { record: this.#decode(raw), ...rest });
     }
     return found.flatMap(({ id }) => {
       const read = this.#read.get(id);

@@ -1,13 +1,24 @@
 /**
- * The journals of a mailbox: messages under a hidden label, written before a run changes anything. Only what carries the
- * label is believed: anybody can send a message that looks like a journal, and nobody else can label it.
+ * The journals of a mailbox: messages under a hidden label, written before a run changes anything. Only what this program
+ * can have put there is believed, or thrown away: see `isOwn`.
  */
 import { GmailRefusal } from '../gmail/answers.ts';
 import { COMPLETED_LABEL, JOURNAL_LABEL, UNDONE_LABEL } from '../gmail/journal-label.ts';
-import { labelSearch } from '../gmail/labels.ts';
+import { type Label, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { timeOfRunId } from '../run-id.ts';
-import { decodeJournal, encodeJournal, HEAD_NAMES, type JournalHead, KEPT_DAYS, readHead } from './message.ts';
+import {
+  decodeJournal,
+  encodeJournal,
+  HEAD_NAMES,
+  headersOf,
+  isOwn,
+  type JournalHead,
+  KEPT_DAYS,
+  OWN_NAMES,
+  readHead,
+  SENDER,
+} from './message.ts';
 import { JournalError, type JournalRecord } from './record.ts';
 import { type JournaledRun, RunSearch } from './search.ts';
 
@@ -22,6 +33,9 @@ const POLLS = 10;
 
 /** Journals whose headers `list` reads, for each run that it is to show. */
 const READ_PER_RUN = 3;
+
+/** Journals that one run throws away; each has to be read before. */
+const MOST_TIDIED = 25;
 
 /** Runs after another one that are looked at, by their journals, to see what that one had not come to. */
 const MOST_LATER = 50;
@@ -98,18 +112,22 @@ export class JournalStore {
     await this.#mark(messageIds, UNDONE_LABEL);
   }
 
-  /** Throws journals away whose time is over; returns how many. 5 quota units when there are none, else 55. */
+  /**
+   * Throws journals away whose time is over, some at a time; returns how many. 5 quota units, and at most 25 more for
+   * each.
+   */
   async tidy(): Promise<number> {
     if (!this.#mailbox.live) return 0;
     const label = (await this.#mailbox.knownLabels()).find(JOURNAL_LABEL);
     if (label === undefined) return 0;
-    const query = `${labelSearch(label.name)} older_than:${KEPT_DAYS}d`;
-    const old = await this.#mailbox.search(query, { journals: true, limit: 1_000 });
-    if (old.length === 0) return 0;
-    await this.#mailbox.changeOwn(
-      old.map(({ id }) => id),
-      TO_TRASH,
+    const query = `${journalSearch(label)} older_than:${KEPT_DAYS}d -in:inbox`;
+    const found = await this.#mailbox.search(query, { journals: true, limit: MOST_TIDIED });
+    const read = await this.#mailbox.read(
+      found.map(({ id }) => id),
+      OWN_NAMES,
     );
+    const old = read.filter(({ header, labelIds }) => isOwn(header, labelIds, label.id)).map(({ id }) => id);
+    if (old.length > 0) await this.#mailbox.changeOwn(old, TO_TRASH);
     return old.length;
   }
 
@@ -136,11 +154,12 @@ export class JournalStore {
     const label = (await this.#mailbox.knownLabels()).find(JOURNAL_LABEL);
     if (label === undefined) return;
     const fromS = Math.floor(startedAt.getTime() / 1_000) - 1;
-    const found = await this.#mailbox.search(`${labelSearch(label.name)} after:${fromS}`, { journals: true });
+    const found = await this.#mailbox.search(`${journalSearch(label)} after:${fromS}`, { journals: true });
     let left = MOST_LATER;
     for (const { id } of found.reverse()) {
       const message = await this.#mailbox.source(id);
-      if (message === null || !message.labelIds.includes(label.id) || message.labelIds.includes('TRASH')) continue;
+      if (message === null || !isOwn(headersOf(message.raw), message.labelIds, label.id)) continue;
+      if (message.labelIds.includes('TRASH')) continue;
       const record = readable(message.raw);
       if (record === null || record.startedAt <= startedAt) continue;
       yield record;
@@ -155,15 +174,15 @@ export class JournalStore {
     const label = labels.find(JOURNAL_LABEL);
     if (label === undefined) return [];
     const most = limit * READ_PER_RUN;
-    const found = await this.#mailbox.search(labelSearch(label.name), { journals: true, limit: most });
+    const found = await this.#mailbox.search(journalSearch(label), { journals: true, limit: most });
     const undoneId = labels.find(UNDONE_LABEL)?.id;
     const runs = new Map<string, RunSummary>();
     const made = new Map<string, number>();
     const lastParts = new Map<string, number>();
     for (let start = 0; start < found.length && runs.size <= limit; start += limit) {
       const ids = found.slice(start, start + limit).map(({ id }) => id);
-      for (const message of await this.#mailbox.read(ids, HEAD_NAMES)) {
-        const isJournal = message.labelIds.includes(label.id) && !message.labelIds.includes('TRASH');
+      for (const message of await this.#mailbox.read(ids, [...HEAD_NAMES, ...OWN_NAMES])) {
+        const isJournal = isOwn(message.header, message.labelIds, label.id) && !message.labelIds.includes('TRASH');
         const head = isJournal ? readHead(message.header) : null;
         if (head === null) continue;
         const { part, revised = false, ...rest } = head;
@@ -187,6 +206,11 @@ export class JournalStore {
     const { id } = await this.#mailbox.hiddenLabel(name);
     await this.#mailbox.changeOwn(messageIds, { addLabelIds: [id], removeLabelIds: [] });
   }
+}
+
+/** The search for what may be a journal: only what `isOwn` says of a message tells whether it is one. */
+function journalSearch({ name }: Label): string {
+  return `${labelSearch(name)} from:${SENDER}`;
 }
 
 /** The record of a journal; null when it cannot be used. */

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { runHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many, type PlainMessage } from '../fixtures/mailbox.ts';
 import { mailboxOfYears, RULES, stateOf } from '../fixtures/years.ts';
-import { assertEnded, type Finished } from '../run.ts';
+import { assertEnded, type Finished, runJob } from '../run.ts';
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 
 const YEARS = ['--from=2015-01-01', '--yes'];
@@ -107,6 +107,51 @@ describe('the journal of a run', () => {
     );
     assert.deepEqual([old.labelIds.has('TRASH'), young.labelIds.has('TRASH')], [true, false]);
   });
+});
+
+it('mail that only looks like a journal is neither thrown away nor taken for one, also when it has the label', async () => {
+  await using sandbox = await startSandbox({
+    mailbox: mailboxOf([...many(3, {}), { subject: 'trip', labels: ['UNREAD'] }]),
+  });
+  const { mailbox } = sandbox;
+  const first = await apply(sandbox, { rules: [rule('subject:hit', { star: true })] });
+  const [journal] = journals(sandbox);
+  assert.ok(journal?.raw);
+  const label = mailbox.findLabel('gmail-jobs/journal')?.id ?? '';
+  // A copy from outside, and a mail of a person, both labelled by hand; and long ago.
+  const long = '20260101-000000-abcd';
+  const raw = `Delivered-To: alice@example.com\r\n${journal.raw.replaceAll(String(first.final?.runId), long)}`;
+  const copy = await mailbox.insert(raw, [label, 'CATEGORY_UPDATES'], Date.parse('2026-01-01'));
+  const trip = mailbox.messages().find(({ subject }) => subject === 'trip');
+  mailbox.modify([trip?.id ?? ''], [label], []);
+  mailbox.delete([journal.id]);
+  const before = mailbox.snapshot();
+  assertEnded(await apply(sandbox, { rules: [rule('subject:none', { trash: true })] }), 0, {
+    outcome: 'nothing-to-do',
+  });
+  const undone = await runHere(sandbox, ['undo', long, '--yes']);
+  assertEnded(undone, 65, { outcome: 'failed', changed: 0 });
+  assert.match(String(undone.final?.error), /no journal of the run/);
+  const listed = await runJob(sandbox, ['runs', '--json']);
+  assert.deepEqual([listed.code, listed.stdout], [0, '']);
+  assert.deepEqual(mailbox.snapshot(), before);
+  assert.ok(mailbox.get(copy.id)?.labelIds.has(label));
+});
+
+it('a run that changed nothing leaves nothing to take back', async () => {
+  const refusal = (message: string) => ({ status: 400, body: { error: { code: 400, message, errors: [] } }, times: 9 });
+  for (const [actions, verb] of [
+    [{ addLabels: ['Some'] }, 'labels.create'],
+    [{ star: true }, 'messages.batchModify'],
+  ] as const) {
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {})) });
+    const match = ({ body }: { body: unknown }) => !JSON.stringify(body).includes('gmail-jobs');
+    sandbox.faults.add({ verb, match, ...refusal('no') });
+    const run = await apply(sandbox, { rules: [rule('subject:hit', actions)] });
+    assertEnded(run, 65, { changed: 0, failed: 3 });
+    const listed = await runJob(sandbox, ['runs', '--json']);
+    assert.deepEqual([listed.code, listed.stdout], [0, '']);
+  }
 });
 
 describe('undo of a run of apply-rules', () => {

@@ -52,6 +52,10 @@ async function play(...fates: readonly (readonly Fate[])[]) {
   return { store, named, calls, client, [Symbol.asyncDispose]: () => sandbox.close() };
 }
 
+function allRefused(): Fate[][] {
+  return Array.from({ length: 3 }, () => ['refused', 'refused']);
+}
+
 describe('RunJournal', () => {
   it('tells of a run that ended in its second part what it had changed', async () => {
     await using work = await play(['changed', 'changed'], ['changed', 'unsent']);
@@ -92,10 +96,19 @@ describe('RunJournal', () => {
     }
   });
 
-  it('throws the journal away of a run that changed nothing', async () => {
-    await using work = await play(['unsent', 'refused']);
-    await assert.rejects(work.store.find(RUN), /in the trash/);
-    assert.deepEqual(await work.store.list(3), []);
-    assert.deepEqual(work.named('journal.closed'), []);
+  it('throws the journals away of a run that changed nothing, in whatever part it ended', async () => {
+    for (const fates of [
+      [['unsent', 'refused']],
+      [
+        ['refused', 'refused'],
+        ['refused', 'unsent'],
+      ],
+      allRefused(),
+    ] as const) {
+      await using work = await play(...fates);
+      await assert.rejects(work.store.find(RUN), /in the trash/);
+      assert.deepEqual(await work.store.list(3), []);
+      assert.deepEqual(work.named('journal.closed'), []);
+    }
   });
 });

@@ -251,6 +251,57 @@ describe('JournalStore', () => {
     assert.deepEqual(await work.open().store.list(5), []);
   });
 
+  it('neither believes nor throws away what it cannot have written itself, whatever label that has', async () => {
+    await using work = await start();
+    const { sandbox } = work;
+    const { mailbox } = sandbox;
+    await work.open().store.write(recordOf());
+    const [journal] = journalsIn(sandbox);
+    assert.ok(journal?.raw);
+    const own = journal.raw;
+    const labelId = mailbox.findLabel(JOURNAL_LABEL)?.id ?? '';
+    mailbox.delete([journal.id]);
+    const fakes: Record<string, readonly [raw: string, labels: readonly string[]]> = {
+      'a mail of a person with the label': ['From: bob@example.com\r\nSubject: trip\r\n\r\nx', [labelId]],
+      'a journal without the label': [own, []],
+      'a mail from outside with the label': [`Delivered-To: alice@example.com\r\n${own}`, [labelId]],
+      'the same by other traces of its delivery': [`Return-Path: <a@b.example>\r\n${own}`, [labelId]],
+      'a mail in the inbox with the label': [own, [labelId, 'INBOX', 'UNREAD']],
+      'a mail that was sent': [own, [labelId, 'SENT']],
+      'a mail of another sender': [own.replace('From: gmail-jobs', 'From: Eve'), [labelId]],
+      'a mail with another Message-ID': [own.replace('Message-ID: <journal.', 'Message-ID: <my.'), [labelId]],
+      'a mail whose Message-ID is of another run': [own.replace(`Run: ${RUN}`, 'Run: 20261123-031608-0000'), [labelId]],
+    };
+    for (const [name, [raw, labels]] of Object.entries(fakes)) {
+      const { id } = await mailbox.insert(raw, labels, STARTED.getTime());
+      const before = mailbox.snapshot()[id];
+      await assert.rejects(work.open().store.find(RUN), /no journal of the run/, name);
+      assert.deepEqual(await work.open().store.list(5), [], name);
+      for await (const record of work.open().store.after(new Date(STARTED.getTime() - 3_600_000)))
+        assert.fail(`${name}: ${record.runId}`);
+      work.pass(40 * 86_400_000);
+      assert.equal(await work.open().store.tidy(), 0, name);
+      assert.deepEqual(mailbox.snapshot()[id], before, name);
+      work.pass(-40 * 86_400_000);
+      mailbox.delete([id]);
+    }
+    await mailbox.insert(own, [labelId], STARTED.getTime());
+    assert.equal((await work.open().store.find(RUN)).records.length, 1);
+  });
+
+  it('reads a mail that a person has put the label on not even once', async () => {
+    await using work = await start();
+    const { sandbox } = work;
+    await work.open().store.write(recordOf());
+    const labelId = sandbox.mailbox.findLabel(JOURNAL_LABEL)?.id ?? '';
+    const ids = sandbox.mailbox.messages().map(({ id }) => id);
+    sandbox.mailbox.modify(ids, [labelId], []);
+    work.pass(40 * 86_400_000);
+    const { store, client } = work.open();
+    assert.equal(await store.tidy(), 1);
+    assert.equal(client.statistics.quotaUnits, 1 + 5 + 20 + 5);
+  });
+
   it('believes only what carries the label, and nothing that is broken', async () => {
     await using work = await start();
     const { sandbox } = work;
