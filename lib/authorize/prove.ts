@@ -1,7 +1,7 @@
 /** Whether a version of the secret works, proven the way a run would use it: exchanged, and asked whose mailbox it is. */
 import { keepRefreshToken } from '../credentials/keep.ts';
 import type { AuthorizedUser, FetchedSecret, Stage } from '../credentials/secret.ts';
-import { exchangeRefreshToken } from '../credentials/token.ts';
+import { AUTHORIZE_SOON, exchangeRefreshToken } from '../credentials/token.ts';
 import type { Vault } from '../credentials/vault.ts';
 import { ConfigError, CredentialError, JobError } from '../errors.ts';
 import { askMailbox } from '../gmail/profile.ts';
@@ -55,7 +55,7 @@ async function keep(
     if (!(error instanceof JobError)) throw error;
     throw new CredentialError(
       `Google replaced the refresh token, and the new one could not be stored: ${error.message}`,
-      `The stored one may stop working. ${error.remedy} Then authorize anew.`,
+      `${AUTHORIZE_SOON} ${error.remedy}`,
       { cause: error },
     );
   }

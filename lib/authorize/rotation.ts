@@ -4,7 +4,7 @@
  */
 import { isCurable } from '../credentials/exchange.ts';
 import { requireAgreement } from '../credentials/ownership.ts';
-import type { AuthorizedUser, FetchedSecret } from '../credentials/secret.ts';
+import { type AuthorizedUser, type FetchedSecret, noVersion } from '../credentials/secret.ts';
 import { missingScopes, shortScope } from '../credentials/token.ts';
 import { readWhenVisible, type Vault } from '../credentials/vault.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
@@ -43,10 +43,8 @@ export interface RotationContext {
  * CredentialError when nobody can say whose it is.
  */
 export async function readCurrent({ configured, vault, google, signal }: RotationContext): Promise<Current> {
-  const { secretId } = vault.address;
   const version = await vault.read({ stage: 'AWSCURRENT' }, signal);
-  const first = 'Store the first with `job authorize`.';
-  if (version === null) throw new ConfigError(`secret ${secretId}: it has no current version to rotate`, first);
+  if (version === null) throw noVersion('AWSCURRENT');
   const { credentials: user, versionId } = version;
   if (user instanceof ConfigError) {
     throw new ConfigError(

@@ -1,7 +1,7 @@
 /** How an authorization or rotation ended, in words that are the same in the browser and in the terminal. */
 import { counted } from '../count.ts';
 import type { Stage } from '../credentials/secret.ts';
-import { shortScope } from '../credentials/token.ts';
+import { AUTHORIZE_AGAIN, shortScope } from '../credentials/token.ts';
 import type { Vault } from '../credentials/vault.ts';
 import type { Terminal } from '../terminal.ts';
 import type { Grant } from './flow.ts';
@@ -118,6 +118,6 @@ function lifeWarning({ refreshTokenLifetimeMs: lifetimeMs }: Grant): string[] {
   if (lifetimeMs === undefined) return [];
   const days = Math.max(1, Math.round(lifetimeMs / DAY_MS));
   return [
-    `Google ends this access after ${counted(days, 'day')}. If the consent screen is in Testing, publish the app (Google Auth Platform → Audience), then authorize again.`,
+    `Google ends this access after ${counted(days, 'day')}. If the consent screen is in Testing, publish the app (Google Auth Platform → Audience), then ${AUTHORIZE_AGAIN}.`,
   ];
 }

@@ -1,6 +1,6 @@
 /** Whether Google gives a token for the secret, for how long yet, and what the token may do for each job. */
 import { isCurable } from '../credentials/exchange.ts';
-import { shortScope } from '../credentials/token.ts';
+import { AUTHORIZE_FOR_MORE, AUTHORIZE_SOON, shortScope } from '../credentials/token.ts';
 import { formatDuration } from '../duration.ts';
 import { CredentialError, JobError } from '../errors.ts';
 import { checkConsent } from './consent.ts';
@@ -55,7 +55,7 @@ function issued({ stage }: SoundVersion, { lifetimeMs, replaced }: Grant): Findi
   if (replaced) {
     const error = new CredentialError(
       'Google replaced the refresh token, and the new one was not kept: the stored one may stop working',
-      'Authorize again now: `job authorize`.',
+      AUTHORIZE_SOON,
     );
     return failed('token', error);
   }
@@ -87,7 +87,7 @@ function compareScopes({ version, grant }: Working, jobs: readonly NamedJob[]): 
   const wide = table.filter(({ missing, implied }) => missing.length === 0 && implied.length > 0);
   if (lacking.length === 0 && wide.length > 0) {
     const detail = `${wide.map(({ job }) => job).join(', ')} would run with a wider token than needed`;
-    const remedy = 'Authorize again with `job authorize`, which asks for exactly what the jobs need.';
+    const remedy = `${AUTHORIZE_FOR_MORE} That asks for exactly what they need.`;
     return warning('scopes', detail, remedy, { rows, data });
   }
   if (lacking.length === 0) {
@@ -99,10 +99,7 @@ function compareScopes({ version, grant }: Working, jobs: readonly NamedJob[]): 
   const names = lacking.map(({ job }) => job).join(', ');
   const rest = table.filter(({ missing }) => missing.length === 0).map(({ job }) => job);
   const leaveOut = rest.length === 0 ? '' : ` If ${names} is not in use: \`job check --jobs ${rest.join(',')}\`.`;
-  const remedy =
-    version.credentials.type === 'service_account'
-      ? grant.remedy
-      : "Authorize again with `job authorize`, and leave every box on Google's consent page ticked.";
+  const remedy = version.credentials.type === 'service_account' ? grant.remedy : AUTHORIZE_FOR_MORE;
   const error = new CredentialError(`${names} would not run, for want of scopes`, `${remedy}${leaveOut}`);
   return failed('scopes', error, { rows, data, stops: lacking.map(({ job }) => job) });
 }

@@ -2,7 +2,7 @@
  * Whether the consent screen looks like Testing, where Google lets every refresh token die after 7 days. Google does not
  * say so: the age of the secret's versions does, or the time that Google sets a token.
  */
-import { TokenRefusal } from '../credentials/token.ts';
+import { AUTHORIZE_AGAIN, TokenRefusal } from '../credentials/token.ts';
 import { JobError } from '../errors.ts';
 import { DAY_MS, formatAge } from './age.ts';
 import { type Finding, notReached, ok, skipped, warning } from './finding.ts';
@@ -12,8 +12,7 @@ import type { SoundVersion } from './secret.ts';
 /** Source: developers.google.com/identity/protocols/oauth2, "Refresh token expiration". */
 const TESTING_DAYS = 7;
 
-const PUBLISH =
-  'Cloud console → Google Auth Platform → Audience: it must say Internal or In production (Publish app). Then authorize again: `job authorize`.';
+const PUBLISH = `Cloud console → Google Auth Platform → Audience: it must say Internal or In production (Publish app). Then ${AUTHORIZE_AGAIN}.`;
 
 export interface ConsentCheck {
   readonly version: SoundVersion;
@@ -49,7 +48,7 @@ function limited(remainingMs: number): Finding {
   if (remainingMs <= TESTING_DAYS * DAY_MS) {
     return warning('consent', `looks like Testing, where tokens live 7 days: ${left}`, PUBLISH, { data });
   }
-  const remedy = 'Authorize again before that (`job authorize`), and allow access without a limit of time.';
+  const remedy = `Before that, ${AUTHORIZE_AGAIN}, and allow access without a limit of time.`;
   return warning('consent', `access was allowed for a limited time: ${left}`, remedy, { data });
 }
 

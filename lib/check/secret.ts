@@ -1,7 +1,13 @@
 /** Whether AWS gives out the secret, and whether the secret is one: without it, what runs would do instead. */
 import { SecretStateError } from '../credentials/aws.ts';
 import { type MeantMailbox, meantMailbox, requireAgreement } from '../credentials/ownership.ts';
-import type { Credentials, FetchedSecret, FetchSecret, Stage } from '../credentials/secret.ts';
+import {
+  type Credentials,
+  type FetchedSecret,
+  type FetchSecret,
+  noVersion,
+  type Stage,
+} from '../credentials/secret.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import { formatAge } from './age.ts';
 import { bridged, type Finding, failed, notReached, ok } from './finding.ts';
@@ -74,7 +80,7 @@ export async function* checkSecret({
     }
   });
   if (secret === null) {
-    yield failed('secret', noSuchStage(stage));
+    yield failed('secret', noVersion(stage));
     return null;
   }
   const chosen = sound(secret, stage);
@@ -127,14 +133,6 @@ function describe({ stage, versionId, ageMs, credentials, mailbox }: SoundVersio
   const age = ageMs === undefined ? '' : `, ${formatAge(ageMs)} old`;
   const kind = credentials.type === 'service_account' ? "a service account's key" : "a user's refresh token";
   return `${stage}, version ${shortId(versionId)}${age}: ${kind}${mailbox === undefined ? '' : ` for ${mailbox}`}`;
-}
-
-function noSuchStage(stage: Stage): ConfigError {
-  const remedy =
-    stage === 'AWSPENDING'
-      ? 'Nothing waits to go live: put a version there with `job authorize --stage AWSPENDING`, or check without --stage.'
-      : 'Put a value into the secret in the AWS console.';
-  return new ConfigError(`the secret has no version ${stage}`, remedy);
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

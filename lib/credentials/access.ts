@@ -18,10 +18,11 @@ import {
   whyNotPrevious,
   withoutPrevious,
 } from './ownership.ts';
-import type { AuthorizedUser, FetchedSecret, FetchSecret, Stage } from './secret.ts';
+import { type AuthorizedUser, type FetchedSecret, type FetchSecret, noVersion, type Stage } from './secret.ts';
 import { delegationOf } from './service-account.ts';
 import type { Credentials } from './shape.ts';
 import {
+  AUTHORIZE_SOON,
   type ExchangedToken,
   type ExchangeOptions,
   exchangeRefreshToken,
@@ -130,9 +131,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
 
   const fetchStage = async (stage: Stage): Promise<FetchedSecret> => {
     const secret = await options.fetchSecret(stage, signal);
-    if (secret === null) {
-      throw new ConfigError(`the secret has no version ${stage}`, 'Put a value into the secret in the AWS console.');
-    }
+    if (secret === null) throw noVersion(stage);
     log.info('secret.fetched', { stage, secretVersion: secret.versionId });
     return secret;
   };
@@ -186,7 +185,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
       return keptAs;
     } catch (error) {
       if (!(error instanceof JobError)) throw error;
-      const remedy = `The stored one may stop working: authorize anew soon (\`job rotate\`). To have it kept by itself: ${error.remedy}`;
+      const remedy = `${AUTHORIZE_SOON} To have it kept by itself: ${error.remedy}`;
       log.error('token.refresh_token_replaced', {
         error: `Google replaced the refresh token, and the new one was not stored: ${error.message}`,
         remedy,

@@ -58,6 +58,9 @@ export function connectToAws(address: SecretAddress): SendToAws {
   };
 }
 
+/** What a person does about a secret that does not exist. */
+export const MAKE_SECRET = 'Check GMAIL_SECRET_ID and AWS_REGION; `job authorize` makes the secret.';
+
 /** The SDK's settings for `keys`. It hands the container's token to its own chain, which else looks in the environment. */
 function credentialsOf(keys: SecretAddress['keys']) {
   if (keys === undefined) return {};
@@ -76,10 +79,7 @@ function explain(error: unknown, action: string, { secretId, region }: SecretAdd
   if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_ACCESS_DENIED') return locked(what, error);
   switch (name) {
     case 'ResourceNotFoundException':
-      return new SecretStateError(
-        `${what}: there is no such secret`,
-        `Check GMAIL_SECRET_ID and AWS_REGION, or create the secret in ${region}.`,
-      );
+      return new SecretStateError(`${what}: there is no such secret`, MAKE_SECRET);
     case 'InvalidRequestException':
       if (/delet/i.test(message)) {
         return new SecretStateError(

@@ -62,6 +62,18 @@ export function readVersion(
   };
 }
 
+const REMEDY_WITHOUT: Readonly<Record<Stage, string>> = {
+  AWSCURRENT: "Store one with `job authorize`, or put a service account's key into it in the AWS console.",
+  AWSPENDING:
+    'Nothing waits to go live: put a version there with `job authorize --stage AWSPENDING`, or check without --stage.',
+  AWSPREVIOUS: 'There is one as soon as another version is stored: check without --stage.',
+};
+
+/** The secret has no version with this staging label. */
+export function noVersion(stage: Stage): ConfigError {
+  return new ConfigError(`the secret has no version ${stage}`, REMEDY_WITHOUT[stage]);
+}
+
 function isMissingStage(error: unknown): boolean {
   return error instanceof Error && error.name === 'ResourceNotFoundException' && /staging label/i.test(error.message);
 }

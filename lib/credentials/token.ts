@@ -37,7 +37,14 @@ export interface ExchangeOptions {
 
 const MAX_ATTEMPTS = 5;
 const BASE_DELAY_MS = 500;
-const AUTHORIZE_AGAIN = 'authorize again with `job rotate`';
+
+/** What a person does about a grant that is no good any more; the same wherever that is found out. */
+export const AUTHORIZE_AGAIN = 'authorize again with `job rotate`';
+/** What a person does about a grant that is too small: without --jobs, rotate asks for what was granted before. */
+export const AUTHORIZE_FOR_MORE =
+  "Authorize again for all the jobs that you run (`job rotate --jobs a,b`), and leave every box on Google's consent page ticked.";
+/** What a person does about a refresh token that Google replaced, when the new one is lost. */
+export const AUTHORIZE_SOON = `The stored one may stop working: ${AUTHORIZE_AGAIN} soon.`;
 
 /**
  * An access token for `scopes`, or for everything that was granted when `scopes` is null.
@@ -187,8 +194,7 @@ export interface Grantee {
 
 const REFRESH_TOKEN: Grantee = {
   name: 'refresh token',
-  remedy:
-    "Authorize again for all the jobs that you run (`job rotate --jobs a,b`), and leave every box on Google's consent page ticked.",
+  remedy: AUTHORIZE_FOR_MORE,
 };
 
 /** @throws CredentialError when `granted` lacks a scope that the job needs; names them all. */

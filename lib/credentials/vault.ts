@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import type { Clock } from '../clock.ts';
 import { ConfigError, UnavailableError } from '../errors.ts';
-import { connectToAws, type SecretAddress } from './aws.ts';
+import { connectToAws, MAKE_SECRET, type SecretAddress } from './aws.ts';
 import { type AuthorizedUser, type FetchedSecret, readVersion, type Stage } from './secret.ts';
 
 /** There is no secret of that name, so there may be one. */
@@ -138,7 +138,7 @@ function isMisplaced(error: unknown): false {
 function noSuchSecret({ secretId, region }: SecretAddress): NoSuchSecretError {
   return new NoSuchSecretError(
     `AWS Secrets Manager (${region}), secret ${secretId}: there is no such secret`,
-    'Check GMAIL_SECRET_ID and AWS_REGION; `job authorize` makes the secret.',
+    MAKE_SECRET,
   );
 }
 

@@ -1,4 +1,5 @@
 /** What an answer of the Gmail API means: go on, try again, slow down, renew the token, or a failure with its remedy. */
+import { AUTHORIZE_AGAIN, AUTHORIZE_FOR_MORE } from '../credentials/token.ts';
 import { ConfigError, CredentialError, type JobError, RefusedError, UnavailableError } from '../errors.ts';
 
 import type { GmailMethod } from './units.ts';
@@ -86,9 +87,7 @@ export function judge(method: string, answer: RawAnswer, now: number = Date.now(
   if (!isObject(body))
     return { kind: 'again', text: `${method} was answered with ${status} and no JSON`, retryAfterMs };
   if (status === 403 && has(SCOPE_REASONS)) {
-    const remedy =
-      "Authorize again for all the jobs that you run (`job rotate --jobs a,b`), and leave every box on Google's consent page ticked.";
-    return failed(new CredentialError(`Gmail: the access token lacks a scope for ${method}`, remedy));
+    return failed(new CredentialError(`Gmail: the access token lacks a scope for ${method}`, AUTHORIZE_FOR_MORE));
   }
   if (status === 403 && has(DISABLED_REASONS)) {
     const remedy =
@@ -96,8 +95,7 @@ export function judge(method: string, answer: RawAnswer, now: number = Date.now(
     return failed(new ConfigError('The Gmail API is not enabled in the Cloud project', remedy));
   }
   if (status === 403) {
-    const remedy =
-      "Check that the account may use Gmail (a Workspace's administrator can restrict it), then authorize again.";
+    const remedy = `Check that the account may use Gmail (a Workspace's administrator can restrict it), then ${AUTHORIZE_AGAIN}.`;
     return failed(new CredentialError(`Gmail denied access: ${said}`, remedy));
   }
   if (has(['failedPrecondition']) && /mail service/i.test(message)) {

@@ -1,0 +1,79 @@
+/** A cause has one remedy and one exit code, whether a run or `job check` meets it. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { apply, forever, sandboxOf } from '../fixtures/starring.ts';
+import { assertEnded, runJob } from '../run.ts';
+import { GMAIL_SCOPES, googleErrors, type Sandbox, type SandboxOptions } from '../sandbox/index.ts';
+
+interface Case {
+  readonly arrange: (sandbox: Sandbox) => unknown;
+  readonly options?: SandboxOptions;
+  /** The line of check that tells it. */
+  readonly line: string;
+  readonly advice: RegExp;
+}
+
+const cases: Readonly<Record<string, Case>> = {
+  'a scope that was not granted': {
+    options: { scopes: [GMAIL_SCOPES.readonly] },
+    arrange: () => undefined,
+    line: 'scopes',
+    advice: /job rotate --jobs a,b/,
+  },
+  'a refresh token that is dead': {
+    arrange: ({ oauth, secretValue }) => oauth.revoke(secretValue.refresh_token),
+    line: 'token',
+    advice: /job rotate/,
+  },
+  'a token of another mailbox': {
+    arrange: ({ secrets, secretValue }) => secrets.put({ ...secretValue, email: 'bob@example.com' }),
+    line: 'mailbox',
+    advice: /job rotate/,
+  },
+  'a token that Gmail does not accept': {
+    arrange: ({ faults }) => faults.add({ service: 'gmail', ...forever, ...googleErrors.invalidCredentials() }),
+    line: 'mailbox',
+    advice: /job rotate/,
+  },
+  'an account that may not use Gmail': {
+    arrange: ({ faults }) => faults.add({ service: 'gmail', ...forever, ...googleErrors.delegationDenied('alice') }),
+    line: 'mailbox',
+    advice: /job rotate/,
+  },
+  'a secret that does not exist': {
+    arrange: ({ secrets }) => secrets.remove(),
+    line: 'secret',
+    advice: /job authorize/,
+  },
+  'a value that is broken': {
+    arrange: ({ secrets, secretValue }) => secrets.setSecret('gmail-jobs/alice', { ...secretValue, client_id: '' }),
+    line: 'secret',
+    advice: /AWS console/,
+  },
+  'a service account without its scopes': {
+    arrange({ oauth, secrets }) {
+      const key = oauth.serviceAccount({ subjects: ['alice@example.com'], scopes: [] });
+      secrets.put({ ...key, subject: 'alice@example.com' });
+      oauth.grants.clear();
+    },
+    line: 'token',
+    advice: /Domain-wide delegation/,
+  },
+};
+
+describe('a run and job check advise the same about', { concurrency: 4 }, () => {
+  for (const [cause, { options = {}, arrange, line, advice }] of Object.entries(cases)) {
+    it(cause, async () => {
+      await using sandbox = await sandboxOf(3, options);
+      arrange(sandbox);
+      const [run, check] = await Promise.all([
+        apply(sandbox),
+        runJob(sandbox, ['check', '--json', '--jobs', 'apply-rules']),
+      ]);
+      const { lines } = JSON.parse(check.stdout) as { lines: { id: string; remedy?: string }[] };
+      const { remedy } = lines.find(({ id }) => id === line) ?? {};
+      assert.match(`${remedy}`, advice);
+      assert.equal(assertEnded(run, check.code).remedy, remedy);
+    });
+  }
+});
