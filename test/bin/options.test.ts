@@ -1,0 +1,166 @@
+/** Every option of every command, and every command line of the README: each does what was typed, and no more. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { BACKFILL_OPTIONS } from '../../lib/backfill/options.ts';
+import { type Invocation, parseCommandLine } from '../../lib/cli.ts';
+import { COMMANDS } from '../../lib/commands/index.ts';
+import type { OptionSpecs } from '../../lib/options.ts';
+import { Registry } from '../../lib/registry.ts';
+import { carrying, sandboxOf } from '../fixtures/starring.ts';
+import { ROOT, withRules } from '../run.ts';
+import type { Sandbox } from '../sandbox/index.ts';
+
+const registry = new Registry(new URL('../../jobs/', import.meta.url));
+const parse = (argv: readonly string[]) => parseCommandLine(argv, registry);
+
+/** Values of which each option takes at least one. */
+const SAMPLES = [
+  ...['7', '90%', '2015-01-31', '15m', 'month', 'week', 'Europe/Berlin', 'AWSPENDING', 'AWSPREVIOUS', 'authorize'],
+  ...['alice@example.com', 'gmail-jobs/alice', '123456789012', 'eu-central-1', 'a,b', 'a text'],
+];
+
+/** What was typed, as the program understands it. */
+function understood(invocation: Invocation): Record<string, unknown> {
+  if (invocation.kind === 'run') return { ...invocation.options, ...invocation.common, ...invocation.common.backfill };
+  return invocation.kind === 'command' ? { ...invocation.options } : {};
+}
+
+const ARGUMENTS: Readonly<Record<string, string[]>> = { undo: ['20261123-031608-7f3a'] };
+
+/** The options of a job or command, and those of them that count in a backfill alone. */
+async function specsOf(name: string): Promise<{ specs: OptionSpecs; ofBackfills: readonly string[] }> {
+  if (Object.hasOwn(COMMANDS, name)) {
+    return { specs: (await COMMANDS[name as keyof typeof COMMANDS]()).options, ofBackfills: [] };
+  }
+  const { options, backfill } = await registry.load(name);
+  if (backfill === undefined) return { specs: options, ofBackfills: [] };
+  const ofBackfills = Object.keys(BACKFILL_OPTIONS).filter((key) => !['from', 'to'].includes(key) && !(key in options));
+  return { specs: { ...options, ...BACKFILL_OPTIONS }, ofBackfills };
+}
+
+describe('every option', () => {
+  for (const name of [...registry.names, ...Object.keys(COMMANDS)]) {
+    it(`of \`job ${name}\` sets itself and nothing else`, async () => {
+      const line = [name, ...(ARGUMENTS[name] ?? [])];
+      const { specs, ofBackfills } = await specsOf(name);
+      for (const [option, { placeholder }] of Object.entries(specs)) {
+        const flag = `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+        const asked = ofBackfills.includes(option) ? ['--from', '2015-01-01'] : [];
+        const before = understood(await parse([...line, ...asked]));
+        const tries =
+          placeholder === undefined ? [[flag]] : SAMPLES.flatMap((value) => [[flag, value], [`${flag}=${value}`]]);
+        let taken = 0;
+        for (const words of tries) {
+          const invocation = await parse([...line, ...asked, ...words]).catch(() => undefined);
+          if (invocation === undefined) continue;
+          const after = understood(invocation);
+          const changed = Object.keys(after).filter(
+            (key) => JSON.stringify(after[key]) !== JSON.stringify(before[key]),
+          );
+          // A range makes a backfill of a run, with the defaults of all its options.
+          const besides =
+            option === 'from' || option === 'to' ? ['backfill', ...Object.keys(BACKFILL_OPTIONS)] : ['backfill'];
+          assert.deepEqual(
+            changed.filter((key) => key !== option && !besides.includes(key)),
+            [],
+            words.join(' '),
+          );
+          if (changed.includes(option)) taken += 1;
+        }
+        assert.ok(taken > 0, `no sample value fits ${flag}`);
+      }
+    });
+  }
+});
+
+/** Runs bin/job as it is typed, on a laptop or on a dyno. */
+async function type(
+  sandbox: Sandbox,
+  args: readonly string[],
+  { dyno = false, rules }: { dyno?: boolean; rules: string },
+) {
+  const PATH = dyno ? `${dirname(process.execPath)}:${process.env.PATH}` : process.env.PATH;
+  const env = { ...sandbox.env, PATH, RULES_FILE: rules, ...(dyno && { DYNO: 'run.1' }) };
+  return await new Promise<{ code: unknown; output: string }>((resolve) => {
+    execFile(join(ROOT, 'bin/job'), args, { env }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : error.code, output: stdout + stderr }),
+    );
+  });
+}
+
+describe('what is typed with bin/job', { concurrency: 2 }, () => {
+  const rules = {
+    rules: ['one', 'two'].map((name) => ({
+      name,
+      query: 'subject:hit',
+      actions: name === 'one' ? { star: true } : { trash: true },
+    })),
+  };
+
+  for (const dyno of [false, true]) {
+    it(`changes nothing with --dry-run, and what was named without it, ${dyno ? 'on a dyno' : 'on a laptop'}`, async () => {
+      await using sandbox = await sandboxOf(3);
+      await using file = await withRules(JSON.stringify(rules));
+      // On a dyno nothing outside the app's folder is read: there the rules are those of the repository.
+      const where = { dyno, rules: dyno ? 'jobs/rules.yaml' : (file.env.RULES_FILE ?? '') };
+      const before = JSON.stringify(sandbox.mailbox.snapshot());
+      for (const args of [
+        ['apply-rules', '--dry-run'],
+        ['digest', '--dry-run'],
+        ['apply-rules', '--dry-run', '--from', '2015-01-01', '--yes'],
+        ['apply-rules', '--help'],
+        ['help', 'apply-rules'],
+      ]) {
+        const { code, output } = await type(sandbox, args, where);
+        assert.equal(code, 0, output);
+        assert.equal(JSON.stringify(sandbox.mailbox.snapshot()), before, args.join(' '));
+      }
+      // As npm would hand on `--rule two` and `--only one`.
+      for (const args of [
+        ['apply-rules', 'two'],
+        ['apply-rules', '--only', 'one'],
+      ]) {
+        assert.equal((await type(sandbox, args, where)).code, 2);
+        assert.equal(JSON.stringify(sandbox.mailbox.snapshot()), before, args.join(' '));
+      }
+      if (dyno) return;
+      assert.equal((await type(sandbox, ['apply-rules', '--rule', 'one'], where)).code, 0);
+      assert.deepEqual([carrying(sandbox, 'STARRED'), carrying(sandbox, 'TRASH')], [3, 0]);
+    });
+  }
+});
+
+describe('the README', () => {
+  const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const fenced = [...README.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, text = '']) => text.split('\n'));
+  const inline = [...README.matchAll(/`([^`\n]+)`/g)].map(([, text = '']) => text);
+  const lines = [...fenced, ...inline].map((line) => line.replace(/\s*(#|>).*$/, '').trim());
+
+  it('has no command line that the program would refuse', async () => {
+    const words = lines.flatMap((line) => {
+      const [, rest] = /^(?:bin\/job|job|heroku run(?::detached)?(?: --exit-code)? job) (.*)$/.exec(line) ?? [];
+      // With an ellipsis or a placeholder it is none to be typed; and the job that the README writes is not installed.
+      return rest === undefined || /[…<$]|archive-quiet/.test(rest) ? [] : [rest.split(/\s+/)];
+    });
+    assert.ok(words.length > 30, String(words.length));
+    for (const argv of words) {
+      // A name alone stands for the job or command itself.
+      if (argv.length === 1) await assert.doesNotReject(parse(['help', ...argv]), argv[0]);
+      else await assert.doesNotReject(parse(argv), argv.join(' '));
+    }
+  });
+
+  it('names no npm script that is not there, and hands options to none that npm would take', () => {
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const typed = lines.flatMap((line) => [...line.matchAll(/npm run ((?:-\S+ )*)(\S+)(.*)/g)]);
+    assert.ok(typed.length > 5);
+    for (const [line, , script = '', rest = ''] of typed) {
+      assert.ok(script in scripts, line);
+      assert.doesNotMatch(rest.split(' -- ')[0] ?? '', /(^|\s)-/, line);
+    }
+    assert.ok(!('job' in scripts));
+  });
+});
