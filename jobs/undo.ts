@@ -4,12 +4,14 @@
  */
 import { counted } from '../lib/count.ts';
 import { UsageError } from '../lib/errors.ts';
+import { IdSet } from '../lib/gmail/ids.ts';
 import { systemLabelId } from '../lib/gmail/labels.ts';
 import { defineJob, type RunContext, Scope, switchOption } from '../lib/job.ts';
 import { JournalStore } from '../lib/journal/store.ts';
 import type { OptionSpecs } from '../lib/options.ts';
 import { timeOfRunId } from '../lib/run-id.ts';
 import { withoutUnreached } from '../lib/undo/later.ts';
+import { changedMeanwhile } from '../lib/undo/meanwhile.ts';
 import { RunModel } from '../lib/undo/plan.ts';
 import { planUndo } from '../lib/undo/state.ts';
 
@@ -44,6 +46,8 @@ export default defineJob({
 
   async run({ argument: runId, options, mailbox, tally, log, wait, confirm }) {
     const journal = new JournalStore({ mailbox, wait });
+    const asks = !options.yes && mailbox.live;
+    const before = asks ? await mailbox.historyId() : '';
     const { messageIds, messages, groups, differing } = await lookUp(runId, journal, { mailbox, log, wait });
     const total = groups.reduce((sum, { ids }) => sum + ids.size, 0);
     for (const { rule, ids, steps } of groups) {
@@ -63,7 +67,11 @@ export default defineJob({
           removeLabelIds: steps.filter(({ add }) => !add).map(({ id }) => id),
         },
       })),
-      options.yes ? undefined : (count) => confirm(`Restore ${counted(count, 'message')}? [y/N] `),
+      async (count) => {
+        if (!asks) return IdSet.empty;
+        await confirm(`Restore ${counted(count, 'message')}? [y/N] `);
+        return await changedMeanwhile(before, groups, mailbox);
+      },
     );
     if (tally.counts.changed > 0 && tally.counts.failed === 0) await journal.markUndone({ messageIds });
   },

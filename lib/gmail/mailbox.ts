@@ -219,15 +219,21 @@ export class Mailbox {
     await carryOut(plan, resolved, context);
   }
 
-  /** The same for labels that are known by their ids; `confirm` is asked before the first change. */
-  async changeLabels(sets: readonly LabelSet[], confirm?: (messages: number) => Promise<void>): Promise<void> {
+  /**
+   * The same for labels that are known by their ids; `confirm` is asked before the first change, and says which messages
+   * are to be left out after all.
+   */
+  async changeLabels(sets: readonly LabelSet[], confirm: (messages: number) => Promise<IdSet>): Promise<void> {
     const { tally, progress, log } = this.#options;
     const total = sets.reduce((sum, { ids }) => sum + ids.size, 0);
     tally.matched(total);
     if (!this.live || total === 0) return;
-    await confirm?.(total);
-    progress.start(total);
-    const { plan, resolved } = planOfLabels(sets);
+    const leftOut = await confirm(total);
+    const { plan: whole, resolved } = planOfLabels(sets);
+    const plan = leaveOut(whole, leftOut);
+    const left = setSizes(plan).reduce((sum, size) => sum + size, 0);
+    tally.skipped(total - left);
+    progress.start(left);
     const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, journal: undefined };
     await carryOut(plan, resolved, context);
   }
@@ -266,6 +272,16 @@ export class Mailbox {
   /** The RFC 822 source of a message, and its labels; null when it vanished. 20 quota units. */
   source(id: string): Promise<MessageSource | null> {
     return getSource(this.#client, id, this.#signal);
+  }
+
+  /** Stands for this moment in the mailbox's history. 1 quota unit. */
+  async historyId(): Promise<string> {
+    const profile = await this.#client.request<gmail_v1.Schema$Profile>(
+      'users.getProfile',
+      (api, options) => api.users.getProfile({ userId: 'me' }, options),
+      this.#signal,
+    );
+    return profile.historyId ?? '';
   }
 
   /** What was done to these messages after the history id `since`; null when that is not known any more. */

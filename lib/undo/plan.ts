@@ -30,7 +30,7 @@ export interface UndoInput {
 }
 
 /** Places that hide a message: one that was put there since is not as the run left it, whatever its other labels. */
-const HIDING: readonly string[] = ['TRASH', 'SPAM'];
+export const HIDING: readonly string[] = ['TRASH', 'SPAM'];
 
 /** Of these a message can be given only one at a time. */
 const PLACES: readonly string[] = ['TRASH', 'SPAM', 'INBOX'];

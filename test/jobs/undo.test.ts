@@ -216,6 +216,29 @@ describe('undo', { concurrency: 3 }, () => {
     }
   });
 
+  it('leaves alone what a person changes while the question waits, whatever searches show', async () => {
+    await using work = await start(many(8, { labels: ['INBOX', 'UNREAD', 'Keep'] }));
+    const { sandbox, before, ids } = work;
+    const runId = await playRun(sandbox, [{ rule: 'read', remove: ['UNREAD', 'INBOX'], ids }]);
+    const [read = '', trashed = '', deleted = '', other = ''] = ids;
+    sandbox.mailbox.search('');
+    sandbox.mailbox.searchLagMs = 60_000;
+    const yes = () => {
+      sandbox.mailbox.modify([read], ['UNREAD'], []);
+      sandbox.mailbox.modify([trashed], ['TRASH'], []);
+      sandbox.mailbox.delete([deleted]);
+      // Of no matter to the run.
+      sandbox.mailbox.modify([other], ['STARRED'], []);
+      return 'y';
+    };
+    const run = await runHere(sandbox, ['undo', runId], { answers: [yes] });
+    assertEnded(run, 0, { outcome: 'ok', matched: 8, changed: 5, skipped: 3 });
+    const now = stateOf(sandbox);
+    assert.deepEqual([now[read], now[trashed], now[deleted]], [['Keep', 'UNREAD'], ['Keep', 'TRASH'], undefined]);
+    assert.deepEqual(now[other], ['INBOX', 'Keep', 'STARRED', 'UNREAD']);
+    for (const id of ids.slice(4)) assert.deepEqual(now[id], before[id]);
+  });
+
   it('leaves alone a second time what it has left alone, whatever searches show', async () => {
     await using work = await start(many(60, { labels: ['INBOX', 'UNREAD'] }));
     const { sandbox, ids } = work;

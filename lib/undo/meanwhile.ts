@@ -1,0 +1,30 @@
+/** What somebody has done to messages while a person was asked whether to restore them: such messages stay as they are. */
+import { UnavailableError } from '../errors.ts';
+import { IdSet } from '../gmail/ids.ts';
+import type { Mailbox } from '../gmail/mailbox.ts';
+import { HIDING, type UndoGroup } from './plan.ts';
+
+/**
+ * Those messages of `groups` that were deleted or hidden since the history id `since`, or got or lost a label that is to
+ * be restored. 2 quota units for each 500 changes of the mailbox.
+ * @throws UnavailableError when the history does not go back so far.
+ */
+export async function changedMeanwhile(
+  since: string,
+  groups: readonly UndoGroup[],
+  mailbox: Pick<Mailbox, 'history'>,
+): Promise<IdSet> {
+  const happened = await mailbox.history(since, IdSet.union(groups.map(({ ids }) => ids)));
+  if (happened === null) {
+    throw new UnavailableError(
+      'What was done in the mailbox while the question waited is not known any more: nothing was changed',
+      'Run the same command again, and answer sooner.',
+    );
+  }
+  const touched = groups.flatMap(({ ids, steps }) => {
+    const labels = [...new Set([...HIDING, ...steps.map(({ id }) => id)])];
+    const changed = labels.flatMap((label) => [...(happened.labels.get(label)?.keys() ?? [])]);
+    return [...changed, ...happened.deleted].filter((id) => ids.has(id));
+  });
+  return IdSet.of(touched);
+}
