@@ -1,13 +1,15 @@
 /** What an answer of the Gmail API means: go on, try again, slow down, renew the token, or a failure with its remedy. */
 import { AUTHORIZE_AGAIN, AUTHORIZE_FOR_MORE } from '../credentials/token.ts';
 import { ConfigError, CredentialError, type JobError, RefusedError, UnavailableError } from '../errors.ts';
-
+import { serverCode, serverWords } from '../server-words.ts';
 import type { GmailMethod } from './units.ts';
 
 export interface RawAnswer {
   readonly status: number;
   readonly retryAfter: string | null;
   readonly body: string;
+  /** How long the request's address was; 0 when that is not known. */
+  readonly urlLength?: number;
 }
 
 export type Verdict =
@@ -18,41 +20,71 @@ export type Verdict =
   | { readonly kind: 'quota'; readonly text: string; readonly retryAfterMs: number }
   /** Too many requests at once. */
   | { readonly kind: 'crowded'; readonly text: string; readonly retryAfterMs: number }
+  /** The account cannot be used, or so Gmail says: that passes at times, and else `error` is what it means. */
+  | { readonly kind: 'precondition'; readonly text: string; readonly retryAfterMs: number; readonly error: JobError }
   /** The access token is not accepted. */
   | { readonly kind: 'unauthorized' }
   | { readonly kind: 'failed'; readonly error: JobError };
 
+/** What Gmail found wrong with a request, as far as the program tells it apart. */
+export type RefusalReason = 'invalidArgument' | 'tooLong' | 'other';
+
 /** A request that Gmail refused for good, with the HTTP status, so that a caller can tell 404 and 409 apart. */
 export class GmailRefusal extends RefusedError {
   readonly status: number;
+  readonly reason: RefusalReason;
 
-  constructor(status: number, message: string) {
-    super(message, 'Look at the message above; if it concerns a rule, correct the rule and run again.');
+  constructor(status: number, message: string, reason: RefusalReason = 'other', remedy = NO_REMEDY) {
+    super(message, remedy);
     this.status = status;
+    this.reason = reason;
   }
 }
+
+const NO_REMEDY = 'Run again; if Gmail refuses it again, report it with this line.';
 
 const QUOTA_REASONS = ['rateLimitExceeded', 'userRateLimitExceeded', 'RATE_LIMIT_EXCEEDED'];
 const DAILY_REASONS = ['dailyLimitExceeded', 'dailyLimitExceededUnreg', 'quotaExceeded'];
 const SCOPE_REASONS = ['insufficientPermissions', 'ACCESS_TOKEN_SCOPE_INSUFFICIENT'];
 const DISABLED_REASONS = ['accessNotConfigured', 'SERVICE_DISABLED'];
+const PRECONDITION_REASONS = ['failedPrecondition', 'FAILED_PRECONDITION'];
+const ARGUMENT_REASONS = ['invalidArgument', 'INVALID_ARGUMENT'];
+
+/** Content, address or headers are too long. */
+const TOO_LONG: readonly number[] = [413, 414, 431];
+
+/** A longer address is why Google's front end, which allows about 8 KB, answers 400 with a page. */
+const LONG_URL = 4_000;
 
 /** Methods whose good answer says nothing. */
 const WITHOUT_ANSWER: ReadonlySet<string> = new Set<GmailMethod>(['messages.batchModify', 'labels.delete']);
 
-/** What must be true of a good answer, so that nobody stumbles over half of one. */
+/** What must be true of a good answer, so that what is missing is not taken for nothing. */
 const SHAPES: ReadonlyMap<string, (body: Readonly<Record<string, unknown>>) => boolean> = new Map<
   GmailMethod,
   (body: Readonly<Record<string, unknown>>) => boolean
 >([
-  ['users.getProfile', ({ emailAddress }) => typeof emailAddress === 'string'],
-  ['messages.list', ({ messages }) => messages === undefined || isListOfObjects(messages)],
-  ['labels.list', ({ labels }) => labels === undefined || isListOfObjects(labels)],
-  ['labels.create', ({ id }) => typeof id === 'string'],
+  ['users.getProfile', ({ emailAddress }) => isText(emailAddress)],
+  [
+    'messages.list',
+    ({ messages, resultSizeEstimate }) =>
+      messages === undefined ? typeof resultSizeEstimate === 'number' : isListOf(messages, ['id']),
+  ],
+  ['messages.get', ({ id }) => isText(id)],
+  ['messages.modify', ({ id }) => isText(id)],
+  ['messages.insert', ({ id }) => isText(id)],
+  ['history.list', ({ historyId }) => isText(historyId)],
+  // Every mailbox has the labels of the system.
+  ['labels.list', ({ labels }) => isListOf(labels, ['id', 'name']) && labels.length > 0],
+  ['labels.create', ({ id, name }) => isText(id) && isText(name)],
 ]);
 
-function isListOfObjects(value: unknown): boolean {
-  return Array.isArray(value) && value.every(isObject);
+function isListOf(value: unknown, keys: readonly string[]): value is unknown[] {
+  return Array.isArray(value) && value.every((item) => isObject(item) && keys.every((key) => isText(item[key])));
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
 }
 
 /**
@@ -62,17 +94,31 @@ function isListOfObjects(value: unknown): boolean {
 export function judge(method: string, answer: RawAnswer, now: number = Date.now()): Verdict {
   const { status } = answer;
   const retryAfterMs = parseRetryAfter(answer.retryAfter, now);
-  const empty = answer.body.trim() === '';
-  if ((status === 204 || (status === 200 && empty)) && WITHOUT_ANSWER.has(method))
-    return { kind: 'ok', data: undefined };
-  if (status === 401) return { kind: 'unauthorized' };
   const body = parseJson(answer.body);
-  if (status >= 200 && status < 300) {
-    if (isObject(body) && SHAPES.get(method)?.(body) !== false) return { kind: 'ok', data: body };
-    return { kind: 'again', text: `${method} was answered with broken JSON`, retryAfterMs };
+  if (status < 200 || status >= 300) return judgeError(method, status, body, retryAfterMs, answer.urlLength);
+  if (isObject(body) && body.error !== undefined) {
+    const code = isObject(body.error) ? Number(body.error.code) : Number.NaN;
+    if (code >= 400 && code < 600) return judgeError(method, code, body, retryAfterMs);
+    return { kind: 'again', text: `${method} was answered with ${status} and an error`, retryAfterMs };
   }
-  const { message, reasons } = googleError(body);
-  const said = `${method}: ${status}${message === '' ? '' : ` ${message}`}`;
+  if (WITHOUT_ANSWER.has(method)) {
+    const isEmpty = isObject(body) ? Object.keys(body).length === 0 : answer.body.trim() === '';
+    if (isEmpty && (status === 200 || status === 204)) return { kind: 'ok', data: undefined };
+    return {
+      kind: 'again',
+      text: `${method} was answered with ${status} and a body, which it never has`,
+      retryAfterMs,
+    };
+  }
+  if (status === 200 && isObject(body) && SHAPES.get(method)?.(body) !== false) return { kind: 'ok', data: body };
+  const what = isObject(body) ? 'incomplete JSON' : answer.body.trim() === '' ? 'no body' : 'broken JSON';
+  return { kind: 'again', text: `${method} was answered with ${status} and ${what}`, retryAfterMs };
+}
+
+function judgeError(method: string, status: number, body: unknown, retryAfterMs: number, urlLength = 0): Verdict {
+  if (status === 401) return { kind: 'unauthorized' };
+  const { message, words, reasons } = googleError(body);
+  const said = `${method}: ${status}${words === '' ? '' : ` ${words}`}`;
   const has = (known: readonly string[]) => reasons.some((reason) => known.includes(reason));
 
   if (status === 408 || status >= 500) return { kind: 'again', text: said, retryAfterMs };
@@ -81,8 +127,12 @@ export function judge(method: string, answer: RawAnswer, now: number = Date.now(
       "The project's quota for today is spent; it comes back at midnight Pacific time, or raise it in the Cloud console.";
     return failed(new UnavailableError(said, remedy));
   }
-  if (status === 429 && /concurrent/i.test(message)) return { kind: 'crowded', text: said, retryAfterMs };
-  if (status === 429 || (status === 403 && has(QUOTA_REASONS))) return { kind: 'quota', text: said, retryAfterMs };
+  const isQuota = status === 429 || (status === 403 && has(QUOTA_REASONS));
+  if (isQuota && /concurrent/i.test(message)) return { kind: 'crowded', text: said, retryAfterMs };
+  if (isQuota) return { kind: 'quota', text: said, retryAfterMs };
+  if (TOO_LONG.includes(status) || (status === 400 && !isObject(body) && urlLength > LONG_URL)) {
+    return failed(new GmailRefusal(status, `Gmail refused ${method}: ${status}, the request is too long`, 'tooLong'));
+  }
   // Google's front end answers with HTML pages; they say nothing about the request itself.
   if (!isObject(body))
     return { kind: 'again', text: `${method} was answered with ${status} and no JSON`, retryAfterMs };
@@ -98,11 +148,14 @@ export function judge(method: string, answer: RawAnswer, now: number = Date.now(
     const remedy = `Check that the account may use Gmail (a Workspace's administrator can restrict it), then ${AUTHORIZE_AGAIN}.`;
     return failed(new CredentialError(`Gmail denied access: ${said}`, remedy));
   }
-  if (has(['failedPrecondition']) && /mail service/i.test(message)) {
-    const remedy = 'Authorize with a Google account that has a Gmail mailbox.';
-    return failed(new CredentialError('The account that authorized has no Gmail', remedy));
+  if (status === 400 && has(PRECONDITION_REASONS)) {
+    const remedy =
+      "Check that the account has a Gmail mailbox, with a licence and with Gmail switched on, and is not suspended (its administrator's console, or gmail.com); then run again.";
+    const error = new CredentialError(`Gmail does not serve this account: ${said}`, remedy);
+    return { kind: 'precondition', text: said, retryAfterMs, error };
   }
-  return failed(new GmailRefusal(status, `Gmail refused ${said}`));
+  const reason = status === 400 && has(ARGUMENT_REASONS) ? 'invalidArgument' : 'other';
+  return failed(new GmailRefusal(status, `Gmail refused ${said}`, reason));
 }
 
 function failed(error: JobError): Verdict {
@@ -116,13 +169,18 @@ export function parseRetryAfter(header: string | null, now: number): number {
   return Number.isFinite(seconds) ? Math.max(0, seconds * 1_000) : 0;
 }
 
-/** Message and all reasons of Google's error body, old form (`errors[].reason`) and new (`details[].reason`). */
-function googleError(body: unknown): { message: string; reasons: string[] } {
+/**
+ * Message and all reasons of Google's error body, old form (`errors[].reason`) and new (`details[].reason`, `status`);
+ * `words` are those of the message that can be shown, or the first reason.
+ */
+function googleError(body: unknown): { message: string; words: string; reasons: string[] } {
   const error = isObject(body) && isObject(body.error) ? body.error : {};
-  const reasons = [error.errors, error.details]
+  const listed = [error.errors, error.details]
     .flatMap((list) => (Array.isArray(list) ? list : []))
-    .flatMap((item) => (isObject(item) && typeof item.reason === 'string' ? [item.reason] : []));
-  return { message: typeof error.message === 'string' ? error.message.slice(0, 300) : '', reasons };
+    .map((item) => (isObject(item) ? item.reason : undefined));
+  const reasons = [...listed, error.status].flatMap((reason) => serverCode(reason) ?? []);
+  const message = typeof error.message === 'string' ? error.message : '';
+  return { message, words: serverWords(message) || (reasons[0] ?? ''), reasons };
 }
 
 function parseJson(text: string): unknown {

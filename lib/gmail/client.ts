@@ -15,7 +15,7 @@ import { createTidier } from '../memory.ts';
 import { judge, type Verdict } from './answers.ts';
 import { ConcurrencyGate } from './gate.ts';
 import type { QuotaWindow } from './quota.ts';
-import { delayAfter, isEnough, type Retryable, rejectedToken, unavailable } from './retry.ts';
+import { createCounter, delayAfter, isEnough, type Retryable, rejectedToken, unavailable } from './retry.ts';
 import { type GmailMethod, type QuotaProfile, unitsOf } from './units.ts';
 
 export interface ClientStatistics {
@@ -36,7 +36,7 @@ export interface Recheck {
 type Send = (
   api: gmail_v1.Gmail,
   options: SendOptions,
-) => Promise<{ status: number; headers: IncomingHttpHeaders; data: unknown }>;
+) => Promise<{ status: number; headers: IncomingHttpHeaders; data: unknown; url?: unknown }>;
 
 /** Per-call options of googleapis' methods: the raw text of every answer, whatever its status, and no hidden retries. */
 type SendOptions = ReturnType<typeof sendOptions>;
@@ -100,8 +100,7 @@ export class GmailClient {
     effect: Effect = 'none',
     recheck?: Recheck,
   ): Promise<T> {
-    let stumbles = 0;
-    let refusals = 0;
+    const count = createCounter();
     let renewed = false;
     for (;;) {
       const attempt = await this.#attempt(method, send, signal, effect, recheck);
@@ -120,10 +119,10 @@ export class GmailClient {
         await this.#options.tokens.renew(token);
         this.#auth.setCredentials({});
       } else {
-        const count = verdict.kind === 'quota' ? ++refusals : ++stumbles;
-        const isFinal = isEnough(verdict, count) || (effect === 'once' && verdict.kind === 'again');
-        if (isFinal) throw unavailable(verdict, count);
-        await this.#waitAfter(method, verdict, count, signal);
+        const attempts = count(verdict);
+        const isFinal = isEnough(verdict, attempts) || (effect === 'once' && verdict.kind === 'again');
+        if (isFinal) throw unavailable(verdict, attempts);
+        await this.#waitAfter(method, verdict, attempts, signal);
       }
       this.statistics.retries += 1;
     }
@@ -200,7 +199,7 @@ export class GmailClient {
       const answer = await send(this.#api, sendOptions(attempt.signal));
       const body = typeof answer.data === 'string' ? answer.data : '';
       const retryAfter = answer.headers['retry-after'] ?? null;
-      return judge(method, { status: answer.status, retryAfter, body });
+      return judge(method, { status: answer.status, retryAfter, body, urlLength: String(answer.url ?? '').length });
     } catch (error) {
       stop.throwIfAborted();
       // Everything that happens on the wire arrives with the request's configuration; the rest is our own bug.

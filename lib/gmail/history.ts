@@ -77,7 +77,7 @@ async function readPage(client: GmailClient, since: string, pageToken: string | 
     historyTypes: ['labelAdded', 'labelRemoved', 'messageDeleted'],
     maxResults: PAGE_SIZE,
     fields:
-      'history(labelsAdded(message/id,labelIds),labelsRemoved(message/id,labelIds),messagesDeleted/message/id),nextPageToken',
+      'history(labelsAdded(message/id,labelIds),labelsRemoved(message/id,labelIds),messagesDeleted/message/id),nextPageToken,historyId',
     ...(pageToken !== undefined && { pageToken }),
   };
   try {
@@ -87,7 +87,7 @@ async function readPage(client: GmailClient, since: string, pageToken: string | 
       signal,
     );
   } catch (error) {
-    if (error instanceof GmailRefusal) return null;
+    if (error instanceof GmailRefusal && error.status === 404) return null;
     throw error;
   }
 }

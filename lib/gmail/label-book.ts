@@ -63,8 +63,14 @@ export class LabelBook {
       if (writer.live) log[hidden ? 'debug' : 'info']('label.created', { label: name });
       return label;
     } catch (error) {
-      if (error instanceof GmailRefusal && error.status === 409) return null;
-      throw error;
+      if (!(error instanceof GmailRefusal)) throw error;
+      if (error.status === 409) return null;
+      throw new GmailRefusal(
+        error.status,
+        `the label "${name}" cannot be made: ${error.message}`,
+        error.reason,
+        'Choose another name for it. Gmail allows 10,000 labels in a mailbox: if it has as many, delete some.',
+      );
     }
   }
 
@@ -83,7 +89,12 @@ export class LabelBook {
   async make(name: string, hidden = false): Promise<Label> {
     const label = (await this.create(name, hidden)) ?? (await this.list()).find(name);
     if (label === undefined)
-      throw new GmailRefusal(409, `Gmail says that the label "${name}" exists, but does not list it`);
+      throw new GmailRefusal(
+        409,
+        `the label "${name}" cannot be made: Gmail says that one of this name exists, but lists none that fits`,
+        'other',
+        'Write the name as the mailbox has it, or choose another one: Gmail keeps some for itself.',
+      );
     (await this.known()).add(label);
     return label;
   }

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { MailboxProfile } from '../credentials/ownership.ts';
 import { egressBehind } from '../errors.ts';
 import { judge, type Verdict } from './answers.ts';
-import { delayAfter, isEnough, type Retryable, rejectedToken, unavailable } from './retry.ts';
+import { createCounter, delayAfter, isEnough, type Retryable, rejectedToken, unavailable } from './retry.ts';
 
 /** Where Gmail is, and how long it may take. */
 export interface ProfileAccess {
@@ -30,8 +30,7 @@ export async function askMailbox(
   access: ProfileAccess,
 ): Promise<MailboxProfile> {
   const address = `${access.gmailApiUrl.replace(/\/+$/, '')}/gmail/v1/users/me/profile`;
-  let stumbles = 0;
-  let refusals = 0;
+  const count = createCounter();
   let isRejected = false;
   for (;;) {
     signal.throwIfAborted();
@@ -45,10 +44,10 @@ export async function askMailbox(
     if (verdict.kind === 'unauthorized' && isRejected) throw rejectedToken();
     isRejected ||= verdict.kind === 'unauthorized';
     const answer = verdict.kind === 'unauthorized' ? UNKNOWN_TOKEN : verdict;
-    const count = answer.kind === 'quota' ? ++refusals : ++stumbles;
-    if (isEnough(answer, count)) throw unavailable(answer, count);
-    const delayMs = delayAfter(answer, count, access.random);
-    access.onRetry?.(answer, count, delayMs);
+    const attempts = count(answer);
+    if (isEnough(answer, attempts)) throw unavailable(answer, attempts);
+    const delayMs = delayAfter(answer, attempts, access.random);
+    access.onRetry?.(answer, attempts, delayMs);
     await access.clock.sleep(delayMs, signal);
   }
 }

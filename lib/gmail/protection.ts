@@ -2,13 +2,15 @@
  * Keeps what `protect` finds out of a plan while it is carried out: a person may star a message after it was planned. Its
  * search is repeated before a change is sent when the last one began too long ago, so that is how exact "never" is.
  */
-import { ConfigError } from '../errors.ts';
+import { ConfigError, UnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { GmailRefusal } from './answers.ts';
 import type { PlanProtection } from './change-plan.ts';
 import type { GmailClient, Recheck } from './client.ts';
 import { IdSet } from './ids.ts';
+import type { LabelDirectory } from './labels.ts';
 import type { Mailbox } from './mailbox.ts';
+import { SearchRefusal } from './searcher.ts';
 
 /** Changes are sent on the word of a search that began no longer ago. */
 const FRESH_MS = 30_000;
@@ -58,24 +60,42 @@ export class Protection {
     const { client, mailbox, log } = this.#options;
     const startedAtMs = client.clock.now();
     const unitsBefore = client.statistics.quotaUnits;
-    const { query, ...where } = this.#plan.search(this.remaining(), await mailbox.knownLabels());
     try {
-      const { windows, loose } = await mailbox.find(query, { ...where, again: true });
-      this.found = IdSet.union([this.found, ...windows.values(), loose]);
+      const found = await this.#find(this.remaining(), await mailbox.knownLabels());
+      this.found = IdSet.union([this.found, ...found]);
     } catch (error) {
-      // As an answer to a search it says nothing about the change that waits for it.
+      if (error instanceof SearchRefusal) {
+        throw new ConfigError(
+          `Gmail does not accept the search for what protect finds: ${error.message}`,
+          "Correct protect in the rules file; try it in Gmail's search box.",
+          { cause: error },
+        );
+      }
+      // It says nothing about the change that waits for the search, and must not count as its refusal.
       if (!(error instanceof GmailRefusal)) throw error;
-      throw new ConfigError(
-        `Gmail does not accept the search for what protect finds: ${error.message}`,
-        "Correct protect in the rules file; try it in Gmail's search box.",
-        { cause: error },
-      );
+      throw new UnavailableError(`What protect finds could not be looked up: ${error.message}`, error.remedy, {
+        cause: error,
+      });
     }
     const units = client.statistics.quotaUnits - unitsBefore;
     this.version += 1;
     this.#searchedAtMs = startedAtMs;
     this.#freshMs = Math.max(FRESH_MS, (units / (client.unitsPerMinute * MOST_OF_QUOTA)) * 60_000);
     log.info('protect.looked_up', { found: this.found.size, units, againAfterMs: Math.round(this.#freshMs) });
+  }
+
+  /** What protect finds of what these sets change. Sets whose search would be too long together are searched apart. */
+  async #find(sets: readonly number[], labels: LabelDirectory): Promise<IdSet[]> {
+    const { query, ...where } = this.#plan.search(sets, labels);
+    try {
+      const { windows, loose } = await this.#options.mailbox.find(query, { ...where, again: true });
+      return [...windows.values(), loose];
+    } catch (error) {
+      const isTooLong = error instanceof SearchRefusal && error.refusal.reason === 'tooLong';
+      if (!isTooLong || sets.length < 2) throw error;
+      const half = Math.ceil(sets.length / 2);
+      return [...(await this.#find(sets.slice(0, half), labels)), ...(await this.#find(sets.slice(half), labels))];
+    }
   }
 }
 

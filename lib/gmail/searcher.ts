@@ -1,5 +1,8 @@
 /** Searches of a mailbox: paged, bound to the span of a backfill, and without the program's own journals. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
+import { formatCount } from '../count.ts';
+import { ConfigError } from '../errors.ts';
+import { GmailRefusal } from './answers.ts';
 import type { GmailClient } from './client.ts';
 import { IdSet } from './ids.ts';
 import { journalExclusion } from './journal-label.ts';
@@ -34,6 +37,35 @@ export interface FindOptions extends Pick<SearchOptions, 'includeSpamTrash' | 'j
   readonly among?: IdSet;
   /** A look between changes: it is not shown as progress, and nobody asks for its windows. */
   readonly again?: boolean;
+}
+
+/** A search that Gmail refuses, for what it says or for its length. It is shown without addresses. */
+export class SearchRefusal extends ConfigError {
+  readonly refusal: GmailRefusal;
+  /** Of the whole search, in characters. */
+  readonly length: number;
+
+  constructor(q: string, refusal: GmailRefusal) {
+    const start = q.replace(/[^\s"(){}:]+@[^\s"(){}]+/g, '…').slice(0, SHOWN);
+    const search = `the search "${start}${start.length < SHOWN ? '' : '…'}"`;
+    super(
+      refusal.reason === 'tooLong'
+        ? `${search} is too long for Gmail: ${formatCount(q.length)} characters`
+        : `Gmail does not accept ${search}: ${refusal.message}`,
+      "Shorten or correct it; try it in Gmail's search box.",
+      { cause: refusal },
+    );
+    this.refusal = refusal;
+    this.length = q.length;
+  }
+}
+
+const SHOWN = 100;
+
+/** Whether the search itself was refused: of a later page it would be the page's token. */
+function isAboutSearch(error: unknown, pageToken: string | undefined): error is GmailRefusal {
+  if (!(error instanceof GmailRefusal)) return false;
+  return error.reason === 'tooLong' || (error.reason === 'invalidArgument' && pageToken === undefined);
 }
 
 export interface SearcherOptions {
@@ -75,7 +107,13 @@ export class Searcher {
     const { span, onFound } = this.#options;
     const fetch = async (window: Window | null, token: string | undefined) => {
       const q = await this.#bound(query, options, window ?? span?.whole);
-      const { messages, next } = await this.#listPage(q, PAGE_SIZE, options, token, 'messages/id,nextPageToken');
+      const { messages, next } = await this.#listPage(
+        q,
+        PAGE_SIZE,
+        options,
+        token,
+        'messages/id,nextPageToken,resultSizeEstimate',
+      );
       this.#found += messages.length;
       if (options.again !== true) onFound(this.#found);
       const ids = messages.map(({ id }) => id);
@@ -123,11 +161,15 @@ export class Searcher {
       includeSpamTrash,
       ...(fields && { fields }),
     };
-    const page = await this.#options.client.request<gmail_v1.Schema$ListMessagesResponse>(
-      'messages.list',
-      (api, options) => api.users.messages.list({ ...params, ...(pageToken && { pageToken }) }, options),
-      this.#options.signal,
-    );
+    const page = await this.#options.client
+      .request<gmail_v1.Schema$ListMessagesResponse>(
+        'messages.list',
+        (api, options) => api.users.messages.list({ ...params, ...(pageToken && { pageToken }) }, options),
+        this.#options.signal,
+      )
+      .catch((error) => {
+        throw isAboutSearch(error, pageToken) ? new SearchRefusal(q, error) : error;
+      });
     const messages = (page.messages ?? []).flatMap(({ id, threadId }): MessageRef[] =>
       typeof id === 'string' ? [{ id, threadId: threadId ?? id }] : [],
     );

@@ -2,9 +2,10 @@
  * The half of the mailbox that changes something. There are two: one sends, and the one of a dry run has nothing that
  * it could send with.
  */
+import { UnavailableError } from '../errors.ts';
 import type { GmailClient, Recheck } from './client.ts';
 import type { IdSet } from './ids.ts';
-import type { Label } from './labels.ts';
+import { type Label, normalizeLabel } from './labels.ts';
 
 export interface LabelChange {
   readonly addLabelIds: readonly string[];
@@ -86,14 +87,19 @@ export function createLiveWriter(client: GmailClient): Writer {
         'repeatable',
       );
     },
-    createLabel(name, hidden, signal) {
+    async createLabel(name, hidden, signal) {
       const visibility = hidden ? { labelListVisibility: 'labelHide', messageListVisibility: 'hide' } : {};
       const requestBody = { name, ...visibility };
-      return client.request<Label>(
+      const label = await client.request<Label>(
         'labels.create',
         (api, options) => api.users.labels.create({ ...me, requestBody }, options),
         signal,
         'repeatable',
+      );
+      if (normalizeLabel(label.name) === normalizeLabel(name)) return { id: label.id, name: label.name };
+      throw new UnavailableError(
+        `Gmail was asked to make the label "${name}" and answered with another one`,
+        'Nothing was done with it: the next run tries again.',
       );
     },
     async deleteLabel(id, signal) {

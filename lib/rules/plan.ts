@@ -3,8 +3,6 @@
  * it, and what an earlier rule already does is left out of later ones.
  */
 import { alignWindows } from '../backfill/align.ts';
-import { ConfigError } from '../errors.ts';
-import { GmailRefusal } from '../gmail/answers.ts';
 import { type ChangePlan, type PlannedChange, setSizes } from '../gmail/change-plan.ts';
 import { IdSet } from '../gmail/ids.ts';
 import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
@@ -12,6 +10,7 @@ import type { Found } from '../gmail/listing.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { PAGE_SIZE } from '../gmail/searcher.ts';
 import { describeActions } from './actions.ts';
+import { blame } from './blame.ts';
 import { claimMessages } from './claims.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
 import {
@@ -103,9 +102,9 @@ export async function planRules(
     );
     return { window, found, ids: claimMessages(rules, found, spared) };
   });
-  const lookUp = (rule: Rule, index: number) => {
+  const lookUp = async (rule: Rule, index: number) => {
     const own = claimed.map(({ ids }) => ids[index] ?? IdSet.empty);
-    return withEffects ? findEffects(rule, own, protect, mailbox, labels) : Promise.resolve([]);
+    return withEffects ? findEffects(rule, own, protect, mailbox, labels) : [];
   };
   const effects = await inTurnIfMany(
     rules,
@@ -114,8 +113,9 @@ export async function planRules(
   );
   const places = withEffects
     ? await findPlaces(
-        matches.map(({ search }) => search),
+        rules.map((rule, index) => ({ rule, search: matches[index]?.search })),
         claimed.flatMap(({ ids }) => ids),
+        protect,
         mailbox,
       )
     : [];
@@ -182,21 +182,26 @@ async function findMatches(rule: Rule, protect: Search | undefined, mailbox: Mai
     const matches = composeMatches(rule);
     return { search, found, newest: await mailbox.findNewest(matches.query, rule.keepNewest, matches) };
   } catch (error) {
-    if (!(error instanceof GmailRefusal) || error.status !== 400) throw error;
-    throw new ConfigError(
-      `Gmail does not accept the query of the rule ${rule.name}: ${error.message}`,
-      "Correct the query; try it in Gmail's search box.",
-    );
+    throw blame(error, rule, protect);
   }
 }
 
 /** Which messages of searches that look into Trash and Spam are there: taken back, they must be left there. */
-async function findPlaces(searches: readonly (ComposedSearch | null)[], ids: readonly IdSet[], mailbox: Mailbox) {
-  const wide = searches.filter((search) => search?.includeSpamTrash === true);
+async function findPlaces(
+  searches: readonly { readonly rule: Rule; readonly search: ComposedSearch | null | undefined }[],
+  ids: readonly IdSet[],
+  protect: Search | undefined,
+  mailbox: Mailbox,
+) {
+  const wide = searches.filter(({ search }) => search?.includeSpamTrash === true);
   if (wide.length === 0 || ids.every(({ size }) => size === 0)) return [];
   const find = async (label: 'TRASH' | 'SPAM') => {
     const found = await Promise.all(
-      wide.map((search) => mailbox.find(`${search?.query} ${labelSearch(label)}`, { includeSpamTrash: true })),
+      wide.map(({ rule, search }) =>
+        mailbox.find(`${search?.query} ${labelSearch(label)}`, { includeSpamTrash: true }).catch((error) => {
+          throw blame(error, rule, protect);
+        }),
+      ),
     );
     return { label, ids: IdSet.union(found.flatMap(({ windows, loose }) => [...windows.values(), loose])) };
   };
@@ -213,9 +218,13 @@ async function findEffects(
 ): Promise<PlannedChange['effects'][]> {
   const byOperation: (Uint8Array | null)[][] = [];
   const isEmpty = windows.every(({ size }) => size === 0);
-  for (const operation of rule.operations) {
-    const effect = isEmpty ? 'all' : composeEffect(rule, operation, protect, labels);
-    byOperation.push(await findEffect(effect, windows, mailbox));
+  try {
+    for (const operation of rule.operations) {
+      const effect = isEmpty ? 'all' : composeEffect(rule, operation, protect, labels);
+      byOperation.push(await findEffect(effect, windows, mailbox));
+    }
+  } catch (error) {
+    throw blame(error, rule, protect);
   }
   return windows.map((_, at) => byOperation.map((flags) => flags[at] ?? null));
 }

@@ -60,7 +60,7 @@ describe('the exit code', { concurrency: 4 }, () => {
 
   it('is 65 when Gmail refuses a part of the changes', async () => {
     await using sandbox = await sandboxOf(2_500);
-    sandbox.faults.add({ verb: 'messages.batchModify', skip: 2, ...googleErrors.failedPrecondition() });
+    sandbox.faults.add({ verb: 'messages.batchModify', skip: 2, ...googleErrors.invalidArgument('Invalid ids value') });
     const run = await apply(sandbox);
     const final = assertEnded(run, 65, { outcome: 'failed', matched: 2_500, remaining: 0, retries: 0 });
     assert.ok(Number(final.failed) >= 500);

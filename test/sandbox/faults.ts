@@ -119,7 +119,8 @@ export function answerInstead(fault: Fault, request: RecordedRequest, body: stri
   }
 }
 
-function htmlErrorPage(status: number): string {
+/** A page of Google's front end, which is not JSON. */
+export function htmlErrorPage(status: number): string {
   return [
     '<!DOCTYPE html>',
     '<html lang="en">',

@@ -70,7 +70,7 @@ export function wallClock(): number {
 /** Starts a service on a free loopback port. */
 export async function listen(service: Service, wire: Wire): Promise<Listener> {
   const failures: unknown[] = [];
-  const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
+  const server = createServer({ keepAliveTimeout: 120_000, maxHeaderSize: 1_000_000 }, (request, response) => {
     serve(service, wire, request, response).catch((error: unknown) => {
       failures.push(error);
       response.destroy();

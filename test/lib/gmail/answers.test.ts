@@ -32,16 +32,89 @@ describe('judge', () => {
     ['messages.list', 200, '{"messages":{}}'],
     ['messages.list', 200, '{"messages":[null]}'],
     ['labels.list', 200, '{"labels":null}'],
+    ['messages.list', 200, '{}'],
+    ['messages.list', 200, '{"nextPageToken":"1"}'],
+    ['messages.list', 200, '{"messages":[{"threadId":"1"}]}'],
+    ['messages.list', 202, '{"messages":[]}'],
+    ['messages.get', 200, '{}'],
+    ['messages.modify', 200, '{"labelIds":[]}'],
+    ['messages.modify', 204, ''],
+    ['messages.insert', 200, '{"id":""}'],
+    ['history.list', 200, '{}'],
+    ['labels.list', 200, '{}'],
+    ['labels.list', 200, '{"labels":[]}'],
+    ['labels.list', 200, '{"labels":[{"id":"Label_1"}]}'],
     ['labels.create', 200, '{}'],
+    ['labels.create', 200, '{"id":"Label_1"}'],
     ['users.getProfile', 200, '{"emailAddress":7}'],
+    ['users.getProfile', 200, '{"emailAddress":""}'],
   ] as const) {
     it(`asks again when ${method} is answered with ${status} ${body}, of which half is missing`, () => {
       assert.equal(judge(method, { status, retryAfter: null, body }).kind, 'again');
     });
   }
 
-  it('takes an answer without content for a success', () => {
-    assert.equal(judge('messages.batchModify', { status: 204, retryAfter: null, body: '' }).kind, 'ok');
+  for (const method of ['messages.batchModify', 'labels.delete']) {
+    it(`takes for a success of ${method} an answer without content, and no other`, () => {
+      const kindOf = (status: number, body: string) => judge(method, { status, retryAfter: null, body }).kind;
+      for (const [status, body] of [
+        [204, ''],
+        [200, ''],
+        [200, '{}\n'],
+      ] as const) {
+        assert.equal(kindOf(status, body), 'ok');
+      }
+      for (const body of [
+        '{"id":"1"}',
+        '[]',
+        'null',
+        'OK',
+        HTML,
+        '{"error":{}}',
+        '{"error":"broken"}',
+        '{"error":null}',
+      ]) {
+        assert.equal(kindOf(200, body), 'again', body);
+        assert.equal(kindOf(204, body), 'again', body);
+      }
+      assert.equal(kindOf(202, ''), 'again');
+    });
+  }
+
+  it('judges an error in the body of a success as that error', () => {
+    for (const method of ['messages.list', 'messages.batchModify', 'labels.create']) {
+      for (const [error, kind] of [
+        [googleErrors.invalidArgument('Invalid label: X'), 'failed'],
+        [googleErrors.quota429(), 'quota'],
+        [googleErrors.quota403(), 'quota'],
+        [googleErrors.invalidCredentials(), 'unauthorized'],
+        [googleErrors.backendError(), 'again'],
+        [googleErrors.failedPrecondition(), 'precondition'],
+      ] as const) {
+        const verdict = judge(method, { status: 200, retryAfter: null, body: JSON.stringify(error.body) });
+        assert.equal(verdict.kind, kind, `${method} ${JSON.stringify(error.body)}`);
+      }
+    }
+  });
+
+  it('tells a request that is too long from a stumble of the front end', () => {
+    const reasonOf = (status: number, urlLength: number, body = HTML) => {
+      const verdict = judge('messages.list', { status, retryAfter: null, body, urlLength });
+      return verdict.kind === 'failed' && verdict.error instanceof GmailRefusal ? verdict.error.reason : verdict.kind;
+    };
+    for (const status of [413, 414, 431]) assert.equal(reasonOf(status, 0), 'tooLong');
+    assert.equal(reasonOf(400, 9_000), 'tooLong');
+    assert.equal(reasonOf(400, 300), 'again');
+    assert.equal(reasonOf(403, 9_000), 'again');
+    assert.equal(reasonOf(400, 9_000, JSON.stringify(googleErrors.invalidArgument('m').body)), 'invalidArgument');
+    assert.equal(reasonOf(400, 9_000, JSON.stringify(withReason(400, 'badRequest').body)), 'other');
+  });
+
+  it("shows the server's words without what may be a secret or an address", () => {
+    const message = 'Bad Request for alice@example.com with ya29.a0AfH6SMBxxxxxxxxxxxx in Label_5';
+    const verdict = verdictOf(withReason(400, 'invalidArgument', message));
+    assert.ok(verdict.kind === 'failed');
+    assert.match(verdict.error.message, /^Gmail refused messages\.list: 400 Bad Request for … with …/);
   });
 
   for (const [what, body] of Object.entries({
@@ -71,7 +144,22 @@ describe('judge', () => {
     ['504', googleErrors.backendError(504), 'again'],
     ['408', withReason(408, 'timeout'), 'again'],
     ['400', googleErrors.invalidArgument('Invalid label: X'), 'failed'],
-    ['400 failedPrecondition', googleErrors.failedPrecondition(), 'failed'],
+    ['400 failedPrecondition', googleErrors.failedPrecondition(), 'precondition'],
+    [
+      '400 for a mail service that is not enabled',
+      googleErrors.failedPrecondition('Mail service not enabled'),
+      'precondition',
+    ],
+    [
+      '400 FAILED_PRECONDITION by its status alone',
+      { status: 400, body: { error: { status: 'FAILED_PRECONDITION' } } },
+      'precondition',
+    ],
+    [
+      '403 for too many at once',
+      withReason(403, 'rateLimitExceeded', 'Too many concurrent requests for user'),
+      'crowded',
+    ],
     ['404', googleErrors.notFound(), 'failed'],
     ['409', googleErrors.labelConflict(), 'failed'],
     ['403 for a scope', googleErrors.insufficientScopes(), 'failed'],

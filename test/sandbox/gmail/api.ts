@@ -1,4 +1,5 @@
 // The Gmail API: finds the method of a request, checks the access token, its scopes and the quota, and only then acts.
+import { htmlErrorPage } from '../faults.ts';
 import { type Answer, type RecordedRequest, type Service, wallClock } from '../http.ts';
 import type { SandboxMailbox } from '../mailbox.ts';
 import type { IssuedToken, SandboxOAuth } from '../oauth.ts';
@@ -20,6 +21,8 @@ interface Route {
   parameters: readonly string[];
   handler: Handler;
 }
+
+const LONGEST_ADDRESS = 8_192;
 
 const COMMON_PARAMETERS = ['alt', 'fields', 'key', 'prettyPrint', 'quotaUser', 'uploadType'];
 const LISTING = ['q', 'maxResults', 'pageToken', 'includeSpamTrash', 'labelIds'];
@@ -65,6 +68,10 @@ export class SandboxGmail implements Service {
   }
 
   async handle(request: RecordedRequest, rawBody: Buffer): Promise<Answer> {
+    // Google's front end reads no longer request lines.
+    if (`${request.path}?${request.query}`.length > LONGEST_ADDRESS) {
+      return { status: 414, headers: { 'content-type': 'text/html; charset=UTF-8' }, body: htmlErrorPage(414) };
+    }
     try {
       const found = find(request.method, request.path);
       if (found === undefined) throw new GmailRefusal(googleErrors.notFound());
