@@ -127,3 +127,21 @@ for (const options of [
     assert.match(stderr, /^[^\n]+\n$/);
   });
 }
+
+test('says that npm has taken its options, in place of running without them', () => {
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+  const { status, stdout, stderr } = spawnSync(
+    'npm',
+    ['run', '--silent', 'sandbox', '--messages=3', '--latency-ms=1'],
+    {
+      cwd: new URL('../..', import.meta.url).pathname,
+      env,
+      encoding: 'utf8',
+    },
+  );
+  assert.deepEqual([status, stdout], [2, '']);
+  assert.match(
+    stderr,
+    /^npm took --messages, --latency-ms for its own: write npm run sandbox -- --messages --latency-ms …$/m,
+  );
+});

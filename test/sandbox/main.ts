@@ -60,6 +60,14 @@ function readOptions() {
 }
 
 function parse() {
+  // npm has a setting `email` of its own, which a person's .npmrc may hold.
+  const taken = Object.keys(OPTIONS).filter(
+    (name) => name !== 'email' && process.env[`npm_config_${name.replaceAll('-', '_')}`] !== undefined,
+  );
+  if (taken.length > 0) {
+    const typed = taken.map((name) => `--${name}`).join(', ');
+    throw new UsageError(`npm took ${typed} for its own: write npm run sandbox -- ${typed.replaceAll(',', '')} …`);
+  }
   try {
     return parseArgs({ options: OPTIONS, strict: true, allowPositionals: false }).values;
   } catch (error) {
