@@ -65,37 +65,50 @@ export function labelKey(label: string): string {
   return systemLabelId(label) ?? label.normalize('NFC').toLowerCase();
 }
 
-/** `settings` as label changes, or what is contradictory in them. */
-export function reduceActions(settings: ActionSettings): Actions | { readonly problem: string } {
-  const operations = new Map<string, LabelOperation>();
-  const pending: LabelOperation[] = [];
-  for (const effect of effects(settings)) {
-    if (effect[0] !== undefined) pending.push(effect[0]);
-    for (const operation of effect) {
-      const key = labelKey(operation.label);
-      if (UNTOUCHABLE.includes(key))
-        return { problem: `the label ${operation.label} cannot be set or removed: Gmail alone does` };
-      const other = operations.get(key);
-      if (other !== undefined && other.add !== operation.add) {
-        return { problem: `the actions both add and remove the label ${operation.label}` };
-      }
-      operations.set(key, operation);
-    }
-  }
-  const places = PLACES.filter((place) => operations.get(place)?.add === true);
-  if (places.length > 1) return { problem: `a message can be given only one of ${places.join(' and ')}` };
-  if (operations.size === 0) return { problem: 'the rule has no action' };
-  return { operations: [...operations.values()], pending };
+/** An action as the file has it, and what it does to labels. */
+interface Written {
+  readonly action: string;
+  readonly effect: Effect;
 }
 
-function effects(settings: ActionSettings): Effect[] {
+/** `settings` as label changes, or what is contradictory in them. */
+export function reduceActions(settings: ActionSettings): Actions | { readonly problem: string } {
+  const operations = new Map<string, LabelOperation & { readonly action: string }>();
+  const pending: LabelOperation[] = [];
+  for (const { action, effect } of writtenActions(settings)) {
+    if (effect[0] !== undefined) pending.push(effect[0]);
+    for (const { add, label } of effect) {
+      const key = labelKey(label);
+      if (UNTOUCHABLE.includes(key)) return { problem: `${action} names a label that only Gmail sets and removes` };
+      const other = operations.get(key);
+      if (other !== undefined && other.add !== add) {
+        return { problem: `${other.action} and ${action} contradict one another` };
+      }
+      operations.set(key, { add, label, action: other?.action ?? action });
+    }
+  }
+  const places = PLACES.flatMap((place) => operations.get(place) ?? []).filter(({ add }) => add);
+  if (places.length > 1) {
+    const actions = places.map(({ action }) => action).join(' and ');
+    const names = places.map(({ label }) => label).join(' and ');
+    return { problem: `${actions} contradict one another: a message can be given only one of ${names}` };
+  }
+  if (operations.size === 0) return { problem: 'the rule has no action' };
+  return { operations: [...operations.values()].map(({ add, label }) => ({ add, label })), pending };
+}
+
+function writtenActions(settings: ActionSettings): Written[] {
   const switches = Object.entries(SWITCHES).filter(([name]) => settings[name as keyof typeof SWITCHES] === true);
   return [
-    ...switches.map(([, effect]) => effect),
-    ...(settings.addLabels ?? []).map((label) =>
-      labelKey(label) === 'TRASH' ? TRASH : [add(systemLabelId(label) ?? label)],
-    ),
-    ...(settings.removeLabels ?? []).map((label) => [remove(systemLabelId(label) ?? label)]),
+    ...switches.map(([action, effect]) => ({ action, effect })),
+    ...(settings.addLabels ?? []).map((label) => ({
+      action: `addLabels "${label}"`,
+      effect: labelKey(label) === 'TRASH' ? TRASH : [add(systemLabelId(label) ?? label)],
+    })),
+    ...(settings.removeLabels ?? []).map((label) => ({
+      action: `removeLabels "${label}"`,
+      effect: [remove(systemLabelId(label) ?? label)],
+    })),
   ];
 }
 

@@ -1,6 +1,5 @@
 /** rules.yaml: from its text to proven rules, or to every problem with file, line and column. */
 import * as v from 'valibot';
-import { type Document, isMap, isNode, LineCounter, type Node, parseDocument } from 'yaml';
 import { ConfigError } from '../errors.ts';
 import { labelProblem } from '../gmail/label-names.ts';
 import { parseQuery, type Term } from '../gmail/query/parse.ts';
@@ -8,6 +7,7 @@ import { QueryError } from '../gmail/query/tokens.ts';
 import { didYouMean } from '../nearest.ts';
 import { type Actions, reduceActions, SWITCHES } from './actions.ts';
 import { parseShare } from './share.ts';
+import { type Path, type Problem, readYaml } from './yaml.ts';
 
 export interface Search {
   readonly query: string;
@@ -21,6 +21,8 @@ export interface Rule extends Actions {
   readonly keepNewest: number;
   /** More changes than this by the rule stop the run. */
   readonly maxChanges: number | undefined;
+  /** Whether its query has a line that looks like a comment, but is searched for. */
+  readonly noted: boolean;
 }
 
 export interface RuleSet {
@@ -32,6 +34,8 @@ export interface RuleSet {
   readonly maxShare: number | undefined;
   /** Whether runs keep a journal, by which they can be taken back. */
   readonly undo: boolean;
+  /** Labels that rules of the file give, those that are left out in this run among them. */
+  readonly added: readonly string[];
   /** The enabled rules, in their order. */
   readonly rules: readonly Rule[];
   /** Names of the rules that are left out. */
@@ -106,8 +110,9 @@ const actions = v.pipe(
     return NEVER;
   }),
 );
+const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 const ruleSchema = v.strictObject({
-  name: v.pipe(text, v.regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'must be in kebab-case, such as old-newsletters')),
+  name: v.pipe(text, v.regex(NAME, 'must be in kebab-case, such as old-newsletters')),
   query: search,
   actions,
   keepNewest: v.optional(count(0)),
@@ -127,38 +132,21 @@ const rulesFile = v.pipe(map('must be a map with the key rules'), fileSchema);
 /** More are not told at once, to keep a line of the log a line. */
 const MOST_PROBLEMS = 20;
 
-type Path = readonly (string | number)[];
-
-interface Problem {
-  readonly path: Path;
-  /** Whether the path's last part is a key that should not be there. */
-  readonly atKey?: boolean;
-  readonly message: string;
-}
-
 /**
  * The rules in `source`. `file` is only named in messages.
  * @throws ConfigError with all problems, each as `file:line:column: what is wrong`.
  */
 export function parseRules(source: string, file: string): RuleSet {
-  const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, stringKeys: true });
-  const place = (offset: number) => {
-    const { line, col } = lines.linePos(offset);
-    return `${file}:${line}:${col}`;
-  };
-  if (document.errors.length > 0) {
-    throw broken(document.errors.map((error) => `${place(error.pos[0])}: ${yamlProblem(error.code, error.message)}`));
-  }
-  if (document.contents === null) throw broken([`${file}: is empty: it must have a list of rules`]);
-
-  const plain = toPlain(document, file);
+  const yaml = readYaml(source);
+  if ('broken' in yaml) throw broken(yaml.broken.map(({ place, message }) => `${file}${place}: ${message}`));
+  const { plain, placeOf } = yaml;
   const result = v.safeParse(rulesFile, plain);
-  const problems = [...(result.issues ?? []).map(describe), ...doubledNames(plain)];
+  const found = [...(result.issues ?? []).map((issue) => describe(issue, plain)), ...doubledNames(plain)];
+  const problems = [...found, ...yaml.problems.map((problem) => told(problem, plain))];
   if (problems.length > 0 || !result.success) {
-    const placed = problems.map((problem) => ({ offset: offsetOf(document, problem), message: problem.message }));
-    placed.sort((a, b) => a.offset - b.offset);
-    throw broken(placed.map(({ offset, message }) => `${place(offset)}: ${message}`));
+    const placed = problems.map(({ message, ...where }) => ({ ...placeOf(where), message }));
+    placed.sort((one, other) => one.offset - other.offset);
+    throw broken(placed.map(({ place, message }) => `${file}${place}: ${message}`));
   }
   const { protect, maxChanges, maxShare, undo = true, rules } = result.output;
   return {
@@ -166,89 +154,80 @@ export function parseRules(source: string, file: string): RuleSet {
     maxChanges,
     maxShare,
     undo,
-    rules: rules
-      .filter(({ enabled }) => enabled !== false)
-      .map(({ name, query, actions, keepNewest = 0, maxChanges: atMost }) => ({
-        name,
-        search: query,
-        keepNewest,
-        maxChanges: atMost,
-        ...actions,
-      })),
+    rules: rules.flatMap(({ name, query, actions, enabled, keepNewest = 0, maxChanges: atMost }, index) => {
+      const noted = yaml.noted.some((path) => path[1] === index);
+      const rule = { name, search: query, keepNewest, maxChanges: atMost, noted, ...actions };
+      return enabled === false ? [] : [rule];
+    }),
+    added: rules.flatMap(({ actions }) => actions.operations.filter(({ add }) => add).map(({ label }) => label)),
     disabled: rules.filter(({ enabled }) => enabled === false).map(({ name }) => name),
   };
 }
 
 /** Rules with the name of an earlier one, whatever else may be wrong with them. */
 function doubledNames(plain: unknown): Problem[] {
-  const rules = (plain as { rules?: unknown } | null)?.rules;
-  if (!Array.isArray(rules)) return [];
-  const names = rules.map((rule: { name?: unknown } | null) => rule?.name);
-  return names.flatMap((name, index) =>
-    typeof name === 'string' && names.indexOf(name) < index
-      ? [{ path: ['rules', index, 'name'], message: `the name ${name} is used twice` }]
-      : [],
-  );
+  const names = ruleNames(plain);
+  return names.flatMap((name, index) => {
+    const first = names.indexOf(name);
+    if (typeof name !== 'string' || first === index) return [];
+    const by = `by the ${ordinal(first + 1)} and the ${ordinal(index + 1)} rule`;
+    return [{ path: ['rules', index, 'name'], message: `the name ${name} is used twice, ${by}` }];
+  });
 }
 
-function describe(issue: v.BaseIssue<unknown>): Problem {
+function ruleNames(plain: unknown): unknown[] {
+  const rules = (plain as { rules?: unknown } | null)?.rules;
+  return Array.isArray(rules) ? rules.map((rule: { name?: unknown } | null) => rule?.name) : [];
+}
+
+function describe(issue: v.BaseIssue<unknown>, plain: unknown): Problem {
   const path = (issue.path ?? []).map((item) => item.key as string | number);
   const key = String(path.at(-1) ?? '');
   if (issue.type === 'strict_object' && issue.expected === 'never') {
-    return { path, atKey: true, message: `unknown key "${key}"${didYouMean(key, knownKeys(path))}` };
+    const message = `unknown key "${key}"${didYouMean(key, knownKeys(path))}`;
+    return { path, atKey: true, message: whoseProblem(path, plain) + message };
   }
   if (issue.type === 'strict_object' && issue.input === undefined && issue.expected?.startsWith('"')) {
-    return { path: path.slice(0, -1), message: `the key "${key}" is missing` };
+    return { path: path.slice(0, -1), message: `${whoseProblem(path, plain)}the key "${key}" is missing` };
   }
-  return { path, message: path.length === 0 ? `the file ${issue.message}` : `${pathName(path)} ${issue.message}` };
+  return told({ path, message: issue.message }, plain);
+}
+
+/** The problem with what it is about before its message. */
+function told({ path, message }: Problem, plain: unknown): Problem {
+  const [first, index, ...inner] = path;
+  if (first === undefined) return { path, message: `the file ${message}` };
+  if (index === undefined) return { path, message: `${first} ${message}` };
+  const whose = whoseProblem(path, plain);
+  if (inner.length === 0) return { path, message: `${whose.slice(0, -2)} ${message}` };
+  const keys = inner.filter((part) => typeof part === 'string').join('.');
+  const member = inner.find((part) => typeof part === 'number');
+  return {
+    path,
+    message: `${whose}${member === undefined ? keys : `the ${ordinal(member + 1)} of ${keys}`} ${message}`,
+  };
+}
+
+/** `rule old-newsletters: `, or `the 3rd rule: ` where its name does not tell which it is; '' outside of rules. */
+function whoseProblem([first, index]: Path, plain: unknown): string {
+  if (first !== 'rules' || typeof index !== 'number') return '';
+  const names = ruleNames(plain);
+  const name = names[index];
+  const isName = typeof name === 'string' && NAME.test(name) && names.indexOf(name) === names.lastIndexOf(name);
+  return isName ? `rule ${name}: ` : `the ${ordinal(index + 1)} rule: `;
+}
+
+function ordinal(position: number): string {
+  const ending = { one: 'st', two: 'nd', few: 'rd' }[
+    new Intl.PluralRules('en', { type: 'ordinal' }).select(position) as 'one'
+  ];
+  return `${position}${ending ?? 'th'}`;
 }
 
 function knownKeys(path: Path): string[] {
   const entries =
     path.length === 1 ? fileSchema.entries : path.includes('actions') ? actionsSchema.entries : ruleSchema.entries;
   return Object.keys(entries);
-}
-
-/** `rules[2].query` */
-function pathName(path: Path): string {
-  return path
-    .map((part, index) => (typeof part === 'number' ? `[${part + 1}]` : `${index === 0 ? '' : '.'}${part}`))
-    .join('');
-}
-
-/** Where in the file a problem lies; the nearest thing around it when it is about something missing. */
-function offsetOf(document: Document, { path, atKey }: Problem): number {
-  if (atKey === true) {
-    const parent = nodeAt(document, path.slice(0, -1));
-    const pair = isMap(parent)
-      ? parent.items.find(({ key }) => isNode(key) && String(key) === String(path.at(-1)))
-      : undefined;
-    if (isNode(pair?.key) && pair.key.range != null) return pair.key.range[0];
-  }
-  for (let length = path.length; length >= 0; length -= 1) {
-    const node = nodeAt(document, path.slice(0, length));
-    if (node?.range != null) return node.range[0];
-  }
-  return 0;
-}
-
-function nodeAt(document: Document, path: Path): Node | null {
-  const node = path.length === 0 ? document.contents : document.getIn(path, true);
-  return isNode(node) ? node : null;
-}
-
-function toPlain(document: Document, file: string): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 100 });
-  } catch (error) {
-    throw broken([`${file}: ${error instanceof Error ? error.message : 'cannot be read'}`]);
-  }
-}
-
-function yamlProblem(code: string, message: string): string {
-  if (code === 'TAB_AS_INDENT') return 'a tab is used for indentation: use spaces';
-  if (code === 'MULTIPLE_DOCS') return 'a second document begins here: one is all there can be';
-  return `not valid YAML: ${message.replace(/\s+/g, ' ').trim()}`;
 }
 
 function broken(problems: readonly string[]): ConfigError {

@@ -19,6 +19,9 @@ export function findWarnings({ protect, rules }: RuleSet): RuleWarning[] {
     if (trashes(rule) && mayFindSentMail(rule.search.terms)) {
       warn('it would trash sent mail too: add -in:sent to its query unless that is meant');
     }
+    if (rule.noted) {
+      warn('its query has a line with #, which is no comment there: Gmail searches for its words');
+    }
     for (const label of changedAndNamed(rule, protect?.terms ?? [])) {
       warn(
         `it changes ${label}, which protect names: messages may become protected, or stay so, against its intention`,

@@ -343,7 +343,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     const { exitCode, line } = await check(sandbox, [], { rules, env });
     assert.equal(exitCode, 78);
     assert.equal(line('apply-rules').exitCode, 78);
-    assert.match(line('apply-rules').detail, /rules\.yaml:4:16: unknown key "archiv".*archive/);
+    assert.match(line('apply-rules').detail, /rules\.yaml:4:16: rule x: unknown key "archiv".*archive/);
   });
 
   it('rules: 78 for a label in protect that does not exist', async () => {

@@ -45,19 +45,23 @@ describe('a rules file that is wrong', { concurrency: 4 }, () => {
     ['rules:'],
     ['  - name: one'],
     [`    query: 'subject:"hit'`, 12, /quote is not closed/],
-    ['    actions: { star: true, unstar: true }', 14, /STARRED/],
+    ['    actions: { star: true, unstar: true }', 14, /star and unstar contradict/],
     ['  - name: one', 11, /one is used twice/],
     ['    query: (hit', 12, /"\(" is not closed/],
-    ['    actions: { archive: true, addLabels: [inbox] }', 14, /INBOX/],
+    ['    actions: { archive: true, addLabels: [inbox] }', 14, /archive and addLabels "inbox" contradict/],
     ['  - name: three'],
     ['    query: hit)', 12, /"\)" closes nothing/],
-    ['    actions: { addLabels: ["A/b"], removeLabels: ["a/B"] }', 14, /both add and remove/],
+    [
+      '    actions: { addLabels: ["A/b"], removeLabels: ["a/B"] }',
+      14,
+      /addLabels "A\/b" and removeLabels "a\/B" contradict/,
+    ],
     ['  - name: four'],
     ['    query: "{hit)"', 12, /closed by/],
     ['    actions: { addLabels: [inbox, spam] }', 14, /only one of INBOX and SPAM/],
     ['  - name: five'],
     ['    query: form:bob', 12, /"form:".*"from:"/],
-    ['    actions: { addLabels: [sent] }', 14, /SENT/],
+    ['    actions: { addLabels: [sent] }', 14, /addLabels "sent" names a label that only Gmail/],
     ['  - name: six'],
     ['    query: hit'],
     ['    actions: { removeLabels: [DRAFT] }', 14, /DRAFT/],
@@ -84,6 +88,30 @@ describe('a rules file that is wrong', { concurrency: 4 }, () => {
       assert.deepEqual(sandbox.requests, []);
     });
   }
+
+  it('exits 78 with "put the query in quotes" when YAML reads another query than was written', async () => {
+    await using sandbox = await sandboxOf();
+    const runs = [
+      [
+        'subject:ticket #42 older_than:1y',
+        /rule one: query ends before.*in quotes: 'subject:ticket #42 older_than:1y'/,
+      ],
+      ['"login code" older_than:1d', /query cannot be read.*: '"login code" older_than:1d'/],
+    ] as const;
+    for (const [query, expected] of runs) {
+      const rules = `rules:\n  - name: one\n    query: ${query}\n    actions: { trash: true }\n`;
+      const final = assertEnded(await apply(sandbox, { rules }), 78);
+      assert.match(String(final.error), /rules\.yaml:3:12: .*put the query in/);
+      assert.match(String(final.error), expected);
+    }
+    assert.deepEqual(sandbox.requests, []);
+  });
+
+  it('exits 78 in one line when it is nested without end', async () => {
+    await using sandbox = await sandboxOf();
+    const final = assertEnded(await apply(sandbox, { rules: `rules: ${'['.repeat(50_000)}` }), 78);
+    assert.match(String(final.error), /rules\.yaml: is nested too deeply$/);
+  });
 
   it('exits 78 when it is absent, or a folder', async () => {
     await using sandbox = await sandboxOf();

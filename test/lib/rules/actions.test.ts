@@ -41,19 +41,25 @@ describe('reduceActions', () => {
   for (const [settings, problem] of [
     [{}, /no action/],
     [{ archive: false }, /no action/],
-    [{ markRead: true, markUnread: true }, /both add and remove the label UNREAD/],
-    [{ star: true, unstar: true }, /both add and remove the label STARRED/],
-    [{ markImportant: true, markUnimportant: true }, /both add and remove the label IMPORTANT/],
-    [{ star: true, removeLabels: ['starred'] }, /both add and remove the label STARRED/],
-    [{ archive: true, addLabels: ['INBOX'] }, /both add and remove the label INBOX/],
-    [{ trash: true, addLabels: ['INBOX'] }, /both add and remove the label INBOX/],
-    [{ trash: true, addLabels: ['SPAM'] }, /both add and remove the label SPAM/],
-    [{ trash: true, removeLabels: ['TRASH'] }, /both add and remove the label TRASH/],
-    [{ addLabels: ['Auto/Done'], removeLabels: ['auto/done'] }, /both add and remove the label auto\/done/],
-    [{ addLabels: ['INBOX', 'SPAM'] }, /only one of INBOX and SPAM/],
-    [{ addLabels: ['SENT'] }, /SENT cannot be set/],
-    [{ removeLabels: ['draft'] }, /DRAFT cannot be set or removed/],
-    [{ addLabels: ['CHAT'] }, /CHAT cannot be set/],
+    [{ markRead: true, markUnread: true }, /^markRead and markUnread contradict one another$/],
+    [{ star: true, unstar: true }, /^star and unstar contradict/],
+    [{ markImportant: true, markUnimportant: true }, /^markImportant and markUnimportant contradict/],
+    [{ star: true, removeLabels: ['starred'] }, /^star and removeLabels "starred" contradict/],
+    [{ archive: true, addLabels: ['INBOX'] }, /^archive and addLabels "INBOX" contradict/],
+    [{ trash: true, addLabels: ['INBOX'] }, /^trash and addLabels "INBOX" contradict/],
+    [{ trash: true, addLabels: ['SPAM'] }, /^trash and addLabels "SPAM" contradict/],
+    [{ trash: true, removeLabels: ['TRASH'] }, /^trash and removeLabels "TRASH" contradict/],
+    [
+      { addLabels: ['Auto/Done'], removeLabels: ['auto/done'] },
+      /^addLabels "Auto\/Done" and removeLabels "auto\/done" contradict/,
+    ],
+    [
+      { addLabels: ['INBOX', 'SPAM'] },
+      /^addLabels "INBOX" and addLabels "SPAM" contradict.*only one of INBOX and SPAM/,
+    ],
+    [{ addLabels: ['SENT'] }, /addLabels "SENT" names a label that only Gmail sets/],
+    [{ removeLabels: ['draft'] }, /removeLabels "draft" names a label that only Gmail sets/],
+    [{ addLabels: ['CHAT'] }, /"CHAT" names a label that only Gmail sets/],
   ] as ReadonlyArray<readonly [ActionSettings, RegExp]>) {
     it(`refuses ${JSON.stringify(settings)}`, () => {
       const actions = reduceActions(settings);

@@ -88,43 +88,47 @@ rules:
     [
       'an unknown key of a rule',
       `${GOOD}    keepNewst: 3\n`,
-      /^rules\.yaml:5:5: unknown key "keepNewst" \(did you mean "keepNewest"\?\)/,
+      /^rules\.yaml:5:5: rule one: unknown key "keepNewst" \(did you mean "keepNewest"\?\)/,
     ],
     [
       'an unknown action',
       rule('    query: x\n    actions: { archve: true }\n'),
-      /^rules\.yaml:4:16: unknown key "archve" \(did you mean "archive"\?\)/,
+      /^rules\.yaml:4:16: rule one: unknown key "archve" \(did you mean "archive"\?\)/,
     ],
     ['an unknown key like none', `zzz: 5\n${GOOD}`, /^rules\.yaml:1:1: unknown key "zzz"$/],
     ['a key of every object', `constructor: 5\n${GOOD}`, /^rules\.yaml:1:1: unknown key "constructor"/],
-    ['no name', 'rules:\n  - query: x\n    actions: { star: true }\n', /^rules\.yaml:2:5: the key "name" is missing/],
-    ['no query', rule('    actions: { star: true }\n'), /^rules\.yaml:2:5: the key "query" is missing/],
-    ['no actions', rule('    query: x\n'), /^rules\.yaml:2:5: the key "actions" is missing/],
+    [
+      'no name',
+      'rules:\n  - query: x\n    actions: { star: true }\n',
+      /^rules\.yaml:2:5: the 1st rule: the key "name" is missing/,
+    ],
+    ['no query', rule('    actions: { star: true }\n'), /^rules\.yaml:2:5: rule one: the key "query" is missing/],
+    ['no actions', rule('    query: x\n'), /^rules\.yaml:2:5: rule one: the key "actions" is missing/],
     ['no action', rule('    query: x\n    actions: {}\n'), /^rules\.yaml:4:14: .*has no action/],
     [
       'an empty query',
       rule('    query: " "\n    actions: { star: true }\n'),
-      /^rules\.yaml:3:12: rules\[1\]\.query is empty/,
+      /^rules\.yaml:3:12: rule one: query is empty/,
     ],
     [
       'a query that is a number',
       rule('    query: 12\n    actions: { star: true }\n'),
-      /^rules\.yaml:3:12: rules\[1\]\.query must be text/,
+      /^rules\.yaml:3:12: rule one: query must be text/,
     ],
     [
       'a query without a value',
       rule('    query:\n    actions: { star: true }\n'),
-      /^rules\.yaml:3:\d+: rules\[1\]\.query must be text/,
+      /^rules\.yaml:3:\d+: rule one: query must be text/,
     ],
     [
       'a switch that is no boolean',
       rule('    query: x\n    actions: { star: yes }\n'),
-      /^rules\.yaml:4:22: rules\[1\]\.actions\.star must be true or false/,
+      /^rules\.yaml:4:22: rule one: actions\.star must be true or false/,
     ],
     [
       'labels that are no list',
       rule('    query: x\n    actions: { addLabels: A }\n'),
-      /^rules\.yaml:4:27: rules\[1\]\.actions\.addLabels must be a list/,
+      /^rules\.yaml:4:27: rule one: actions\.addLabels must be a list/,
     ],
     [
       'an empty list of labels',
@@ -134,17 +138,17 @@ rules:
     [
       'an empty label',
       rule('    query: x\n    actions: { addLabels: [""] }\n'),
-      /^rules\.yaml:4:28: .*addLabels\[1\] is empty/,
+      /^rules\.yaml:4:28: rule one: the 1st of actions.addLabels is empty/,
     ],
     [
       'a label too long',
       rule(`    query: x\n    actions: { addLabels: ["${'x'.repeat(226)}"] }\n`),
-      /addLabels\[1\] is longer than the 225 characters/,
+      /the 1st of actions.addLabels is longer than the 225 characters/,
     ],
     [
       'a name not in kebab-case',
       GOOD.replace('one', 'One_Rule'),
-      /^rules\.yaml:2:11: rules\[1\]\.name must be in kebab-case/,
+      /^rules\.yaml:2:11: the 1st rule: name must be in kebab-case/,
     ],
     [
       'maxChanges of zero',
@@ -161,14 +165,18 @@ rules:
     [
       'contradictory actions',
       rule('    query: x\n    actions: { star: true, unstar: true }\n'),
-      /^rules\.yaml:4:14: .*both add and remove the label STARRED/,
+      /^rules\.yaml:4:14: .*star and unstar contradict one another/,
     ],
     [
       'a label that Gmail alone sets',
       rule('    query: x\n    actions: { addLabels: [SENT] }\n'),
-      /^rules\.yaml:4:14: .*SENT cannot be set/,
+      /^rules\.yaml:4:14: .*addLabels "SENT" names a label that only Gmail sets/,
     ],
-    ['a doubled name', `${GOOD}${GOOD.replace('rules:\n', '')}`, /^rules\.yaml:5:11: the name one is used twice/],
+    [
+      'a doubled name',
+      `${GOOD}${GOOD.replace('rules:\n', '')}`,
+      /^rules\.yaml:5:11: the name one is used twice, by the 1st and the 2nd rule/,
+    ],
     [
       'an unbalanced quote in a query',
       rule(`    query: 'subject:"x'\n    actions: { star: true }\n`),
@@ -189,9 +197,9 @@ rules:
     [
       'a rule that is text',
       'rules:\n  - archive everything\n',
-      /^rules\.yaml:2:5: rules\[1\] must be a rule with name, query and actions/,
+      /^rules\.yaml:2:5: the 1st rule must be a rule with name, query and actions/,
     ],
-    ['a rule that is empty', 'rules:\n  -\n', /^rules\.yaml:2:\d: rules\[1\] must be a rule/],
+    ['a rule that is empty', 'rules:\n  -\n', /^rules\.yaml:2:\d: the 1st rule must be a rule/],
   ];
   for (const [what, source, problem] of cases) {
     it(`refuses ${what}, and says where`, () => {
