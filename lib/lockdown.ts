@@ -103,6 +103,9 @@ const REPORT_SETTINGS = [
   'signal',
 ] as const;
 
+export const METRICS_REMEDY =
+  "Heroku's language metrics set it: `heroku config:set HEROKU_SKIP_NODE_PLUGIN=1`, and unset what else is named.";
+
 /**
  * Looks at `env` before anything else is done. `locked` is whether this is a dyno, or Node's permission model is on.
  * @throws ConfigError that names every variable and option which must not be set, never a value.
@@ -127,7 +130,7 @@ export function refuseUnlocked(env: Environment, locked: boolean): void {
   throw new ConfigError(
     `environment: ${problems.join('; ')}`,
     metrics
-      ? "Heroku's language metrics set it: `heroku config:set HEROKU_SKIP_NODE_PLUGIN=1`, and unset what else is named."
+      ? METRICS_REMEDY
       : `Unset it: \`heroku config:unset ${unset.join(' ')}\` (on a laptop: unset ${unset.join(' ')}). NODE_OPTIONS may hold options such as --max-old-space-size=400.`,
   );
 }

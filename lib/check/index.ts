@@ -13,6 +13,7 @@ import { type Finding, failed, notReached, ok } from './finding.ts';
 import { checkJobs, type NamedJob } from './jobs.ts';
 import { checkMailbox, checkQuota } from './mailbox.ts';
 import { checkMonitor } from './monitor.ts';
+import { checkScheduler } from './scheduler.ts';
 import { checkSecret } from './secret.ts';
 import { findStandIn } from './stand-in.ts';
 
@@ -41,6 +42,7 @@ export function lineIds(jobs: readonly NamedJob[]): string[] {
   const own = jobs.map(({ name }) => name);
   return [
     'configuration',
+    'scheduler',
     'aws',
     'secret',
     'token',
@@ -64,6 +66,8 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
   const clock = isFaulty(['GOOGLE_TOKEN_URL', ...PROXY_VARIABLES]) ? null : checkClock(config.tokenUrl, signal);
 
   yield error === null ? configured(config) : misconfigured(error, faulty);
+  const scheduler = checkScheduler(env);
+  if (scheduler !== null) yield scheduler;
 
   const exchange = {
     tokenUrl: config.tokenUrl,

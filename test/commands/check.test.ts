@@ -214,6 +214,24 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.deepEqual(statuses, allBut({ configuration: 'failed', ...skipped }));
   });
 
+  it("scheduler: 78 when Heroku's Node plugin would be loaded there, though not on this dyno of heroku run", async () => {
+    await using sandbox = await sandboxOf();
+    const onDyno = { DYNO: 'run.4711', HEROKU_METRICS_URL: 'https://app.metrics.heroku.com/x' };
+    const refused = await check(sandbox, [], { env: onDyno });
+    assert.equal(refused.exitCode, 78);
+    assert.match(refused.line('scheduler').detail, /refuse every run.*language metrics.*NODE_OPTIONS holds --require/);
+    assert.match(`${refused.line('scheduler').remedy}`, /heroku config:set HEROKU_SKIP_NODE_PLUGIN=1/);
+    assert.match(refused.verdict, /^No: scheduler failed/);
+    const fine = await check(sandbox, [], { env: { ...onDyno, HEROKU_SKIP_NODE_PLUGIN: '1' } });
+    assert.deepEqual(fine.statuses, allBut({ scheduler: 'ok' }));
+    assert.deepEqual(fine.line('scheduler').data, { budgetMs: 3_000_000 });
+    // What check predicts is what a run does there.
+    const env = { ...onDyno, DYNO: 'scheduler.1', NODE_OPTIONS: '--require node:os' };
+    const { code, stderr } = await runJob(sandbox, ['apply-rules'], { rules: STAR, env });
+    assert.equal(code, 78);
+    assert.match(stderr, /NODE_OPTIONS holds --require.*\n.*HEROKU_SKIP_NODE_PLUGIN=1/);
+  });
+
   it('aws: 77 and names action, secret and user when access is denied', async () => {
     await using sandbox = await sandboxOf();
     sandbox.iam.deny(['GetSecretValue']);

@@ -1,0 +1,40 @@
+/**
+ * Whether Scheduler's dynos start a run as they should: Heroku gives them other variables than the dyno of `heroku run`
+ * on which `job check` is typed.
+ */
+import { type Environment, examineConfig } from '../config.ts';
+import { formatDuration } from '../duration.ts';
+import { ConfigError } from '../errors.ts';
+import { METRICS_REMEDY, refuseUnlocked } from '../lockdown.ts';
+import { type Finding, failed, ok } from './finding.ts';
+
+/**
+ * The environment of Scheduler's dyno, told from that of another one. Where Heroku's language metrics are on, the Node
+ * buildpack puts a plugin into NODE_OPTIONS, but not on dynos that are named `run.…`, nor where HEROKU_SKIP_NODE_PLUGIN
+ * is set. Source: profile/nodejs.sh of github.com/heroku/heroku-buildpack-nodejs.
+ */
+export function schedulerEnvironment(env: Environment): Environment {
+  const here = { ...env, DYNO: 'scheduler.1' };
+  const isHere = env.NODE_OPTIONS?.includes('/.heroku/') === true;
+  if (!env.HEROKU_METRICS_URL || env.HEROKU_SKIP_NODE_PLUGIN || isHere) return here;
+  const plugin = '--require /app/.heroku/metrics/metrics_collector.cjs';
+  return { ...here, NODE_OPTIONS: [env.NODE_OPTIONS, plugin].filter(Boolean).join(' ') };
+}
+
+/** The line `scheduler`; null on a computer that is no dyno of Heroku's. */
+export function checkScheduler(env: Environment): Finding | null {
+  if (!env.DYNO && !env.HEROKU_METRICS_URL) return null;
+  const scheduled = schedulerEnvironment(env);
+  try {
+    refuseUnlocked(scheduled, true);
+  } catch (error) {
+    if (!(error instanceof ConfigError) || scheduled.NODE_OPTIONS === env.NODE_OPTIONS)
+      return failed('scheduler', error);
+    const refused = `its dynos would refuse every run: Heroku's language metrics put --require into NODE_OPTIONS there, though not on a dyno of heroku run (${error.message})`;
+    return failed('scheduler', new ConfigError(refused, METRICS_REMEDY));
+  }
+  const { budgetMs } = examineConfig(scheduled).config;
+  return ok('scheduler', `its dynos start a run as this one does; its budget is ${formatDuration(budgetMs)} there`, {
+    data: { budgetMs },
+  });
+}
