@@ -105,9 +105,10 @@ export class RunJournal implements PlanJournal {
     const { entriesOf } = await import('./entries.ts');
     const { page, record, made, messageId } = last;
     const messages = record.messages - made.leftOut;
+    const corrected = { ...record, messages, corrected: true, entries: entriesOf(page, made.messages) } as const;
+    last.messageId = await store.write(corrected);
+    last.record = corrected;
     this.#planned = { ...this.#planned, messages: this.#planned.messages - made.leftOut };
-    last.record = { ...record, messages, corrected: true, entries: entriesOf(page, made.messages) };
-    last.messageId = await store.write(last.record);
     this.#messageIds = this.#messageIds.flatMap((id) => (id === messageId ? (last.messageId ?? []) : id));
     if (messageId !== undefined) await store.discard([messageId]);
     this.#options.log.info('journal.corrected', { part: record.part, leftOut: made.leftOut });

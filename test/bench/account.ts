@@ -88,8 +88,8 @@ async function throughGate(requests: readonly Asked[], answersBefore: number): P
 /**
  * Whose mailbox it is, its labels, and labels that are missing; then for each set of messages that get the same change,
  * or are read, full pages of their list and full batches. Before its first change a run looks at the labels once more,
- * for journals that it could not know of; and after lists of more than a page once more at each search, for what the
- * changes of others have hidden from it.
+ * for journals that it could not know of; and at the end once more at each search whose list had more than a page, for
+ * what the changes of others have hidden from it.
  */
 function leastUnits(gmail: readonly Asked[]): number {
   const sizes = new Map<string, number>();
@@ -98,7 +98,7 @@ function leastUnits(gmail: readonly Asked[]): number {
   const pages = sum([...sizes.values(), read], (size) => Math.ceil(size / PAGE));
   const batches = sum([...sizes.values()], (size) => Math.ceil(size / BATCH));
   const changed = [...sizes.values()];
-  const looksAgain = changed.some((size) => size > PAGE) ? changed.length : 0;
+  const looksAgain = changed.filter((size) => size > PAGE).length;
   const created = sum(gmail, ({ verb }) => Number(verb === 'labels.create'));
   return 1 + 1 + Number(changed.length > 0) + 5 * looksAgain + 5 * created + 5 * pages + 50 * batches + 20 * read;
 }

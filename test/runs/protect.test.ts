@@ -1,6 +1,7 @@
 /** What protect finds while a run is at work stays as it is. Time is the mailbox's clock, which passes by waiting. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { StoppedError } from '../../lib/errors.ts';
 import type { CarryOutOptions } from '../../lib/gmail/mailbox.ts';
 import { RunJournal } from '../../lib/journal/run-journal.ts';
 import { JournalStore } from '../../lib/journal/store.ts';
@@ -205,6 +206,30 @@ describe('what protect finds while a run is at work', () => {
     assertEnded(undone, 0, { matched: 2_498, changed: 2_498, skipped: 0 });
     assert.deepEqual(work.labelsOf(-1), ['New']);
   });
+});
+
+it('a run that is stopped tells exactly what it has changed, without what was left out', async () => {
+  await using work = await start(3_500, { keepsJournal: true, unitsPerMinute: 130 });
+  const { sandbox, stop, tally } = work;
+  work.starAt('messages.batchModify', 0, 1_500, 1_600, -1);
+  // Of the third batch, after the search for what is protected.
+  sandbox.faults.add({
+    kind: 'hook',
+    verb: 'messages.batchModify',
+    skip: 2,
+    before: () => stop.abort(new StoppedError('SIGTERM')),
+  });
+  await assert.rejects(work.run(), StoppedError);
+  const { changed, skipped, remaining } = tally.counts;
+  assert.ok(skipped >= 2 && remaining > 0 && changed + skipped + remaining === 3_500, JSON.stringify(tally.counts));
+  const store = new JournalStore({ mailbox: openMailbox(sandbox).mailbox, wait: async () => undefined });
+  const [listed] = await store.list(5);
+  assert.equal(listed?.messages, changed);
+  const { records, completed } = await store.find(listed?.runId ?? '');
+  const made = new Set(changesSent(sandbox).map((change) => change.split(' ')[0]));
+  const told = records.flatMap(({ entries }) => entries.flatMap(({ ids }) => ids.list()));
+  assert.equal(completed, true);
+  assert.deepEqual(told.toSorted(), [...made].toSorted());
 });
 
 describe('while a backfill waits for its answer', () => {

@@ -201,6 +201,32 @@ describe('JournalStore', () => {
     }
   });
 
+  it('believes a corrected part in place of the first one, and all parts after it', async () => {
+    await using work = await start();
+    const { store } = work.open();
+    const first = await store.write(recordOf({ part: 1, parts: 3, messages: 900 }));
+    await store.write(recordOf({ part: 1, parts: 3, messages: 895, corrected: true, entries: [] }));
+    await store.write(recordOf({ part: 2, parts: 3, messages: 895 }));
+    await store.write(recordOf({ part: 3, parts: 3, messages: 895 }));
+    for (const discarded of [[], [first ?? '']]) {
+      await store.discard(discarded);
+      const { records, missing } = await work.open().store.find(RUN);
+      assert.deepEqual(
+        records.map(({ part, entries }) => [part, entries.length]),
+        [
+          [1, 0],
+          [2, 1],
+          [3, 1],
+        ],
+      );
+      assert.equal(missing, 0);
+      assert.deepEqual(
+        (await work.open().store.list(10)).map(({ messages }) => messages),
+        [895],
+      );
+    }
+  });
+
   it('tells what later runs wrote, the next one first, and leaves out what cannot be used', async () => {
     await using work = await start();
     const { sandbox } = work;
