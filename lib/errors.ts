@@ -83,11 +83,12 @@ export class EgressError extends ConfigError {
 }
 
 /** The refused connection that is behind `error`, however a library has wrapped it. */
-export function egressBehind(error: unknown): EgressError | undefined {
-  let cause = error;
-  for (let depth = 0; depth < 8 && cause instanceof Error; depth += 1) {
-    if (cause instanceof EgressError) return cause;
-    cause = cause instanceof AggregateError ? (cause.errors.find(egressBehind) ?? cause.cause) : cause.cause;
+export function egressBehind(error: unknown, depth = 0): EgressError | undefined {
+  if (error instanceof EgressError) return error;
+  if (!(error instanceof Error) || depth > 8) return undefined;
+  for (const cause of error instanceof AggregateError ? [...error.errors, error.cause] : [error.cause]) {
+    const refused = egressBehind(cause, depth + 1);
+    if (refused !== undefined) return refused;
   }
   return undefined;
 }

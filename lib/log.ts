@@ -42,6 +42,7 @@ export function createLog(options: LogOptions): Log {
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: serializeError },
     },
     {
       write: (line: string) => {
@@ -63,4 +64,14 @@ export function createLog(options: LogOptions): Log {
       closed = true;
     },
   };
+}
+
+/** More causes behind an error than a log is read for. */
+const MAX_CAUSES = 16;
+
+/** Pino's form of an error, which follows its causes by recursion; an error with too many of them as its first line. */
+function serializeError(error: unknown): unknown {
+  let cause = error;
+  for (let count = 0; count < MAX_CAUSES && cause instanceof Error; count += 1) cause = cause.cause;
+  return cause instanceof Error ? String(error) : pino.stdSerializers.err(error as Error);
 }

@@ -1,7 +1,7 @@
 /** What the commands ask Google about a person's grant: code for tokens, whose mailbox it is, and to revoke it. */
 import { systemClock } from '../clock.ts';
 import { type Config, GMAIL_API_URL } from '../config.ts';
-import { errorWord, postForm, refreshTokenLifetimeIn, scopesIn } from '../credentials/oauth.ts';
+import { errorWord, googleSays, notGoogle, postForm, refreshTokenLifetimeIn, scopesIn } from '../credentials/oauth.ts';
 import type { ExchangeOptions } from '../credentials/token.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
 import type { OAuthClient } from './client-file.ts';
@@ -64,13 +64,14 @@ export async function exchangeCode(
         await pause(attempt, signal, google);
         continue;
       }
+      if (result.isForeign) throw notGoogle('token endpoint', result.trouble);
       throw new UnavailableError(
         `Google's token endpoint was not available: ${result.trouble}`,
         'Run the command again and agree once more: a code that may have been used cannot be used again.',
       );
     }
     const { status, body } = result;
-    if (status < 200 || status >= 300) throw refusedCode(errorWord(body.error));
+    if (status < 200 || status >= 300) throw refusedCode(errorWord(body.error), googleSays(body.error_description));
     const { access_token: accessToken, refresh_token: refreshToken } = body;
     if (typeof accessToken !== 'string' || accessToken === '') {
       throw new UnavailableError('Google answered without an access token', 'Run the command again.');
@@ -84,7 +85,7 @@ export async function exchangeCode(
   }
 }
 
-function refusedCode(code: string): CredentialError {
+function refusedCode(code: string, said: string): CredentialError {
   switch (code) {
     case 'invalid_grant':
       return new CredentialError(
@@ -100,7 +101,7 @@ function refusedCode(code: string): CredentialError {
       );
     default:
       return new CredentialError(
-        `Google refused to exchange the code (${code || 'no reason given'})`,
+        `Google refused to exchange the code (${code || 'no reason given'})${said}`,
         "Look the reason up in Google's OAuth documentation, then run the command again.",
       );
   }
@@ -118,10 +119,11 @@ export async function revokeGrant(refreshToken: string, signal: AbortSignal, goo
       const code = errorWord(answer.body.error);
       if (code === 'invalid_token') return false;
       throw new CredentialError(
-        `Google refused to revoke the grant (${code || `status ${answer.status}`})`,
+        `Google refused to revoke the grant (${code || `status ${answer.status}`})${googleSays(answer.body.error_description)}`,
         "Remove the app's access at myaccount.google.com/connections, then run the command again.",
       );
     }
+    if (attempt === MAX_ATTEMPTS && answer.isForeign) throw notGoogle('revocation endpoint', answer.trouble);
     if (attempt === MAX_ATTEMPTS) {
       throw new UnavailableError(
         `Google's revocation endpoint was not available after ${attempt} attempts: ${answer.trouble}`,

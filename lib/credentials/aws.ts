@@ -1,7 +1,10 @@
 /** Requests to AWS Secrets Manager about one secret: timeouts, retries, and every refusal as one of our errors. */
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { type GetSecretValueResponse, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { AwsKeys, ContainerToken } from '../aws-keys.ts';
 import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
+import { judgeFailure, passingFailure } from '../network-failure.ts';
+import { serverCode, serverWords } from '../server-words.ts';
+import { denied } from './aws-denials.ts';
 
 /** AWS knows who asks and lets them: what is wrong is the secret, or its name. */
 export class SecretStateError extends ConfigError {}
@@ -49,9 +52,8 @@ export function connectToAws(address: SecretAddress): SendToAws {
         return await send(client, { abortSignal: signal });
       } catch (error) {
         signal.throwIfAborted();
-        // An answer that is cut off, no JSON, or a 408 is asked for again, which the SDK does not do by itself.
-        const passing = error instanceof SyntaxError || statusOf(error) === 408;
-        if (passing && attempt < MAX_UNREADABLE) continue;
+        // An unreadable answer or a 408 is asked for again, which the SDK does not do by itself.
+        if ((isUnreadable(error) || statusOf(error) === 408) && attempt < MAX_UNREADABLE) continue;
         throw explain(error, `secretsmanager:${action}`, address);
       }
     }
@@ -60,6 +62,13 @@ export function connectToAws(address: SecretAddress): SendToAws {
 
 /** What a person does about a secret that does not exist. */
 export const MAKE_SECRET = 'Check GMAIL_SECRET_ID and AWS_REGION; `job authorize` makes the secret.';
+
+/** The value in AWS's answer as text. @throws SyntaxError when there is none, as for an answer that cannot be read. */
+export function valueIn({ SecretString: text, SecretBinary: bytes }: GetSecretValueResponse): string {
+  if (typeof text === 'string') return text;
+  if (bytes instanceof Uint8Array) return Buffer.from(bytes).toString();
+  throw new SyntaxError('an answer without a value');
+}
 
 /** The SDK's settings for `keys`. It hands the container's token to its own chain, which else looks in the environment. */
 function credentialsOf(keys: SecretAddress['keys']) {
@@ -71,11 +80,13 @@ function credentialsOf(keys: SecretAddress['keys']) {
  * AWS's error as one of ours. Matched by name, since most of these are not modelled as classes by the SDK; source of the
  * names: docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html and CommonErrors.html.
  */
-function explain(error: unknown, action: string, { secretId, region }: SecretAddress): JobError {
+function explain(error: unknown, action: string, { secretId, region, keys }: SecretAddress): JobError {
   const refused = egressBehind(error);
   if (refused !== undefined) return refused;
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: '' };
   const what = `AWS Secrets Manager (${region}), secret ${secretId}`;
+  const words = serverWords(message);
+  const said = words === '' ? '' : `; AWS says: ${words}`;
   if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_ACCESS_DENIED') return locked(what, error);
   switch (name) {
     case 'ResourceNotFoundException':
@@ -88,13 +99,13 @@ function explain(error: unknown, action: string, { secretId, region }: SecretAdd
         );
       }
       return new SecretStateError(
-        `${what}: the request is not valid for this secret`,
+        `${what}: the request is not valid for this secret${said}`,
         'Look at the secret in the AWS console; it may be owned by another service or be in rotation.',
       );
     case 'InvalidParameterException':
     case 'ValidationException':
       return new SecretStateError(
-        `${what}: AWS does not accept the secret's name`,
+        `${what}: AWS does not accept the secret's name${said}`,
         'Check GMAIL_SECRET_ID: it must be the name or the ARN of a secret.',
       );
     case 'ResourceExistsException':
@@ -109,14 +120,14 @@ function explain(error: unknown, action: string, { secretId, region }: SecretAdd
       );
     case 'EncryptionFailure':
       return new CredentialError(
-        `${what}: AWS cannot encrypt the secret`,
+        `${what}: AWS cannot encrypt the secret${said}`,
         `Check that its KMS key is enabled, and allow kms:GenerateDataKey and kms:Decrypt on that key besides ${action}.`,
       );
     case 'AccessDeniedException':
-      return denied(what, message, action, secretId);
+      return denied({ what, message, requested: action, secretId });
     case 'DecryptionFailure':
       return new CredentialError(
-        `${what}: AWS cannot decrypt the secret`,
+        `${what}: AWS cannot decrypt the secret${said}`,
         `Check that its KMS key is enabled, and allow kms:Decrypt on that key besides ${action}.`,
       );
     case 'UnrecognizedClientException':
@@ -124,23 +135,31 @@ function explain(error: unknown, action: string, { secretId, region }: SecretAdd
     case 'InvalidAccessKeyId':
     case 'MissingAuthenticationToken':
     case 'MissingAuthenticationTokenException':
+      if (isStaleSession(keys)) return staleSession(what, said);
       return new CredentialError(
-        `${what}: AWS does not know the access key`,
+        `${what}: AWS does not know the access key${said}`,
         'AWS_ACCESS_KEY_ID is wrong, inactive or deleted: put an active key of the IAM user into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
       );
     case 'InvalidSignatureException':
     case 'SignatureDoesNotMatch':
     case 'IncompleteSignature':
     case 'IncompleteSignatureException':
+      if (/not yet current|signature expired|is now (?:earlier|later) than/i.test(message))
+        return wrongTime(what, said);
+      if (isStaleSession(keys)) return staleSession(what, said);
       return new CredentialError(
-        `${what}: the signature does not fit the access key`,
+        `${what}: the signature does not fit the access key${said}`,
         'AWS_SECRET_ACCESS_KEY does not belong to AWS_ACCESS_KEY_ID (or the clock of this machine is wrong): set both again.',
       );
+    case 'RequestExpired':
+    case 'RequestTimeTooSkewed':
+    case 'RequestInTheFuture':
+      return wrongTime(what, said);
     case 'ExpiredTokenException':
     case 'ExpiredToken':
-    case 'RequestExpired':
+      if (isStaleSession(keys)) return staleSession(what, said);
       return new CredentialError(
-        `${what}: the AWS session has expired`,
+        `${what}: the AWS session has expired${said}`,
         'Get new temporary keys and set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN again.',
       );
     case 'CredentialsProviderError':
@@ -149,15 +168,20 @@ function explain(error: unknown, action: string, { secretId, region }: SecretAdd
         `${what}: no AWS credentials could be loaded`,
         'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and no AWS_PROFILE, or correct the source of credentials that is named.',
       );
+    case 'Throttling':
     case 'ThrottlingException':
+    case 'ThrottledException':
+    case 'RequestThrottled':
+    case 'RequestThrottledException':
     case 'TooManyRequestsException':
     case 'RequestLimitExceeded':
+    case 'SlowDown':
       return new UnavailableError(
         `${what}: AWS is throttling requests`,
         'Nothing to do unless it lasts: the next run tries again.',
       );
     default:
-      return otherwise(error, what);
+      return otherwise(error, what, said);
   }
 }
 
@@ -175,36 +199,53 @@ function locked(what: string, error: unknown): ConfigError {
       );
 }
 
-function denied(what: string, message: string, requested: string, secretId: string): CredentialError {
-  // One request may need several actions, and the one that is missing may be another: TagResource, kms:GenerateDataKey.
-  const action = /\bto perform: ([a-z-]+:\w+)/i.exec(message)?.[1] ?? requested;
-  if (/\bKMS\b|kms:/i.test(message)) {
-    return new CredentialError(
-      `${what}: access to the secret's KMS key is denied`,
-      `Allow ${action === requested ? 'kms:Decrypt' : action} on that key besides ${requested}.`,
-    );
-  }
-  const resource = /\bon resource: (arn:\S+)/.exec(message)?.[1];
-  const who = /\bUser: (arn:\S+) is not/.exec(message)?.[1] ?? 'the user that the AWS keys belong to';
-  const arn =
-    resource ?? (secretId.startsWith('arn:') ? secretId : `arn:aws:secretsmanager:*:*:secret:${secretId}-??????`);
-  return new CredentialError(`${what}: access denied`, `Allow the IAM action ${action} on ${arn} for ${who}.`);
+/** AWS_SESSION_TOKEN beside a long-lived key, which has none: it is left over from temporary keys. */
+function isStaleSession(keys: SecretAddress['keys']): boolean {
+  return keys !== undefined && 'accessKeyId' in keys && keys.accessKeyId.startsWith('AKIA') && !!keys.sessionToken;
 }
 
-/** AWS refused for a reason of its own, failed, or could not be reached. */
-function otherwise(error: unknown, what: string): JobError {
-  const { name = 'Error', code } = (error ?? {}) as { name?: string; code?: string };
-  const status = statusOf(error);
-  if (status !== undefined && status >= 400 && status < 500 && ![408, 429].includes(status)) {
-    const refused = `${what}: AWS refused the request (${name})`;
-    const remedy = "Look the reason up in AWS's list of common errors; check the AWS keys and GMAIL_SECRET_ID.";
-    return status === 403 ? new CredentialError(refused, remedy) : new ConfigError(refused, remedy);
-  }
-  const reason = code ?? (name === 'Error' ? (status === undefined ? 'no usable answer' : `status ${status}`) : name);
-  return new UnavailableError(
-    `${what}: AWS could not be reached or failed (${reason})`,
-    'Nothing to do unless it lasts: the next run tries again. If it lasts, check AWS_REGION.',
+function staleSession(what: string, said: string): CredentialError {
+  return new CredentialError(
+    `${what}: AWS_SESSION_TOKEN is set, but the key in AWS_ACCESS_KEY_ID is a long-lived one (AKIA…), which has no session${said}`,
+    'Unset AWS_SESSION_TOKEN (`heroku config:unset AWS_SESSION_TOKEN`; on a laptop: unset AWS_SESSION_TOKEN), or set the three variables of the temporary keys again.',
   );
+}
+
+function wrongTime(what: string, said: string): CredentialError {
+  return new CredentialError(
+    `${what}: AWS takes the time of the request for wrong: the clock of this machine says ${new Date().toISOString()}${said}`,
+    'Set the clock of this machine (NTP); on Heroku, run again: the next dyno is another machine.',
+  );
+}
+
+/** AWS refused for a reason of its own, failed, or could not be reached. Throws what is a bug. */
+function otherwise(error: unknown, what: string, said: string): JobError {
+  const { name } = (error ?? {}) as { name?: unknown };
+  const status = statusOf(error);
+  const code = serverCode(name) ?? 'an unknown code';
+  const away = (reason: string) =>
+    new UnavailableError(
+      `${what}: AWS could not be reached or failed (${reason})`,
+      'Nothing to do unless it lasts: the next run tries again. If it lasts, check AWS_REGION.',
+    );
+  if (status !== undefined && status >= 300 && status < 500 && ![408, 429].includes(status)) {
+    const isForeign = isUnreadable(error) || status < 400;
+    const refused = `${what}: AWS refused the request (${isForeign ? `status ${status}` : code})${isForeign ? '' : said}`;
+    const remedy = isForeign
+      ? 'The answer is none of AWS: look for a firewall, or a network that wants a login, and check AWS_REGION.'
+      : "Look the reason up in AWS's list of common errors; check the AWS keys and GMAIL_SECRET_ID.";
+    return status === 403 && !isForeign ? new CredentialError(refused, remedy) : new ConfigError(refused, remedy);
+  }
+  if (isUnreadable(error)) return away('the answer cannot be read');
+  if (name === 'TimeoutError') return away(passingFailure(error) ?? 'no answer in time');
+  if (status !== undefined && status !== 200) return away(code === 'Error' ? `status ${status}` : code);
+  const failure = judgeFailure(error, what);
+  return failure instanceof ConfigError ? failure : away(failure);
+}
+
+/** Whether the SDK could make nothing of the answer: no JSON, or JSON that is nested deeper than the stack allows. */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof SyntaxError || error instanceof RangeError;
 }
 
 function statusOf(error: unknown): number | undefined {

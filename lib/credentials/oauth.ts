@@ -1,12 +1,17 @@
 /** One form sent to one of Google's OAuth endpoints, and what came back: an answer to read, or what went wrong. */
 import { orAbort } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
-import { egressBehind } from '../errors.ts';
+import { ConfigError, egressBehind } from '../errors.ts';
+import { judgeFailure } from '../network-failure.ts';
+import { serverCode, serverWords } from '../server-words.ts';
 
 export type OAuthAnswer =
   | { readonly status: number; readonly body: Readonly<Record<string, unknown>> }
-  /** `spent`: Google may have acted on the request, so what can be used only once may be used up. */
-  | { readonly trouble: string; readonly spent: boolean };
+  /**
+   * `spent`: Google may have acted on the request, so what can be used only once may be used up. `isForeign`: it was
+   * answered, but by something that is not Google's endpoint, or that lets nobody in.
+   */
+  | { readonly trouble: string; readonly spent: boolean; readonly isForeign?: boolean };
 
 export interface PostOptions {
   readonly timeoutMs: number;
@@ -27,7 +32,10 @@ const NOT_SENT = new Set([
 /** OAuth's words for trouble that passes, whatever status they come with. */
 const TRANSIENT = new Set(['temporarily_unavailable', 'server_error', 'internal_failure', 'rate_limit_exceeded']);
 
-/** Sends the form once. Rejects with the signal's reason on abort, EgressError when it was not let out, and nothing else. */
+/**
+ * Sends the form once. Rejects with the signal's reason on abort, EgressError when it was not let out, ConfigError when it
+ * cannot succeed before a person acts.
+ */
 export async function postForm(
   url: string,
   form: URLSearchParams,
@@ -50,24 +58,42 @@ export async function postForm(
     const refused = egressBehind(error);
     if (refused !== undefined) throw refused;
     if (timeout.aborted) return { trouble: `no answer within ${formatDuration(timeoutMs)}`, spent: true };
-    return { trouble: 'the connection failed', spent: !neverSent(error) };
+    const failure = judgeFailure(error, "Google's OAuth endpoint");
+    if (failure instanceof ConfigError) throw failure;
+    return { trouble: `the connection failed (${failure})`, spent: !neverSent(error) };
   }
   const good = status >= 200 && status < 300;
   const body = good && text.trim() === '' ? {} : parseObject(text);
   const spent = status !== 429;
-  if (body === null) return { trouble: `status ${status} without JSON`, spent };
+  const isAway = status === 408 || status === 429 || status >= 500;
+  if (body === null) return { trouble: `status ${status} without JSON`, spent, isForeign: !good && !isAway };
   for (const name of ['access_token', 'refresh_token', 'id_token']) {
     if (typeof body[name] === 'string') hide(body[name]);
   }
-  if (status === 408 || status === 429 || status >= 500) return { trouble: `status ${status}`, spent };
+  if (isAway) return { trouble: `status ${status}`, spent };
   const word = errorWord(body.error);
   if (TRANSIENT.has(word)) return { trouble: word, spent };
   return { status, body };
 }
 
-/** An OAuth error word; anything else that a server may have put there (the request itself, say) is dropped. */
+/** An OAuth error word, `''` for none; what has not its form (the request itself, say) is `an unknown code`. */
 export function errorWord(value: unknown): string {
-  return typeof value === 'string' && /^[a-z_]{1,40}$/.test(value) ? value : '';
+  if (value === undefined || value === null || value === '') return '';
+  return serverCode(value) ?? 'an unknown code';
+}
+
+/** What Google says about a refusal, as the end of a message: `; Google says: …`, or nothing. */
+export function googleSays(description: unknown): string {
+  const words = serverWords(description);
+  return words === '' || /^bad request\.?$/i.test(words) ? '' : `; Google says: ${words}`;
+}
+
+/** Something that is not Google's endpoint answered for it. */
+export function notGoogle(endpoint: string, trouble: string): ConfigError {
+  return new ConfigError(
+    `Google's ${endpoint} was not reached: something else answered, with ${trouble}`,
+    'Look for a firewall between this machine and oauth2.googleapis.com, or a network that wants a login.',
+  );
 }
 
 /** The scopes in an answer; undefined when it names none (then they are those that were asked for). */

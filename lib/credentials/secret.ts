@@ -1,7 +1,7 @@
 /** Fetches one version of the secret from AWS Secrets Manager, anew on every call, and proves its shape. */
 import { GetSecretValueCommand, type GetSecretValueCommandOutput } from '@aws-sdk/client-secrets-manager';
 import { ConfigError } from '../errors.ts';
-import { connectToAws, type SecretAddress } from './aws.ts';
+import { connectToAws, type SecretAddress, valueIn } from './aws.ts';
 import { namedMailbox } from './named-mailbox.ts';
 import { type Credentials, mailboxOf, readCredentials } from './shape.ts';
 
@@ -35,10 +35,13 @@ export function createSecretFetcher(address: SecretAddress, hide: (secret: strin
     const answer = await sendToAws(
       'GetSecretValue',
       (client, options) =>
-        client.send(command, options).catch((error: unknown) => {
-          if (isMissingStage(error)) return null;
-          throw error;
-        }),
+        client.send(command, options).then(
+          (answer) => ({ ...answer, text: valueIn(answer) }),
+          (error: unknown) => {
+            if (isMissingStage(error)) return null;
+            throw error;
+          },
+        ),
       signal,
     );
     return answer === null ? null : readVersion(answer, address.secretId, hide);
@@ -47,11 +50,11 @@ export function createSecretFetcher(address: SecretAddress, hide: (secret: strin
 
 /** The version in AWS's answer. Everything secret in it is given to `hide` before anything else. */
 export function readVersion(
-  answer: GetSecretValueCommandOutput,
+  answer: GetSecretValueCommandOutput & { readonly text: string },
   secretId: string,
   hide: (secret: string) => void,
 ): FetchedSecret {
-  const text = answer.SecretString ?? Buffer.from(answer.SecretBinary ?? []).toString();
+  const { text } = answer;
   const credentials = readCredentials(text, secretId, hide);
   return {
     arn: answer.ARN,

@@ -3,6 +3,7 @@
  * delegation). Source: developers.google.com/identity/protocols/oauth2/service-account.
  */
 import { sign } from 'node:crypto';
+import { googleSays } from './oauth.ts';
 import type { ServiceAccount } from './shape.ts';
 import { type ExchangedToken, type ExchangeOptions, type Refusal, requestToken, TokenRefusal } from './token.ts';
 
@@ -46,7 +47,8 @@ const NEW_KEY = `Make a new key (${KEYS_PAGE} → Add key, JSON) and put the fil
 
 /** Google's refusal as a cause and a remedy. Source: the page above, "JWT error codes". */
 function explain({ code, description }: Refusal, account: ServiceAccount, scopes: readonly string[]): TokenRefusal {
-  const refusal = (message: string, remedy: string) => new TokenRefusal(code, message, remedy);
+  const refusal = (message: string, remedy: string) =>
+    new TokenRefusal(code, `${message}${googleSays(description)}`, remedy);
   const { clientEmail, subject } = account;
   const says = (pattern: RegExp) => pattern.test(description);
   switch (code) {

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { counted } from '../count.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
-import { errorWord, postForm, refreshTokenLifetimeIn, scopesIn } from './oauth.ts';
+import { errorWord, googleSays, notGoogle, postForm, refreshTokenLifetimeIn, scopesIn } from './oauth.ts';
 import type { AuthorizedUser } from './secret.ts';
 
 export interface ExchangedToken {
@@ -65,14 +65,14 @@ export async function exchangeRefreshToken(
     refresh_token: user.refreshToken,
   });
   if (scopes !== null) form.set('scope', scopes.join(' '));
-  return requestToken(form, ({ code, subtype }) => explain(code, subtype, secretAgeMs), signal, options);
+  return requestToken(form, (refused) => explain(refused, secretAgeMs), signal, options);
 }
 
 /** What Google said when it refused. Code and subtype are words of its own; the description may hold anything. */
 export interface Refusal {
   readonly code: string;
   readonly subtype: string;
-  /** To be searched, never to be shown. */
+  /** To be searched; shown by googleSays alone. */
   readonly description: string;
 }
 
@@ -90,6 +90,7 @@ export async function requestToken(
     const answer = await post(form, signal, options);
     if ('token' in answer) return answer.token;
     if ('refusal' in answer) throw toError(answer.refusal);
+    if (attempt === MAX_ATTEMPTS && answer.isForeign) throw notGoogle('token endpoint', answer.trouble);
     if (attempt === MAX_ATTEMPTS) {
       throw new UnavailableError(
         `Google's token endpoint was not available after ${counted(attempt, 'attempt')}: ${answer.trouble}`,
@@ -100,7 +101,10 @@ export async function requestToken(
   }
 }
 
-type Answer = { readonly token: ExchangedToken } | { readonly refusal: Refusal } | { readonly trouble: string };
+type Answer =
+  | { readonly token: ExchangedToken }
+  | { readonly refusal: Refusal }
+  | { readonly trouble: string; readonly isForeign?: boolean };
 
 async function post(form: URLSearchParams, signal: AbortSignal, options: ExchangeOptions): Promise<Answer> {
   const answer = await postForm(options.tokenUrl, form, signal, options);
@@ -126,8 +130,9 @@ const DAY_MS = 86_400_000;
  * Google's refusal as a cause and a remedy. Sources: developers.google.com/identity/protocols/oauth2 ("Refresh token
  * expiration") and its list of authorization errors.
  */
-function explain(code: string, subtype: string, secretAgeMs: number | undefined): TokenRefusal {
-  const refusal = (message: string, remedy: string) => new TokenRefusal(code, message, remedy);
+function explain({ code, subtype, description }: Refusal, secretAgeMs: number | undefined): TokenRefusal {
+  const refusal = (message: string, remedy: string) =>
+    new TokenRefusal(code, `${message}${googleSays(description)}`, remedy);
   if (code === 'invalid_grant' && subtype === 'invalid_rapt') {
     return refusal(
       'Google wants a new login (invalid_rapt): the Workspace limits how long a session lasts',

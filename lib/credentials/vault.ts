@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import type { Clock } from '../clock.ts';
 import { ConfigError, UnavailableError } from '../errors.ts';
-import { connectToAws, MAKE_SECRET, type SecretAddress } from './aws.ts';
+import { connectToAws, MAKE_SECRET, type SecretAddress, valueIn } from './aws.ts';
 import { type AuthorizedUser, type FetchedSecret, readVersion, type Stage } from './secret.ts';
 
 /** There is no secret of that name, so there may be one. */
@@ -48,7 +48,12 @@ export function openVault(address: SecretAddress, hide: (secret: string) => void
   const read = async (which: VersionSelector, signal: AbortSignal): Promise<FetchedSecret | null> => {
     const selector = 'stage' in which ? { VersionStage: which.stage } : { VersionId: which.versionId };
     const command = new GetSecretValueCommand({ SecretId: secretId, ...selector });
-    const answer = await send('GetSecretValue', (client, options) => orMissing(client.send(command, options)), signal);
+    const answer = await send(
+      'GetSecretValue',
+      (client, options) =>
+        orMissing(client.send(command, options).then((answer) => ({ ...answer, text: valueIn(answer) }))),
+      signal,
+    );
     if (answer === 'no version') return null;
     if (answer === 'no secret') throw noSuchSecret(address);
     return readVersion(answer, secretId, hide);

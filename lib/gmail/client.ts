@@ -9,9 +9,10 @@ import { gmail_v1 } from 'googleapis/build/src/apis/gmail/v1.js';
 import type { Clock } from '../clock.ts';
 import type { AccessTokens } from '../credentials/access.ts';
 import { formatDuration } from '../duration.ts';
-import { egressBehind } from '../errors.ts';
+import { ConfigError, egressBehind } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { createTidier } from '../memory.ts';
+import { judgeFailure } from '../network-failure.ts';
 import { judge, type Verdict } from './answers.ts';
 import { ConcurrencyGate } from './gate.ts';
 import type { QuotaWindow } from './quota.ts';
@@ -206,7 +207,8 @@ export class GmailClient {
       if (!(error instanceof Error && 'config' in error)) throw error;
       const refused = egressBehind(error);
       if (refused !== undefined) throw refused;
-      const what = isLate ? `no answer within ${formatDuration(timeoutMs)}` : networkFailure(error);
+      const what = isLate ? `no answer within ${formatDuration(timeoutMs)}` : judgeFailure(error, 'Gmail');
+      if (what instanceof ConfigError) return { kind: 'failed', error: what };
       return { kind: 'again', text: `${method}: ${what}`, retryAfterMs: 0 };
     } finally {
       clearTimeout(timer);
@@ -225,13 +227,4 @@ function sendOptions(signal: AbortSignal) {
     fetchImplementation: fetch,
     signal,
   };
-}
-
-/** What happened on the wire, in words that hold nothing of the request: the library's error carries the token. */
-function networkFailure(error: unknown): string {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (typeof code === 'string' && /^(E[A-Z]+|UND_ERR_[A-Z_]+|[A-Z_]*CERT[A-Z_]*)$/.test(code)) return code;
-  }
-  return 'the connection failed';
 }

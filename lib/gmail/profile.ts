@@ -1,7 +1,9 @@
 /** Whose mailbox an access token opens, asked with that very token: before anything else is done with it. */
 import type { Clock } from '../clock.ts';
 import type { MailboxProfile } from '../credentials/ownership.ts';
-import { egressBehind } from '../errors.ts';
+import { formatDuration } from '../duration.ts';
+import { ConfigError, egressBehind } from '../errors.ts';
+import { judgeFailure } from '../network-failure.ts';
 import { judge, type Verdict } from './answers.ts';
 import { createCounter, delayAfter, isEnough, type Retryable, rejectedToken, unavailable } from './retry.ts';
 
@@ -71,7 +73,8 @@ async function getProfile(
     signal.throwIfAborted();
     const refused = egressBehind(error);
     if (refused !== undefined) throw refused;
-    const what = timeout.aborted ? `no answer within ${timeoutMs / 1_000} s` : 'the connection failed';
+    const what = timeout.aborted ? `no answer within ${formatDuration(timeoutMs)}` : judgeFailure(error, 'Gmail');
+    if (what instanceof ConfigError) return { kind: 'failed', error: what };
     return { kind: 'again', text: `users.getProfile: ${what}`, retryAfterMs: 0 };
   }
 }

@@ -52,10 +52,20 @@ describe('a run that is away from a service for good', { concurrency: 10 }, () =
     const nobody = await unusedAddress();
     const runs = ['GMAIL_API_URL', 'GOOGLE_TOKEN_URL', 'AWS_ENDPOINT_URL_SECRETS_MANAGER'].map(async (name) => {
       const final = assertEnded(await apply(sandbox, { env: { [name]: nobody } }), 75, { outcome: 'failed' });
-      assert.match(told(final), name.startsWith('GOOGLE') ? /Google/ : /(AWS|Gmail).*ECONNREFUSED/);
+      assert.match(told(final), /(AWS|Gmail|Google).*ECONNREFUSED/);
     });
     await Promise.all(runs);
     assert.equal(carrying(sandbox, 'STARRED'), 0);
+  });
+
+  it('exits 78 when a redirect answers in the place of Gmail, Google or AWS: the next run would meet it too', async () => {
+    const runs = (['gmail', 'oauth', 'aws'] as const).map(async (service) => {
+      await using sandbox = await sandboxOf();
+      sandbox.faults.add({ service, status: 302, headers: { location: '/login' }, ...forever });
+      const final = assertEnded(await apply(sandbox), 78, { outcome: 'failed', changed: 0 });
+      assert.match(told(final), /(a redirect|status 302).*network that wants a login/);
+    });
+    await Promise.all(runs);
   });
 
   it('exits 75 when the token endpoint fails on every attempt', async () => {

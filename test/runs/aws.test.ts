@@ -37,6 +37,26 @@ describe('AWS', { concurrency: 4 }, () => {
     assert.match(told(assertEnded(wrong, 77)), /AWS_SECRET_ACCESS_KEY/);
   });
 
+  it("keeps AWS's own reason, and names a session token that is left over", async () => {
+    await using sandbox = await sandboxOf();
+    const user =
+      'User: arn:aws:iam::123456789012:user/gmail-jobs is not authorized to perform: secretsmanager:GetSecretValue';
+    const Message = `${user} with an explicit deny in a service control policy`;
+    sandbox.faults.add({ service: 'aws', status: 400, body: { __type: 'AccessDeniedException', Message } });
+    assert.match(
+      told(assertEnded(await apply(sandbox), 77)),
+      /by an explicit deny in a service control policy; AWS says: User: … is not .* → .*taken out of that service control policy/,
+    );
+    const env = { AWS_SESSION_TOKEN: 'IQoJb3JpZ2lu' };
+    for (const args of [['apply-rules'], ['check']]) {
+      sandbox.secrets.fail('UnrecognizedClientException', 1);
+      const { code, stdout } = await runJob(sandbox, args, { env });
+      assert.equal(code, 77);
+      assert.match(stdout, /AWS_SESSION_TOKEN is set, but the key in AWS_ACCESS_KEY_ID is a long-lived one/);
+      assert.match(stdout, /Unset AWS_SESSION_TOKEN/);
+    }
+  });
+
   it('exits 78 for a secret that is scheduled for deletion, and says how to get it back', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.scheduleDeletion();

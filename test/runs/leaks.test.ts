@@ -131,6 +131,29 @@ describe('no secret is shown', { concurrency: 6 }, () => {
     }
   }
 
+  it('when AWS or Google puts one into a code or among the words of a refusal', async () => {
+    const { refreshToken, clientSecret, accessToken } = MARKS;
+    const words = `${refreshToken} is not allowed to read ${clientSecret} with an explicit deny in a ${accessToken}`;
+    const answers = [
+      // The redactor does not know these yet, since the secret was not read.
+      ['aws', { __type: refreshToken, Message: words }],
+      ['aws', { __type: 'AccessDeniedException', Message: `User: arn:aws:iam::123456789012:${words}` }],
+      ['aws', { __type: 'AccessDeniedException', Message: `${words} on resource: arn:${clientSecret}` }],
+      ['oauth', { error: accessToken, error_subtype: refreshToken, error_description: words }],
+      ['oauth', { error: 'invalid_grant', error_description: words }],
+    ] as const;
+    const runs = answers.map(async ([service, body]) => {
+      await using marked = await markedSandbox();
+      marked.sandbox.faults.add({ service, status: 400, body, times: 4 });
+      const run = await apply(marked);
+      assert.ok([77, 78].includes(run.code), run.stdout);
+      assertEnded(run, run.code, { outcome: 'failed' });
+      // Of NODE_DEBUG's lines on stderr, the redactor has to know what is secret.
+      assert.deepEqual(findSecrets(run.stdout, marked.marks), [], JSON.stringify(body));
+    });
+    await Promise.all(runs);
+  });
+
   it('when changes are answered by an echo, and the rest goes on', async () => {
     await using marked = await markedSandbox(2_500);
     marked.sandbox.faults.add({ verb: 'messages.batchModify', kind: 'echo', status: 400 });

@@ -333,7 +333,7 @@ describe('GmailClient', () => {
     const { client } = openMailbox(sandbox);
     const elsewhere = `${sandbox.heartbeatUrl}/stolen`;
     plant({ status: 302, headers: { location: elsewhere } }, 100);
-    await assert.rejects(profile(client), UnavailableError);
+    await assert.rejects(profile(client), ConfigError);
     assert.equal(sandbox.monitor.pings.length, 0);
   });
 });

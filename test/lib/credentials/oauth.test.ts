@@ -1,0 +1,93 @@
+/** What the token endpoint may answer, and whose fault it is then. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { exchangeRefreshToken } from '../../../lib/credentials/token.ts';
+import type { JobError } from '../../../lib/errors.ts';
+import type { FaultKind } from '../../sandbox/faults.ts';
+import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
+import { VirtualClock } from '../../virtual-clock.ts';
+
+const never = new AbortController().signal;
+const TOKEN = '1//0gSomebodysToken-Zq7Wx3';
+
+describe("Google's token endpoint", () => {
+  let sandbox: Sandbox;
+  before(async () => {
+    sandbox = await startSandbox({ messages: 0 });
+  });
+  afterEach(() => sandbox.faults.clear());
+  after(() => sandbox.close());
+
+  async function failure(fault: FaultKind): Promise<JobError> {
+    sandbox.faults.add({ service: 'oauth', times: 10, ...fault });
+    const { client_id: clientId, client_secret: clientSecret, refresh_token: refreshToken } = sandbox.secretValue;
+    const user = { type: 'authorized_user' as const, clientId, clientSecret, refreshToken, email: undefined };
+    const tokenUrl = sandbox.env.GOOGLE_TOKEN_URL ?? '';
+    const options = { tokenUrl, timeoutMs: 2_000, clock: new VirtualClock(), random: () => 0, hide: () => undefined };
+    return exchangeRefreshToken(user, null, undefined, never, options).then(
+      () => assert.fail('a token was issued'),
+      (error: JobError) => error,
+    );
+  }
+
+  const refused = (error: unknown, error_description?: unknown) => ({
+    status: 400,
+    body: { error, error_description },
+  });
+  const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+  const answers: readonly [what: string, fault: FaultKind, code: number, told: RegExp][] = [
+    [
+      'resets',
+      { kind: 'reset-before' },
+      75,
+      /not available after 5 attempts: the connection failed \((UND_ERR_SOCKET|ECONNRESET)\)$/,
+    ],
+    ['408', { status: 408, body: {} }, 75, /status 408$/],
+    ['429', { status: 429, body: {} }, 75, /status 429$/],
+    ['503', { kind: 'html', status: 503 }, 75, /status 503 without JSON$/],
+    ['half of an answer', { kind: 'truncate' }, 75, /UND_ERR_SOCKET/],
+    ['an answer 50,000 levels deep', { status: 200, body: deep }, 75, /status 200 without JSON$/],
+    ['an error 50,000 levels deep', { status: 400, body: `{"error":${deep}}` }, 77, /\(an unknown code\)$/],
+    ['403 without JSON', { kind: 'html', status: 403 }, 78, /something else answered, with status 403 without JSON$/],
+    [
+      'a redirect',
+      { status: 302, headers: { location: '/elsewhere' } },
+      78,
+      /answers with a redirect, which is not followed$/,
+    ],
+    [
+      'a reason',
+      refused('invalid_grant', 'Token has been expired or revoked.'),
+      77,
+      /; Google says: Token has been expired or revoked\.$/,
+    ],
+    [
+      'a reason that says nothing',
+      refused('invalid_grant', 'Bad Request'),
+      77,
+      /issued to the same client and account since$/,
+    ],
+    [
+      'an unknown reason',
+      refused('consent_required', 'The user must agree again.'),
+      77,
+      /\(consent_required\); Google says: The user must agree again\.$/,
+    ],
+    ['a token in place of the code', refused(TOKEN, TOKEN), 77, /\(an unknown code\)$/],
+    [
+      'a token among its words',
+      refused('invalid_client', `The token ${TOKEN} is not known here`),
+      77,
+      /; Google says: The token … is not known here$/,
+    ],
+    ['no reason', refused(undefined), 77, /\(no reason given\)$/],
+  ];
+  for (const [what, fault, code, told] of answers) {
+    it(`exits ${code} after ${what}`, async () => {
+      const { exitCode, message, remedy, stack } = await failure(fault);
+      assert.equal(exitCode, code, stack);
+      assert.match(message, told);
+      assert.doesNotMatch(`${message}${remedy}${stack}`, /Somebodys/);
+    });
+  }
+});
