@@ -96,7 +96,10 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       log.error('egress.refused', { host, port, how, remedy });
     egress.allow(neededHosts(env));
     if (env.DYNO !== undefined && process.permission === undefined) {
-      log.warn('process.unlocked', { remedy: 'Start it with the command of the Procfile: `job …`.' });
+      log.warn('process.unlocked', {
+        remedy:
+          'Start it with the command of the Procfile: `job …`, or in Scheduler a line that begins with the word job.',
+      });
     }
     process.removeAllListeners('warning');
     process.on('warning', (warning) => log.warn('process.warning', { warning: `${warning.name}: ${warning.message}` }));

@@ -55,7 +55,7 @@ export function stackTemplate({ name }: Target, kmsKey: string | undefined): obj
   return {
     AWSTemplateFormatVersion: '2010-09-09',
     Description:
-      'gmail-jobs: a secret without a value (job authorize fills it) and an IAM user who may read that secret alone. It makes no access key, which would lie open in the stack: make one in the AWS console (IAM, Users, the user, Security credentials, Create access key) and put it into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+      'gmail-jobs: a secret without a value (bin/job authorize fills it) and an IAM user who may read that secret alone. It makes no access key, which would lie open in the stack: make one in the AWS console (IAM, Users, the user, Security credentials, Create access key) and put it into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
     Resources: {
       Secret: {
         Type: 'AWS::SecretsManager::Secret',
