@@ -15,6 +15,8 @@ export interface Ending {
 /** What the end of a run depends on. */
 export interface Happened {
   readonly counts: Counts;
+  /** Why Gmail refused first to change something. */
+  readonly refusal?: string | undefined;
   readonly dryRun: boolean;
   /** What `run` threw; undefined when it returned. */
   readonly error: unknown;
@@ -23,17 +25,18 @@ export interface Happened {
 }
 
 /** Outcome and exit code of what happened. What needs a person comes before what the next run mends. */
-export function concludeRun({ counts, dryRun, error, stopped }: Happened): Ending {
+export function concludeRun({ counts, refusal, dryRun, error, stopped }: Happened): Ending {
   if (error !== undefined && !(error instanceof StoppedError)) {
     const failedItems = counts.failed > 0 && exitCodeOf(error) === ExitCode.unavailable;
     const exitCode = failedItems ? ExitCode.itemsFailed : exitCodeOf(error);
     return { outcome: 'failed', exitCode, ...describe(error) };
   }
   if (counts.failed > 0) {
+    const what = `Gmail refused to change ${formatCount(counts.failed)} of ${counted(counts.matched, 'message')}`;
     return {
       outcome: 'failed',
       exitCode: ExitCode.itemsFailed,
-      error: `Gmail refused to change ${formatCount(counts.failed)} of ${counted(counts.matched, 'message')}`,
+      error: refusal === undefined ? what : oneLine(`${what}: ${refusal}`).slice(0, LONGEST),
       remedy: 'Look at the gmail.refused events of this run; the next run tries them again.',
     };
   }

@@ -67,8 +67,8 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
   const error = egressBehind(thrown) ?? thrown;
   if (error instanceof UsageError) throw error;
   surroundings.progress.end();
-  const { counts } = run.tally;
-  const happened = { counts, dryRun: request.common.dryRun, error, stopped: run.stopped };
+  const { counts, refusal } = run.tally;
+  const happened = { counts, refusal, dryRun: request.common.dryRun, error, stopped: run.stopped };
   const ending = concludeRun(happened);
   if (ending.exitCode === 1) log.error('run.bug', { stack: stackOf(error) });
 

@@ -13,6 +13,7 @@ export class Tally {
   #changed = 0;
   #skipped = 0;
   #failed = 0;
+  #refusal: string | undefined;
 
   /** `count` more items were found that the run is to deal with. */
   matched(count: number): void {
@@ -32,6 +33,16 @@ export class Tally {
   /** Gmail refused to change `count` of the matched items. */
   failed(count: number): void {
     this.#failed += count;
+  }
+
+  /** Says why Gmail refused to change something. */
+  refused(why: string): void {
+    this.#refusal ??= why;
+  }
+
+  /** Why Gmail refused first to change something. */
+  get refusal(): string | undefined {
+    return this.#refusal;
   }
 
   get counts(): Counts {

@@ -78,8 +78,11 @@ export async function carryOut(
   for (const [set, labels] of resolved.entries()) {
     if (!(labels instanceof GmailRefusal)) continue;
     const { message: error, remedy } = labels;
+    tally.refused(`${plan.sets[set]?.name}: ${error}`);
     log.error('gmail.refused', { rule: plan.sets[set]?.name, count: sizes[set], error, remedy });
   }
+  // A run that changes nothing has nothing that could be taken back.
+  const changesSomething = resolved.some((labels) => isChange(toChange(labels)));
   const told = new Set<number>();
   const windows = new WindowCounts(plan, log);
   let working: number | undefined;
@@ -99,7 +102,7 @@ export async function carryOut(
           windows.count(window, spared, 'skipped');
         }
       }
-      if (portions.length > 1 || portion.some((part) => sizeOf(part) > 0)) {
+      if (changesSomething && (portions.length > 1 || portion.some((part) => sizeOf(part) > 0))) {
         const skipped = counts.reduce((sum, count) => sum + count.skipped, 0);
         const parts = { part: index + 1, parts: portions.length, messages: messages - skipped };
         await journal?.keep({ portion, plan, resolved, ...parts });
@@ -111,7 +114,10 @@ export async function carryOut(
         await changeSet({ name, portion, set }, change, counts[set] as SetCounts, {
           ...context,
           protection,
-          modify: (ids, labels, stop, trace) => writer.modify(ids, labels, stop, trace),
+          modify: (ids, labels, stop, trace) =>
+            writer.modify(ids, labels, stop, trace).catch((error) => {
+              throw naming(error, resolved[set]);
+            }),
           onBegin: journal && ((batch, messages, trace) => journal.begin(set, batch, messages, trace)),
           onBatch: (batch, how) => {
             progress.window(portion[Math.max(...batch.shares.keys())]?.window?.name ?? null);
@@ -154,6 +160,24 @@ export function toChange(steps: ResolvedSet): LabelChange | GmailRefusal {
     addLabelIds: known.filter(({ add }) => add).map(({ id }) => id),
     removeLabelIds: known.filter(({ add }) => !add).map(({ id }) => id),
   };
+}
+
+function isChange(change: LabelChange | GmailRefusal): boolean {
+  return !(change instanceof GmailRefusal) && change.addLabelIds.length + change.removeLabelIds.length > 0;
+}
+
+/** Gmail's refusal of a label with the names of those that were meant: Gmail names an id at most. */
+function naming(error: unknown, labels: ResolvedSet | undefined): unknown {
+  const isAboutLabel = error instanceof GmailRefusal && error.status === 400 && /label/i.test(error.message);
+  if (!isAboutLabel || labels === undefined || labels instanceof GmailRefusal) return error;
+  const names = labels.flatMap((step) => (step === null || step.id === step.name ? [] : [`"${step.name}"`]));
+  if (names.length === 0) return error;
+  return new GmailRefusal(
+    error.status,
+    `${error.message} (the rule changes ${names.join(', ')})`,
+    error.reason,
+    'A label may have been deleted meanwhile. Run again: a label to be added is made anew.',
+  );
 }
 
 /** Tells of every window as soon as all its changes are dealt with. */

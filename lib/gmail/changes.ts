@@ -84,6 +84,7 @@ export async function changeSet(
     } catch (error) {
       if (!(error instanceof GmailRefusal)) return away.abort(error);
       count('failed', left);
+      tally.refused(`${name}: ${error.message}`);
       log.error('gmail.refused', { rule: name, count: left.ids.length, error: error.message, remedy: error.remedy });
     }
   };

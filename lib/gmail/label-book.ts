@@ -69,7 +69,7 @@ export class LabelBook {
         error.status,
         `the label "${name}" cannot be made: ${error.message}`,
         error.reason,
-        'Choose another name for it. Gmail allows 10,000 labels in a mailbox: if it has as many, delete some.',
+        `${hidden ? '' : 'Choose another name for it. '}Gmail allows 10,000 labels in a mailbox: if it has as many, delete some.`,
       );
     }
   }

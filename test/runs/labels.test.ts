@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
-import { apply, sandboxOf } from '../fixtures/starring.ts';
+import { apply, carrying, STAR, sandboxOf } from '../fixtures/starring.ts';
 import { assertEnded, type LogEvent, runJob } from '../run.ts';
-import { type Sandbox, startSandbox } from '../sandbox/index.ts';
+import type { RecordedRequest } from '../sandbox/http.ts';
+import { googleErrors, type Sandbox, startSandbox } from '../sandbox/index.ts';
 
 /** A rules file with one rule whose actions are in the last line. */
 function rulesWith(actions: string): string {
@@ -122,3 +123,48 @@ describe('a label that the mailbox spells in another way', { concurrency: 3 }, (
     assert.ok(sandbox.mailbox.messages().every(({ labelIds }) => labelIds.has(id)));
   });
 });
+
+describe('a label that Gmail refuses all the same', { concurrency: 3 }, () => {
+  const refused = googleErrors.invalidArgument('Invalid label name');
+  const ADD = { name: 'add-it', query: 'subject:hit', actions: { addLabels: ['Enviado'] } };
+
+  it('is named with its rule and in the words of Gmail, and does not stop other rules', async () => {
+    await using sandbox = await sandboxOf(3);
+    sandbox.faults.add({ verb: 'labels.create', match: isAbout('Enviado'), ...refused });
+    const run = await apply(sandbox, { rules: { rules: [ADD, STAR] } });
+    const final = assertEnded(run, 65, { changed: 3, failed: 3 });
+    const told = /the label "Enviado" cannot be made: Gmail refused labels\.create: 400 Invalid label name/;
+    assert.match(String(final.error), new RegExp(`add-it: ${told.source}`));
+    const [event] = run.events.filter((one) => one.event === 'gmail.refused');
+    assert.equal(event?.rule, 'add-it');
+    assert.match(String(event?.error), told);
+    assert.match(String(event?.remedy), /another name.*10,000/);
+    assert.equal(carrying(sandbox, 'STARRED'), 3);
+  });
+
+  it('leaves a run that changed nothing without a journal', async () => {
+    await using sandbox = await sandboxOf(3);
+    sandbox.faults.add({ verb: 'labels.create', match: isAbout('Enviado'), ...refused });
+    assertEnded(await runHere(sandbox, ['apply-rules'], { rules: { rules: [ADD] } }), 65, { changed: 0, failed: 3 });
+    assert.equal(sandbox.mailbox.messages().length, 3);
+    assert.ok(sandbox.mailbox.labels().every(({ type }) => type === 'system'));
+  });
+
+  it('concerns one rule alone when it was deleted between the plan and the change', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {}), { labels: ['Work'] }) });
+    const before = () => sandbox.mailbox.deleteLabel(sandbox.mailbox.findLabel('Work')?.id ?? '');
+    sandbox.faults.add({ verb: 'messages.batchModify', kind: 'hook', before });
+    const rules = { rules: [{ ...ADD, actions: { addLabels: ['Work'] } }, STAR] };
+    const final = assertEnded(await apply(sandbox, { rules }), 65, { changed: 3, failed: 3 });
+    assert.match(
+      String(final.error),
+      /add-it: Gmail refused messages\.batchModify: 400 Invalid label.*\(the rule changes "Work"\)/,
+    );
+    assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 0, { changed: 3 });
+  });
+});
+
+/** Requests that carry the name of this label. */
+function isAbout(label: string) {
+  return ({ body }: RecordedRequest) => (body as { name?: unknown }).name === label;
+}
