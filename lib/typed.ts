@@ -22,7 +22,9 @@ export function typedIn({ DYNO }: Environment): Typed {
   const say = (rest: string) => {
     const [, name = ''] = /^\s+(\S+)/.exec(rest) ?? [];
     if (!onDyno) return `\`bin/job${rest}\``;
-    return OWN_COMPUTER.has(name) ? `\`bin/job${rest}\` on your own computer` : `\`heroku run job${rest}\``;
+    if (OWN_COMPUTER.has(name)) return `\`bin/job${rest}\` on your own computer`;
+    // The CLI takes `--help` for its own wherever it stands (`helpAddition` in oclif/core, src/main.ts).
+    return `\`heroku run job${rest.replace(/^(.*?)\s+--help$/s, ' help$1')}\``;
   };
   return {
     text: (text) => text.replace(/`job(|\s[^`]*)`/g, (_, rest: string) => say(rest)),

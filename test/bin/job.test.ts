@@ -177,6 +177,10 @@ describe('bin/job', { concurrency: 3 }, () => {
     const { code, stderr, stdout } = await start(join(bare, 'bin/job'), ['apply-rules']);
     assert.deepEqual({ code, stdout }, { code: 78, stdout: '' });
     assert.match(stderr, /^job: [^\n]*`npm ci`[^\n]*\n$/);
+    await writeFile(join(bare, 'Procfile'), 'job: node --no-warnings dist/main.js\n');
+    const unbuilt = await start(join(bare, 'bin/job'), ['list'], { env: ON_DYNO });
+    assert.deepEqual({ code: unbuilt.code, stdout: unbuilt.stdout }, { code: 78, stdout: '' });
+    assert.match(unbuilt.stderr, /^job: there is no [^\n]*dist\/main\.js[^\n]*\n$/);
     await writeFile(join(bare, 'Procfile'), 'web: node server.js\n');
     const onDyno = await start(join(bare, 'bin/job'), ['echo', 'not me'], { env: ON_DYNO });
     assert.deepEqual({ code: onDyno.code, stdout: onDyno.stdout }, { code: 78, stdout: '' });

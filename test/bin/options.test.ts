@@ -76,6 +76,19 @@ describe('every option', () => {
   }
 });
 
+describe('no option', () => {
+  // packages/cli/src/commands/run/index.ts in heroku/cli; the CLI takes them wherever they stand.
+  const OF_HEROKU_RUN = ['app', 'remote', 'size', 'type', 'exitCode', 'env', 'noTty', 'listen', 'noNotify', 'help'];
+
+  for (const name of [...registry.names, 'check', 'runs']) {
+    it(`of \`job ${name}\` is one that \`heroku run\` would take for its own`, async () => {
+      const { specs } = await specsOf(name);
+      const taken = Object.keys(specs).filter((option) => OF_HEROKU_RUN.includes(option));
+      assert.deepEqual(taken, []);
+    });
+  }
+});
+
 /** Runs bin/job as it is typed, on a laptop or on a dyno. */
 async function type(
   sandbox: Sandbox,

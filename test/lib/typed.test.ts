@@ -11,7 +11,8 @@ const dyno = typedIn({ DYNO: 'scheduler.1234' });
 
 describe('a command in a text', () => {
   const texts: [named: string, onLaptop: string, onDyno: string][] = [
-    ['See `job --help`.', 'See `bin/job --help`.', 'See `heroku run job --help`.'],
+    ['See `job --help`.', 'See `bin/job --help`.', 'See `heroku run job help`.'],
+    ['See `job apply-rules --help`.', 'See `bin/job apply-rules --help`.', 'See `heroku run job help apply-rules`.'],
     ['`job check --jobs a,b` says', '`bin/job check --jobs a,b` says', '`heroku run job check --jobs a,b` says'],
     ['with `job …`.', 'with `bin/job …`.', 'with `heroku run job …`.'],
     ['plain `job`', 'plain `bin/job`', 'plain `heroku run job`'],
