@@ -127,6 +127,9 @@ class Run {
       this.fault ??= error ?? new Error('undefined was thrown');
       budget.stop('fault');
     });
+    // A run that will ask takes no answer that was typed before, and leaves none to the shell.
+    const asks = !common.dryRun && (common.backfill ?? options).yes === false;
+    const speak = asks ? terminal.hush() : undefined;
     try {
       const { dryRun } = common;
       const person = personAt(terminal, { isWatched, signal: budget.wrapUp });
@@ -167,6 +170,7 @@ class Run {
       };
       await orAbort(work(), budget.giveUp);
     } finally {
+      await speak?.();
       this.stopped = budget.stopped;
     }
   }

@@ -14,6 +14,11 @@ export interface Terminal {
   /** Prints text for a machine as it is. */
   printExactly(text: string): void;
   /**
+   * Takes what is typed before a question can be read: it is neither shown nor left to the shell, and Ctrl-C stays what
+   * it is. Ends with the first question, or when what was returned is called.
+   */
+  hush(): () => Promise<void>;
+  /**
    * The next line of the standard input, without its end; null when it has ended.
    * Rejects with the signal's reason when it is aborted.
    */
@@ -30,6 +35,8 @@ export interface AskOptions {
 /** What was typed ahead comes at once. */
 const TYPED_AHEAD_MS = 50;
 
+const CTRL_C = '\x03';
+
 interface Surroundings {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
@@ -43,6 +50,8 @@ export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings
   const interactive = stdin.isTTY === true && stdout.isTTY === true;
   /** Lines that came in one piece, of which only the first was asked for. */
   const unread: string[] = [];
+  /** Ends the hush that is on. */
+  let speak = (): void => {};
   return {
     interactive,
     get columns() {
@@ -54,9 +63,32 @@ export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings
     printExactly(text) {
       stdout.write(`${text}\n`);
     },
+    hush() {
+      if (!interactive) return async () => {};
+      const swallow = (keys: Buffer | string) => {
+        if (keys.includes(CTRL_C)) interrupt();
+      };
+      stdin.setRawMode(true);
+      stdin.on('data', swallow);
+      stdin.unref();
+      const own = () => {
+        stdin.off('data', swallow);
+        stdin.setRawMode(false);
+        stdin.pause();
+        speak = () => {};
+      };
+      speak = own;
+      return async () => {
+        if (speak !== own) return;
+        // A turn of the event loop reads what has just been typed.
+        await setTimeout(TYPED_AHEAD_MS);
+        own();
+      };
+    },
     async ask(question, signal, { secret = false, fresh = false } = {}) {
       const { createInterface } = await import('node:readline');
       if (fresh && interactive) await discard(stdin, unread);
+      speak();
       stdout.write(wrap(question, columnsOf(stdout)));
       const waiting = unread.shift();
       if (waiting !== undefined) return waiting;

@@ -47,4 +47,31 @@ describe('the question before a backfill', { concurrency: 3, skip: !hasTerminal 
     for (const id of starred) assert.deepEqual(after[id], ['INBOX', 'STARRED', 'UNREAD']);
     assert.match(shown.screen, /\d+ changed/);
   });
+
+  it('takes nothing that was typed before, shows none of it, and leaves none to the shell', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOfYears(), latencyMs: 50 });
+    const before = JSON.stringify(stateOf(sandbox));
+    const ahead = ['access token issued', 'y\rtyped ahead\ry'] as const;
+    const shown = await runAtTerminal(sandbox, ARGS, { rules: RULES, keys: [ahead, ['[y/N]', '\r']] });
+    assert.deepEqual([shown.code, shown.left, shown.isEchoing], [0, '', true], shown.screen);
+    assert.match(shown.screen, /Go on\? \[y\/N\] \s+· Nothing was changed/);
+    assert.doesNotMatch(shown.screen, /typed ahead/);
+    assert.equal(JSON.stringify(stateOf(sandbox)), before);
+  });
+
+  it('leaves nothing to the shell either when there is nothing to ask', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOfYears(), latencyMs: 50 });
+    const args = ['apply-rules', '--from', '1990-01-01', '--to', '1990-02-01'];
+    const shown = await runAtTerminal(sandbox, args, { rules: RULES, keys: [['access token issued', 'y\rls\r']] });
+    assert.deepEqual([shown.code, shown.left, shown.isEchoing], [0, '', true], shown.screen);
+    assert.match(shown.screen, /✔ nothing to do \(/);
+  });
+
+  it('may be forestalled by Ctrl-C while it still looks', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });
+    sandbox.faults.add({ kind: 'hang', verb: 'messages.list' });
+    const shown = await runAtTerminal(sandbox, ARGS, { rules: RULES, keys: [['access token issued', 'y\x03']] });
+    assert.deepEqual([shown.code, shown.left, shown.isEchoing], [130, '', true], shown.screen);
+    assert.match(shown.screen, /^✖ interrupted, exit code 130: nothing was changed/m);
+  });
 });
