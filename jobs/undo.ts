@@ -26,6 +26,7 @@ export default defineJob({
   argument: {
     name: 'runId',
     summary: 'the run, such as 20261123-031608-7f3a (see `job runs`)',
+    orSwitch: 'last',
     remedy: SEE_RUNS,
     parse(text) {
       if (timeOfRunId(text) === null) throw new UsageError(`"${text}" is no run id`, SEE_RUNS);
@@ -33,6 +34,7 @@ export default defineJob({
     },
   },
   options: {
+    last: switchOption('the newest run that was not undone yet, in place of a <runId>'),
     yes: switchOption('do not ask before changing anything'),
   },
 
@@ -44,8 +46,10 @@ export default defineJob({
     );
   },
 
-  async run({ argument: runId, options, mailbox, tally, log, wait, confirm }) {
+  async run({ argument, settle, options, mailbox, tally, log, wait, confirm }) {
     const journal = new JournalStore({ mailbox, wait });
+    const runId = options.last ? await chooseLast(journal, log) : argument;
+    settle(runId);
     const asks = !options.yes && mailbox.live;
     const before = asks ? await mailbox.historyId() : '';
     const { messageIds, messages, groups, differing } = await lookUp(runId, journal, { mailbox, log, wait });
@@ -69,7 +73,7 @@ export default defineJob({
       })),
       async (count) => {
         if (!asks) return IdSet.empty;
-        await confirm(`Restore ${counted(count, 'message')}? [y/N] `);
+        await confirm(`Take the run ${runId} back: restore ${counted(count, 'message')}? [y/N] `);
         return await changedMeanwhile(before, groups, mailbox);
       },
     );
@@ -79,16 +83,26 @@ export default defineJob({
 
 type Context = Pick<RunContext<OptionSpecs, unknown>, 'mailbox' | 'log' | 'wait'>;
 
+/** The newest run that was not undone yet. */
+async function chooseLast(journal: JournalStore, log: Context['log']): Promise<string> {
+  const { runId, job, startedAt, messages } = await journal.last();
+  log.info('undo.last', { undo: runId, of: job, startedAt: startedAt.toISOString(), messages });
+  return runId;
+}
+
 /** What there is to do. By itself, since what it is known from is large, and of no use afterwards. */
 async function lookUp(runId: string, journal: JournalStore, context: Context) {
   const { model, messageIds, ...known } = await readRun(runId, journal, context);
-  const plan = await planUndo({ ...known, model, mailbox: context.mailbox, wait: context.wait });
+  const onWait = (atMostMs: number) => context.log.info('undo.waiting', { undo: runId, for: 'searches', atMostMs });
+  const plan = await planUndo({ ...known, model, mailbox: context.mailbox, wait: context.wait, onWait });
   return { ...plan, messageIds, messages: model.messages.size };
 }
 
 /** What the run did, as its journals tell; these are as large again, and not kept. */
 async function readRun(runId: string, journal: JournalStore, { mailbox, log }: Context) {
-  const { records, missing, ...run } = await journal.find(runId);
+  const { records, missing, ...run } = await journal.find(runId, (atMostMs) =>
+    log.info('undo.waiting', { undo: runId, for: 'journal', atMostMs }),
+  );
   const { completed, undone, startedAt, messageIds, historyId } = run;
   if (missing > 0) log.warn('undo.parts_missing', { undo: runId, parts: missing });
 

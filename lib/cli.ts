@@ -88,7 +88,7 @@ export async function parseCommandLine(
   const { dryRun, budget, ...given } = parsed.options;
   const { options, backfill } = job.backfill === undefined ? { options: given } : splitBackfill(given, job.options);
   const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined, backfill };
-  return { kind: 'run', name, job, argument: readArgument(name, job.argument, parsed.argument), options, common };
+  return { kind: 'run', name, job, argument: readArgument(name, job.argument, parsed), options, common };
 }
 
 function print(text: string): Extract<Invocation, { kind: 'print' }> {
@@ -101,10 +101,24 @@ function readVersion(): string {
   return manifest.version;
 }
 
-function readArgument(job: string, spec: ArgumentSpec | undefined, text: string | undefined): string {
+function readArgument(
+  job: string,
+  spec: ArgumentSpec | undefined,
+  { argument: text, options }: Pick<Parsed, 'argument' | 'options'>,
+): string {
   if (spec === undefined) return '';
-  if (text === undefined) throw new UsageError(`\`job ${job}\` needs a <${spec.name}>`, spec.remedy);
+  const isGiven = spec.orSwitch !== undefined && options[spec.orSwitch] === true;
+  if (isGiven && text !== undefined) {
+    throw new UsageError(`\`job ${job}\` takes a <${spec.name}> or --${spec.orSwitch}, and not both`, spec.remedy);
+  }
+  if (isGiven) return '';
+  if (text === undefined)
+    throw new UsageError(`\`job ${job}\` needs a <${spec.name}>${orSwitch(spec, ' or ')}`, spec.remedy);
   return spec.parse(text);
+}
+
+function orSwitch({ orSwitch }: ArgumentSpec, or = ' | '): string {
+  return orSwitch === undefined ? '' : `${or}--${orSwitch}`;
 }
 
 /** The job's own options, and those of the backfill when there is to be one. An option may be both. */
@@ -122,13 +136,18 @@ function isCommand(name: string): name is CommandName {
   return Object.hasOwn(COMMANDS, name);
 }
 
+interface Parsed {
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly argument?: string;
+}
+
 /** The values of all options, those left out by their fallbacks; or the help, when that was asked for. */
 function parseOptions(
   commandLine: CommandLine,
   specs: OptionSpecs,
   name: string,
   args: readonly string[],
-): { readonly help: string } | { readonly options: Readonly<Record<string, unknown>>; readonly argument?: string } {
+): { readonly help: string } | Parsed {
   let help: string | undefined;
   commandLine.configureOutput({
     writeOut: (text) => {
@@ -169,7 +188,7 @@ function describe(
 ) {
   const commandLine = new CommandLine(typed.command(['job', name]))
     .description(typed.text(description === undefined ? summary : `${summary}\n\n${description}`))
-    .usage(argument === undefined ? '[options]' : `<${argument.name}> [options]`)
+    .usage(`${argument === undefined ? '' : `<${argument.name}>${orSwitch(argument)} `}[options]`)
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
     .showSuggestionAfterError(true)

@@ -22,6 +22,8 @@ export { choiceOption, countOption, switchOption, textOption, textsOption, timeZ
 export interface ArgumentSpec {
   readonly name: string;
   readonly summary: string;
+  /** The switch, in camelCase, that may stand in its place: the argument is then ''. */
+  readonly orSwitch?: string;
   /** What to do when it is missing. */
   readonly remedy: string;
   /** Returns it as the job wants it; throws UsageError for a text that is none. */
@@ -68,6 +70,8 @@ export interface RunContext<O extends OptionSpecs, P> {
   readonly mailbox: Mailbox;
   readonly tally: Tally;
   readonly log: Log;
+  /** Tells what the switch in place of the argument has come to mean: a run that is continued is about the same. */
+  readonly settle: (argument: string) => void;
   /** Whether there is a person who can be asked. */
   readonly interactive: boolean;
   /** Asks the person whether to go on; rejects when that is no yes, or the run is told to stop: it then ends. */

@@ -26,6 +26,9 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'undo.planned': (e) => `${bold(String(e.rule))}: ${number(e.toRestore)} to restore (${restoring(e)})`,
   'undo.found': (e) =>
     `${number(e.messages)} changed by the run, ${number(e.toRestore)} to restore, ${number(e.skipped)} changed since`,
+  'undo.last': (e) =>
+    `the newest run that was not undone is ${bold(String(e.undo))}: ${e.of}, ${counted(Number(e.messages), 'change')}`,
+  'undo.waiting': (e) => `${WAITING[String(e.for)]}: looking again for up to ${formatDuration(Number(e.atMostMs))}`,
   'undo.label_gone': (e) => `the label ${bold(String(e.label))} exists no more, and is left out`,
   'undo.parts_missing': (e) =>
     `${number(e.parts)} of the run's journals are not there: it was killed before them, or they were deleted`,
@@ -53,6 +56,12 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'egress.refused': (e) => `a connection was refused: ${e.host}${e.port === undefined ? '' : `:${e.port}`} (${e.how})`,
   'process.unlocked': () => 'the process is not locked down',
   'process.warning': (e) => String(e.warning),
+};
+
+/** Why an undo waits. */
+const WAITING: Readonly<Record<string, string>> = {
+  journal: "not all journals of the run are found. It began a short time ago, and Gmail's search may be behind",
+  searches: "Gmail's search may be behind what was changed",
 };
 
 /** Events that a person gets to see in another way: the forecast is a table. */

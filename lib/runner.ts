@@ -102,6 +102,8 @@ class Run {
   #tokens: AccessTokens | undefined;
   #backfill: Backfill | undefined;
   #journal: RunJournal | undefined;
+  /** What the switch in place of the argument has come to mean. */
+  #settled: string | undefined;
 
   constructor(request: RunRequest, surroundings: Surroundings) {
     this.#request = request;
@@ -153,6 +155,9 @@ class Run {
           prepared,
           runId,
           startedAt,
+          settle: (settled: string) => {
+            this.#settled = settled;
+          },
           interactive,
           confirm,
           mailbox,
@@ -188,8 +193,9 @@ class Run {
 
   /** The command that continues the run. */
   get resume(): string {
-    const { words } = this.#request;
-    return typedIn(this.#surroundings.env).command(this.#backfill?.resume(words) ?? words);
+    const { words, job } = this.#request;
+    const settled = words.map((word) => (word === `--${job.argument?.orSwitch}` ? (this.#settled ?? word) : word));
+    return typedIn(this.#surroundings.env).command(this.#backfill?.resume(settled) ?? settled);
   }
 
   /** The command that takes the run back; undefined when it changed nothing, or kept no journal. */

@@ -7,6 +7,8 @@ import type { IdSet } from './ids.ts';
 /** The records on one page; Gmail allows no more. */
 const PAGE_SIZE = 500;
 
+const CHANGES = ['labelAdded', 'labelRemoved', 'messageDeleted'];
+
 /** What was done to messages, as far as it can still be seen in them. */
 export interface Happened {
   /** Label id → message id → whether the message has carried the label since it got or lost it last. */
@@ -39,7 +41,7 @@ export async function readHistory(
   };
   let pageToken: string | undefined;
   do {
-    const page = await readPage(client, since, pageToken, signal);
+    const page = await readPage(client, { since, pageToken, historyTypes: CHANGES }, signal);
     if (page === null) return null;
     for (const { labelsAdded, labelsRemoved, messagesDeleted } of page.history ?? []) {
       note(labelsAdded, true);
@@ -52,6 +54,28 @@ export async function readHistory(
     pageToken = page.nextPageToken ?? undefined;
   } while (pageToken !== undefined);
   return { labels, deleted };
+}
+
+/**
+ * The ids of messages that carry this label and were put into the mailbox after `since`, the oldest first; none when Gmail
+ * does not know that any more. 2 quota units for each 500.
+ */
+export async function readAdded(
+  client: GmailClient,
+  since: string,
+  labelId: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const ids: string[] = [];
+  let pageToken: string | undefined;
+  do {
+    const page = await readPage(client, { since, pageToken, labelId, historyTypes: ['messageAdded'] }, signal);
+    for (const { messagesAdded } of page?.history ?? []) {
+      ids.push(...(messagesAdded ?? []).flatMap(({ message }) => message?.id ?? []));
+    }
+    pageToken = page?.nextPageToken ?? undefined;
+  } while (pageToken !== undefined);
+  return ids;
 }
 
 /** What a message both got and lost in one record: which came last is not told. */
@@ -70,14 +94,23 @@ function forgetBoth(
   }
 }
 
-async function readPage(client: GmailClient, since: string, pageToken: string | undefined, signal: AbortSignal) {
+interface PageRequest {
+  readonly since: string;
+  readonly pageToken: string | undefined;
+  readonly historyTypes: readonly string[];
+  readonly labelId?: string;
+}
+
+async function readPage(client: GmailClient, request: PageRequest, signal: AbortSignal) {
+  const { since, pageToken, historyTypes, labelId } = request;
   const params = {
     userId: 'me',
     startHistoryId: since,
-    historyTypes: ['labelAdded', 'labelRemoved', 'messageDeleted'],
+    historyTypes: [...historyTypes],
     maxResults: PAGE_SIZE,
     fields:
-      'history(labelsAdded(message/id,labelIds),labelsRemoved(message/id,labelIds),messagesDeleted/message/id),nextPageToken,historyId',
+      'history(messagesAdded/message/id,labelsAdded(message/id,labelIds),labelsRemoved(message/id,labelIds),messagesDeleted/message/id),nextPageToken,historyId',
+    ...(labelId !== undefined && { labelId }),
     ...(pageToken !== undefined && { pageToken }),
   };
   try {

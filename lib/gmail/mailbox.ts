@@ -10,7 +10,7 @@ import { type ChangePlan, type ChangeSet, leaveOut, planOf, setSizes } from './c
 import { type Guard, trippedGuard } from './changes.ts';
 import type { GmailClient } from './client.ts';
 import { WIDEST } from './gate.ts';
-import { type Happened, readHistory } from './history.ts';
+import { type Happened, readAdded, readHistory } from './history.ts';
 import type { IdSet } from './ids.ts';
 import { COMPLETED_LABEL, JOURNAL_LABEL } from './journal-label.ts';
 import { LabelBook } from './label-book.ts';
@@ -287,6 +287,11 @@ export class Mailbox {
   /** What was done to these messages after the history id `since`; null when that is not known any more. */
   history(since: string, among: IdSet): Promise<Happened | null> {
     return readHistory(this.#client, since, among, this.#signal);
+  }
+
+  /** The messages of a label that were put into the mailbox after the history id `since`, also before searches show them. */
+  addedSince(since: string, labelId: string): Promise<string[]> {
+    return readAdded(this.#client, since, labelId, this.#signal);
   }
 
   /** Changes up to 1,000 messages of the program's own, which count nowhere. 5 quota units each, at most 50. */

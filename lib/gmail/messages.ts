@@ -52,6 +52,8 @@ export interface ReadMessage {
   readonly labelIds: readonly string[];
   readonly receivedAt: Date;
   readonly sizeBytes: number;
+  /** Stands for what was last done to the message: see readHistory. */
+  readonly historyId: string | undefined;
   /** The header's value; '' when the message has none of that name. */
   header(name: string): string;
 }
@@ -65,6 +67,7 @@ export function describe(id: string, message: gmail_v1.Schema$Message): ReadMess
     labelIds: message.labelIds ?? [],
     receivedAt: new Date(Number(message.internalDate ?? 0)),
     sizeBytes: message.sizeEstimate ?? 0,
+    historyId: message.historyId ?? undefined,
     header: (name) => headers.find((header) => header.name?.toLowerCase() === name.toLowerCase())?.value ?? '',
   };
 }

@@ -40,6 +40,9 @@ const MOST_TIDIED = 25;
 /** Runs after another one that are looked at, by their journals, to see what that one had not come to. */
 const MOST_LATER = 50;
 
+/** So many runs are read, one after another, to find the last one that was not undone. */
+const LAST_LIMITS = [3, 30, 300];
+
 const DAY_MS = 86_400_000;
 
 const TO_TRASH = { addLabelIds: ['TRASH'], removeLabelIds: [] };
@@ -47,7 +50,16 @@ const TO_TRASH = { addLabelIds: ['TRASH'], removeLabelIds: [] };
 export interface JournalOptions {
   readonly mailbox: Pick<
     Mailbox,
-    'live' | 'labels' | 'knownLabels' | 'hiddenLabel' | 'search' | 'insert' | 'read' | 'source' | 'changeOwn'
+    | 'addedSince'
+    | 'live'
+    | 'labels'
+    | 'knownLabels'
+    | 'hiddenLabel'
+    | 'search'
+    | 'insert'
+    | 'read'
+    | 'source'
+    | 'changeOwn'
   >;
   readonly wait: (ms: number) => Promise<void>;
   readonly now?: () => number;
@@ -132,10 +144,11 @@ export class JournalStore {
   }
 
   /**
-   * The journal of the run. 25 quota units, and 20 for each part after the first.
+   * The journal of the run. 25 quota units, and 20 for each part after the first. `onWait` is told once when it is waited
+   * for a journal that searches may not show yet.
    * @throws JournalError when there is none, or none that can be used.
    */
-  async find(runId: string): Promise<JournaledRun> {
+  async find(runId: string, onWait: (atMostMs: number) => void = () => {}): Promise<JournaledRun> {
     const beganAt = timeOfRunId(runId)?.getTime() ?? 0;
     const search = new RunSearch(this.#mailbox, runId);
     for (let poll = 0; ; poll += 1) {
@@ -143,8 +156,11 @@ export class JournalStore {
       const label = labels.find(JOURNAL_LABEL);
       const run = label === undefined ? null : await search.look(label, labels);
       const whole = run !== null && run.missing === 0;
-      const young = this.#now() - beganAt < (run === null ? YOUNG_MS : LONG_RUN_MS);
+      const ageMs = this.#now() - beganAt;
+      // Clocks differ a little, but no run began in a future that is further away.
+      const young = ageMs > -YOUNG_MS && ageMs < (run === null ? YOUNG_MS : LONG_RUN_MS);
       if (whole || !young || poll === POLLS) return run ?? search.fail();
+      if (poll === 0) onWait(POLLS * POLL_MS);
       await this.#wait(POLL_MS);
     }
   }
@@ -168,19 +184,36 @@ export class JournalStore {
     }
   }
 
+  /**
+   * The newest run that can be taken back and was not yet. About 100 quota units, more when many were.
+   * @throws JournalError when there is none.
+   */
+  async last(): Promise<RunSummary> {
+    for (const limit of LAST_LIMITS) {
+      const runs = await this.list(limit);
+      const last = runs.find(({ undone, daysLeft }) => !undone && daysLeft > 0);
+      if (last !== undefined) return last;
+      if (runs.length < limit) break;
+    }
+    throw new JournalError(
+      `No run can be undone: in the last ${KEPT_DAYS} days none has changed anything and kept a journal, or all were undone`,
+      '`job runs` lists them. The very first run that keeps a journal may be found only after a minute.',
+    );
+  }
+
   /** The newest runs that have journals, the newest first. 20 quota units for each journal. */
   async list(limit: number): Promise<RunSummary[]> {
     const labels = await this.#mailbox.knownLabels();
     const label = labels.find(JOURNAL_LABEL);
     if (label === undefined) return [];
     const most = limit * READ_PER_RUN;
-    const found = await this.#mailbox.search(journalSearch(label), { journals: true, limit: most });
+    const found = await this.#newest(label, most);
     const undoneId = labels.find(UNDONE_LABEL)?.id;
     const runs = new Map<string, RunSummary>();
     const made = new Map<string, number>();
     const lastParts = new Map<string, number>();
     for (let start = 0; start < found.length && runs.size <= limit; start += limit) {
-      const ids = found.slice(start, start + limit).map(({ id }) => id);
+      const ids = found.slice(start, start + limit);
       for (const message of await this.#mailbox.read(ids, [...HEAD_NAMES, ...OWN_NAMES])) {
         const isJournal = isOwn(message.header, message.labelIds, label.id) && !message.labelIds.includes('TRASH');
         const head = isJournal ? readHead(message.header) : null;
@@ -199,6 +232,16 @@ export class JournalStore {
       }
     }
     return [...runs.values()].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime()).slice(0, limit);
+  }
+
+  /** The ids of the newest journals, the newest first, with those that searches do not show yet. */
+  async #newest(label: Label, most: number): Promise<string[]> {
+    const listed = await this.#mailbox.search(journalSearch(label), { journals: true, limit: most });
+    const ids = listed.map(({ id }) => id);
+    const [newest] = await this.#mailbox.read(ids.slice(0, 1), []);
+    if (newest?.historyId === undefined) return ids;
+    const added = await this.#mailbox.addedSince(newest.historyId, label.id);
+    return [...added.filter((id) => !ids.includes(id)).reverse(), ...ids];
   }
 
   async #mark(messageIds: readonly string[], name: string): Promise<void> {

@@ -39,6 +39,8 @@ export interface StateOptions {
   /** How long ago the run began. */
   readonly ageMs: number;
   readonly wait: (ms: number) => Promise<void>;
+  /** Told once when it is waited for the searches, for how long at most. */
+  readonly onWait: (atMostMs: number) => void;
 }
 
 /** What is known of the messages of a run. */
@@ -68,7 +70,7 @@ export async function planUndo(options: StateOptions): Promise<UndoPlan> {
 
 /** The labels of the messages, when searches and what was read of the messages agree. */
 async function settledState(options: StateOptions): Promise<State> {
-  const { model, undone, ageMs, wait } = options;
+  const { model, undone, ageMs, wait, onWait } = options;
   /** How many differed when the searches were last believed, and how often they have said so again. */
   let before = -1;
   let steady = 0;
@@ -92,6 +94,7 @@ async function settledState(options: StateOptions): Promise<State> {
       );
     }
     before = believed ? plan.differing.size : -1;
+    if (poll === 0) onWait(POLLS * POLL_MS);
     await wait(POLL_MS);
   }
 }

@@ -59,12 +59,15 @@ describe('parseCommandLine', () => {
       ['--yes', '20261123-031608-7f3a'],
     ]) {
       const { argument, options } = await run('undo', ...argv);
-      assert.deepEqual({ argument, options }, { argument: '20261123-031608-7f3a', options: { yes: true } });
+      assert.deepEqual(
+        { argument, options },
+        { argument: '20261123-031608-7f3a', options: { last: false, yes: true } },
+      );
     }
     assert.equal((await run('apply-rules')).argument, '');
     assert.match(
       await print('undo', '--help'),
-      /^Usage: job undo <runId> \[options\][\s\S]*such as 20261123-031608-7f3a/,
+      /^Usage: job undo <runId> \| --last \[options\][\s\S]*such as 20261123-031608-7f3a/,
     );
   });
 
@@ -106,8 +109,9 @@ describe('parseCommandLine', () => {
     ],
     [['apply-rules', '--max-changes', '0'], /^--max-changes: "0" is not a whole number of at least 1$/],
     [['apply-rules', '--max-changes', "it's 1. or 2."], /^--max-changes: "it's 1\. or 2\." is not a whole number/],
-    [['undo'], /^`job undo` needs a <runId>$/, /`job runs`/],
-    [['undo', '--yes'], /^`job undo` needs a <runId>$/, /`job runs`/],
+    [['undo'], /^`job undo` needs a <runId> or --last$/, /`job runs`/],
+    [['undo', '--last', '20261123-031608-7f3a'], /^`job undo` takes a <runId> or --last, and not both$/, /`job runs`/],
+    [['undo', '--yes'], /^`job undo` needs a <runId> or --last$/, /`job runs`/],
     [['undo', ''], /^"" is no run id$/, /`job runs`/],
     [['undo', '20261123'], /is no run id/, /`job runs`/],
     [['undo', '20261323-031608-7f3a'], /is no run id/, /`job runs`/],

@@ -258,6 +258,21 @@ describe('JournalStore', () => {
     assert.equal(lists(), 16);
   });
 
+  it('knows the last run before searches show it, and tells once that it waits for its journal', async () => {
+    await using work = await start(STARTED.getTime() + 1_000);
+    const { sandbox } = work;
+    await work.open().store.write(recordOf());
+    work.pass(60_000);
+    sandbox.mailbox.searchLagMs = 10_000;
+    const later = { runId: '20261123-031708-abcd', startedAt: new Date('2026-11-23T03:17:08Z') };
+    await work.open().store.write(recordOf(later));
+    const { store } = work.open();
+    assert.equal((await store.last()).runId, later.runId);
+    const told: number[] = [];
+    await store.find(later.runId, (atMostMs) => told.push(atMostMs));
+    assert.deepEqual(told, [30_000]);
+  });
+
   it('throws journals away after 30 days, and costs 6 quota units when there are none', async () => {
     await using work = await start();
     const { sandbox } = work;

@@ -52,12 +52,13 @@ function play(
       return new Map(left.map((id) => [id, truth.inbox.has(id) ? ['INBOX', 'Label_1'] : ['Label_1']]));
     },
   };
+  const told: number[] = [];
   const wait = async (ms: number) => {
     waits.push(ms);
   };
   const known = { model, ranges: [range], historyId: '4711', undone: truth.undone ?? false, labels };
-  const plan = (ageMs: number) => planUndo({ ...known, mailbox, ageMs, wait });
-  return { plan, queries, waits, reads };
+  const plan = (ageMs: number) => planUndo({ ...known, mailbox, ageMs, wait, onWait: (ms) => told.push(ms) });
+  return { plan, queries, waits, reads, told };
 }
 
 const done = { inbox: IdSet.empty, labelled: IDS };
@@ -123,9 +124,9 @@ describe('planUndo', () => {
   });
 
   it('waits until the searches show what the run changed', async () => {
-    const { plan, waits, reads } = play((look) => (look < 4 ? notYet : done), { inbox: IdSet.empty });
+    const { plan, waits, reads, told } = play((look) => (look < 4 ? notYet : done), { inbox: IdSet.empty });
     const { groups, differing } = await plan(MINUTE);
-    assert.deepEqual([groups[0]?.ids.size, differing.size, waits.length], [400, 0, 4]);
+    assert.deepEqual([groups[0]?.ids.size, differing.size, waits.length, told], [400, 0, 4, [60_000]]);
     assert.ok(reads.length <= 40);
   });
 

@@ -26,7 +26,7 @@ const LONGEST_ADDRESS = 8_192;
 
 const COMMON_PARAMETERS = ['alt', 'fields', 'key', 'prettyPrint', 'quotaUser', 'uploadType'];
 const LISTING = ['q', 'maxResults', 'pageToken', 'includeSpamTrash', 'labelIds'];
-const HISTORY = ['startHistoryId', 'historyTypes', 'maxResults', 'pageToken'];
+const HISTORY = ['startHistoryId', 'historyTypes', 'labelId', 'maxResults', 'pageToken'];
 const READING = ['format', 'metadataHeaders'];
 
 /** By HTTP method and path below the user, where `*` is an id. */

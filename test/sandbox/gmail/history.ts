@@ -16,7 +16,13 @@ export function listHistory(call: Call): object {
   const { history } = call.mailbox;
   const records = history.since(Number(start));
   if (records === undefined) throw new GmailRefusal(googleErrors.notFound());
-  const shown = records.map((record) => render(record, wanted)).filter((record) => Object.keys(record).length > 2);
+  const labelId = query.get('labelId');
+  const isWanted = ({ message }: HistoryRecord) =>
+    labelId === null || call.mailbox.get(message.id)?.labelIds.has(labelId) === true;
+  const shown = records
+    .filter(isWanted)
+    .map((record) => render(record, wanted))
+    .filter((record) => Object.keys(record).length > 2);
   const { items, rest } = pageOf(call, shown);
   const { nextPageToken } = rest;
   return {
