@@ -7,8 +7,8 @@ import { describePlan } from '../pretty.ts';
 import { describeRules, planRules } from './plan.ts';
 import { resolveLabels } from './resolve.ts';
 import type { RuleSet } from './schema.ts';
-import { composeSearch, namesUserLabels, requireProtectLabels } from './search.ts';
-import { findLabelWarnings, findWarnings, type RuleWarning } from './warnings.ts';
+import { composeSearch, namesUserLabels, requireLabels } from './search.ts';
+import { findLabelWarnings, findWarnings, type RuleWarning, trustsSenders } from './warnings.ts';
 
 /** The rules on a mailbox: with its labels in place of the names that the file has for them. */
 export interface Survey<R extends RuleSet> {
@@ -20,13 +20,14 @@ export interface Survey<R extends RuleSet> {
 
 /**
  * Everything about the rules that depends on the mailbox's labels.
- * @throws ConfigError when `protect` names a label that does not exist, or a name fits several labels.
+ * @throws ConfigError when a label that does not exist would change what is protected or left out, or a name fits several.
  */
 export async function surveyLabels<R extends RuleSet>(given: R, mailbox: Mailbox): Promise<Survey<R>> {
   const labels = namesUserLabels(given) ? await mailbox.labels() : new LabelDirectory([]);
   const ruleSet = resolveLabels(given, labels);
-  requireProtectLabels(ruleSet, labels);
-  return { ruleSet, labels, warnings: [...findWarnings(ruleSet), ...findLabelWarnings(ruleSet, labels)] };
+  requireLabels(ruleSet, labels);
+  const own = trustsSenders(ruleSet) ? await mailbox.address() : undefined;
+  return { ruleSet, labels, warnings: [...findWarnings(ruleSet, own), ...findLabelWarnings(ruleSet, labels)] };
 }
 
 /**

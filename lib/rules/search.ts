@@ -1,9 +1,12 @@
 /** From rules to searches: what still has to be changed, what state it is in, and which labels must exist for it. */
 import { ConfigError } from '../errors.ts';
 import type { LabelOperation } from '../gmail/change-plan.ts';
-import { type LabelDirectory, systemLabelId } from '../gmail/labels.ts';
+import { isOwnLabel } from '../gmail/label-names.ts';
+import { type LabelDirectory, normalizeLabel, systemLabelId } from '../gmail/labels.ts';
 import { asksForSpamOrTrash, labelNamed } from '../gmail/query/labels.ts';
 import type { Term } from '../gmail/query/parse.ts';
+import { PLACES, termOf } from '../gmail/query/values.ts';
+import { didYouMean } from '../nearest.ts';
 import { pendingSearch } from './actions.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
 
@@ -110,20 +113,52 @@ export function namesUserLabels({ protect, rules }: RuleSet): boolean {
   );
 }
 
-/** @throws ConfigError when `protect` names a label that does not exist: it would protect nothing. */
-export function requireProtectLabels({ protect }: RuleSet, labels: LabelDirectory): void {
-  for (const label of missingLabels(protect?.terms ?? [], labels)) {
-    throw new ConfigError(
-      `protect names the label "${label}", which does not exist: it would protect nothing`,
-      'Correct the name in the rules file, or make the label in Gmail.',
-    );
+/**
+ * @throws ConfigError when a label that does not exist would change what is protected or left out: one that `protect`
+ *   names, or that a query negates and no rule of the file adds.
+ */
+export function requireLabels({ protect, rules, added }: RuleSet, labels: LabelDirectory): void {
+  const given = new Set(added.map(normalizeLabel));
+  const problems = missingLabels(protect?.terms ?? [], labels).map(
+    (missing) => `protect names ${missing.told}: it would protect nothing`,
+  );
+  for (const { name, search } of rules) {
+    const negated = search.terms.filter((term) => term.negated && !given.has(normalizeLabel(labelNamed(term) ?? '')));
+    for (const { told } of missingLabels(negated, labels)) {
+      problems.push(`rule ${name}: query leaves out ${told}, and no rule adds it: it would leave out nothing`);
+    }
   }
+  if (problems.length === 0) return;
+  throw new ConfigError(problems.join('; '), 'Correct the name in the rules file, or make the label in Gmail.');
 }
 
-/** The labels that a search names and the mailbox does not have. */
-export function missingLabels(terms: readonly Term[], labels: LabelDirectory): string[] {
-  const named = terms.map(labelNamed).filter((label) => isUserLabel(label));
-  return [...new Set(named)].filter((label) => labels.find(label) === undefined);
+/** A label that a search names and the mailbox does not have. */
+interface MissingLabel {
+  readonly term: Term;
+  /** With the nearest that there is. */
+  readonly told: string;
+}
+
+export function missingLabels(terms: readonly Term[], labels: LabelDirectory): MissingLabel[] {
+  const missing = new Map<string, MissingLabel>();
+  for (const term of terms) {
+    const label = labelNamed(term);
+    // The program's own labels come with its first run.
+    if (!isUserLabel(label) || isOwnLabel(label) || labels.find(label) !== undefined) continue;
+    const what =
+      term.operator === 'in'
+        ? `"in:${label}", which is no place of Gmail and no label`
+        : `the label "${label}", which does not exist`;
+    missing.set(label, { term, told: what + didYouMeanLabel(term, label, labels) });
+  }
+  return [...missing.values()];
+}
+
+function didYouMeanLabel({ operator }: Term, label: string, labels: LabelDirectory): string {
+  const own = labels.all().filter(({ name }) => isUserLabel(name) && !isOwnLabel(name));
+  const names = [...own.map(({ name }) => name), ...(operator === 'in' ? PLACES : [])];
+  const meant = termOf(label.toLowerCase());
+  return meant === undefined ? didYouMean(label, names) : ` (did you mean ${meant}?)`;
 }
 
 /** Whether it is a label of the user's, and neither one of the system nor one of Gmail's internal ones. */

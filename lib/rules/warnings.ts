@@ -3,7 +3,7 @@ import type { LabelDirectory } from '../gmail/labels.ts';
 import { labelNamed } from '../gmail/query/labels.ts';
 import type { Term } from '../gmail/query/parse.ts';
 import { labelKey } from './actions.ts';
-import type { Rule, RuleSet } from './schema.ts';
+import type { Rule, RuleSet, Search } from './schema.ts';
 import { missingLabels } from './search.ts';
 
 export interface RuleWarning {
@@ -11,13 +11,17 @@ export interface RuleWarning {
   readonly warning: string;
 }
 
-/** Everything about the rules that can be seen without the mailbox. */
-export function findWarnings({ protect, rules }: RuleSet): RuleWarning[] {
+/** Everything about the rules that can be seen without the mailbox, but perhaps its `own` address. */
+export function findWarnings({ protect, rules }: RuleSet, own?: string): RuleWarning[] {
   const warnings: RuleWarning[] = [];
   for (const [index, rule] of rules.entries()) {
     const warn = (warning: string) => warnings.push({ rule: rule.name, warning });
-    if (trashes(rule) && mayFindSentMail(rule.search.terms)) {
-      warn('it would trash sent mail too: add -in:sent to its query unless that is meant');
+    const place = throwsInto(rule);
+    if (place !== undefined && !keepsSentMail(protect) && mayFindSentMail(rule.search.terms, own)) {
+      const what = place === 'TRASH' ? 'trash sent mail too' : 'mark sent mail as spam too';
+      const alias = rule.search.terms.some((term) => term.negated && isFromMe(term, own));
+      const why = alias ? ' (-from:me does not leave out what was sent from an alias)' : '';
+      warn(`it would ${what}${why}: add -in:sent to its query unless that is meant`);
     }
     if (rule.noted) {
       warn('its query has a line with #, which is no comment there: Gmail searches for its words');
@@ -42,18 +46,31 @@ export function findWarnings({ protect, rules }: RuleSet): RuleWarning[] {
   return warnings;
 }
 
-/** Labels that a rule's query names and the mailbox does not have: such a search finds nothing, or everything. */
+/** Labels that a rule's query names and the mailbox does not have: the rule finds less than it seems. */
 export function findLabelWarnings({ rules }: RuleSet, labels: LabelDirectory): RuleWarning[] {
-  return rules.flatMap((rule) =>
-    missingLabels(rule.search.terms, labels).map((label) => ({
-      rule: rule.name,
-      warning: `its query names the label "${label}", which does not exist`,
-    })),
-  );
+  return rules.flatMap(({ name, search }) => {
+    const asked = search.terms.filter(({ negated }) => !negated);
+    return missingLabels(asked, labels).map(({ told }) => ({ rule: name, warning: `its query names ${told}` }));
+  });
 }
 
-function trashes(rule: Rule): boolean {
-  return rule.operations.some(({ add, label }) => add && label === 'TRASH');
+/** Whether a rule that throws mail away relies on who sent it: then the mailbox's own address tells whether that is safe. */
+export function trustsSenders({ rules }: RuleSet): boolean {
+  const asksFrom = ({ search }: Rule) => search.terms.some(({ operator, negated }) => operator === 'from' && !negated);
+  return rules.some((rule) => throwsInto(rule) !== undefined && asksFrom(rule));
+}
+
+/** Where a rule puts mail that Gmail deletes after 30 days. */
+function throwsInto({ operations }: Rule): string | undefined {
+  return operations.find(({ add, label }) => add && (label === 'TRASH' || label === 'SPAM'))?.label;
+}
+
+/** Whether all of sent mail is protected. */
+function keepsSentMail(protect: Search | undefined): boolean {
+  const terms = protect?.terms ?? [];
+  const [first] = terms;
+  const isOneOf = first?.condition != null && terms.every(({ condition }) => condition === first.condition);
+  return isOneOf && terms.some((term) => !term.negated && labelNamed(term) === 'SENT');
 }
 
 /** Categories that Gmail sorts incoming mail into; sent mail has none of them. */
@@ -67,18 +84,31 @@ const INCOMING = [
   'TRASH',
 ];
 
-/** Whether nothing in the query keeps sent mail out: a place, a category, a sender, or `-in:sent`. */
-function mayFindSentMail(terms: readonly Term[]): boolean {
+/** Whether nothing in the query keeps sent mail out: `-in:sent`, another place, a category, somebody else as sender. */
+function mayFindSentMail(terms: readonly Term[], own: string | undefined): boolean {
   const conditions = Map.groupBy(terms, ({ condition }) => condition);
   conditions.delete(null);
-  return ![...conditions.values()].some((alternatives) => alternatives.every(keepsSentMailOut));
+  return ![...conditions.values()].some((alternatives) => alternatives.every((term) => keepsSentMailOut(term, own)));
 }
 
-function keepsSentMailOut(term: Term): boolean {
+/** `-from:me` does not: Gmail means the main address by it, and mail may be sent from an alias. */
+function keepsSentMailOut(term: Term, own: string | undefined): boolean {
   const label = labelNamed(term);
-  const fromMe = term.operator === 'from' && term.value.toLowerCase() === 'me';
-  if (term.negated) return label === 'SENT' || fromMe;
-  return (term.operator === 'from' && !fromMe) || (label !== null && INCOMING.includes(label));
+  if (term.negated) return label === 'SENT';
+  return (term.operator === 'from' && !isFromMe(term, own)) || (label !== null && INCOMING.includes(label));
+}
+
+/** Whether a term about the sender finds what the mailbox's owner sends: `me`, the own address, a part of it. */
+function isFromMe({ operator, value }: Term, own: string | undefined): boolean {
+  if (operator !== 'from') return false;
+  // Gmail compares whole words of an address.
+  const words = (address: string) =>
+    `.${address
+      .toLowerCase()
+      .replace(/\+[^@]*(?=@)/, '')
+      .replace(/^[*@]+/, '')
+      .replaceAll('@', '.')}.`;
+  return value.toLowerCase() === 'me' || (own !== undefined && words(own).includes(words(value)));
 }
 
 /** Labels that `rule` changes and `terms` name. */

@@ -49,6 +49,28 @@ describe('a search that Gmail would take for another', () => {
     assert.deepEqual(sandbox.requests, []);
   });
 
+  it('is refused with 78 when it protects or leaves out a label that does not exist, by run, dry run and check', async () => {
+    await using sandbox = await sandboxOf();
+    for (const [rules, said] of [
+      [trashing('subject:hit -in:sent', 'label:Archive'), /protect names the label "Archive".*in:archive/],
+      [trashing('subject:hit -in:sent -label:Kept'), /rule old-promos: query leaves out the label "Kept"/],
+      [trashing('subject:hit -in:sent -in:kept'), /rule old-promos: query leaves out "in:kept", which is no place/],
+    ] as const) {
+      for (const args of [[], ['--dry-run']]) {
+        const final = assertEnded(await runHere(sandbox, ['apply-rules', ...args], { rules }), 78, { matched: 0 });
+        assert.match(told(final), said);
+      }
+    }
+    const rules = trashing('subject:hit -in:sent -label:Kept');
+    const check = await runJob(sandbox, ['check', '--json', '--jobs', 'apply-rules'], { rules });
+    assert.equal(check.code, 78, check.stdout);
+    assert.match(check.stdout, /query leaves out the label .{0,2}Kept/);
+    assert.ok(sandbox.requests.every(({ verb }) => verb !== 'messages.list'));
+    const made = { rules: [...rules.rules, { name: 'keep', query: 'subject:miss', actions: { addLabels: ['Kept'] } }] };
+    assertEnded(await runHere(sandbox, ['apply-rules', '--rule', 'old-promos', '--dry-run'], { rules: made }), 0);
+    assert.equal(carrying(sandbox, 'TRASH'), 0);
+  });
+
   it('is refused with 2 as the value of an option', async () => {
     await using sandbox = await sandboxOf();
     const run = await runHere(sandbox, ['searching', '--query', 'is:stared'], { jobs: 'fixtures' });

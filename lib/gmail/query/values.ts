@@ -98,10 +98,14 @@ function meantMember(operator: string, members: readonly string[], value: string
     .replace(/[\s_]+/g, '-')
     .replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '');
   if (members.includes(word)) return `${operator}:${word}`;
-  const elsewhere = [['in', PLACES] as const, ...CLOSED].find(([, others]) => others.includes(word));
-  if (elsewhere !== undefined) return `${elsewhere[0]}:${word}`;
   const near = nearest(word, members);
-  return MEANT.get(word) ?? (near === undefined ? undefined : `${operator}:${near}`);
+  return termOf(word) ?? (near === undefined ? undefined : `${operator}:${near}`);
+}
+
+/** The term that says `word` in Gmail's language, such as `category:social` for `social`; undefined for most words. */
+export function termOf(word: string): string | undefined {
+  const known = [['in', PLACES] as const, ...CLOSED].find(([, members]) => members.includes(word));
+  return known === undefined ? MEANT.get(word) : `${known[0]}:${word}`;
 }
 
 const UNITS: readonly (readonly [pattern: RegExp, name: string, days: number])[] = [

@@ -5,7 +5,7 @@ import { LabelDirectory } from '../../../lib/gmail/labels.ts';
 import { planRules } from '../../../lib/rules/plan.ts';
 import { resolveLabels } from '../../../lib/rules/resolve.ts';
 import { parseRules, type RuleSet } from '../../../lib/rules/schema.ts';
-import { composeSearch, namesUserLabels, requireProtectLabels } from '../../../lib/rules/search.ts';
+import { composeSearch, namesUserLabels, requireLabels } from '../../../lib/rules/search.ts';
 import { mailboxOf, type PlainMessage } from '../../fixtures/mailbox.ts';
 import { openMailbox } from '../../in-process.ts';
 import { startSandbox } from '../../sandbox/index.ts';
@@ -100,24 +100,74 @@ describe('namesUserLabels', () => {
   }
 });
 
-describe('requireProtectLabels', () => {
-  const require = (protect?: string) => requireProtectLabels(ruleSet([{ actions: { star: true } }], protect), LABELS);
+describe('requireLabels', () => {
+  const refusal = (rules: readonly RuleText[], protect?: string): string => {
+    try {
+      requireLabels(ruleSet(rules, protect), LABELS);
+      return '';
+    } catch (error) {
+      assert.ok(error instanceof ConfigError, String(error));
+      return error.message;
+    }
+  };
+  const star = (query: string) => [{ query, actions: { star: true } }];
 
-  it('refuses a label that does not exist, by its name', () => {
-    assert.throws(
-      () => require('is:starred OR label:"Keep it"'),
-      (error: unknown) => {
-        assert.ok(error instanceof ConfigError);
-        assert.match(error.message, /protect names the label "Keep it", which does not exist/);
-        return true;
-      },
-    );
+  for (const [protect, told] of [
+    [
+      'is:starred OR label:"Keep it"',
+      /protect names the label "Keep it", which does not exist: it would protect nothing/,
+    ],
+    ['label:Auto/Archive', /"Auto\/Archive", which does not exist \(did you mean "Auto\/Archived"\?\)/],
+    ['label:Archive', /"Archive", which does not exist \(did you mean in:archive\?\)/],
+    ['in:inbx', /protect names "in:inbx", which is no place of Gmail and no label \(did you mean "inbox"\?\)/],
+    ['l:promotions', /did you mean category:promotions\?/],
+    ['-label:nope', /protect names the label "nope"/],
+  ] as const) {
+    it(`refuses ${protect} in protect`, () => assert.match(refusal(star('hit'), protect), told));
+  }
+
+  for (const query of [
+    '-label:nope',
+    'x -in:nope',
+    '-(a OR label:nope)',
+    '-{in:inbox (b label:"nope")}',
+    'label:(-nope)',
+  ]) {
+    it(`refuses ${query} in a query when no rule adds the label`, () => {
+      assert.match(refusal(star(query)), /rule \S+: query leaves out (the label "nope"|"in:nope").* no rule adds it/);
+      assert.equal(refusal([...star(query), { query: 'a', actions: { addLabels: ['Nope'] } }]), '');
+    });
+  }
+
+  it('tells all at once', () => {
+    const told = refusal([...star('-label:a'), ...star('-label:b')], 'label:c label:d');
+    assert.equal(told.split('; ').length, 4, told);
   });
 
-  it('accepts labels that exist, in any spelling, and those of the system', () => {
-    for (const protect of ['label:auto-archived', 'label:"AUTO/ARCHIVED"', 'label:inbox in:anywhere', undefined]) {
-      assert.doesNotThrow(() => require(protect));
+  it('accepts labels that exist, in any spelling, and those of the system and of the program', () => {
+    const protects = [
+      'label:auto-archived',
+      'label:"AUTO/ARCHIVED"',
+      'label:inbox in:anywhere',
+      'label:muted',
+      undefined,
+    ];
+    for (const protect of protects) {
+      assert.equal(
+        refusal(star('-label:auto-archived -in:archive -label:"gmail-jobs/journal" -label:^x'), protect),
+        '',
+      );
     }
+  });
+
+  it('accepts a label that a query asks for, since a person or another rule may make it', () => {
+    assert.equal(refusal(star('label:nope -(x -label:nope)')), '');
+  });
+
+  it('counts what a rule adds that is left out in this run', () => {
+    const rules = [...star('-label:nope'), { query: 'a', actions: { addLabels: ['Nope'] } }];
+    const whole = ruleSet(rules);
+    requireLabels({ ...whole, rules: whole.rules.slice(0, 1) }, LABELS);
   });
 });
 

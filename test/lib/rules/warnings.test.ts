@@ -12,7 +12,7 @@ function ruleSet(rules: readonly RuleText[], protect?: string): RuleSet {
 }
 
 function warningsOf(rules: readonly RuleText[], protect?: string): string[] {
-  return findWarnings(ruleSet(rules, protect)).map(({ rule, warning }) => `${rule}: ${warning}`);
+  return findWarnings(ruleSet(rules, protect), 'alice@example.com').map(({ rule, warning }) => `${rule}: ${warning}`);
 }
 
 describe('findWarnings', () => {
@@ -34,9 +34,16 @@ describe('findWarnings', () => {
     '{in:inbox larger:5M}',
     'a OR from:bob',
     '-(in:sent older_than:1d)',
-    '{from:alice subject:news}',
+    '{from:carol subject:news}',
     'from:(alice OR me)',
     'category:primary',
+    'x -from:me',
+    '-from:alice@example.com',
+    'from:alice',
+    'from:alice@example.com',
+    'from:alice+news@example.com',
+    'from:@example.com',
+    '-(in:sent x)',
   ]) {
     it(`warns that ${query} would trash sent mail`, () => {
       assert.match(warningsOf([[query, { trash: true }]]).join('\n'), /rule-1: it would trash sent mail/);
@@ -45,13 +52,18 @@ describe('findWarnings', () => {
 
   for (const query of [
     'x -in:sent',
-    'from:(alice OR bob) older_than:1y',
-    'older_than:1y {from:alice from:bob}',
+    'from:(carol OR bob) older_than:1y',
+    'older_than:1y {from:carol from:bob}',
     'from:bob',
     'in:inbox x',
     'category:social',
-    'x -from:me',
-    'from:(a b)',
+    'x -from:me -in:sent',
+    'from:(b c)',
+    'from:ali',
+    '-is:sent x',
+    '-label:sent x',
+    '-{in:sent in:chats}',
+    '-(in:sent OR in:chats)',
     'in:spam',
     '(category:promotions older_than:1y)',
   ]) {
@@ -59,6 +71,17 @@ describe('findWarnings', () => {
       assert.doesNotMatch(warningsOf([[query, { trash: true }]]).join('\n'), /sent mail/);
     });
   }
+
+  it('says that -from:me does not leave out what was sent from an alias', () => {
+    assert.match(warningsOf([['x -from:me', { trash: true }]]).join(), /-from:me does not leave out.*add -in:sent/);
+  });
+
+  it('warns of rules that throw sent mail away by labels, and not where protect keeps it', () => {
+    assert.match(warningsOf([['x', { addLabels: ['TRASH'] }]]).join(), /would trash sent mail/);
+    assert.match(warningsOf([['x', { addLabels: ['spam'] }]]).join(), /would mark sent mail as spam/);
+    assert.deepEqual(warningsOf([['x', { trash: true }]], 'is:starred OR in:sent'), []);
+    assert.match(warningsOf([['x', { trash: true }]], 'is:starred in:sent').join(), /would trash sent mail/);
+  });
 
   it('does not warn about sent mail that is only archived', () => {
     assert.deepEqual(warningsOf([['older_than:1y', { archive: true }]]), []);
@@ -144,9 +167,14 @@ describe('findLabelWarnings', () => {
   const labels = new LabelDirectory([{ id: 'Label_1', name: 'Auto/Archived' }]);
 
   it('warns of a label that a query names and the mailbox does not have', () => {
-    assert.deepEqual(findLabelWarnings(ruleSet([['-label:"No such"', { star: true }]]), labels), [
+    assert.deepEqual(findLabelWarnings(ruleSet([['label:"No such"', { star: true }]]), labels), [
       { rule: 'rule-1', warning: 'its query names the label "No such", which does not exist' },
     ]);
+  });
+
+  it('tells the nearest label, or the place of the same name', () => {
+    const rules = ruleSet([['{label:Auto/Archve in:inbx}', { star: true }]]);
+    assert.match(JSON.stringify(findLabelWarnings(rules, labels)), /Auto\/Archived.*inbox/);
   });
 
   it('does not warn of labels that exist, of those of the system, and of those that an action makes', () => {
