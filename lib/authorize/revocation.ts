@@ -1,21 +1,21 @@
 /** After a leak: ends at Google what the secret holds. The only place in the program that revokes anything. */
-import type { CommandContext } from '../command.ts';
 import type { Stage } from '../credentials/secret.ts';
 import { GuardError, UsageError } from '../errors.ts';
-import type { OptionSpecs } from '../options.ts';
+import { isSameMailbox } from '../mail-address.ts';
+import type { Terminal } from '../terminal.ts';
 import { revokeGrant } from './google.ts';
 import type { Current, RotationContext } from './rotation.ts';
 
-type Around = Pick<CommandContext<OptionSpecs>, 'terminal' | 'signal'>;
-
 /**
- * Says what will stop, and asks.
+ * Says what will stop, and in which mailboxes, and asks.
  * @throws GuardError when the person does not say yes, UsageError when there is nobody to ask.
  */
-export async function confirmRevocation(before: Current, secretId: string, around: Around): Promise<void> {
-  const { terminal, signal } = around;
+export async function confirmRevocation(before: Current, rotation: RotationContext, terminal: Terminal): Promise<void> {
+  const { vault, signal } = rotation;
+  const others = (await otherVersions(rotation)).map(({ mailbox }) => mailbox ?? 'a mailbox that it does not name');
+  const all = [...new Set([before.mailbox, ...others.filter((other) => !isSameMailbox(other, before.mailbox))])];
   terminal.print(
-    `This ends, at Google and at once, all access to ${before.mailbox} that the secret ${secretId} holds.`,
+    `This ends, at Google and at once, all access to ${all.join(' and ')} that the secret ${vault.address.secretId} holds.`,
   );
   terminal.print('From then on every run of every job fails, until you have agreed anew on the page that follows.');
   const answer = await terminal.ask('Revoke it now? [y/N] ', signal);
@@ -33,13 +33,22 @@ export async function confirmRevocation(before: Current, secretId: string, aroun
  * Google ended; those that were dead already do not count.
  * @throws UnavailableError or CredentialError when Google does not revoke one.
  */
-export async function revokeAll(before: Current, { vault, google, signal }: RotationContext): Promise<number> {
-  const tokens = new Set([before.user.refreshToken]);
-  for (const stage of ['AWSPREVIOUS', 'AWSPENDING'] satisfies Stage[]) {
-    const credentials = (await vault.read({ stage }, signal))?.credentials;
-    if (credentials !== undefined && 'refreshToken' in credentials) tokens.add(credentials.refreshToken);
-  }
+export async function revokeAll(before: Current, rotation: RotationContext): Promise<number> {
+  const others = (await otherVersions(rotation)).map(({ refreshToken }) => refreshToken);
   let revoked = 0;
-  for (const token of tokens) if (await revokeGrant(token, signal, google)) revoked += 1;
+  for (const token of new Set([before.user.refreshToken, ...others])) {
+    if (await revokeGrant(token, rotation.signal, rotation.google)) revoked += 1;
+  }
   return revoked;
+}
+
+/** The refresh tokens beside the current one, and the mailboxes that their versions name. */
+async function otherVersions({ vault, signal }: RotationContext) {
+  const stages = ['AWSPREVIOUS', 'AWSPENDING'] satisfies Stage[];
+  const versions = await Promise.all(stages.map((stage) => vault.read({ stage }, signal)));
+  return versions.flatMap((version) =>
+    version !== null && 'refreshToken' in version.credentials
+      ? [{ refreshToken: version.credentials.refreshToken, mailbox: version.mailbox }]
+      : [],
+  );
 }

@@ -57,7 +57,8 @@ export function dryRunPage(grant: Grant, jobs: readonly JobScopes[], vault: Vaul
 /** Other credentials are current now. */
 export function rotatedPage(before: Current, vault: Vault, versionId: string, revoked = false): Page {
   const changed = versionId !== before.versionId;
-  const fate = revoked ? 'revoked' : 'AWSPREVIOUS, used if the new one fails';
+  const spare = before.problem === null ? ', used if the new one fails' : ', which does not work';
+  const fate = revoked ? 'revoked' : `AWSPREVIOUS${spare}`;
   return {
     tone: 'good',
     title: 'The new credentials are live',

@@ -126,7 +126,7 @@ async function withConsent(
   rotation: RotationContext,
 ): Promise<Page> {
   const { vault, google } = rotation;
-  if (options.revoke && !options.yes) await confirmRevocation(before, vault.address.secretId, { terminal, signal });
+  if (options.revoke && !options.yes) await confirmRevocation(before, rotation, terminal);
   await using consent = await openConsent(
     {
       client: { clientId, clientSecret },

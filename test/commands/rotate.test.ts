@@ -268,6 +268,9 @@ describe('job rotate --revoke', { concurrency: 8 }, () => {
 
   it('changes nothing when the answer is no, and wants --yes where nobody can answer', async () => {
     await using sandbox = await open();
+    const bobs = { ...sandbox.secretValue, refresh_token: '1//0a-token-of-another', email: 'bob@example.com' };
+    sandbox.secrets.setSecret('gmail-jobs/alice', bobs);
+    sandbox.secrets.put(sandbox.secretValue);
     for (const [stdin, code, told] of [
       ['n\n', 65, /nothing was revoked/],
       ['\n', 65, /nothing was revoked/],
@@ -276,9 +279,10 @@ describe('job rotate --revoke', { concurrency: 8 }, () => {
       const run = await rotate(sandbox, ['--revoke'], { stdin });
       assert.equal(run.code, code);
       assert.match(run.stderr, told);
+      assert.match(run.stdout, /all access to alice@example\.com and bob@example\.com that the secret/);
     }
     assert.ok(!asked(sandbox).includes('oauth revoke'));
-    assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue });
+    assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue, AWSPREVIOUS: bobs });
   });
 
   it('goes on with job rotate when nobody agreed after the revocation', async () => {

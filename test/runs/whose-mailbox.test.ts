@@ -1,6 +1,10 @@
 /** Whose mailbox a run works on, through the front door: never another one than is meant, whatever the secret holds. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Finding } from '../../lib/check/finding.ts';
+import { checkJobs } from '../../lib/check/jobs.ts';
+import { Registry } from '../../lib/registry.ts';
+import { runHere } from '../fixtures/front-door.ts';
 import { ARCHIVE, apply, carrying, STAR, sandboxOf, told, verbs } from '../fixtures/starring.ts';
 import { assertEnded, type Finished, runJob } from '../run.ts';
 import { GMAIL_SCOPES, type Sandbox } from '../sandbox/index.ts';
@@ -138,6 +142,27 @@ describe('a run', { concurrency: 4 }, () => {
       quotaUnits,
       // The request with the token that had run out is counted here, though Gmail refused it before it counted.
       asked.reduce((sum, { units = 50 }) => sum + units, 0),
+    );
+  });
+
+  it('of a job whose scopes do not tell whose mailbox it is does not begin', async () => {
+    await using sandbox = await sandboxOf();
+    const run = await runHere(sandbox, ['inserting'], { jobs: 'fixtures' });
+    const final = assertEnded(run, 78, { matched: 0 });
+    assert.match(told(final), /inserting.*whose mailbox it is.*gmail\.metadata to the scopes in jobs\/inserting\.ts/);
+    assert.deepEqual(sandbox.requests, []);
+    const job = await new Registry(new URL('../fixtures/jobs/', import.meta.url)).load('inserting');
+    const checked: Finding[] = [];
+    for await (const finding of checkJobs({
+      jobs: [{ name: 'inserting', job }],
+      mailbox: null,
+      rulesFile: undefined,
+    })) {
+      checked.push(finding);
+    }
+    assert.deepEqual(
+      checked.map(({ status, detail, remedy, stops }) => ({ status, detail, remedy, stops })),
+      [{ status: 'failed', detail: final.error, remedy: final.remedy, stops: ['inserting'] }],
     );
   });
 
