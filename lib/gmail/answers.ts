@@ -64,7 +64,8 @@ const SHAPES: ReadonlyMap<string, (body: Readonly<Record<string, unknown>>) => b
   GmailMethod,
   (body: Readonly<Record<string, unknown>>) => boolean
 >([
-  ['users.getProfile', ({ emailAddress }) => isText(emailAddress)],
+  // The number of messages is what maxShare is a share of.
+  ['users.getProfile', ({ emailAddress, messagesTotal }) => isText(emailAddress) && typeof messagesTotal === 'number'],
   [
     'messages.list',
     ({ messages, resultSizeEstimate }) =>

@@ -1,5 +1,6 @@
 /** Reads one message, in whatever form. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
+import { UnavailableError } from '../errors.ts';
 import { GmailRefusal } from './answers.ts';
 import type { GmailClient } from './client.ts';
 
@@ -37,11 +38,17 @@ export interface MessageSource {
   readonly historyId: string | undefined;
 }
 
-/** The source of a message; null when it vanished. 20 quota units. */
+/** The source of a message; null when it vanished. 20 quota units. @throws UnavailableError for an answer without it. */
 export async function getSource(client: GmailClient, id: string, signal: AbortSignal): Promise<MessageSource | null> {
   const message = await getMessage(client, { id, format: 'raw' }, signal);
   if (message === null) return null;
-  const raw = Buffer.from(message.raw ?? '', 'base64url');
+  if (typeof message.raw !== 'string') {
+    throw new UnavailableError(
+      'Gmail was not available: messages.get was answered without the source of the message',
+      'Nothing to do unless it lasts: run the same command again.',
+    );
+  }
+  const raw = Buffer.from(message.raw, 'base64url');
   return { raw, labelIds: message.labelIds ?? [], historyId: message.historyId ?? undefined };
 }
 

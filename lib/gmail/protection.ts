@@ -8,7 +8,6 @@ import { GmailRefusal } from './answers.ts';
 import type { PlanProtection } from './change-plan.ts';
 import type { GmailClient, Recheck } from './client.ts';
 import { IdSet } from './ids.ts';
-import type { LabelDirectory } from './labels.ts';
 import type { Mailbox } from './mailbox.ts';
 import { SearchRefusal } from './searcher.ts';
 
@@ -60,9 +59,10 @@ export class Protection {
     const { client, mailbox, log } = this.#options;
     const startedAtMs = client.clock.now();
     const unitsBefore = client.statistics.quotaUnits;
+    const { query, ...where } = this.#plan.search(this.remaining(), await mailbox.knownLabels());
     try {
-      const found = await this.#find(this.remaining(), await mailbox.knownLabels());
-      this.found = IdSet.union([this.found, ...found]);
+      const { windows, loose } = await mailbox.find(query, { ...where, again: true });
+      this.found = IdSet.union([this.found, ...windows.values(), loose]);
     } catch (error) {
       if (error instanceof SearchRefusal) {
         throw new ConfigError(
@@ -82,20 +82,6 @@ export class Protection {
     this.#searchedAtMs = startedAtMs;
     this.#freshMs = Math.max(FRESH_MS, (units / (client.unitsPerMinute * MOST_OF_QUOTA)) * 60_000);
     log.info('protect.looked_up', { found: this.found.size, units, againAfterMs: Math.round(this.#freshMs) });
-  }
-
-  /** What protect finds of what these sets change. Sets whose search would be too long together are searched apart. */
-  async #find(sets: readonly number[], labels: LabelDirectory): Promise<IdSet[]> {
-    const { query, ...where } = this.#plan.search(sets, labels);
-    try {
-      const { windows, loose } = await this.#options.mailbox.find(query, { ...where, again: true });
-      return [...windows.values(), loose];
-    } catch (error) {
-      const isTooLong = error instanceof SearchRefusal && error.refusal.reason === 'tooLong';
-      if (!isTooLong || sets.length < 2) throw error;
-      const half = Math.ceil(sets.length / 2);
-      return [...(await this.#find(sets.slice(0, half), labels)), ...(await this.#find(sets.slice(half), labels))];
-    }
   }
 }
 

@@ -107,7 +107,7 @@ describe('askMailbox', () => {
     await using sandbox = await startSandbox({ messages: 1 });
     sandbox.faults.add({ service: 'gmail', ...googleErrors.backendError() });
     sandbox.faults.add({ service: 'gmail', ...googleErrors.quota403() });
-    assert.equal(await ask(sandbox), 'alice@example.com');
+    assert.deepEqual(await ask(sandbox), { address: 'alice@example.com', messages: 1 });
   });
 
   it('explains that the Gmail API is not enabled, and that Gmail stays away', async () => {

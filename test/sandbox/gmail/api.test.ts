@@ -134,6 +134,19 @@ test('refuses more requests at once than the limit, and none once they are answe
   assert.deepEqual([sandbox.gmail.concurrency.peak, sandbox.gmail.concurrency.refusals], [2, 1]);
 });
 
+test('answers a request line that is too long with a page of the front end', async () => {
+  await using sandbox = await startSandbox({ messages: 1 });
+  const { users } = await gmailOf(sandbox);
+  for (const [length, status] of [
+    [8_000, 200],
+    [8_200, 414],
+    [100_000, 414],
+  ] as const) {
+    const answer = await users.messages.list({ ...me, q: 'x'.repeat(length) }, { validateStatus: () => true });
+    assert.equal(answer.status, status);
+  }
+});
+
 test('leaves in an answer only the fields that were asked for', async () => {
   await using sandbox = await startSandbox({ messages: 3 });
   const { users } = await gmailOf(sandbox);
