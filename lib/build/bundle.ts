@@ -3,6 +3,7 @@
  * when stays as it is in the sources; then each becomes a function that the program's own loader calls.
  */
 import { readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { basename, relative } from 'node:path';
 import { build, type Metafile, type Plugin, transform } from 'esbuild';
 import { WRAPPER } from '../loader.ts';
@@ -43,6 +44,11 @@ const shortcuts: Plugin = {
         ? { path: 'http2', namespace: 'later', pluginData: resolveDir }
         : undefined,
     );
+    // gaxios takes it by name from `import()`, where the built program has no names; a proxy is refused at the start.
+    onResolve({ filter: /^https-proxy-agent$/ }, ({ path }) => ({ path, namespace: 'refused' }));
+    onLoad({ filter: /./, namespace: 'refused' }, ({ path }) => ({
+      contents: `export class HttpsProxyAgent { constructor() { throw new Error('${path} is not part of the program'); } }`,
+    }));
     onLoad({ filter: /./, namespace: 'later' }, ({ path, pluginData }) => ({
       contents: `exports.request = (...options) => require('./${path}.js').request(...options);`,
       resolveDir: pluginData,
@@ -66,8 +72,33 @@ export async function bundle(parts: Record<string, string>): Promise<Bundle> {
     target: 'node24',
     plugins: [shortcuts],
   });
+  await requireNamesToExist(metafile);
   const files = outputFiles.map(async ({ path, text }) => [relative('dist', path), await toFunction(text)] as const);
   return { files: new Map(await Promise.all(files)), contents: contentsOf(metafile), metafile };
+}
+
+/**
+ * Node finds names in a CommonJS module that is loaded by `import()`; in the bundle it has `default` alone, and a name is
+ * undefined there.
+ * @throws Error that names every importer and module where `import()` is used for more than `default`.
+ */
+async function requireNamesToExist({ inputs }: Metafile): Promise<void> {
+  const problems: string[] = [];
+  for (const [importer, { imports }] of Object.entries(inputs)) {
+    const later = imports.filter(({ kind, path }) => kind === 'dynamic-import' && inputs[path]?.format === 'cjs');
+    if (later.length === 0) continue;
+    const source = await readFile(importer, 'utf8');
+    for (const { original = '', path } of later) {
+      const call = `\\bimport\\(\\s*(['"\`])${RegExp.escape(original)}\\1\\s*\\)`;
+      const all = source.match(new RegExp(call, 'g'))?.length ?? 0;
+      const ofDefault = source.match(new RegExp(`\\(\\s*await\\s+${call}\\s*\\)\\s*\\.default\\b`, 'g'))?.length ?? 0;
+      if (all === 0 || ofDefault < all) problems.push(`${importer} takes names of ${original} (${path})`);
+    }
+  }
+  if (problems.length === 0) return;
+  throw new Error(
+    `import() of a CommonJS module has no names but default in the built program: ${problems.join('; ')}. Import it statically, or use (await import('…')).default.`,
+  );
 }
 
 function contentsOf({ outputs }: Metafile): Bundle['contents'] {

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { bundle } from '../../../lib/build/bundle.ts';
+
+describe('the bundle', () => {
+  let folder = '';
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gmail-jobs-bundle-'));
+    const packages = { common: 'exports.Name = class {};', modern: 'export class Name {}' };
+    for (const [name, code] of Object.entries(packages)) {
+      await mkdir(join(folder, 'node_modules', name), { recursive: true });
+      const type = name === 'modern' ? 'module' : 'commonjs';
+      await writeFile(
+        join(folder, 'node_modules', name, 'package.json'),
+        JSON.stringify({ name, type, main: 'index.js' }),
+      );
+      await writeFile(join(folder, 'node_modules', name, 'index.js'), code);
+    }
+    await writeFile(join(folder, 'own.cjs'), 'exports.Name = class {};');
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  async function build(code: string): Promise<unknown> {
+    const file = join(folder, 'job.ts');
+    await writeFile(file, code);
+    return bundle({ 'jobs/job': file });
+  }
+
+  const refused = {
+    'a name of the awaited module': "export const a = async () => new (await import('common')).Name();",
+    'names taken apart':
+      "export const a = async () => {\n  const { Name } = await import('common');\n  return Name;\n};",
+    'a promise': "export const a = import('common').then(({ Name }) => Name);",
+    'a name beside default':
+      "export const a = async () => (await import('common')).default;\nexport const b = async () => await import('common');",
+    'double quotes': 'export const a = async () => new (await import("common")).Name();',
+  };
+  for (const [what, code] of Object.entries(refused)) {
+    it(`is refused when a CommonJS package behind import() is used by ${what}`, async () => {
+      await assert.rejects(build(code), /job\.ts takes names of common \(.*index\.js\)\. Import it statically/);
+    });
+  }
+
+  it('is refused when a CommonJS file of the project is used so', async () => {
+    await assert.rejects(
+      build("export const a = async () => (await import('./own.cjs')).Name;"),
+      /takes names of \.\/own\.cjs/,
+    );
+  });
+
+  it('is made of default, of static imports, of modules that are none of CommonJS, and of Node itself', async () => {
+    await build("export const a = async () => (await import('common')).default.Name;");
+    await build("import { Name } from 'common';\nexport const a = Name;");
+    await build("export const a = async () => (await import('modern')).Name;");
+    await build("export const a = async () => (await import('node:path')).join;");
+  });
+});
