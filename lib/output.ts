@@ -23,6 +23,12 @@ const FILES = new Map<unknown, Fd>([
 /** The end of a text that may be the beginning of a secret: no spaces, but those between the bytes of a list. */
 const MAY_GO_ON = /(?:[!-~\x80-\xff]|(?<=\b[0-9a-f]{2}|\d,) )*$/;
 
+/** A secret that crosses the border of two pieces is recognized as one that crosses the border of two writes. */
+const PIECE_BYTES = 65_536;
+
+/** `<Buffer 61 62 …`: Node prints 50 bytes, of three characters each. */
+const BUFFER_DUMP_BYTES = 192;
+
 /** Scrubs a stream of writes; one for each file descriptor. */
 export class Scrubber {
   readonly #redactor: Redactor;
@@ -37,13 +43,27 @@ export class Scrubber {
     this.#redactor = redactor;
   }
 
+  /** At least so much that the beginning of what Node prints for a Buffer is seen. */
+  get #contextBytes(): number {
+    return Math.max(BUFFER_DUMP_BYTES, this.#redactor.reach);
+  }
+
   /** Whether nothing was written yet, or a newline last. */
   get atLineStart(): boolean {
     return /(^|\n)$/.test(this.#context + this.#pending);
   }
 
-  /** What of the text so far and `chunk` may be let out now. */
+  /** What of the text so far and `chunk` may be let out now. A large chunk is looked at in pieces, to bound the memory. */
   write(chunk: Buffer): Buffer {
+    if (chunk.length <= PIECE_BYTES) return this.#writePiece(chunk);
+    const out: Buffer[] = [];
+    for (let start = 0; start < chunk.length; start += PIECE_BYTES) {
+      out.push(this.#writePiece(chunk.subarray(start, start + PIECE_BYTES)));
+    }
+    return Buffer.concat(out);
+  }
+
+  #writePiece(chunk: Buffer): Buffer {
     const fresh = this.#pending + chunk.toString('latin1');
     const reach = this.#redactor.reach;
     const tail = MAY_GO_ON.exec(fresh.slice(-reach))?.[0].length ?? 0;
@@ -59,16 +79,22 @@ export class Scrubber {
     const text = this.#context + fresh;
     const mask = this.#redactor.mask(text);
     const from = this.#context.length;
-    let clean = '';
-    for (let i = from; i < from + count; i += 1) {
-      const secret = mask !== null && mask[i] === 1;
-      if (!secret) clean += text[i];
-      else if (!this.#inSecret) clean += REDACTED;
+    const end = from + count;
+    const clean: string[] = [];
+    // Run by run: a text put together of single characters takes many times its size.
+    for (let start = from; start < end; ) {
+      const secret = mask?.[start] === 1;
+      const next = mask?.indexOf(secret ? 0 : 1, start) ?? -1;
+      const stop = next === -1 ? end : Math.min(next, end);
+      if (!secret) clean.push(text.slice(start, stop));
+      else if (!this.#inSecret) clean.push(REDACTED);
       this.#inSecret = secret;
+      start = stop;
     }
     this.#pending = fresh.slice(count);
-    this.#context = text.slice(0, from + count).slice(-Math.max(1, this.#redactor.reach));
-    return Buffer.from(clean, 'latin1');
+    // Through bytes, since a slice would keep the whole text.
+    this.#context = Buffer.from(text.slice(0, end).slice(-this.#contextBytes), 'latin1').toString('latin1');
+    return Buffer.from(clean.join(''), 'latin1');
   }
 }
 

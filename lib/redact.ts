@@ -36,7 +36,7 @@ const ENCODINGS: ReadonlyArray<(secret: Buffer) => string[]> = [
 export class Redactor {
   readonly #hash = new PieceHash();
   /** Piece length → hashes of all pieces of that length. */
-  readonly #pieces = new Map<number, Set<number>>();
+  readonly #pieces = new Map<number, HashSet>();
 
   /** Length of the longest piece: how far apart two bytes can be that make up one. */
   get reach(): number {
@@ -66,11 +66,11 @@ export class Redactor {
     let mask = dumpedBytes(latin1);
     const bytes = Buffer.from(latin1, 'latin1');
     for (const [length, known] of this.#pieces) {
-      for (const [start, hash] of this.#hash.of(bytes, length).entries()) {
-        if (!known.has(hash)) continue;
+      this.#hash.each(bytes, length, (start, high, low) => {
+        if (!known.has(high, low)) return;
         mask ??= new Uint8Array(latin1.length);
         mask.fill(1, start, start + length);
-      }
+      });
     }
     return mask;
   }
@@ -78,10 +78,11 @@ export class Redactor {
   #learn(encoded: string, length: number): void {
     let hashes = this.#pieces.get(length);
     if (hashes === undefined) {
-      hashes = new Set();
+      hashes = new HashSet();
       this.#pieces.set(length, hashes);
     }
-    for (const hash of this.#hash.of(Buffer.from(encoded, 'latin1'), length)) hashes.add(hash);
+    const known = hashes;
+    this.#hash.each(Buffer.from(encoded, 'latin1'), length, (_start, high, low) => known.add(high, low));
   }
 }
 
@@ -94,31 +95,49 @@ class PieceHash {
   readonly #high = randomBytes(4).readInt32LE() | 1;
   readonly #low = randomBytes(4).readInt32LE() | 1;
 
-  /** The 53-bit hash of each piece of `length` bytes. */
-  of(bytes: Uint8Array, length: number): Float64Array {
-    const hashes = new Float64Array(Math.max(0, bytes.length - length + 1));
+  /** Calls `visit` with the start and the two halves of the hash of each piece of `length` bytes. */
+  each(bytes: Uint8Array, length: number, visit: (start: number, high: number, low: number) => void): void {
     const highBase = this.#high;
     const lowBase = this.#low;
     let highOfFirst = 1;
     let lowOfFirst = 1;
     let high = 0;
     let low = 0;
-    for (let i = 0; i < length && hashes.length > 0; i += 1) {
+    for (let i = 0; i < length && length <= bytes.length; i += 1) {
       highOfFirst = Math.imul(highOfFirst, highBase);
       lowOfFirst = Math.imul(lowOfFirst, lowBase);
       const next = (bytes[i] as number) + 1;
       high = (Math.imul(high, highBase) + next) | 0;
       low = (Math.imul(low, lowBase) + next) | 0;
     }
-    for (let start = 0; start < hashes.length; start += 1) {
-      hashes[start] = (high >>> 11) * 0x100000000 + (low >>> 0);
+    for (let start = 0; start + length <= bytes.length; start += 1) {
+      visit(start, high, low);
       const first = (bytes[start] as number) + 1;
       const next = (bytes[start + length] ?? 0) + 1;
       high = (Math.imul(high, highBase) + next - Math.imul(first, highOfFirst)) | 0;
       low = (Math.imul(low, lowBase) + next - Math.imul(first, lowOfFirst)) | 0;
     }
-    return hashes;
   }
+}
+
+/** Hashes of 53 bits. Nearly all that are looked up are not in it, and are told apart by a bit each. */
+class HashSet {
+  readonly #bits = new Uint8Array(8_192);
+  readonly #hashes = new Set<number>();
+
+  add(high: number, low: number): void {
+    this.#bits[low >>> 19] = (this.#bits[low >>> 19] as number) | (1 << ((low >>> 16) & 7));
+    this.#hashes.add(whole(high, low));
+  }
+
+  has(high: number, low: number): boolean {
+    const mayBe = ((this.#bits[low >>> 19] as number) & (1 << ((low >>> 16) & 7))) !== 0;
+    return mayBe && this.#hashes.has(whole(high, low));
+  }
+}
+
+function whole(high: number, low: number): number {
+  return (high >>> 11) * 0x100000000 + (low >>> 0);
 }
 
 /**

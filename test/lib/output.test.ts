@@ -52,6 +52,30 @@ describe('Scrubber', () => {
     }
   }
 
+  it('cuts out of a long text what lies across the borders of its pieces, in every encoding', () => {
+    const secret = SECRETS['a refresh token'];
+    for (const [how, encode] of Object.entries(ENCODINGS)) {
+      const shown = encode(secret);
+      const alone = through(scrubberOf(secret), [`before ${shown} after\n`]);
+      for (const border of [65_536, 131_072]) {
+        for (let at = 1; at < shown.length; at += 23) {
+          const filler = 'plain words '.repeat(20_000).slice(0, border - at - 'before '.length);
+          const clean = through(scrubberOf(secret), [`${filler}before ${shown} after\n${filler}`]);
+          assert.ok(clean === filler + alone + filler, `${how}, ${at} bytes before ${border}`);
+        }
+      }
+    }
+  });
+
+  it('looks at 5 MB in bounded memory', () => {
+    const scrubber = scrubberOf(...Object.values(SECRETS));
+    const line = Buffer.from('plain words and no secret '.repeat(200_000));
+    const before = process.memoryUsage.rss();
+    assert.equal(Buffer.concat([scrubber.write(line), scrubber.flush()]).length, line.length);
+    const grownMb = (process.memoryUsage.rss() - before) / 1e6;
+    assert.ok(grownMb < 100, `${grownMb} MB`);
+  });
+
   it('cuts out the beginning of a secret that never goes on', () => {
     const secret = SECRETS['a refresh token'];
     for (let length = 12; length < secret.length; length += 1) {

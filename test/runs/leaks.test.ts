@@ -272,7 +272,9 @@ describe('a job whose author is careless', { concurrency: 6 }, () => {
     const loot = run.events.find(({ event }) => event === 'careless.loot');
     assert.deepEqual(loot?.inherited, [], 'the environment of a job, and of its child processes, holds no credential');
     assert.equal(loot?.count, 3, `the job has got hold of too little to leak: ${run.stdout}${run.stderr}`);
-    assertNoLeak(run, marked, way);
+    // Of a long line only what may be secret is searched, to save time.
+    const stdout = way === 'long-line' ? run.stdout.replaceAll('plain words ', '') : run.stdout;
+    assertNoLeak({ ...run, stdout }, marked, way);
     return run;
   }
 
@@ -290,6 +292,15 @@ describe('a job whose author is careless', { concurrency: 6 }, () => {
       if (way === 'warnings') assert.match(run.stdout, /"event":"process\.warning","warning":"[^"]*deprecated/);
     });
   }
+
+  it('shows no secret by way of a line of 5 MB, and needs little memory for it', async () => {
+    const run = await runCareless('long-line');
+    assertEnded(run, 0, { outcome: 'nothing-to-do' });
+    const { bytes, grownMb } =
+      run.events.find(({ event }) => event === 'careless.memory') ?? ({} as Record<string, unknown>);
+    assert.ok(Number(bytes) > 5e6 && Number(grownMb) < 120, `${bytes} bytes took ${grownMb} MB`);
+    assert.ok(run.stdout.split('[redacted]').length > 2_000);
+  });
 
   for (const way of ['throw', 'throw-text', 'throw-object', 'reject-unnoticed', 'throw-in-timer', 'throw-in-emitter']) {
     it(`exits 1 with a readable stack, a final line and no secret after ${way}`, async () => {
