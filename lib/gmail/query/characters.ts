@@ -45,12 +45,14 @@ const NAMES: Readonly<Record<string, string>> = {
 
 /** The first character of `query` outside of ASCII quotes that Gmail would take for something else than a person means. */
 export function findOddCharacter(query: string): OddCharacter | undefined {
+  // Without an opening one, a closing single quote behind a word is an apostrophe.
+  const isApostrophe = !/(?<![\p{L}\p{N}])[‘‚‛]/u.test(query);
   let inQuotes = false;
   let before = '';
   let at = 0;
   for (const character of query) {
     if (character === '"') inQuotes = !inQuotes;
-    else if (!inQuotes) {
+    else if (!inQuotes && !(character === '’' && isApostrophe && endsIn(LETTER_OR_DIGIT, before))) {
       const problem = problemOf(character, before, query.slice(at + character.length));
       const inText = DASHES.test(character) || BRACKETS.test(character);
       if (problem !== undefined) return { at, problem, inText };

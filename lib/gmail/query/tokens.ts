@@ -57,7 +57,7 @@ const EQUALS = /^([a-z]+(?:[_-]than)?)=/i;
 /** `'is:starred'`, or its beginning: text in quotation marks that are none to Gmail. */
 const OTHER_QUOTES = /^(?:'[^"']*'|`[^"`]*`)(?=[\s(){}]|$)/;
 
-const TOKEN = /(-?)(?:([\p{L}_][\p{L}\p{N}_-]*):(?!\/\/))?(?:([(){}])|"([^"]*)"|([^\s"(){}]+))/uy;
+const TOKEN = /(-?)(?:([\p{L}_][\p{L}\p{N}_-]*):(?!\/\/|[)}]))?(?:([(){}])|"([^"]*)"|([^\s"(){}]+))/uy;
 
 /** @throws QueryError for what is no term of Gmail's language, or would be another one than it looks. */
 export function tokenize(query: string): Token[] {
@@ -80,6 +80,7 @@ export function tokenize(query: string): Token[] {
     if (operator !== '' && closes) throw new QueryError(`"${prefix}:" has no value`, at);
     const value = (phrase ?? bare ?? '').trim();
     if (bare === '-' && query[at + text.length] === '"') throw unreadable(query, at + text.length);
+    if (bare === '-' && operator !== '') throw new QueryError(misplacedMinus(operator, '(…)'), at);
     if (bare === '-' || (closes && minus === '-')) throw loneMinus(query, at);
     if (bracket === undefined && value === '') throw new QueryError('an empty term', at);
     if (bare !== undefined) requirePlain(bare, { operator, at, query, afterMinus: minus === '-' });
@@ -169,10 +170,7 @@ function requirePlain(
     throw new QueryError(`"${operator}:${bare}" holds a second operator: put a space or OR before that`, at);
   }
   if (bare.startsWith('-') && !['label', 'in'].includes(operator) && bare.length > 1) {
-    throw new QueryError(
-      `the minus of "${operator}:${bare}" belongs before the operator: write -${operator}:${bare.slice(1)}`,
-      at,
-    );
+    throw new QueryError(misplacedMinus(operator, bare.slice(1)), at);
   }
 }
 
@@ -198,11 +196,15 @@ function textAround(query: string, at: number): string | undefined {
   const [, left = '', before = ''] =
     /((?:^|(?<=[\s({]))-?(?:[a-z]+:)?)([^\s"(){}:]+\s+)$/i.exec(query.slice(0, at)) ?? [];
   const after = /^\s+[^\s"(){}:]+/.exec(query.slice(at + word.length))?.[0] ?? '';
-  return `${left}"${before}${word}${after}"`;
+  return before === '' && after === '' ? undefined : `${left}"${before}${word}${after}"`;
+}
+
+function misplacedMinus(operator: string, value: string): string {
+  return `the minus of "${operator}:-${value}" belongs before the operator: write -${operator}:${value}`;
 }
 
 function loneMinus(query: string, at: number): QueryError {
-  const next = /^-\s+([^\s"(){}]+)/.exec(query.slice(at))?.[1];
+  const next = /^-\s+([^\s"(){}-][^\s"(){}]*|\((?=[^)]))/.exec(query.slice(at))?.[1]?.replace('(', '(…)');
   const leaveOut = next === undefined ? '' : `: write -${next} to leave that out`;
   return new QueryError(`a minus alone is an empty term${leaveOut}${orQuotes(query, at)}`, at);
 }
