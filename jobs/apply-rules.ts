@@ -17,6 +17,9 @@ import { shareOption } from '../lib/rules/share.ts';
 /** The rules file beside this job; the build copies it. */
 const OWN_RULES = fileURLToPath(new URL('./rules.yaml', import.meta.url));
 
+/** Each sample costs 20 quota units, of 6,000 a minute. */
+const MOST_SAMPLES = 20;
+
 export default defineJob({
   summary: 'Apply the rules in rules.yaml to the mailbox: archive, trash, mark, star, label',
   description:
@@ -29,10 +32,22 @@ export default defineJob({
     maxShare: shareOption(
       "the largest share of the mailbox a rule may change in a backfill (the rules file's, or 50%)",
     ),
+    samples: countOption(
+      '<n>',
+      'in a dry run at a terminal, show so many messages of each rule; 20 quota units each, at most 100 in all',
+      1,
+      MOST_SAMPLES,
+    ),
   },
   backfill: 'changes',
 
-  async prepare({ options, rulesFile }) {
+  async prepare({ options, rulesFile, dryRun, isWatched }) {
+    if (options.samples !== undefined && !(dryRun && isWatched)) {
+      throw new UsageError(
+        '--samples shows mail, which is for a dry run at a terminal alone',
+        'Add --dry-run, and run it at a terminal, without LOG_FORMAT=json; or leave --samples out.',
+      );
+    }
     const file = rulesFile ?? OWN_RULES;
     const name = relative('', file) || file;
     return { ...selectRules(parseRules(await readRules(file, name), name), options.rule), file: name };
@@ -42,7 +57,7 @@ export default defineJob({
     return await previewRules(ruleSet, mailbox, guardsOf(ruleSet, { ...options, mailboxSize: undefined }));
   },
 
-  async run({ mailbox, tally, options, prepared, log, journal }) {
+  async run({ mailbox, tally, options, prepared, log, journal, show }) {
     const { ruleSet, labels, warnings } = await surveyLabels(prepared, mailbox);
     for (const warning of warnings) log.warn('rules.warning', { ...warning });
 
@@ -65,6 +80,11 @@ export default defineJob({
         if (isFirst || planned.matched > 0) {
           log.info('rule.planned', { ...planned, ...(!isFirst && { look: earlier.length + 1 }) });
         }
+      }
+      if (options.samples !== undefined) {
+        const { readSamples, renderSamples } = await import('../lib/rules/samples.ts');
+        const samples = await readSamples(plan, options.samples, { mailbox, log });
+        show((columns) => renderSamples(samples, columns));
       }
       await mailbox.carryOut(plan, { guards, earlier, ...(ruleSet.undo && { journal }) });
       earlier.push(plan);

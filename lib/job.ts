@@ -37,6 +37,8 @@ export interface PrepareContext<O extends OptionSpecs> {
   readonly dryRun: boolean;
   /** Whether there is a person who can be asked. */
   readonly interactive: boolean;
+  /** Whether there is a person who can be shown what is not for a log. */
+  readonly isWatched: boolean;
   /** The path in RULES_FILE, when it is set. */
   readonly rulesFile: string | undefined;
 }
@@ -74,6 +76,8 @@ export interface RunContext<O extends OptionSpecs, P> {
   readonly settle: (argument: string) => void;
   /** Whether there is a person who can be asked. */
   readonly interactive: boolean;
+  /** Shows a text, made for that many columns, to the person who looks on; it is no part of the log. */
+  readonly show: (render: (columns: number) => string) => void;
   /** Asks the person whether to go on; rejects when that is no yes, or the run is told to stop: it then ends. */
   readonly confirm: (question: string) => Promise<void>;
   /** Aborted when the run is told to stop; the mailbox's verbs heed it by themselves. */

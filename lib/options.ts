@@ -1,4 +1,5 @@
 /** Options of the command line as data: what a job or command declares, and how the values of each are read. */
+import { formatCount } from './count.ts';
 import { UsageError } from './errors.ts';
 
 /** One option of a job's or a command's own. */
@@ -43,10 +44,16 @@ export function listOption(placeholder: string, summary: string): OptionSpec<rea
   return { placeholder, summary, parse, fallback: undefined };
 }
 
-/** An option whose value is a whole number of at least `least`. */
-export function countOption(placeholder: string, summary: string, least = 0): OptionSpec<number | undefined> {
+/** An option whose value is a whole number of at least `least`, and at most `most`. */
+export function countOption(
+  placeholder: string,
+  summary: string,
+  least = 0,
+  most = 999_999_999,
+): OptionSpec<number | undefined> {
   const parse = (text: string) => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : -1;
+    if (value > most) throw new UsageError(`"${text}" is more than ${formatCount(most)}`, 'Write a smaller number.');
     if (value < least)
       throw new UsageError(`"${text}" is not a whole number of at least ${least}`, 'Write digits only.');
     return value;

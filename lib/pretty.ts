@@ -22,6 +22,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'label.created': (e) => `label ${bold(String(e.label))} created`,
   'rules.warning': (e) => `${bold(String(e.rule))}: ${e.warning}`,
   'rule.planned': (e) => `${bold(String(e.rule))}: ${describePlan(e)}`,
+  'rules.samples': (e) => dim(`reading ${counted(Number(e.messages), 'message')} to show, 20 quota units each`),
   'rule.applied': (e) => `${bold(String(e.rule))}: ${countsOf(e, WORDS).join(', ') || 'nothing was changed'}`,
   'undo.planned': (e) => `${bold(String(e.rule))}: ${number(e.toRestore)} to restore (${restoring(e)})`,
   'undo.found': (e) =>

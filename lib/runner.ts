@@ -142,7 +142,14 @@ class Run {
         throw new StoppedError('declined');
       };
       requireTellingScopes(name, job.scopes);
-      const prepared = await job.prepare({ options, argument, dryRun, interactive, rulesFile: config.rulesFile });
+      const prepared = await job.prepare({
+        options,
+        argument,
+        dryRun,
+        interactive,
+        isWatched: interactive && isWatched,
+        rulesFile: config.rulesFile,
+      });
       const backfill = await this.#prepareBackfill({ person, confirm, now: startedAt });
       log.info('run.started', { job: name, runId, dryRun });
       this.heartbeat.start();
@@ -159,6 +166,7 @@ class Run {
             this.#settled = settled;
           },
           interactive,
+          show: person.show,
           confirm,
           mailbox,
           tally: this.tally,

@@ -24,7 +24,14 @@ export async function* checkJobs({ jobs, mailbox, rulesFile }: JobsCheck): Async
     const options = fallbacks(job.options);
     try {
       requireTellingScopes(name, job.scopes);
-      const prepared = await job.prepare({ options, argument: '', dryRun: true, interactive: false, rulesFile });
+      const prepared = await job.prepare({
+        options,
+        argument: '',
+        dryRun: true,
+        interactive: false,
+        isWatched: false,
+        rulesFile,
+      });
       if (job.inspect === undefined) continue;
       yield mailbox === null
         ? skipped(name, 'its settings are sound; not tried, because of the failure above')

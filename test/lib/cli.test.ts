@@ -25,12 +25,12 @@ describe('parseCommandLine', () => {
   it('runs a job with the defaults of its options', async () => {
     const { name, options, common } = await run('apply-rules');
     assert.equal(name, 'apply-rules');
-    assert.deepEqual(options, { rule: undefined, maxChanges: undefined, maxShare: undefined });
+    assert.deepEqual(options, { rule: undefined, maxChanges: undefined, maxShare: undefined, samples: undefined });
     assert.deepEqual(common, { dryRun: false, budgetMs: undefined, backfill: undefined });
   });
 
   it('reads all options, in both ways of writing them', async () => {
-    const expected = { rule: ['spent-codes'], maxChanges: 100, maxShare: undefined };
+    const expected = { rule: ['spent-codes'], maxChanges: 100, maxShare: undefined, samples: undefined };
     const one = await run(
       'apply-rules',
       '--rule',

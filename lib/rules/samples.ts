@@ -1,0 +1,84 @@
+/** Some of the messages that rules would change, for a person at a terminal to look at. They are never part of a log. */
+import { styleText } from 'node:util';
+import { counted, formatCount } from '../count.ts';
+import { parseSender, subjectLine } from '../digest/sender-text.ts';
+import { IdSet } from '../gmail/ids.ts';
+import type { Mailbox } from '../gmail/mailbox.ts';
+import type { Log } from '../log.ts';
+import { cut, widthOf } from '../wrap.ts';
+import type { RulesPlan } from './plan.ts';
+
+/** Each is read for 20 quota units, and Gmail gives 6,000 a minute. */
+const MOST_IN_ALL = 100;
+
+const LONGEST_SENDER = 24;
+
+export interface Sample {
+  readonly receivedAt: Date;
+  readonly from: string;
+  readonly subject: string;
+}
+
+export interface RuleSamples {
+  readonly rule: string;
+  /** How many messages the rule would change. */
+  readonly toChange: number;
+  readonly samples: readonly Sample[];
+}
+
+/** Reads up to `perRule` messages that each rule of the plan would change, no more than 100 in all. */
+export async function readSamples(
+  plan: RulesPlan,
+  perRule: number,
+  { mailbox, log }: { readonly mailbox: Pick<Mailbox, 'read'>; readonly log: Log },
+): Promise<RuleSamples[]> {
+  const changes = plan.sets.map(({ name }, index) => ({
+    rule: name,
+    ids: IdSet.union(plan.windows.map((window) => window.changes[index]?.ids ?? IdSet.empty)),
+  }));
+  const changing = changes.filter(({ ids }) => ids.size > 0).slice(0, MOST_IN_ALL);
+  const each = Math.min(perRule, Math.floor(MOST_IN_ALL / Math.max(1, changing.length)));
+  const chosen = changing.map(({ rule, ids }) => ({ rule, toChange: ids.size, ids: spread(ids, each) }));
+  const messages = chosen.reduce((sum, { ids }) => sum + ids.length, 0);
+  if (messages > 0) log.info('rules.samples', { messages });
+  return await Promise.all(
+    chosen.map(async ({ ids, ...rest }) => {
+      const read = await mailbox.read(ids, ['From', 'Subject']);
+      const samples = read.map(({ receivedAt, header }) => ({
+        receivedAt,
+        from: header('From'),
+        subject: header('Subject'),
+      }));
+      return { ...rest, samples };
+    }),
+  );
+}
+
+/** `count` ids at even distances, the newest first. */
+function spread(ids: IdSet, count: number): string[] {
+  const most = Math.min(count, ids.size);
+  const step = most < 2 ? 0 : (ids.size - 1) / (most - 1);
+  return Array.from({ length: most }, (_, index) => ids.at(ids.size - 1 - Math.round(index * step)));
+}
+
+/** The samples in lines of less than `columns`; nothing that a sender wrote can steer the terminal. */
+export function renderSamples(rules: readonly RuleSamples[], columns: number): string {
+  const shown = rules.flatMap(({ samples }) => samples.map(({ from }) => senderOf(from)));
+  const senderWidth = Math.max(0, ...shown.map(widthOf));
+  return rules
+    .flatMap(({ rule, toChange, samples }) => [
+      '',
+      `  ${styleText('bold', rule)}: ${formatCount(samples.length)} of ${counted(toChange, 'message')}`,
+      ...samples.map(({ receivedAt, from, subject }) => {
+        const sender = senderOf(from);
+        const start = `    ${receivedAt.toISOString().slice(0, 10)}  ${sender}${' '.repeat(senderWidth - widthOf(sender))}  `;
+        return `${start}${cut(subjectLine(subject), Math.max(1, columns - 1 - widthOf(start)))}`;
+      }),
+    ])
+    .slice(1)
+    .join('\n');
+}
+
+function senderOf(from: string): string {
+  return cut(parseSender(from).name, LONGEST_SENDER);
+}
