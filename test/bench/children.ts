@@ -1,10 +1,12 @@
 /** Starts what is measured, each in a process of its own, and says what it took. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { COMMAND, ROOT } from '../run.ts';
+import type { StandInOptions } from './stand-in.ts';
 
+const STAND_IN = fileURLToPath(new URL('stand-in.ts', import.meta.url));
 const USAGE = fileURLToPath(new URL('usage.cjs', import.meta.url));
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -18,18 +20,18 @@ export interface Usage {
 /** The words after `node` with which the Procfile starts the program. */
 export const PROGRAM = COMMAND.slice(1);
 
-/** A sandbox in its own process, so that its work is nobody's that is measured. */
+/** The variables of a sandbox in a process of its own, whose work is then in no figure, and the process. */
+export async function startStandIn(options: StandInOptions): Promise<{ env: Variables; child: ChildProcess }> {
+  const child = fork(STAND_IN, [JSON.stringify(options)]);
+  const [variables] = (await once(child, 'message')) as [Variables];
+  return { env: variables, child };
+}
+
+/** A stand-in with a mailbox of 1,000 messages, for runs that have nothing to do. */
 export async function startSandboxProcess(latencyMs: number): Promise<{ env: Variables; stop: () => void }> {
-  const words = ['test/sandbox/main.ts', '--messages', '1000', '--latency-ms', String(latencyMs)];
-  const child = spawn(process.execPath, words, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
-  let text = '';
-  for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
-    text += chunk;
-    if (text.includes('Ctrl-C ends')) break;
-  }
-  const variables = [...text.matchAll(/^export (\w+)='(.*)'$/gm)].map(([, name = '', value]) => [name, value]);
-  const { HEARTBEAT_URL: _, ...env } = Object.fromEntries(variables);
-  return { env: { ...env, RULES_FILE: 'test/bench/rules.yaml' }, stop: () => child.kill('SIGTERM') };
+  const { env, child } = await startStandIn({ messages: 1_000, latencyMs });
+  const { HEARTBEAT_URL: _, ...rest } = env;
+  return { env: { ...rest, RULES_FILE: 'test/bench/rules.yaml' }, stop: () => child.disconnect() };
 }
 
 /** Runs Node with these words until it ends; throws when it fails. What it takes includes what Node itself does. */

@@ -1,6 +1,6 @@
 /**
- * A sandbox in a process of its own, for `npm run bench:throughput`: answers take as long as Gmail's do, and the quota is
- * enforced. Tells its parent the variables first, and what was asked of it when it is asked for that.
+ * A sandbox in a process of its own, for the benchmarks. Sends its parent the variables first, and later, for each message
+ * from the parent, a report on the requests that it got.
  */
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 import { seededRandom } from '../virtual-clock.ts';
@@ -11,7 +11,10 @@ const SIGMA = 0.4;
 
 export interface StandInOptions {
   readonly messages: number;
-  readonly unitsPerMinute: number;
+  /** Undefined for Google's limit. */
+  readonly unitsPerMinute?: number;
+  /** How long each answer is held back; without it as long as Gmail's answers take. */
+  readonly latencyMs?: number;
 }
 
 /** One request as the sandbox saw it. Times are epoch milliseconds. */
@@ -35,8 +38,9 @@ export interface StandInReport {
 
 if (process.send !== undefined) await serve(JSON.parse(process.argv[2] ?? '') as StandInOptions);
 
-async function serve({ messages, unitsPerMinute }: StandInOptions): Promise<void> {
-  const sandbox = await startSandbox({ messages, quota: { unitsPerMinute }, latencyMs: latencies(1) });
+async function serve({ messages, unitsPerMinute, latencyMs }: StandInOptions): Promise<void> {
+  const quota = unitsPerMinute === undefined ? {} : { unitsPerMinute };
+  const sandbox = await startSandbox({ messages, quota, latencyMs: latencyMs ?? latencies(1) });
   process.on('message', () => process.send?.(reportOn(sandbox)));
   process.on('disconnect', () => process.exit());
   process.send?.(sandbox.env);

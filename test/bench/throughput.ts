@@ -4,17 +4,14 @@
  * So that it ends within minutes, the quota is `units` a minute (30,000) instead of Google's 6,000, for all alike.
  * Exits 1 when a run of the program takes longer than it must, is refused, or spends more units than it must.
  */
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
 import { type Account, accountFor } from './account.ts';
-import { measure, PROGRAM, surroundings, type Usage, type Variables } from './children.ts';
+import { measure, PROGRAM, startStandIn, surroundings, type Usage } from './children.ts';
 import type { StandInReport } from './stand-in.ts';
 import { showNotes, showRow, showTitles } from './throughput-table.ts';
 
-const STAND_IN = fileURLToPath(new URL('stand-in.ts', import.meta.url));
 const SIZES = [10_000, 100_000] as const;
 const MINUTE_MS = 60_000;
 
@@ -69,9 +66,8 @@ if (missed.length > 0) process.exitCode = 1;
 
 /** Runs Node with these words on a mailbox of `mailbox` messages, and shows what it took. */
 async function run(title: string, mailbox: number, words: readonly string[], RULES_FILE: string): Promise<Row> {
-  const child = fork(STAND_IN, [JSON.stringify({ messages: mailbox, unitsPerMinute })]);
+  const { env: variables, child } = await startStandIn({ messages: mailbox, unitsPerMinute });
   try {
-    const [variables] = (await once(child, 'message')) as [Variables];
     const startedAt = performance.timeOrigin + performance.now();
     const env = { ...variables, RULES_FILE, GMAIL_QUOTA_PER_MINUTE: String(unitsPerMinute) };
     const usage = await measure(words, env);
