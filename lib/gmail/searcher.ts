@@ -15,6 +15,9 @@ import { type Span, type Window, windowTerms } from './window.ts';
 /** Gmail's largest page of a list. */
 export const PAGE_SIZE = 500;
 
+/** Of a list. Threads take as much room again, and nobody who looks for many messages asks for them. */
+const IDS_ALONE = 'messages/id,nextPageToken,resultSizeEstimate';
+
 /** A message as lists show it. */
 export interface MessageRef {
   readonly id: string;
@@ -107,13 +110,7 @@ export class Searcher {
     const { span, onFound } = this.#options;
     const fetch = async (window: Window | null, token: string | undefined) => {
       const q = await this.#bound(query, options, window ?? span?.whole);
-      const { messages, next } = await this.#listPage(
-        q,
-        PAGE_SIZE,
-        options,
-        token,
-        'messages/id,nextPageToken,resultSizeEstimate',
-      );
+      const { messages, next } = await this.#listPage(q, PAGE_SIZE, options, token, IDS_ALONE);
       this.#found += messages.length;
       if (options.again !== true) onFound(this.#found);
       const ids = messages.map(({ id }) => id);
@@ -146,7 +143,10 @@ export class Searcher {
     return terms.length === 0 ? query : [`(${query})`, ...terms].join(' ');
   }
 
-  /** `fields` are the parts of the answer that are asked for; all of them without. */
+  /**
+   * `fields` are the parts of the answer that are enough; all of it without. The first page, and one that was asked for
+   * in vain, is asked for as a whole: a part of an answer without messages may be 204, which could be anything.
+   */
   async #listPage(
     q: string,
     most: number,
@@ -159,12 +159,17 @@ export class Searcher {
       q,
       maxResults: Math.min(PAGE_SIZE, most),
       includeSpamTrash,
-      ...(fields && { fields }),
+      ...(pageToken && { pageToken }),
     };
+    let part = pageToken === undefined ? undefined : fields;
     const page = await this.#options.client
       .request<gmail_v1.Schema$ListMessagesResponse>(
         'messages.list',
-        (api, options) => api.users.messages.list({ ...params, ...(pageToken && { pageToken }) }, options),
+        (api, options) => {
+          const asked = { ...params, ...(part && { fields: part }) };
+          part = undefined;
+          return api.users.messages.list(asked, options);
+        },
         this.#options.signal,
       )
       .catch((error) => {

@@ -14,7 +14,7 @@ function long(characters: number): string {
   return `from:(${'someone OR '.repeat(Math.floor(characters / 11))}nobody)`;
 }
 
-describe('a refusal of Gmail', { concurrency: 3 }, () => {
+describe('a refusal of Gmail', () => {
   it('exits 77 and speaks of the account when its precondition fails again and again, whatever was asked', async () => {
     for (const verb of ['labels.list', 'messages.list', 'messages.batchModify']) {
       await using sandbox = await sandboxOf();
@@ -57,7 +57,7 @@ describe('a refusal of Gmail', { concurrency: 3 }, () => {
   });
 });
 
-describe('a search that is too long for Gmail', { concurrency: 3 }, () => {
+describe('a search that is too long for Gmail', () => {
   it('exits 78 with the rule and the lengths, in a run, a dry run and a check', async () => {
     await using sandbox = await sandboxOf();
     const rules = { protect: 'is:important', rules: [{ ...STAR, query: long(9_000) }] };
@@ -89,7 +89,7 @@ describe('a search that is too long for Gmail', { concurrency: 3 }, () => {
   });
 });
 
-describe('an answer that says nothing of a success', { concurrency: 3 }, () => {
+describe('an answer that says nothing of a success', () => {
   it('counts no change as made for an error in the body of a 200, nor for a body that is never there', async () => {
     await using sandbox = await sandboxOf(3);
     const { body } = googleErrors.invalidArgument('Invalid label: X');
@@ -99,6 +99,20 @@ describe('an answer that says nothing of a success', { concurrency: 3 }, () => {
     sandbox.faults.add({ verb: 'messages.batchModify', status: 200, body: '<html>OK</html>' });
     assertEnded(await apply(sandbox), 0, { changed: 3, retries: 2 });
     assert.equal(carrying(sandbox, 'STARRED'), 3);
+  });
+
+  it('is not needed to know that a search finds nothing, at the first attempt', async () => {
+    await using sandbox = await sandboxOf(0);
+    assertEnded(await runHere(sandbox, ['apply-rules'], { rules: { undo: false, rules: [STAR] } }), 0, {
+      outcome: 'nothing-to-do',
+      retries: 0,
+    });
+    assert.deepEqual(
+      sandbox.requests
+        .filter(({ verb }) => verb === 'messages.list')
+        .map(({ status, query }) => [status, query.get('fields')]),
+      [[200, null]],
+    );
   });
 
   it('neither believes an empty list, nor a label of another name', async () => {

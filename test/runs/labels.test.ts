@@ -13,7 +13,7 @@ function rulesWith(actions: string): string {
   return `undo: false\nrules:\n  - name: one\n    query: subject:hit\n    actions: ${actions}\n`;
 }
 
-describe('a label that no rule may change', { concurrency: 3 }, () => {
+describe('a label that no rule may change', () => {
   it('exits 78 with file, line and column in a run, a dry run and a check, before any request to Gmail', async () => {
     await using sandbox = await sandboxOf();
     const before = sandbox.mailbox.snapshot();
@@ -61,7 +61,7 @@ function searches(sandbox: Sandbox): string[] {
   return sandbox.requests.filter(({ verb }) => verb === 'messages.list').map(({ query }) => query.get('q') ?? '');
 }
 
-describe('a label that the mailbox spells in another way', { concurrency: 3 }, () => {
+describe('a label that the mailbox spells in another way', () => {
   const labels = ['Clients / Acme', 'Cafe\u0301', 'Q&A', 'Q A', 'Kept-Mail'];
 
   it("is the mailbox's own in searches and changes, which is logged once, and leaves a second run nothing", async () => {
@@ -124,7 +124,7 @@ describe('a label that the mailbox spells in another way', { concurrency: 3 }, (
   });
 });
 
-describe('a label that Gmail refuses all the same', { concurrency: 3 }, () => {
+describe('a label that Gmail refuses all the same', () => {
   const refused = googleErrors.invalidArgument('Invalid label name');
   const ADD = { name: 'add-it', query: 'subject:hit', actions: { addLabels: ['Enviado'] } };
 

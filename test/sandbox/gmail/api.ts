@@ -145,6 +145,8 @@ function refuseUnknownParameters({ query }: RecordedRequest, { parameters }: Rou
 function answer(body: object | undefined, fields: string | null): Answer {
   if (body === undefined) return { status: 204 };
   const shown = fields === null ? body : selectFields(body, fields);
+  // As clients of Gmail have met it: parts of an answer that hold nothing are no content.
+  if (fields !== null && Object.values(Object(shown)).every((value) => value === 0)) return { status: 204 };
   return { status: 200, body: Object(shown) as object };
 }
 
