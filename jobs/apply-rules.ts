@@ -30,7 +30,7 @@ export default defineJob({
     rule: textsOption('<name>', 'apply this rule alone'),
     maxChanges: countOption('<n>', "the most changes this run may make, instead of the rules file's maxChanges", 1),
     maxShare: shareOption(
-      "the largest share of the mailbox a rule may change in a backfill (the rules file's, or 50%)",
+      "the largest share of the mailbox a rule may change (default in a backfill: the rules file's, or 50%)",
     ),
     samples: countOption(
       '<n>',
@@ -65,7 +65,8 @@ export default defineJob({
     // A backfill says beforehand what it will cost, also as a dry run; to look up the effects is part of it.
     const withEffects = ruleSet.undo && (mailbox.live || isBackfill);
     const tidied = journal.tidy();
-    const mailboxSize = isBackfill ? (await mailbox.profile()).messages : undefined;
+    const holdsShare = isBackfill || options.maxShare !== undefined;
+    const mailboxSize = holdsShare ? (await mailbox.profile()).messages : undefined;
     const guards = guardsOf(ruleSet, { ...options, mailboxSize });
     const earlier: RulesPlan[] = [];
     for (;;) {

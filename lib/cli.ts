@@ -127,7 +127,9 @@ function splitBackfill(given: Readonly<Record<string, unknown>>, own: OptionSpec
   const { from, to, window, oldestFirst, ...rest } = given as Readonly<Record<string, unknown>> & BackfillValues;
   const options = Object.fromEntries(Object.entries(given).filter((entry) => !isShared(entry)));
   if (from !== undefined || to !== undefined) return { options, backfill: { ...rest, from, to, window, oldestFirst } };
-  const alone = window !== undefined ? '--window' : oldestFirst ? '--oldest-first' : undefined;
+  const isZoneAlone = !Object.hasOwn(own, 'timeZone') && rest.timeZone !== BACKFILL_OPTIONS.timeZone.fallback;
+  const alone =
+    window !== undefined ? '--window' : oldestFirst ? '--oldest-first' : isZoneAlone ? '--time-zone' : undefined;
   if (alone === undefined) return { options, backfill: undefined };
   throw new UsageError(`${alone} says how to backfill, but not what`, 'Write --from <date> or --to <date> too.');
 }

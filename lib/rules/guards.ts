@@ -13,7 +13,7 @@ export interface GuardSettings {
   /** What --max-changes and --max-share say, in place of the rules file. */
   readonly maxChanges: number | undefined;
   readonly maxShare: number | undefined;
-  /** How many messages the mailbox holds; undefined outside of a backfill, where maxShare does not hold. */
+  /** How many messages the mailbox holds; undefined where no share is held: outside a backfill without --max-share. */
   readonly mailboxSize: number | undefined;
 }
 

@@ -180,6 +180,7 @@ describe('a backfill', () => {
       [['--from=9999-01-01', '--yes'], /still to come/],
       [['--window=year'], /--window says how to backfill, but not what/],
       [['--oldest-first', '--yes'], /--oldest-first says how/],
+      [['--time-zone=Europe/Berlin'], /--time-zone says how/],
       [['--from=3y', '--yes', '--max-share=0'], /--max-share: "0" is no share/],
       [['--from=3y', '--yes', '--time-zone=Mars'], /not a time zone/],
     ] as const) {
@@ -235,8 +236,10 @@ describe('the guards of a backfill', () => {
     assertEnded(await apply(sandbox, [...FROM, '--max-share', '100%'], { rules: { rules: [star] } }), 0, {
       changed: 1_100,
     });
-    // Outside of a backfill the share does not hold.
+    // Outside a backfill the file's share does not hold, but one that was typed does.
     const unstar = { name: 'unstar', query: 'subject:hit', actions: { unstar: true } };
+    const typed = await apply(sandbox, ['--max-share=20%'], { rules: { rules: [unstar] } });
+    assert.match(String(assertEnded(typed, 65, { changed: 0 }).error), /at most 220 \(20% of the/);
     assertEnded(await apply(sandbox, [], { rules: { rules: [unstar], maxShare: '1%' } }), 0, { changed: 1_100 });
   });
 });
