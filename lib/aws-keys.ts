@@ -49,7 +49,9 @@ export function problemsOfKeys(
   const odd = used.flatMap((name) => {
     // The container's token is a header's value, such as "Basic dXNlcjpw".
     const value = (text(name) ?? '').replaceAll(name === CONTAINER_TOKEN ? ' ' : '', '');
-    const kind = oddCharacter(value) ?? (/[\\,;<>[\]{}$]/.test(value) ? 'a bracket or another mark' : undefined);
+    const variable = /AWS_[A-Z_]{4,}/.test(value) ? "a variable's name" : undefined;
+    const kind =
+      variable ?? oddCharacter(value) ?? (/[\\,;<>[\]{}$]/.test(value) ? 'a bracket or another mark' : undefined);
     return kind === undefined || (name === CONTAINER_TOKEN && kind === 'a bracket or another mark')
       ? []
       : [[name, `holds ${kind}, which no such key has: copy it anew`] as const];

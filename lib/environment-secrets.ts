@@ -39,16 +39,34 @@ export function secretsIn(env: Environment): string[] {
           ...heartbeat.pathname.split('/').filter(looksLikeToken),
         ];
   const pasted = Object.entries(env).flatMap(([name, value = '']) => {
-    const isMisplaced = beginsLikeCredential(value) || (name === 'GMAIL_SECRET_ID' && !isSecretId(value.trim()));
+    const isMisplaced =
+      beginsLikeCredential(value) ||
+      beginsLikeCredential(withoutName(value)) ||
+      (name === 'GMAIL_SECRET_ID' && !isSecretId(value.trim()));
     return isMisplaced && !AWS_SECRETS.includes(name) ? secretsInText(value) : [];
   });
-  return [...AWS_SECRETS.map((name) => env[name] ?? ''), ...fromUrl, ...proxyPasswords(env), ...pasted];
+  return [
+    ...AWS_SECRETS.flatMap((name) => secretsInKey(env[name] ?? '')),
+    ...fromUrl,
+    ...proxyPasswords(env),
+    ...pasted,
+  ];
 }
 
 /** What of the command line begins like a credential, also as the value of an option or as one of a list. */
 export function secretsInWords(words: readonly string[]): string[] {
-  const parts = words.flatMap((word) => [word, word.replace(/^--?[\w-]+=/, ''), ...word.split(',')]);
+  const parts = words.flatMap((word) => [word, withoutName(word), ...word.split(',')]);
   return parts.filter(beginsLikeCredential).flatMap(secretsInText);
+}
+
+/** `word` without a name before it, as in `--rule=…` or `refresh_token=…`. */
+function withoutName(word: string): string {
+  return word.replace(/^\s*-{0,2}[\w-]+=/, '');
+}
+
+/** A key of AWS; where a variable's name stands in it, the rest of it, so that messages can still name the variable. */
+function secretsInKey(value: string): string[] {
+  return /AWS_[A-Z_]{4,}/.test(value) ? secretsInText(value) : [value];
 }
 
 /** The user and password that the address of a proxy may hold. */

@@ -137,7 +137,7 @@ function mayBeCredential(key: string, value: string): boolean {
 /** The words of a text that is no JSON, without those that are known or plain. */
 function wordsOf(text: string): string[] {
   if (isPem(text)) return secretLines(text);
-  const words = text.split(/[\s\\"'“”‘’`,:;={}[\]<>&\u200b-\u200f\u2060\ufeff]+/);
+  const words = text.split(/[\s\\"'“”‘’`,:;=${}[\]<>&\u200b-\u200f\u2060\ufeff]+/);
   // A credential may hold such a mark itself.
   const values = text.split(/\s+|&(?=\w+=)/).map((value) => unwrap(value.replace(/^[{,"'“‘]*[\w-]+["'”’]?[=:]/, '')));
   return [
@@ -147,7 +147,7 @@ function wordsOf(text: string): string[] {
 }
 
 function isPlainWord(word: string): boolean {
-  return KNOWN_NAMES.has(word) || /^(?=.{1,24}$)[A-Za-z]+(?:[_-][A-Za-z]+)*[.?!]?$/.test(word);
+  return KNOWN_NAMES.has(word.replace(/^%|%$/g, '')) || /^(?=.{1,24}$)[A-Za-z]+(?:[_-][A-Za-z]+)*[.?!]?$/.test(word);
 }
 
 /** Whether it is a link, a mail address or a date. */

@@ -204,6 +204,8 @@ describe('readConfig', () => {
     ['AWS_SECRET_ACCESS_KEY', '\u201cwJalrXUtnFEMI/K7MDENG\u201d', 'a quote'],
     ['AWS_SECRET_ACCESS_KEY', 'wJalrXUtnFEMI\u2013K7MDENG', 'a typographic dash'],
     ['AWS_SECRET_ACCESS_KEY', 'wJalrXUtnFEMI\\n', 'a bracket or another mark'],
+    ['AWS_SECRET_ACCESS_KEY', '$AWS_SECRET_ACCESS_KEY_OF_ALICE', "a variable's name"],
+    ['AWS_SECRET_ACCESS_KEY', 'AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI', "a variable's name"],
     ['AWS_SECRET_ACCESS_KEY', '<wJalrXUtnFEMI>', 'a bracket or another mark'],
     ['AWS_SECRET_ACCESS_KEY', 'wJalrXütnFEMI', 'a character beyond ASCII'],
     ['AWS_SESSION_TOKEN', 'IQoJb3JpZ2lu\nX2VjEFoaCWV1', 'a line break'],
@@ -215,7 +217,8 @@ describe('readConfig', () => {
     it(`refuses ${name}=${JSON.stringify(value)} by the kind of its character, without its value`, () => {
       const problem = problemOf({ ...GOOD, [name]: value });
       assert.match(problem, new RegExp(`: ${name} holds ${kind}, which no such key has`));
-      assert.ok(!problem.includes(value.slice(0, 12)));
+      if (!value.includes('AWS_')) assert.ok(!problem.includes(value.slice(0, 12)));
+      assert.ok(!problem.includes('wJalrX'));
     });
   }
 

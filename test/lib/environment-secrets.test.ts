@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Environment } from '../../lib/config.ts';
 import { disarm, secretsIn, secretsInWords } from '../../lib/environment-secrets.ts';
+import { Redactor } from '../../lib/redact.ts';
 
 const GOOD: Environment = {
   GMAIL_SECRET_ID: 'gmail-jobs/alice',
@@ -43,6 +44,17 @@ describe('secretsIn', () => {
     }
     for (const open of ['authorized_user', 'my-profile-1234567890']) assert.ok(!secrets.includes(open), open);
     assert.ok(secretsIn({ GMAIL_SECRET_ID: 'my token Zq7Wx3Zq7Wx3' }).includes('Zq7Wx3Zq7Wx3'));
+  });
+
+  it('keeps the names of variables readable that stand in a key, and hides the rest of it', () => {
+    const pasted = {
+      AWS_ACCESS_KEY_ID: '$AWS_ACCESS_KEY_ID',
+      AWS_SECRET_ACCESS_KEY: 'AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI7K7',
+    };
+    const redactor = new Redactor();
+    for (const secret of secretsIn(pasted)) redactor.add(secret);
+    assert.equal(redactor.text('AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY'), 'AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY');
+    assert.equal(redactor.text('x wJalrXUtnFEMI7K7 y'), 'x [redacted] y');
   });
 
   it('finds a credential among the words of the command line', () => {

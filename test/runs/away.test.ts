@@ -85,6 +85,7 @@ describe('a run on services that stumble', { concurrency: 4 }, () => {
     'reset the connection after the effect': { kind: 'reset-after' },
     'send half of an answer': { kind: 'truncate' },
     'send broken JSON': { kind: 'malformed' },
+    'answer with JSON that is nested 50,000 deep': { status: 200, body: `${'['.repeat(50_000)}${']'.repeat(50_000)}` },
     'do not answer': { kind: 'hang-after' },
   };
   for (const [what, fault] of Object.entries(stumbles)) {

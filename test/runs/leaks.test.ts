@@ -201,7 +201,7 @@ describe('no secret is shown', { concurrency: 6 }, () => {
         GMAIL_API_URL: `http://${secret}@gmail.example`,
         LOG_LEVEL: secret,
       },
-      { GMAIL_SECRET_ID: refreshToken, RULES_FILE: accessToken },
+      { GMAIL_SECRET_ID: refreshToken, RULES_FILE: accessToken, GMAIL_MAILBOX: clientSecret },
       { GMAIL_SECRET_ID: JSON.stringify({ client_secret: clientSecret, refresh_token: refreshToken }) },
       { AWS_SESSION_TOKEN: `${secret}\n${secret}`, HTTPS_PROXY: `http://alice:${MARKS.heartbeatToken}@proxy.example` },
       { AWS_SESSION_TOKEN: `"${secret}"` },
