@@ -73,6 +73,7 @@ export default defineJob({
       const isFirst = earlier.length === 0;
       // The labels that this run has made are known to it by now.
       const known = isFirst ? labels : await mailbox.knownLabels();
+      if (isFirst) mailbox.announceLook(ruleSet.rules.length);
       const plan = await planRules(ruleSet, mailbox, known, { withEffects, earlier });
       await tidied;
       for (const planned of describeRules(plan, ruleSet.rules)) {

@@ -116,6 +116,7 @@ export async function connect(config: Config, options: ConnectionOptions): Promi
     timeoutMs: config.requestTimeoutMs,
     giveUp: budget.giveUp,
     onSpent: (units) => progress.spent(units),
+    onRefused: (pauseMs) => progress.waiting(systemClock.now() + pauseMs, 'refused'),
   });
   return { tokens, firstToken, client, quota };
 }

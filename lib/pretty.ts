@@ -21,6 +21,8 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'token.issued': (e) => dim(`access token issued, good for ${formatDuration(Number(e.lifetimeS) * 1_000)}`),
   'label.created': (e) => `label ${bold(String(e.label))} created`,
   'rules.warning': (e) => `${bold(String(e.rule))}: ${e.warning}`,
+  'backfill.look': (e) =>
+    `looking in ${counted(Number(e.windows), 'window')} of one ${e.windowUnit} with ${counted(Number(e.searches), 'search', 'searches')} each: about ${number(e.units)} quota units, ${Number(e.durationMs) < 10_000 ? 'a few seconds' : `about ${formatDuration(Number(e.durationMs))}`} (at ${number(e.unitsPerMinute)} units a minute)`,
   'rule.planned': (e) => `${bold(String(e.rule))}: ${describePlan(e)}`,
   'rules.samples': (e) => dim(`reading ${counted(Number(e.messages), 'message')} to show, 20 quota units each`),
   'rule.applied': (e) => `${bold(String(e.rule))}: ${countsOf(e, WORDS).join(', ') || 'nothing was changed'}`,

@@ -3,7 +3,7 @@ import { SingleBar } from 'cli-progress';
 import { systemClock } from './clock.ts';
 import { LastMinute, Settled, TimeLeft } from './eta.ts';
 import type { Ahead, Progress } from './progress.ts';
-import { lookingLine, type Pause, workLine } from './progress-line.ts';
+import { lookingLine, type Pause, pauseLine, workLine } from './progress-line.ts';
 
 /** Fewer items are done before anybody could look, unless they cost more than a minute's quota. */
 const WORTH_A_BAR = 2_000;
@@ -33,12 +33,14 @@ export function createProgressBar(stream: NodeJS.WritableStream, now: () => numb
   let pausedUntil = 0;
   let why: Pause['why'] = 'window';
   let back: NodeJS.Timeout | undefined;
+  let over: NodeJS.Timeout | undefined;
   let drawn = false;
   let ended = false;
 
   const line = (columns: number): string => {
     const pauseMs = pausedUntil - now();
     const pause = pauseMs > 0 ? { ms: pauseMs, why } : null;
+    if (work === null && found === null && pause !== null) return pauseLine(pause, columns);
     if (work === null) return lookingLine({ found: found ?? 0, window, pause }, columns);
     const seconds = Math.min(60, Math.max(1, (now() - work.startedAt) / 1_000));
     return workLine(
@@ -64,9 +66,11 @@ export function createProgressBar(stream: NodeJS.WritableStream, now: () => numb
   });
 
   const goesOn = () => !ended && work?.worthABar === true && work.done < work.total;
+  const isPaused = () => !ended && pausedUntil > now();
+  const isWorthALine = () => goesOn() || (!ended && work === null && (found ?? 0) >= WORTH_A_BAR);
   const draw = () => {
     clearTimeout(back);
-    if (drawn || !(goesOn() || (!ended && work === null && (found ?? 0) >= WORTH_A_BAR))) return;
+    if (drawn || !(isWorthALine() || isPaused())) return;
     drawn = true;
     bar.start(1, 0);
   };
@@ -74,6 +78,10 @@ export function createProgressBar(stream: NodeJS.WritableStream, now: () => numb
     clearTimeout(back);
     if (drawn) bar.stop();
     drawn = false;
+  };
+  /** Takes away what was drawn for a pause alone. */
+  const endPause = () => {
+    if (!isWorthALine() && !isPaused()) erase();
   };
   const begin = (total: number, cost: Omit<Ahead, 'total'> | null) => {
     erase();
@@ -124,17 +132,22 @@ export function createProgressBar(stream: NodeJS.WritableStream, now: () => numb
       draw();
     },
     waiting(untilMs, reason) {
-      pausedUntil = untilMs;
-      why = reason;
+      if (untilMs > pausedUntil) {
+        pausedUntil = untilMs;
+        why = reason;
+      }
       draw();
+      clearTimeout(over);
+      over = setTimeout(endPause, Math.max(0, pausedUntil - now())).unref();
       return drawn;
     },
     stop() {
       erase();
-      if (goesOn()) back = setTimeout(draw, BACK_AFTER_MS).unref();
+      if (goesOn() || isPaused()) back = setTimeout(draw, BACK_AFTER_MS).unref();
     },
     end() {
       ended = true;
+      clearTimeout(over);
       erase();
     },
   };

@@ -60,6 +60,11 @@ export function lookingLine(
   return room >= paused.length ? `${looking}${dim(paused)}` : looking.slice(0, Math.max(0, columns - 1));
 }
 
+/** The line of a pause in which there is nothing else to show. */
+export function pauseLine(pause: Pause, columns: number): string {
+  return dim(`  ${pauseText(pause, 'long')}`.slice(0, Math.max(0, columns - 1)));
+}
+
 function bar(share: number, width: number): string {
   const filled = Math.floor(share * width);
   return '█'.repeat(filled) + dim('░'.repeat(width - filled));

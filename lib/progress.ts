@@ -24,7 +24,7 @@ export interface Progress {
   advance(count: number): void;
   /** A request of `units` is sent. */
   spent(units: number): void;
-  /** Nothing is sent until then, by the clock of the bar. Returns whether the pause is shown. */
+  /** Nothing is sent until then, by the clock of the bar: one line tells it, until it is over. Returns whether it is shown. */
   waiting(untilMs: number, why: Pause['why']): boolean;
   /** Takes the line off the screen, so that something can be written; work that goes on soon draws it again. */
   stop(): void;

@@ -90,10 +90,24 @@ export function forecastReading(facts: Facts, job: string, messages: number, win
   };
 }
 
-function common({ connection, span, timeZone, budgetMs, elapsedMs }: Facts, { requests, units }: Load) {
-  const { client, quota } = connection;
-  const unitsSpent = client.statistics.quotaUnits;
-  const durationMs = estimateDurationMs({
+/** What so many searches of each of the span's windows cost, when a page holds what is in a window: the event's fields. */
+export function forecastLook(facts: Facts, searches: number) {
+  const { span, profile, connection } = facts;
+  const requests = span.windows.length * searches;
+  const units = requests * unitsOf('messages.list', profile);
+  const { unitsPerMinute } = connection.quota;
+  return {
+    windows: span.windows.length,
+    windowUnit: span.unit,
+    searches,
+    units,
+    durationMs: durationOf(facts, { requests, units }),
+    unitsPerMinute,
+  };
+}
+
+function durationOf({ connection: { client, quota } }: Facts, { requests, units }: Load): number {
+  return estimateDurationMs({
     units,
     requests,
     unitsPerMinute: quota.unitsPerMinute,
@@ -101,6 +115,14 @@ function common({ connection, span, timeZone, budgetMs, elapsedMs }: Facts, { re
     requestMs: client.meanRequestMs,
     atOnce: AT_ONCE,
   });
+}
+
+function common(facts: Facts, load: Load) {
+  const { connection, span, timeZone, budgetMs, elapsedMs } = facts;
+  const { requests, units } = load;
+  const { client, quota } = connection;
+  const unitsSpent = client.statistics.quotaUnits;
+  const durationMs = durationOf(facts, load);
   return {
     range: `${span.whole.name} (${timeZone})`,
     windowUnit: span.asked ? span.unit : null,

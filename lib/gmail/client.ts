@@ -56,6 +56,8 @@ export interface ClientOptions {
   readonly random: () => number;
   /** Told of the quota units of every request that is sent. */
   readonly onSpent?: (units: number) => void;
+  /** Told of every pause that Google's quota imposes; returns whether a person is shown it. */
+  readonly onRefused?: (pauseMs: number) => boolean;
   /** Counted up by the client; given where requests beside it count, too. */
   readonly statistics?: ClientStatistics;
 }
@@ -146,7 +148,8 @@ export class GmailClient {
   async #waitAfter(method: GmailMethod, verdict: Retryable, count: number, signal: AbortSignal): Promise<void> {
     const { clock, log, quota, random } = this.#options;
     const delayMs = delayAfter(verdict, count, random);
-    log.warn('gmail.retry', { method, reason: verdict.text, attempt: count, delayMs });
+    const isShown = verdict.kind === 'quota' && this.#options.onRefused?.(delayMs) === true;
+    log[isShown ? 'debug' : 'warn']('gmail.retry', { method, reason: verdict.text, attempt: count, delayMs });
     if (verdict.kind === 'quota') quota.refused(delayMs);
     else await clock.sleep(delayMs, signal);
   }

@@ -57,6 +57,8 @@ export interface MailboxOptions {
   readonly span?: Span;
   /** The labels, when they are known from before. */
   readonly labels?: LabelBook;
+  /** Told that so many searches of all windows are ahead. */
+  readonly announceLook?: (searches: number) => void;
   /** Told what is ahead, before the guards are held against it. */
   readonly announce?: (ahead: Ahead) => Promise<void>;
   /** Asked before the first change; rejects when there is to be none. Returns whether that took a person's answer. */
@@ -107,6 +109,11 @@ export class Mailbox {
     const narrowed = new Mailbox({ ...this.#options, span, labels: this.#labels });
     narrowed.#profile = this.#profile;
     return narrowed;
+  }
+
+  /** Says that so many searches of all windows are about to be made, so that a person knows what that costs. */
+  announceLook(searches: number): void {
+    this.#options.announceLook?.(searches);
   }
 
   /** The mailbox's own address. */

@@ -81,6 +81,24 @@ describe('the progress bar', () => {
     assert.match(stripVTControlCharacters(drawn()), / 0\/s {2}0 units\/min/);
   });
 
+  it('is one line of its own in a pause in which there is nothing else to show, and goes when the pause is over', async () => {
+    using screen = open();
+    const { bar, time, drawn } = screen;
+    assert.equal(bar.waiting(time.now + 14_000, 'refused'), true);
+    assert.match(stripVTControlCharacters(drawn()), /^.* {2}paused 14s, refused by Gmail/s);
+    bar.waiting(time.now + 12_000, 'window');
+    bar.stop();
+    assert.ok(drawn().includes(SHOW_CURSOR));
+    bar.looking(3);
+    assert.match(stripVTControlCharacters(drawn()), /looking: 3 messages found, paused 14s, refused by Gmail/);
+    time.now += 14_000;
+    bar.waiting(time.now, 'window');
+    const { promise, resolve } = Promise.withResolvers<void>();
+    setTimeout(resolve, 20);
+    await promise;
+    assert.ok(drawn().includes(SHOW_CURSOR));
+  });
+
   it('says what was found while nobody knows how much there is', () => {
     using screen = open();
     const { bar, drawn } = screen;
