@@ -3,6 +3,7 @@
  * it could send with.
  */
 import { UnavailableError } from '../errors.ts';
+import { GmailRefusal } from './answers.ts';
 import type { GmailClient, Recheck } from './client.ts';
 import type { IdSet } from './ids.ts';
 import { type Label, normalizeLabel } from './labels.ts';
@@ -62,21 +63,27 @@ export function createLiveWriter(client: GmailClient): Writer {
       const late = 'look' in messages ? messages : undefined;
       const ids = () => ('look' in messages ? messages.ids : messages);
       const labels = { addLabelIds: [...change.addLabelIds], removeLabelIds: [...change.removeLabelIds] };
-      await client.request(
+      let wasDoubtful = trace.isDoubtful;
+      const request = client.request(
         'messages.batchModify',
         async (api, options) => {
-          const { isDoubtful } = trace;
+          wasDoubtful = trace.isDoubtful;
           trace.isDoubtful = true;
           const requestBody = { ids: [...ids()], ...labels };
           const answer = await api.users.messages.batchModify({ ...me, requestBody }, options);
           // Refused, it had no effect, which says nothing about attempts before.
-          if (answer.status >= 400 && answer.status < 500) trace.isDoubtful = isDoubtful;
+          if (answer.status >= 400 && answer.status < 500) trace.isDoubtful = wasDoubtful;
           return answer;
         },
         signal,
         'repeatable',
         late,
       );
+      await request.catch((error) => {
+        // A refusal may also stand in the body of a 200.
+        if (error instanceof GmailRefusal) trace.isDoubtful = wasDoubtful;
+        throw error;
+      });
     },
     async modifyOne(id, change, signal) {
       const requestBody = { addLabelIds: [...change.addLabelIds], removeLabelIds: [...change.removeLabelIds] };

@@ -94,7 +94,8 @@ describe('an answer that says nothing of a success', () => {
     await using sandbox = await sandboxOf(3);
     const { body } = googleErrors.invalidArgument('Invalid label: X');
     sandbox.faults.add({ verb: 'messages.batchModify', status: 200, body });
-    assertEnded(await apply(sandbox), 65, { changed: 0, failed: 3 });
+    assertEnded(await apply(sandbox, { rules: { rules: [STAR] } }), 65, { changed: 0, failed: 3 });
+    assert.doesNotMatch((await runJob(sandbox, ['runs'])).stdout, /star-it|apply-rules/);
     sandbox.faults.add({ verb: 'messages.batchModify', status: 200, body: { error: { code: 503 } } });
     sandbox.faults.add({ verb: 'messages.batchModify', status: 200, body: '<html>OK</html>' });
     assertEnded(await apply(sandbox), 0, { changed: 3, retries: 2 });
