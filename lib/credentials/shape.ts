@@ -4,8 +4,9 @@ import * as v from 'valibot';
 import { credentialKind, oddCharacter } from '../credential-like.ts';
 import { ConfigError } from '../errors.ts';
 import { MIN_SECRET_LENGTH } from '../redact.ts';
-import { type Contents, MAX_DEPTH, readPasted, secretsInText, unwrap, walk } from './pasted.ts';
+import { type Contents, MAX_DEPTH, readPasted, secretsInText, walk } from './pasted.ts';
 import { isPem, readPrivateKey } from './private-key.ts';
+import { unwrap } from './unwrap.ts';
 
 /** A user's credentials in the format that Google's own tools write and read. */
 export interface AuthorizedUser {
@@ -233,6 +234,8 @@ function describe(issues: readonly v.BaseIssue<unknown>[], value: unknown): stri
 /** A key that was meant, such as refreshToken for refresh_token. It is shown, since it differs by nothing but its form. */
 function meantInstead(key: string, value: unknown): string {
   const plain = (name: string) => name.toLowerCase().replace(/[^a-z]/g, '');
+  const isOther = isObject(value) && [value.access_token, value.token].some(isFilled);
+  if (key === 'refresh_token' && isOther) return ' (an access token does not stand in for it: it ends after an hour)';
   const meant = isObject(value) ? Object.keys(value).find((name) => plain(name) === plain(key)) : undefined;
   return meant === undefined ? '' : ` (${/^[\w-]+$/.test(meant) ? `"${meant}"` : 'a key like it'} stands in its place)`;
 }

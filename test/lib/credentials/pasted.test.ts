@@ -130,6 +130,17 @@ describe('a secret that was pasted in an unusual way', () => {
       /: refresh_token holds an access token$/,
     ],
     [
+      'an answer with an access token',
+      { ...GOOD, refresh_token: '', access_token: ACCESS_TOKEN },
+      /: refresh_token is empty$/,
+    ],
+    [
+      'an answer with an access token alone',
+      { access_token: ACCESS_TOKEN, expires_in: 3599 },
+      /refresh_token is missing \(an access token does not stand in for it/,
+    ],
+    ['a page', `<html>${JSON_TEXT}</html>`, /: is HTML or XML/],
+    [
       'two values in each other’s place',
       { ...GOOD, client_secret: GOOD.refresh_token, refresh_token: GOOD.client_secret },
       /: client_secret holds a refresh token, refresh_token holds a client secret$/,
@@ -171,13 +182,26 @@ describe('a secret that was pasted in an unusual way', () => {
       for (const secret of [...Object.values(MARKS), BOB.refresh_token, ACCESS_TOKEN]) {
         if (
           text.includes(secret) ||
-          (what.startsWith('base64') && secret !== BOB.refresh_token && secret !== ACCESS_TOKEN)
+          (/: is JSON in|control char/.test(credentials.message) && Object.values(MARKS).includes(secret))
         ) {
           assert.equal(redactor.text(`x ${secret} y`), 'x [redacted] y');
         }
       }
     });
   }
+
+  it('hides the key of a service account in broken JSON, and none of its names', () => {
+    const lines = ['MIIEvAIBADANBgkqhkiG9w0BAQEFAASC', 'Zq7Wx3KYwggSiAgEAAoIBAQDHj4Tn85b2'];
+    const private_key = `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`;
+    const text = JSON.stringify({ type: 'service_account', client_email: 'x@example.com', private_key }, null, 2);
+    for (const broken of [text.replace(/\n\}$/, ',\n}'), text.slice(0, -8), text.replaceAll('"', "'")]) {
+      const { credentials, redactor } = read(broken);
+      assert.ok(credentials instanceof ConfigError);
+      const names = `service_account client_email private_key x@example.com ${credentials.message} ${credentials.remedy}`;
+      assert.equal(redactor.text(names), names);
+      for (const line of lines) assert.equal(redactor.text(`x ${line} y`), 'x [redacted] y');
+    }
+  });
 
   it('leaves the names of its keys, addresses and plain words readable', () => {
     const { redactor } = read(
