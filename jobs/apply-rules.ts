@@ -66,7 +66,7 @@ export default defineJob({
     const withEffects = ruleSet.undo && (mailbox.live || isBackfill);
     const tidied = journal.tidy();
     const holdsShare = isBackfill || options.maxShare !== undefined;
-    const mailboxSize = holdsShare ? (await mailbox.profile()).messages : undefined;
+    const mailboxSize = holdsShare ? await mailbox.size() : undefined;
     const guards = guardsOf(ruleSet, { ...options, mailboxSize });
     const earlier: RulesPlan[] = [];
     for (;;) {

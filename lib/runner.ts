@@ -227,7 +227,7 @@ class Run {
     await firstToken;
     const elapsedMs = () => systemClock.now() - startedAt;
     const costs = { connection, profile: config.quotaProfile, budgetMs, elapsedMs };
-    const mailboxSize = async () => (await mailbox.profile()).messages;
+    const mailboxSize = () => mailbox.size();
     const mailbox: Mailbox = new Mailbox({
       client,
       writer: common.dryRun ? dryWriter : createLiveWriter(client),

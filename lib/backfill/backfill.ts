@@ -121,8 +121,7 @@ export class Backfill {
 
   async #readingSpan(mailbox: Mailbox): Promise<Span> {
     const { values } = this.#options;
-    const { messages } = await mailbox.profile();
-    return readingSpanOf(this.#range, values.window, values.oldestFirst, messages);
+    return readingSpanOf(this.#range, values.window, values.oldestFirst, await mailbox.size());
   }
 
   async #announce(ahead: Ahead): Promise<void> {

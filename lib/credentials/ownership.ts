@@ -11,8 +11,8 @@ import { covers } from './token.ts';
 /** What Gmail says about the mailbox that an access token opens. */
 export interface MailboxProfile {
   readonly address: string;
-  /** With Spam and Trash. */
-  readonly messages: number;
+  /** With Spam and Trash; undefined when Gmail does not say. */
+  readonly messages: number | undefined;
 }
 
 /** The mailbox that is meant, and what names it, for a message: `GMAIL_MAILBOX is`. */

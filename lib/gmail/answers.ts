@@ -64,8 +64,7 @@ const SHAPES: ReadonlyMap<string, (body: Readonly<Record<string, unknown>>) => b
   GmailMethod,
   (body: Readonly<Record<string, unknown>>) => boolean
 >([
-  // The number of messages is what maxShare is a share of.
-  ['users.getProfile', ({ emailAddress, messagesTotal }) => isText(emailAddress) && typeof messagesTotal === 'number'],
+  ['users.getProfile', ({ emailAddress }) => isText(emailAddress)],
   [
     'messages.list',
     ({ messages, resultSizeEstimate }) =>
@@ -75,8 +74,7 @@ const SHAPES: ReadonlyMap<string, (body: Readonly<Record<string, unknown>>) => b
   ['messages.modify', ({ id }) => isText(id)],
   ['messages.insert', ({ id }) => isText(id)],
   ['history.list', ({ historyId }) => isText(historyId)],
-  // Every mailbox has the labels of the system.
-  ['labels.list', ({ labels }) => isListOf(labels, ['id', 'name']) && labels.length > 0],
+  ['labels.list', ({ labels }) => isListOf(labels, ['id', 'name'])],
   ['labels.create', ({ id, name }) => isText(id) && isText(name)],
 ]);
 

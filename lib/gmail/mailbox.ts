@@ -1,6 +1,7 @@
 /** The verbs that jobs use. They count, chunk, page and stop by themselves. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { MailboxProfile } from '../credentials/ownership.ts';
+import { UnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { mapAtOnce } from '../pool.ts';
 import type { Progress } from '../progress.ts';
@@ -118,18 +119,34 @@ export class Mailbox {
 
   /** The mailbox's own address. */
   async address(): Promise<string> {
-    return (await this.profile()).address;
+    return (await this.#getProfile()).address;
   }
 
-  /** The mailbox's address, and how many messages there are in it, with Spam and Trash. 1 quota unit, once. */
-  profile(): Promise<MailboxProfile> {
+  /**
+   * How many messages there are in the mailbox, with Spam and Trash.
+   * @throws UnavailableError when Gmail does not say: no guard is held against a guess.
+   */
+  async size(): Promise<number> {
+    const { messages } = await this.#getProfile();
+    if (messages !== undefined) return messages;
+    throw new UnavailableError(
+      'Gmail did not say how many messages the mailbox holds (users.getProfile without messagesTotal)',
+      'Run again later.',
+    );
+  }
+
+  /** 1 quota unit, once; none where it is known from the access token. */
+  #getProfile(): Promise<MailboxProfile> {
     this.#profile ??= this.#client
       .request<gmail_v1.Schema$Profile>(
         'users.getProfile',
         (api, options) => api.users.getProfile({ userId: 'me' }, options),
         this.#signal,
       )
-      .then(({ emailAddress, messagesTotal }) => ({ address: emailAddress ?? '', messages: messagesTotal ?? 0 }));
+      .then(({ emailAddress, messagesTotal }) => ({
+        address: emailAddress ?? '',
+        messages: messagesTotal ?? undefined,
+      }));
     return this.#profile;
   }
 

@@ -40,7 +40,7 @@ export async function askMailbox(
     const verdict = await getProfile(address, accessToken, signal, access.timeoutMs);
     if (verdict.kind === 'ok') {
       const { emailAddress, messagesTotal } = verdict.data as { emailAddress: string; messagesTotal?: unknown };
-      return { address: emailAddress, messages: typeof messagesTotal === 'number' ? messagesTotal : 0 };
+      return { address: emailAddress, messages: typeof messagesTotal === 'number' ? messagesTotal : undefined };
     }
     if (verdict.kind === 'failed') throw verdict.error;
     if (verdict.kind === 'unauthorized' && isRejected) throw rejectedToken();

@@ -33,7 +33,7 @@ export interface StateOptions {
   readonly historyId: string | undefined;
   /** Whether the run was taken back before: then searches may not show yet what a person had done before that. */
   readonly undone: boolean;
-  readonly mailbox: Pick<Mailbox, 'find' | 'labelsOf' | 'profile' | 'history'>;
+  readonly mailbox: Pick<Mailbox, 'find' | 'labelsOf' | 'history' | 'size'>;
   /** The labels of the mailbox, by which they are searched. */
   readonly labels: LabelDirectory;
   /** How long ago the run began. */

@@ -238,6 +238,9 @@ describe('the guards of a backfill', () => {
     });
     // Outside a backfill the file's share does not hold, but one that was typed does.
     const unstar = { name: 'unstar', query: 'subject:hit', actions: { unstar: true } };
+    sandbox.faults.add({ verb: 'users.getProfile', status: 200, body: { emailAddress: 'alice@example.com' } });
+    const unknown = await apply(sandbox, ['--max-share=20%'], { rules: { rules: [unstar] } });
+    assert.match(String(assertEnded(unknown, 75, { changed: 0 }).error), /did not say how many messages/);
     const typed = await apply(sandbox, ['--max-share=20%'], { rules: { rules: [unstar] } });
     assert.match(String(assertEnded(typed, 65, { changed: 0 }).error), /at most 220 \(20% of the/);
     assertEnded(await apply(sandbox, [], { rules: { rules: [unstar], maxShare: '1%' } }), 0, { changed: 1_100 });

@@ -39,8 +39,8 @@ function play(
       const loose = isInbox ? now.inbox : query.startsWith('label:"New name"') ? now.labelled : IdSet.empty;
       return { windows: new Map(), loose };
     },
-    async profile() {
-      return { address: 'alice@example.com', messages: truth.inMailbox ?? IDS.size };
+    async size() {
+      return truth.inMailbox ?? IDS.size;
     },
     async history(since: string, among: IdSet) {
       assert.deepEqual([since, among.size], ['4711', IDS.size]);
