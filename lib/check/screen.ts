@@ -13,7 +13,7 @@ const MARKS: Readonly<Record<Status, string>> = {
 };
 
 /** Narrower text is not readable. */
-const MIN_WIDTH = 30;
+const MIN_WIDTH = 20;
 
 export interface ScreenOptions {
   /** The ids of all lines that may come, to align them. */
@@ -60,6 +60,11 @@ function table(
   const widths = Array.from({ length: last }, (_, column) =>
     Math.max(...rows.map(({ cells }) => cells[column]?.length ?? 0)),
   );
+  /** What stands before the last cell, in several lines where one has no room for it. */
+  const besides = (before: string) => {
+    const at = (widths[0] ?? 0) + 2;
+    return `${before.slice(0, at)}${block(before.slice(at).trimEnd(), indent + 2 + at)}`;
+  };
   return rows.map(({ status, cells }) => {
     const before = widths.map((width, column) => `${(cells[column] ?? '').padEnd(width)}  `).join('');
     const end = cells[last] ?? '';
@@ -67,7 +72,7 @@ function table(
     const fits = columns - at >= Math.min(end.length, MIN_WIDTH);
     const shown = fits ? block(end, at) : `\n${' '.repeat(indent + 4)}${block(end, indent + 4)}`;
     const mark = status === undefined ? styleText('dim', '·') : MARKS[status];
-    return `${' '.repeat(indent)}${mark} ${fits ? before : before.trimEnd()}${shown}`.trimEnd();
+    return `${' '.repeat(indent)}${mark} ${fits ? before : besides(before)}${shown}`.trimEnd();
   });
 }
 

@@ -22,6 +22,9 @@ import { Tally } from '../tally.ts';
 
 const DEFAULT_LIMIT = 20;
 
+/** What does not fit beside a run's id goes below, behind it. */
+const RUN_WIDTH = '20261123-031608-7f3a  '.length;
+
 export default defineCommand({
   summary: 'List the recent runs that changed something, and whether they can be undone',
   description: 'Costs 20 quota units for each run. A run that changed nothing, or keeps no journal, is not among them.',
@@ -39,7 +42,9 @@ export default defineCommand({
     } else if (runs.length === 0) {
       terminal.print('No run can be undone: none has changed anything of late, or none keeps a journal.');
     } else {
-      for (const line of table(runs)) terminal.print(line);
+      for (const line of table(runs)) terminal.print(line, RUN_WIDTH);
+      if (runs.some(canBeUndone))
+        terminal.print('\n`job undo <run>` takes a run back, `job undo --last` the newest one.');
     }
     return ExitCode.ok;
   },
@@ -94,7 +99,7 @@ function table(runs: readonly RunSummary[]): string[] {
     formatCount(run.messages),
     stateOf(run),
   ]);
-  const head = ['run', 'began', 'job', 'changes', 'undo'];
+  const head = ['run', 'began', 'job', 'changes', 'can be undone'];
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]) =>
     cells
@@ -105,7 +110,7 @@ function table(runs: readonly RunSummary[]): string[] {
 }
 
 function stateOf({ undone, daysLeft }: RunSummary): string {
-  if (undone) return 'undone';
+  if (undone) return 'undone already';
   if (daysLeft === 0) return 'too old';
-  return `can be undone for ${counted(daysLeft, 'day')}`;
+  return `for ${counted(daysLeft, 'day')}`;
 }

@@ -332,8 +332,8 @@ describe('job runs', () => {
     const { stdout, code } = await runJob(sandbox, ['runs']);
     assert.equal(code, 0);
     const lines = stdout.trimEnd().split('\n').slice(1);
-    assert.match(lines[0] ?? '', new RegExp(`^${recent}  \\S+ \\S+ UTC  apply-rules +6  undone$`));
-    assert.match(lines[1] ?? '', new RegExp(`^${old} .* 10  can be undone for 18 days$`));
+    assert.match(lines[0] ?? '', new RegExp(`^${recent}  \\S+ \\S+ UTC  apply-rules +6  undone already$`));
+    assert.match(lines[1] ?? '', new RegExp(`^${old} .* 10  for 18 days$`));
     const json = await runJob(sandbox, ['runs', '--json', '--limit', '1']);
     assert.deepEqual(
       json.stdout

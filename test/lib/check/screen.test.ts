@@ -30,8 +30,9 @@ describe('the screen of job check', () => {
 
   it('never exceeds the width of a terminal, and loses no word', () => {
     const words = 'one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen';
-    const rows = [{ cells: ['rule', '1,000 found, 10 left alone', words] }];
-    for (const columns of [50, 64, 80]) {
+    const counts = '1,000 found, 990 to change, 10 spared by keepNewest';
+    const rows = [{ cells: ['rule', counts, words] }];
+    for (const columns of [60, 70, 80]) {
       const lines = show(warning('aws', words, words, { rows, notes: [words] }), columns);
       for (const line of lines) assert.ok(line.length <= columns, `${line.length}: ${line}`);
       assert.equal(lines.join(' ').match(/\bfifteen\b/g)?.length, 4);
