@@ -89,13 +89,23 @@ export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings
       const { createInterface } = await import('node:readline');
       if (fresh && interactive) await discard(stdin, unread);
       speak();
-      stdout.write(wrap(question, columnsOf(stdout)));
+      const shown = wrap(question, columnsOf(stdout));
       const waiting = unread.shift();
-      if (waiting !== undefined) return waiting;
+      if (waiting !== undefined) {
+        stdout.write(shown);
+        return waiting;
+      }
       return await new Promise((resolve, reject) => {
         stdin.ref?.();
         const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
         const reader = createInterface({ input: stdin, output: secret ? silent : stdout, terminal: interactive });
+        // Not before: until the reader is there, the terminal shows what is typed, also a secret.
+        if (secret) {
+          stdout.write(shown);
+        } else {
+          reader.setPrompt(shown);
+          reader.prompt();
+        }
         let answer: string | null = null;
         const end = () => reader.close();
         reader.on('line', (line) => {
