@@ -7,7 +7,7 @@ import { mapAtOnce } from '../pool.ts';
 import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
 import { carryOut, type PlanJournal, planOfLabels, type ResolvedSet } from './carry-out.ts';
-import { type ChangePlan, type ChangeSet, leaveOut, planOf, setSizes } from './change-plan.ts';
+import { type ChangePlan, type ChangeSet, type LabelOperation, leaveOut, planOf, setSizes } from './change-plan.ts';
 import { type Guard, trippedGuard } from './changes.ts';
 import type { GmailClient } from './client.ts';
 import { WIDEST } from './gate.ts';
@@ -210,12 +210,11 @@ export class Mailbox {
     const sizes = setSizes(plan);
     const total = sizes.reduce((sum, size) => sum + size, 0);
     tally.matched(total);
-    const wanted = plan.sets.map(({ operations }, index) => ((sizes[index] ?? 0) > 0 ? operations : []));
     const keepsJournal = journal !== undefined && total > 0;
     if (announce !== undefined) {
-      const given = wanted.flatMap((operations) => operations.filter(({ add }) => add).map(({ label }) => label));
+      const added = neededOperations(plan).flatMap((operations) => operations.filter(({ add }) => add));
       const newLabels = await this.#labels.missing([
-        ...given,
+        ...added.map(({ label }) => label),
         ...(keepsJournal ? [JOURNAL_LABEL, COMPLETED_LABEL] : []),
       ]);
       await announce({ plan, guards, keepsJournal, newLabels });
@@ -238,7 +237,7 @@ export class Mailbox {
     }
     // Labels are made before the first batch, while there is room for small requests in the quota of the minute.
     const resolved: ResolvedSet[] = [];
-    for (const operations of wanted) resolved.push(await this.#labels.resolve(operations));
+    for (const operations of neededOperations(plan)) resolved.push(await this.#labels.resolve(operations));
     const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, journal, protection };
     await carryOut(plan, resolved, context);
   }
@@ -323,4 +322,10 @@ export class Mailbox {
     if (ids.length > 10) return await this.#writer.modify(ids, change, this.#signal);
     for (const id of ids) await this.#writer.modifyOne(id, change, this.#signal);
   }
+}
+
+/** The operations of each set of the plan; none for a set without messages, whose labels are not made. */
+function neededOperations(plan: ChangePlan): (readonly LabelOperation[])[] {
+  const sizes = setSizes(plan);
+  return plan.sets.map(({ operations }, index) => ((sizes[index] ?? 0) > 0 ? operations : []));
 }

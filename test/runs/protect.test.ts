@@ -255,6 +255,30 @@ describe('while a backfill waits for its answer', () => {
     }
   });
 
+  it('a rule of which nothing is left by then gets no label, and the other rule does', async () => {
+    const rules = ['one', 'two'].map((name) => ({
+      name,
+      query: `subject:${name}`,
+      actions: { addLabels: [`Auto/${name}`] },
+    }));
+    const mail = ['one', 'one', 'two', 'two'].map((subject) => ({ subject, labels: ['INBOX'] }));
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(mail) });
+    const ofRuleTwo = await openMailbox(sandbox).mailbox.search('subject:two');
+    const yes = () => {
+      sandbox.mailbox.modify(
+        ofRuleTwo.map(({ id }) => id),
+        ['STARRED'],
+        [],
+      );
+      return 'y';
+    };
+    const args = ['apply-rules', '--from=2014-01-01'];
+    const run = await runHere(sandbox, args, { rules: { protect: 'is:starred', rules }, answers: [yes] });
+    assertEnded(run, 0, { matched: 4, changed: 2, skipped: 2, remaining: 0 });
+    assert.notEqual(sandbox.mailbox.findLabel('Auto/one'), undefined);
+    assert.equal(sandbox.mailbox.findLabel('Auto/two'), undefined);
+  });
+
   it('the search costs nothing where nobody was asked, or nothing is protected', async () => {
     for (const [rules, options] of [
       [RULES, ['--yes']],
