@@ -148,7 +148,7 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
       sandbox.iam.deny([action]);
       const run = await authorize(sandbox);
       assert.equal(run.code, 77, run.stdout);
-      assert.match(run.stderr, new RegExp(`access denied\\n.*secretsmanager:${action} on `));
+      assert.match(run.stderr, new RegExp(`access denied; AWS says: .*\\n.*IAM action secretsmanager:${action} on `));
       told(run, new RegExp(action));
     }
   });
