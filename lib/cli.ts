@@ -39,9 +39,6 @@ export type Invocation =
       readonly options: Readonly<Record<string, unknown>>;
     };
 
-/** Options that have another name now. */
-const FORMER_OPTIONS = [['--only', '--rule']] as const;
-
 const SEE_HELP = 'See `job --help`.';
 
 /** Where nobody looks at a screen, a help text is as wide as this. */
@@ -161,7 +158,7 @@ function parseOptions(
     commandLine.parse(args, { from: 'user' });
   } catch (error) {
     if (help !== undefined) return { help };
-    if (error instanceof CommanderError) throw usageError(error, name, commandLine);
+    if (error instanceof CommanderError) throw usageError(error, name);
     throw error;
   }
   const fallbacks = Object.entries(specs).map(([key, { fallback }]) => [key, fallback]);
@@ -237,16 +234,11 @@ function parser(parse: (text: string, before?: unknown) => unknown): (text: stri
   };
 }
 
-function usageError(error: CommanderError, name: string, { options }: CommandLine): UsageError {
+function usageError(error: CommanderError, name: string): UsageError {
   const message = error.message
     .replace(/^error: /, '')
     .replace(/\s*\(?Did you mean (one of )?(.*?)\?\)?$/s, ' (did you mean $2?)');
   const invalid = /^option '(\S+)[^']*' argument '.*' is invalid\. (.*)\. ([^.]*\.?)$/s.exec(message);
   if (invalid !== null) return new UsageError(`${invalid[1]}: ${invalid[2]}`, invalid[3] ?? '');
-  const former = FORMER_OPTIONS.find(
-    ([before, now]) =>
-      new RegExp(`^unknown option '${before}[=']`).test(message) && options.some(({ long }) => long === now),
-  );
-  const hint = former === undefined ? '' : ` (did you mean ${former[1]}?)`;
-  return new UsageError(`${message}${hint}`, `See \`job ${name} --help\`.`);
+  return new UsageError(message, `See \`job ${name} --help\`.`);
 }

@@ -42,7 +42,7 @@ describe('the exit code', { concurrency: 4 }, () => {
     [['apply-rules', '--max-change', '5'], /--max-changes/],
     [['apply-rules', 'now'], /argument/],
     [['apply-rules', '--rule'], /--rule/],
-    [['apply-rules', '--only', 'star'], /--rule/],
+    [['apply-rules', '--only', 'star'], /unknown option '--only'/],
     [['apply-rules', '--budget', 'soon'], /--budget.*duration/],
     [['apply-rules', '--budget', '0m'], /duration/],
   ];
