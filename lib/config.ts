@@ -25,7 +25,7 @@ export interface Config {
   readonly budgetMs: number;
   /** How long one attempt of a request may take. */
   readonly requestTimeoutMs: number;
-  readonly gmailApiUrl: string | undefined;
+  readonly gmailApiUrl: string;
   readonly tokenUrl: string;
   /** Google's consent page. */
   readonly authUrl: string;
@@ -142,7 +142,7 @@ export function examineConfig(env: Environment): {
     ),
     budgetMs: parsed('RUN_BUDGET', parseDuration, defaultBudgetMs(env), `is no duration: ${DURATION_EXAMPLES}`),
     requestTimeoutMs: parsed('REQUEST_TIMEOUT', parseDuration, 20_000, `is no duration: ${DURATION_EXAMPLES}`),
-    gmailApiUrl: loopback('GMAIL_API_URL', undefined),
+    gmailApiUrl: loopback('GMAIL_API_URL', GMAIL_API_URL),
     tokenUrl: loopback('GOOGLE_TOKEN_URL', GOOGLE_TOKEN_URL),
     authUrl: loopback('GOOGLE_AUTH_URL', GOOGLE_AUTH_URL),
     revokeUrl: loopback('GOOGLE_REVOKE_URL', GOOGLE_REVOKE_URL),
@@ -178,7 +178,7 @@ function defaultBudgetMs({ DYNO }: Environment): number {
 function addressesOf({ gmailApiUrl, tokenUrl, awsRegion }: Config, env: Environment): string[] {
   const endpoint = env.AWS_ENDPOINT_URL_SECRETS_MANAGER?.trim() || env.AWS_ENDPOINT_URL?.trim();
   const aws = `https://secretsmanager.${awsRegion}.amazonaws.com${awsRegion.startsWith('cn-') ? '.cn' : ''}`;
-  return [gmailApiUrl ?? GMAIL_API_URL, tokenUrl, endpoint ?? aws, readHeartbeatUrl(env) ?? []].flat();
+  return [gmailApiUrl, tokenUrl, endpoint ?? aws, readHeartbeatUrl(env) ?? []].flat();
 }
 
 function quotaUnits(text: string): number | null {

@@ -2,7 +2,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Budget } from './budget.ts';
 import { systemClock } from './clock.ts';
-import { type Config, GMAIL_API_URL } from './config.ts';
+import type { Config } from './config.ts';
 import { type AccessTokens, createAccessTokens } from './credentials/access.ts';
 import type { ClientStatistics, GmailClient } from './gmail/client.ts';
 import { askMailbox } from './gmail/profile.ts';
@@ -49,7 +49,6 @@ export async function connect(config: Config, options: ConnectionOptions): Promi
   const hide = (secret: string) => redactor.add(secret);
   const shared = { log, clock: systemClock, random: Math.random };
   const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
-  const gmailApiUrl = config.gmailApiUrl ?? GMAIL_API_URL;
   const statistics: ClientStatistics = { requests: 0, retries: 0, quotaUnits: 0 };
   const quota = new QuotaWindow({
     clock: systemClock,
@@ -62,7 +61,7 @@ export async function connect(config: Config, options: ConnectionOptions): Promi
   const method = 'users.getProfile';
   const profileAccess = {
     ...shared,
-    gmailApiUrl,
+    gmailApiUrl: config.gmailApiUrl,
     timeoutMs: config.requestTimeoutMs,
     onSent: () => {
       const units = unitsOf(method, config.quotaProfile);
@@ -104,7 +103,7 @@ export async function connect(config: Config, options: ConnectionOptions): Promi
   for (let turn = 0; turn < TURNS_TO_SEND; turn += 1) await setImmediate();
   const { GmailClient } = await import('./gmail/client.ts');
   openConnections(config.tokenUrl, 1);
-  openConnections(gmailApiUrl, CONNECTIONS);
+  openConnections(config.gmailApiUrl, CONNECTIONS);
   restrainV8();
   const client = new GmailClient({
     ...shared,

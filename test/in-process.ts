@@ -63,7 +63,7 @@ export function openMailbox(sandbox: Sandbox, options: OpenOptions = {}) {
     tokens,
     quota: new QuotaWindow({ unitsPerMinute, clock, onWait: () => undefined }),
     profile,
-    apiUrl: sandbox.env.GMAIL_API_URL,
+    apiUrl: sandbox.env.GMAIL_API_URL ?? '',
     timeoutMs,
     giveUp: giveUp.signal,
     log,

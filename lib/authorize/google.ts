@@ -1,6 +1,6 @@
 /** What the commands ask Google about a person's grant: code for tokens, whose mailbox it is, and to revoke it. */
 import { systemClock } from '../clock.ts';
-import { type Config, GMAIL_API_URL } from '../config.ts';
+import type { Config } from '../config.ts';
 import { errorWord, googleSays, notGoogle, postForm, refreshTokenLifetimeIn, scopesIn } from '../credentials/oauth.ts';
 import type { ExchangeOptions } from '../credentials/token.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
@@ -31,7 +31,7 @@ export function reachGoogle(config: Config, hide: (secret: string) => void): Goo
     authUrl: config.authUrl,
     tokenUrl: config.tokenUrl,
     revokeUrl: config.revokeUrl,
-    gmailApiUrl: config.gmailApiUrl ?? GMAIL_API_URL,
+    gmailApiUrl: config.gmailApiUrl,
     timeoutMs: config.requestTimeoutMs,
     clock: systemClock,
     random: Math.random,

@@ -76,7 +76,7 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
     random: Math.random,
     hide,
   };
-  const asking = { jobs, exchange, signal, gmail: { ...exchange, gmailApiUrl: config.gmailApiUrl ?? GMAIL_API_URL } };
+  const asking = { jobs, exchange, signal, gmail: { ...exchange, gmailApiUrl: config.gmailApiUrl } };
   const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
   const versions = isFaulty(AWS_VARIABLES)
     ? yield* notReachedAll(['aws', 'secret'])
@@ -117,8 +117,9 @@ function misconfigured(error: ConfigError, faulty: ReadonlySet<string>): Finding
 }
 
 function configured({ secretId, awsRegion, gmailApiUrl, rulesFile }: Config): Finding {
-  const standIn = gmailApiUrl === undefined ? '' : '; Google is played by a stand-in on this machine';
+  const isStandIn = gmailApiUrl !== GMAIL_API_URL;
+  const standIn = isStandIn ? '; Google is played by a stand-in on this machine' : '';
   return ok('configuration', `secret ${secretId} in ${awsRegion}${standIn}`, {
-    data: { secretId, region: awsRegion, standIn: gmailApiUrl !== undefined, rulesFile: rulesFile ?? null },
+    data: { secretId, region: awsRegion, standIn: isStandIn, rulesFile: rulesFile ?? null },
   });
 }

@@ -1,7 +1,7 @@
 /** Whose mailbox the token opens, with a client that can only read; and what its quota is. */
 
 import { systemClock } from '../clock.ts';
-import { type Config, GMAIL_API_URL } from '../config.ts';
+import type { Config } from '../config.ts';
 import { formatCount } from '../count.ts';
 import { createAccessTokens } from '../credentials/access.ts';
 import { type MeantMailbox, requireExpectedMailbox } from '../credentials/ownership.ts';
@@ -74,7 +74,7 @@ function openForReading({ access, config, exchange, signal }: MailboxCheck) {
   const statistics = { requests: 0, retries: 0, quotaUnits: 0 };
   const gmail = {
     ...exchange,
-    gmailApiUrl: config.gmailApiUrl ?? GMAIL_API_URL,
+    gmailApiUrl: config.gmailApiUrl,
     onSent() {
       statistics.requests += 1;
       statistics.quotaUnits += unitsOf('users.getProfile', config.quotaProfile);

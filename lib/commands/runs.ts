@@ -2,7 +2,7 @@
 import { styleText } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
-import { GMAIL_API_URL, readConfig } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { counted, formatCount } from '../count.ts';
 import { createAccessTokens } from '../credentials/access.ts';
 import { createSecretFetcher } from '../credentials/secret.ts';
@@ -57,7 +57,6 @@ async function openForReading({ env, hide, signal }: Opening): Promise<Mailbox> 
   const config = readConfig(env);
   const log = createLog({ level: 'error', format: 'json', write() {} });
   const shared = { log, clock: systemClock, random: Math.random };
-  const gmailApiUrl = config.gmailApiUrl ?? GMAIL_API_URL;
   const tokens = createAccessTokens({
     ...shared,
     jobName: 'job runs',
@@ -70,7 +69,7 @@ async function openForReading({ env, hide, signal }: Opening): Promise<Mailbox> 
     exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
     mailbox: config.mailbox,
     whose: (accessToken) =>
-      askMailbox(accessToken, signal, { ...shared, gmailApiUrl, timeoutMs: config.requestTimeoutMs }),
+      askMailbox(accessToken, signal, { ...shared, gmailApiUrl: config.gmailApiUrl, timeoutMs: config.requestTimeoutMs }),
     signal,
   });
   const unitsPerMinute = config.quotaPerMinute ?? UNITS_PER_MINUTE[config.quotaProfile];

@@ -1,5 +1,5 @@
 /** The hosts that the program itself needs, as its configuration names them. */
-import { type Environment, examineConfig, GMAIL_API_URL, readHeartbeatUrl } from '../config.ts';
+import { type Environment, examineConfig, readHeartbeatUrl } from '../config.ts';
 import { type Host, hostOfUrl } from './host.ts';
 
 /** Where AWS's services are, by the beginning of the region's name. Source: the SDK's own list of partitions. */
@@ -22,7 +22,7 @@ export function neededHosts(env: Environment): Host[] {
   const { config, faulty } = examineConfig(env);
   const { gmailApiUrl, tokenUrl, revokeUrl, awsRegion } = config;
   const monitor = readHeartbeatUrl(env);
-  const urls = [gmailApiUrl ?? GMAIL_API_URL, tokenUrl, revokeUrl, ...(monitor === undefined ? [] : [monitor])];
+  const urls = [gmailApiUrl, tokenUrl, revokeUrl, ...(monitor === undefined ? [] : [monitor])];
   const aws = [
     ...(faulty.has('AWS_REGION') || faulty.has('AWS_DEFAULT_REGION') ? [] : awsHosts('secretsmanager', awsRegion)),
     ...endpointOf(env, 'SECRETS_MANAGER'),

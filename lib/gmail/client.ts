@@ -46,8 +46,8 @@ export interface ClientOptions {
   readonly tokens: AccessTokens;
   readonly quota: QuotaWindow;
   readonly profile: QuotaProfile;
-  /** Where a stand-in listens; undefined for Google. */
-  readonly apiUrl: string | undefined;
+  /** Where Gmail's API is. */
+  readonly apiUrl: string;
   readonly timeoutMs: number;
   /** Ends everything, also what is under way. */
   readonly giveUp: AbortSignal;
@@ -83,9 +83,8 @@ export class GmailClient {
       this.#token = token.value;
       return { access_token: token.value, expiry_date: token.expiresAtMs };
     };
-    const rootUrl = options.apiUrl === undefined ? {} : { rootUrl: options.apiUrl };
     // Without universeDomain an environment variable decides which hosts get the token.
-    this.#api = new gmail_v1.Gmail({ auth: this.#auth, universeDomain: 'googleapis.com', ...rootUrl });
+    this.#api = new gmail_v1.Gmail({ auth: this.#auth, universeDomain: 'googleapis.com', rootUrl: options.apiUrl });
   }
 
   /**

@@ -32,7 +32,7 @@ describe('readConfig', () => {
       quotaPerMinute: undefined,
       budgetMs: 3_000_000,
       requestTimeoutMs: 20_000,
-      gmailApiUrl: undefined,
+      gmailApiUrl: 'https://gmail.googleapis.com',
       tokenUrl: 'https://oauth2.googleapis.com/token',
     });
   });
