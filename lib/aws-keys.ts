@@ -32,7 +32,10 @@ export function missingKeys(text: Reader): string[] {
 
 /** The keys in the environment, unless a profile is named: the SDK then goes by the profile alone. */
 export function readAwsKeys(text: Reader): AwsKeys | ContainerToken | undefined {
-  const [accessKeyId, secretAccessKey, sessionToken, containerToken] = AWS_SECRETS.map(text);
+  const accessKeyId = text('AWS_ACCESS_KEY_ID');
+  const secretAccessKey = text('AWS_SECRET_ACCESS_KEY');
+  const sessionToken = text('AWS_SESSION_TOKEN');
+  const containerToken = text(CONTAINER_TOKEN);
   if (accessKeyId === undefined || secretAccessKey === undefined || text('AWS_PROFILE') !== undefined) {
     return containerToken === undefined ? undefined : { containerToken };
   }
