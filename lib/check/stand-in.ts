@@ -1,5 +1,5 @@
 /** Whether runs would go on with AWSPREVIOUS in place of a current version that does not work: the same that a run decides. */
-import { type MeantMailbox, opensAnother, whyNotPrevious, withoutPrevious } from '../credentials/ownership.ts';
+import { type MeantMailbox, mayPreviousStandIn, opensAnother, withoutPrevious } from '../credentials/ownership.ts';
 import { JobError } from '../errors.ts';
 import { askMailbox, type ProfileAccess } from '../gmail/profile.ts';
 import { isSameMailbox } from '../mail-address.ts';
@@ -20,12 +20,13 @@ export interface StandInCheck extends LearnOptions {
 export async function findStandIn(
   problem: JobError,
   previous: SoundVersion | null,
-  meant: MeantMailbox | undefined,
+  whichIsMeant: MeantMailbox | undefined,
   check: StandInCheck,
 ): Promise<Working | JobError> {
   if (previous === null) return problem;
-  const why = whyNotPrevious(previous, meant);
-  if (why !== null || meant === undefined) return withoutPrevious(problem, why ?? '');
+  const decision = mayPreviousStandIn(previous, whichIsMeant);
+  if ('why' in decision) return withoutPrevious(problem, decision);
+  const { meant } = decision;
   try {
     const grant = await learnGrant(previous, check);
     const { address } = await askMailbox(grant.accessToken, check.signal, check.gmail);

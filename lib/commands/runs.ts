@@ -69,7 +69,11 @@ async function openForReading({ env, hide, signal }: Opening): Promise<Mailbox> 
     exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
     mailbox: config.mailbox,
     whose: (accessToken) =>
-      askMailbox(accessToken, signal, { ...shared, gmailApiUrl: config.gmailApiUrl, timeoutMs: config.requestTimeoutMs }),
+      askMailbox(accessToken, signal, {
+        ...shared,
+        gmailApiUrl: config.gmailApiUrl,
+        timeoutMs: config.requestTimeoutMs,
+      }),
     signal,
   });
   const unitsPerMinute = config.quotaPerMinute ?? UNITS_PER_MINUTE[config.quotaProfile];

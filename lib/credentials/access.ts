@@ -9,13 +9,13 @@ import { exchangeCredentials, isCurable } from './exchange.ts';
 import {
   type MailboxProfile,
   type MeantMailbox,
+  mayPreviousStandIn,
   meantMailbox,
   opensAnother,
   requireAgreement,
   requireExpectedMailbox,
   requireUnchangedMailbox,
   WrongMailboxError,
-  whyNotPrevious,
   withoutPrevious,
 } from './ownership.ts';
 import { type AuthorizedUser, type FetchedSecret, type FetchSecret, noVersion, type Stage } from './secret.ts';
@@ -107,12 +107,13 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     const previous = await options.fetchSecret('AWSPREVIOUS', signal).catch(giveUp);
     if (previous === null || [first.versionId, again.versionId].includes(previous.versionId)) throw problem;
     if (previous.credentials instanceof ConfigError) throw problem;
-    const meant = meantMailbox(options.mailbox, again) ?? (profile && { ...profile, named: 'the run began on' });
-    const why = whyNotPrevious(previous, meant);
-    if (why !== null) throw withoutPrevious(problem, why);
+    const begun: MeantMailbox | undefined = profile && { ...profile, source: 'run', named: 'the run began on' };
+    const decision = mayPreviousStandIn(previous, meantMailbox(options.mailbox, again) ?? begun);
+    if ('why' in decision) throw withoutPrevious(problem, decision);
+    const { meant } = decision;
     const failed = await tryVersion(previous, 'AWSPREVIOUS', meant).catch((error: unknown) => {
       if (!(error instanceof WrongMailboxError)) return giveUp();
-      throw withoutPrevious(problem as JobError, opensAnother(error.actual, meant as MeantMailbox));
+      throw withoutPrevious(problem as JobError, opensAnother(error.actual, meant));
     });
     if (failed !== null) throw problem;
     log.error('secret.fallback', {

@@ -15,9 +15,10 @@ export interface MailboxProfile {
   readonly messages: number | undefined;
 }
 
-/** The mailbox that is meant, and what names it, for a message: `GMAIL_MAILBOX is`. */
+/** The mailbox that is meant, where that is said, and how a message begins that tells it: `GMAIL_MAILBOX is`. */
 export interface MeantMailbox {
   readonly address: string;
+  readonly source: 'variable' | 'secret' | 'run';
   readonly named: string;
 }
 
@@ -25,10 +26,8 @@ export interface MeantMailbox {
 export class WrongMailboxError extends CredentialError {
   readonly actual: string;
 
-  constructor(actual: string, { address, named }: MeantMailbox) {
-    const place = named.startsWith('GMAIL_MAILBOX')
-      ? 'GMAIL_MAILBOX'
-      : 'email in the secret (subject, for a service account)';
+  constructor(actual: string, { address, source, named }: MeantMailbox) {
+    const place = source === 'variable' ? 'GMAIL_MAILBOX' : 'email in the secret (subject, for a service account)';
     super(
       `The token belongs to the mailbox ${actual}, but ${named} ${address}`,
       `Authorize again with the Google account that is meant (\`job rotate\`), or correct ${place}. If both addresses lead to one mailbox, write the one that Google uses: ${actual}.`,
@@ -42,9 +41,9 @@ export function meantMailbox(
   configured: string | undefined,
   { mailbox, credentials }: Pick<FetchedSecret, 'mailbox' | 'credentials'>,
 ): MeantMailbox | undefined {
-  if (configured !== undefined) return { address: configured, named: 'GMAIL_MAILBOX is' };
+  if (configured !== undefined) return { address: configured, source: 'variable', named: 'GMAIL_MAILBOX is' };
   const key = 'type' in credentials && credentials.type === 'service_account' ? 'subject' : 'email';
-  return mailbox === undefined ? undefined : { address: mailbox, named: `the secret's ${key} is` };
+  return mailbox === undefined ? undefined : { address: mailbox, source: 'secret', named: `the secret's ${key} is` };
 }
 
 /** @throws WrongMailboxError when the mailbox is not the one that is meant. */
@@ -74,31 +73,37 @@ export function requireUnchangedMailbox(now: string | undefined, before: string 
   );
 }
 
-/** Why AWSPREVIOUS may not stand in for a current version that does not work; null when its token may be tried. */
-export function whyNotPrevious(
+/** Why AWSPREVIOUS does not stand in for a current version that does not work, and what would let it. */
+export interface Hindrance {
+  readonly why: string;
+  readonly remedy?: string;
+}
+
+/** Why AWSPREVIOUS may not stand in; or the mailbox that its token must open, which may be tried. */
+export function mayPreviousStandIn(
   previous: Pick<FetchedSecret, 'mailbox'>,
   meant: MeantMailbox | undefined,
-): string | null {
-  if (meant === undefined) return NOBODY_SAYS;
-  if (previous.mailbox === undefined || isSameMailbox(previous.mailbox, meant.address)) return null;
+): Hindrance | { readonly meant: MeantMailbox } {
+  if (meant === undefined) {
+    return {
+      why: 'nothing says whose mailbox is meant',
+      remedy:
+        'So that AWSPREVIOUS can stand in next time, set GMAIL_MAILBOX to the address of the mailbox, or keep email in the secret.',
+    };
+  }
+  if (previous.mailbox === undefined || isSameMailbox(previous.mailbox, meant.address)) return { meant };
   return opensAnother(previous.mailbox, meant);
 }
 
 /** Why AWSPREVIOUS may not stand in when its token opens `actual`. */
-export function opensAnother(actual: string, meant: MeantMailbox): string {
-  return `it is for ${actual}, and ${meant.named} ${meant.address}`;
+export function opensAnother(actual: string, meant: MeantMailbox): Hindrance {
+  return { why: `it is for ${actual}, and ${meant.named} ${meant.address}` };
 }
 
-const NOBODY_SAYS = 'nothing says whose mailbox is meant';
-
 /** What is wrong with the current version, and why AWSPREVIOUS does not stand in. */
-export function withoutPrevious(problem: JobError, why: string): JobError {
+export function withoutPrevious(problem: JobError, { why, remedy: also }: Hindrance): JobError {
   const message = `${problem.message}; AWSPREVIOUS does not stand in, since ${why}`;
-  const also =
-    why === NOBODY_SAYS
-      ? ' So that AWSPREVIOUS can stand in next time, set GMAIL_MAILBOX to the address of the mailbox, or keep email in the secret.'
-      : '';
-  const remedy = `${problem.remedy}${also}`;
+  const remedy = also === undefined ? problem.remedy : `${problem.remedy} ${also}`;
   return problem instanceof ConfigError
     ? new ConfigError(message, remedy, { cause: problem })
     : new CredentialError(message, remedy, { cause: problem });
