@@ -223,11 +223,18 @@ describe('readConfig', () => {
   }
 
   it('looks at no length of a key, and at no key that is not used', () => {
-    readConfig({ ...GOOD, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 't', AWS_SESSION_TOKEN: 'a+/==_-.%' });
-    readConfig({ ...GOOD, AWS_PROFILE: 'gmail', AWS_SECRET_ACCESS_KEY: 'a "b"' });
+    const short = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 't', AWS_SESSION_TOKEN: 'a+/==_-.%' };
+    assert.deepEqual(readConfig({ ...GOOD, ...short }).awsKeys, {
+      accessKeyId: 'test',
+      secretAccessKey: 't',
+      sessionToken: 'a+/==_-.%',
+    });
+    const profile = { ...GOOD, AWS_PROFILE: 'gmail', AWS_SECRET_ACCESS_KEY: 'a "b"' };
+    assert.equal(readConfig(profile).awsKeys, undefined);
     const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...rest } = GOOD;
     const container = { ...rest, AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1/x' };
-    readConfig({ ...container, AWS_CONTAINER_AUTHORIZATION_TOKEN: 'Basic dXNlcjpw' });
+    const { awsKeys } = readConfig({ ...container, AWS_CONTAINER_AUTHORIZATION_TOKEN: 'Basic dXNlcjpw' });
+    assert.deepEqual(awsKeys, { containerToken: 'Basic dXNlcjpw' });
     assert.match(
       problemOf({ ...container, AWS_CONTAINER_AUTHORIZATION_TOKEN: 'Basic\ndXNlcjpw' }),
       /AWS_CONTAINER_AUTHORIZATION_TOKEN holds a line break/,
@@ -237,7 +244,11 @@ describe('readConfig', () => {
   it('refuses temporary keys without their session token', () => {
     const env = { ...GOOD, AWS_ACCESS_KEY_ID: 'ASIAIOSFODNN7EXAMPLE' };
     assert.match(problemOf(env), /: AWS_SESSION_TOKEN is not set, but AWS_ACCESS_KEY_ID is that of temporary keys/);
-    readConfig({ ...env, AWS_SESSION_TOKEN: 'IQoJb3JpZ2lu' });
+    assert.deepEqual(readConfig({ ...env, AWS_SESSION_TOKEN: 'IQoJb3JpZ2lu' }).awsKeys, {
+      accessKeyId: 'ASIAIOSFODNN7EXAMPLE',
+      secretAccessKey: GOOD.AWS_SECRET_ACCESS_KEY,
+      sessionToken: 'IQoJb3JpZ2lu',
+    });
   });
 
   const PROXY = 'http://alice:pass-word-1@proxy.example:3128';
@@ -253,8 +264,9 @@ describe('readConfig', () => {
 
   const HOSTS = 'gmail.googleapis.com,oauth2.googleapis.com,secretsmanager.eu-central-1.amazonaws.com';
   it('takes a proxy for idle when it is empty, or when NO_PROXY covers every host', () => {
-    for (const HTTPS_PROXY of ['', '  ']) readConfig({ ...GOOD, HTTPS_PROXY });
-    readConfig({ ...GOOD, NODE_USE_ENV_PROXY: '1' });
+    const assertIdle = (env: Environment) => assert.deepEqual(readConfig({ ...GOOD, ...env }), readConfig(GOOD));
+    for (const HTTPS_PROXY of ['', '  ']) assertIdle({ HTTPS_PROXY });
+    assertIdle({ NODE_USE_ENV_PROXY: '1' });
     const idle = ['*', 'localhost, *', HOSTS, HOSTS.toUpperCase(), HOSTS.replaceAll(',', ' '), `${HOSTS},x`];
     const domains = [
       '.googleapis.com,.amazonaws.com',
@@ -262,12 +274,19 @@ describe('readConfig', () => {
       'googleapis.com,amazonaws.com',
     ];
     for (const list of [...idle, ...domains]) {
-      readConfig({ ...GOOD, HTTPS_PROXY: PROXY, NO_PROXY: list });
-      readConfig({ ...GOOD, https_proxy: PROXY, no_proxy: list });
+      assertIdle({ HTTPS_PROXY: PROXY, NO_PROXY: list });
+      assertIdle({ https_proxy: PROXY, no_proxy: list });
     }
     const standIns = { GMAIL_API_URL: 'http://127.0.0.1:1', GOOGLE_TOKEN_URL: 'http://[::1]:2/token' };
     const aws = { AWS_ENDPOINT_URL: 'http://localhost:3' };
-    readConfig({ ...GOOD, ...standIns, ...aws, HTTP_PROXY: PROXY, NO_PROXY: '127.0.0.1,[::1]:2,localhost' });
+    const local = readConfig({
+      ...GOOD,
+      ...standIns,
+      ...aws,
+      HTTP_PROXY: PROXY,
+      NO_PROXY: '127.0.0.1,[::1]:2,localhost',
+    });
+    assert.deepEqual([local.gmailApiUrl, local.tokenUrl], [standIns.GMAIL_API_URL, standIns.GOOGLE_TOKEN_URL]);
   });
 
   it('refuses a proxy when NO_PROXY leaves out a host', () => {
@@ -280,13 +299,13 @@ describe('readConfig', () => {
     }
     const env = { ...GOOD, HTTPS_PROXY: PROXY, NO_PROXY: HOSTS, HEARTBEAT_URL: 'https://hc-ping.com/x' };
     assert.match(problemOf(env), /HTTPS_PROXY names a proxy/);
-    readConfig({ ...env, NO_PROXY: `${HOSTS},hc-ping.com` });
+    assert.deepEqual(readConfig({ ...env, NO_PROXY: `${HOSTS},hc-ping.com` }), readConfig(GOOD));
   });
 
   it('needs no keys when another source of AWS credentials is named', () => {
     const env = { ...GOOD, AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined };
-    assert.doesNotThrow(() => readConfig({ ...env, AWS_PROFILE: 'gmail' }));
-    assert.doesNotThrow(() => readConfig({ ...env, AWS_WEB_IDENTITY_TOKEN_FILE: '/run/token' }));
+    assert.equal(readConfig({ ...env, AWS_PROFILE: 'gmail' }).awsKeys, undefined);
+    assert.equal(readConfig({ ...env, AWS_WEB_IDENTITY_TOKEN_FILE: '/run/token' }).awsKeys, undefined);
     assert.throws(() => readConfig({ ...env, AWS_PROFILE: ' ' }), ConfigError);
   });
 });

@@ -81,7 +81,8 @@ describe('the progress bar', () => {
     assert.match(stripVTControlCharacters(drawn()), / 0\/s {2}0 units\/min/);
   });
 
-  it('is one line of its own in a pause in which there is nothing else to show, and goes when the pause is over', async () => {
+  it('is one line of its own in a pause in which there is nothing else to show, and goes when the pause is over', (test) => {
+    test.mock.timers.enable({ apis: ['setTimeout'] });
     using screen = open();
     const { bar, time, drawn } = screen;
     assert.equal(bar.waiting(time.now + 14_000, 'refused'), true);
@@ -93,9 +94,8 @@ describe('the progress bar', () => {
     assert.match(stripVTControlCharacters(drawn()), /looking: 3 messages found, paused 14s, refused by Gmail/);
     time.now += 14_000;
     bar.waiting(time.now, 'window');
-    const { promise, resolve } = Promise.withResolvers<void>();
-    setTimeout(resolve, 20);
-    await promise;
+    assert.ok(!drawn().includes(SHOW_CURSOR));
+    test.mock.timers.tick(1);
     assert.ok(drawn().includes(SHOW_CURSOR));
   });
 
@@ -127,16 +127,17 @@ describe('the progress bar', () => {
     assert.equal(drawn(), '');
   });
 
-  it('comes back by itself after a line was written in the middle of the work', async () => {
+  it('comes back by itself after a line was written in the middle of the work', (test) => {
+    test.mock.timers.enable({ apis: ['setTimeout'] });
     using screen = open();
     const { bar, drawn } = screen;
     bar.plan(AHEAD);
     bar.spent(50);
     bar.stop();
     drawn();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    setTimeout(resolve, 300);
-    await promise;
+    test.mock.timers.tick(249);
+    assert.equal(drawn(), '');
+    test.mock.timers.tick(1);
     assert.match(drawn(), /0%/);
   });
 

@@ -93,8 +93,9 @@ test('everything that it prints can be typed, also where a real mailbox was work
   assert.equal(existsSync(folder), false);
 });
 
-test('the variables can be read by every shell', async (t) => {
+test('the variables can be read by every shell that is installed', async (t) => {
   const { read, end } = await startMain();
+  const tried: string[] = [];
   for (const shell of ['sh', 'bash', 'zsh', 'ksh']) {
     const { error, status, stdout, stderr } = spawnSync(shell, ['-eu', '-c', `${read} && env`], {
       encoding: 'utf8',
@@ -104,11 +105,13 @@ test('the variables can be read by every shell', async (t) => {
       t.diagnostic(`${shell} is not installed here`);
       continue;
     }
+    tried.push(shell);
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^GMAIL_API_URL=http:\/\/127\.0\.0\.1:\d+$/m, shell);
     assert.match(stdout, /^AWS_SECRET_ACCESS_KEY=[\w+/]{40}$/m, shell);
     assert.doesNotMatch(stdout, /^(AWS_PROFILE|AWS_SESSION_TOKEN|GMAIL_MAILBOX|HTTPS_PROXY)=/m, shell);
   }
+  assert.ok(tried.includes('sh'));
   assert.equal(await end(), 0);
 });
 

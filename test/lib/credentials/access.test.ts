@@ -539,7 +539,9 @@ describe('createAccessTokens', () => {
       const { client_id: clientId } = sandbox.secretValue;
       const { refreshToken } = sandbox.oauth.grant({ clientId, email: 'first.last@gmail.com', scopes: [Scope.modify] });
       sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: refreshToken, email: 'FirstLast@googlemail.com' });
-      await open({ mailbox: 'firstlast@gmail.com' }).tokens.get();
+      const { value } = await open({ mailbox: 'firstlast@gmail.com' }).tokens.get();
+      assert.equal(sandbox.oauth.find(value)?.email, 'first.last@gmail.com');
+      await assert.rejects(open({ mailbox: 'firstlasts@gmail.com' }).tokens.get(), /first\.?last@/i);
     });
   });
 

@@ -86,7 +86,13 @@ describe('a query without quotes', () => {
 
 describe('a query in quotes', () => {
   it('may hold what YAML takes for a comment', () => {
-    for (const query of ['"a #42"', "'a # b'", '"a #42" # a comment']) parseRules(withQuery(query), 'rules.yaml');
+    for (const [text, query] of [
+      ['"a #42"', 'a #42'],
+      ["'a # b'", 'a # b'],
+      ['"a #42" # a comment', 'a #42'],
+    ] as const) {
+      assert.equal(parseRules(withQuery(text), 'rules.yaml').rules[0]?.search.query, query);
+    }
   });
 });
 
@@ -119,7 +125,7 @@ describe('a label without quotes', () => {
   });
 
   it('may be followed by a comment', () => {
-    assert.doesNotThrow(() => parseRules(withLabel('Old  # since 2020'), 'rules.yaml'));
+    assert.deepEqual(parseRules(withLabel('Old  # since 2020'), 'rules.yaml').added, ['Old']);
   });
 });
 
