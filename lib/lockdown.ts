@@ -104,7 +104,7 @@ const REPORT_SETTINGS = [
 ] as const;
 
 export const METRICS_REMEDY =
-  "Heroku's language metrics set it: `heroku config:set HEROKU_SKIP_NODE_PLUGIN=1`, and unset what else is named.";
+  "Heroku's language metrics set --require. Run `heroku config:set HEROKU_SKIP_NODE_PLUGIN=1`, and unset the other variables named above.";
 
 /**
  * Looks at `env` before anything else is done. `locked` is whether this is a dyno, or Node's permission model is on.

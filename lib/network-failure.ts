@@ -41,7 +41,7 @@ export function judgeFailure(error: unknown, service: string): string | ConfigEr
   if (codes.includes('unexpected redirect')) {
     return new ConfigError(
       `${service} answers with a redirect, which is not followed`,
-      'Something between this machine and the service answers in its place: look for a firewall, or a network that wants a login.',
+      'A firewall or a login page may be answering for the service: check the network of this machine.',
     );
   }
   if (codes.includes('ERR_INVALID_CHAR')) {
@@ -52,8 +52,8 @@ export function judgeFailure(error: unknown, service: string): string | ConfigEr
   }
   if (codes.includes('ERR_INVALID_URL')) {
     return new ConfigError(
-      `the address of ${service} is none`,
-      'Correct or unset the variables that name another address (AWS_ENDPOINT_URL and the like).',
+      `the address of ${service} is not a valid URL`,
+      'Correct or unset GMAIL_API_URL, GOOGLE_TOKEN_URL, AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SECRETS_MANAGER.',
     );
   }
   const known = codes.filter((code) => /^[A-Za-z_]{1,60}$/.test(code));

@@ -2,7 +2,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { counted, formatCount } from './count.ts';
 import { formatDuration } from './duration.ts';
-import { wrap, wrapCommand } from './wrap.ts';
+import { splitProblems, wrap, wrapCommand } from './wrap.ts';
 
 export type LogEvent = Readonly<Record<string, unknown>>;
 
@@ -177,7 +177,8 @@ function countsOf(event: LogEvent, words: Readonly<Record<string, string>>): str
 
 function trouble({ error, remedy }: LogEvent, columns: number): string {
   return [error, remedy]
-    .flatMap((text) => (typeof text === 'string' ? [`\n${wrap(`  ${text}`, columns)}`] : []))
+    .flatMap((text) => (typeof text === 'string' ? splitProblems(text) : []))
+    .map((text) => `\n${wrap(`  ${text}`, columns)}`)
     .join('');
 }
 

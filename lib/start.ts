@@ -10,7 +10,7 @@ function start(host = process): void {
   }
   // The rest has syntax that an older Node does not know.
   host.stderr.write(
-    `job: Node 24 is needed, and this is ${host.version}. Install Node 24, or start it with bin/job.\n`,
+    `job: this program needs Node 24, but this is ${host.version}. Install Node 24, or start the program with bin/job.\n`,
   );
   host.exitCode = 78;
 }

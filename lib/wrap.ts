@@ -66,6 +66,19 @@ export function wrapCommand(command: string, columns: number, hang = 0): string 
   return fill(words, indentOf(command).lead, columns - 2, hang).join(' \\\n');
 }
 
+/** Each problem of a file on a line of its own, where `text` is one error of several: `rules.yaml:3:5: …; rules.yaml:9:1: …`. */
+export function splitProblems(text: string): string[] {
+  const [file] = /^[^;]*?(?=:\d+:\d+: )/.exec(text) ?? [];
+  if (file === undefined) return [text];
+  const problems: string[] = [];
+  for (const part of text.split('; ')) {
+    const begins = part.startsWith(`${file}:`) || /^and \d+ more$/.test(part);
+    if (begins || problems.length === 0) problems.push(part);
+    else problems.push(`${problems.pop()}; ${part}`);
+  }
+  return problems;
+}
+
 function indentOf(line: string): { lead: string } {
   return { lead: /^ */.exec(line)?.[0] ?? '' };
 }

@@ -72,7 +72,7 @@ describe('the built program', { concurrency: 4 }, () => {
     const program = ['--import', `data:text/javascript,${code}`, join(app, 'dist/main.js')];
     const { code: exitCode, stdout, stderr } = await runJob(null, ['apply-rules'], { program });
     assert.deepEqual([exitCode, stdout], [78, '']);
-    assert.match(stderr, /^job: Node 24 is needed, and this is v22\.23\.3[^\n]*\n$/);
+    assert.match(stderr, /^job: this program needs Node 24, but this is v22\.23\.3[^\n]*\n$/);
   });
 
   it('has V8 take the code cache of every file that it loads', () => {

@@ -50,5 +50,5 @@ for node in "$here"/../node-*/bin/node "$here"/../../node_modules/node-*/bin/nod
 done
 [ -n "$older" ] && exec "$older" "$@"
 
-echo "node24: no Node 24 runs on this machine: install Node 24 ($secure or newer, from https://nodejs.org) so that \`node --version\` says v24, then type the command again" >&2
+echo "node24: no working Node 24 was found on PATH or in node_modules: install Node 24 ($secure or newer, https://nodejs.org) and run the command again" >&2
 exit 78

@@ -30,11 +30,15 @@ export function checkScheduler(env: Environment): Finding | null {
   } catch (error) {
     if (!(error instanceof ConfigError) || scheduled.NODE_OPTIONS === env.NODE_OPTIONS)
       return failed('scheduler', error);
-    const refused = `its dynos would refuse every run: Heroku's language metrics put --require into NODE_OPTIONS there, though not on a dyno of heroku run (${error.message})`;
+    const refused = `Scheduler's dynos are expected to refuse every run: with language metrics on, Heroku's buildpack adds --require to NODE_OPTIONS on dynos not started by heroku run (${error.message})`;
     return failed('scheduler', new ConfigError(refused, METRICS_REMEDY));
   }
   const { budgetMs } = examineConfig(scheduled).config;
-  return ok('scheduler', `its dynos start a run as this one does; its budget is ${formatDuration(budgetMs)} there`, {
-    data: { budgetMs },
-  });
+  return ok(
+    'scheduler',
+    `Scheduler's dynos are expected to start runs; a run's budget there is ${formatDuration(budgetMs)}`,
+    {
+      data: { budgetMs },
+    },
+  );
 }

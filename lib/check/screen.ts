@@ -2,7 +2,7 @@
 import { styleText } from 'node:util';
 import { counted } from '../count.ts';
 import { ExitCode } from '../errors.ts';
-import { wrap } from '../wrap.ts';
+import { splitProblems, wrap } from '../wrap.ts';
 import { type Finding, type Row, type Status, worstExitCode } from './finding.ts';
 
 const MARKS: Readonly<Record<Status, string>> = {
@@ -27,7 +27,7 @@ export function createScreen({ ids, columns }: ScreenOptions): (finding: Finding
   const width = Math.max(...ids.map((id) => id.length));
   const indent = width + 6;
   const block = (text: string, at: number, style: (line: string) => string = (line) => line) =>
-    wrap(text, Math.max(columns - at, MIN_WIDTH))
+    wrap(splitProblems(text).join('\n'), Math.max(columns - at, MIN_WIDTH))
       .split('\n')
       .map((line, index) => `${index === 0 ? '' : ' '.repeat(at)}${style(line)}`)
       .join('\n');

@@ -1,5 +1,6 @@
 /** AWS's AccessDeniedException: which policy denies what to whom, and where it has to be allowed. */
 import { CredentialError } from '../errors.ts';
+import { partitionOf } from '../policy/target.ts';
 import { serverWords } from '../server-words.ts';
 
 const USER = /\bUser: (arn:aws[a-z-]*:(?:iam|sts)::\d{12}:[\w+=,.@/-]{1,256}) is not authorized/;
@@ -15,8 +16,9 @@ export function denied(refusal: {
   /** The action that was asked for, `secretsmanager:GetSecretValue`. */
   readonly requested: string;
   readonly secretId: string;
+  readonly region: string;
 }): CredentialError {
-  const { what, message, requested, secretId } = refusal;
+  const { what, message, requested, secretId, region } = refusal;
   // One request may need several actions, and the one that is missing may be another: TagResource, kms:GenerateDataKey.
   const action = /\bto perform: ([a-z-]{1,30}:\w{1,60})/i.exec(message)?.[1] ?? requested;
   const explicit = EXPLICIT.exec(message)?.[1];
@@ -28,8 +30,8 @@ export function denied(refusal: {
   const isKms = /\bKMS\b|kms:/i.test(message);
   if (explicit !== undefined) {
     return new CredentialError(
-      `${what}: access denied${isKms ? " to the secret's KMS key" : ''}, by an explicit deny in a ${explicit}${said}`,
-      `No policy that allows ${action} helps against it: have the deny taken out of that ${explicit}, or its conditions met, for ${who}.`,
+      `${what}: access denied${isKms ? " to the secret's KMS key" : ''}, by an explicit deny (${explicit})${said}`,
+      `A policy that allows ${action} does not override it: have the deny removed from that ${explicit}, or its conditions met, for ${who}.`,
     );
   }
   if (isKms) {
@@ -40,7 +42,10 @@ export function denied(refusal: {
   }
   const resource = RESOURCE.exec(message)?.[1];
   const arn =
-    resource ?? (secretId.startsWith('arn:') ? secretId : `arn:aws:secretsmanager:*:*:secret:${secretId}-??????`);
+    resource ??
+    (secretId.startsWith('arn:')
+      ? secretId
+      : `arn:${partitionOf(region)}:secretsmanager:*:*:secret:${secretId}-??????`);
   // An identity-based policy is the usual place; a boundary or an organization's policy limits what it allows.
   const where = implicit === undefined || /identity/.test(implicit) ? '' : ` in the ${implicit}`;
   return new CredentialError(

@@ -124,7 +124,7 @@ function explain(error: unknown, action: string, { secretId, region, keys }: Sec
         `Check that its KMS key is enabled, and allow kms:GenerateDataKey and kms:Decrypt on that key besides ${action}.`,
       );
     case 'AccessDeniedException':
-      return denied({ what, message, requested: action, secretId });
+      return denied({ what, message, requested: action, secretId, region });
     case 'DecryptionFailure':
       return new CredentialError(
         `${what}: AWS cannot decrypt the secret${said}`,
@@ -232,7 +232,7 @@ function otherwise(error: unknown, what: string, said: string): JobError {
     const isForeign = isUnreadable(error) || status < 400;
     const refused = `${what}: AWS refused the request (${isForeign ? `status ${status}` : code})${isForeign ? '' : said}`;
     const remedy = isForeign
-      ? 'The answer is none of AWS: look for a firewall, or a network that wants a login, and check AWS_REGION.'
+      ? 'The answer is not in the format of AWS. A firewall or a login page may have sent it; also check AWS_REGION.'
       : "Look the reason up in AWS's list of common errors; check the AWS keys and GMAIL_SECRET_ID.";
     return status === 403 && !isForeign ? new CredentialError(refused, remedy) : new ConfigError(refused, remedy);
   }

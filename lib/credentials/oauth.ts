@@ -8,8 +8,8 @@ import { serverCode, serverWords } from '../server-words.ts';
 export type OAuthAnswer =
   | { readonly status: number; readonly body: Readonly<Record<string, unknown>> }
   /**
-   * `spent`: Google may have acted on the request, so what can be used only once may be used up. `isForeign`: it was
-   * answered, but by something that is not Google's endpoint, or that lets nobody in.
+   * `spent`: Google may have acted on the request, so a code that can be used only once may be used up. `isForeign`: the
+   * answer is a refusal without JSON, which Google's endpoint does not send.
    */
   | { readonly trouble: string; readonly spent: boolean; readonly isForeign?: boolean };
 
@@ -88,11 +88,11 @@ export function googleSays(description: unknown): string {
   return words === '' || /^bad request\.?$/i.test(words) ? '' : `; Google says: ${words}`;
 }
 
-/** Something that is not Google's endpoint answered for it. */
+/** For an answer that Google's endpoint does not give: a refusal without JSON. Whether Google sent it is not known. */
 export function notGoogle(endpoint: string, trouble: string): ConfigError {
   return new ConfigError(
-    `Google's ${endpoint} was not reached: something else answered, with ${trouble}`,
-    'Look for a firewall between this machine and oauth2.googleapis.com, or a network that wants a login.',
+    `Google's ${endpoint} did not answer as expected: ${trouble}`,
+    'A firewall or a network with a login page may have answered in its place: check the connection to oauth2.googleapis.com. If it is fine, run again.',
   );
 }
 

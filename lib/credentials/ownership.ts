@@ -20,17 +20,22 @@ export interface MeantMailbox {
   readonly address: string;
   readonly source: 'variable' | 'secret' | 'run';
   readonly named: string;
+  /** Whether the secret holds a service account's key, which `job rotate` refuses. */
+  readonly isServiceAccount?: boolean;
 }
 
 /** A token opens another mailbox than the one that is meant. */
 export class WrongMailboxError extends CredentialError {
   readonly actual: string;
 
-  constructor(actual: string, { address, source, named }: MeantMailbox) {
-    const place = source === 'variable' ? 'GMAIL_MAILBOX' : 'email in the secret (subject, for a service account)';
+  constructor(actual: string, { address, source, named, isServiceAccount }: MeantMailbox) {
+    const byVariable = source === 'variable';
+    const correct = isServiceAccount
+      ? `Set subject in the secret to the mailbox that is meant${byVariable ? ', or correct GMAIL_MAILBOX' : ''}`
+      : `Authorize again with the Google account that is meant (\`job rotate\`), or correct ${byVariable ? 'GMAIL_MAILBOX' : 'email in the secret'}`;
     super(
       `The token belongs to the mailbox ${actual}, but ${named} ${address}`,
-      `Authorize again with the Google account that is meant (\`job rotate\`), or correct ${place}. If both addresses lead to one mailbox, write the one that Google uses: ${actual}.`,
+      `${correct}. If both addresses lead to one mailbox, write the one that Google uses: ${actual}.`,
     );
     this.actual = actual;
   }
@@ -41,9 +46,12 @@ export function meantMailbox(
   configured: string | undefined,
   { mailbox, credentials }: Pick<FetchedSecret, 'mailbox' | 'credentials'>,
 ): MeantMailbox | undefined {
-  if (configured !== undefined) return { address: configured, source: 'variable', named: 'GMAIL_MAILBOX is' };
-  const key = 'type' in credentials && credentials.type === 'service_account' ? 'subject' : 'email';
-  return mailbox === undefined ? undefined : { address: mailbox, source: 'secret', named: `the secret's ${key} is` };
+  const isServiceAccount = 'type' in credentials && credentials.type === 'service_account';
+  if (configured !== undefined)
+    return { address: configured, source: 'variable', named: 'GMAIL_MAILBOX is', isServiceAccount };
+  const key = isServiceAccount ? 'subject' : 'email';
+  if (mailbox === undefined) return undefined;
+  return { address: mailbox, source: 'secret', named: `the secret's ${key} is`, isServiceAccount };
 }
 
 /** @throws WrongMailboxError when the mailbox is not the one that is meant. */
@@ -69,7 +77,7 @@ export function requireUnchangedMailbox(now: string | undefined, before: string 
   if (now === undefined || before === undefined || isSameMailbox(now, before)) return;
   throw new CredentialError(
     `The secret was changed to another mailbox during the run: from ${before} to ${now}`,
-    'Nothing was touched there. If the change was meant, the next run works on the new mailbox; if not, authorize again with the right account (`job rotate`).',
+    'Nothing was changed there. If the change was intended, the next run works on the new mailbox; if not, authorize again with the right account (`job rotate`; for a service account, correct subject in the secret).',
   );
 }
 

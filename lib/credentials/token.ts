@@ -38,12 +38,14 @@ export interface ExchangeOptions {
 const MAX_ATTEMPTS = 5;
 const BASE_DELAY_MS = 500;
 
-/** What a person does about a grant that is no good any more; the same wherever that is found out. */
+/** The remedy for a refresh token that no longer works, wherever that is noticed. */
 export const AUTHORIZE_AGAIN = 'authorize again with `job rotate`';
-/** What a person does about a grant that is too small: without --jobs, rotate asks for what was granted before. */
+/** The remedy where it is not known whether the secret holds a refresh token or a service account's key. */
+export const RENEW_ACCESS = `${AUTHORIZE_AGAIN} (for a service account, check subject in the secret and the domain-wide delegation)`;
+/** The remedy for a grant that is too small: without --jobs, rotate asks for what was granted before. */
 export const AUTHORIZE_FOR_MORE =
   "Authorize again for all the jobs that you run (`job rotate --jobs a,b`), and leave every box on Google's consent page ticked.";
-/** What a person does about a refresh token that Google replaced, when the new one is lost. */
+/** The remedy when Google replaced the refresh token and the new one is lost. */
 export const AUTHORIZE_SOON = `The stored one may stop working: ${AUTHORIZE_AGAIN} soon.`;
 
 /**

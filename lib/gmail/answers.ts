@@ -1,5 +1,5 @@
 /** What an answer of the Gmail API means: go on, try again, slow down, renew the token, or a failure with its remedy. */
-import { AUTHORIZE_AGAIN, AUTHORIZE_FOR_MORE } from '../credentials/token.ts';
+import { AUTHORIZE_FOR_MORE, RENEW_ACCESS } from '../credentials/token.ts';
 import { ConfigError, CredentialError, type JobError, RefusedError, UnavailableError } from '../errors.ts';
 import { serverCode, serverWords } from '../server-words.ts';
 import type { GmailMethod } from './units.ts';
@@ -53,8 +53,8 @@ const ARGUMENT_REASONS = ['invalidArgument', 'INVALID_ARGUMENT'];
 /** Content, address or headers are too long. */
 const TOO_LONG: readonly number[] = [413, 414, 431];
 
-/** A longer address is why Google's front end, which allows about 8 KB, answers 400 with a page. */
-const LONG_URL = 4_000;
+/** Characters of a request's address above which a 400 with an HTML page means too long: Google's limit is about 8 KB. */
+const LONG_URL = 7_500;
 
 /** Methods whose good answer says nothing. */
 const WITHOUT_ANSWER: ReadonlySet<string> = new Set<GmailMethod>(['messages.batchModify', 'labels.delete']);
@@ -144,13 +144,13 @@ function judgeError(method: string, status: number, body: unknown, retryAfterMs:
     return failed(new ConfigError('The Gmail API is not enabled in the Cloud project', remedy));
   }
   if (status === 403) {
-    const remedy = `Check that the account may use Gmail (a Workspace's administrator can restrict it), then ${AUTHORIZE_AGAIN}.`;
+    const remedy = `Check that the account may use Gmail (a Workspace's administrator can restrict it), then ${RENEW_ACCESS}.`;
     return failed(new CredentialError(`Gmail denied access: ${said}`, remedy));
   }
   if (status === 400 && has(PRECONDITION_REASONS)) {
     const remedy =
       "Check that the account has a Gmail mailbox, with a licence and with Gmail switched on, and is not suspended (its administrator's console, or gmail.com); then run again.";
-    const error = new CredentialError(`Gmail does not serve this account: ${said}`, remedy);
+    const error = new CredentialError(`Gmail says that this account does not meet a precondition: ${said}`, remedy);
     return { kind: 'precondition', text: said, retryAfterMs, error };
   }
   const reason = status === 400 && has(ARGUMENT_REASONS) ? 'invalidArgument' : 'other';

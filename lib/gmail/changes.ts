@@ -146,10 +146,10 @@ export function trippedGuard(
     const messages = counted(size, 'message');
     const what = set === undefined ? `${messages} would be changed` : `the rule ${set} would change ${messages}`;
     const limit = meaning === undefined ? formatCount(atMost) : `${formatCount(atMost)} (${meaning})`;
-    if (plans.length === 1) return new GuardError(`${what}, and at most ${limit} may be: nothing was changed`, remedy);
+    if (plans.length === 1) return new GuardError(`${what}, but the limit is ${limit}: nothing was changed`, remedy);
     return new GuardError(
-      `With ${formatCount(added)} found since the plan was made ${what}, and at most ${limit} may be: ${formatCount(changed)} were changed, and what was found since was not`,
-      `The next run takes up what is left. ${remedy}`,
+      `${counted(added, 'more message was', 'more messages were')} found during the run. With ${added === 1 ? 'it' : 'them'} ${what}, but the limit is ${limit}. ${counted(changed, 'message was', 'messages were')} changed; the new ones were not`,
+      `The next run continues with the rest. ${remedy}`,
     );
   }
   return undefined;

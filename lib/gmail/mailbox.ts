@@ -297,17 +297,21 @@ export class Mailbox {
     return getSource(this.#client, id, this.#signal);
   }
 
-  /** Stands for this moment in the mailbox's history. 1 quota unit. */
+  /** An id of this moment in the mailbox's history. 1 quota unit. @throws UnavailableError when Gmail names none. */
   async historyId(): Promise<string> {
     const profile = await this.#client.request<gmail_v1.Schema$Profile>(
       'users.getProfile',
       (api, options) => api.users.getProfile({ userId: 'me' }, options),
       this.#signal,
     );
-    return profile.historyId ?? '';
+    if (profile.historyId) return profile.historyId;
+    throw new UnavailableError(
+      'Gmail did not say where its history of the mailbox stands (users.getProfile without historyId)',
+      'Run the command again.',
+    );
   }
 
-  /** What was done to these messages after the history id `since`; null when that is not known any more. */
+  /** The changes to these messages after the history id `since`; null when Gmail's history does not reach back so far. */
   history(since: string, among: IdSet): Promise<Happened | null> {
     return readHistory(this.#client, since, among, this.#signal);
   }

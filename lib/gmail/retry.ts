@@ -1,6 +1,6 @@
 /** How often a request to Gmail is tried again, after which pauses, and what is said when it was enough. */
 import { counted } from '../count.ts';
-import { AUTHORIZE_AGAIN } from '../credentials/token.ts';
+import { RENEW_ACCESS } from '../credentials/token.ts';
 import { CredentialError, type JobError, UnavailableError } from '../errors.ts';
 import type { Verdict } from './answers.ts';
 
@@ -55,7 +55,7 @@ export function delayAfter({ kind, retryAfterMs }: Retryable, count: number, ran
 export function rejectedToken(): CredentialError {
   return new CredentialError(
     'Gmail does not accept the access token, not even a fresh one',
-    `Check that the account still exists and may use Gmail, then ${AUTHORIZE_AGAIN}.`,
+    `Check that the account still exists and may use Gmail, then ${RENEW_ACCESS}.`,
   );
 }
 

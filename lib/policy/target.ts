@@ -136,7 +136,7 @@ const PARTITIONS = [
 ] as const;
 
 /** The partition that a region belongs to. */
-function partitionOf(region: string): string {
+export function partitionOf(region: string): string {
   return PARTITIONS.find(([beginning]) => region.startsWith(beginning))?.[1] ?? 'aws';
 }
 

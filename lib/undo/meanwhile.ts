@@ -17,8 +17,8 @@ export async function changedMeanwhile(
   const happened = await mailbox.history(since, IdSet.union(groups.map(({ ids }) => ids)));
   if (happened === null) {
     throw new UnavailableError(
-      'What was done in the mailbox while the question waited is not known any more: nothing was changed',
-      'Run the same command again, and answer sooner.',
+      "Gmail's history no longer reaches back to when the question was asked, so nothing was changed",
+      'Run the command again.',
     );
   }
   const touched = groups.flatMap(({ ids, steps }) => {

@@ -148,7 +148,7 @@ describe('bin/job', { concurrency: 3 }, () => {
       await writeFile(join(old, 'node'), `#!/bin/sh\necho ${version}\n`, { mode: 0o755 });
       const run = await start(bin, ['list'], { env: { ...ON_DYNO, PATH: `${old}:${DYNO_PATH}` } });
       assert.deepEqual([run.code, run.stdout], [78, ''], version);
-      assert.match(run.stderr, new RegExp(`^job: Node 24 is needed, and [^\\n]*${version}[^\\n]*\\n$`));
+      assert.match(run.stderr, new RegExp(`^job: this app needs Node 24, but [^\\n]*${version}[^\\n]*\\n$`));
     }
   });
 
@@ -180,7 +180,7 @@ describe('bin/job', { concurrency: 3 }, () => {
     await writeFile(join(bare, 'Procfile'), 'job: node --no-warnings dist/main.js\n');
     const unbuilt = await start(join(bare, 'bin/job'), ['list'], { env: ON_DYNO });
     assert.deepEqual({ code: unbuilt.code, stdout: unbuilt.stdout }, { code: 78, stdout: '' });
-    assert.match(unbuilt.stderr, /^job: there is no [^\n]*dist\/main\.js[^\n]*\n$/);
+    assert.match(unbuilt.stderr, /^job: \S*dist\/main\.js is missing: [^\n]*\n$/);
     await writeFile(join(bare, 'Procfile'), 'web: node server.js\n');
     const onDyno = await start(join(bare, 'bin/job'), ['echo', 'not me'], { env: ON_DYNO });
     assert.deepEqual({ code: onDyno.code, stdout: onDyno.stdout }, { code: 78, stdout: '' });

@@ -376,7 +376,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     await using sandbox = await sandboxOf();
     const { exitCode, line } = await check(sandbox, [], { rules: { maxChanges: 2, ...STAR } });
     assert.equal(exitCode, 65);
-    assert.match(line('apply-rules').detail, /3 messages would be changed, and at most 2/);
+    assert.match(line('apply-rules').detail, /3 messages would be changed, but the limit is 2:/);
     assert.match(`${line('apply-rules').remedy}`, /maxChanges/);
     assert.equal(line('apply-rules').data?.toChange, 3);
   });

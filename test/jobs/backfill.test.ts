@@ -211,21 +211,21 @@ describe('the guards of a backfill', () => {
       [
         { rules: [star], maxChanges: 1_000, maxShare: '100%' },
         [],
-        /1,100 messages .* at most 1,000 may be: nothing was changed.*rules\.yaml \(it is 1,000\).*--max-changes/,
+        /1,100 messages .* but the limit is 1,000: nothing was changed.*rules\.yaml \(it is 1,000\).*--max-changes/,
       ],
       [
         { rules: [few, { ...star, maxChanges: 7 }], maxShare: '100%' },
         [],
-        /rule star would change 1,100 messages, and at most 7 may.*of the rule star in .*rules\.yaml/,
+        /rule star would change 1,100 messages, but the limit is 7:.*of the rule star in .*rules\.yaml/,
       ],
       [
         { rules: [few, star] },
         [],
-        /rule star would change 1,100 messages, and at most 550 \(50% of the 1,100 in the mailbox\).*maxShare in .*\(it is 50%\).*--max-share/,
+        /rule star would change 1,100 messages, but the limit is 550 \(50% of the 1,100 in the mailbox\).*maxShare in .*\(it is 50%\).*--max-share/,
       ],
-      [{ rules: [star], maxShare: '99.9%' }, [], /at most 1,098 \(99\.9%/],
-      [{ rules: [star] }, ['--max-share=20%'], /at most 220 \(20%/],
-      [{ rules: [star] }, ['--max-share=20%', '--dry-run'], /at most 220 \(20%/],
+      [{ rules: [star], maxShare: '99.9%' }, [], /the limit is 1,098 \(99\.9%/],
+      [{ rules: [star] }, ['--max-share=20%'], /the limit is 220 \(20%/],
+      [{ rules: [star] }, ['--max-share=20%', '--dry-run'], /the limit is 220 \(20%/],
     ] as const) {
       const run = await apply(sandbox, [...FROM, ...args], { rules });
       const final = assertEnded(run, 65, { outcome: 'failed', matched: 1_100, changed: 0, remaining: 1_100 });
@@ -242,7 +242,7 @@ describe('the guards of a backfill', () => {
     const unknown = await apply(sandbox, ['--max-share=20%'], { rules: { rules: [unstar] } });
     assert.match(String(assertEnded(unknown, 75, { changed: 0 }).error), /did not say how many messages/);
     const typed = await apply(sandbox, ['--max-share=20%'], { rules: { rules: [unstar] } });
-    assert.match(String(assertEnded(typed, 65, { changed: 0 }).error), /at most 220 \(20% of the/);
+    assert.match(String(assertEnded(typed, 65, { changed: 0 }).error), /the limit is 220 \(20% of the/);
     assertEnded(await apply(sandbox, [], { rules: { rules: [unstar], maxShare: '1%' } }), 0, { changed: 1_100 });
   });
 });

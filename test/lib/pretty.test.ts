@@ -109,6 +109,12 @@ describe('the final line', () => {
     );
   });
 
+  it('begins each problem of the rules file on a line of its own', () => {
+    const error = 'rules.yaml:3:5: unknown key; rules.yaml:9:1: needs a name';
+    const shown = line({ ...event, outcome: 'failed', exitCode: 78, error });
+    assert.match(shown, /\n {2}rules\.yaml:3:5: unknown key\n {2}rules\.yaml:9:1: needs a name\n/);
+  });
+
   it('lets no text steer the terminal', () => {
     const shown = prettyLine({
       level: 'info',

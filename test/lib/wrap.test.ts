@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { stripVTControlCharacters, styleText } from 'node:util';
-import { cut, widthOf, wrap, wrapCommand } from '../../lib/wrap.ts';
+import { cut, splitProblems, widthOf, wrap, wrapCommand } from '../../lib/wrap.ts';
 
 const TEXT = 'Set HEARTBEAT_URL to the address that a monitor gives you, then run `bin/job check` again.';
 
@@ -65,5 +65,14 @@ describe('a text that is cut', () => {
     assert.equal(cut('abcdefg', 6), 'abcde…');
     assert.equal(cut('日本語日本語', 6), '日本…');
     assert.equal(cut('ab cd', 4), 'ab…');
+  });
+});
+
+describe('splitProblems', () => {
+  it('puts each problem of a file on its own line, and leaves other texts and semicolons inside a problem', () => {
+    const problems = ['my rules.yaml:3:5: a; b', 'my rules.yaml:9:1: c', 'and 3 more'];
+    assert.deepEqual(splitProblems(problems.join('; ')), problems);
+    for (const text of ['one; two', 'rules.yaml: is empty; no rules', ''])
+      assert.deepEqual(splitProblems(text), [text]);
   });
 });

@@ -45,7 +45,7 @@ describe('AWS', { concurrency: 4 }, () => {
     sandbox.faults.add({ service: 'aws', status: 400, body: { __type: 'AccessDeniedException', Message } });
     assert.match(
       told(assertEnded(await apply(sandbox), 77)),
-      /by an explicit deny in a service control policy; AWS says: User: … is not .* → .*taken out of that service control policy/,
+      /by an explicit deny \(service control policy\); AWS says: User: … is not .* → .*removed from that service control policy/,
     );
     const env = { AWS_SESSION_TOKEN: 'IQoJb3JpZ2lu' };
     for (const args of [['apply-rules'], ['check']]) {

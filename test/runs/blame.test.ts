@@ -22,7 +22,9 @@ describe('a refusal of Gmail', () => {
       const final = assertEnded(await apply(sandbox, { rules: { undo: false, rules: [LABEL] } }), 77, { changed: 0 });
       assert.match(
         told(final),
-        new RegExp(`does not serve this account: ${verb}: 400 Mail service not enabled → .*licence.*suspended`),
+        new RegExp(
+          `this account does not meet a precondition: ${verb}: 400 Mail service not enabled → .*licence.*suspended`,
+        ),
       );
       assert.equal(verbs(sandbox, 'gmail').filter((asked) => asked === verb).length, 4);
     }
@@ -75,10 +77,10 @@ describe('a search that is too long for Gmail', () => {
 
   it('says so when it is protect that makes it too long, also when the front end answers 400 with a page', async () => {
     await using sandbox = await sandboxOf();
-    const rules = { undo: false, protect: long(5_000), rules: [STAR] };
+    const rules = { undo: false, protect: long(7_600), rules: [STAR] };
     sandbox.faults.add({ verb: 'messages.list', kind: 'html', status: 400 });
     const final = assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 78, { changed: 0, retries: 0 });
-    assert.match(told(final), /rule star-it is too long.* and protect for (4,99\d|5,0\d\d) → Shorten protect/);
+    assert.match(told(final), /rule star-it is too long.* and protect for 7,\d{3} → Shorten protect/);
   });
 
   it("is named when it is a job's own", async () => {

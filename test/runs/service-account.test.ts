@@ -184,7 +184,8 @@ describe('a service account that is refused', { concurrency: 8 }, () => {
     });
     const run = await work.apply();
     assertEnded(run, 77, { matched: 0 });
-    assert.match(told(run), /bob@example\.com.*alice@example\.com.*subject/);
+    assert.match(told(run), /bob@example\.com.*alice@example\.com.*Set subject in the secret/);
+    assert.doesNotMatch(told(run), /job rotate/);
   });
 
   it('exits 75 when Google stays away', async () => {

@@ -48,7 +48,12 @@ describe("Google's token endpoint", () => {
     ['half of an answer', { kind: 'truncate' }, 75, /UND_ERR_SOCKET/],
     ['an answer 50,000 levels deep', { status: 200, body: deep }, 75, /status 200 without JSON$/],
     ['an error 50,000 levels deep', { status: 400, body: `{"error":${deep}}` }, 77, /\(an unknown code\)$/],
-    ['403 without JSON', { kind: 'html', status: 403 }, 78, /something else answered, with status 403 without JSON$/],
+    [
+      '403 without JSON',
+      { kind: 'html', status: 403 },
+      78,
+      /Google's token endpoint did not answer as expected: status 403 without JSON$/,
+    ],
     [
       'a redirect',
       { status: 302, headers: { location: '/elsewhere' } },

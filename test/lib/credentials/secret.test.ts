@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { AwsKeys } from '../../../lib/aws-keys.ts';
+import { denied } from '../../../lib/credentials/aws-denials.ts';
 import { createSecretFetcher, type FetchedSecret } from '../../../lib/credentials/secret.ts';
 import { ConfigError, CredentialError, type JobError, UnavailableError } from '../../../lib/errors.ts';
 import { Redactor } from '../../../lib/redact.ts';
@@ -207,13 +208,13 @@ describe('createSecretFetcher', () => {
       'AccessDeniedException',
       `${DENIED} with an explicit deny in a service control policy`,
       77,
-      /access denied, by an explicit deny in a service control policy; AWS says: User: … is not authorized to perform: secretsmanager:GetSecretValue on resource: … with an explicit deny in a service control policy → No policy that allows secretsmanager:GetSecretValue helps against it: have the deny taken out of that service control policy.* arn:aws:iam::123456789012:user\/jobs\.$/,
+      /access denied, by an explicit deny \(service control policy\); AWS says: User: … is not authorized to perform: secretsmanager:GetSecretValue on resource: … with an explicit deny in a service control policy → A policy that allows secretsmanager:GetSecretValue does not override it: have the deny removed from that service control policy.* arn:aws:iam::123456789012:user\/jobs\.$/,
     ],
     [
       'AccessDeniedException',
       `${DENIED} with an explicit deny in an identity-based policy: arn:aws:iam::123456789012:policy/x`,
       77,
-      /by an explicit deny in a identity-based policy;/,
+      /access denied, by an explicit deny \(identity-based policy\);/,
     ],
     [
       'AccessDeniedException',
@@ -305,7 +306,7 @@ describe('createSecretFetcher', () => {
     });
   }
 
-  it('exits 78 for a key that no header can carry, and for an address that is none', async () => {
+  it('exits 78 for a key that no header can carry, and for an address that is not a URL', async () => {
     const address = { secretId: 'gmail-jobs/alice', region: 'us-east-1' };
     const keys = { accessKeyId: 'AKIA0', secretAccessKey: 'x', sessionToken: 'a\nb' };
     const error = await createSecretFetcher({ ...address, keys }, () => undefined)('AWSCURRENT', never).catch((e) => e);
@@ -315,9 +316,20 @@ describe('createSecretFetcher', () => {
     process.env.AWS_ENDPOINT_URL_SECRETS_MANAGER = 'no address';
     try {
       const { exitCode, message } = await failure();
-      assert.deepEqual([exitCode, /the address of .* is none/.test(message)], [78, true], message);
+      assert.deepEqual([exitCode, /the address of .* is not a valid URL/.test(message)], [78, true], message);
     } finally {
       process.env.AWS_ENDPOINT_URL_SECRETS_MANAGER = endpoint;
+    }
+  });
+
+  it("names the secret by the partition of its region when AWS's answer has no ARN", () => {
+    const refusal = { what: 'secret x', message: '', requested: 'secretsmanager:GetSecretValue', secretId: 'x' };
+    for (const [region, partition] of [
+      ['eu-central-1', 'aws'],
+      ['cn-north-1', 'aws-cn'],
+      ['us-gov-west-1', 'aws-us-gov'],
+    ] as const) {
+      assert.match(denied({ ...refusal, region }).remedy, new RegExp(` on arn:${partition}:secretsmanager:`));
     }
   });
 

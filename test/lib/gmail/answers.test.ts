@@ -103,7 +103,7 @@ describe('judge', () => {
     };
     for (const status of [413, 414, 431]) assert.equal(reasonOf(status, 0), 'tooLong');
     assert.equal(reasonOf(400, 9_000), 'tooLong');
-    assert.equal(reasonOf(400, 300), 'again');
+    assert.equal(reasonOf(400, 7_000), 'again');
     assert.equal(reasonOf(403, 9_000), 'again');
     assert.equal(reasonOf(400, 9_000, JSON.stringify(googleErrors.invalidArgument('m').body)), 'invalidArgument');
     assert.equal(reasonOf(400, 9_000, JSON.stringify(withReason(400, 'badRequest').body)), 'other');

@@ -37,16 +37,16 @@ describe('guards', () => {
   it('count the whole run for the file’s maxChanges, or for that of the command line', () => {
     assert.equal(stops([5, 5], { maxChanges: 10 }), undefined);
     const tripped = stops([5, 6], { maxChanges: 10 });
-    assert.match(tripped?.message ?? '', /^11 messages would be changed, and at most 10 may be: nothing was changed$/);
+    assert.match(tripped?.message ?? '', /^11 messages would be changed, but the limit is 10: nothing was changed$/);
     assert.match(tripped?.remedy ?? '', /raise maxChanges in my\.yaml \(it is 10\), or run once with --max-changes/);
     assert.equal(stops([5, 6], { maxChanges: 10 }, { maxChanges: 11 }), undefined);
-    assert.match(stops([5, 6], {}, { maxChanges: 3 })?.message ?? '', /at most 3 may be/);
+    assert.match(stops([5, 6], {}, { maxChanges: 3 })?.message ?? '', /the limit is 3:/);
   });
 
   it('count a rule for its own maxChanges, which says more than that of the run', () => {
     assert.equal(stops([50, 5], { ofTwo: 5 }), undefined);
     const tripped = stops([50, 6], { ofTwo: 5, maxChanges: 10 });
-    assert.match(tripped?.message ?? '', /^the rule two would change 6 messages, and at most 5 may be/);
+    assert.match(tripped?.message ?? '', /^the rule two would change 6 messages, but the limit is 5/);
     assert.match(tripped?.remedy ?? '', /raise maxChanges of the rule two in my\.yaml/);
     assert.match(stops([0, 6], { ofTwo: 5 }, { maxChanges: 100 })?.message ?? '', /the rule two/);
   });
@@ -57,10 +57,10 @@ describe('guards', () => {
     const tripped = stops([0, 1_001], {}, mailbox);
     assert.match(
       tripped?.message ?? '',
-      /^the rule two would change 1,001 messages, and at most 1,000 \(50% of the 2,001 in the mailbox\) may be/,
+      /^the rule two would change 1,001 messages, but the limit is 1,000 \(50% of the 2,001 in the mailbox\)/,
     );
     assert.match(tripped?.remedy ?? '', /raise maxShare in my\.yaml \(it is 50%\), or run once with --max-share/);
-    assert.match(stops([201, 0], { maxShare: '10%' }, mailbox)?.message ?? '', /at most 200 \(10%/);
+    assert.match(stops([201, 0], { maxShare: '10%' }, mailbox)?.message ?? '', /the limit is 200 \(10%/);
     assert.equal(stops([201, 0], { maxShare: '10%' }, { ...mailbox, maxShare: 0.2 }), undefined);
     assert.equal(stops([2_001, 2_001], {}, { ...mailbox, maxShare: 1 }), undefined);
     assert.equal(stops([1_001, 0], {}), undefined, 'only in a backfill');
@@ -76,9 +76,9 @@ describe('guards', () => {
     const tripped = trippedGuard([first, second, third], guards, 9);
     assert.equal(
       tripped?.message,
-      'With 1 found since the plan was made 11 messages would be changed, and at most 10 may be: 9 were changed, and what was found since was not',
+      '1 more message was found during the run. With it 11 messages would be changed, but the limit is 10. 9 messages were changed; the new ones were not',
     );
-    assert.equal(tripped?.remedy, 'The next run takes up what is left. Raise them all.');
+    assert.equal(tripped?.remedy, 'The next run continues with the rest. Raise them all.');
     assert.match(
       trippedGuard([first, planWith([4, 0])], guards, 6)?.message ?? '',
       /the rule one would change 10 messages/,
