@@ -1,6 +1,8 @@
 /** What is in the secret before something is stored in it, and whether it may be replaced. */
+
+import { NoSuchSecretError } from '../credentials/aws.ts';
 import type { Stage } from '../credentials/secret.ts';
-import { NoSuchSecretError, type Vault } from '../credentials/vault.ts';
+import type { Vault } from '../credentials/vault.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
 import { isSameMailbox } from '../mail-address.ts';
 import type { GoogleAccess } from './google.ts';

@@ -9,6 +9,9 @@ import { denied } from './aws-denials.ts';
 /** AWS knows who asks and lets them: what is wrong is the secret, or its name. */
 export class SecretStateError extends ConfigError {}
 
+/** There is no secret of that name, so there may be one. */
+export class NoSuchSecretError extends SecretStateError {}
+
 /** Which secret, and where. */
 export interface SecretAddress {
   /** Name or ARN. */
@@ -61,7 +64,7 @@ export function connectToAws(address: SecretAddress): SendToAws {
 }
 
 /** What a person does about a secret that does not exist. */
-export const MAKE_SECRET = 'Check GMAIL_SECRET_ID and AWS_REGION; `job authorize` makes the secret.';
+const MAKE_SECRET = 'Check GMAIL_SECRET_ID and AWS_REGION; `job authorize` makes the secret.';
 
 /** The value in AWS's answer as text. @throws SyntaxError when there is none, as for an answer that cannot be read. */
 export function valueIn({ SecretString: text, SecretBinary: bytes }: GetSecretValueResponse): string {
@@ -90,7 +93,7 @@ function explain(error: unknown, action: string, { secretId, region, keys }: Sec
   if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_ACCESS_DENIED') return locked(what, error);
   switch (name) {
     case 'ResourceNotFoundException':
-      return new SecretStateError(`${what}: there is no such secret`, MAKE_SECRET);
+      return new NoSuchSecretError(`${what}: there is no such secret`, MAKE_SECRET);
     case 'InvalidRequestException':
       if (/delet/i.test(message)) {
         return new SecretStateError(

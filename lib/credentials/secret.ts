@@ -1,13 +1,16 @@
 /** Fetches one version of the secret from AWS Secrets Manager, anew on every call, and proves its shape. */
-import { GetSecretValueCommand, type GetSecretValueCommandOutput } from '@aws-sdk/client-secrets-manager';
+import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { ConfigError } from '../errors.ts';
-import { connectToAws, type SecretAddress, valueIn } from './aws.ts';
+import { connectToAws, type SecretAddress, type SendToAws, valueIn } from './aws.ts';
 import { namedMailbox } from './named-mailbox.ts';
 import { type Credentials, mailboxOf, readCredentials } from './shape.ts';
 
 export type { AuthorizedUser, Credentials, ServiceAccount } from './shape.ts';
 
 export type Stage = 'AWSCURRENT' | 'AWSPREVIOUS' | 'AWSPENDING';
+
+/** Which version: the one that carries a staging label, or the one with an id. */
+export type VersionSelector = { readonly stage: Stage } | { readonly versionId: string };
 
 export interface FetchedSecret {
   /** The secret's full name, with region and account; undefined when AWS does not say. */
@@ -30,30 +33,32 @@ export type FetchSecret = (stage: Stage, signal: AbortSignal) => Promise<Fetched
  */
 export function createSecretFetcher(address: SecretAddress, hide: (secret: string) => void): FetchSecret {
   const sendToAws = connectToAws(address);
-  return async (stage, signal) => {
-    const command = new GetSecretValueCommand({ SecretId: address.secretId, VersionStage: stage });
-    const answer = await sendToAws(
-      'GetSecretValue',
-      (client, options) =>
-        client.send(command, options).then(
-          (answer) => ({ ...answer, text: valueIn(answer) }),
-          (error: unknown) => {
-            if (isMissingStage(error)) return null;
-            throw error;
-          },
-        ),
-      signal,
-    );
-    return answer === null ? null : readVersion(answer, address.secretId, hide);
-  };
+  return (stage, signal) => fetchVersion(sendToAws, address.secretId, { stage }, hide, signal);
 }
 
-/** The version in AWS's answer. Everything secret in it is given to `hide` before anything else. */
-export function readVersion(
-  answer: GetSecretValueCommandOutput & { readonly text: string },
+/** The version of a stage or with an id; null when the secret has none. Everything secret is given to `hide` first. */
+export async function fetchVersion(
+  sendToAws: SendToAws,
   secretId: string,
+  which: VersionSelector,
   hide: (secret: string) => void,
-): FetchedSecret {
+  signal: AbortSignal,
+): Promise<FetchedSecret | null> {
+  const selector = 'stage' in which ? { VersionStage: which.stage } : { VersionId: which.versionId };
+  const command = new GetSecretValueCommand({ SecretId: secretId, ...selector });
+  const answer = await sendToAws(
+    'GetSecretValue',
+    (client, options) =>
+      client.send(command, options).then(
+        (answer) => ({ ...answer, text: valueIn(answer) }),
+        (error: unknown) => {
+          if (isMissingVersion(error)) return null;
+          throw error;
+        },
+      ),
+    signal,
+  );
+  if (answer === null) return null;
   const { text } = answer;
   const credentials = readCredentials(text, secretId, hide);
   return {
@@ -77,6 +82,9 @@ export function noVersion(stage: Stage): ConfigError {
   return new ConfigError(`the secret has no version ${stage}`, REMEDY_WITHOUT[stage]);
 }
 
-function isMissingStage(error: unknown): boolean {
-  return error instanceof Error && error.name === 'ResourceNotFoundException' && /staging label/i.test(error.message);
+/** AWS has one name for a missing secret and a missing version of it. */
+function isMissingVersion(error: unknown): boolean {
+  return (
+    error instanceof Error && error.name === 'ResourceNotFoundException' && /secret value for/i.test(error.message)
+  );
 }

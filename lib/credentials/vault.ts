@@ -5,20 +5,13 @@
 import { randomUUID } from 'node:crypto';
 import {
   CreateSecretCommand,
-  GetSecretValueCommand,
   PutSecretValueCommand,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import type { Clock } from '../clock.ts';
 import { ConfigError, UnavailableError } from '../errors.ts';
-import { connectToAws, MAKE_SECRET, type SecretAddress, valueIn } from './aws.ts';
-import { type AuthorizedUser, type FetchedSecret, readVersion, type Stage } from './secret.ts';
-
-/** There is no secret of that name, so there may be one. */
-export class NoSuchSecretError extends ConfigError {}
-
-/** Which version: the one that carries a staging label, or the one with an id. */
-export type VersionSelector = { readonly stage: Stage } | { readonly versionId: string };
+import { connectToAws, type SecretAddress } from './aws.ts';
+import { type AuthorizedUser, type FetchedSecret, fetchVersion, type Stage, type VersionSelector } from './secret.ts';
 
 export interface Vault {
   readonly address: SecretAddress;
@@ -45,19 +38,7 @@ export function openVault(address: SecretAddress, hide: (secret: string) => void
   const { secretId } = address;
   const send = connectToAws(address);
 
-  const read = async (which: VersionSelector, signal: AbortSignal): Promise<FetchedSecret | null> => {
-    const selector = 'stage' in which ? { VersionStage: which.stage } : { VersionId: which.versionId };
-    const command = new GetSecretValueCommand({ SecretId: secretId, ...selector });
-    const answer = await send(
-      'GetSecretValue',
-      (client, options) =>
-        orMissing(client.send(command, options).then((answer) => ({ ...answer, text: valueIn(answer) }))),
-      signal,
-    );
-    if (answer === 'no version') return null;
-    if (answer === 'no secret') throw noSuchSecret(address);
-    return readVersion(answer, secretId, hide);
-  };
+  const read = (which: VersionSelector, signal: AbortSignal) => fetchVersion(send, secretId, which, hide, signal);
 
   /** Moves the label and returns true; false when AWS finds it on another version than the one named. */
   const relabel = (stage: Stage, from: string, to: string | undefined, signal: AbortSignal): Promise<boolean> => {
@@ -125,26 +106,10 @@ function toJson({ clientId, clientSecret, refreshToken, email }: AuthorizedUser)
   });
 }
 
-async function orMissing<T>(answer: Promise<T>): Promise<T | 'no version' | 'no secret'> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'ResourceNotFoundException') throw error;
-    return /secret value for/i.test(error.message) ? 'no version' : 'no secret';
-  }
-}
-
 /** False for AWS's refusal of a label that is not where the request says; throws everything else. */
 function isMisplaced(error: unknown): false {
   if (error instanceof Error && error.name === 'InvalidParameterException') return false;
   throw error;
-}
-
-function noSuchSecret({ secretId, region }: SecretAddress): NoSuchSecretError {
-  return new NoSuchSecretError(
-    `AWS Secrets Manager (${region}), secret ${secretId}: there is no such secret`,
-    MAKE_SECRET,
-  );
 }
 
 /** How long a change in AWS may take until it is seen everywhere. */

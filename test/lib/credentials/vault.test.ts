@@ -1,7 +1,8 @@
 /** The secret as a person's commands see it. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { NoSuchSecretError, openVault, readWhenVisible, type Vault } from '../../../lib/credentials/vault.ts';
+import { NoSuchSecretError } from '../../../lib/credentials/aws.ts';
+import { openVault, readWhenVisible, type Vault } from '../../../lib/credentials/vault.ts';
 import { ConfigError, CredentialError, UnavailableError } from '../../../lib/errors.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
