@@ -1,7 +1,9 @@
 /** The OAuth client that consent is asked for: the file that Google's console gives for a Desktop client. */
+
 import { readFile } from 'node:fs/promises';
 import { readPasted, secretsInText } from '../credentials/pasted.ts';
 import { ConfigError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import { MIN_SECRET_LENGTH } from '../redact.ts';
 
 export interface OAuthClient {
@@ -65,10 +67,6 @@ async function readText(file: string): Promise<string> {
     const why = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`;
     throw new ConfigError(`--client: ${file} ${why}`, 'Write the path of the file as the browser saved it.');
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isCredential(value: unknown): value is string {

@@ -5,7 +5,7 @@
 import { credentialKind } from '../credential-like.ts';
 import { isPem, secretLines } from './private-key.ts';
 import { repair, slipIn } from './slips.ts';
-import { decode, parseJson, trim, unwrap } from './unwrap.ts';
+import { decode, parsePastedJson, trim, unwrap } from './unwrap.ts';
 
 /** A JSON value nested deeper than this is refused: the credentials are one level deep. */
 export const MAX_DEPTH = 100;
@@ -44,17 +44,17 @@ export type Pasted = { readonly value: unknown } | { readonly problem: string };
 /** Reads a text as it was pasted: with quotes, a byte order mark or invisible characters around the JSON, or twice encoded. */
 export function readPasted(text: string): Pasted {
   if (unwrap(text) === '') return { problem: 'is empty' };
-  const value = parseJson(text);
+  const value = parsePastedJson(text);
   return value === undefined ? { problem: slipIn(text) } : { value };
 }
 
 /** Every piece of `text` that may be secret. Names of keys, plain words, addresses and dates are none. */
 export function secretsInText(text: string): string[] {
-  const whole = parseJson(text);
+  const whole = parsePastedJson(text);
   if (whole !== undefined) return [...walk(whole).secrets];
   const decoded = decode(text);
   if (decoded !== undefined) return secretsInText(decoded.text);
-  const repaired = parseJson(repair(trim(text)).text);
+  const repaired = parsePastedJson(repair(trim(text)).text);
   // What is broken may be read in another way than it was meant: its words are hidden besides.
   return [...wordsOf(text), ...(repaired === undefined ? [] : walk(repaired).secrets)];
 }
@@ -79,7 +79,7 @@ export function walk(value: unknown): Contents {
     const { value, key, depth } = queue[next] as (typeof queue)[number];
     deepest = Math.max(deepest, depth);
     if (typeof value === 'string') {
-      const inner = /^\s*["'“”‘’`\ufeff]*\s*[{[]/.test(value) ? parseJson(value) : undefined;
+      const inner = /^\s*["'“”‘’`\ufeff]*\s*[{[]/.test(value) ? parsePastedJson(value) : undefined;
       if (typeof inner === 'object' && inner !== null) queue.push({ value: inner, key, depth: depth + 1 });
       else secrets.push(...secretsInLeaf(key, value));
     } else if (typeof value === 'object' && value !== null) {

@@ -1,8 +1,10 @@
 /** The secret's value: parsed as it was pasted, given to the redactor, and proven to be credentials of a known kind. */
+
 import { KeyObject } from 'node:crypto';
 import * as v from 'valibot';
 import { credentialKind, oddCharacter } from '../credential-like.ts';
 import { ConfigError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import { MIN_SECRET_LENGTH } from '../redact.ts';
 import { type Contents, MAX_DEPTH, readPasted, secretsInText, walk } from './pasted.ts';
 import { isPem, readPrivateKey } from './private-key.ts';
@@ -100,10 +102,6 @@ function looksLikeCredentials(object: Readonly<Record<string, unknown>>): boolea
 
 function isFilled(value: unknown): boolean {
   return typeof value === 'string' && unwrap(value) !== '';
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A key of the value as it may be shown: a whole credential may stand in the place of a key. */

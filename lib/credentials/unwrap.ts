@@ -1,4 +1,5 @@
 /** A text as it was pasted: without what pasting adds around it, as JSON, and decoded. */
+import { parseJson } from '../json.ts';
 
 /** More quotes around a value than pasting adds. */
 const MAX_QUOTES = 8;
@@ -19,7 +20,7 @@ export function trim(text: string): string {
 }
 
 /** The value in `text`, also when it was pasted with quotes around it; undefined when there is none. */
-export function parseJson(text: string): unknown {
+export function parsePastedJson(text: string): unknown {
   for (const candidate of [text, unwrap(text), unwrap(text).replace(/[\u200b-\u200f\u2060\ufeff]/g, '')]) {
     try {
       const value: unknown = JSON.parse(candidate);
@@ -52,10 +53,5 @@ export function decode(text: string): { readonly encoding: string; readonly text
 }
 
 export function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
+  return parseJson(text) !== undefined;
 }

@@ -1,6 +1,7 @@
 /** What an answer of the Gmail API means: go on, try again, slow down, renew the token, or a failure with its remedy. */
 import { AUTHORIZE_FOR_MORE, RENEW_ACCESS } from '../credentials/token.ts';
 import { ConfigError, CredentialError, type JobError, RefusedError, UnavailableError } from '../errors.ts';
+import { isObject, parseJson } from '../json.ts';
 import { serverCode, serverWords } from '../server-words.ts';
 import type { GmailMethod } from './units.ts';
 
@@ -180,16 +181,4 @@ function googleError(body: unknown): { message: string; words: string; reasons: 
   const reasons = [...listed, error.status].flatMap((reason) => serverCode(reason) ?? []);
   const message = typeof error.message === 'string' ? error.message : '';
   return { message, words: serverWords(message) || (reasons[0] ?? ''), reasons };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
