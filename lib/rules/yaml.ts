@@ -57,7 +57,7 @@ export function readYaml(source: string): YamlFile | { readonly broken: readonly
   };
   try {
     const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, stringKeys: true });
-    if (document.errors.some(({ message }) => /call stack/.test(message))) return { broken: [TOO_DEEP] };
+    if (document.errors.some(({ code }) => code === 'RESOURCE_EXHAUSTION')) return { broken: [TOO_DEEP] };
     if (document.errors.length > 0 || document.warnings.length > 0) {
       const unquoted = findUnquoted(document, source);
       const errors = [...document.errors, ...document.warnings].map(({ pos, code, message }) => ({
@@ -115,16 +115,18 @@ function findUnquoted(document: Document, source: string): { readonly offset: nu
 /** Whether what stands behind `query:` on one line is no text to YAML, where it does not go on in the next line. */
 function isUnreadable(value: string): boolean {
   if (value === '' || /^[|>]/.test(value)) return false;
-  const { errors, warnings, contents } = parseDocument(`q: ${value}`, { prettyErrors: false });
-  if (/^["']/.test(value) && errors.some(({ message }) => /closing/.test(message))) return false;
+  const line = `q: ${value}`;
+  const { errors, warnings, contents } = parseDocument(line, { prettyErrors: false });
+  // A quotation mark that is not closed is missed at the end: the text goes on in the next line.
+  const isOpen = errors.some(({ code, pos }) => code === 'MISSING_CHAR' && pos[0] === line.length);
+  if (/^["']/.test(value) && isOpen) return false;
   return errors.length > 0 || warnings.length > 0 || !(isMap(contents) && isScalar(contents.get('q', true)));
 }
 
 /** `put the query in quotes: '…'` */
 function quote(value: string): string {
-  const quoted = value.length > 100 ? '' : `: '${value.replaceAll("'", "''")}'`;
   const single = value.startsWith('"') || value.startsWith("'") ? 'single quotes, as a whole' : 'quotes';
-  return `cannot be read as it stands: put the query in ${single}${quoted}`;
+  return `cannot be read as it stands: put the query in ${single}${asQuoted(value)}`;
 }
 
 /** Searches and labels of which YAML takes a part for something else: a comment, an anchor. */
