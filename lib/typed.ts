@@ -45,7 +45,7 @@ function onHeroku(words: readonly string[]): string {
 }
 
 /** `word` as a shell takes it for one word. */
-function quote(word: string): string {
+export function quote(word: string): string {
   return isPlain(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 

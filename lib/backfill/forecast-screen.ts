@@ -2,6 +2,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { counted, formatCount, formatShare } from '../count.ts';
 import { formatDuration } from '../duration.ts';
+import { cut } from '../wrap.ts';
 import type { Forecast, ForecastRule } from './forecast.ts';
 
 /** The forecast for a person, in lines of less than `columns` where that is possible, the last one without its end. */
@@ -165,10 +166,6 @@ function roughly(ms: number): number {
 
 const BAD = styleText('red', '✖');
 const GOOD = styleText('green', '✔');
-
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
-}
 
 function bold(text: string): string {
   return styleText('bold', text);

@@ -9,14 +9,12 @@
  */
 import { createHash } from 'node:crypto';
 import { RefusedError, UnavailableError } from '../errors.ts';
+import { DIGEST_LABEL } from '../gmail/journal-label.ts';
 import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { Log } from '../log.ts';
 import type { Tally } from '../tally.ts';
 import { PERIOD_ID, type Period } from './period.ts';
-
-/** The mark's name. */
-export const DIGEST_LABEL = 'gmail-jobs/digest';
 
 /** Others take a claim over after half a minute: no insert is sent later than this after the claim was asked for. */
 const CLAIM_MS = 10_000;

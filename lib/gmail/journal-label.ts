@@ -7,6 +7,9 @@ export const JOURNAL_LABEL = 'gmail-jobs/journal';
 export const COMPLETED_LABEL = 'gmail-jobs/completed';
 export const UNDONE_LABEL = 'gmail-jobs/undone';
 
+/** On digests. The labels that claim a period lie below it. */
+export const DIGEST_LABEL = 'gmail-jobs/digest';
+
 /** What keeps journals out of a search; null when there are none, by these labels of the mailbox. */
 export function journalExclusion(labels: LabelDirectory): string | null {
   const label = labels.find(JOURNAL_LABEL);

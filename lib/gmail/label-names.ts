@@ -1,5 +1,5 @@
 /** Which names a label cannot have in a rule or a job: those that Gmail refuses, and those of the program's own labels. */
-import { COMPLETED_LABEL, JOURNAL_LABEL, UNDONE_LABEL } from './journal-label.ts';
+import { COMPLETED_LABEL, DIGEST_LABEL, JOURNAL_LABEL, UNDONE_LABEL } from './journal-label.ts';
 import { normalizeLabel, systemLabelId } from './labels.ts';
 
 /** Gmail refuses longer names. */
@@ -21,8 +21,8 @@ const RESERVED: ReadonlySet<string> = new Set(
 const OWN_FOLDER = 'gmail-jobs';
 
 /** Labels below it that Gmail also finds when their slash is written as a hyphen or a space. */
-const OWN_LABELS = [JOURNAL_LABEL, COMPLETED_LABEL, UNDONE_LABEL, `${OWN_FOLDER}/digest`].map(normalizeLabel);
-const DIGEST_LABELS = normalizeLabel(`${OWN_FOLDER}/digest/`);
+const OWN_LABELS = [JOURNAL_LABEL, COMPLETED_LABEL, UNDONE_LABEL, DIGEST_LABEL].map(normalizeLabel);
+const DIGEST_LABELS = normalizeLabel(`${DIGEST_LABEL}/`);
 
 /**
  * Whether Gmail takes `name` for one of the program's own labels, or shows it below them. `gmail-jobs-notes` is neither:

@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { quote } from '../../lib/typed.ts';
 import { Faults } from './faults.ts';
 import { listen } from './http.ts';
 import { type Sandbox, startSandbox } from './index.ts';
@@ -129,11 +130,6 @@ async function writeFiles(folder: string, sandbox: Sandbox, variables: Record<st
   await writeFile(files.env, lines.join('\n'), { mode: 0o600 });
   await writeFile(files.client, `${JSON.stringify(sandbox.clientFile, null, 2)}\n`, { mode: 0o600 });
   return { env: quote(files.env), client: quote(files.client) };
-}
-
-/** `text` as one word of a shell. */
-function quote(text: string): string {
-  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 try {

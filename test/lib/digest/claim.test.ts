@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Delivery, DIGEST_LABEL, deliverOnce, identifyDigest } from '../../../lib/digest/claim.ts';
+import { type Delivery, deliverOnce, identifyDigest } from '../../../lib/digest/claim.ts';
 import { lastPeriod } from '../../../lib/digest/period.ts';
 import { RefusedError, UnavailableError } from '../../../lib/errors.ts';
+import { DIGEST_LABEL } from '../../../lib/gmail/journal-label.ts';
 import type { Counts } from '../../../lib/tally.ts';
 import type { FaultKind } from '../../sandbox/faults.ts';
 import type { RecordedRequest } from '../../sandbox/http.ts';

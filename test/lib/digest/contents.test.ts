@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DIGEST_LABEL } from '../../../lib/digest/claim.ts';
 import { type DigestContents, gatherContents, MOST_READ } from '../../../lib/digest/contents.ts';
 import { lastPeriod } from '../../../lib/digest/period.ts';
+import { DIGEST_LABEL } from '../../../lib/gmail/journal-label.ts';
 import { startSandbox } from '../../sandbox/index.ts';
 import { SandboxMailbox, type StoredMessage } from '../../sandbox/mailbox.ts';
 import { EMAIL, message, openForDigest } from './support.ts';
