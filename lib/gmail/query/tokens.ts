@@ -4,7 +4,7 @@
  */
 import { nearest, slips } from '../../nearest.ts';
 import { findOddCharacter, nameForeign } from './characters.ts';
-import { valueProblem } from './values.ts';
+import { isChecked, valueProblem } from './values.ts';
 
 /** The search is broken, at a place counted from 0. */
 export class QueryError extends Error {
@@ -131,8 +131,7 @@ function meantOperator(operator: string, value: string): string | undefined {
   if (meant === undefined || (value !== '' && valueProblem(meant, value, '') !== null)) return undefined;
   if (MEANT.has(operator)) return meant;
   // One slip makes two letters of any two letters: then only the value can tell.
-  const hasValues = valueProblem(meant, 'no such value', '') !== null;
-  return isSlip(operator, meant) && (meant.length >= 4 || (hasValues && value !== '')) ? meant : undefined;
+  return isSlip(operator, meant) && (meant.length >= 4 || (isChecked(meant) && value !== '')) ? meant : undefined;
 }
 
 /** Whether two words are one slip of the fingers apart, two in long ones. */
@@ -186,7 +185,7 @@ function textAround(query: string, at: number): string | undefined {
   if (group !== null) {
     const rest = /^[^"(){}]*(?=[)}])/.exec(query.slice(at))?.[0];
     const [, operator = '', begun = ''] = group;
-    if (rest !== undefined && valueProblem(operator.slice(0, -1).toLowerCase(), 'any text', '') === null) {
+    if (rest !== undefined && !isChecked(operator.slice(0, -1).toLowerCase())) {
       return `${operator}"${(begun + rest).trim()}"`;
     }
   }

@@ -52,33 +52,28 @@ const MEANT: ReadonlyMap<string, string> = new Map([
   ['promo', 'category:promotions'],
 ]);
 
+type Check = (operator: string, value: string, following: string) => string | null;
+
+/** The operators whose values have a form or are a closed set. */
+const CHECKS: ReadonlyMap<string, Check> = new Map([
+  ...['older_than', 'newer_than'].map((operator): [string, Check] => [operator, ageProblem]),
+  ...['after', 'before', 'older', 'newer'].map((operator): [string, Check] => [operator, dateProblem]),
+  ...['larger', 'smaller', 'size'].map((operator): [string, Check] => [operator, sizeProblem]),
+  ...['is', 'has', 'category'].map((operator): [string, Check] => [operator, memberProblem]),
+  ['rfc822msgid', messageIdProblem],
+]);
+
+/** Whether the operator takes some values only. */
+export function isChecked(operator: string): boolean {
+  return CHECKS.has(operator);
+}
+
 /**
  * What is wrong with `value` as a value of `operator`, with the nearest right spelling; null when nothing is. `following`
  * is the plain word behind the term, or ''.
  */
 export function valueProblem(operator: string, value: string, following: string): string | null {
-  switch (operator) {
-    case 'older_than':
-    case 'newer_than':
-      return ageProblem(operator, value, following);
-    case 'after':
-    case 'before':
-    case 'older':
-    case 'newer':
-      return dateProblem(operator, value, following);
-    case 'larger':
-    case 'smaller':
-    case 'size':
-      return sizeProblem(operator, value, following);
-    case 'is':
-    case 'has':
-    case 'category':
-      return memberProblem(operator, value);
-    case 'rfc822msgid':
-      return messageIdProblem(value);
-    default:
-      return null;
-  }
+  return CHECKS.get(operator)?.(operator, value, following) ?? null;
 }
 
 function memberProblem(operator: string, value: string): string | null {
@@ -116,36 +111,51 @@ const UNITS: readonly (readonly [pattern: RegExp, name: string, days: number])[]
   [/^(q|quarters?)$/i, 'quarters', 91],
 ];
 
+/** What is wrong with a value, and the term to write in its place. */
+interface Advice {
+  readonly problem: string;
+  readonly write?: string;
+}
+
 function ageProblem(operator: string, value: string, following: string): string | null {
+  const advice = ageAdvice(operator, value, following);
+  if (advice?.write === undefined) return advice?.problem ?? null;
+  return `${advice.problem}: write ${advice.write}`;
+}
+
+function ageAdvice(operator: string, value: string, following: string): Advice | null {
   if (/^\d+[dmy]$/i.test(value)) return null;
   const written = `"${operator}:${value}"${nameForeign(value)}`;
-  const fix = (age: string) => `write ${operator}:${age}`;
+  const advise = (problem: string, age: string): Advice => ({ problem, write: `${operator}:${age}` });
   const plain = value.normalize('NFKC').replace(/^[-+<>=~]+/, '');
-  if (/^\d+[dmy]$/i.test(plain)) return `${written} is no age: ${fix(plain)}`;
+  if (/^\d+[dmy]$/i.test(plain)) return advise(`${written} is no age`, plain);
   if (dateIn(plain) !== undefined) {
     const kind = operator === 'older_than' ? 'older' : 'newer';
-    return `${written} has a date in place of an age: write ${kind}:${dateIn(plain)}`;
+    return { problem: `${written} has a date in place of an age`, write: `${kind}:${dateIn(plain)}` };
   }
   const [, number, unit] = /^(\d+(?:[.,]\d+)?)[\s_-]*([a-z]*)$/i.exec(plain) ?? [];
   if (number === undefined || unit === undefined) {
-    return `${written} is no age: Gmail knows days, months and years, such as ${operator}:14d, ${operator}:6m, ${operator}:1y`;
+    const examples = `${operator}:14d, ${operator}:6m, ${operator}:1y`;
+    return { problem: `${written} is no age: Gmail knows days, months and years, such as ${examples}` };
   }
   const amount = Number(number.replace(',', '.'));
   const word = unit || (/^[a-z]+$/i.test(following) ? following : '');
   const days = (perUnit: number) => `${Math.max(1, Math.ceil(amount * perUnit))}d`;
   for (const [pattern, name, perUnit] of UNITS) {
-    if (pattern.test(word)) return `${written}: ${name} are unknown to Gmail: ${fix(days(perUnit))}`;
+    if (pattern.test(word)) return advise(`${written}: ${name} are unknown to Gmail`, days(perUnit));
   }
-  if (/^(d|days?)$/i.test(word)) return `${written} is no age: ${fix(days(1))}`;
+  if (/^(d|days?)$/i.test(word)) return advise(`${written} is no age`, days(1));
   if (/^(m|mos?|mths?|months?)$/i.test(word)) {
-    return `${written} is no age: ${fix(Number.isInteger(amount) ? `${amount}m` : days(30.5))}`;
+    return advise(`${written} is no age`, Number.isInteger(amount) ? `${amount}m` : days(30.5));
   }
   if (/^(y|yrs?|years?)$/i.test(word)) {
-    return `${written} is no age: ${fix(Number.isInteger(amount) ? `${amount}y` : `${Math.ceil(amount * 12)}m`)}`;
+    return advise(`${written} is no age`, Number.isInteger(amount) ? `${amount}y` : `${Math.ceil(amount * 12)}m`);
   }
-  return unit === ''
-    ? `${written} has no unit: ${fix(days(1))}`
-    : `${written}: the unit "${unit}" is unknown to Gmail, which knows d, m and y: ${fix(days(1))}`;
+  const problem =
+    unit === ''
+      ? `${written} has no unit`
+      : `${written}: the unit "${unit}" is unknown to Gmail, which knows d, m and y`;
+  return advise(problem, days(1));
 }
 
 function dateProblem(operator: string, value: string, following: string): string | null {
@@ -167,8 +177,8 @@ function dateProblem(operator: string, value: string, following: string): string
   if (meant !== undefined) return `${written} is no date in a form that Gmail takes: write ${operator}:${meant}`;
   const ages = operator === 'after' || operator === 'newer' ? 'newer_than' : 'older_than';
   if (/^\d+[a-z]+$/i.test(plain)) {
-    const wrong = ageProblem(ages, plain, following);
-    const age = wrong === null ? `${ages}:${plain}` : (/write (\S+)$/.exec(wrong)?.[1] ?? `${ages}:14d`);
+    const advice = ageAdvice(ages, plain, following);
+    const age = advice === null ? `${ages}:${plain}` : (advice.write ?? `${ages}:14d`);
     return `${written} has an age in place of a date: write ${age}`;
   }
   if (parts !== null) return `${written} is no day of the calendar: write such as ${operator}:2026/01/31`;
@@ -220,7 +230,7 @@ function sizeOf(amount: number, unit: string): string {
   return Number.isInteger(inM) ? `${inM}M` : `${Math.round(inM * 1024)}K`;
 }
 
-function messageIdProblem(value: string): string | null {
+function messageIdProblem(_operator: string, value: string): string | null {
   if (/^<?[^\s<>@]+@[^\s<>]+>?$/.test(value)) return null;
   const written = `"rfc822msgid:${value}" is no Message-ID`;
   const own = /^[0-9a-f]{16}$/i.test(value) ? ' but the id that Gmail gives a message' : '';
