@@ -1,20 +1,34 @@
 /** Recognizes credentials, and what is wrong with their characters, by their text alone. */
 
 /** Each kind of credential by how it begins. */
-const KINDS: readonly (readonly [pattern: RegExp, kind: string])[] = [
-  [/^1\/\//, 'a refresh token'],
-  [/^ya29\./, 'an access token'],
-  [/^GOCSPX-/, 'a client secret'],
-  [/^A[KS]IA[A-Z0-9]/, 'the id of an AWS key'],
-  [/^4\/[0-9A-Za-z]/, 'an authorization code'],
-  [/^-----BEGIN/, 'PEM text'],
-  [/^(?:\{|\[\s*[{["])/, 'JSON'],
+const KINDS = [
+  [/^1\/\//, 'refresh-token'],
+  [/^ya29\./, 'access-token'],
+  [/^GOCSPX-/, 'client-secret'],
+  [/^A[KS]IA[A-Z0-9]/, 'aws-key-id'],
+  [/^4\/[0-9A-Za-z]/, 'authorization-code'],
+  [/^-----BEGIN/, 'pem'],
+  [/^(?:\{|\[\s*[{["])/, 'json'],
   // JSON and PEM in base64.
-  [/^(?:eyJ|ewog|ewov|LS0tLS1CRUdJTi)[A-Za-z0-9]/, 'JSON in base64'],
-];
+  [/^(?:eyJ|ewog|ewov|LS0tLS1CRUdJTi)[A-Za-z0-9]/, 'base64'],
+] as const;
 
-/** What kind of credential `text` is by its beginning, such as `a refresh token`; quotes may stand before it. */
-export function credentialKind(text: string): string | undefined {
+export type CredentialKind = (typeof KINDS)[number][1];
+
+/** The kinds for a message. */
+export const CREDENTIAL_NAMES: Readonly<Record<CredentialKind, string>> = {
+  'refresh-token': 'a refresh token',
+  'access-token': 'an access token',
+  'client-secret': 'a client secret',
+  'aws-key-id': 'the id of an AWS key',
+  'authorization-code': 'an authorization code',
+  pem: 'PEM text',
+  json: 'JSON',
+  base64: 'JSON in base64',
+};
+
+/** What kind of credential `text` is by its beginning; quotes may stand before it. */
+export function credentialKind(text: string): CredentialKind | undefined {
   const bare = text.replace(/^[\s"'“”‘’`\uFEFF\u200B]+/, '');
   return KINDS.find(([pattern]) => pattern.test(bare))?.[1];
 }

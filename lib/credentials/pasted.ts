@@ -100,7 +100,7 @@ export function walk(value: unknown): Contents {
 function secretsInLeaf(key: string, text: string): string[] {
   if (isPem(text)) return secretLines(text);
   if (KNOWN_NAMES.has(unwrap(text))) return [];
-  if (credentialKind(text) === 'JSON') return secretsInText(text);
+  if (credentialKind(text) === 'json') return secretsInText(text);
   if (PUBLIC_KEYS.has(key) && credentialKind(text) === undefined) return [];
   if (!mayBeCredential(key, text)) return [];
   const decoded = decode(text);
@@ -128,7 +128,7 @@ function wordsOf(text: string): string[] {
   // A credential may hold such a mark itself.
   const values = text.split(/\s+|&(?=\w+=)/).map((value) => unwrap(value.replace(/^[{,"'“‘]*[\w-]+["'”’]?[=:]/, '')));
   return [
-    ...values.filter((value) => !['JSON', 'PEM text', undefined].includes(credentialKind(value))),
+    ...values.filter((value) => !['json', 'pem', undefined].includes(credentialKind(value))),
     ...words.filter((word) => !isOpen(word) && (credentialKind(word) !== undefined || !isPlainWord(word))),
   ];
 }

@@ -2,7 +2,7 @@
 
 import { KeyObject } from 'node:crypto';
 import * as v from 'valibot';
-import { credentialKind, oddCharacter } from '../credential-like.ts';
+import { CREDENTIAL_NAMES, credentialKind, oddCharacter } from '../credential-like.ts';
 import { ConfigError } from '../errors.ts';
 import { isObject } from '../json.ts';
 import { MIN_SECRET_LENGTH } from '../redact.ts';
@@ -151,7 +151,9 @@ const credential = (own: string) =>
   );
 
 function kindOf(text: string): string | undefined {
-  return /\.apps\.googleusercontent\.com$/.test(text) ? 'a client id' : credentialKind(text);
+  if (/\.apps\.googleusercontent\.com$/.test(text)) return 'a client id';
+  const kind = credentialKind(text);
+  return kind && CREDENTIAL_NAMES[kind];
 }
 
 const authorizedUser = v.object({

@@ -1,5 +1,5 @@
 /** By which slip a text is no JSON, so that a person can be told without a word of the text. */
-import { credentialKind } from '../credential-like.ts';
+import { CREDENTIAL_NAMES, credentialKind } from '../credential-like.ts';
 import { decode, isJson, trim, unwrap } from './unwrap.ts';
 
 /** Slips in JSON, each with how it is put right; in the order in which one may hide the next. */
@@ -43,11 +43,11 @@ export function repair(text: string): { readonly slips: readonly string[]; reado
 export function slipIn(pasted: string): string {
   const text = unwrap(pasted);
   const kind = credentialKind(text);
-  const alone = kind === 'JSON' || /\s/.test(text) ? undefined : kind;
+  const alone = kind === 'json' || /\s/.test(text) ? undefined : kind;
   const encoding = decode(text)?.encoding;
   if (encoding !== undefined) return `is JSON in ${encoding}, and not the JSON itself`;
-  if (kind === 'PEM text') return 'is a private key alone, and not the JSON file that holds it';
-  if (alone !== undefined) return `is ${alone} alone, and not JSON`;
+  if (kind === 'pem') return 'is a private key alone, and not the JSON file that holds it';
+  if (alone !== undefined) return `is ${CREDENTIAL_NAMES[alone]} alone, and not JSON`;
   if (/^</.test(text)) return 'is HTML or XML, and not JSON';
   const several = text.split(/\}\s*,?\s*(?=\{)/).length;
   const list = `[${text.replace(/\}\s*,?\s*(?=\{)/g, '},')}]`;
