@@ -96,11 +96,11 @@ function readInside(
 /** Keys that say something of credentials: where one stands beside other credentials, nobody knows which are meant. */
 const OWN_KEYS = ['client_id', 'client_secret', 'refresh_token', 'private_key', 'client_email', 'email', 'subject'];
 
-function looksLikeCredentials(object: Readonly<Record<string, unknown>>): boolean {
+export function looksLikeCredentials(object: Readonly<Record<string, unknown>>): boolean {
   return ['refresh_token', 'private_key', 'client_secret'].some((key) => isFilled(object[key]));
 }
 
-function isFilled(value: unknown): boolean {
+export function isFilled(value: unknown): boolean {
   return typeof value === 'string' && unwrap(value) !== '';
 }
 
@@ -183,7 +183,7 @@ const serviceAccount = v.object({
 });
 
 /** The console's key file says what it is; a key without a refresh token can be nothing else. */
-function isServiceAccount(value: unknown): boolean {
+export function isServiceAccount(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { type, private_key, refresh_token } = value as Record<string, unknown>;
   if (type === undefined) return private_key !== undefined && refresh_token === undefined;

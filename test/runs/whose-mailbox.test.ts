@@ -74,6 +74,25 @@ describe('a run', { concurrency: 4 }, () => {
     sandbox.secrets.put('refresh_token: half a paste');
     const says = /not JSON; AWSPREVIOUS does not stand in, since nothing says whose.*set GMAIL_MAILBOX.*keep email/;
     await assertRefused(sandbox, 78, says);
+    // An address that may be of something else says nothing either.
+    const { email, ...nameless } = bobsValue(sandbox, 'alice@example.com');
+    const own = JSON.stringify(nameless, null, 2);
+    const put = (value: string | object) => {
+      sandbox.secrets.setSecret('gmail-jobs/alice', sandbox.secretValue);
+      sandbox.secrets.put(value);
+    };
+    put(own.replace('{', `{\n  // "email": "${email}",`));
+    await assertRefused(sandbox, 78, says);
+    for (const value of [
+      { refresh_token: nameless.refresh_token, old: { email } },
+      { refresh_token: nameless.refresh_token, backup: sandbox.secretValue },
+      `${own} email: ${email}`,
+    ]) {
+      put(value);
+      assert.match(told(assertEnded(await apply(sandbox, { rules: TRASH }), 78)), /since nothing says whose/);
+    }
+    assert.deepEqual(touched(sandbox), []);
+    put('refresh_token: half a paste');
     // Said once, runs go on.
     const env = { GMAIL_MAILBOX: 'alice@example.com' };
     assertEnded(await apply(sandbox, { env }), 0, { changed: 3 });

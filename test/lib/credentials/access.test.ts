@@ -377,7 +377,7 @@ describe('createAccessTokens', () => {
       email,
     });
     const nameless = (value: object) => ({ ...value, email: undefined });
-    const text = (email: string) => `client_id: x\nemail: ${email}\nrefresh_token 1//0half-a-paste`;
+    const text = (email: string) => `{"email": "${email}", "refresh_token": 1//0half-a-paste`;
 
     interface Case {
       readonly before: () => object;
