@@ -95,13 +95,21 @@ export class GmailClient {
    * With `recheck`, no attempt is sent that is due for it; undefined when nothing is left to send then.
    * @throws UnavailableError, CredentialError, ConfigError, GmailRefusal, or the signal's StoppedError.
    */
+  async request<T>(method: GmailMethod, send: Send, signal: AbortSignal, effect?: Effect): Promise<T>;
+  async request<T>(
+    method: GmailMethod,
+    send: Send,
+    signal: AbortSignal,
+    effect: Effect,
+    recheck: Recheck,
+  ): Promise<T | undefined>;
   async request<T>(
     method: GmailMethod,
     send: Send,
     signal: AbortSignal,
     effect: Effect = 'none',
     recheck?: Recheck,
-  ): Promise<T> {
+  ): Promise<T | undefined> {
     const count = createCounter();
     let renewed = false;
     for (;;) {
@@ -109,7 +117,7 @@ export class GmailClient {
       if (attempt === 'due') {
         // Out of the line for quota, in which the look itself has to stand.
         if (await recheck?.look()) continue;
-        return undefined as T;
+        return undefined;
       }
       const { verdict, token } = attempt;
       if (verdict.kind === 'ok') return verdict.data as T;

@@ -22,7 +22,7 @@ import { Protection } from './protection.ts';
 import { type FindOptions, type MessageRef, Searcher, type SearchOptions } from './searcher.ts';
 import type { Span } from './window.ts';
 import { withoutJournals } from './without-journals.ts';
-import type { LabelChange, LabelSet, Writer } from './writer.ts';
+import { certainIds, type LabelChange, type LabelSet, type Writer } from './writer.ts';
 
 export type { MessageRef, SearchOptions } from './searcher.ts';
 
@@ -323,7 +323,7 @@ export class Mailbox {
 
   /** Changes up to 1,000 messages of the program's own, which count nowhere. 5 quota units each, at most 50. */
   async changeOwn(ids: readonly string[], change: LabelChange): Promise<void> {
-    if (ids.length > 10) return await this.#writer.modify(ids, change, this.#signal);
+    if (ids.length > 10) return await this.#writer.modify(certainIds(ids), change, this.#signal);
     for (const id of ids) await this.#writer.modifyOne(id, change, this.#signal);
   }
 }

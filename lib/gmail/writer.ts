@@ -31,10 +31,15 @@ export interface LateIds extends Recheck {
   readonly ids: readonly string[];
 }
 
+/** Messages of which none is left out. */
+export function certainIds(ids: readonly string[]): LateIds {
+  return { ids, isDue: false, look: async () => true };
+}
+
 export interface Writer {
   /** Whether what it is told really happens. */
   readonly live: boolean;
-  modify(messages: readonly string[] | LateIds, change: LabelChange, signal: AbortSignal, trace?: Trace): Promise<void>;
+  modify(messages: LateIds, change: LabelChange, signal: AbortSignal, trace?: Trace): Promise<void>;
   /** @throws GmailRefusal with status 409 when a label of that name exists. */
   createLabel(name: string, hidden: boolean, signal: AbortSignal): Promise<Label>;
   /** @throws GmailRefusal with status 404 when there is no such label. */
@@ -60,8 +65,6 @@ export function createLiveWriter(client: GmailClient): Writer {
   return {
     live: true,
     async modify(messages, change, signal, trace = { isDoubtful: false }) {
-      const late = 'look' in messages ? messages : undefined;
-      const ids = () => ('look' in messages ? messages.ids : messages);
       const labels = { addLabelIds: [...change.addLabelIds], removeLabelIds: [...change.removeLabelIds] };
       let wasDoubtful = trace.isDoubtful;
       const request = client.request(
@@ -69,7 +72,7 @@ export function createLiveWriter(client: GmailClient): Writer {
         async (api, options) => {
           wasDoubtful = trace.isDoubtful;
           trace.isDoubtful = true;
-          const requestBody = { ids: [...ids()], ...labels };
+          const requestBody = { ids: [...messages.ids], ...labels };
           const answer = await api.users.messages.batchModify({ ...me, requestBody }, options);
           // Refused, it had no effect, which says nothing about attempts before.
           if (answer.status >= 400 && answer.status < 500) trace.isDoubtful = wasDoubtful;
@@ -77,7 +80,7 @@ export function createLiveWriter(client: GmailClient): Writer {
         },
         signal,
         'repeatable',
-        late,
+        messages,
       );
       await request.catch((error) => {
         // A refusal may also stand in the body of a 200.

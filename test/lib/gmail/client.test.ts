@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import { ConfigError, CredentialError, UnavailableError } from '../../../lib/errors.ts';
 import { GmailRefusal } from '../../../lib/gmail/answers.ts';
 import type { GmailClient } from '../../../lib/gmail/client.ts';
-import { createLiveWriter } from '../../../lib/gmail/writer.ts';
+import { certainIds, createLiveWriter } from '../../../lib/gmail/writer.ts';
 import { Scope } from '../../../lib/job.ts';
 import { openMailbox } from '../../in-process.ts';
 import type { Fault, FaultKind } from '../../sandbox/faults.ts';
@@ -273,7 +273,7 @@ describe('GmailClient', () => {
       const stop = new AbortController();
       const star = () =>
         createLiveWriter(client).modify(
-          sandbox.mailbox.messages().map(({ id }) => id),
+          certainIds(sandbox.mailbox.messages().map(({ id }) => id)),
           { addLabelIds: ['STARRED'], removeLabelIds: [] },
           stop.signal,
         );
@@ -283,7 +283,11 @@ describe('GmailClient', () => {
       const { signal } = new AbortController();
       sandbox.faults.add({ service: 'gmail', kind: 'hook', before: () => giveUp.abort(stopped) });
       sandbox.faults.add({ service: 'gmail', kind: 'hang' });
-      const change = createLiveWriter(client).modify(['0'], { addLabelIds: ['STARRED'], removeLabelIds: [] }, signal);
+      const change = createLiveWriter(client).modify(
+        certainIds(['0']),
+        { addLabelIds: ['STARRED'], removeLabelIds: [] },
+        signal,
+      );
       await assert.rejects(change, stopped);
     });
   });
