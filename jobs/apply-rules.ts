@@ -11,14 +11,12 @@ import { didYouMean } from '../lib/nearest.ts';
 import { guardsOf } from '../lib/rules/guards.ts';
 import { describeRules, mayHaveMissed, planRules, type RulesPlan } from '../lib/rules/plan.ts';
 import { previewRules, surveyLabels } from '../lib/rules/preview.ts';
+import { MOST_IN_ALL, MOST_PER_RULE, SAMPLE_UNITS } from '../lib/rules/sample-limits.ts';
 import { parseRules, type RuleSet } from '../lib/rules/schema.ts';
 import { shareOption } from '../lib/rules/share.ts';
 
 /** The rules file beside this job; the build copies it. */
 const OWN_RULES = fileURLToPath(new URL('./rules.yaml', import.meta.url));
-
-/** Each sample costs 20 quota units, of 6,000 a minute. */
-const MOST_SAMPLES = 20;
 
 export default defineJob({
   summary: 'Apply the rules in rules.yaml to the mailbox: archive, trash, mark, star, label',
@@ -34,9 +32,9 @@ export default defineJob({
     ),
     samples: countOption(
       '<n>',
-      'in a dry run at a terminal, show so many messages of each rule; 20 quota units each, at most 100 in all',
+      `in a dry run at a terminal, show so many messages of each rule; ${SAMPLE_UNITS} quota units each, at most ${MOST_IN_ALL} in all`,
       1,
-      MOST_SAMPLES,
+      MOST_PER_RULE,
     ),
   },
   backfill: 'changes',

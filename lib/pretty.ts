@@ -2,6 +2,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { counted, formatCount } from './count.ts';
 import { formatDuration } from './duration.ts';
+import { SAMPLE_UNITS } from './rules/sample-limits.ts';
 import { splitProblems, wrap, wrapCommand } from './wrap.ts';
 
 export type LogEvent = Readonly<Record<string, unknown>>;
@@ -24,7 +25,8 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'backfill.look': (e) =>
     `looking in ${counted(Number(e.windows), 'window')} of one ${e.windowUnit} with ${counted(Number(e.searches), 'search', 'searches')} each: about ${number(e.units)} quota units, ${Number(e.durationMs) < 10_000 ? 'a few seconds' : `about ${formatDuration(Number(e.durationMs))}`} (at ${number(e.unitsPerMinute)} units a minute)`,
   'rule.planned': (e) => `${bold(String(e.rule))}: ${describePlan(e)}`,
-  'rules.samples': (e) => dim(`reading ${counted(Number(e.messages), 'message')} to show, 20 quota units each`),
+  'rules.samples': (e) =>
+    dim(`reading ${counted(Number(e.messages), 'message')} to show, ${SAMPLE_UNITS} quota units each`),
   'rule.applied': (e) => `${bold(String(e.rule))}: ${countsOf(e, WORDS).join(', ') || 'nothing was changed'}`,
   'undo.planned': (e) => `${bold(String(e.rule))}: ${number(e.toRestore)} to restore (${restoring(e)})`,
   'undo.found': (e) =>

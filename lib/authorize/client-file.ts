@@ -1,5 +1,4 @@
 /** The OAuth client that consent is asked for: the file that Google's console gives for a Desktop client. */
-
 import { readFile } from 'node:fs/promises';
 import { readPasted, secretsInText } from '../credentials/pasted.ts';
 import { ConfigError } from '../errors.ts';

@@ -13,7 +13,7 @@ import { type Finding, failed, ok } from './finding.ts';
  * buildpack puts a plugin into NODE_OPTIONS, but not on dynos that are named `run.…`, nor where HEROKU_SKIP_NODE_PLUGIN
  * is set. Source: profile/nodejs.sh of github.com/heroku/heroku-buildpack-nodejs.
  */
-export function schedulerEnvironment(env: Environment): Environment {
+function schedulerEnvironment(env: Environment): Environment {
   const here = { ...env, DYNO: 'scheduler.1' };
   const isHere = env.NODE_OPTIONS?.includes('/.heroku/') === true;
   if (!env.HEROKU_METRICS_URL || env.HEROKU_SKIP_NODE_PLUGIN || isHere) return here;

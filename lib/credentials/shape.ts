@@ -1,5 +1,4 @@
 /** The secret's value: parsed as it was pasted, given to the redactor, and proven to be credentials of a known kind. */
-
 import { KeyObject } from 'node:crypto';
 import * as v from 'valibot';
 import { CREDENTIAL_NAMES, credentialKind, oddCharacter } from '../credential-like.ts';

@@ -7,9 +7,7 @@ import type { Mailbox } from '../gmail/mailbox.ts';
 import type { Log } from '../log.ts';
 import { cut, widthOf } from '../wrap.ts';
 import type { RulesPlan } from './plan.ts';
-
-/** Each is read for 20 quota units, and Gmail gives 6,000 a minute. */
-const MOST_IN_ALL = 100;
+import { MOST_IN_ALL } from './sample-limits.ts';
 
 const LONGEST_SENDER = 24;
 
@@ -26,7 +24,7 @@ export interface RuleSamples {
   readonly samples: readonly Sample[];
 }
 
-/** Reads up to `perRule` messages that each rule of the plan would change, no more than 100 in all. */
+/** Reads up to `perRule` messages that each rule of the plan would change, no more than MOST_IN_ALL. */
 export async function readSamples(
   plan: RulesPlan,
   perRule: number,

@@ -108,7 +108,7 @@ function startsWith(pattern: RegExp, text: string): boolean {
 }
 
 /** `“ (U+201C)`, or for what cannot be seen `U+00A0 (a no-break space)`. */
-export function nameCharacter(character: string): string {
+function nameCharacter(character: string): string {
   const code = `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
   const name = NAMES[character];
   if (/[\p{Z}\p{C}]/u.test(character)) return name === undefined ? code : `${code} (${name})`;
