@@ -74,7 +74,7 @@ export async function carryOut(
       remaining: left(set),
     });
   };
-  if (protection !== undefined) protection.remaining = () => [...plan.sets.keys()].filter((set) => left(set) > 0);
+  const remaining = () => [...plan.sets.keys()].filter((set) => left(set) > 0);
   for (const [set, labels] of resolved.entries()) {
     if (!(labels instanceof GmailRefusal)) continue;
     const { message: error, remedy } = labels;
@@ -85,21 +85,23 @@ export async function carryOut(
   const changesSomething = resolved.some((labels) => isChange(toChange(labels)));
   const told = new Set<number>();
   const windows = new WindowCounts(plan, log);
+  const count = (set: number, how: keyof SetCounts, items: number, window: Window | null | undefined) => {
+    if (items === 0) return;
+    (counts[set] as SetCounts)[how] += items;
+    tally[how](items);
+    progress.advance(items);
+    windows.count(window, items, how);
+  };
   let working: number | undefined;
   try {
     for (const [index, planned] of portions.entries()) {
       signal.throwIfAborted();
       // Before the journal is written: of what is left out afterwards it has to be corrected.
-      if (protection?.isDue) await protection.look();
+      if (protection?.isDue) await protection.look(remaining());
       const portion = leaveOutOf(planned, protection?.found ?? IdSet.empty);
       for (const [part, { window, changes }] of planned.entries()) {
         for (const [set, { ids }] of changes.entries()) {
-          const spared = ids.size - (portion[part]?.changes[set]?.ids.size ?? 0);
-          if (spared === 0) continue;
-          (counts[set] as SetCounts).skipped += spared;
-          tally.skipped(spared);
-          progress.advance(spared);
-          windows.count(window, spared, 'skipped');
+          count(set, 'skipped', ids.size - (portion[part]?.changes[set]?.ids.size ?? 0), window);
         }
       }
       if (changesSomething && (portions.length > 1 || portion.some((part) => sizeOf(part) > 0))) {
@@ -111,17 +113,18 @@ export async function carryOut(
         if (batchCount(portion, set) === 0) continue;
         working = set;
         const change = toChange(resolved[set] ?? []);
-        await changeSet({ name, portion, set }, change, counts[set] as SetCounts, {
+        await changeSet({ name, portion, set }, change, {
           ...context,
           protection,
+          remaining,
           modify: (ids, labels, stop, trace) =>
             writer.modify(ids, labels, stop, trace).catch((error) => {
               throw naming(error, resolved[set]);
             }),
           onBegin: journal && ((batch, messages, trace) => journal.begin(set, batch, messages, trace)),
-          onBatch: (batch, how) => {
+          count: (how, batch) => {
+            for (const [part, items] of batch.shares) count(set, how, items, portion[part]?.window);
             progress.window(portion[Math.max(...batch.shares.keys())]?.window?.name ?? null);
-            for (const [part, items] of batch.shares) windows.count(portion[part]?.window, items, how);
           },
         });
         if (left(set) > 0) continue;

@@ -95,6 +95,11 @@ export function setSizes({ sets, windows }: ChangePlan): number[] {
   return sets.map((_, set) => windows.reduce((sum, { changes }) => sum + (changes[set]?.ids.size ?? 0), 0));
 }
 
+/** How many changes there are in the whole plan. */
+export function totalOf({ windows }: ChangePlan): number {
+  return windows.reduce((sum, window) => sum + sizeOf(window), 0);
+}
+
 /**
  * The plan cut into portions: small windows together, so that their batches are full; big ones in parts. Without windows
  * and without a journal all is one portion, since each further one costs a batch.

@@ -1,12 +1,11 @@
-/** Makes the changes of one set of messages, batch by batch, and counts every one of them. */
+/** Makes the changes of one set of messages, batch by batch. */
 import { counted, formatCount } from '../count.ts';
 import { GuardError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
 import { GmailRefusal } from './answers.ts';
 import { type Batch, batchesOf, type ChangePlan, type Portion, partBatch, setSizes } from './change-plan.ts';
-import { type Protection, Unprotected } from './protection.ts';
+import { PendingChange, type Protection } from './protection.ts';
 import type { LabelChange, Trace, Writer } from './writer.ts';
 
 /** Batches made at once; the gate and the quota say when they are sent. */
@@ -16,12 +15,13 @@ export interface ChangeContext {
   readonly modify: Writer['modify'];
   /** What must not be changed, if that has to be looked up again. */
   readonly protection: Protection | undefined;
+  /** The sets of the plan, by index, that have something left to change. */
+  readonly remaining: () => readonly number[];
   readonly tally: Tally;
-  readonly progress: Progress;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** Told of every batch that is dealt with. */
-  readonly onBatch: (batch: Batch, how: 'changed' | 'skipped' | 'failed') => void;
+  /** Counts the messages of every batch that is dealt with. */
+  readonly count: (how: keyof SetCounts, batch: Batch) => void;
   /** Told of every batch, by its number in the set, that is about to be sent; its trace says what becomes of it. */
   readonly onBegin?: ((batch: number, messages: number, trace: BatchTrace) => void) | undefined;
 }
@@ -42,26 +42,19 @@ export interface SetCounts {
 }
 
 /**
- * Changes the messages of one set of the portion and adds them to `counts`; `change` has its labels by their ids, or
+ * Changes the messages of one set of the portion; `change` has its labels by their ids, or
  * Gmail's refusal to make one of them. What Gmail refuses is counted as failed and the rest goes on; when the service
  * stays away or the run is told to stop, what is under way is finished, the rest is not begun, and the reason is thrown.
  */
 export async function changeSet(
   { name, portion, set }: { readonly name: string; readonly portion: Portion; readonly set: number },
   change: LabelChange | GmailRefusal,
-  counts: SetCounts,
   context: ChangeContext,
 ): Promise<void> {
-  const { modify, protection, tally, progress, log, onBatch, onBegin } = context;
+  const { modify, protection, remaining, tally, log, count, onBegin } = context;
   const away = new AbortController();
   const signal = AbortSignal.any([context.signal, away.signal]);
 
-  const count = (how: keyof SetCounts, batch: Batch) => {
-    counts[how] += batch.ids.length;
-    tally[how](batch.ids.length);
-    progress.advance(batch.ids.length);
-    onBatch(batch, how);
-  };
   let begun = 0;
   const deal = async (batch: Batch) => {
     const trace: BatchTrace = { isChanged: false, isDoubtful: false, leftOut: [] };
@@ -70,7 +63,7 @@ export async function changeSet(
     if (change instanceof GmailRefusal) return count('failed', batch);
     if (isEmpty(change)) return count('skipped', batch);
     let left = batch;
-    const messages = new Unprotected(batch.ids, protection, (leftOut) => {
+    const messages = new PendingChange(batch.ids, protection, remaining, (leftOut) => {
       const [kept, spared] = partBatch(left, new Set(leftOut));
       left = kept;
       // What was sent before, without an answer, may be changed.

@@ -7,7 +7,15 @@ import { mapAtOnce } from '../pool.ts';
 import type { Progress } from '../progress.ts';
 import type { Tally } from '../tally.ts';
 import { carryOut, type PlanJournal, planOfLabels, type ResolvedSet } from './carry-out.ts';
-import { type ChangePlan, type ChangeSet, type LabelOperation, leaveOut, planOf, setSizes } from './change-plan.ts';
+import {
+  type ChangePlan,
+  type ChangeSet,
+  type LabelOperation,
+  leaveOut,
+  planOf,
+  setSizes,
+  totalOf,
+} from './change-plan.ts';
 import { type Guard, trippedGuard } from './changes.ts';
 import type { GmailClient } from './client.ts';
 import { WIDEST } from './gate.ts';
@@ -208,7 +216,7 @@ export class Mailbox {
     await this.#labels.requireClear(given.sets.flatMap(({ operations }) => operations.map(({ label }) => label)));
     let plan = this.live ? await withoutJournals(given, this) : given;
     const sizes = setSizes(plan);
-    const total = sizes.reduce((sum, size) => sum + size, 0);
+    const total = totalOf(plan);
     tally.matched(total);
     const keepsJournal = journal !== undefined && total > 0;
     if (announce !== undefined) {
@@ -223,17 +231,12 @@ export class Mailbox {
     if (tripped !== undefined) throw tripped;
     if (!this.live || total === 0) return;
     const protection = plan.protection && new Protection(plan.protection, { client: this.#client, mailbox: this, log });
-    if (protection !== undefined) protection.remaining = () => [...sizes.keys()].filter((set) => (sizes[set] ?? 0) > 0);
     const wasAsked = await confirm?.();
     progress.start(total);
     // A person may take any time to answer.
     if (wasAsked === true && protection !== undefined) {
-      await protection.look();
-      plan = leaveOut(plan, protection.found);
-      const leftOut = total - setSizes(plan).reduce((sum, size) => sum + size, 0);
-      tally.skipped(leftOut);
-      progress.advance(leftOut);
-      if (leftOut === total) return;
+      await protection.look([...sizes.keys()].filter((set) => (sizes[set] ?? 0) > 0));
+      plan = this.#skip(plan, protection.found);
     }
     // Labels are made before the first batch, while there is room for small requests in the quota of the minute.
     const resolved: ResolvedSet[] = [];
@@ -242,21 +245,28 @@ export class Mailbox {
     await carryOut(plan, resolved, context);
   }
 
+  /** The plan without these messages, which are counted as skipped. */
+  #skip(plan: ChangePlan, leftOut: IdSet): ChangePlan {
+    const rest = leaveOut(plan, leftOut);
+    const skipped = totalOf(plan) - totalOf(rest);
+    this.#options.tally.skipped(skipped);
+    this.#options.progress.advance(skipped);
+    return rest;
+  }
+
   /**
    * The same for labels that are known by their ids; `confirm` is asked before the first change, and says which messages
    * are to be left out after all.
    */
   async changeLabels(sets: readonly LabelSet[], confirm: (messages: number) => Promise<IdSet>): Promise<void> {
     const { tally, progress, log } = this.#options;
-    const total = sets.reduce((sum, { ids }) => sum + ids.size, 0);
+    const { plan: whole, resolved } = planOfLabels(sets);
+    const total = totalOf(whole);
     tally.matched(total);
     if (!this.live || total === 0) return;
     const leftOut = await confirm(total);
-    const { plan: whole, resolved } = planOfLabels(sets);
-    const plan = leaveOut(whole, leftOut);
-    const left = setSizes(plan).reduce((sum, size) => sum + size, 0);
-    tally.skipped(total - left);
-    progress.start(left);
+    progress.start(total);
+    const plan = this.#skip(whole, leftOut);
     const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, journal: undefined };
     await carryOut(plan, resolved, context);
   }

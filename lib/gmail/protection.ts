@@ -33,8 +33,6 @@ export class Protection {
   found = IdSet.empty;
   /** Grows with each search. */
   version = 0;
-  /** The sets of the plan, by index, that have something left to change. */
-  remaining: () => number[] = () => [];
 
   constructor(plan: PlanProtection, options: ProtectionOptions) {
     this.#plan = plan;
@@ -47,19 +45,22 @@ export class Protection {
     return this.#options.client.clock.now() - this.#searchedAtMs > this.#freshMs;
   }
 
-  /** Searches now, or waits for the search that is under way. 5 quota units for each 500 messages found. */
-  look(): Promise<void> {
-    this.#looking ??= this.#search().finally(() => {
+  /**
+   * Searches now, or waits for the search that is under way, for what concerns the sets of these indices. 5 quota units
+   * for each 500 messages found.
+   */
+  look(sets: readonly number[]): Promise<void> {
+    this.#looking ??= this.#search(sets).finally(() => {
       this.#looking = undefined;
     });
     return this.#looking;
   }
 
-  async #search(): Promise<void> {
+  async #search(sets: readonly number[]): Promise<void> {
     const { client, mailbox, log } = this.#options;
     const startedAtMs = client.clock.now();
     const unitsBefore = client.statistics.quotaUnits;
-    const { query, ...where } = this.#plan.search(this.remaining(), await mailbox.knownLabels());
+    const { query, ...where } = this.#plan.search(sets, await mailbox.knownLabels());
     try {
       const { windows, loose } = await mailbox.find(query, { ...where, again: true });
       this.found = IdSet.union([this.found, ...windows.values(), loose]);
@@ -86,8 +87,9 @@ export class Protection {
 }
 
 /** The messages of one change: those of `ids` that protect has not found by the time it is sent. */
-export class Unprotected implements Recheck {
+export class PendingChange implements Recheck {
   readonly #protection: Protection | undefined;
+  readonly #remaining: () => readonly number[];
   readonly #onLeftOut: (leftOut: readonly string[]) => void;
   #version = 0;
   ids: readonly string[];
@@ -95,10 +97,13 @@ export class Unprotected implements Recheck {
   constructor(
     ids: readonly string[],
     protection: Protection | undefined,
+    /** The sets of the plan, by index, that have something left to change. */
+    remaining: () => readonly number[],
     onLeftOut: (leftOut: readonly string[]) => void,
   ) {
     this.ids = ids;
     this.#protection = protection;
+    this.#remaining = remaining;
     this.#onLeftOut = onLeftOut;
     this.#leaveOut();
   }
@@ -110,7 +115,7 @@ export class Unprotected implements Recheck {
 
   /** Returns whether there is something left to be changed. */
   async look(): Promise<boolean> {
-    if (this.#protection?.isDue) await this.#protection.look();
+    if (this.#protection?.isDue) await this.#protection.look(this.#remaining());
     this.#leaveOut();
     return this.ids.length > 0;
   }
