@@ -40,6 +40,12 @@ describe('a search that Gmail would take for another', () => {
       [trashing('subject:hit\u00a0-is:starred'), /query.*U\+00A0/],
       [trashing('subject:hit -{is:"stared" x}'), /query.*is:starred/],
       [trashing('subject:hit NOT is:starred'), /query.*-is:starred/],
+      [trashing('subject:hit -newer_than;14d'), /query.*write -newer_than:14d/],
+      [trashing('subject:hit -newer_than 14d'), /query.*write -newer_than:14d/],
+      [trashing('subject:hit', 'from:boss@example.net+is:starred'), /protect.*second operator/],
+      [trashing('subject:hit', 'is%3Astarred+from%3Aboss%40example.net'), /protect.*write is:starred from:boss@/],
+      [trashing('subject:hit', 'is starred'), /protect.*write is:starred, or "is starred"/],
+      [trashing('subject:hit', 'subject:is:starred'), /protect.*second operator/],
       [trashing(`${'('.repeat(50_000)}hit${')'.repeat(50_000)}`), /query.*nested more than 100 deep/],
     ] as const) {
       const final = assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 78);

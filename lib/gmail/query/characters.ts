@@ -12,12 +12,15 @@ export interface OddCharacter {
   readonly inText: boolean;
 }
 
-const QUOTES = /[“”„‟«»‹›〝〞〟＂「」『』]/u;
-const SINGLE_QUOTES = /[‘’‚‛′＇]/u;
-const DASHES = /[‐‑‒–—―−﹘﹣－]/u;
+const QUOTES = /[“”„‟«»‹›〝〞〟＂「」『』″❝❞˝]/u;
+/** Some of them stand for an apostrophe or a letter within a word. */
+const SINGLE_QUOTES = /[‘’‚‛′＇´ʹʺ❛❜]/u;
+/** Behind a number they are minutes, seconds, feet and inches. */
+const PRIMES = /[′″]/u;
+const DASHES = /[‐‑‒–—―−﹘﹣－˗⁃⁻₋➖]/u;
 /** Full-width brackets and colons; inside of a word of text they are punctuation. */
 const BRACKETS = /[（）｛｝［］]/u;
-const COLONS = /[：﹕∶꞉]/u;
+const COLONS = /[：﹕∶꞉︰ː⁚։׃]/u;
 const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 
 const NAMES: Readonly<Record<string, string>> = {
@@ -70,6 +73,7 @@ function problemOf(character: string, before: string, after: string): string | u
   if (character <= '~' && character >= ' ') return undefined;
   const named = nameCharacter(character);
   const startsTerm = /(?:^|[\s(){}:-])$/.test(before);
+  if (PRIMES.test(character) && endsIn(/\p{N}/u, before)) return undefined;
   if (QUOTES.test(character)) return `${named} is no quotation mark: write "`;
   if (SINGLE_QUOTES.test(character)) {
     const inWord = endsIn(LETTER_OR_DIGIT, before) && startsWith(LETTER_OR_DIGIT, after);

@@ -3,6 +3,7 @@
  * its terms with their operators, their negation, and whether they stand in an alternative. What a search finds, Gmail
  * alone decides.
  */
+import { missingColon } from './operators.ts';
 import { orQuotes, QueryError, type Token, tokenize } from './tokens.ts';
 import { valueProblem } from './values.ts';
 
@@ -87,6 +88,7 @@ export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
       members += 1;
       if (token.bracket !== undefined) groups += 1;
       refuseMistakenWord(query, tokens, next - 1, around.operator);
+      refuseMissingColon(tokens, next - 1, around.operator);
       readMember(token, around);
     }
     if (opened !== undefined && members === 0) throw new QueryError('an empty group', opened.at);
@@ -147,6 +149,26 @@ function refuseMistakenWord(query: string, tokens: readonly Token[], index: numb
   const right = meant === '-' ? `-${textOf(query, after)}` : meant;
   const quoted = operator === 'subject' ? orQuotes(query, at) : `, or "${value}" for the word itself`;
   throw new QueryError(`Gmail takes ${value} for a word: write ${right}${quoted}`, at);
+}
+
+/** Refuses `is starred` and `is;starred`; in a group behind an operator only what can be no text. */
+function refuseMissingColon(tokens: readonly Token[], index: number, operator: string): void {
+  const token = tokens[index];
+  if (token === undefined || !isPlain(token)) return;
+  const next = (offset: number) => {
+    const after = tokens[index + offset];
+    return after !== undefined && isPlain(after) && !after.minus ? after.value : '';
+  };
+  // "older than 14d"
+  const isThan = /^(?:older|newer)$/i.test(token.value) && next(1) === 'than' && /^\d+[a-z]+$/i.test(next(2));
+  const word = isThan ? `${token.value}_than` : token.value;
+  const following = next(isThan ? 2 : 1);
+  const isText = operator !== '' && !/^(?:older|newer)_than/i.test(word);
+  const problem = isText ? undefined : missingColon(word, following, token.minus);
+  if (problem === undefined) return;
+  const isPair = operator === '' && following !== '' && /^\p{L}+$/u.test(token.value);
+  const text = isPair ? `${token.value} ${isThan ? 'than ' : ''}${following}` : token.value;
+  throw new QueryError(`${problem}, or "${text}" for the text itself`, token.at);
 }
 
 /** Whether a token beside a word shows that the word was meant as an operator. */

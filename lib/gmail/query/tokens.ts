@@ -4,6 +4,7 @@
  */
 import { nearest, slips } from '../../nearest.ts';
 import { findOddCharacter, nameForeign } from './characters.ts';
+import { decodeQuery, hiddenOperator, missingColon, OPERATORS } from './operators.ts';
 import { isChecked, valueProblem } from './values.ts';
 
 /** The search is broken, at a place counted from 0. */
@@ -31,11 +32,7 @@ export interface Token {
   readonly quoted: boolean;
 }
 
-/** Gmail's search operators; `l` is a short form of `label`. Source: support.google.com/mail/answer/7190. */
-const OPERATORS: readonly string[] = [
-  ...['from', 'to', 'cc', 'bcc', 'deliveredto', 'subject', 'list', 'rfc822msgid', 'filename', 'label', 'in', 'is'],
-  ...['has', 'category', 'older', 'newer', 'older_than', 'newer_than', 'after', 'before', 'larger', 'smaller', 'size'],
-];
+/** `l` is a short form of `label`. */
 const SHORT: ReadonlyMap<string, string> = new Map([['l', 'label']]);
 
 /** Operators of other programs, and Gmail's for the same. */
@@ -50,10 +47,6 @@ const MEANT: ReadonlyMap<string, string> = new Map([
   ...['message-id', 'messageid', 'msgid'].map((word) => [word, 'rfc822msgid'] as const),
 ]);
 
-const NAMES = OPERATORS.toSorted((a, b) => b.length - a.length).join('|');
-/** `!is:starred`, `from:a|from:b`: an operator in a place where Gmail takes it for a part of a word. */
-const HIDDEN_OPERATOR = new RegExp(`^[^\\p{L}\\p{N}"]+(?:${NAMES}):|[|,;&-](?:${NAMES}):`, 'iu');
-const EQUALS = /^([a-z]+(?:[_-]than)?)=/i;
 /** `'is:starred'`, or its beginning: text in quotation marks that are none to Gmail. */
 const OTHER_QUOTES = /^(?:'[^"']*'|`[^"`]*`)(?=[\s(){}]|$)/;
 
@@ -63,6 +56,10 @@ const TOKEN = /(-?)(?:([\p{L}_][\p{L}\p{N}_-]*):(?!\/\/|[)}]))?(?:([(){}])|"([^"
 export function tokenize(query: string): Token[] {
   const odd = findOddCharacter(query);
   if (odd !== undefined) throw new QueryError(odd.inText ? odd.problem + orQuotes(query, odd.at) : odd.problem, odd.at);
+  const decoded = decodeQuery(query);
+  if (decoded !== undefined) {
+    throw new QueryError(`the search is encoded for an address of the web: write ${decoded}`, query.indexOf('%'));
+  }
   const tokens: Token[] = [];
   let at = 0;
   while (at < query.length) {
@@ -148,29 +145,36 @@ function requirePlain(
   const other = OTHER_QUOTES.exec(query.slice(start))?.[0];
   if (other !== undefined) {
     const inner = other.slice(1, -1);
-    const isTerm = HIDDEN_OPERATOR.test(`,${inner.replace(/^-/, '')}`);
+    const isTerm = hiddenOperator(`,${inner.replace(/^-/, '')}`) !== undefined;
     throw new QueryError(`Gmail knows no quotation mark but ": write ${isTerm ? inner : `"${inner}"`}`, start);
   }
   if (operator === '') {
     if (afterMinus && bare.startsWith('-')) throw new QueryError(`"-${bare}" has more than one minus`, at);
-    const hidden = HIDDEN_OPERATOR.exec(bare)?.[0];
     const bang = /^[!~]/.test(bare) ? `: write -${bare.slice(1)}` : ': put a space, OR or a minus before an operator';
-    if (hidden !== undefined) throw new QueryError(`Gmail takes "${bare}" for a word${bang}`, at);
-    const equals = EQUALS.exec(bare)?.[1];
-    if (equals !== undefined && OPERATORS.includes(equals.toLowerCase().replace('-', '_'))) {
-      throw new QueryError(
-        `Gmail takes "${bare}" for a word: write ${equals.replace('-', '_')}:${bare.slice(equals.length + 1)}`,
-        at,
-      );
-    }
-    return;
+    if (hiddenOperator(bare) !== undefined) throw new QueryError(`Gmail takes "${bare}" for a word${bang}`, at);
+  } else if (operator !== 'rfc822msgid') {
+    requireOneOperator(operator, bare, at);
   }
-  if (HIDDEN_OPERATOR.test(bare)) {
-    throw new QueryError(`"${operator}:${bare}" holds a second operator: put a space or OR before that`, at);
+  // The parts behind the first: that is looked at with the word that follows.
+  for (const part of bare.split(/[;,|&+]/).slice(1)) {
+    const problem = operator === 'rfc822msgid' ? undefined : missingColon(part, '', false);
+    if (problem !== undefined) throw new QueryError(`${problem}, with a space before it`, at);
   }
-  if (bare.startsWith('-') && !['label', 'in'].includes(operator) && bare.length > 1) {
+  if (operator !== '' && bare.startsWith('-') && !['label', 'in'].includes(operator) && bare.length > 1) {
     throw new QueryError(misplacedMinus(operator, bare.slice(1)), at);
   }
+}
+
+function requireOneOperator(operator: string, bare: string, at: number): void {
+  const written = `"${operator}:${bare}"`;
+  if (bare.startsWith(':')) throw new QueryError(`${written} has two colons: write ${operator}${bare}`, at);
+  if (hiddenOperator(`:${bare}`) === undefined) return;
+  const rest = bare.slice(operator.length + 1);
+  if (bare.toLowerCase().startsWith(`${operator}:`) && rest !== '' && valueProblem(operator, rest, '') === null) {
+    throw new QueryError(`${written} has its operator twice: write ${operator}:${rest}`, at);
+  }
+  const quoted = isChecked(operator) ? '' : `, or quotes around text: ${operator}:"${bare}"`;
+  throw new QueryError(`${written} holds a second operator: put a space or OR before that${quoted}`, at);
 }
 
 /** The way to search for what stands at a place of the search, if that is text. */

@@ -207,6 +207,207 @@ const MISTAKEN: readonly (readonly [query: string, said: RegExp])[] = [
   ['is：starred', /U\+FF1A, a full-width colon/],
   ['（is:starred）', /U\+FF08/],
   ['＂a＂', /U\+FF02/],
+  ...['″', '❝', '❞', '´', 'ʺ', '❛', '˝'].map((quote) => [`${quote}a b${quote}`, /no quotation mark: write "/] as const),
+  ['subject:❝a❞', /U\+275D/],
+  ...['˗', '⁃', '➖', '⁻', '₋'].map((dash) => [`x ${dash}is:starred`, /no minus sign to Gmail: write -/] as const),
+  ...['︰', 'ː', '⁚'].map((colon) => [`is${colon}starred`, /no colon to Gmail: write :/] as const),
+];
+
+/** Text with names of operators and signs in it, as people search for it. */
+const TEXT = [
+  ...[
+    'order from amazon',
+    'back to school',
+    'what is new',
+    'the list',
+    'in or out',
+    'size medium',
+    'who has it',
+    'label maker',
+  ],
+  ...[
+    'from a to z',
+    'is it raining',
+    'to whom it may concern',
+    'has been shipped',
+    'in stock',
+    'size 10 shoes',
+    'in 5 days',
+  ],
+  ...[
+    'after work drinks',
+    'before noon',
+    'the day after',
+    'older brother',
+    'newer model',
+    'larger than life',
+    'a smaller one',
+  ],
+  ...[
+    'older than me',
+    'category five',
+    'subject matter',
+    'filename unknown',
+    'cc me please',
+    'list of names',
+    'label printer',
+  ],
+  ...[
+    'in-house',
+    'to-do',
+    'in-app',
+    'is-it',
+    'after-sales',
+    'subject-matter',
+    'has-been',
+    'size-10',
+    'list-unsubscribe',
+  ],
+  ...[
+    'to/from',
+    'in/out',
+    'before/after',
+    'is/was',
+    'cc/bcc',
+    'from/to',
+    'size/fit',
+    'to,from',
+    'in,out',
+    'to&fro',
+    'from+to',
+  ],
+  ...[
+    'list@example.com',
+    'from@example.com',
+    'to.bob@example.com',
+    'is.gd',
+    'list.example.com',
+    'label.com',
+    "in'n'out",
+    'to’s',
+  ],
+  ...[
+    'http://example.in:8080/x',
+    'example.to:443',
+    'https://a.is/',
+    'subject.',
+    'is?',
+    'in...',
+    'from,',
+    'to…',
+    'size🔥',
+    'has❤️it',
+  ],
+  ...[
+    'larger',
+    'from',
+    'to',
+    'in',
+    'has',
+    'size',
+    'list',
+    'is',
+    'label',
+    '-from',
+    '-list',
+    'category',
+    'subject',
+    'older newer',
+  ],
+  ...['from:(in sent)', 'subject:(this is important)', 'subject:(what is unread)', 'subject:(size 5M)', '"is starred"'],
+  ...[
+    '100%',
+    '50%off',
+    'a%20b',
+    '"a%40b"',
+    '"is%3Astarred"',
+    'a+b',
+    '5″',
+    "6'2",
+    '12″ pizza',
+    'don´t',
+    'podʺezd',
+    'inbox',
+    'sent',
+  ],
+  ...[
+    'order from amazon to me',
+    'sent to in:inbox',
+    'newsletter list older_than:1y',
+    'from:amazon is back',
+    'invite to:bob in',
+  ],
+];
+
+/** A search with an operator that lacks its colon → the refusal's right spelling. */
+const WITHOUT_COLON: readonly (readonly [query: string, right: string])[] = [
+  ...[
+    'newer_than 14d',
+    'newer_than;14d',
+    'newer_than.14d',
+    'newer_than>14d',
+    'newer_than14d',
+    'newer_than_14d',
+  ].flatMap(
+    (query) =>
+      [
+        [query, 'newer_than:14d'],
+        [`-${query}`, '-newer_than:14d'],
+      ] as const,
+  ),
+  ...['newer_than︰14d', 'newer_than＝14d', 'newer_than→14d', 'newer_than/14d', 'NEWER_THAN=14d', 'newer-than 14d'].map(
+    (query) => [query, query.includes('︰') ? ':' : 'newer_than:14d'] as const,
+  ),
+  ['newer than 14d', 'newer_than:14d'],
+  ['older_than', 'such as older_than:14d'],
+  ['older_than foo', 'such as older_than:14d'],
+  ['-older_than;2w', 'older_than:14d'],
+  ['olderthan14d', 'older_than:14d'],
+  ['from:(older_than 14d)', 'older_than:14d'],
+  ['-newer_than%3A14d', '-newer_than:14d'],
+  ['is%3Astarred+from%3Aboss%40example.com', 'is:starred from:boss@example.com'],
+  ['from:boss%40example.com', 'from:boss@example.com'],
+  ['from:a%20is:starred', 'from:a is:starred'],
+  ['https://mail.google.com/mail/u/0/#search/is%3Astarred', 'is:starred'],
+  ...[
+    'is;starred',
+    'is.starred',
+    'is starred',
+    'is,starred',
+    'is/starred',
+    'is-starred',
+    'is_starred',
+    'is=starred',
+  ].map((query) => [query, 'is:starred'] as const),
+  ['-is starred', '-is:starred'],
+  ['from:a;is.starred', 'is:starred'],
+  ['-from;x', '-from:x'],
+  ['from;boss@example.com', 'from:boss@example.com'],
+  ['from,boss@example.com', 'from:boss@example.com'],
+  ['-from boss@example.com', '-from:boss@example.com'],
+  ['-in;sent', '-in:sent'],
+  ['in inbox', 'in:inbox'],
+  ['-in sent', '-in:sent'],
+  ['-label;keep', '-label:keep'],
+  ['-label keep', '-label:keep'],
+  ['-larger;5M', '-larger:5M'],
+  ['larger 5M', 'larger:5M'],
+  ['size>5M', 'size:5M'],
+  ['after 2020/01/01', 'after:2020/01/01'],
+  ['-after 2020/01/01', '-after:2020/01/01'],
+  ['-category promotions', '-category:promotions'],
+  ['category promotions', 'category:promotions'],
+  ['has attachment', 'has:attachment'],
+  ['label::keep', 'label:keep'],
+  ['label:label:keep', 'label:keep'],
+  ['from:from:amy', 'from:amy'],
+];
+
+/** An operator in a place where it is a part of a word. */
+const HIDDEN = [
+  ...['from:a+is:starred', 'foo.is:starred', 'foo+is:starred', 'foo/is:starred', 'from:a/is:starred', 'foo@is:starred'],
+  ...['label:keep+older_than:1y', 'in:inbox/is:starred', "foo'is:starred", ':is:starred', 'foo:is:starred'],
+  ...['subject:is:starred', 'in:is:starred', 'label:is:starred', 'subject:to:bob'],
 ];
 
 function faultOf(query: string): QueryError {
@@ -246,6 +447,23 @@ describe('the values of a search', () => {
       const query = compose(3);
       assert.doesNotThrow(() => parseQuery(query), query);
     }
+  });
+
+  it('are no operators in text that people search for', () => {
+    assert.ok(TEXT.length >= 60);
+    for (const query of TEXT) assert.doesNotThrow(() => parseQuery(query), query);
+  });
+
+  for (const [query, right] of WITHOUT_COLON) {
+    it(`lack a colon in ${query}`, () => {
+      const { message } = faultOf(query);
+      assert.ok(message.includes(`write ${right}`), message);
+    });
+  }
+
+  it('do not begin inside of a word', () => {
+    for (const query of HIDDEN)
+      assert.match(faultOf(query).message, /second operator|for a word|no search operator/, query);
   });
 
   for (const [query, said] of [...WRONG, ...MISTAKEN]) {

@@ -1,0 +1,85 @@
+/** Gmail's search operators, and the words in which one was meant: without a colon, Gmail searches for the word. */
+import { isChecked, PLACES, valueProblem } from './values.ts';
+
+/** Source: support.google.com/mail/answer/7190. */
+export const OPERATORS: readonly string[] = [
+  ...['from', 'to', 'cc', 'bcc', 'deliveredto', 'subject', 'list', 'rfc822msgid', 'filename', 'label', 'in', 'is'],
+  ...['has', 'category', 'older', 'newer', 'older_than', 'newer_than', 'after', 'before', 'larger', 'smaller', 'size'],
+];
+
+const NAMES = OPERATORS.toSorted((a, b) => b.length - a.length).join('|');
+
+/**
+ * `!is:starred`, `from:a+is:starred`: an operator where Gmail takes it for a part of a word. The ends of domains before
+ * the number of a port are none, as in http://example.in:8080.
+ */
+const HIDDEN = new RegExp(`[^\\p{L}\\p{N}_"](?:${NAMES}):(?<!\\.(?:in|is|to|cc):(?=\\d))`, 'iu');
+
+/** An operator inside of a word, with the sign before it; undefined for none. */
+export function hiddenOperator(word: string): string | undefined {
+  return HIDDEN.exec(word)?.[0];
+}
+
+/** Names that no text holds by chance. */
+const UNDERSCORED = /^(older|newer)_than(.*)$/iu;
+/** The same as people write them; "older than" may be text. */
+const NEARLY_UNDERSCORED = /^(older|newer)[-_]?than\W*(\d.*)?$/iu;
+const NAME_AND_SIGN = new RegExp(`^(${NAMES})([^\\p{L}\\p{N}\\s]+)(.+)$`, 'iu');
+/** Signs that join words of plain text too, as in `to/from`, `in-house`, `in_box` and `list@example.com`. */
+const IN_TEXT = /^(?:[-_/.,+&|'’@~!?*%#$^\\…\p{Pd}\p{Extended_Pictographic}]|\ufe0f|\u200d)+$/u;
+const NO_SIGN_OF_A_COLON = /^['’@]/u;
+const ADDRESS = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
+
+/**
+ * What is wrong with a plain word, or a part of one, in which an operator was meant; undefined for a word of text.
+ * `following` is the plain word behind it, or ''.
+ */
+export function missingColon(word: string, following: string, negated: boolean): string | undefined {
+  const refuse = (operator: string, value: string) => refusal(word, operator, value, negated ? '-' : '');
+  const [, kind, glued = ''] = UNDERSCORED.exec(word) ?? NEARLY_UNDERSCORED.exec(word) ?? [];
+  if (kind !== undefined) {
+    const age = glued.replace(/^[^\p{L}\p{N}]+/u, '') || following;
+    const isAge = /^\d/.test(age);
+    if (isAge || UNDERSCORED.test(word)) return refuse(`${kind.toLowerCase()}_than`, isAge ? age : '');
+  }
+  const [, name = '', sign = '', value = ''] = NAME_AND_SIGN.exec(word) ?? [];
+  const operator = name.toLowerCase();
+  if (name !== '' && !NO_SIGN_OF_A_COLON.test(sign) && (!IN_TEXT.test(sign) || isMeant(operator, value, sign))) {
+    return refuse(operator, value);
+  }
+  if (!OPERATORS.includes(word.toLowerCase()) || following === '') return undefined;
+  const isMistake = isMeant(word.toLowerCase(), following, '') || (negated && !isChecked(word.toLowerCase()));
+  return isMistake ? refuse(word.toLowerCase(), following) : undefined;
+}
+
+/** Whether `value` is one that the operator takes, and hardly anything else. */
+function isMeant(operator: string, value: string, sign: string): boolean {
+  if (operator === 'in') return PLACES.includes(value.toLowerCase());
+  // The size of a shoe is no size of a message.
+  if (/^\d{1,4}$/.test(value)) return false;
+  if (isChecked(operator)) return valueProblem(operator, value, '') === null;
+  return sign === ',' && ADDRESS.test(value);
+}
+
+function refusal(word: string, operator: string, value: string, minus: string): string {
+  const taken = `Gmail takes "${word}" for a word`;
+  if (value === '') return `${taken}: write such as ${minus}${operator}:14d`;
+  const problem = valueProblem(operator, value, '');
+  return problem === null ? `${taken}: write ${minus}${operator}:${value}` : `${taken}, and ${problem}`;
+}
+
+/** What a search says that was copied from a browser's address bar; undefined for one that was not. */
+export function decodeQuery(query: string): string | undefined {
+  if (!/%(?:3a|40|20|22|28|7b|2f)/i.test(query.replace(/"[^"]*"/g, ''))) return undefined;
+  try {
+    const decoded = decodeURIComponent(query.replaceAll('+', ' ')).replace(/^.*#[a-z]+\//i, '');
+    const isMeant = query.includes('%40') || countOperators(decoded) > countOperators(query);
+    return isMeant ? decoded : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function countOperators(query: string): number {
+  return query.match(new RegExp(`(?<![^\\s(){}-])(?:${NAMES}):`, 'giu'))?.length ?? 0;
+}
