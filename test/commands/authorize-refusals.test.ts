@@ -32,7 +32,7 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
   it('a consent that was denied', async () => {
     await using sandbox = await open();
     sandbox.consent.behave({ decision: 'deny' });
-    const run = await authorize(sandbox);
+    const run = await authorize(sandbox, [], { built: true });
     assertRefused(run, sandbox, 77, /access was denied/);
     told(run, /denied/);
   });
@@ -186,7 +186,7 @@ describe('job authorize refuses before it asks anybody', { concurrency: 8 }, () 
 
   it('a command line that does not fit', async () => {
     await using sandbox = await open();
-    await refuses(sandbox, [], 2, /client is not known/);
+    await refuses(sandbox, [], 2, /client is not known/, { built: true });
     await refuses(sandbox, ['--client', 'a', '--client-id', 'b'], 2, /two ways/);
     await refuses(sandbox, ['--client-id', 'b'], 78, /no client secret/, { stdin: '' });
     await refuses(sandbox, ['--client', 'a', '--jobs', 'dijest'], 2, /no job "dijest" \(did you mean "digest"\?\)/);

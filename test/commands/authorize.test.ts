@@ -20,7 +20,7 @@ describe('job authorize', { concurrency: 8 }, () => {
   it('makes the secret from a consent, and the next run works with it', async () => {
     await using sandbox = await open();
     sandbox.secrets.remove();
-    const run = await authorize(sandbox);
+    const run = await authorize(sandbox, [], { built: true });
     assert.equal(run.code, 0, run.stderr);
     const { AWSCURRENT: stored } = stagesOf(sandbox);
     const { client_id, client_secret } = sandbox.secretValue;
@@ -109,7 +109,10 @@ describe('job authorize', { concurrency: 8 }, () => {
   it('asks for the client secret with --client-id, and does not show it', async () => {
     await using sandbox = await open();
     const { client_id, client_secret } = sandbox.secretValue;
-    const run = await runCommand(sandbox, ['authorize', '--client-id', client_id], { stdin: `${client_secret}\n` });
+    const run = await runCommand(sandbox, ['authorize', '--client-id', client_id], {
+      stdin: `${client_secret}\n`,
+      built: true,
+    });
     assert.equal(run.code, 0, run.stderr);
     assert.match(run.stdout, /Client secret/);
     assert.ok(!run.stdout.includes(client_secret));
@@ -161,7 +164,7 @@ describe('the answer that job authorize waits for', { concurrency: 8 }, () => {
 
   it('is given up after the timeout, with 75, and nobody listens any more', async () => {
     await using sandbox = await open();
-    const run = await authorize(sandbox, ['--timeout', '1s'], { open: async () => undefined });
+    const run = await authorize(sandbox, ['--timeout', '1s'], { open: async () => undefined, built: true });
     assertRefused(run, sandbox, 75, /nobody answered within 1s/);
     const back = new URL(run.link ?? '').searchParams.get('redirect_uri') ?? '';
     await assert.rejects(fetch(back), TypeError);
@@ -238,7 +241,7 @@ describe('what job authorize keeps to itself', { concurrency: 4 }, () => {
   it('nothing secret is shown when Google repeats the whole request in an error', async () => {
     await using sandbox = await open();
     sandbox.faults.add({ service: 'oauth', kind: 'echo', status: 400 });
-    const run = await authorize(sandbox);
+    const run = await authorize(sandbox, [], { built: true });
     assert.equal(run.code, 75);
     const { body } = sandbox.requests.find(({ service }) => service === 'oauth') ?? {};
     const { code, code_verifier, client_secret } = body as Record<string, string>;

@@ -4,7 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assertEnded, ROOT, runJob } from '../run.ts';
+import { commandHere, runHere } from '../fixtures/front-door.ts';
+import { assertEnded, ROOT } from '../run.ts';
 import type { Visit } from '../sandbox/browser.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 
@@ -28,10 +29,35 @@ export interface Person {
   readonly open?: (link: string, type: (text: string) => void) => Promise<Visit | undefined>;
   /** Given the child at once, to send it signals. */
   readonly onStart?: (child: ChildProcess) => void;
+  /** Starts the built program, for what needs a process of its own. */
+  readonly built?: boolean;
 }
 
-/** Runs `job <args>` from the build until it exits. */
+/** Runs `job <args>` until it exits: from the build when that is asked for, else inside the test's process. */
 export async function runCommand(sandbox: Sandbox, args: readonly string[], person: Person = {}): Promise<CommandRun> {
+  if (person.built || person.onStart !== undefined || person.cwd !== undefined) {
+    return await runBuilt(sandbox, args, person);
+  }
+  const open = person.open ?? ((link: string) => sandbox.consent.visit(link));
+  let link: string | undefined;
+  let visit: Promise<Visit | undefined> | undefined;
+  const run = await commandHere(sandbox, args, {
+    env: { PATH: process.env.PATH, ...person.env },
+    stdin: person.stdin,
+    onOutput: (stdout, type) => {
+      link ??= linkIn(stdout);
+      if (link !== undefined) visit ??= open(link, type).catch(() => undefined);
+    },
+  });
+  return { ...run, link, visit: await visit };
+}
+
+/** The link that a person is to open. */
+function linkIn(stdout: string): string | undefined {
+  return /^ {2}(https?:\/\/\S+)\n/m.exec(stdout)?.[1];
+}
+
+async function runBuilt(sandbox: Sandbox, args: readonly string[], person: Person): Promise<CommandRun> {
   const child = spawn(process.execPath, [join(ROOT, 'dist/main.js'), ...args], {
     cwd: person.cwd ?? ROOT,
     env: { PATH: process.env.PATH, ...sandbox.env, ...person.env },
@@ -48,7 +74,7 @@ export async function runCommand(sandbox: Sandbox, args: readonly string[], pers
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => {
       output[name] += text;
-      link ??= /^ {2}(https?:\/\/\S+)\n/m.exec(output.stdout)?.[1];
+      link ??= linkIn(output.stdout);
       if (link === undefined) return;
       // A browser that finds nobody any more shows an error page of its own.
       visit ??= open(link, (typed) => child.stdin.write(typed)).catch(() => undefined);
@@ -102,7 +128,7 @@ const RULES = { rules: [{ name: 'star-it', query: 'subject:hit', actions: { star
 
 /** Asserts that a run of a job works with AWSCURRENT itself, and not with what it falls back to. */
 export async function assertCurrentWorks(sandbox: Sandbox): Promise<void> {
-  const run = await runJob(sandbox, ['apply-rules', '--dry-run'], { rules: RULES });
+  const run = await runHere(sandbox, ['apply-rules', '--dry-run'], { rules: RULES });
   assertEnded(run, 0);
   assert.ok(!run.events.some(({ event }) => event === 'secret.fallback'), run.stdout);
 }

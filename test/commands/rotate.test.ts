@@ -36,7 +36,7 @@ function breakNewTokens(sandbox: Sandbox, when: () => boolean = () => true): voi
 describe('job rotate', { concurrency: 8 }, () => {
   it('puts a new consent in the place of the current version, which becomes AWSPREVIOUS', async () => {
     await using sandbox = await open();
-    const run = await rotate(sandbox);
+    const run = await rotate(sandbox, [], { built: true });
     assertRotated(run);
     assert.match(run.visit?.body ?? '', /The new credentials are live/);
     const { AWSCURRENT: current, ...others } = stagesOf(sandbox);
@@ -81,7 +81,7 @@ describe('job rotate', { concurrency: 8 }, () => {
   it('puts the version before back when the new one fails once it is current', async () => {
     await using sandbox = await open();
     breakNewTokens(sandbox, () => stagesOf(sandbox).AWSCURRENT?.refresh_token !== sandbox.secretValue.refresh_token);
-    const run = await rotate(sandbox);
+    const run = await rotate(sandbox, [], { built: true });
     assert.equal(run.code, 77, run.stdout);
     assert.match(run.stderr, /was put back.*invalid_grant/);
     assert.deepEqual(stagesOf(sandbox).AWSCURRENT, sandbox.secretValue);
@@ -257,7 +257,7 @@ describe('job rotate --client', { concurrency: 8 }, () => {
 describe('job rotate --revoke', { concurrency: 8 }, () => {
   it('asks, revokes the old grant, and then asks for consent', async () => {
     await using sandbox = await open();
-    const run = await rotate(sandbox, ['--revoke'], { stdin: 'y\n' });
+    const run = await rotate(sandbox, ['--revoke'], { stdin: 'y\n', built: true });
     assertRotated(run);
     assert.match(run.stdout, /every run of every job fails, until.*\n.*\[y\/N\]/);
     assert.equal(sandbox.oauth.grants.get(sandbox.secretValue.refresh_token)?.alive, false);
