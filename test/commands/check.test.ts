@@ -1,6 +1,7 @@
 /** `job check` through the front door: every line failing once, what it goes on with, and that it changes nothing. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { commandHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
 import { findSecrets } from '../fixtures/searcher.ts';
 import { ChildHandle, type RunOptions, runJob } from '../run.ts';
@@ -45,10 +46,16 @@ function sandboxOf(options: SandboxOptions = {}): Promise<Sandbox> {
   return startSandbox({ mailbox: mailboxOf(many(3, {})), ...options });
 }
 
+interface CheckOptions extends Pick<RunOptions, 'env' | 'rules'> {
+  /** Starts the built program in place of running the command inside the test's process. */
+  readonly built?: boolean;
+}
+
 /** Runs `job check --json`, whose whole output is one object on one line, and whose code is the object's. */
-async function check(sandbox: Sandbox, args: readonly string[] = [], { env, ...options }: RunOptions = {}) {
-  const monitored = { HEARTBEAT_URL: sandbox.heartbeatUrl, ...env };
-  const run = await runJob(sandbox, ['check', '--json', ...args], { rules: STAR, ...options, env: monitored });
+async function check(sandbox: Sandbox, args: readonly string[] = [], options: CheckOptions = {}) {
+  const { rules = STAR, built = false } = options;
+  const env = { HEARTBEAT_URL: sandbox.heartbeatUrl, ...options.env };
+  const run = await (built ? runJob : commandHere)(sandbox, ['check', '--json', ...args], { rules, env });
   assert.equal(run.stderr, '');
   assert.match(run.stdout, /^\{.*\}\n$/);
   const report = JSON.parse(run.stdout) as Report;
@@ -90,7 +97,7 @@ describe('job check', { concurrency: 8 }, () => {
   it('finds nothing wrong, and names what it looked at', async () => {
     await using sandbox = await sandboxOf();
     age(sandbox, 12);
-    const { exitCode, verdict, statuses, line } = await check(sandbox);
+    const { exitCode, verdict, statuses, line } = await check(sandbox, [], { built: true });
     assert.equal(exitCode, 0);
     assert.match(verdict, /^Yes, the next run would work\.$/);
     assert.deepEqual(statuses, allBut({ consent: 'ok' }));
@@ -192,7 +199,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
   it('configuration: 78 for what is missing, and goes on with what does not need it', async () => {
     await using sandbox = await sandboxOf();
     const env = { AWS_ACCESS_KEY_ID: undefined, RUN_BUDGET: 'long' };
-    const { exitCode, line, statuses } = await check(sandbox, [], { env });
+    const { exitCode, line, statuses } = await check(sandbox, [], { env, built: true });
     assert.equal(exitCode, 78);
     assert.match(line('configuration').detail, /^AWS_ACCESS_KEY_ID is not set; RUN_BUDGET is no duration/);
     assert.deepEqual(line('configuration').data, { faulty: ['AWS_ACCESS_KEY_ID', 'RUN_BUDGET'] });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { commandHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
 import { assertEnded, ROOT, runJob } from '../run.ts';
 import type { PolicyDocument } from '../sandbox/iam.ts';
@@ -18,15 +19,15 @@ const KEY = `arn:aws:kms:eu-central-1:${ACCOUNT}:key/${KEY_ID}`;
 type Variables = Readonly<Record<string, string>>;
 
 /** The document that `job policy` prints; stdout holds it and nothing else, stderr nothing at all. */
-async function print(args: readonly string[], env: Variables = {}): Promise<unknown> {
-  const { code, stdout, stderr } = await runJob(null, ['policy', ...args], { env });
+async function print(args: readonly string[], env: Variables = {}, run = commandHere): Promise<unknown> {
+  const { code, stdout, stderr } = await run(null, ['policy', ...args], { env });
   assert.equal(code, 0, stderr);
   assert.equal(stderr, '');
   return JSON.parse(stdout);
 }
 
-async function refusal(args: readonly string[], env: Variables = {}): Promise<string> {
-  const { code, stdout, stderr } = await runJob(null, ['policy', ...args], { env });
+async function refusal(args: readonly string[], env: Variables = {}, run = commandHere): Promise<string> {
+  const { code, stdout, stderr } = await run(null, ['policy', ...args], { env });
   assert.equal(code, 2, `${stdout}${stderr}`);
   assert.equal(stdout, '', 'half a document would be piped into a file');
   assert.match(stderr, /^job: \S.*\n {5}\S.*\n$/);
@@ -40,7 +41,10 @@ const only = (statements: Record<string, unknown>[]) => {
 
 describe('the policy of the running app', { concurrency: 8 }, () => {
   it('allows to read exactly the secret of an ARN, and nothing else', async () => {
-    for (const document of [await print(['--secret', ARN]), await print([], { GMAIL_SECRET_ID: ` ${ARN}\n` })]) {
+    for (const document of [
+      await print(['--secret', ARN], {}, runJob),
+      await print([], { GMAIL_SECRET_ID: ` ${ARN}\n` }),
+    ]) {
       const { Action, Resource } = only(assertPolicy(document));
       assert.deepEqual({ Action, Resource }, { Action: 'secretsmanager:GetSecretValue', Resource: ARN });
     }

@@ -3,8 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before as beforeAll, describe, it } from 'node:test';
+import { runHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many, type PlainMessage } from '../fixtures/mailbox.ts';
-import { assertEnded, type Finished, ROOT, type RunOptions, runJob } from '../run.ts';
+import { assertEnded, type Finished, ROOT, runJob } from '../run.ts';
 import type { RecordedRequest } from '../sandbox/http.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
 import type { SandboxMailboxOptions } from '../sandbox/mailbox.ts';
@@ -64,11 +65,19 @@ async function sandboxOf(
   return startSandbox({ mailbox: mailboxOf(messages, mailboxOptions), ...rest });
 }
 
-/** Without journals, which have tests of their own, unless the rules say otherwise. */
-function apply(sandbox: Sandbox, rules: object | object[], args: readonly string[] = [], options: RunOptions = {}) {
-  return runJob(sandbox, ['apply-rules', ...args], {
+/**
+ * Runs the job without a journal, which has tests of its own, unless the rules say otherwise: inside the test's process,
+ * or as the built program.
+ */
+function apply(
+  sandbox: Sandbox,
+  rules: object | object[],
+  args: readonly string[] = [],
+  { built = false }: { built?: boolean } = {},
+): Promise<Finished> {
+  const run = built ? runJob : runHere;
+  return run(sandbox, ['apply-rules', ...args], {
     rules: { undo: false, ...(Array.isArray(rules) ? { rules } : rules) },
-    ...options,
   });
 }
 
@@ -115,7 +124,7 @@ describe('each action of apply-rules', () => {
   beforeAll(async () => {
     sandbox = await sandboxOf([...cases, { subject: 'miss' }].flatMap(({ subject }) => everyState(subject)));
     before = sandbox.mailbox.snapshot();
-    run = await apply(sandbox, rules);
+    run = await apply(sandbox, rules, [], { built: true });
   });
   after(() => sandbox.close());
 
@@ -490,7 +499,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     const inInbox = Object.values(sandbox.mailbox.snapshot()).filter((labels) => labels.includes('INBOX'));
     // Two that were spared at first, and five that came.
     assert.equal(inInbox.length, 7);
-    assertEnded(await runJob(sandbox, ['undo', String(final.runId), '--yes']), 0, { changed: 698, skipped: 0 });
+    assertEnded(await runHere(sandbox, ['undo', String(final.runId), '--yes']), 0, { changed: 698, skipped: 0 });
   });
 
   it('counts messages that Gmail refuses as failed, changes the others, and exits 65', async () => {
@@ -511,7 +520,8 @@ describe('apply-rules', { concurrency: 4 }, () => {
   it('keeps subjects, senders and bodies out of its log', async () => {
     await using sandbox = await sandboxOf(many(3, { subject: 'hit confidential' }));
     for (const args of [['--dry-run'], []]) {
-      const run = await apply(sandbox, [rule('one', { star: true })], args, { env: { LOG_LEVEL: 'debug' } });
+      const rules = { undo: false, rules: [rule('one', { star: true })] };
+      const run = await runJob(sandbox, ['apply-rules', ...args], { rules, env: { LOG_LEVEL: 'debug' } });
       assertEnded(run, 0, { matched: 3 });
       assert.doesNotMatch(run.stdout + run.stderr, /confidential|joerg|Weiß|Grüße/);
     }
