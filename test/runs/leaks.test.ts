@@ -86,23 +86,25 @@ it('finds a secret in every encoding, so that the tests below can fail', () => {
   assert.deepEqual(findSecrets('refreshToken [redacted] AWS_SECRET_ACCESS_KEY', MARKS), []);
 });
 
-/** What a service does to the first requests that it gets: what ends a run alone, what is tried again one by one. */
-const FAULTS: Record<string, readonly FaultKind[]> = {
-  'an echo with 400': [{ kind: 'echo', status: 400 }],
-  'an echo with 403': [{ kind: 'echo', status: 403 }],
+/** What a service does to its requests for good, by which a run ends. */
+const FAULTS: Record<string, FaultKind> = {
+  'an echo with 400': { kind: 'echo', status: 400 },
+  'an echo with 403': { kind: 'echo', status: 403 },
+  'a redirect': { status: 307, headers: { location: '/elsewhere' } },
+  'no answer': { kind: 'hang' },
+};
+
+/** What a service does to its first requests, which are sent again. */
+const PASSING_FAULTS: Record<string, readonly FaultKind[]> = {
   'echoes with 429 and 500': [
     { kind: 'echo', status: 429 },
     { kind: 'echo', status: 500 },
   ],
-  'a redirect': [{ status: 307, headers: { location: '/elsewhere' } }],
-  'an empty answer': [{ status: 200, body: '' }],
   'an HTML page with 502 and a reset after the effect': [{ kind: 'html', status: 502 }, { kind: 'reset-after' }],
+  'an empty answer': [{ status: 200, body: '' }],
   'a truncated answer': [{ kind: 'truncate' }],
   'a malformed answer': [{ kind: 'malformed' }],
-  'no answer': [{ kind: 'hang' }],
 };
-
-const MONITOR_FAULTS = ['an echo with 400', 'a redirect', 'an HTML page with 502 and a reset after the effect'];
 
 describe('no secret is shown', { concurrency: 6 }, () => {
   it('by a run in which all is well', async () => {
@@ -119,22 +121,38 @@ describe('no secret is shown', { concurrency: 6 }, () => {
   });
 
   for (const service of ['aws', 'oauth', 'gmail', 'monitor'] as const) {
-    for (const [what, kinds] of Object.entries(FAULTS)) {
-      // The monitor's answers are not read; one that hangs costs five seconds, and is tried elsewhere.
-      if (service === 'monitor' && !MONITOR_FAULTS.includes(what)) continue;
+    for (const [what, kind] of Object.entries(FAULTS)) {
+      // A monitor that hangs costs five seconds, and is tried elsewhere.
+      if (service === 'monitor' && what === 'no answer') continue;
       it(`when ${service} gives ${what}`, async () => {
         await using marked = await markedSandbox();
         const { faults } = marked.sandbox;
         const child = new ChildHandle();
         if (what === 'no answer') faults.add({ service, kind: 'hook', before: () => child.kill('SIGTERM') });
-        const met = kinds.map((kind) => faults.add({ service, times: kinds.length === 1 ? 2 : 1, ...kind }));
+        const met = faults.add({ service, times: 2, ...kind });
         const run = await apply(marked, { onStart: child.onStart });
         assertNoLeak(run, marked, what);
-        for (const { hits } of met) assert.ok(hits > 0);
+        assert.ok(met.hits > 0);
         assertEnded(run, run.code);
         assert.notEqual(run.code, 1);
       });
     }
+  }
+
+  for (const [what, kinds] of Object.entries(PASSING_FAULTS)) {
+    it(`when each service gives ${what}`, async () => {
+      await using marked = await markedSandbox();
+      const services = ['aws', 'oauth', 'gmail', 'monitor'] as const;
+      const faults = services.flatMap((service) => kinds.map((kind) => ({ service, ...kind })));
+      const met = faults.map((fault) => marked.sandbox.faults.add(fault));
+      const run = await apply(marked);
+      assertNoLeak(run, marked, what);
+      assert.deepEqual(
+        faults.filter((_, at) => met[at]?.hits !== 1),
+        [],
+      );
+      assertEnded(run, 0, { matched: 3, failed: 0 });
+    });
   }
 
   it('when AWS or Google puts one into a code or among the words of a refusal', async () => {
@@ -298,13 +316,10 @@ describe('a job whose author is careless', { concurrency: 6 }, () => {
     });
   }
 
-  it('shows no secret by way of a line of 5 MB, and needs little memory for it', async () => {
+  it('shows no secret by way of a line that is longer than the pieces in which it is looked at', async () => {
     const run = await runCareless('long-line');
     assertEnded(run, 0, { outcome: 'nothing-to-do' });
-    const { bytes, grownMb } =
-      run.events.find(({ event }) => event === 'careless.memory') ?? ({} as Record<string, unknown>);
-    assert.ok(Number(bytes) > 5e6 && Number(grownMb) < 120, `${bytes} bytes took ${grownMb} MB`);
-    assert.ok(run.stdout.split('[redacted]').length > 2_000);
+    assert.ok(run.stdout.split('[redacted]').length > 200);
   });
 
   for (const way of ['throw', 'throw-text', 'throw-object', 'reject-unnoticed', 'throw-in-timer', 'throw-in-emitter']) {
