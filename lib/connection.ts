@@ -4,10 +4,10 @@ import type { Budget } from './budget.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { type AccessTokens, createAccessTokens } from './credentials/access.ts';
-import type { ClientStatistics, GmailClient } from './gmail/client.ts';
+import type { GmailClient } from './gmail/client.ts';
 import { askMailbox } from './gmail/profile.ts';
 import { QuotaWindow } from './gmail/quota.ts';
-import { UNITS_PER_MINUTE, unitsOf } from './gmail/units.ts';
+import { type ClientStatistics, countRequest, UNITS_PER_MINUTE, unitsOf } from './gmail/units.ts';
 import { openConnections } from './gmail/warm.ts';
 import type { Log } from './log.ts';
 import { restrainV8 } from './memory.ts';
@@ -65,8 +65,7 @@ export async function connect(config: Config, options: ConnectionOptions): Promi
     timeoutMs: config.requestTimeoutMs,
     onSent: () => {
       const units = unitsOf(method, config.quotaProfile);
-      statistics.requests += 1;
-      statistics.quotaUnits += units;
+      countRequest(statistics, units);
       quota.spend(units);
       progress.spent(units);
     },

@@ -6,11 +6,11 @@ import { formatCount } from '../count.ts';
 import { createAccessTokens } from '../credentials/access.ts';
 import { type MeantMailbox, requireExpectedMailbox } from '../credentials/ownership.ts';
 import type { ExchangeOptions } from '../credentials/token.ts';
-import { type ClientStatistics, GmailClient } from '../gmail/client.ts';
+import { GmailClient } from '../gmail/client.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { askMailbox } from '../gmail/profile.ts';
 import { QuotaWindow } from '../gmail/quota.ts';
-import { UNITS_PER_MINUTE, unitsOf } from '../gmail/units.ts';
+import { type ClientStatistics, countRequest, UNITS_PER_MINUTE, unitsOf } from '../gmail/units.ts';
 import { dryWriter } from '../gmail/writer.ts';
 import { Scope } from '../job.ts';
 import { createLog } from '../log.ts';
@@ -76,8 +76,7 @@ function openForReading({ access, config, exchange, signal }: MailboxCheck) {
     ...exchange,
     gmailApiUrl: config.gmailApiUrl,
     onSent() {
-      statistics.requests += 1;
-      statistics.quotaUnits += unitsOf('users.getProfile', config.quotaProfile);
+      countRequest(statistics, unitsOf('users.getProfile', config.quotaProfile));
     },
   };
   const tokens = createAccessTokens({

@@ -4,10 +4,10 @@
  */
 import type { Clock } from '../clock.ts';
 import { ConfigError, JobError } from '../errors.ts';
+import type { MailboxProfile } from '../gmail/profile.ts';
 import type { Log } from '../log.ts';
 import { exchangeCredentials, isCurable } from './exchange.ts';
 import {
-  type MailboxProfile,
   type MeantMailbox,
   mayPreviousStandIn,
   meantMailbox,

@@ -8,13 +8,6 @@ import type { FetchedSecret } from './secret.ts';
 import { mailboxOf } from './shape.ts';
 import { covers } from './token.ts';
 
-/** What Gmail says about the mailbox that an access token opens. */
-export interface MailboxProfile {
-  readonly address: string;
-  /** With Spam and Trash; undefined when Gmail does not say. */
-  readonly messages: number | undefined;
-}
-
 /** The mailbox that is meant, where that is said, and how a message begins that tells it: `GMAIL_MAILBOX is`. */
 export interface MeantMailbox {
   readonly address: string;

@@ -8,22 +8,13 @@ import { OAuth2Client } from 'google-auth-library/build/src/auth/oauth2client.js
 import { gmail_v1 } from 'googleapis/build/src/apis/gmail/v1.js';
 import type { Clock } from '../clock.ts';
 import type { AccessTokens } from '../credentials/access.ts';
-import { formatDuration } from '../duration.ts';
-import { ConfigError, egressBehind } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { createTidier } from '../memory.ts';
-import { judgeFailure } from '../network-failure.ts';
 import { judge, type Verdict } from './answers.ts';
 import { ConcurrencyGate } from './gate.ts';
 import type { QuotaWindow } from './quota.ts';
-import { createCounter, delayAfter, isEnough, type Retryable, rejectedToken, unavailable } from './retry.ts';
-import { type GmailMethod, type QuotaProfile, unitsOf } from './units.ts';
-
-export interface ClientStatistics {
-  requests: number;
-  retries: number;
-  quotaUnits: number;
-}
+import { type Retryable, retrying, verdictOfFailure } from './retry.ts';
+import { type ClientStatistics, countRequest, type GmailMethod, type QuotaProfile, unitsOf } from './units.ts';
 
 export type Effect = 'none' | 'repeatable' | 'once';
 
@@ -110,32 +101,34 @@ export class GmailClient {
     effect: Effect = 'none',
     recheck?: Recheck,
   ): Promise<T | undefined> {
-    const count = createCounter();
-    let renewed = false;
-    for (;;) {
-      const attempt = await this.#attempt(method, send, signal, effect, recheck);
-      if (attempt === 'due') {
-        // Out of the line for quota, in which the look itself has to stand.
-        if (await recheck?.look()) continue;
-        return undefined;
-      }
-      const { verdict, token } = attempt;
-      if (verdict.kind === 'ok') return verdict.data as T;
-      if (verdict.kind === 'failed') throw verdict.error;
-      if (verdict.kind === 'unauthorized') {
-        if (renewed) throw rejectedToken();
-        renewed = true;
-        this.#options.log.warn('gmail.unauthorized', { method });
-        await this.#options.tokens.renew(token);
+    const { random, log, tokens } = this.#options;
+    let token = '';
+    const data = await retrying({
+      random,
+      send: async () => {
+        for (;;) {
+          const attempt = await this.#attempt(method, send, signal, effect, recheck);
+          if (attempt !== 'due') {
+            token = attempt.token;
+            return attempt.verdict;
+          }
+          // Out of the line for quota, in which the look itself has to stand.
+          if (!(await recheck?.look())) return { kind: 'ok', data: undefined };
+        }
+      },
+      mayRepeat: ({ kind }) => effect !== 'once' || kind !== 'again',
+      onUnauthorized: async () => {
+        log.warn('gmail.unauthorized', { method });
+        await tokens.renew(token);
         this.#auth.setCredentials({});
-      } else {
-        const attempts = count(verdict);
-        const isFinal = isEnough(verdict, attempts) || (effect === 'once' && verdict.kind === 'again');
-        if (isFinal) throw unavailable(verdict, attempts);
-        await this.#waitAfter(method, verdict, attempts, signal);
-      }
-      this.statistics.retries += 1;
-    }
+        this.statistics.retries += 1;
+      },
+      wait: async (verdict, attempt, delayMs) => {
+        await this.#waitAfter(method, verdict, attempt, delayMs, signal);
+        this.statistics.retries += 1;
+      },
+    });
+    return data as T | undefined;
   }
 
   get clock(): Clock {
@@ -152,11 +145,16 @@ export class GmailClient {
     return this.#answerMs / Math.max(1, this.statistics.requests);
   }
 
-  async #waitAfter(method: GmailMethod, verdict: Retryable, count: number, signal: AbortSignal): Promise<void> {
-    const { clock, log, quota, random } = this.#options;
-    const delayMs = delayAfter(verdict, count, random);
+  async #waitAfter(
+    method: GmailMethod,
+    verdict: Retryable,
+    attempt: number,
+    delayMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, log, quota } = this.#options;
     const isShown = verdict.kind === 'quota' && this.#options.onRefused?.(delayMs) === true;
-    log[isShown ? 'debug' : 'warn']('gmail.retry', { method, reason: verdict.text, attempt: count, delayMs });
+    log[isShown ? 'debug' : 'warn']('gmail.retry', { method, reason: verdict.text, attempt, delayMs });
     if (verdict.kind === 'quota') quota.refused(delayMs);
     else await clock.sleep(delayMs, signal);
   }
@@ -175,8 +173,7 @@ export class GmailClient {
           lease.cancel();
           return 'due';
         }
-        this.statistics.requests += 1;
-        this.statistics.quotaUnits += units;
+        countRequest(this.statistics, units);
         onSpent?.(units);
         const sentAt = clock.now();
         const verdict = await this.#send(method, send, effect === 'none' ? signal : giveUp);
@@ -215,11 +212,7 @@ export class GmailClient {
       stop.throwIfAborted();
       // Everything that happens on the wire arrives with the request's configuration; the rest is our own bug.
       if (!(error instanceof Error && 'config' in error)) throw error;
-      const refused = egressBehind(error);
-      if (refused !== undefined) throw refused;
-      const what = isLate ? `no answer within ${formatDuration(timeoutMs)}` : judgeFailure(error, 'Gmail');
-      if (what instanceof ConfigError) return { kind: 'failed', error: what };
-      return { kind: 'again', text: `${method}: ${what}`, retryAfterMs: 0 };
+      return verdictOfFailure(method, error, isLate ? timeoutMs : undefined);
     } finally {
       clearTimeout(timer);
       stop.removeEventListener('abort', onStop);

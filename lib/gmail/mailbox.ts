@@ -1,6 +1,4 @@
 /** The verbs that jobs use. They count, chunk, page and stop by themselves. */
-import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
-import type { MailboxProfile } from '../credentials/ownership.ts';
 import { UnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { mapAtOnce } from '../pool.ts';
@@ -26,6 +24,7 @@ import { LabelBook } from './label-book.ts';
 import type { Label, LabelDirectory } from './labels.ts';
 import type { Found } from './listing.ts';
 import { describe, getMessage, getSource, type MessageSource, type ReadMessage } from './messages.ts';
+import { type MailboxProfile, readProfile } from './profile.ts';
 import { Protection } from './protection.ts';
 import { type FindOptions, type MessageRef, Searcher, type SearchOptions } from './searcher.ts';
 import type { Span } from './window.ts';
@@ -145,16 +144,7 @@ export class Mailbox {
 
   /** 1 quota unit, once; none where it is known from the access token. */
   #getProfile(): Promise<MailboxProfile> {
-    this.#profile ??= this.#client
-      .request<gmail_v1.Schema$Profile>(
-        'users.getProfile',
-        (api, options) => api.users.getProfile({ userId: 'me' }, options),
-        this.#signal,
-      )
-      .then(({ emailAddress, messagesTotal }) => ({
-        address: emailAddress ?? '',
-        messages: messagesTotal ?? undefined,
-      }));
+    this.#profile ??= readProfile(this.#client, this.#signal);
     return this.#profile;
   }
 
@@ -309,12 +299,8 @@ export class Mailbox {
 
   /** An id of this moment in the mailbox's history. 1 quota unit. @throws UnavailableError when Gmail names none. */
   async historyId(): Promise<string> {
-    const profile = await this.#client.request<gmail_v1.Schema$Profile>(
-      'users.getProfile',
-      (api, options) => api.users.getProfile({ userId: 'me' }, options),
-      this.#signal,
-    );
-    if (profile.historyId) return profile.historyId;
+    const { historyId } = await readProfile(this.#client, this.#signal);
+    if (historyId !== undefined) return historyId;
     throw new UnavailableError(
       'Gmail did not say where its history of the mailbox stands (users.getProfile without historyId)',
       'Run the command again.',

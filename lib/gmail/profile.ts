@@ -1,11 +1,16 @@
-/** Whose mailbox an access token opens, asked with that very token: before anything else is done with it. */
+/** Whose mailbox it is: asked with a new access token itself, before anything else is done with it, or by the client. */
+import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Clock } from '../clock.ts';
-import type { MailboxProfile } from '../credentials/ownership.ts';
-import { formatDuration } from '../duration.ts';
-import { ConfigError, egressBehind } from '../errors.ts';
-import { judgeFailure } from '../network-failure.ts';
 import { judge, type Verdict } from './answers.ts';
-import { createCounter, delayAfter, isEnough, type Retryable, rejectedToken, unavailable } from './retry.ts';
+import type { GmailClient } from './client.ts';
+import { type Retryable, retrying, verdictOfFailure } from './retry.ts';
+
+/** What Gmail says about the mailbox that an access token opens. */
+export interface MailboxProfile {
+  readonly address: string;
+  /** With Spam and Trash; undefined when Gmail does not say. */
+  readonly messages: number | undefined;
+}
 
 /** Where Gmail is, and how long it may take. */
 export interface ProfileAccess {
@@ -19,8 +24,10 @@ export interface ProfileAccess {
   readonly onRetry?: (answer: Retryable, attempt: number, delayMs: number) => void;
 }
 
+const METHOD = 'users.getProfile';
+
 /** After a 401: Gmail may learn a moment later than Google's token endpoint of a token that was just issued. */
-const UNKNOWN_TOKEN: Retryable = { kind: 'again', text: 'users.getProfile: 401', retryAfterMs: 500 };
+const UNKNOWN_TOKEN: Retryable = { kind: 'again', text: `${METHOD}: 401`, retryAfterMs: 500 };
 
 /**
  * The mailbox that the access token opens. 1 quota unit.
@@ -32,34 +39,41 @@ export async function askMailbox(
   access: ProfileAccess,
 ): Promise<MailboxProfile> {
   const address = `${access.gmailApiUrl.replace(/\/+$/, '')}/gmail/v1/users/me/profile`;
-  const count = createCounter();
-  let isRejected = false;
-  for (;;) {
-    signal.throwIfAborted();
-    access.onSent?.();
-    const verdict = await getProfile(address, accessToken, signal, access.timeoutMs);
-    if (verdict.kind === 'ok') {
-      const { emailAddress, messagesTotal } = verdict.data as { emailAddress: string; messagesTotal?: unknown };
-      return { address: emailAddress, messages: typeof messagesTotal === 'number' ? messagesTotal : undefined };
-    }
-    if (verdict.kind === 'failed') throw verdict.error;
-    if (verdict.kind === 'unauthorized' && isRejected) throw rejectedToken();
-    isRejected ||= verdict.kind === 'unauthorized';
-    const answer = verdict.kind === 'unauthorized' ? UNKNOWN_TOKEN : verdict;
-    const attempts = count(answer);
-    if (isEnough(answer, attempts)) throw unavailable(answer, attempts);
-    const delayMs = delayAfter(answer, attempts, access.random);
-    access.onRetry?.(answer, attempts, delayMs);
+  const wait = async (answer: Retryable, attempt: number, delayMs: number) => {
+    access.onRetry?.(answer, attempt, delayMs);
     await access.clock.sleep(delayMs, signal);
-  }
+  };
+  const answer = await retrying({
+    random: access.random,
+    send: async () => {
+      signal.throwIfAborted();
+      access.onSent?.();
+      return await send(address, accessToken, signal, access.timeoutMs);
+    },
+    onUnauthorized: () => wait(UNKNOWN_TOKEN, 1, UNKNOWN_TOKEN.retryAfterMs),
+    wait,
+  });
+  return profileIn(answer as gmail_v1.Schema$Profile);
 }
 
-async function getProfile(
-  address: string,
-  accessToken: string,
+/** The client's mailbox, with the id of this moment in its history, unless Gmail does not say. 1 quota unit. */
+export async function readProfile(
+  client: GmailClient,
   signal: AbortSignal,
-  timeoutMs: number,
-): Promise<Verdict> {
+): Promise<MailboxProfile & { readonly historyId: string | undefined }> {
+  const answer = await client.request<gmail_v1.Schema$Profile>(
+    METHOD,
+    (api, options) => api.users.getProfile({ userId: 'me' }, options),
+    signal,
+  );
+  return { ...profileIn(answer), historyId: answer.historyId || undefined };
+}
+
+function profileIn({ emailAddress, messagesTotal }: gmail_v1.Schema$Profile): MailboxProfile {
+  return { address: emailAddress ?? '', messages: typeof messagesTotal === 'number' ? messagesTotal : undefined };
+}
+
+async function send(address: string, accessToken: string, signal: AbortSignal, timeoutMs: number): Promise<Verdict> {
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
     const response = await fetch(address, {
@@ -68,13 +82,9 @@ async function getProfile(
       signal: AbortSignal.any([signal, timeout]),
     });
     const retryAfter = response.headers.get('retry-after');
-    return judge('users.getProfile', { status: response.status, retryAfter, body: await response.text() });
+    return judge(METHOD, { status: response.status, retryAfter, body: await response.text() });
   } catch (error) {
     signal.throwIfAborted();
-    const refused = egressBehind(error);
-    if (refused !== undefined) throw refused;
-    const what = timeout.aborted ? `no answer within ${formatDuration(timeoutMs)}` : judgeFailure(error, 'Gmail');
-    if (what instanceof ConfigError) return { kind: 'failed', error: what };
-    return { kind: 'again', text: `users.getProfile: ${what}`, retryAfterMs: 0 };
+    return verdictOfFailure(METHOD, error, timeout.aborted ? timeoutMs : undefined);
   }
 }

@@ -1,8 +1,11 @@
 /** How often a request to Gmail is tried again, after which pauses, and what is said when it was enough. */
 import { counted } from '../count.ts';
 import { RENEW_ACCESS } from '../credentials/token.ts';
-import { CredentialError, type JobError, UnavailableError } from '../errors.ts';
+import { formatDuration } from '../duration.ts';
+import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
+import { judgeFailure } from '../network-failure.ts';
 import type { Verdict } from './answers.ts';
+import type { GmailMethod } from './units.ts';
 
 /** An answer after which the same request may succeed. */
 export type Retryable = Extract<Verdict, { retryAfterMs: number }>;
@@ -26,24 +29,64 @@ const MAX_PRECONDITIONS = 4;
 /** A longer Retry-After is not worth a waiting dyno: the next run will do. */
 const MAX_RETRY_AFTER_MS = 10 * 60_000;
 
-/** Counts the answers to one request: those about the quota, about preconditions, and all others, each by themselves. */
-export function createCounter(): (answer: Retryable) => number {
+/** How one request is sent, and what is done between its attempts. */
+export interface Attempts {
+  /** Sends the request once. */
+  readonly send: () => Promise<Verdict>;
+  readonly random: () => number;
+  /** Called after the first 401. */
+  readonly onUnauthorized: () => Promise<void>;
+  /** Waits after the `attempt`th answer of its kind. */
+  readonly wait: (answer: Retryable, attempt: number, delayMs: number) => Promise<void>;
+  /** Whether the request may be sent again after this answer; always when left out. */
+  readonly mayRepeat?: (answer: Retryable) => boolean;
+}
+
+/**
+ * Sends a request until it is answered for good, and returns the answer's data.
+ * @throws CredentialError after the second 401, UnavailableError after enough attempts, and the error of a failure.
+ */
+export async function retrying({ send, random, onUnauthorized, wait, mayRepeat }: Attempts): Promise<unknown> {
   const counts = { quota: 0, precondition: 0, other: 0 };
-  return ({ kind }) => {
-    const key = kind === 'quota' || kind === 'precondition' ? kind : 'other';
+  let wasUnauthorized = false;
+  for (;;) {
+    const verdict = await send();
+    if (verdict.kind === 'ok') return verdict.data;
+    if (verdict.kind === 'failed') throw verdict.error;
+    if (verdict.kind === 'unauthorized') {
+      if (wasUnauthorized) throw rejectedToken();
+      wasUnauthorized = true;
+      await onUnauthorized();
+      continue;
+    }
+    const key = verdict.kind === 'quota' || verdict.kind === 'precondition' ? verdict.kind : 'other';
     counts[key] += 1;
-    return counts[key];
-  };
+    const attempt = counts[key];
+    if (isLastAttempt(verdict, attempt) || mayRepeat?.(verdict) === false) throw unavailable(verdict, attempt);
+    await wait(verdict, attempt, delayAfter(verdict, attempt, random));
+  }
+}
+
+/**
+ * The verdict on a request that threw `error` in place of an answer; `timeoutMs` is how long it was waited for, when that
+ * is why it ended. @throws the refusal of our own egress guard, and what is a bug.
+ */
+export function verdictOfFailure(method: GmailMethod, error: unknown, timeoutMs: number | undefined): Verdict {
+  const refused = egressBehind(error);
+  if (refused !== undefined) throw refused;
+  const what = timeoutMs === undefined ? judgeFailure(error, 'Gmail') : `no answer within ${formatDuration(timeoutMs)}`;
+  if (what instanceof ConfigError) return { kind: 'failed', error: what };
+  return { kind: 'again', text: `${method}: ${what}`, retryAfterMs: 0 };
 }
 
 /** Whether the `count`th answer of its kind is the last that is waited for. */
-export function isEnough({ kind, retryAfterMs }: Retryable, count: number): boolean {
+function isLastAttempt({ kind, retryAfterMs }: Retryable, count: number): boolean {
   const most = kind === 'quota' ? MAX_REFUSALS : kind === 'precondition' ? MAX_PRECONDITIONS : MAX_ATTEMPTS;
   return count >= most || retryAfterMs > MAX_RETRY_AFTER_MS;
 }
 
 /** How long to wait after the `count`th answer of its kind, in milliseconds. */
-export function delayAfter({ kind, retryAfterMs }: Retryable, count: number, random: () => number): number {
+function delayAfter({ kind, retryAfterMs }: Retryable, count: number, random: () => number): number {
   // A pause for quota is at least half of its longest, because what helps is time alone; else full jitter.
   const jittered =
     kind === 'quota'
@@ -52,7 +95,7 @@ export function delayAfter({ kind, retryAfterMs }: Retryable, count: number, ran
   return Math.round(Math.max(jittered, retryAfterMs));
 }
 
-export function rejectedToken(): CredentialError {
+function rejectedToken(): CredentialError {
   return new CredentialError(
     'Gmail does not accept the access token, not even a fresh one',
     `Check that the account still exists and may use Gmail, then ${RENEW_ACCESS}.`,
@@ -60,7 +103,7 @@ export function rejectedToken(): CredentialError {
 }
 
 /** What a request comes to that was tried often enough. */
-export function unavailable(answer: Retryable, attempts: number): JobError {
+function unavailable(answer: Retryable, attempts: number): JobError {
   if (answer.kind === 'precondition') return answer.error;
   const { kind, text } = answer;
   const remedy =

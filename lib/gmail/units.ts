@@ -28,3 +28,16 @@ export type GmailMethod = keyof typeof UNITS;
 export function unitsOf(method: GmailMethod, profile: QuotaProfile): number {
   return UNITS[method][profile === '2026' ? 0 : 1];
 }
+
+/** What a run has asked of Gmail. */
+export interface ClientStatistics {
+  requests: number;
+  retries: number;
+  quotaUnits: number;
+}
+
+/** Adds one request to the statistics. */
+export function countRequest(statistics: ClientStatistics, units: number): void {
+  statistics.requests += 1;
+  statistics.quotaUnits += units;
+}
