@@ -32,7 +32,7 @@ export default defineJob({
     ),
     samples: countOption(
       '<n>',
-      `in a dry run at a terminal, show so many messages of each rule; ${SAMPLE_UNITS} quota units each, at most ${MOST_IN_ALL} in all`,
+      `in a dry run at a terminal, show up to n messages of each rule (${SAMPLE_UNITS} quota units per message, ${MOST_IN_ALL} messages in all)`,
       1,
       MOST_PER_RULE,
     ),
@@ -42,7 +42,7 @@ export default defineJob({
   async prepare({ options, rulesFile, dryRun, isWatched }) {
     if (options.samples !== undefined && !(dryRun && isWatched)) {
       throw new UsageError(
-        '--samples shows mail, which is for a dry run at a terminal alone',
+        '--samples works only in a dry run at a terminal, because it shows mail',
         'Add --dry-run, and run it at a terminal, without LOG_FORMAT=json; or leave --samples out.',
       );
     }

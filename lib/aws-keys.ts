@@ -57,10 +57,13 @@ export function problemsOfKeys(
       variable ?? oddCharacter(value) ?? (/[\\,;<>[\]{}$]/.test(value) ? 'a bracket or another mark' : undefined);
     return kind === undefined || (name === CONTAINER_TOKEN && kind === 'a bracket or another mark')
       ? []
-      : [[name, `holds ${kind}, which no such key has: copy it anew`] as const];
+      : [[name, `holds ${kind}, which AWS keys never contain: copy the value again`] as const];
   });
   if ('accessKeyId' in keys && keys.accessKeyId.startsWith('ASIA') && keys.sessionToken === undefined) {
-    return [...odd, ['AWS_SESSION_TOKEN', 'is not set, but AWS_ACCESS_KEY_ID is that of temporary keys (ASIA…)']];
+    return [
+      ...odd,
+      ['AWS_SESSION_TOKEN', 'is not set, but AWS_ACCESS_KEY_ID (ASIA…) is a temporary key, which needs it'],
+    ];
   }
   return odd;
 }

@@ -209,7 +209,7 @@ function describe(
 function withCommonOptions(commandLine: CommandLine): CommandLine {
   const budget = new Option(
     '--budget <duration>',
-    'stop after this time; the next run goes on (default 50m, none on heroku run)',
+    'stop after this time; the next run continues (default 50m; 23h30m with heroku run)',
   );
   return commandLine
     .option('--dry-run', 'say what would change, and change nothing')

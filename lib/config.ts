@@ -151,17 +151,19 @@ export function examineConfig(env: Environment): {
   oneOf('LOG_LEVEL', LEVELS, 'info');
   oneOf('LOG_FORMAT', ['auto', 'json', 'pretty'], 'auto');
   const proxies = proxiesIn(env, addressesOf(config, env));
-  for (const name of proxies) problems.set(name, 'names a proxy, and the program connects through none');
+  for (const name of proxies) problems.set(name, 'is set, but the program does not support proxies');
 
   const faulty = new Set([...missing, ...problems.keys()]);
   if (faulty.size === 0) return { config, error: null, faulty };
   const notSet = missing.length === 0 ? [] : [`${list(missing)} ${missing.length === 1 ? 'is' : 'are'} not set`];
   const wrong = [...problems].map(([name, expected]) => `${name} ${expected}`);
-  const set = 'Set it with `heroku config:set NAME=value` (on a laptop: export NAME=value), then run again.';
-  const unset = `Unset ${list(proxies)} for this program (\`heroku config:unset ${proxies.join(' ')}\`; on a laptop: unset ${proxies.join(' ')}), or set NO_PROXY=* where its hosts can be reached without the proxy.`;
+  const toSet = faulty.size - proxies.length;
+  const [setting, unsetting] = env.DYNO ? ['heroku config:set', 'heroku config:unset'] : ['export', 'unset'];
+  const set = `Set ${toSet === 1 ? 'it' : 'them'} with \`${setting} NAME=value\`, then run again.`;
+  const unset = `Unset ${list(proxies)} for this program (\`${unsetting} ${proxies.join(' ')}\`), or set NO_PROXY=* where its hosts can be reached without the proxy.`;
   const error = new ConfigError(
     `configuration: ${[...notSet, ...wrong].join('; ')}`,
-    [...(faulty.size > proxies.length ? [set] : []), ...(proxies.length > 0 ? [unset] : [])].join(' '),
+    [...(toSet > 0 ? [set] : []), ...(proxies.length > 0 ? [unset] : [])].join(' '),
   );
   return { config, error, faulty };
 }

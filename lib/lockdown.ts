@@ -119,9 +119,7 @@ export function refuseUnlocked(env: Environment, locked: boolean): void {
   const options = locked ? unlocking(env.NODE_OPTIONS ?? '') : leaking(env.NODE_OPTIONS ?? '');
   const unset = problems.map((problem) => problem.split(' ', 1)[0]);
   if (options.length > 0) {
-    const harm = locked
-      ? 'may undo what keeps the process locked'
-      : 'may give credentials away, or keep it from working';
+    const harm = locked ? 'may unlock the process' : 'may leak credentials or break the program';
     problems.push(`NODE_OPTIONS holds ${options.join(', ')}, which ${harm}`);
     unset.push('NODE_OPTIONS');
   }
@@ -131,7 +129,7 @@ export function refuseUnlocked(env: Environment, locked: boolean): void {
     `environment: ${problems.join('; ')}`,
     metrics
       ? METRICS_REMEDY
-      : `Unset it: \`heroku config:unset ${unset.join(' ')}\` (on a laptop: unset ${unset.join(' ')}). NODE_OPTIONS may hold options such as --max-old-space-size=400.`,
+      : `Run \`${env.DYNO ? 'heroku config:unset' : 'unset'} ${unset.join(' ')}\`. NODE_OPTIONS may hold options such as --max-old-space-size=400.`,
   );
 }
 

@@ -13,7 +13,7 @@ Jobs:
 ${await list(registry)}
 Options of every job:
   --dry-run            say what would change, and change nothing
-  --budget <duration>  stop after this time; the next run goes on (default 50m, none on heroku run)
+  --budget <duration>  stop after this time; the next run continues (default 50m; 23h30m with heroku run)
   -h, --help           show the help of a job
 
 Commands:

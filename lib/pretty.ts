@@ -34,30 +34,30 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'undo.last': (e) =>
     `the newest run that was not undone is ${bold(String(e.undo))}: ${e.of}, ${counted(Number(e.messages), 'change')}`,
   'undo.waiting': (e) => `${WAITING[String(e.for)]}: looking again for up to ${formatDuration(Number(e.atMostMs))}`,
-  'undo.label_gone': (e) => `the label ${bold(String(e.label))} exists no more, and is left out`,
+  'undo.label_gone': (e) => `the label ${bold(String(e.label))} no longer exists, and is not restored`,
   'undo.parts_missing': (e) =>
     `${number(e.parts)} of the run's journals are not there: it was killed before them, or they were deleted`,
   'quota.wait': (e) => dim(`waiting ${formatDuration(Number(e.waitMs))} for Gmail's quota`),
   'gmail.retry': (e) => dim(`${e.reason}: again in ${formatDuration(Number(e.delayMs))}`),
   'window.finished': (e) => `${bold(String(e.window))}: ${windowCounts(e)}${dim(windowsLeft(e))}`,
-  'protect.looked_up': () => dim('what is protected by now was looked up'),
+  'protect.looked_up': () => dim('protected messages were searched again'),
   'journal.written': (e) => dim(`journal written: ${counted(Number(e.messages), 'message')}${part(e)}`),
   'journal.closed': (e) => dim(`journal revised: ${counted(Number(e.messages), 'message')} changed`),
   'run.bug': (e) => String(e.stack),
   'gmail.refused': (e) => `${bold(String(e.rule))}: Gmail refused to change ${counted(Number(e.count), 'message')}`,
   'gmail.unauthorized': () => dim('Gmail does not accept the access token any more: a new one is fetched'),
-  'secret.fallback': () => 'the current version of the secret does not work, the one before does',
+  'secret.fallback': () => 'the current version of the secret does not work; the run uses AWSPREVIOUS',
   'token.scope_wide': (e) => `${e.reason}: it may do more than the job needs`,
   'token.refresh_token_kept': () => 'Google replaced the refresh token: the new one was stored',
   'token.refresh_token_replaced': () => 'Google replaced the refresh token',
   'heartbeat.failed': (e) => `the monitor was not reached: ${e.reason}`,
   'digest.inserted': (e) => `the digest of ${bold(String(e.period))} is in the inbox`,
   'journal.corrected': (e) => dim(`journal corrected: ${counted(Number(e.leftOut), 'message')} left out`),
-  'journal.not_corrected': () => 'the journal still tells of messages that were left out',
+  'journal.not_corrected': () => 'the journal could not be corrected: it still lists messages that were not changed',
   'journal.trashed': (e) => dim(`${counted(Number(e.count), 'old journal')} put into the trash`),
-  'journal.not_closed': () => 'the journal does not tell how far the run has come',
+  'journal.not_closed': () => 'the journal could not record how far the run got',
   'journal.not_tidied': () => 'old journals were not put into the trash',
-  'journal.unfinished': () => 'the journal does not tell that the run is complete',
+  'journal.unfinished': () => 'the journal could not record that the run is complete',
   'egress.refused': (e) => `a connection was refused: ${e.host}${e.port === undefined ? '' : `:${e.port}`} (${e.how})`,
   'process.unlocked': () => 'the process is not locked down',
   'process.warning': (e) => String(e.warning),
@@ -65,8 +65,8 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
 
 /** Why an undo waits. */
 const WAITING: Readonly<Record<string, string>> = {
-  journal: "not all journals of the run are found. It began a short time ago, and Gmail's search may be behind",
-  searches: "Gmail's search may be behind what was changed",
+  journal: "not all journals of this run are found yet, because Gmail's search may lag",
+  searches: "Gmail's search may not show all changes yet",
 };
 
 /** Events that a person gets to see in another way: the forecast is a table. */
@@ -110,7 +110,7 @@ export function describePlan({ matched, skipped, spared = 0, toChange, actions }
     `${number(matched)} found`,
     `${toChange === 0 ? 'nothing' : number(toChange)} to change${what}`,
     ...(Number(spared) > 0 ? [`${number(spared)} spared by keepNewest`] : []),
-    ...(others > 0 ? [`${number(others)} left to the rules before`] : []),
+    ...(others > 0 ? [`${number(others)} handled by earlier rules`] : []),
   ].join(', ');
 }
 

@@ -32,7 +32,7 @@ const timeoutOption: OptionSpec<number> = {
 
 export const emailOption: OptionSpec<string | undefined> = {
   placeholder: '<address>',
-  summary: 'the mailbox that it must be (default GMAIL_MAILBOX)',
+  summary: 'the mailbox to authorize (default GMAIL_MAILBOX)',
   parse(text) {
     if (isMailAddress(text)) return text;
     throw new UsageError(`"${text}" is no mail address`, 'Write it like alice@example.com.');
@@ -47,7 +47,7 @@ export const emailOption: OptionSpec<string | undefined> = {
 export function readMailbox(email: string | undefined, configured: string | undefined): string | undefined {
   if (email === undefined || configured === undefined || isSameMailbox(email, configured)) return email ?? configured;
   throw new UsageError(
-    `--email says ${email}, but GMAIL_MAILBOX is ${configured}, and every run would refuse the token`,
+    `--email is ${email}, but GMAIL_MAILBOX is ${configured}: every run would refuse this token`,
     'Leave out --email, or set GMAIL_MAILBOX (here and on Heroku) to the mailbox that the jobs shall work on.',
   );
 }

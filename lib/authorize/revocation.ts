@@ -12,12 +12,14 @@ import type { Current, RotationContext } from './rotation.ts';
  */
 export async function confirmRevocation(before: Current, rotation: RotationContext, terminal: Terminal): Promise<void> {
   const { vault, signal } = rotation;
-  const others = (await otherVersions(rotation)).map(({ mailbox }) => mailbox ?? 'a mailbox that it does not name');
+  const others = (await otherVersions(rotation)).map(
+    ({ mailbox }) => mailbox ?? 'a mailbox that the version does not name',
+  );
   const all = [...new Set([before.mailbox, ...others.filter((other) => !isSameMailbox(other, before.mailbox))])];
   terminal.print(
     `This ends, at Google and at once, all access to ${all.join(' and ')} that the secret ${vault.address.secretId} holds.`,
   );
-  terminal.print('From then on every run of every job fails, until you have agreed anew on the page that follows.');
+  terminal.print('From then on every run of every job fails, until you give consent again on the page that follows.');
   const answer = await terminal.ask('Revoke it now? [y/N] ', signal);
   if (answer === null) {
     terminal.print();

@@ -46,8 +46,8 @@ export async function* checkMailbox(check: MailboxCheck): AsyncGenerator<Finding
     const actual = tokens.profile?.address ?? '';
     const data = { address: actual, expected: meant?.address ?? null };
     if (meant === undefined) {
-      const remedy = `Set GMAIL_MAILBOX=${actual}, or add "email":"${actual}" to the secret: then a token of any other mailbox is refused, and AWSPREVIOUS can stand in for a version that does not work.`;
-      yield warning('mailbox', `${actual}; neither GMAIL_MAILBOX nor the secret says that it is this one`, remedy, {
+      const remedy = `Set GMAIL_MAILBOX=${actual}, or add "email":"${actual}" to the secret: then a token of any other mailbox is refused, and AWSPREVIOUS can replace a version that does not work.`;
+      yield warning('mailbox', `${actual}; neither GMAIL_MAILBOX nor the secret names a mailbox`, remedy, {
         data,
       });
     } else {

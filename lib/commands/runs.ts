@@ -14,6 +14,7 @@ import { QuotaWindow } from '../gmail/quota.ts';
 import { UNITS_PER_MINUTE } from '../gmail/units.ts';
 import { dryWriter } from '../gmail/writer.ts';
 import { Scope } from '../job.ts';
+import { KEPT_DAYS } from '../journal/message.ts';
 import { JournalStore, type RunSummary } from '../journal/store.ts';
 import { createLog } from '../log.ts';
 import { countOption, switchOption } from '../options.ts';
@@ -40,7 +41,7 @@ export default defineCommand({
     if (json) {
       for (const run of runs) terminal.printExactly(JSON.stringify({ ...run, canBeUndone: canBeUndone(run) }));
     } else if (runs.length === 0) {
-      terminal.print('No run can be undone: none has changed anything of late, or none keeps a journal.');
+      terminal.print(`No run can be undone: no run of the last ${KEPT_DAYS} days kept a journal.`);
     } else {
       for (const line of table(runs)) terminal.print(line, RUN_WIDTH);
       if (runs.some(canBeUndone))

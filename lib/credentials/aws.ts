@@ -216,7 +216,7 @@ function staleSession(what: string, said: string): CredentialError {
 
 function wrongTime(what: string, said: string): CredentialError {
   return new CredentialError(
-    `${what}: AWS takes the time of the request for wrong: the clock of this machine says ${new Date().toISOString()}${said}`,
+    `${what}: AWS rejects the time of the request; this machine's clock says ${new Date().toISOString()}${said}`,
     'Set the clock of this machine (NTP); on Heroku, run again: the next dyno is another machine.',
   );
 }

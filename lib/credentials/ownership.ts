@@ -87,9 +87,9 @@ export function mayPreviousStandIn(
 ): Hindrance | { readonly meant: MeantMailbox } {
   if (meant === undefined) {
     return {
-      why: 'nothing says whose mailbox is meant',
+      why: 'neither GMAIL_MAILBOX nor the secret names the mailbox',
       remedy:
-        'So that AWSPREVIOUS can stand in next time, set GMAIL_MAILBOX to the address of the mailbox, or keep email in the secret.',
+        'So that AWSPREVIOUS can be used next time, set GMAIL_MAILBOX to the address of the mailbox, or keep email in the secret.',
     };
   }
   if (previous.mailbox === undefined || isSameMailbox(previous.mailbox, meant.address)) return { meant };
@@ -98,12 +98,12 @@ export function mayPreviousStandIn(
 
 /** Why AWSPREVIOUS may not stand in when its token opens `actual`. */
 export function opensAnother(actual: string, meant: MeantMailbox): Hindrance {
-  return { why: `it is for ${actual}, and ${meant.named} ${meant.address}` };
+  return { why: `it is for ${actual}, but ${meant.named} ${meant.address}` };
 }
 
 /** What is wrong with the current version, and why AWSPREVIOUS does not stand in. */
 export function withoutPrevious(problem: JobError, { why, remedy: also }: Hindrance): JobError {
-  const message = `${problem.message}; AWSPREVIOUS does not stand in, since ${why}`;
+  const message = `${problem.message}; AWSPREVIOUS was not used, because ${why}`;
   const remedy = also === undefined ? problem.remedy : `${problem.remedy} ${also}`;
   return problem instanceof ConfigError
     ? new ConfigError(message, remedy, { cause: problem })
@@ -117,7 +117,7 @@ const TELL_MAILBOX = ['metadata', 'compose'].map((name) => `https://www.googleap
 export function requireTellingScopes(job: string, scopes: readonly string[]): void {
   if (TELL_MAILBOX.some((scope) => covers(scopes, scope))) return;
   throw new ConfigError(
-    `with the scopes of ${job} Gmail does not say whose mailbox it is, so no run of it would begin`,
+    `${job} cannot run: its scopes do not allow users.getProfile, which tells the mailbox's address`,
     `Add ${TELL_MAILBOX[0]} to the scopes in jobs/${job}.ts, or a scope that reads mail.`,
   );
 }

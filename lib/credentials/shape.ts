@@ -234,9 +234,10 @@ function describe(issues: readonly v.BaseIssue<unknown>[], value: unknown): stri
 function meantInstead(key: string, value: unknown): string {
   const plain = (name: string) => name.toLowerCase().replace(/[^a-z]/g, '');
   const isOther = isObject(value) && [value.access_token, value.token].some(isFilled);
-  if (key === 'refresh_token' && isOther) return ' (an access token does not stand in for it: it ends after an hour)';
+  if (key === 'refresh_token' && isOther)
+    return ' (the secret has an access token, which expires after an hour and cannot replace the refresh token)';
   const meant = isObject(value) ? Object.keys(value).find((name) => plain(name) === plain(key)) : undefined;
-  return meant === undefined ? '' : ` (${/^[\w-]+$/.test(meant) ? `"${meant}"` : 'a key like it'} stands in its place)`;
+  return meant === undefined ? '' : ` (found ${/^[\w-]+$/.test(meant) ? `"${meant}"` : 'a similar key'} instead)`;
 }
 
 function isMissing(issue: v.BaseIssue<unknown>): boolean {

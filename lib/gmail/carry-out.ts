@@ -179,7 +179,7 @@ function naming(error: unknown, labels: ResolvedSet | undefined): unknown {
     error.status,
     `${error.message} (the rule changes ${names.join(', ')})`,
     error.reason,
-    'A label may have been deleted meanwhile. Run again: a label to be added is made anew.',
+    'The label may have been deleted during the run. Run again: a label that the rule adds is created again.',
   );
 }
 

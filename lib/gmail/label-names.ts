@@ -65,6 +65,6 @@ export function labelProblem(name: string): string | undefined {
 export function requireUsable(names: readonly string[]): void {
   for (const name of names) {
     const problem = labelProblem(name);
-    if (problem !== undefined) throw new Error(`the job names a label that it cannot change: the name ${problem}`);
+    if (problem !== undefined) throw new Error(`the job uses a label that jobs may not change: the name ${problem}`);
   }
 }

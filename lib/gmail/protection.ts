@@ -67,14 +67,14 @@ export class Protection {
     } catch (error) {
       if (error instanceof SearchRefusal) {
         throw new ConfigError(
-          `Gmail does not accept the search for what protect finds: ${error.message}`,
+          `Gmail does not accept the search of protect: ${error.message}`,
           "Correct protect in the rules file; try it in Gmail's search box.",
           { cause: error },
         );
       }
       // It says nothing about the change that waits for the search, and must not count as its refusal.
       if (!(error instanceof GmailRefusal)) throw error;
-      throw new UnavailableError(`What protect finds could not be looked up: ${error.message}`, error.remedy, {
+      throw new UnavailableError(`The search for protected messages failed: ${error.message}`, error.remedy, {
         cause: error,
       });
     }

@@ -108,7 +108,7 @@ function unavailable(answer: Retryable, attempts: number): JobError {
   const { kind, text } = answer;
   const remedy =
     kind === 'quota'
-      ? 'Another program probably uses the same quota; the next run goes on. If it lasts, set GMAIL_QUOTA_PER_MINUTE lower.'
-      : 'Nothing to do unless it lasts: the next run goes on where this one ended.';
+      ? 'Another program probably uses the same quota; the next run continues. If it lasts, set GMAIL_QUOTA_PER_MINUTE lower.'
+      : 'Nothing to do unless it lasts: the next run continues where this one ended.';
   return new UnavailableError(`Gmail was not available after ${counted(attempts, 'attempt')}: ${text}`, remedy);
 }

@@ -193,6 +193,8 @@ function requireSearch(query: string): void {
     if (!(error instanceof QueryError)) throw error;
     const start = Math.max(0, error.at - 20);
     const part = `${start > 0 ? '…' : ''}${query.slice(start, start + 80)}${query.length > start + 80 ? '…' : ''}`;
-    throw new Error(`the job's own search is none, and was not sent: ${error.message} (in: ${part})`, { cause: error });
+    throw new Error(`the job built an invalid search, which was not sent: ${error.message} (in: ${part})`, {
+      cause: error,
+    });
   }
 }

@@ -108,8 +108,8 @@ export function createLiveWriter(client: GmailClient): Writer {
       );
       if (normalizeLabel(label.name) === normalizeLabel(name)) return { id: label.id, name: label.name };
       throw new UnavailableError(
-        `Gmail was asked to make the label "${name}" and answered with another one`,
-        'Nothing was done with it: the next run tries again.',
+        `Gmail returned a different label when asked to create "${name}"`,
+        'No message was changed with it; the next run tries again.',
       );
     },
     async deleteLabel(id, signal) {

@@ -196,8 +196,8 @@ export class JournalStore {
       if (runs.length < limit) break;
     }
     throw new JournalError(
-      `No run can be undone: in the last ${KEPT_DAYS} days none has changed anything and kept a journal, or all were undone`,
-      '`job runs` lists them. The very first run that keeps a journal may be found only after a minute.',
+      `No run can be undone: no run of the last ${KEPT_DAYS} days kept a journal and is not yet undone`,
+      '`job runs` lists the runs. The first run ever with a journal may appear after a minute.',
     );
   }
 

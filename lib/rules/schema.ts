@@ -58,7 +58,7 @@ const search = v.pipe(
       return { query, terms: parseQuery(query) };
     } catch (error) {
       if (!(error instanceof QueryError)) throw error;
-      addIssue({ message: `is no search, at its character ${error.at + 1}: ${error.message}` });
+      addIssue({ message: `is not a valid search (character ${error.at + 1}): ${error.message}` });
       return NEVER;
     }
   }),

@@ -120,12 +120,12 @@ export function namesUserLabels({ protect, rules }: RuleSet): boolean {
 export function requireLabels({ protect, rules, added }: RuleSet, labels: LabelDirectory): void {
   const given = new Set(added.map(normalizeLabel));
   const problems = missingLabels(protect?.terms ?? [], labels).map(
-    (missing) => `protect names ${missing.told}: it would protect nothing`,
+    (missing) => `protect names ${missing.told}, so protect would match nothing for it`,
   );
   for (const { name, search } of rules) {
     const negated = search.terms.filter((term) => term.negated && !given.has(normalizeLabel(labelNamed(term) ?? '')));
     for (const { told } of missingLabels(negated, labels)) {
-      problems.push(`rule ${name}: query leaves out ${told}, and no rule adds it: it would leave out nothing`);
+      problems.push(`rule ${name}: the query excludes ${told}. No rule adds this label, so nothing would be excluded`);
     }
   }
   if (problems.length === 0) return;
@@ -147,7 +147,7 @@ export function missingLabels(terms: readonly Term[], labels: LabelDirectory): M
     if (!isUserLabel(label) || isOwnLabel(label) || labels.find(label) !== undefined) continue;
     const what =
       term.operator === 'in'
-        ? `"in:${label}", which is no place of Gmail and no label`
+        ? `"in:${label}", which is neither a place in Gmail nor a label`
         : `the label "${label}", which does not exist`;
     missing.set(label, { term, told: what + didYouMeanLabel(term, label, labels) });
   }

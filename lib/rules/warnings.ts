@@ -24,7 +24,7 @@ export function findWarnings({ protect, rules }: RuleSet, own?: string): RuleWar
       warn(`it would ${what}${why}: add -in:sent to its query unless that is meant`);
     }
     if (rule.noted) {
-      warn('its query has a line with #, which is no comment there: Gmail searches for its words');
+      warn('a line of its query contains #. It is not a comment there: Gmail searches for its words');
     }
     for (const label of changedAndNamed(rule, protect?.terms ?? [])) {
       warn(

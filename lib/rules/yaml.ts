@@ -71,7 +71,7 @@ export function readYaml(source: string): YamlFile | { readonly broken: readonly
       return { broken: [{ place: '', message: 'is empty: it must have a list of rules' }] };
     const alias = findUnresolved(document);
     if (alias !== undefined) {
-      const message = `"*${alias.source}" refers to a value with the anchor "&${alias.source}", and there is none: put text in quotes`;
+      const message = `"*${alias.source}" is a YAML alias, but the anchor "&${alias.source}" is not defined. If it is text, put it in quotes`;
       return { broken: [{ place: placeAt(alias.range?.[0] ?? 0), message }] };
     }
     return {
@@ -141,7 +141,9 @@ function findChanged(document: Document, source: string): Problem[] {
       return [{ path, message: `begins with an anchor to YAML: put the query in quotes${whole}` }];
     }
     if (path[0] === 'protect' && hasNoteLine(scalar, source)) {
-      return [{ path, message: 'has a line with #, which is no comment here, but words to search for: leave it out' }];
+      const message =
+        'has a line with #. Gmail would search for its words, because YAML has no comments inside this text: remove the line';
+      return [{ path, message }];
     }
     return [];
   });
@@ -249,6 +251,6 @@ function nodeAt(document: Document, path: Path): Node | null {
 
 function yamlProblem(code: string, message: string): string {
   if (code === 'TAB_AS_INDENT') return 'a tab is used for indentation: use spaces';
-  if (code === 'MULTIPLE_DOCS') return 'a second document begins here: one is all there can be';
+  if (code === 'MULTIPLE_DOCS') return 'the file must hold one YAML document, and a second one begins here';
   return `not valid YAML: ${message.replace(/\s+/g, ' ').trim()}`;
 }

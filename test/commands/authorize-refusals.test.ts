@@ -131,7 +131,7 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
     assertRefused(run, sandbox, 77, /bob@example\.com.*must be alice@example\.com/);
     assert.equal(sandbox.consent.asked[0]?.loginHint, 'alice@example.com');
     const contrary = await authorize(sandbox, ['--email', 'bob@example.com'], { env });
-    assertRefused(contrary, sandbox, 2, /--email says bob@example\.com, but GMAIL_MAILBOX is alice@example\.com/);
+    assertRefused(contrary, sandbox, 2, /--email is bob@example\.com, but GMAIL_MAILBOX is alice@example\.com/);
     const forbidden = await authorize(sandbox, [], { env: { GMAIL_MAILBOX: 'bob@example.com' } });
     assertRefused(forbidden, sandbox, 77, /for the mailbox alice@example\.com, and not for bob@.*\n.*--replace/);
     assert.deepEqual([contrary.link, forbidden.link], [undefined, undefined]);

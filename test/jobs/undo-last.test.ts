@@ -49,7 +49,10 @@ describe('job undo --last', () => {
       outcome: 'failed',
       changed: 0,
     });
-    assert.match(`${none.error} ${none.remedy}`, /^No run can be undone: .*all were undone `job runs` lists them/);
+    assert.match(
+      `${none.error} ${none.remedy}`,
+      /^No run can be undone: no run of the last 30 days .* `job runs` lists the runs/,
+    );
   });
 
   it('stands in place of the id: both, or neither, is a usage error', async () => {

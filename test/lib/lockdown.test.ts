@@ -64,7 +64,7 @@ describe('NODE_OPTIONS', () => {
     it(`may not be "${value}"`, () => {
       const said = refusal({ NODE_OPTIONS: value });
       assert.match(String(said), named);
-      assert.match(String(said), /heroku config:unset NODE_OPTIONS/);
+      assert.match(String(said), /→ Run `unset NODE_OPTIONS`/);
       assert.doesNotMatch(String(said), /evil|\/tmp|0\.0\.0\.0/, 'a value is shown');
     });
   }
@@ -107,7 +107,7 @@ describe("a person's own computer", () => {
   const leaking: [env: Record<string, string>, named: RegExp][] = [
     [{ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, /NODE_TLS_REJECT_UNAUTHORIZED turns off/],
     [{ SSLKEYLOGFILE: '/tmp/keys' }, /SSLKEYLOGFILE gives away/],
-    [{ NODE_OPTIONS: '--require x --tls-keylog=/tmp/keys' }, /holds --tls-keylog, which may give/],
+    [{ NODE_OPTIONS: '--require x --tls-keylog=/tmp/keys' }, /holds --tls-keylog, which may leak/],
     [{ NODE_OPTIONS: '--tls_keylog /tmp/keys' }, /holds --tls-keylog,/],
     [
       { NODE_OPTIONS: '--heapsnapshot-signal=SIGUSR2 --report-on-signal' },
@@ -124,7 +124,7 @@ describe("a person's own computer", () => {
     it(`may not have ${JSON.stringify(env)}`, () => {
       const said = String(refusal(env, false));
       assert.match(said, named);
-      assert.match(said, /on a laptop: unset /);
+      assert.match(said, /Run `unset /);
       assert.doesNotMatch(said, /evil|\/tmp|0\.0\.0\.0/, 'a value is shown');
     });
   }

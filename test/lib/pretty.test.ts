@@ -35,7 +35,7 @@ describe('the line of a rule that was planned', () => {
   it('names what is done, and says why the others are left', () => {
     assert.equal(
       line({ ...event, actions: ['archive', 'label Auto/Archived'] }),
-      '· old: 1,172 found, 1,160 to change (archive, label Auto/Archived), 10 spared by keepNewest, 2 left to the rules before\n',
+      '· old: 1,172 found, 1,160 to change (archive, label Auto/Archived), 10 spared by keepNewest, 2 handled by earlier rules\n',
     );
     assert.equal(line({ ...event, skipped: 0, spared: 0, actions: [] }), '· old: 1,172 found, 1,160 to change\n');
     assert.equal(line({ ...event, matched: 0 }), '· old: nothing found\n');

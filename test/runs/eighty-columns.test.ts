@@ -48,7 +48,7 @@ describe('where there is no terminal', { concurrency: 2 }, () => {
   it('an error is two lines, however long, and nothing has a colour', async () => {
     const run = await runJob(null, ['runs'], { env: { GMAIL_SECRET_ID: '' } });
     assert.equal(run.code, 78);
-    assert.match(run.stderr, /^job: [^\n]+\n {5}[^\n]{80,}\n$/);
+    assert.match(run.stderr, /^job: [^\n]{80,}\n {5}[^\n]+\n$/);
     const usage = await runJob(null, ['apply-rules', '--dry-rn']);
     assert.match(usage.stderr, /^job: [^\n]+\n {5}[^\n]+\n$/);
   });

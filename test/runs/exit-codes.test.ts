@@ -102,7 +102,7 @@ describe('a configuration that is wrong', { concurrency: 4 }, () => {
     for (const name of ['GMAIL_SECRET_ID', 'AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) {
       assert.match(String(final.error), new RegExp(`\\b${name}\\b`));
     }
-    assert.match(String(final.remedy), /heroku config:set/);
+    assert.match(String(final.remedy), /^Set them with `export NAME=value`/);
     assert.equal(run.stdout.trimEnd().split('\n').length, 1);
   });
 

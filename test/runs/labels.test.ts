@@ -49,7 +49,7 @@ describe('a label that no rule may change', () => {
     ]) {
       const run = await runHere(sandbox, ['labelling', ...args], { jobs: 'fixtures' });
       const final: LogEvent = assertEnded(run, 1, { outcome: 'failed', changed: 0 });
-      assert.match(String(final.error), /names a label that it cannot change: the name is "/);
+      assert.match(String(final.error), /uses a label that jobs may not change: the name is "/);
     }
     assert.deepEqual(sandbox.mailbox.snapshot(), before);
     assert.ok(sandbox.mailbox.labels().every(({ type }) => type === 'system'));

@@ -16,8 +16,7 @@ describe('a search that Gmail would take for another', () => {
   it('is refused with 78 by a run, a dry run and check alike, and nothing is asked of Gmail', async () => {
     await using sandbox = await sandboxOf();
     const rules = trashing('category:promotions -newer_than:2w -in:sent');
-    const said =
-      /rules\.yaml:\d+:\d+: .*query.* at its character 21: .*weeks are unknown to Gmail: write newer_than:14d/;
+    const said = /rules\.yaml:\d+:\d+: .*query.* \(character 21\): .*weeks are unknown to Gmail: write newer_than:14d/;
     for (const args of [[], ['--dry-run']]) {
       const final = assertEnded(await apply(sandbox, { rules }, args), 78, { outcome: 'failed', matched: 0 });
       assert.match(told(final), said);
@@ -59,8 +58,11 @@ describe('a search that Gmail would take for another', () => {
     await using sandbox = await sandboxOf();
     for (const [rules, said] of [
       [trashing('subject:hit -in:sent', 'label:Archive'), /protect names the label "Archive".*in:archive/],
-      [trashing('subject:hit -in:sent -label:Kept'), /rule old-promos: query leaves out the label "Kept"/],
-      [trashing('subject:hit -in:sent -in:kept'), /rule old-promos: query leaves out "in:kept", which is no place/],
+      [trashing('subject:hit -in:sent -label:Kept'), /rule old-promos: the query excludes the label "Kept"/],
+      [
+        trashing('subject:hit -in:sent -in:kept'),
+        /rule old-promos: the query excludes "in:kept", which is neither a place/,
+      ],
     ] as const) {
       for (const args of [[], ['--dry-run']]) {
         const final = assertEnded(await runHere(sandbox, ['apply-rules', ...args], { rules }), 78, { matched: 0 });
@@ -70,7 +72,7 @@ describe('a search that Gmail would take for another', () => {
     const rules = trashing('subject:hit -in:sent -label:Kept');
     const check = await runJob(sandbox, ['check', '--json', '--jobs', 'apply-rules'], { rules });
     assert.equal(check.code, 78, check.stdout);
-    assert.match(check.stdout, /query leaves out the label .{0,2}Kept/);
+    assert.match(check.stdout, /query excludes the label .{0,2}Kept/);
     assert.ok(sandbox.requests.every(({ verb }) => verb !== 'messages.list'));
     const made = { rules: [...rules.rules, { name: 'keep', query: 'subject:miss', actions: { addLabels: ['Kept'] } }] };
     assertEnded(await runHere(sandbox, ['apply-rules', '--rule', 'old-promos', '--dry-run'], { rules: made }), 0);
@@ -89,7 +91,7 @@ describe('a search that Gmail would take for another', () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf([{}]) });
     const search = (...args: string[]) => runHere(sandbox, ['searching', ...args], { jobs: 'fixtures' });
     const final = assertEnded(await search('--age', '2w'), 1, { outcome: 'failed' });
-    assert.match(told(final), /the job's own search.*weeks are unknown to Gmail: write older_than:14d/);
+    assert.match(told(final), /the job built an invalid search.*weeks are unknown to Gmail: write older_than:14d/);
     assert.ok(sandbox.requests.every(({ verb }) => verb !== 'messages.list'));
     assertEnded(await search('--age', '14d', '--query', '{is:unread in:inbox}'), 0);
   });

@@ -242,7 +242,10 @@ describe('rotation of a service account', { concurrency: 8 }, () => {
   it('ends the run when the new version is for another mailbox, or does not say for which', async () => {
     await using work = await workspace();
     work.store({ subject: undefined });
-    assert.match(told(await work.apply()), /subject is missing.*nothing says whose mailbox is meant.*GMAIL_MAILBOX/);
+    assert.match(
+      told(await work.apply()),
+      /subject is missing.*neither GMAIL_MAILBOX nor the secret names the mailbox.*set GMAIL_MAILBOX/,
+    );
     work.store({ subject: 'nobody@example.com' });
     work.sandbox.secrets.put({ ...work.key, subject: 'nobody@example.com' });
     const contrary = await work.apply({ env: { GMAIL_MAILBOX: SUBJECT } });

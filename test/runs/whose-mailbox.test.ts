@@ -65,14 +65,14 @@ describe('a run', { concurrency: 4 }, () => {
     for (const [code, arrange] of states) {
       await using sandbox = await sandboxOf();
       arrange(sandbox);
-      await assertRefused(sandbox, code, /AWSPREVIOUS does not stand in, since it is for alice@example\.com.*bob@/);
+      await assertRefused(sandbox, code, /AWSPREVIOUS was not used, because it is for alice@example\.com.*bob@/);
     }
   });
 
   it('has nothing to fall back to where nothing says whose mailbox is meant, and says what to do', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.put('refresh_token: half a paste');
-    const says = /not JSON; AWSPREVIOUS does not stand in, since nothing says whose.*set GMAIL_MAILBOX.*keep email/;
+    const says = /not JSON; AWSPREVIOUS was not used, because neither GMAIL_MAILBOX nor.*set GMAIL_MAILBOX.*keep email/;
     await assertRefused(sandbox, 78, says);
     // An address that may be of something else says nothing either.
     const { email, ...nameless } = bobsValue(sandbox, 'alice@example.com');
@@ -89,7 +89,7 @@ describe('a run', { concurrency: 4 }, () => {
       `${own} email: ${email}`,
     ]) {
       put(value);
-      assert.match(told(assertEnded(await apply(sandbox, { rules: TRASH }), 78)), /since nothing says whose/);
+      assert.match(told(assertEnded(await apply(sandbox, { rules: TRASH }), 78)), /because neither GMAIL_MAILBOX nor/);
     }
     assert.deepEqual(touched(sandbox), []);
     put('refresh_token: half a paste');
@@ -110,7 +110,7 @@ describe('a run', { concurrency: 4 }, () => {
     assert.equal(listed.code, 77);
     assert.match(listed.stderr, /GMAIL_MAILBOX is alice@/);
     sandbox.secrets.put('half a paste');
-    await assertRefused(sandbox, 78, /not JSON; AWSPREVIOUS does not stand in, since it is for bob@/, env);
+    await assertRefused(sandbox, 78, /not JSON; AWSPREVIOUS was not used, because it is for bob@/, env);
     sandbox.requests.length = 0;
     sandbox.secrets.put(bobsValue(sandbox));
     await assertRefused(sandbox, 78, /GMAIL_MAILBOX is alice@example\.com, but the secret's email is bob@/, env);
@@ -164,11 +164,14 @@ describe('a run', { concurrency: 4 }, () => {
     );
   });
 
-  it('of a job whose scopes do not tell whose mailbox it is does not begin', async () => {
+  it("exits 78 for a job whose scopes cannot read the mailbox's address", async () => {
     await using sandbox = await sandboxOf();
     const run = await runHere(sandbox, ['inserting'], { jobs: 'fixtures' });
     const final = assertEnded(run, 78, { matched: 0 });
-    assert.match(told(final), /inserting.*whose mailbox it is.*gmail\.metadata to the scopes in jobs\/inserting\.ts/);
+    assert.match(
+      told(final),
+      /inserting cannot run: .*users\.getProfile.*gmail\.metadata to the scopes in jobs\/inserting\.ts/,
+    );
     assert.deepEqual(sandbox.requests, []);
     const job = await new Registry(new URL('../fixtures/jobs/', import.meta.url)).load('inserting');
     const checked: Finding[] = [];

@@ -12,7 +12,7 @@ export function searchOption(placeholder: string, summary: string): OptionSpec<s
     } catch (error) {
       if (!(error instanceof QueryError)) throw error;
       throw new UsageError(
-        `"${text}" is no search, at its character ${error.at + 1}: ${error.message}`,
+        `"${text}" is not a valid search (character ${error.at + 1}): ${error.message}`,
         "Correct the search; try it in Gmail's search box.",
       );
     }

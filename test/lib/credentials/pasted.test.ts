@@ -137,7 +137,7 @@ describe('a secret that was pasted in an unusual way', () => {
     [
       'an answer with an access token alone',
       { access_token: ACCESS_TOKEN, expires_in: 3599 },
-      /refresh_token is missing \(an access token does not stand in for it/,
+      /refresh_token is missing \(the secret has an access token/,
     ],
     ['a page', `<html>${JSON_TEXT}</html>`, /: is HTML or XML/],
     [
@@ -148,12 +148,12 @@ describe('a secret that was pasted in an unusual way', () => {
     [
       'keys in camel case',
       { ...GOOD, refresh_token: undefined, refreshToken: 'x' },
-      /refresh_token is missing \("refreshToken" stands/,
+      /refresh_token is missing \(found "refreshToken" instead/,
     ],
     [
       'a key with a space',
       { ...GOOD, refresh_token: undefined, ' refresh_token': 'x' },
-      /refresh_token is missing \(a key like it/,
+      /refresh_token is missing \(found a similar key instead/,
     ],
     ['a space in a value', { ...GOOD, refresh_token: '1//0gRefresh TokenOfAlice' }, /: refresh_token holds a space/],
     ['a line break in a JSON value', { ...GOOD, refresh_token: '1//0gRefresh\nTokenOfAlice' }, /holds a line break/],

@@ -232,9 +232,9 @@ describe('createSecretFetcher', () => {
       'InvalidSignatureException',
       'Signature not yet current: 20261127T010203Z is still later than 20261127T005203Z (20261127T004703Z + 5 min.)',
       77,
-      /takes the time of the request for wrong: the clock of this machine says 20\S+; AWS says: Signature not yet current: 20261127T010203Z .* → Set the clock/,
+      /rejects the time of the request; this machine's clock says 20\S+; AWS says: Signature not yet current: 20261127T010203Z .* → Set the clock/,
     ],
-    ['RequestExpired', 'Request has expired.', 77, /time of the request for wrong.*Set the clock/],
+    ['RequestExpired', 'Request has expired.', 77, /rejects the time of the request.*Set the clock/],
     [
       'UnrecognizedClientException',
       'The security token included in the request is invalid.',

@@ -115,11 +115,11 @@ describe('requireLabels', () => {
   for (const [protect, told] of [
     [
       'is:starred OR label:"Keep it"',
-      /protect names the label "Keep it", which does not exist: it would protect nothing/,
+      /protect names the label "Keep it", which does not exist, so protect would match nothing/,
     ],
     ['label:Auto/Archive', /"Auto\/Archive", which does not exist \(did you mean "Auto\/Archived"\?\)/],
     ['label:Archive', /"Archive", which does not exist \(did you mean in:archive\?\)/],
-    ['in:inbx', /protect names "in:inbx", which is no place of Gmail and no label \(did you mean "inbox"\?\)/],
+    ['in:inbx', /protect names "in:inbx", which is neither a place in Gmail nor a label \(did you mean "inbox"\?\)/],
     ['l:promotions', /did you mean category:promotions\?/],
     ['-label:nope', /protect names the label "nope"/],
   ] as const) {
@@ -134,7 +134,10 @@ describe('requireLabels', () => {
     'label:(-nope)',
   ]) {
     it(`refuses ${query} in a query when no rule adds the label`, () => {
-      assert.match(refusal(star(query)), /rule \S+: query leaves out (the label "nope"|"in:nope").* no rule adds it/);
+      assert.match(
+        refusal(star(query)),
+        /rule \S+: the query excludes (the label "nope"|"in:nope").* No rule adds this label/,
+      );
       assert.equal(refusal([...star(query), { query: 'a', actions: { addLabels: ['Nope'] } }]), '');
     });
   }

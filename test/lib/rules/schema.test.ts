@@ -79,7 +79,7 @@ rules:
     ['broken YAML', 'rules: [\n', /^rules\.yaml:\d:\d+: not valid YAML/],
     ['an unclosed quote', 'protect: "is:starred\nrules: []\n', /^rules\.yaml:\d:\d+: not valid YAML/],
     ['a doubled key', `${GOOD}rules: []\n`, /^rules\.yaml:5:1: not valid YAML/],
-    ['two documents', `${GOOD}---\n${GOOD}`, /^rules\.yaml:5:1: a second document/],
+    ['two documents', `${GOOD}---\n${GOOD}`, /^rules\.yaml:5:1: the file must hold one YAML document/],
     [
       'an unknown key at the top',
       `maxChange: 5\n${GOOD}`,

@@ -28,7 +28,7 @@ describe('a query without quotes', () => {
     ['&foo bar', /begins with an anchor.*'&foo bar'/],
     ['!tag bar', /'!tag bar'/],
     ['!is:starred', /'!is:starred'/],
-    ['*@example.com', /"\*@example.com".*put text in quotes/],
+    ['*@example.com', /"\*@example.com".*put it in quotes/],
     ['{a b} c', /'\{a b\} c'/],
     ['{a b', /'\{a b'/],
     ['[a] b', /'\[a\] b'/],
@@ -47,7 +47,7 @@ describe('a query without quotes', () => {
     it(`is refused when YAML reads it otherwise: ${JSON.stringify(query)}`, () => {
       const refusal = refusalOf(withQuery(query));
       assert.match(refusal, problem);
-      assert.match(refusal, /^rules\.yaml:3:1\d: .*(put the query in|put text in)/);
+      assert.match(refusal, /^rules\.yaml:3:1\d: .*(put the query in|put it in)/);
     });
   }
 
@@ -158,14 +158,14 @@ describe('an error in a rule', () => {
     const problems = refusalOf(rules).split('; ');
     assert.equal(problems.length, 8, problems.join('\n'));
     for (const [index, said] of [
-      /:3:12: rule first: query is no search, at its character 1: .*is:starred/,
+      /:3:12: rule first: query is not a valid search \(character 1\): .*is:starred/,
       /:4:14: rule first: actions cannot be: markRead and markUnread contradict one another/,
       /:7:49: the 2nd rule: the 2nd of actions.addLabels is empty/,
       /:7:5\d: the 2nd rule: unknown key "foo"/,
       /:8:5: the 3rd rule: the key "name" is missing/,
       /:9:22: the 3rd rule: actions.star must be true or false/,
       /:10:11: the name second is used twice, by the 2nd and the 4th rule/,
-      /:11:12: the 4th rule: query is no search/,
+      /:11:12: the 4th rule: query is not a valid search/,
     ].entries()) {
       assert.match(problems[index] ?? '', said);
     }
