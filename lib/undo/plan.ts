@@ -121,7 +121,7 @@ export class RunModel {
 
   /** The fate that follows from `fate` when `entry` is made; `own` is the message's place in the entry. */
   #follow(fate: number, entry: number, changes: JournalEntry['changes'], own: number): number {
-    let key = `${entry}`;
+    let key = `${entry}:`;
     for (const flags of changes) key += flags === null || flags[own] === 1 ? '1' : '0';
     const before = this.#fates[fate] as Fate;
     let next = before.next.get(key);

@@ -74,6 +74,28 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(stateOf(sandbox), before);
   });
 
+  it('restores a backfill of many windows as a whole, whatever its rules do', async () => {
+    // A message a month: the newer ones for a rule with two changes, the older ones for a rule with one.
+    const months = Array.from({ length: 24 }, (_, index) => ({
+      at: `${index < 12 ? 2023 : 2022}-${`${12 - (index % 12)}`.padStart(2, '0')}-10T12:00:00Z`,
+      subject: index < 10 ? 'two' : 'one',
+      labels: ['INBOX', 'UNREAD'],
+    }));
+    await using work = await start(months);
+    const rules = {
+      rules: [
+        { name: 'two', query: 'subject:two', actions: { archive: true, markRead: true } },
+        { name: 'one', query: 'subject:one', actions: { star: true } },
+      ],
+    };
+    const done = await runHere(work.sandbox, ['apply-rules', '--from=2022-01-01', '--window=month', '--yes'], {
+      rules,
+    });
+    assertEnded(done, 0, { changed: 24 });
+    assertEnded(await undo(work.sandbox, String(done.final?.runId)), 0, { changed: 24, skipped: 0 });
+    assert.deepEqual(stateOf(work.sandbox), work.before);
+  });
+
   it('leaves alone what a person has changed since, and other labels on what goes back', async () => {
     await using work = await start();
     const { sandbox, before, ids } = work;

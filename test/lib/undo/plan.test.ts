@@ -107,6 +107,22 @@ describe('RunModel', () => {
     assert.deepEqual(plain(carriedOut(plan, now)), plain(before));
   });
 
+  it('tells the entries of a run of many windows apart, whatever their numbers and steps are', () => {
+    const many = Array.from({ length: 250 }, (_, index) => (0x1000 + index).toString(16));
+    const before = stateOf(Object.fromEntries(many.map((id) => [id, ['INBOX', 'UNREAD']])));
+    // An entry has one, two or three steps, so that entry 10 with two of them looks like entry 101 with one.
+    const rules = many.map((id, index) => ({
+      ids: [id],
+      add: ['X', 'Y'].slice(0, [0, 2, 1][index % 3]),
+      remove: [index % 2 === 0 ? 'INBOX' : 'UNREAD'],
+    }));
+    const now = copyOf(before);
+    for (const { ids, ...change } of rules) make(change, ids, now);
+    const plan = judge(rules, before, now);
+    assert.equal(plan.differing.size, 0);
+    assert.deepEqual(plain(carriedOut(plan, now)), plain(before));
+  });
+
   it('takes rules that oppose each other for what they come to together', () => {
     const rules = [
       { ids: ['1a', '1c'], add: ['STARRED', 'Y'], remove: [] },
