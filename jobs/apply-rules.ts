@@ -39,8 +39,8 @@ export default defineJob({
   },
   backfill: 'changes',
 
-  async prepare({ options, rulesFile, dryRun, isWatched }) {
-    if (options.samples !== undefined && !(dryRun && isWatched)) {
+  async prepare({ options, rulesFile, dryRun, canShowMail }) {
+    if (options.samples !== undefined && !(dryRun && canShowMail)) {
       throw new UsageError(
         '--samples works only in a dry run at a terminal, because it shows mail',
         'Add --dry-run, and run it at a terminal, without LOG_FORMAT=json; or leave --samples out.',
@@ -66,19 +66,19 @@ export default defineJob({
     const holdsShare = isBackfill || options.maxShare !== undefined;
     const mailboxSize = holdsShare ? await mailbox.size() : undefined;
     const guards = guardsOf(ruleSet, { ...options, mailboxSize });
-    const earlier: RulesPlan[] = [];
+    const earlierPlans: RulesPlan[] = [];
     for (;;) {
-      const isFirst = earlier.length === 0;
+      const isFirst = earlierPlans.length === 0;
       // The labels that this run has made are known to it by now.
       const known = isFirst ? labels : await mailbox.knownLabels();
-      if (isFirst) mailbox.announceLook(ruleSet.rules.length);
-      const plan = await planRules(ruleSet, mailbox, known, { withEffects, earlier });
+      if (isFirst) mailbox.announceSearches(ruleSet.rules.length);
+      const plan = await planRules(ruleSet, mailbox, known, { withEffects, earlierPlans });
       await tidied;
       for (const planned of describeRules(plan, ruleSet.rules)) {
         tally.matched(planned.skipped);
         tally.skipped(planned.skipped);
         if (isFirst || planned.matched > 0) {
-          log.info('rule.planned', { ...planned, ...(!isFirst && { look: earlier.length + 1 }) });
+          log.info('rule.planned', { ...planned, ...(!isFirst && { look: earlierPlans.length + 1 }) });
         }
       }
       if (options.samples !== undefined) {
@@ -86,9 +86,9 @@ export default defineJob({
         const samples = await readSamples(plan, options.samples, { mailbox, log });
         show((columns) => renderSamples(samples, columns));
       }
-      await mailbox.carryOut(plan, { guards, earlier, ...(ruleSet.undo && { journal }) });
-      earlier.push(plan);
-      if (!mailbox.live || !mayHaveMissed(plan) || earlier.length === MOST_LOOKS) break;
+      await mailbox.carryOut(plan, { guards, earlierPlans, ...(ruleSet.undo && { journal }) });
+      earlierPlans.push(plan);
+      if (!mailbox.live || !mayHaveMissed(plan) || earlierPlans.length === MOST_LOOKS) break;
     }
     if (ruleSet.undo && tally.counts.failed === 0) await journal.complete();
   },

@@ -46,10 +46,10 @@ export default defineJob({
     );
   },
 
-  async run({ argument, settle, options, mailbox, tally, log, wait, confirm }) {
+  async run({ argument, resolveArgument, options, mailbox, tally, log, wait, confirm }) {
     const journal = new JournalStore({ mailbox, wait });
     const runId = options.last ? await chooseLast(journal, log) : argument;
-    settle(runId);
+    resolveArgument(runId);
     const asks = !options.yes && mailbox.live;
     const before = asks ? await mailbox.historyId() : '';
     const { messageIds, messages, groups, differing } = await lookUp(runId, journal, { mailbox, log, wait });

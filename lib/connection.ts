@@ -89,7 +89,7 @@ export async function connect(config: Config, options: ConnectionOptions): Promi
       return await keepRefreshToken(openVault(address, hide), user, from, budget.giveUp);
     },
     mailbox: config.mailbox,
-    whose: (accessToken) => askMailbox(accessToken, budget.wrapUp, profileAccess),
+    readProfile: (accessToken) => askMailbox(accessToken, budget.wrapUp, profileAccess),
     exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
     signal: budget.wrapUp,
   });

@@ -38,7 +38,7 @@ export interface PrepareContext<O extends OptionSpecs> {
   /** Whether there is a person who can be asked. */
   readonly interactive: boolean;
   /** Whether there is a person who can be shown what is not for a log. */
-  readonly isWatched: boolean;
+  readonly canShowMail: boolean;
   /** The path in RULES_FILE, when it is set. */
   readonly rulesFile: string | undefined;
 }
@@ -73,7 +73,7 @@ export interface RunContext<O extends OptionSpecs, P> {
   readonly tally: Tally;
   readonly log: Log;
   /** Tells what the switch in place of the argument has come to mean: a run that is continued is about the same. */
-  readonly settle: (argument: string) => void;
+  readonly resolveArgument: (argument: string) => void;
   /** Whether there is a person who can be asked. */
   readonly interactive: boolean;
   /** Shows a text, made for that many columns, to the person who looks on; it is no part of the log. */

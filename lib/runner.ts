@@ -103,7 +103,7 @@ class Run {
   #backfill: Backfill | undefined;
   #journal: RunJournal | undefined;
   /** What the switch in place of the argument has come to mean. */
-  #settled: string | undefined;
+  #resolvedArgument: string | undefined;
 
   constructor(request: RunRequest, surroundings: Surroundings) {
     this.#request = request;
@@ -131,7 +131,7 @@ class Run {
     });
     // A run that will ask takes no answer that was typed before, and leaves none to the shell.
     const asks = !common.dryRun && (common.backfill ?? options).yes === false;
-    const speak = asks ? terminal.hush() : undefined;
+    const releaseKeys = asks ? terminal.swallowKeys() : undefined;
     try {
       const { dryRun } = common;
       const person = personAt(terminal, { isWatched, signal: budget.wrapUp });
@@ -147,7 +147,7 @@ class Run {
         argument,
         dryRun,
         interactive,
-        isWatched: interactive && isWatched,
+        canShowMail: interactive && isWatched,
         rulesFile: config.rulesFile,
       });
       const backfill = await this.#prepareBackfill({ person, confirm, now: startedAt });
@@ -162,8 +162,8 @@ class Run {
           prepared,
           runId,
           startedAt,
-          settle: (settled: string) => {
-            this.#settled = settled;
+          resolveArgument: (resolved: string) => {
+            this.#resolvedArgument = resolved;
           },
           interactive,
           show: person.show,
@@ -183,7 +183,7 @@ class Run {
       };
       await orAbort(work(), budget.giveUp);
     } finally {
-      await speak?.();
+      await releaseKeys?.();
       this.stopped = budget.stopped;
     }
   }
@@ -202,8 +202,10 @@ class Run {
   /** The command that continues the run. */
   get resume(): string {
     const { words, job } = this.#request;
-    const settled = words.map((word) => (word === `--${job.argument?.orSwitch}` ? (this.#settled ?? word) : word));
-    return typedIn(this.#surroundings.env).command(this.#backfill?.resume(settled) ?? settled);
+    const resolvedWords = words.map((word) =>
+      word === `--${job.argument?.orSwitch}` ? (this.#resolvedArgument ?? word) : word,
+    );
+    return typedIn(this.#surroundings.env).command(this.#backfill?.resume(resolvedWords) ?? resolvedWords);
   }
 
   /** The command that takes the run back; undefined when it changed nothing, or kept no journal. */

@@ -17,7 +17,7 @@ export interface Terminal {
    * Takes what is typed before a question can be read: it is neither shown nor left to the shell, and Ctrl-C stays what
    * it is. Ends with the first question, or when what was returned is called.
    */
-  hush(): () => Promise<void>;
+  swallowKeys(): () => Promise<void>;
   /**
    * The next line of the standard input, without its end; null when it has ended.
    * Rejects with the signal's reason when it is aborted.
@@ -50,8 +50,8 @@ export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings
   const interactive = stdin.isTTY === true && stdout.isTTY === true;
   /** Lines that came in one piece, of which only the first was asked for. */
   const unread: string[] = [];
-  /** Ends the hush that is on. */
-  let speak = (): void => {};
+  /** Ends the swallowing that is on. */
+  let releaseKeys = (): void => {};
   return {
     interactive,
     get columns() {
@@ -63,7 +63,7 @@ export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings
     printExactly(text) {
       stdout.write(`${text}\n`);
     },
-    hush() {
+    swallowKeys() {
       if (!interactive) return async () => {};
       const swallow = (keys: Buffer | string) => {
         if (keys.includes(CTRL_C)) interrupt();
@@ -71,24 +71,24 @@ export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings
       stdin.setRawMode(true);
       stdin.on('data', swallow);
       stdin.unref();
-      const own = () => {
+      const release = () => {
         stdin.off('data', swallow);
         stdin.setRawMode(false);
         stdin.pause();
-        speak = () => {};
+        releaseKeys = () => {};
       };
-      speak = own;
+      releaseKeys = release;
       return async () => {
-        if (speak !== own) return;
+        if (releaseKeys !== release) return;
         // A turn of the event loop reads what has just been typed.
         await setTimeout(TYPED_AHEAD_MS);
-        own();
+        release();
       };
     },
     async ask(question, signal, { secret = false, fresh = false } = {}) {
       const { createInterface } = await import('node:readline');
       if (fresh && interactive) await discard(stdin, unread);
-      speak();
+      releaseKeys();
       const shown = wrap(question, columnsOf(stdout));
       const waiting = unread.shift();
       if (waiting !== undefined) {

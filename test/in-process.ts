@@ -53,7 +53,7 @@ export function openMailbox(sandbox: Sandbox, options: OpenOptions = {}) {
     scopes,
     fetchSecret: async () => ({ versionId: 'v1', createdAt: undefined, credentials, mailbox: undefined }),
     mailbox: undefined,
-    whose: async () => ({ address: sandbox.secretValue.email, messages: 0 }),
+    readProfile: async () => ({ address: sandbox.secretValue.email, messages: 0 }),
     exchange: { tokenUrl: sandbox.env.GOOGLE_TOKEN_URL ?? '', timeoutMs, clock, random, hide },
     clock,
     log,

@@ -44,10 +44,11 @@ export const emailOption: OptionSpec<string | undefined> = {
  * The mailbox that a grant must be for: `--email`, else GMAIL_MAILBOX; undefined when neither names one.
  * @throws UsageError when they name two.
  */
-export function readMailbox(email: string | undefined, configured: string | undefined): string | undefined {
-  if (email === undefined || configured === undefined || isSameMailbox(email, configured)) return email ?? configured;
+export function readMailbox(email: string | undefined, configuredMailbox: string | undefined): string | undefined {
+  if (email === undefined || configuredMailbox === undefined || isSameMailbox(email, configuredMailbox))
+    return email ?? configuredMailbox;
   throw new UsageError(
-    `--email is ${email}, but GMAIL_MAILBOX is ${configured}: every run would refuse this token`,
+    `--email is ${email}, but GMAIL_MAILBOX is ${configuredMailbox}: every run would refuse this token`,
     'Leave out --email, or set GMAIL_MAILBOX (here and on Heroku) to the mailbox that the jobs shall work on.',
   );
 }

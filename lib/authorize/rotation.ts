@@ -31,7 +31,7 @@ export interface Demands {
 
 export interface RotationContext {
   /** GMAIL_MAILBOX: the mailbox that it must be, when that is set. */
-  readonly configured: string | undefined;
+  readonly configuredMailbox: string | undefined;
   readonly vault: Vault;
   readonly google: GoogleAccess;
   readonly signal: AbortSignal;
@@ -42,7 +42,7 @@ export interface RotationContext {
  * @throws ConfigError when it is none that a consent could follow, or is for another mailbox than GMAIL_MAILBOX says;
  * CredentialError when nobody can say whose it is.
  */
-export async function readCurrent({ configured, vault, google, signal }: RotationContext): Promise<Current> {
+export async function readCurrent({ configuredMailbox, vault, google, signal }: RotationContext): Promise<Current> {
   const version = await vault.read({ stage: 'AWSCURRENT' }, signal);
   if (version === null) throw noVersion('AWSCURRENT');
   const { credentials: user, versionId } = version;
@@ -53,8 +53,8 @@ export async function readCurrent({ configured, vault, google, signal }: Rotatio
     );
   }
   if (user.type === 'service_account') throw isServiceAccount(vault);
-  requireAgreement(configured, version);
-  const meant = configured ?? user.email;
+  requireAgreement(configuredMailbox, version);
+  const meant = configuredMailbox ?? user.email;
   try {
     const proof = await prove(version, 'AWSCURRENT', vault, google, signal);
     const problem = meant === undefined ? null : wrongMailbox(proof.email, meant);

@@ -91,7 +91,7 @@ export function forecastReading(facts: Facts, job: string, messages: number, win
 }
 
 /** What so many searches of each of the span's windows cost, when a page holds what is in a window: the event's fields. */
-export function forecastLook(facts: Facts, searches: number) {
+export function forecastSearches(facts: Facts, searches: number) {
   const { span, profile, connection } = facts;
   const requests = span.windows.length * searches;
   const units = requests * unitsOf('messages.list', profile);

@@ -10,7 +10,7 @@ import type { Log } from '../log.ts';
 import type { OptionSpecs } from '../options.ts';
 import type { Person } from '../person.ts';
 import type { Progress } from '../progress.ts';
-import { type Costs, forecastChanges, forecastLook, forecastReading } from './ahead.ts';
+import { type Costs, forecastChanges, forecastReading, forecastSearches } from './ahead.ts';
 import { alignWindows } from './align.ts';
 import { type Forecast, forecastEvent, QUESTION } from './forecast.ts';
 import { renderForecast } from './forecast-screen.ts';
@@ -67,7 +67,7 @@ export class Backfill {
     return {
       ...(this.#span && { span: this.#span }),
       announce: (ahead) => this.#announce(ahead),
-      announceLook: (searches) => this.#tellLook(this.#span, searches),
+      announceSearches: (searches) => this.#announceSearches(this.#span, searches),
       ...(!dryRun && { confirm: () => this.#confirm() }),
     };
   }
@@ -77,7 +77,7 @@ export class Backfill {
     const { mailbox, tally, log, signal } = context;
     const span = await this.#readingSpan(mailbox);
     const query = job.backfill.reads(context);
-    this.#tellLook(span, 1);
+    this.#announceSearches(span, 1);
     const found = await mailbox.spanning(span).find(query);
     const windows = alignWindows([found], span)
       .map(({ window, ids }) => ({ window: window ?? span.whole, ids: ids[0]?.list() ?? [] }))
@@ -130,9 +130,9 @@ export class Backfill {
   }
 
   /** What it costs to list every window apart, before any of it is spent. */
-  #tellLook(span: Span | undefined, searches: number): void {
+  #announceSearches(span: Span | undefined, searches: number): void {
     if (span?.asked !== true || span.windows.length < 2 || searches === 0) return;
-    this.#options.log.info('backfill.look', forecastLook(this.#facts(span), searches));
+    this.#options.log.info('backfill.look', forecastSearches(this.#facts(span), searches));
   }
 
   #tell(forecast: Forecast): void {

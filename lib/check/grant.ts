@@ -43,7 +43,7 @@ export async function learnGrant(version: SoundVersion, options: LearnOptions): 
   if (granted === undefined) return tryEachJob(version, options);
   const missing = jobs.map(({ name, job }) => [name, missingScopes(job.scopes, granted)] as const);
   return {
-    ...about(token),
+    ...tokenFacts(token),
     scopes: granted,
     missing: new Map(missing.filter(([, scopes]) => scopes.length > 0)),
     remedy: '',
@@ -71,9 +71,9 @@ async function tryEachJob({ credentials, ageMs }: SoundVersion, options: LearnOp
     }
   }
   if (token === undefined) throw refusal ?? new Error('there is no job to check');
-  return { ...about(token), scopes: [...scopes], missing, remedy: refusal?.remedy ?? '' };
+  return { ...tokenFacts(token), scopes: [...scopes], missing, remedy: refusal?.remedy ?? '' };
 }
 
-function about({ value, lifetimeMs, refreshTokenLifetimeMs, newRefreshToken }: ExchangedToken) {
+function tokenFacts({ value, lifetimeMs, refreshTokenLifetimeMs, newRefreshToken }: ExchangedToken) {
   return { accessToken: value, lifetimeMs, refreshTokenLifetimeMs, replaced: newRefreshToken !== undefined };
 }

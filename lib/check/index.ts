@@ -83,7 +83,7 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
     : yield* checkSecret({
         fetchSecret: createSecretFetcher(address, hide),
         stage,
-        configured: config.mailbox,
+        configuredMailbox: config.mailbox,
         findStandIn: async (problem, previous, meant) =>
           isFaulty(GOOGLE_VARIABLES) ? problem : findStandIn(problem, previous, meant, asking),
         signal,

@@ -29,7 +29,7 @@ export async function* checkJobs({ jobs, mailbox, rulesFile }: JobsCheck): Async
         argument: '',
         dryRun: true,
         interactive: false,
-        isWatched: false,
+        canShowMail: false,
         rulesFile,
       });
       if (job.inspect === undefined) continue;

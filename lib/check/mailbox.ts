@@ -85,7 +85,7 @@ function openForReading({ access, config, exchange, signal }: MailboxCheck) {
     scopes: reading === undefined ? granted : [reading],
     fetchSecret: async () => ({ ...version, createdAt: undefined }),
     mailbox: config.mailbox,
-    whose: (accessToken) => askMailbox(accessToken, signal, gmail),
+    readProfile: (accessToken) => askMailbox(accessToken, signal, gmail),
     exchange,
     signal,
   });

@@ -36,7 +36,7 @@ export interface SecretCheck {
   readonly fetchSecret: FetchSecret;
   readonly stage: Stage;
   /** The address in GMAIL_MAILBOX. */
-  readonly configured: string | undefined;
+  readonly configuredMailbox: string | undefined;
   /** Whether the version before stands in for one that is broken; a JobError when it does not. */
   readonly findStandIn: (
     problem: ConfigError,
@@ -50,7 +50,7 @@ export interface SecretCheck {
 export async function* checkSecret({
   fetchSecret,
   stage,
-  configured,
+  configuredMailbox,
   findStandIn,
   signal,
 }: SecretCheck): AsyncGenerator<Finding, Versions | null> {
@@ -84,11 +84,11 @@ export async function* checkSecret({
     return null;
   }
   const chosen = sound(secret, stage);
-  const meant = meantMailbox(configured, secret);
+  const meant = meantMailbox(configuredMailbox, secret);
   const data = { stage, version: secret.versionId, createdAt: secret.createdAt?.toISOString() ?? null };
   if (chosen !== null) {
     try {
-      requireAgreement(configured, secret);
+      requireAgreement(configuredMailbox, secret);
     } catch (error) {
       yield failed('secret', error, { data });
       return null;

@@ -48,7 +48,7 @@ export default defineCommand({
     const installed = await readJobScopes(registry, context.options.jobs);
     const client = await readClient(context.options, terminal, hide, signal);
     const vault = openVault({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
-    const rotation = { configured: config.mailbox, vault, google: reachGoogle(config, hide), signal };
+    const rotation = { configuredMailbox: config.mailbox, vault, google: reachGoogle(config, hide), signal };
 
     const before = await readCurrent(rotation);
     if (before.problem !== null) terminal.print(`The current version does not work: ${before.problem.message}.`);

@@ -69,7 +69,7 @@ async function openForReading({ env, hide, signal }: Opening): Promise<Mailbox> 
     ),
     exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
     mailbox: config.mailbox,
-    whose: (accessToken) =>
+    readProfile: (accessToken) =>
       askMailbox(accessToken, signal, {
         ...shared,
         gmailApiUrl: config.gmailApiUrl,

@@ -70,7 +70,7 @@ export interface AccessOptions {
   /** The address of the mailbox that every token must open, where the configuration names it. */
   readonly mailbox: string | undefined;
   /** The mailbox that an access token opens: asked with each token, before anybody else gets it. */
-  readonly whose: (accessToken: string) => Promise<MailboxProfile>;
+  readonly readProfile: (accessToken: string) => Promise<MailboxProfile>;
   /** Ends fetching and exchanging. */
   readonly signal: AbortSignal;
 }
@@ -160,7 +160,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     };
     try {
       const token = await exchangeNarrowly(credentials, createdAt, keep);
-      opened = await options.whose(token.value);
+      opened = await options.readProfile(token.value);
       if (meant !== undefined) requireExpectedMailbox(opened.address, meant);
       requireUnchangedMailbox(opened.address, profile?.address);
       const margin = Math.min(RENEW_BEFORE_MS, token.lifetimeMs / 10);

@@ -36,12 +36,12 @@ export class WrongMailboxError extends CredentialError {
 
 /** The mailbox that is meant where the secret holds `secret`: GMAIL_MAILBOX, else what the version itself names. */
 export function meantMailbox(
-  configured: string | undefined,
+  configuredMailbox: string | undefined,
   { mailbox, credentials }: Pick<FetchedSecret, 'mailbox' | 'credentials'>,
 ): MeantMailbox | undefined {
   const isServiceAccount = 'type' in credentials && credentials.type === 'service_account';
-  if (configured !== undefined)
-    return { address: configured, source: 'variable', named: 'GMAIL_MAILBOX is', isServiceAccount };
+  if (configuredMailbox !== undefined)
+    return { address: configuredMailbox, source: 'variable', named: 'GMAIL_MAILBOX is', isServiceAccount };
   const key = isServiceAccount ? 'subject' : 'email';
   if (mailbox === undefined) return undefined;
   return { address: mailbox, source: 'secret', named: `the secret's ${key} is`, isServiceAccount };
@@ -53,15 +53,15 @@ export function requireExpectedMailbox(actual: string, meant: MeantMailbox): voi
 }
 
 /** @throws ConfigError when the secret is for another mailbox than GMAIL_MAILBOX says. */
-export function requireAgreement(configured: string | undefined, secret: FetchedSecret): void {
+export function requireAgreement(configuredMailbox: string | undefined, secret: FetchedSecret): void {
   const { credentials } = secret;
-  if (configured === undefined || credentials instanceof ConfigError) return;
+  if (configuredMailbox === undefined || credentials instanceof ConfigError) return;
   const named = mailboxOf(credentials);
-  if (named === undefined || isSameMailbox(named, configured)) return;
+  if (named === undefined || isSameMailbox(named, configuredMailbox)) return;
   const key = credentials.type === 'service_account' ? 'subject' : 'email';
   throw new ConfigError(
-    `GMAIL_MAILBOX is ${configured}, but the secret's ${key} is ${named}`,
-    `Set GMAIL_MAILBOX to ${named} if the jobs shall work there, name the secret of ${configured} in GMAIL_SECRET_ID, or correct ${key} in the secret.`,
+    `GMAIL_MAILBOX is ${configuredMailbox}, but the secret's ${key} is ${named}`,
+    `Set GMAIL_MAILBOX to ${named} if the jobs shall work there, name the secret of ${configuredMailbox} in GMAIL_SECRET_ID, or correct ${key} in the secret.`,
   );
 }
 

@@ -49,7 +49,7 @@ export interface CarryOutOptions {
    * Plans of the same sets that the run has carried out, when it goes on with what it has missed: nobody is told or
    * asked again, and the guards hold for all plans together.
    */
-  readonly earlier?: readonly ChangePlan[];
+  readonly earlierPlans?: readonly ChangePlan[];
 }
 
 export interface MailboxOptions {
@@ -66,7 +66,7 @@ export interface MailboxOptions {
   /** The labels, when they are known from before. */
   readonly labels?: LabelBook;
   /** Told that so many searches of all windows are ahead. */
-  readonly announceLook?: (searches: number) => void;
+  readonly announceSearches?: (searches: number) => void;
   /** Told what is ahead, before the guards are held against it. */
   readonly announce?: (ahead: Ahead) => Promise<void>;
   /** Asked before the first change; rejects when there is to be none. Returns whether that took a person's answer. */
@@ -120,8 +120,8 @@ export class Mailbox {
   }
 
   /** Says that so many searches of all windows are about to be made, so that a person knows what that costs. */
-  announceLook(searches: number): void {
-    this.#options.announceLook?.(searches);
+  announceSearches(searches: number): void {
+    this.#options.announceSearches?.(searches);
   }
 
   /** The mailbox's own address. */
@@ -200,9 +200,9 @@ export class Mailbox {
   }
 
   /** The same for a plan, whose way back is written to the journal portion by portion. */
-  async carryOut(given: ChangePlan, { guards = [], journal, earlier = [] }: CarryOutOptions = {}): Promise<void> {
+  async carryOut(given: ChangePlan, { guards = [], journal, earlierPlans = [] }: CarryOutOptions = {}): Promise<void> {
     const { tally, progress, log } = this.#options;
-    const { announce, confirm } = earlier.length > 0 ? {} : this.#options;
+    const { announce, confirm } = earlierPlans.length > 0 ? {} : this.#options;
     await this.#labels.requireClear(given.sets.flatMap(({ operations }) => operations.map(({ label }) => label)));
     let plan = this.live ? await withoutJournals(given, this) : given;
     const sizes = setSizes(plan);
@@ -217,7 +217,7 @@ export class Mailbox {
       ]);
       await announce({ plan, guards, keepsJournal, newLabels });
     }
-    const tripped = total === 0 ? undefined : trippedGuard([...earlier, plan], guards, tally.counts.changed);
+    const tripped = total === 0 ? undefined : trippedGuard([...earlierPlans, plan], guards, tally.counts.changed);
     if (tripped !== undefined) throw tripped;
     if (!this.live || total === 0) return;
     const protection = plan.protection && new Protection(plan.protection, { client: this.#client, mailbox: this, log });

@@ -62,7 +62,7 @@ export class Protection {
     const unitsBefore = client.statistics.quotaUnits;
     const { query, ...where } = this.#plan.search(sets, await mailbox.knownLabels());
     try {
-      const { windows, loose } = await mailbox.find(query, { ...where, again: true });
+      const { windows, loose } = await mailbox.find(query, { ...where, isRecheck: true });
       this.found = IdSet.union([this.found, ...windows.values(), loose]);
     } catch (error) {
       if (error instanceof SearchRefusal) {

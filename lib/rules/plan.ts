@@ -26,7 +26,7 @@ export interface PlanOptions {
   /** Whether to look up which of the changes are real ones, message by message, so that they can be taken back. */
   readonly withEffects: boolean;
   /** The plans that this run has carried out: see below. */
-  readonly earlier?: readonly RulesPlan[];
+  readonly earlierPlans?: readonly RulesPlan[];
 }
 
 /** A plan of rules, with all that each of their searches found, and the newest matches that each rule spares. */
@@ -77,11 +77,13 @@ export async function planRules(
   { protect, rules }: RuleSet,
   mailbox: Mailbox,
   labels: LabelDirectory,
-  { withEffects, earlier = [] }: PlanOptions,
+  { withEffects, earlierPlans = [] }: PlanOptions,
 ): Promise<RulesPlan> {
   const searchedAtMs = mailbox.now();
-  const touched = earlier.flatMap(({ windows }) => windows.flatMap(({ changes }) => changes.map(({ ids }) => ids)));
-  const last = earlier.at(-1);
+  const touched = earlierPlans.flatMap(({ windows }) =>
+    windows.flatMap(({ changes }) => changes.map(({ ids }) => ids)),
+  );
+  const last = earlierPlans.at(-1);
   const matches = await Promise.all(
     rules.map((rule, index) =>
       last === undefined || isLong(last, index)
@@ -94,11 +96,11 @@ export async function planRules(
     mailbox.span,
   );
   const spared = matches.map(({ newest }, index) =>
-    IdSet.union([newest, ...earlier.flatMap((plan) => plan.spared[index] ?? [])]),
+    IdSet.union([newest, ...earlierPlans.flatMap((plan) => plan.spared[index] ?? [])]),
   );
   const claimed = windows.map(({ window, ids }) => {
     const found = ids.map((own, index) =>
-      own.without(...touched, ...earlier.flatMap((plan) => plan.found[index] ?? [])),
+      own.without(...touched, ...earlierPlans.flatMap((plan) => plan.found[index] ?? [])),
     );
     return { window, found, ids: claimMessages(rules, found, spared) };
   });

@@ -35,7 +35,7 @@ export interface RuleSet {
   /** Whether runs keep a journal, by which they can be taken back. */
   readonly undo: boolean;
   /** Labels that rules of the file give, those that are left out in this run among them. */
-  readonly added: readonly string[];
+  readonly labelsAddedByAnyRule: readonly string[];
   /** The enabled rules, in their order. */
   readonly rules: readonly Rule[];
   /** Names of the rules that are left out. */
@@ -159,7 +159,9 @@ export function parseRules(source: string, file: string): RuleSet {
       const rule = { name, search: query, keepNewest, maxChanges: atMost, noted, ...actions };
       return enabled === false ? [] : [rule];
     }),
-    added: rules.flatMap(({ actions }) => actions.operations.filter(({ add }) => add).map(({ label }) => label)),
+    labelsAddedByAnyRule: rules.flatMap(({ actions }) =>
+      actions.operations.filter(({ add }) => add).map(({ label }) => label),
+    ),
     disabled: rules.filter(({ enabled }) => enabled === false).map(({ name }) => name),
   };
 }

@@ -117,8 +117,8 @@ export function namesUserLabels({ protect, rules }: RuleSet): boolean {
  * @throws ConfigError when a label that does not exist would change what is protected or left out: one that `protect`
  *   names, or that a query negates and no rule of the file adds.
  */
-export function requireLabels({ protect, rules, added }: RuleSet, labels: LabelDirectory): void {
-  const given = new Set(added.map(normalizeLabel));
+export function requireLabels({ protect, rules, labelsAddedByAnyRule }: RuleSet, labels: LabelDirectory): void {
+  const given = new Set(labelsAddedByAnyRule.map(normalizeLabel));
   const problems = missingLabels(protect?.terms ?? [], labels).map(
     (missing) => `protect names ${missing.told}, so protect would match nothing for it`,
   );

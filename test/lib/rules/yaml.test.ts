@@ -125,7 +125,7 @@ describe('a label without quotes', () => {
   });
 
   it('may be followed by a comment', () => {
-    assert.deepEqual(parseRules(withLabel('Old  # since 2020'), 'rules.yaml').added, ['Old']);
+    assert.deepEqual(parseRules(withLabel('Old  # since 2020'), 'rules.yaml').labelsAddedByAnyRule, ['Old']);
   });
 });
 
