@@ -9,7 +9,7 @@ export interface AwsKeys {
   readonly sessionToken?: string;
 }
 
-/** What the address in AWS_CONTAINER_CREDENTIALS_FULL_URI wants to see before it gives out keys. */
+/** The token that the service at AWS_CONTAINER_CREDENTIALS_FULL_URI requires. */
 export interface ContainerToken {
   readonly containerToken: string;
 }
@@ -42,7 +42,7 @@ export function readAwsKeys(text: Reader): AwsKeys | ContainerToken | undefined 
   return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
 }
 
-/** What is wrong with the characters of AWS's keys that are used, by variable: AWS would say less, and later. */
+/** Problems with characters of the AWS keys in use, by variable. AWS would report them later and less precisely. */
 export function problemsOfKeys(
   text: Reader,
   keys: AwsKeys | ContainerToken | undefined,

@@ -45,8 +45,8 @@ const SEE_HELP = 'See `job --help`.';
 const HELP_COLUMNS = 80;
 
 /**
- * What the arguments ask for; loads the job that they name, and no other. The help tells commands as `typed` does. Texts
- * are made for `columns`.
+ * Returns what the arguments ask for, and loads only the job that they name. Help texts name commands as `typed` does, in
+ * lines of at most `columns`.
  * @throws UsageError for everything that the command line does not know.
  */
 export async function parseCommandLine(

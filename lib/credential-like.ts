@@ -27,7 +27,7 @@ export const CREDENTIAL_NAMES: Readonly<Record<CredentialKind, string>> = {
   base64: 'JSON in base64',
 };
 
-/** What kind of credential `text` is by its beginning; quotes may stand before it. */
+/** Returns the kind of credential that `text` begins like; quotes before it do not matter. */
 export function credentialKind(text: string): CredentialKind | undefined {
   const bare = text.replace(/^[\s"'“”‘’`\uFEFF\u200B]+/, '');
   return KINDS.find(([pattern]) => pattern.test(bare))?.[1];

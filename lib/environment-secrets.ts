@@ -1,12 +1,12 @@
-/** What of the environment and the command line must never be seen, and what is taken out of the environment. */
+/** Finds the secrets in the environment and the command line, and removes variables that must not reach any library. */
 import type { Environment } from './config.ts';
 import { beginsLikeCredential } from './credential-like.ts';
 import { secretsInText } from './credentials/pasted.ts';
 import { isSecretId } from './credentials/secret-id.ts';
 import { PROXY_VARIABLES } from './proxies.ts';
 
-/** Environment variables whose values are credentials, to be registered with the redactor before anything else. */
 export const CONTAINER_TOKEN = 'AWS_CONTAINER_AUTHORIZATION_TOKEN';
+/** Environment variables whose values are credentials, to be registered with the redactor before anything else. */
 export const AWS_SECRETS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', CONTAINER_TOKEN];
 
 /**
@@ -19,13 +19,13 @@ const UNWANTED_VARIABLES = [
   'HTTP2_DEBUG',
   'NODE_DEBUG',
   'AWS_SDK_LOAD_CONFIG',
-  // Of no use by then: readConfig refuses them.
+  // readConfig has its own copy of the environment, and refuses a proxy.
   ...PROXY_VARIABLES,
 ];
 
 /**
- * Every string in the environment that must never be seen: keys, what makes the monitor's address secret, what begins like
- * a credential in whichever variable it was pasted, and a secret's name that is none.
+ * Every string in the environment that must never be shown: AWS keys, the secret parts of the monitor's address, values of
+ * any variable that begin like a credential, and a value of GMAIL_SECRET_ID that is not a secret's name.
  */
 export function secretsIn(env: Environment): string[] {
   const heartbeat = URL.parse(env.HEARTBEAT_URL ?? '');
@@ -53,7 +53,7 @@ export function secretsIn(env: Environment): string[] {
   ];
 }
 
-/** What of the command line begins like a credential, also as the value of an option or as one of a list. */
+/** The words of the command line that begin like a credential, also as an option's value or as a member of a list. */
 export function secretsInWords(words: readonly string[]): string[] {
   const parts = words.flatMap((word) => [word, withoutName(word), ...word.split(',')]);
   return parts.filter(beginsLikeCredential).flatMap(secretsInText);

@@ -72,7 +72,7 @@ export interface RunContext<O extends OptionSpecs, P> {
   readonly mailbox: Mailbox;
   readonly tally: Tally;
   readonly log: Log;
-  /** Tells what the switch in place of the argument has come to mean: a run that is continued is about the same. */
+  /** Records the argument that a switch such as `--last` was resolved to, so that a continued run uses the same argument. */
   readonly resolveArgument: (argument: string) => void;
   /** Whether there is a person who can be asked. */
   readonly interactive: boolean;

@@ -1,8 +1,8 @@
 /**
- * Refuses surroundings that take the locks off again: variables by which Node loads other code, widens its permissions,
- * opens its inspector, writes files of its own or stops checking certificates. On a person's own computer there are no
- * locks, and debuggers and certificates are the person's affair: refused is only what gives credentials away. Code that NODE_OPTIONS loads has run by
- * then; the process ends before it holds a credential in any other place than the environment.
+ * Refuses environment variables that would unlock the process: variables by which Node loads other code, widens its
+ * permissions, opens its inspector, writes files or stops checking certificates. On a person's own computer nothing is
+ * locked and debuggers are allowed, so only variables that leak credentials are refused there. Code that NODE_OPTIONS
+ * loads runs before this check; by then, credentials exist only in the environment.
  */
 import { syncBuiltinESMExports } from 'node:module';
 import v8 from 'node:v8';

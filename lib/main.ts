@@ -46,7 +46,7 @@ const end = (): void => {
   output.flush();
   (process as NodeJS.Process & { reallyExit(code?: typeof process.exitCode): void }).reallyExit(process.exitCode);
 };
-// While Node takes itself apart it listens to no signal: one that came then would replace the exit code.
+// Node drops signal handlers during its exit, so a late signal would replace the exit code.
 process.on('exit', end);
 
 const crash = (error: unknown): void => {
@@ -62,7 +62,7 @@ process.on('unhandledRejection', (error) => fault(error));
 process.exitCode = ExitCode.bug;
 main(process.argv.slice(2)).then((exitCode) => {
   process.exitCode = exitCode;
-  // Whatever a job has left behind, a timer or a socket, must not keep a dyno alive.
+  // A timer or a socket that a job has left open must not keep a dyno alive.
   setTimeout(end, LINGER_MS).unref();
 });
 
@@ -156,7 +156,7 @@ async function runCommand(
   }
 }
 
-/** The terminal. While a line is being typed Ctrl-C is no signal: it is made one again. */
+/** The terminal. While a line is typed, Node delivers Ctrl-C as a key, so `interrupt` sends SIGINT. */
 async function openTerminal(): Promise<Terminal> {
   const { createTerminal } = await import('./terminal.ts');
   const interrupt = () => process.kill(process.pid, 'SIGINT');

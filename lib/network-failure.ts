@@ -24,8 +24,9 @@ export function passingFailure(error: unknown): string | undefined {
 }
 
 /**
- * What happened to a request that was sent to `service`, such as `Gmail`: the name of a failure that passes, or a
- * ConfigError for what stays until a person acts. It throws an Error, as a bug, for what is neither.
+ * Classifies the failure of a request to `service`, such as `Gmail`: returns the name of a temporary failure, or a
+ * ConfigError for a failure that lasts until a person acts.
+ * @throws Error, as a bug, for an unknown failure.
  */
 export function judgeFailure(error: unknown, service: string): string | ConfigError {
   const codes = codesBehind(error);

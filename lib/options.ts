@@ -4,12 +4,12 @@ import { UsageError } from './errors.ts';
 
 /** One option of a job's or a command's own. */
 export interface OptionSpec<T> {
-  /** What stands for the value in the help, such as `<n>`; undefined for a switch. */
+  /** The value's placeholder in the help, such as `<n>`; undefined for a switch. */
   readonly placeholder: string | undefined;
   readonly summary: string;
   /**
-   * The option's value, with what the option had given before when it is typed more than once; throws UsageError for a
-   * text that is none.
+   * Returns the option's value. `before` is the value so far, when the option is typed more than once.
+   * @throws UsageError for a text that is not a valid value.
    */
   readonly parse: (text: string, before?: T) => T;
   /** The value when the option is not given. */

@@ -53,7 +53,7 @@ export class Scrubber {
     return /(^|\n)$/.test(this.#context + this.#pending);
   }
 
-  /** What of the text so far and `chunk` may be let out now. A large chunk is looked at in pieces, to bound the memory. */
+  /** Returns the part of the text so far that is safe to write. A large chunk is searched in pieces, to bound the memory. */
   write(chunk: Buffer): Buffer {
     if (chunk.length <= PIECE_BYTES) return this.#writePiece(chunk);
     const out: Buffer[] = [];

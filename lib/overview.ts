@@ -1,4 +1,4 @@
-/** What there is: the texts of `job --help` and `job list`. */
+/** The texts of `job --help` and `job list`. */
 import { COMMANDS } from './commands/index.ts';
 import type { Registry } from './registry.ts';
 import type { Typed } from './typed.ts';

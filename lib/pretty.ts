@@ -7,7 +7,7 @@ import { splitProblems, wrap, wrapCommand } from './wrap.ts';
 
 export type LogEvent = Readonly<Record<string, unknown>>;
 
-/** What the final line tells a person besides its fields. */
+/** Additions of the final line to the event's fields. */
 export interface FinalNotes {
   /** The person was asked, and did not want it. */
   readonly declined?: boolean;
@@ -100,11 +100,11 @@ function mark({ level, event, exitCode }: LogEvent): string {
   return level === 'warn' ? styleText('yellow', '!') : dim('·');
 }
 
-/** What a rule would do: `1,172 found, 1,162 to change (archive), 10 spared by keepNewest`. */
+/** One rule's plan: `1,172 found, 1,162 to change (archive), 10 spared by keepNewest`. */
 export function describePlan({ matched, skipped, spared = 0, toChange, actions }: LogEvent): string {
   if (matched === 0) return 'nothing found';
   const what = Array.isArray(actions) && actions.length > 0 && Number(toChange) > 0 ? ` (${actions.join(', ')})` : '';
-  // What is neither changed nor spared needs no change any more when the rules before have done their work.
+  // Other messages need no change once the earlier rules have made theirs.
   const others = Number(skipped) - Number(spared);
   return [
     `${number(matched)} found`,
@@ -136,7 +136,7 @@ function finish(event: LogEvent, columns: number, { declined = false, undo }: Fi
   ].join('\n');
 }
 
-/** What became of the messages; what did not become of them, when the run ended before it had come to any. */
+/** The counts of the messages; `nothing was changed` when a run failed or stopped before the first one. */
 function describeResult(event: LogEvent): string {
   const counts = countsOf(event, event.dryRun === true ? DRY_WORDS : WORDS);
   if (counts.length > 0) return counts.join(', ');
@@ -147,7 +147,7 @@ function command(what: string, text: string, columns: number): string {
   return bold(wrapCommand(`  ${what}: ${text}`, columns, 2));
 }
 
-/** What became of a window's messages; of a job that changes none, how many there were. */
+/** The counts of a window's messages; for a job that changes none, their number. */
 function windowCounts(event: LogEvent): string {
   const { remaining, ...words } = WORDS;
   const counts = countsOf(event, words);

@@ -1,6 +1,6 @@
 /**
- * Proxies that the environment names. The program connects to its hosts by itself, and no proxy is used: one that is
- * named is refused, since who set it up expects that nothing is reached without it.
+ * Proxies that the environment names. The program does not support proxies and refuses to run with one, since a person who
+ * set a proxy expects that no connection bypasses it.
  */
 import type { Environment } from './config.ts';
 

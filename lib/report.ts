@@ -47,9 +47,9 @@ export function concludeRun({ counts, refusal, dryRun, error, stopped }: Happene
 
 /** Whether a person can go on with the run by hand. */
 export function canGoOn({ counts, dryRun, error }: Happened, ending: Ending, isBackfill: boolean): boolean {
-  // A run that was stopped while it still looked knows of nothing that remains, and has all before it.
+  // A run that was stopped during its search does not know its messages yet, so `remaining` is 0 although all remain.
   const isIncomplete = counts.remaining > 0 || error instanceof StoppedError;
-  // After a backfill no next run goes on by itself when Gmail is back.
+  // No scheduled run continues a backfill when Gmail is available again.
   const isAway = isBackfill && ending.exitCode === ExitCode.unavailable;
   return !dryRun && (isAway || (isIncomplete && ending.outcome !== 'failed'));
 }

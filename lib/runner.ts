@@ -92,7 +92,7 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
 
 class Run {
   readonly tally = new Tally();
-  /** What was thrown and nobody caught. */
+  /** An error that was thrown and not caught. */
   fault: unknown;
   stopped: StoppedError['reason'] | null = null;
   heartbeat: Heartbeat | undefined;
@@ -102,7 +102,7 @@ class Run {
   #tokens: AccessTokens | undefined;
   #backfill: Backfill | undefined;
   #journal: RunJournal | undefined;
-  /** What the switch in place of the argument has come to mean. */
+  /** The argument that the switch in its place was resolved to. */
   #resolvedArgument: string | undefined;
 
   constructor(request: RunRequest, surroundings: Surroundings) {

@@ -1,6 +1,6 @@
 /**
- * Words of a server, made fit to be shown: a server may answer with anything, also with the request that it got. What is
- * no word of a known form is left out, so that no token, key, address or query of a URL comes along.
+ * Makes a server's error text safe to show, since a server may answer with any text, even with the request itself. Only
+ * words of a known form are kept, so that no token, key, address or query of a URL is shown.
  */
 import { beginsLikeCredential } from './credential-like.ts';
 

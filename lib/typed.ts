@@ -1,14 +1,14 @@
 /**
- * How a command of this program is typed where the person is. The code names commands as `job check`, in backticks; on a
- * laptop that is `bin/job check`, and for a run on a dyno `heroku run job check`.
+ * Turns the names of commands in texts into commands that a person can type. The code writes `job check` in backticks; a
+ * person types `bin/job check` on a laptop, and `heroku run job check` for a dyno.
  */
 import type { Environment } from './config.ts';
 
-/** Commands for a person's own computer: a dyno has no browser, no client file and not the person's AWS credentials. */
+/** Commands for a person's own computer: a dyno has no browser, no client file and no AWS credentials of the person. */
 const OWN_COMPUTER: ReadonlySet<string> = new Set(['authorize', 'rotate', 'policy']);
 
 export interface Typed {
-  /** `text` with the commands in it as they are typed. What is so already stays as it is. */
+  /** Returns `text` with each command as a person types it. A command that is already in that form stays. */
   text(text: string): string;
   /** The command line of these words, the first of which is `job`. */
   command(words: readonly string[]): string;

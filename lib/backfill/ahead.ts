@@ -90,7 +90,7 @@ export function forecastReading(facts: Facts, job: string, messages: number, win
   };
 }
 
-/** What so many searches of each of the span's windows cost, when a page holds what is in a window: the event's fields. */
+/** Fields of the event backfill.look: the cost of `searches` searches in each window, if one page holds a window's messages. */
 export function forecastSearches(facts: Facts, searches: number) {
   const { span, profile, connection } = facts;
   const requests = span.windows.length * searches;

@@ -129,7 +129,7 @@ export class Backfill {
     this.#tell(await forecastChanges(this.#facts(this.#span), ahead));
   }
 
-  /** What it costs to list every window apart, before any of it is spent. */
+  /** Logs the cost of listing every window, before the first request for it. */
   #announceSearches(span: Span | undefined, searches: number): void {
     if (span?.asked !== true || span.windows.length < 2 || searches === 0) return;
     this.#options.log.info('backfill.look', forecastSearches(this.#facts(span), searches));

@@ -44,7 +44,8 @@ const shortcuts: Plugin = {
         ? { path: 'http2', namespace: 'later', pluginData: resolveDir }
         : undefined,
     );
-    // gaxios takes it by name from `import()`, where the built program has no names; a proxy is refused at the start.
+    // gaxios imports HttpsProxyAgent by name with `import()`, which the bundle does not support (see requireNamesToExist).
+    // The program refuses proxies, so the package is replaced.
     onResolve({ filter: /^https-proxy-agent$/ }, ({ path }) => ({ path, namespace: 'refused' }));
     onLoad({ filter: /./, namespace: 'refused' }, ({ path }) => ({
       contents: `export class HttpsProxyAgent { constructor() { throw new Error('${path} is not part of the program'); } }`,
@@ -78,8 +79,8 @@ export async function bundle(parts: Record<string, string>): Promise<Bundle> {
 }
 
 /**
- * Node finds names in a CommonJS module that is loaded by `import()`; in the bundle it has `default` alone, and a name is
- * undefined there.
+ * Unbundled, `import()` of a CommonJS module has the module's named exports. In the bundle it has only `default`, and a
+ * named export is undefined.
  * @throws Error that names every importer and module where `import()` is used for more than `default`.
  */
 async function requireNamesToExist({ inputs }: Metafile): Promise<void> {

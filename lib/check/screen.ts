@@ -60,7 +60,7 @@ function table(
   const widths = Array.from({ length: last }, (_, column) =>
     Math.max(...rows.map(({ cells }) => cells[column]?.length ?? 0)),
   );
-  /** What stands before the last cell, in several lines where one has no room for it. */
+  /** The cells before the last one, in several lines when one line has no room for them. */
   const besides = (before: string) => {
     const at = (widths[0] ?? 0) + 2;
     return `${before.slice(0, at)}${block(before.slice(at).trimEnd(), indent + 2 + at)}`;

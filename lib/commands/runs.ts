@@ -23,7 +23,7 @@ import { Tally } from '../tally.ts';
 
 const DEFAULT_LIMIT = 20;
 
-/** What does not fit beside a run's id goes below, behind it. */
+/** Where the text of a line that is too long continues: below the column after the run's id. */
 const RUN_WIDTH = '20261123-031608-7f3a  '.length;
 
 export default defineCommand({

@@ -63,7 +63,7 @@ export function connectToAws(address: SecretAddress): SendToAws {
   };
 }
 
-/** What a person does about a secret that does not exist. */
+/** The remedy for a secret that does not exist. */
 const MAKE_SECRET = 'Check GMAIL_SECRET_ID and AWS_REGION; `job authorize` makes the secret.';
 
 /** The value in AWS's answer as text. @throws SyntaxError when there is none, as for an answer that cannot be read. */

@@ -82,7 +82,7 @@ export function errorWord(value: unknown): string {
   return serverCode(value) ?? 'an unknown code';
 }
 
-/** What Google says about a refusal, as the end of a message: `; Google says: …`, or nothing. */
+/** Google's description of a refusal, as the end of a message: `; Google says: …`, or ''. */
 export function googleSays(description: unknown): string {
   const words = serverWords(description);
   return words === '' || /^bad request\.?$/i.test(words) ? '' : `; Google says: ${words}`;

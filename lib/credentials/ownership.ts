@@ -101,7 +101,7 @@ export function opensAnother(actual: string, meant: MeantMailbox): Hindrance {
   return { why: `it is for ${actual}, but ${meant.named} ${meant.address}` };
 }
 
-/** What is wrong with the current version, and why AWSPREVIOUS does not stand in. */
+/** The problem of the current version, with the reason why AWSPREVIOUS was not used. */
 export function withoutPrevious(problem: JobError, { why, remedy: also }: Hindrance): JobError {
   const message = `${problem.message}; AWSPREVIOUS was not used, because ${why}`;
   const remedy = also === undefined ? problem.remedy : `${problem.remedy} ${also}`;
@@ -110,7 +110,7 @@ export function withoutPrevious(problem: JobError, { why, remedy: also }: Hindra
     : new CredentialError(message, remedy, { cause: problem });
 }
 
-/** What users.getProfile answers to, the least first; what reads or changes mail includes the first. */
+/** The narrowest scopes that allow users.getProfile; every scope that reads or changes mail includes the first. */
 const TELL_MAILBOX = ['metadata', 'compose'].map((name) => `https://www.googleapis.com/auth/gmail.${name}`);
 
 /** @throws ConfigError when with these scopes Gmail does not say whose mailbox a token opens. */

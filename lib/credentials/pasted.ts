@@ -1,6 +1,6 @@
 /**
- * Text that somebody pasted where credentials belong: the JSON value in it, or by which slip it is none; and every piece
- * of it that may be secret, so that the redactor knows the pieces before anything is said about them.
+ * Text that somebody pasted where credentials belong: the JSON value in it, or the mistake that was made; and every piece
+ * of the text that may be secret, so that the redactor knows the pieces before a message about the text is written.
  */
 import { credentialKind } from '../credential-like.ts';
 import { isPem, secretLines } from './private-key.ts';
@@ -38,7 +38,7 @@ const PUBLIC_KEYS = new Set([
   'quota_project_id',
 ]);
 
-/** The JSON value in a text, or what the text is in its place: a predicate without a word of it. */
+/** The JSON value in a text; or what is wrong with the text, as a predicate that quotes none of its words. */
 export type Pasted = { readonly value: unknown } | { readonly problem: string };
 
 /** Reads a text as it was pasted: with quotes, a byte order mark or invisible characters around the JSON, or twice encoded. */
@@ -55,11 +55,11 @@ export function secretsInText(text: string): string[] {
   const decoded = decode(text);
   if (decoded !== undefined) return secretsInText(decoded.text);
   const repaired = parsePastedJson(repair(trim(text)).text);
-  // What is broken may be read in another way than it was meant: its words are hidden besides.
+  // The repair of broken JSON is a guess, so all its words are hidden too.
   return [...wordsOf(text), ...(repaired === undefined ? [] : walk(repaired).secrets)];
 }
 
-/** What lies in a value, texts of JSON inside of it included. */
+/** The contents of a value, with those of JSON texts inside it. */
 export interface Contents {
   /** Every text that may be secret. */
   readonly secrets: readonly string[];

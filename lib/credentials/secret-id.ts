@@ -1,4 +1,4 @@
-/** What GMAIL_SECRET_ID may hold: the name or the ARN of a secret in AWS Secrets Manager, by AWS's grammar. */
+/** The values that GMAIL_SECRET_ID may have: the name or the ARN of a secret in AWS Secrets Manager, by AWS's grammar. */
 import { beginsLikeCredential } from '../credential-like.ts';
 
 /** Source: docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html. */

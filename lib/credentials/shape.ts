@@ -65,8 +65,8 @@ function prove(value: unknown, secretId: string): Credentials | ConfigError {
 }
 
 /**
- * What is known of a value that is no credentials, but in which some lie, or the file of an OAuth client: the whole JSON
- * was pasted as the value of one key. Undefined when there is nothing of the kind in it.
+ * Returns the credentials inside a value that is not credentials itself (somebody pasted the whole JSON as the value of one
+ * key), or the error for them or for the file of an OAuth client. Undefined when the value holds neither.
  */
 function readInside(
   value: unknown,
@@ -143,7 +143,7 @@ const credential = (own: string) =>
     ofKind(own),
     v.minLength(MIN_SECRET_LENGTH, `is shorter than ${MIN_SECRET_LENGTH} characters`),
     v.rawCheck(({ dataset, addIssue }) => {
-      // Of the marks that oddCharacter knows, these would at least be printable ASCII.
+      // oddCharacter refuses these quotes too, but they are printable ASCII and so may be part of a credential.
       const odd = dataset.typed ? oddCharacter(dataset.value.replace(/["'`]/g, '')) : undefined;
       if (odd !== undefined) addIssue({ message: `holds ${odd}, which no credential has` });
     }),

@@ -39,7 +39,7 @@ export function repair(text: string): { readonly slips: readonly string[]; reado
   return { slips: [], text };
 }
 
-/** What `text`, which is no JSON, is in its place. */
+/** Describes a text that is not JSON, as a predicate: `is empty`, `is only a refresh token`. */
 export function slipIn(pasted: string): string {
   const text = unwrap(pasted);
   const kind = credentialKind(text);

@@ -54,9 +54,9 @@ export interface Delivery {
 /**
  * The identity of the one digest that there may be of `period` in the mailbox of `address`.
  *
- * The mark's id makes the Message-ID hard to guess: Gmail merges a message that is put into a mailbox with one of the
- * same Message-ID that is already there (https://github.com/google/import-mailbox-to-gmail/issues/56), and a mail sent
- * beforehand would be taken for the digest.
+ * The mark's id makes the Message-ID hard to guess. Gmail merges an inserted message with an existing one of the same
+ * Message-ID (https://github.com/google/import-mailbox-to-gmail/issues/56), so a sender who guessed it could send a mail
+ * beforehand that takes the place of the digest.
  */
 export function identifyDigest(address: string, { kind, id, zoneId }: Period, mark: Label): DigestIdentity {
   const subject = JSON.stringify([address.toLowerCase(), kind, id, zoneId, mark.id]);

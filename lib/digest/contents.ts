@@ -69,8 +69,9 @@ export interface DigestContents {
 type Reader = Pick<Mailbox, 'search' | 'read'>;
 
 /**
- * What came into the mailbox in `period`, and which conversations wait for an answer `now`. Digests, which carry the
- * label `mark`, are left out. Mail that names the mailbox's own address as its sender is not: contact forms send such.
+ * Returns the mail that arrived in `period`, and the conversations that wait for an answer `now`. Digests, which carry the
+ * label `mark`, are excluded. Mail with the mailbox's own address as its sender is included, since contact forms send such
+ * mail.
  */
 export async function gatherContents(
   mailbox: Reader,

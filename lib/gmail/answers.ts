@@ -21,13 +21,13 @@ export type Verdict =
   | { readonly kind: 'quota'; readonly text: string; readonly retryAfterMs: number }
   /** Too many requests at once. */
   | { readonly kind: 'crowded'; readonly text: string; readonly retryAfterMs: number }
-  /** The account cannot be used, or so Gmail says: that passes at times, and else `error` is what it means. */
+  /** Gmail says that the account cannot be used. Sometimes a retry succeeds; if not, the request fails with `error`. */
   | { readonly kind: 'precondition'; readonly text: string; readonly retryAfterMs: number; readonly error: JobError }
   /** The access token is not accepted. */
   | { readonly kind: 'unauthorized' }
   | { readonly kind: 'failed'; readonly error: JobError };
 
-/** What Gmail found wrong with a request, as far as the program tells it apart. */
+/** The reasons for a refusal that the program distinguishes. */
 export type RefusalReason = 'invalidArgument' | 'tooLong' | 'other';
 
 /** A request that Gmail refused for good, with the HTTP status, so that a caller can tell 404 and 409 apart. */
@@ -60,7 +60,7 @@ const LONG_URL = 7_500;
 /** Methods whose good answer says nothing. */
 const WITHOUT_ANSWER: ReadonlySet<string> = new Set<GmailMethod>(['messages.batchModify', 'labels.delete']);
 
-/** What must be true of a good answer, so that what is missing is not taken for nothing. */
+/** The fields that a good answer must have: without this check, an incomplete answer would look like an empty result. */
 const SHAPES: ReadonlyMap<string, (body: Readonly<Record<string, unknown>>) => boolean> = new Map<
   GmailMethod,
   (body: Readonly<Record<string, unknown>>) => boolean

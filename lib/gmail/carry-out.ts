@@ -96,7 +96,7 @@ export async function carryOut(
   try {
     for (const [index, planned] of portions.entries()) {
       signal.throwIfAborted();
-      // Before the journal is written: of what is left out afterwards it has to be corrected.
+      // Before the journal is written, since a message that is left out later makes a correction of the journal necessary.
       if (protection?.isDue) await protection.look(remaining());
       const portion = leaveOutOf(planned, protection?.found ?? IdSet.empty);
       for (const [part, { window, changes }] of planned.entries()) {

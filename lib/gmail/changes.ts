@@ -13,7 +13,7 @@ const AT_ONCE = 8;
 
 export interface ChangeContext {
   readonly modify: Writer['modify'];
-  /** What must not be changed, if that has to be looked up again. */
+  /** Undefined when no message is protected. */
   readonly protection: Protection | undefined;
   /** The sets of the plan, by index, that have something left to change. */
   readonly remaining: () => readonly number[];
@@ -66,7 +66,7 @@ export async function changeSet(
     const messages = new PendingChange(batch.ids, protection, remaining, (leftOut) => {
       const [kept, spared] = partBatch(left, new Set(leftOut));
       left = kept;
-      // What was sent before, without an answer, may be changed.
+      // Messages that were sent in an earlier attempt without an answer may be changed.
       if (!trace.isDoubtful) trace.leftOut.push(...leftOut);
       count('skipped', spared);
     });
@@ -107,7 +107,7 @@ export interface Guard {
   readonly set?: string;
   /** Infinity for no limit. */
   readonly atMost: number;
-  /** What the limit is, when it is more than a number: `50% of the 9,000 in the mailbox`. */
+  /** The origin of a limit that was computed: `50% of the 9,000 in the mailbox`. */
   readonly meaning?: string;
   /** Where the limit stands: `rules.yaml: maxChanges`. */
   readonly from?: string;

@@ -21,7 +21,7 @@ export class LabelBook {
   readonly #options: LabelBookOptions;
   /** The labels as they were listed last, and those made since. */
   #listed: Promise<LabelDirectory> | undefined;
-  /** Names for which it was logged which label they stand for. */
+  /** Names whose label.matched event is already logged. */
   readonly #matched = new Set<string>();
 
   constructor(options: LabelBookOptions) {

@@ -39,8 +39,8 @@ export function isOwnLabel(name: string): boolean {
 }
 
 /**
- * Why `name` cannot be the label of an action, as the end of a sentence about it; undefined for a name that can. Names
- * of the system's labels can, in any case.
+ * Why an action cannot use the label `name`, as the end of a sentence about the name; undefined when it can. An action can
+ * use the system's labels, in upper or lower case.
  */
 export function labelProblem(name: string): string | undefined {
   if (systemLabelId(name) !== undefined) return undefined;

@@ -80,8 +80,8 @@ export class LabelDirectory {
   }
 
   /**
-   * The label that `name` stands for: the one of just that name, else the one that Gmail would take it for. `whose` says
-   * in an error who names it.
+   * The label with exactly this name, or else the label that Gmail would use for the name. An error names `whose`, the
+   * place where the name was written.
    * @throws ConfigError when several labels fit, and none exactly.
    */
   find(name: string, whose?: string): Label | undefined {

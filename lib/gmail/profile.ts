@@ -5,7 +5,7 @@ import { judge, type Verdict } from './answers.ts';
 import type { GmailClient } from './client.ts';
 import { type Retryable, retrying, verdictOfFailure } from './retry.ts';
 
-/** What Gmail says about the mailbox that an access token opens. */
+/** Gmail's answer about the mailbox that an access token opens. */
 export interface MailboxProfile {
   readonly address: string;
   /** With Spam and Trash; undefined when Gmail does not say. */

@@ -1,6 +1,6 @@
 /**
- * Keeps what `protect` finds out of a plan while it is carried out: a person may star a message after it was planned. Its
- * search is repeated before a change is sent when the last one began too long ago, so that is how exact "never" is.
+ * Keeps protected messages out of a plan while it runs, since a person may star a message after planning. Before a change
+ * is sent, protect is searched again if the last search began more than 30 seconds ago.
  */
 import { ConfigError, UnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -29,7 +29,7 @@ export class Protection {
   #searchedAtMs: number;
   #freshMs = FRESH_MS;
   #looking: Promise<void> | undefined;
-  /** What was found since the plan was made. */
+  /** Messages that protect has found since the plan was made. */
   found = IdSet.empty;
   /** Grows with each search. */
   version = 0;

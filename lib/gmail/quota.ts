@@ -87,7 +87,7 @@ export class QuotaWindow {
     return { done: () => giveBack(WINDOW_MS), cancel: () => giveBack(0) };
   }
 
-  /** Counts units of a request that could not wait for its turn, since others wait for its answer. */
+  /** Counts the units of a request that is sent without waiting for quota, because other requests wait for its answer. */
   spend(units: number): void {
     this.#used += units;
     this.#giveBack(units, WINDOW_MS);

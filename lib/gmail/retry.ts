@@ -21,8 +21,8 @@ const BASE_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 64_000;
 
 /**
- * So often Gmail may say that a precondition failed, before that is believed: one in a hundred requests is reported to
- * get this answer for no reason (github.com/googleapis/google-api-php-client/issues/2558).
+ * Attempts of one request that Gmail refuses with failedPrecondition: users report that one in a hundred requests gets this
+ * answer for no reason (github.com/googleapis/google-api-php-client/issues/2558).
  */
 const MAX_PRECONDITIONS = 4;
 
@@ -87,7 +87,7 @@ function isLastAttempt({ kind, retryAfterMs }: Retryable, count: number): boolea
 
 /** How long to wait after the `count`th answer of its kind, in milliseconds. */
 function delayAfter({ kind, retryAfterMs }: Retryable, count: number, random: () => number): number {
-  // A pause for quota is at least half of its longest, because what helps is time alone; else full jitter.
+  // Quota returns only with time, so a pause for quota has at least half of its full length. Other pauses have full jitter.
   const jittered =
     kind === 'quota'
       ? Math.min(MAX_PAUSE_MS, BASE_PAUSE_MS * 2 ** (count - 1)) * (0.5 + random() / 2)
@@ -102,7 +102,7 @@ function rejectedToken(): CredentialError {
   );
 }
 
-/** What a request comes to that was tried often enough. */
+/** The error of a request after its last attempt. */
 function unavailable(answer: Retryable, attempts: number): JobError {
   if (answer.kind === 'precondition') return answer.error;
   const { kind, text } = answer;

@@ -15,7 +15,7 @@ import { type Span, type Window, windowTerms } from './window.ts';
 /** Gmail's largest page of a list. */
 export const PAGE_SIZE = 500;
 
-/** Of a list. Threads take as much room again, and nobody who looks for many messages asks for them. */
+/** The fields of a list that a search for many messages needs. Thread ids would double the size of the answer. */
 const IDS_ALONE = 'messages/id,nextPageToken,resultSizeEstimate';
 
 /** A message as lists show it. */
@@ -45,7 +45,7 @@ export interface FindOptions extends Pick<SearchOptions, 'includeSpamTrash' | 'j
 /** A search that Gmail refuses, for what it says or for its length. It is shown without addresses. */
 export class SearchRefusal extends ConfigError {
   readonly refusal: GmailRefusal;
-  /** Of the whole search, in characters. */
+  /** The length of the whole search, in characters. */
   readonly length: number;
 
   constructor(q: string, refusal: GmailRefusal) {
@@ -144,8 +144,8 @@ export class Searcher {
   }
 
   /**
-   * `fields` are the parts of the answer that are enough; all of it without. The first page, and one that was asked for
-   * in vain, is asked for as a whole: a part of an answer without messages may be 204, which could be anything.
+   * One page of a list, with all fields of the answer or only with `fields`. The first page, and a page whose partial
+   * answer could not be read, are requested with all fields: Gmail may answer 204 when the requested fields are empty.
    */
   async #listPage(
     q: string,
@@ -185,7 +185,7 @@ export class Searcher {
 /** Rules and options are checked when they are read, and composed searches are nested a little deeper than these. */
 const MOST_LEVELS = 200;
 
-/** Refuses a search that Gmail would take for another one than it looks. @throws Error, for it is a bug of the job. */
+/** @throws Error for a search that Gmail would understand differently: a bug of the job. */
 function requireSearch(query: string): void {
   try {
     parseQuery(query, MOST_LEVELS);

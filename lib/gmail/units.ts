@@ -29,7 +29,7 @@ export function unitsOf(method: GmailMethod, profile: QuotaProfile): number {
   return UNITS[method][profile === '2026' ? 0 : 1];
 }
 
-/** What a run has asked of Gmail. */
+/** The requests of a run, and their cost. */
 export interface ClientStatistics {
   requests: number;
   retries: number;

@@ -30,12 +30,12 @@ export const SENDER = 'journal@gmail-jobs.invalid';
 const FROM = `gmail-jobs <${SENDER}>`;
 
 /**
- * Gmail puts one of these at least on every mail that it receives, and no sender can leave them out. What is inserted by
- * the API has none.
+ * Gmail adds at least one of these headers to every mail that it receives, whatever the sender does. Messages that the API
+ * inserts have none of them.
  */
 const OF_RECEIVED_MAIL = ['Delivered-To', 'Return-Path', 'Received-SPF', 'Authentication-Results'];
 
-/** A journal is in none of these places, unless a person has put it there. */
+/** Labels that a journal does not have, unless a person has added them. */
 const PLACES = ['INBOX', 'SENT', 'DRAFT', 'CHAT', 'SPAM'];
 
 /** The headers by which `isOwn` knows a journal. */
@@ -50,9 +50,9 @@ export function journalMessageIds(runId: string, part: number): readonly [string
 }
 
 /**
- * Whether a message is one that this program has put into the mailbox. The label alone does not say so, for a person can
- * put it on anything; and anybody can send a mail of this form, but not one that has the label, lies in no place and
- * bears no trace of its delivery.
+ * Whether this program has put the message into the mailbox. The label does not prove that, since a person can add it to
+ * any mail. The form does not prove it either, since anybody can send such a mail; but a mail that was sent has a header of
+ * its delivery, or lacks the label, or is in the inbox or another place.
  */
 export function isOwn(header: (name: string) => string, labelIds: readonly string[], journalLabelId: string): boolean {
   const [, runId] =

@@ -31,9 +31,9 @@ export interface JournalRecord {
   /** Counted from 1; a big run has several. */
   readonly part: number;
   readonly parts: number;
-  /** The run ended before its end: this part takes the place of the one of its number, and is the run's last. */
+  /** The run stopped early: this part replaces the part of the same number, and is the run's last. */
   readonly revised?: true;
-  /** Some of the messages were left out since the part was written: this one takes the place of the one of its number. */
+  /** Messages were left out after the part was written: this part replaces the part of the same number. */
   readonly corrected?: true;
   /** Changes of the whole run over all parts: as planned, in a revised part as made. */
   readonly messages: number;

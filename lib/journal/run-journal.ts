@@ -98,7 +98,7 @@ export class RunJournal implements PlanJournal {
     this.#last?.made.begin(set, batch, messages, trace);
   }
 
-  /** Takes what was left out since out of the last portion's journal: an undo must not take it for changed. */
+  /** Rewrites the last portion's journal without the messages that were left out: an undo must not treat them as changed. */
   async #correct(last: Kept, store: JournalStore): Promise<void> {
     if (last.record.corrected || last.made.leftOut === 0) return;
     this.#options.quota?.release();

@@ -40,7 +40,7 @@ const MOST_TIDIED = 25;
 /** Runs after another one that are looked at, by their journals, to see what that one had not come to. */
 const MOST_LATER = 50;
 
-/** So many runs are read, one after another, to find the last one that was not undone. */
+/** How many runs are read to find the last one that was not undone: first 3, then more. */
 const LAST_LIMITS = [3, 30, 300];
 
 const DAY_MS = 86_400_000;

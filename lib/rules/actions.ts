@@ -8,7 +8,7 @@ export interface Actions {
   readonly pending: readonly LabelOperation[];
 }
 
-/** What is done with a system label, in words: when it is put on, and when it is taken off. */
+/** Words for adding and for removing a system label. */
 const WORDS: Readonly<Record<string, readonly [string, string]>> = {
   INBOX: ['move to the inbox', 'archive'],
   TRASH: ['trash', 'take out of the trash'],
@@ -58,8 +58,8 @@ const PLACES = ['INBOX', 'SPAM', 'TRASH'];
 const UNTOUCHABLE = ['SENT', 'DRAFT', 'CHAT', 'drafts', 'chats'];
 
 /**
- * What tells labels apart: a system label's id, or the name without regard to case. Other spellings of one label are
- * known by the mailbox alone, see resolveLabels.
+ * The key by which labels are compared: a system label's id, or the name in lower case. Only the mailbox knows which
+ * other spellings mean the same label, see resolveLabels.
  */
 export function labelKey(label: string): string {
   return systemLabelId(label) ?? label.normalize('NFC').toLowerCase();

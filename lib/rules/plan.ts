@@ -35,19 +35,19 @@ export interface RulesPlan extends ChangePlan {
   readonly spared: readonly IdSet[];
 }
 
-/** What a plan has of one rule, for people and logs. */
+/** One rule's part of a plan, for people and logs. */
 export interface PlannedRule {
   readonly rule: string;
   readonly matched: number;
-  /** Left alone: spared by keepNewest, or left to the rules before. */
+  /** Left alone: spared by keepNewest, or handled by earlier rules. */
   readonly skipped: number;
   readonly spared: number;
   readonly toChange: number;
-  /** What is done to them, in words. */
+  /** The changes to these messages, in words. */
   readonly actions: readonly string[];
 }
 
-/** What the plan has of each of the rules. */
+/** Each rule's part of the plan. */
 export function describeRules(plan: RulesPlan, rules: readonly Rule[]): PlannedRule[] {
   return setSizes(plan).map((toChange, index) => {
     const [rule, found = []] = [rules[index], plan.found[index]];
@@ -68,10 +68,10 @@ const NOTHING: Found = { windows: new Map(), loose: IdSet.empty };
 /**
  * Searches the mailbox for all rules side by side, and works out what each of them changes. Changes nothing.
  *
- * With `earlier` plans of the same run, only rules whose lists had several pages search again, and a rule finds neither
- * what it has found before nor what any rule was to change: the searches show by now what this run has changed, and a
- * rule that acted on another rule's change would change more than the first plan said. What `keepNewest` spared stays
- * spared.
+ * With `earlier` plans of the same run, only rules whose lists had several pages search again. Their matches exclude
+ * messages that the rule found before and messages that any rule was to change, because searches now show the changes of
+ * this run: a rule that acted on another rule's change would change more than the first plan said. Messages that
+ * `keepNewest` spared stay spared.
  */
 export async function planRules(
   { protect, rules }: RuleSet,

@@ -11,7 +11,7 @@ import { labelKey } from './actions.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
 import { isUserLabel } from './search.ts';
 
-/** What a search can name without quotes. */
+/** Label names that need no quotes in a search. */
 const PLAIN = /^[\p{L}\p{N}/_.-]+$/u;
 
 /**

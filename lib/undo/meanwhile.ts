@@ -1,4 +1,4 @@
-/** What somebody has done to messages while a person was asked whether to restore them: such messages stay as they are. */
+/** Finds messages that somebody changed while a person was asked whether to restore them, so that undo leaves them alone. */
 import { UnavailableError } from '../errors.ts';
 import { IdSet } from '../gmail/ids.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';

@@ -17,7 +17,7 @@ const STATES: ReadonlyMap<string, string> = new Map([
   ['spam', 'SPAM'],
 ]);
 
-/** What Gmail keeps like labels without listing them: `label:muted` is a search that people use. */
+/** Names that Gmail handles like labels but does not list: people search for `label:muted`. */
 const UNLISTED = new Set(['muted', 'snoozed', 'scheduled']);
 
 /** The label that a term names: a system label's id, or a user's label as the term writes it; null for none. */

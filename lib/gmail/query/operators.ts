@@ -31,7 +31,7 @@ const NO_SIGN_OF_A_COLON = /^['’@]/u;
 const ADDRESS = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 
 /**
- * What is wrong with a plain word, or a part of one, in which an operator was meant; undefined for a word of text.
+ * The problem of a plain word, or of a part of one, that was meant to be an operator; undefined for a word of text.
  * `following` is the plain word behind it, or ''.
  */
 export function missingColon(word: string, following: string, negated: boolean): string | undefined {
@@ -68,7 +68,7 @@ function refusal(word: string, operator: string, value: string, minus: string): 
   return problem === null ? `${taken}: write ${minus}${operator}:${value}` : `${taken}, and ${problem}`;
 }
 
-/** What a search says that was copied from a browser's address bar; undefined for one that was not. */
+/** Decodes a search that was copied from a browser's address bar; undefined for any other search. */
 export function decodeQuery(query: string): string | undefined {
   if (!/%(?:3a|40|20|22|28|7b|2f)/i.test(query.replace(/"[^"]*"/g, ''))) return undefined;
   try {

@@ -4,7 +4,7 @@ import type { OptionSpec } from '../../options.ts';
 import { parseQuery } from './parse.ts';
 import { QueryError } from './tokens.ts';
 
-/** The search as it was typed; one that Gmail would take for another is refused before any request is made. */
+/** The search as it was typed. A search that Gmail would understand differently is refused before the first request. */
 export function searchOption(placeholder: string, summary: string): OptionSpec<string | undefined> {
   const parse = (text: string) => {
     try {

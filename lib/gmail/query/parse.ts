@@ -16,16 +16,16 @@ export interface Term {
   /** Whether the term, or a group around it, is negated. */
   readonly negated: boolean;
   /**
-   * The condition that every match of the search has to fulfil, by fulfilling one of the terms with its number; null
-   * for a term that belongs to none, because it stands in a negated group, or in an alternative with groups.
+   * The number of the term's condition: every match of the search fulfils at least one term of each condition. Null for
+   * a term in a negated group or in an alternative with groups, which belongs to no condition.
    */
   readonly condition: number | null;
-  /** Where its value stands in the search, with its quotes: from here up to, without, there. */
+  /** The place of the value, with its quotes, in the search: from index `from` up to, but not including, `to`. */
   readonly from: number;
   readonly to: number;
 }
 
-/** What a group hands down to what stands in it. */
+/** Properties of a group that its terms inherit. */
 interface Around {
   readonly operator: string;
   readonly negated: boolean;

@@ -1,6 +1,6 @@
 /**
- * The values that search operators take, where these have a form or are a closed set. Gmail refuses none: a value that
- * it does not know is searched for as a word or matches nothing, and with a minus before it everything.
+ * The values of search operators that require a certain form or one of a fixed set. Gmail refuses no value: it searches for
+ * an unknown value as a word, or matches nothing, and with a minus before the term everything.
  * Sources: support.google.com/mail/answer/7190; that weeks find nothing was seen with the live service
  * (github.com/amd/gaia/pull/2981).
  */
@@ -13,7 +13,7 @@ export const PLACES: readonly string[] = [
   ...['anywhere', 'archive', 'snoozed', 'scheduled', 'muted'],
 ];
 
-/** What a value of these operators must be one of. */
+/** The allowed values of these operators. */
 const CLOSED: ReadonlyMap<string, readonly string[]> = new Map([
   [
     'is',
@@ -33,7 +33,7 @@ const CLOSED: ReadonlyMap<string, readonly string[]> = new Map([
   ['category', ['primary', 'personal', 'social', 'promotions', 'updates', 'forums', 'reservations', 'purchases']],
 ]);
 
-/** What people write, as other programs have it, and the term that they mean. */
+/** Words that other programs use → the Gmail search with that meaning. */
 const MEANT: ReadonlyMap<string, string> = new Map([
   ...['star', 'stars'].map((word) => [word, 'is:starred, or has:yellow-star for stars of that colour'] as const),
   ...['flag', 'flagged', 'favorite', 'favourite'].map((word) => [word, 'is:starred'] as const),
@@ -69,8 +69,8 @@ export function isChecked(operator: string): boolean {
 }
 
 /**
- * What is wrong with `value` as a value of `operator`, with the nearest right spelling; null when nothing is. `following`
- * is the plain word behind the term, or ''.
+ * The problem of `value` as a value of `operator`, with the nearest correct spelling; null when the value is correct.
+ * `following` is the plain word after the term, or ''.
  */
 export function valueProblem(operator: string, value: string, following: string): string | null {
   return CHECKS.get(operator)?.(operator, value, following) ?? null;
@@ -111,7 +111,7 @@ const UNITS: readonly (readonly [pattern: RegExp, name: string, days: number])[]
   [/^(q|quarters?)$/i, 'quarters', 91],
 ];
 
-/** What is wrong with a value, and the term to write in its place. */
+/** The problem of a value, and the term to write instead. */
 interface Advice {
   readonly problem: string;
   readonly write?: string;
