@@ -31,11 +31,13 @@ const DIGEST_LABELS = normalizeLabel(`${DIGEST_LABEL}/`);
 export function isOwnLabel(name: string): boolean {
   const [folder = ''] = name.split('/');
   const normalized = normalizeLabel(name);
-  return (
-    [normalizeLabel(folder), normalized].includes(OWN_FOLDER) ||
-    OWN_LABELS.includes(normalized) ||
-    normalized.startsWith(DIGEST_LABELS)
-  );
+  return [normalizeLabel(folder), normalized].includes(OWN_FOLDER) || isProgramLabel(name);
+}
+
+/** Whether it is the name of a label that the program itself makes, and not just one in its folder. */
+export function isProgramLabel(name: string): boolean {
+  const normalized = normalizeLabel(name);
+  return OWN_LABELS.includes(normalized) || normalized.startsWith(DIGEST_LABELS);
 }
 
 /**

@@ -159,7 +159,11 @@ export class Mailbox {
   }
 
   /** The newest so many messages that `query` finds in all mail, whatever the span of a backfill is. */
-  findNewest(query: string, limit: number, options?: Pick<SearchOptions, 'includeSpamTrash'>): Promise<IdSet> {
+  findNewest(
+    query: string,
+    limit: number,
+    options?: Pick<SearchOptions, 'includeSpamTrash' | 'labelsChecked'>,
+  ): Promise<IdSet> {
     return this.#searcher.findNewest(query, limit, options);
   }
 

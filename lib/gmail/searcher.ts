@@ -2,14 +2,18 @@
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import { formatCount } from '../count.ts';
 import { ConfigError } from '../errors.ts';
+import { didYouMean } from '../nearest.ts';
 import { GmailRefusal } from './answers.ts';
 import type { GmailClient } from './client.ts';
 import { IdSet } from './ids.ts';
 import { journalExclusion } from './journal-label.ts';
 import type { LabelBook } from './label-book.ts';
+import { systemLabelId } from './labels.ts';
 import { type Found, listEach, listSideBySide } from './listing.ts';
-import { parseQuery } from './query/parse.ts';
+import { labelNamed } from './query/labels.ts';
+import { parseQuery, type Term } from './query/parse.ts';
 import { QueryError } from './query/tokens.ts';
+import { PLACES } from './query/values.ts';
 import { type Span, type Window, windowTerms } from './window.ts';
 
 /** Gmail's largest page of a list. */
@@ -31,11 +35,13 @@ export interface SearchOptions {
   readonly includeSpamTrash?: boolean;
   /** Look at mail outside the span of a backfill too. */
   readonly allTime?: boolean;
+  /** That each `in:` names a place or a label was looked up before. */
+  readonly labelsChecked?: boolean;
   /** Look for the program's own journals, which no other search finds, in all mail. */
   readonly journals?: boolean;
 }
 
-export interface FindOptions extends Pick<SearchOptions, 'includeSpamTrash' | 'journals'> {
+export interface FindOptions extends Pick<SearchOptions, 'includeSpamTrash' | 'journals' | 'labelsChecked'> {
   /** Only these are of interest: others that the query finds are not remembered. */
   readonly among?: IdSet;
   /** A look between changes: it is not shown as progress, and nobody asks for its windows. */
@@ -90,7 +96,7 @@ export class Searcher {
 
   /** All messages that `query` finds, newest first. 5 quota units for each 500. */
   async search(query: string, options: SearchOptions = {}): Promise<MessageRef[]> {
-    requireSearch(query);
+    await this.#requireSearch(query, options);
     const { limit = Number.POSITIVE_INFINITY } = options;
     const found = new Map<string, MessageRef>();
     const q = await this.#bound(query, options);
@@ -106,7 +112,7 @@ export class Searcher {
 
   /** The ids of all messages that `query` finds, packed, by windows in a backfill. 5 quota units for each 500. */
   async find(query: string, options: FindOptions = {}): Promise<Found> {
-    requireSearch(query);
+    await this.#requireSearch(query, options);
     const { span, onFound } = this.#options;
     const fetch = async (window: Window | null, token: string | undefined) => {
       const q = await this.#bound(query, options, window ?? span?.whole);
@@ -125,9 +131,26 @@ export class Searcher {
   async findNewest(
     query: string,
     limit: number,
-    options: Pick<SearchOptions, 'includeSpamTrash'> = {},
+    options: Pick<SearchOptions, 'includeSpamTrash' | 'labelsChecked'> = {},
   ): Promise<IdSet> {
     return IdSet.of((await this.search(query, { ...options, limit, allTime: true })).map(({ id }) => id));
+  }
+
+  /** Refuses a search that means something else to Gmail, and `in:` with neither a place nor a label of the mailbox. */
+  async #requireSearch(query: string, { labelsChecked = false }: SearchOptions): Promise<void> {
+    const terms = readSearch(query);
+    if (labelsChecked) return;
+    for (const term of terms) {
+      const label = term.operator === 'in' ? labelNamed(term) : null;
+      if (label === null || systemLabelId(label) !== undefined) continue;
+      const labels = await this.#options.labels.known();
+      if (labels.find(label) !== undefined) continue;
+      throw noSearch(
+        query,
+        term.from,
+        `"in:${label}" is neither a place of Gmail nor a label${didYouMean(label, PLACES)}`,
+      );
+    }
   }
 
   /** `query`, in parentheses for it may hold an OR, without journals, and bound to `window`, or else to the span. */
@@ -186,15 +209,17 @@ export class Searcher {
 const MOST_LEVELS = 200;
 
 /** @throws Error for a search that Gmail would understand differently: a bug of the job. */
-function requireSearch(query: string): void {
+function readSearch(query: string): Term[] {
   try {
-    parseQuery(query, MOST_LEVELS);
+    return parseQuery(query, MOST_LEVELS);
   } catch (error) {
     if (!(error instanceof QueryError)) throw error;
-    const start = Math.max(0, error.at - 20);
-    const part = `${start > 0 ? '…' : ''}${query.slice(start, start + 80)}${query.length > start + 80 ? '…' : ''}`;
-    throw new Error(`the job built an invalid search, which was not sent: ${error.message} (in: ${part})`, {
-      cause: error,
-    });
+    throw noSearch(query, error.at, error.message, error);
   }
+}
+
+function noSearch(query: string, at: number, problem: string, cause?: Error): Error {
+  const start = Math.max(0, at - 20);
+  const part = `${start > 0 ? '…' : ''}${query.slice(start, start + 80)}${query.length > start + 80 ? '…' : ''}`;
+  return new Error(`the job built an invalid search, which was not sent: ${problem} (in: ${part})`, { cause });
 }

@@ -200,9 +200,11 @@ async function findPlaces(
   const find = async (label: 'TRASH' | 'SPAM') => {
     const found = await Promise.all(
       wide.map(({ rule, search }) =>
-        mailbox.find(`${search?.query} ${labelSearch(label)}`, { includeSpamTrash: true }).catch((error) => {
-          throw blame(error, rule, protect);
-        }),
+        mailbox
+          .find(`${search?.query} ${labelSearch(label)}`, { includeSpamTrash: true, labelsChecked: true })
+          .catch((error) => {
+            throw blame(error, rule, protect);
+          }),
       ),
     );
     return { label, ids: IdSet.union(found.flatMap(({ windows, loose }) => [...windows.values(), loose])) };

@@ -34,7 +34,7 @@ export interface RuleSet {
   readonly maxShare: number | undefined;
   /** Whether runs keep a journal, by which they can be taken back. */
   readonly undo: boolean;
-  /** Labels that rules of the file give, those that are left out in this run among them. */
+  /** Labels that enabled rules of the file give, those that --rule leaves out in this run among them. */
   readonly labelsAddedByAnyRule: readonly string[];
   /** The enabled rules, in their order. */
   readonly rules: readonly Rule[];
@@ -159,9 +159,9 @@ export function parseRules(source: string, file: string): RuleSet {
       const rule = { name, search: query, keepNewest, maxChanges: atMost, noted, ...actions };
       return enabled === false ? [] : [rule];
     }),
-    labelsAddedByAnyRule: rules.flatMap(({ actions }) =>
-      actions.operations.filter(({ add }) => add).map(({ label }) => label),
-    ),
+    labelsAddedByAnyRule: rules
+      .filter(({ enabled }) => enabled !== false)
+      .flatMap(({ actions }) => actions.operations.filter(({ add }) => add).map(({ label }) => label)),
     disabled: rules.filter(({ enabled }) => enabled === false).map(({ name }) => name),
   };
 }

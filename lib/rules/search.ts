@@ -1,7 +1,7 @@
 /** From rules to searches: what still has to be changed, what state it is in, and which labels must exist for it. */
 import { ConfigError } from '../errors.ts';
 import type { LabelOperation } from '../gmail/change-plan.ts';
-import { isOwnLabel } from '../gmail/label-names.ts';
+import { isOwnLabel, isProgramLabel } from '../gmail/label-names.ts';
 import { type LabelDirectory, normalizeLabel, systemLabelId } from '../gmail/labels.ts';
 import { asksForSpamOrTrash, labelNamed } from '../gmail/query/labels.ts';
 import type { Term } from '../gmail/query/parse.ts';
@@ -13,6 +13,8 @@ import type { Rule, RuleSet, Search } from './schema.ts';
 export interface ComposedSearch {
   readonly query: string;
   readonly includeSpamTrash: boolean;
+  /** Its labels were looked up when the rules were read: one that does not exist is made by a rule. */
+  readonly labelsChecked: true;
 }
 
 /**
@@ -51,6 +53,7 @@ export function composeProtected(rules: readonly Rule[], protect: Search, labels
   return {
     query: `(${protect.query})${narrows ? ` ${condition}` : ''}`,
     includeSpamTrash: rules.some(({ search }) => asksForSpamOrTrash(search.terms)),
+    labelsChecked: true,
   };
 }
 
@@ -101,6 +104,7 @@ function compose({ search }: Rule, conditions: readonly string[]): ComposedSearc
   return {
     query: [`(${search.query})`, ...conditions, ...without].join(' '),
     includeSpamTrash: asksForSpamOrTrash(search.terms),
+    labelsChecked: true,
   };
 }
 
@@ -108,14 +112,14 @@ function compose({ search }: Rule, conditions: readonly string[]): ComposedSearc
 export function namesUserLabels({ protect, rules }: RuleSet): boolean {
   const inTerms = (terms: readonly Term[]) => terms.some((term) => isUserLabel(labelNamed(term)));
   return (
-    inTerms(protect?.terms ?? []) ||
+    protect?.terms.some((term) => isListed(labelNamed(term))) === true ||
     rules.some(({ search, operations }) => inTerms(search.terms) || operations.some(({ label }) => isUserLabel(label)))
   );
 }
 
 /**
  * @throws ConfigError when a label that does not exist would change what is protected or left out: one that `protect`
- *   names, or that a query negates and no rule of the file adds.
+ *   names, or that a query negates and no enabled rule of the file adds; and when `in:` names neither a place nor a label.
  */
 export function requireLabels({ protect, rules, labelsAddedByAnyRule }: RuleSet, labels: LabelDirectory): void {
   const given = new Set(labelsAddedByAnyRule.map(normalizeLabel));
@@ -123,9 +127,18 @@ export function requireLabels({ protect, rules, labelsAddedByAnyRule }: RuleSet,
     (missing) => `protect names ${missing.told}, so protect would match nothing for it`,
   );
   for (const { name, search } of rules) {
-    const negated = search.terms.filter((term) => term.negated && !given.has(normalizeLabel(labelNamed(term) ?? '')));
+    const notGiven = search.terms.filter(
+      (term) => isUserLabel(labelNamed(term)) && !given.has(normalizeLabel(labelNamed(term) ?? '')),
+    );
+    const negated = notGiven.filter((term) => term.negated);
     for (const { told } of missingLabels(negated, labels)) {
-      problems.push(`rule ${name}: the query excludes ${told}. No rule adds this label, so nothing would be excluded`);
+      problems.push(
+        `rule ${name}: the query excludes ${told}. No enabled rule adds this label, so nothing would be excluded`,
+      );
+    }
+    const places = notGiven.filter((term) => !term.negated && term.operator === 'in');
+    for (const { told } of missingLabels(places, labels)) {
+      problems.push(`rule ${name}: the query has ${told}. No enabled rule adds this label, so nothing would be found`);
     }
   }
   if (problems.length === 0) return;
@@ -144,7 +157,7 @@ export function missingLabels(terms: readonly Term[], labels: LabelDirectory): M
   for (const term of terms) {
     const label = labelNamed(term);
     // The program's own labels come with its first run.
-    if (!isUserLabel(label) || isOwnLabel(label) || labels.find(label) !== undefined) continue;
+    if (!isListed(label) || isProgramLabel(label) || labels.find(label) !== undefined) continue;
     const what =
       term.operator === 'in'
         ? `"in:${label}", which is neither a place in Gmail nor a label`
@@ -164,4 +177,9 @@ function didYouMeanLabel({ operator }: Term, label: string, labels: LabelDirecto
 /** Whether it is a label of the user's, and neither one of the system nor one of Gmail's internal ones. */
 export function isUserLabel(label: string | null): label is string {
   return label !== null && systemLabelId(label) === undefined && !label.startsWith('^');
+}
+
+/** Whether the mailbox must list the label for a search to find it; one of Gmail's internal ones may be listed too. */
+function isListed(label: string | null): label is string {
+  return label !== null && systemLabelId(label) === undefined;
 }

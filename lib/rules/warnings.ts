@@ -4,7 +4,7 @@ import { labelNamed } from '../gmail/query/labels.ts';
 import type { Term } from '../gmail/query/parse.ts';
 import { labelKey } from './actions.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
-import { missingLabels } from './search.ts';
+import { isUserLabel, missingLabels } from './search.ts';
 
 export interface RuleWarning {
   readonly rule: string;
@@ -49,7 +49,7 @@ export function findWarnings({ protect, rules }: RuleSet, own?: string): RuleWar
 /** Labels that a rule's query names and the mailbox does not have: the rule finds less than it seems. */
 export function findLabelWarnings({ rules }: RuleSet, labels: LabelDirectory): RuleWarning[] {
   return rules.flatMap(({ name, search }) => {
-    const asked = search.terms.filter(({ negated }) => !negated);
+    const asked = search.terms.filter((term) => !term.negated && isUserLabel(labelNamed(term)));
     return missingLabels(asked, labels).map(({ told }) => ({ rule: name, warning: `its query names ${told}` }));
   });
 }

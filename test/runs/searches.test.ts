@@ -54,11 +54,22 @@ describe('a search that Gmail would take for another', () => {
     assert.deepEqual(sandbox.requests, []);
   });
 
+  /** A rule whose label only a disabled rule adds. */
+  const left = (term: string) => {
+    const adds = { name: 'keep', query: 'subject:miss', actions: { addLabels: ['Kept'] }, enabled: false };
+    return { rules: [...trashing(`subject:hit -in:sent -${term}`).rules, adds] };
+  };
+
   it('is refused with 78 when it protects or leaves out a label that does not exist, by run, dry run and check', async () => {
     await using sandbox = await sandboxOf();
     for (const [rules, said] of [
       [trashing('subject:hit -in:sent', 'label:Archive'), /protect names the label "Archive".*in:archive/],
       [trashing('subject:hit -in:sent -label:Kept'), /rule old-promos: the query excludes the label "Kept"/],
+      [trashing('subject:hit -in:sent', 'label:gmail-jobs/kept'), /protect names the label "gmail-jobs\/kept"/],
+      [trashing('subject:hit -in:sent', 'is:starred OR label:^nothing'), /protect names the label "\^nothing"/],
+      [trashing('in:promotions'), /rule old-promos: the query has "in:promotions".*mean category:promotions/],
+      [trashing('{in:all is:unread}'), /rule old-promos: the query has "in:all".*mean in:anywhere/],
+      [left('label:Kept'), /rule old-promos: the query excludes the label "Kept".*No enabled rule adds/],
       [
         trashing('subject:hit -in:sent -in:kept'),
         /rule old-promos: the query excludes "in:kept", which is neither a place/,
@@ -76,6 +87,14 @@ describe('a search that Gmail would take for another', () => {
     assert.ok(sandbox.requests.every(({ verb }) => verb !== 'messages.list'));
     const made = { rules: [...rules.rules, { name: 'keep', query: 'subject:miss', actions: { addLabels: ['Kept'] } }] };
     assertEnded(await runHere(sandbox, ['apply-rules', '--rule', 'old-promos', '--dry-run'], { rules: made }), 0);
+    const asked = { rules: [...trashing('in:kept -in:sent').rules, ...made.rules.slice(1)] };
+    assertEnded(await runHere(sandbox, ['apply-rules', '--dry-run'], { rules: asked }), 0);
+    assertEnded(
+      await runHere(sandbox, ['apply-rules', '--dry-run'], {
+        rules: trashing('is:unread', 'label:gmail-jobs/journal'),
+      }),
+      0,
+    );
     assert.equal(carrying(sandbox, 'TRASH'), 0);
   });
 
@@ -93,6 +112,10 @@ describe('a search that Gmail would take for another', () => {
     const final = assertEnded(await search('--age', '2w'), 1, { outcome: 'failed' });
     assert.match(told(final), /the job built an invalid search.*weeks are unknown to Gmail: write older_than:14d/);
     assert.ok(sandbox.requests.every(({ verb }) => verb !== 'messages.list'));
-    assertEnded(await search('--age', '14d', '--query', '{is:unread in:inbox}'), 0);
+    for (const query of ['in:inbx', 'is:unread -in:gone']) {
+      assert.match(told(assertEnded(await search('--query', query), 1)), /invalid search.*neither a place/);
+    }
+    assert.ok(sandbox.requests.every(({ verb }) => verb !== 'messages.list'));
+    assertEnded(await search('--age', '14d', '--query', '{is:unread in:inbox} -label:gone'), 0);
   });
 });

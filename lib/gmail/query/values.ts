@@ -73,6 +73,9 @@ export function isChecked(operator: string): boolean {
  * `following` is the plain word after the term, or ''.
  */
 export function valueProblem(operator: string, value: string, following: string): string | null {
+  if (operator === 'in' && value.startsWith('^')) {
+    return `"in:${value}" is no place of Gmail, which takes its internal labels behind label: write label:${value}`;
+  }
   return CHECKS.get(operator)?.(operator, value, following) ?? null;
 }
 

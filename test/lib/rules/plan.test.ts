@@ -136,7 +136,7 @@ describe('requireLabels', () => {
     it(`refuses ${query} in a query when no rule adds the label`, () => {
       assert.match(
         refusal(star(query)),
-        /rule \S+: the query excludes (the label "nope"|"in:nope").* No rule adds this label/,
+        /rule \S+: the query excludes (the label "nope"|"in:nope").* No enabled rule adds this label/,
       );
       assert.equal(refusal([...star(query), { query: 'a', actions: { addLabels: ['Nope'] } }]), '');
     });

@@ -139,6 +139,7 @@ const WRONG: readonly (readonly [query: string, said: RegExp])[] = [
   ['category:promotion', / category:promotions$/],
   ['category:inbox', / in:inbox$/],
   ['category:travel', /takes primary/],
+  ['in:^os', /behind label: write label:\^os$/],
   ['rfc822msgid:18f0abc012345678', /the id that Gmail gives/],
   ['rfc822msgid:"a b"', /no Message-ID/],
   ['-is:(starred unred)', / is:unread$/],
