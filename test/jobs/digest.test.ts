@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import PostalMime from 'postal-mime';
+import { commandHere, runHere } from '../fixtures/front-door.ts';
 import { assertEnded, type Finished, runJob } from '../run.ts';
 import { generateMailbox, SANDBOX_LABELS } from '../sandbox/generate.ts';
 import { GMAIL_SCOPES, type Sandbox, startSandbox } from '../sandbox/index.ts';
@@ -50,7 +51,7 @@ describe('digest', { concurrency: 3 }, () => {
     assertEnded(first, 0, { outcome: 'ok', matched: 1, changed: 1 });
     assertDiscreet(first, sandbox);
     const before = writesTo(sandbox).length;
-    const second = await runJob(sandbox, ['digest']);
+    const second = await runHere(sandbox, ['digest']);
     assertEnded(second, 0, { outcome: 'nothing-to-do', matched: 1, skipped: 1, quotaUnits: 7 });
     assert.equal(writesTo(sandbox).length, before);
 
@@ -70,7 +71,7 @@ describe('digest', { concurrency: 3 }, () => {
 
   it('is not kept from it by mail with its Message-ID, in the inbox, Spam or Trash', async () => {
     await using example = await sandboxWithMail();
-    await runJob(example, ['digest']);
+    await runHere(example, ['digest']);
     const [digest] = digestsIn(example);
     const day = new Date(Date.now() - DAY_MS).toISOString().slice(0, 10);
     const hash = createHash('sha256')
@@ -84,16 +85,16 @@ describe('digest', { concurrency: 3 }, () => {
     for (const place of ['INBOX', 'SPAM', 'TRASH']) {
       for (const guess of guesses) planted.set(await plant(sandbox, guess, place), place);
     }
-    assertEnded(await runJob(sandbox, ['digest', '--dry-run']), 0, { outcome: 'ok', remaining: 1 });
-    assertEnded(await runJob(sandbox, ['digest']), 0, { outcome: 'ok', changed: 1 });
+    assertEnded(await runHere(sandbox, ['digest', '--dry-run']), 0, { outcome: 'ok', remaining: 1 });
+    assertEnded(await runHere(sandbox, ['digest']), 0, { outcome: 'ok', changed: 1 });
     const [made, ...others] = digestsIn(sandbox).filter((message) => !planted.has(message));
     assert.ok(made !== undefined && others.length === 0);
     for (const [{ labelIds }, place] of planted) assert.deepEqual([...labelIds], [place]);
 
     // Thrown away, it is not made again.
     sandbox.mailbox.modify([made.id], ['TRASH'], ['INBOX']);
-    assertEnded(await runJob(sandbox, ['digest', '--dry-run']), 0, { outcome: 'nothing-to-do', skipped: 1 });
-    assertEnded(await runJob(sandbox, ['digest']), 0, { outcome: 'nothing-to-do', skipped: 1 });
+    assertEnded(await runHere(sandbox, ['digest', '--dry-run']), 0, { outcome: 'nothing-to-do', skipped: 1 });
+    assertEnded(await runHere(sandbox, ['digest']), 0, { outcome: 'nothing-to-do', skipped: 1 });
     assert.equal(digestsIn(sandbox).length, planted.size + 1);
   });
 
@@ -105,7 +106,7 @@ describe('digest', { concurrency: 3 }, () => {
     await sandbox.mailbox.insert(source('From the contact form'), ['INBOX', 'UNREAD'], noonMs + 3_000);
     await sandbox.mailbox.insert(source('An earlier digest'), ['INBOX', 'UNREAD', mark], noonMs + 2_000);
     await sandbox.mailbox.insert(source('A note to oneself'), ['INBOX', 'UNREAD', 'SENT'], noonMs + 1_000);
-    assertEnded(await runJob(sandbox, ['digest']), 0, { changed: 1 });
+    assertEnded(await runHere(sandbox, ['digest']), 0, { changed: 1 });
     const { text = '' } = await PostalMime.parse(digestsIn(sandbox)[0]?.raw ?? '');
     assert.match(text, /Alice: From the contact form/);
     assert.doesNotMatch(text, /An earlier digest|A note to oneself/);
@@ -113,7 +114,7 @@ describe('digest', { concurrency: 3 }, () => {
 
   it('asks for a token that can neither send nor change mail', async () => {
     await using sandbox = await sandboxWithMail();
-    await runJob(sandbox, ['digest']);
+    await runHere(sandbox, ['digest']);
     const [exchange] = sandbox.requests.filter(({ service }) => service === 'oauth');
     const { scope = '' } = (exchange?.body ?? {}) as Record<string, string>;
     const { readonly, insert, labels } = GMAIL_SCOPES;
@@ -123,14 +124,14 @@ describe('digest', { concurrency: 3 }, () => {
   it('makes a digest for the week and one for each time zone', async () => {
     await using sandbox = await sandboxWithMail();
     for (const args of [[], ['--period', 'week'], ['--time-zone', 'Asia/Tokyo'], ['--time-zone', 'asia/tokyo']]) {
-      assertEnded(await runJob(sandbox, ['digest', ...args]), 0);
+      assertEnded(await runHere(sandbox, ['digest', ...args]), 0);
     }
     assert.equal(digestsIn(sandbox).length, 3);
   });
 
   it('writes nothing in a dry run, and counts the digest as remaining', async () => {
     await using sandbox = await sandboxWithMail();
-    const run = await runJob(sandbox, ['digest', '--dry-run']);
+    const run = await runHere(sandbox, ['digest', '--dry-run']);
     assertEnded(run, 0, { outcome: 'ok', matched: 1, changed: 0, remaining: 1, dryRun: true });
     assert.deepEqual(writesTo(sandbox), []);
   });
@@ -146,7 +147,7 @@ describe('digest', { concurrency: 3 }, () => {
   it('finds the digest when the answer to the insert was lost', async () => {
     await using sandbox = await sandboxWithMail();
     sandbox.faults.add({ service: 'gmail', verb: 'messages.insert', kind: 'reset-after' });
-    assertEnded(await runJob(sandbox, ['digest']), 0, { changed: 1 });
+    assertEnded(await runHere(sandbox, ['digest']), 0, { changed: 1 });
     assert.equal(digestsIn(sandbox).length, 1);
   });
 
@@ -159,7 +160,7 @@ describe('digest', { concurrency: 3 }, () => {
       },
     });
     assert.equal(killed.final, undefined);
-    assertEnded(await runJob(sandbox, ['digest']), 0, { outcome: 'nothing-to-do', skipped: 1 });
+    assertEnded(await runHere(sandbox, ['digest']), 0, { outcome: 'nothing-to-do', skipped: 1 });
     assert.equal(digestsIn(sandbox).length, 1);
   });
 
@@ -179,7 +180,7 @@ describe('digest', { concurrency: 3 }, () => {
   it('exits 75 with the digest remaining when Gmail stays away', async () => {
     await using sandbox = await sandboxWithMail();
     sandbox.faults.add({ service: 'gmail', verb: 'labels.create', status: 503, times: 99 });
-    assertEnded(await runJob(sandbox, ['digest']), 75, { outcome: 'failed', matched: 1, remaining: 1 });
+    assertEnded(await runHere(sandbox, ['digest']), 75, { outcome: 'failed', matched: 1, remaining: 1 });
     assert.deepEqual(digestsIn(sandbox), []);
   });
 
@@ -187,7 +188,7 @@ describe('digest', { concurrency: 3 }, () => {
     await using sandbox = await sandboxWithMail();
     const body = { error: { code: 400, message: 'Invalid label: UNREAD' } };
     sandbox.faults.add({ service: 'gmail', verb: 'messages.insert', status: 400, body });
-    assertEnded(await runJob(sandbox, ['digest']), 65, { outcome: 'failed', matched: 1, failed: 1 });
+    assertEnded(await runHere(sandbox, ['digest']), 65, { outcome: 'failed', matched: 1, failed: 1 });
   });
 
   for (const args of [
@@ -196,7 +197,7 @@ describe('digest', { concurrency: 3 }, () => {
     ['--time-zone', '+01:00'],
   ]) {
     it(`exits 2 and names the value for ${args.join(' ')}`, async () => {
-      const run = await runJob(null, ['digest', ...args]);
+      const run = await commandHere(null, ['digest', ...args]);
       assert.equal(run.code, 2);
       assert.ok(run.stderr.includes(`"${args[1]}"`), run.stderr);
     });

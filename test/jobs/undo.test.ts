@@ -1,7 +1,7 @@
 /** `job undo` through the front door: what comes back, what stays, and what is told. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { runHere } from '../fixtures/front-door.ts';
+import { commandHere, runHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many, type PlainMessage } from '../fixtures/mailbox.ts';
 import { playRun } from '../fixtures/played-run.ts';
 import { assertEnded, ChildHandle, type Finished, type RunOptions, runJob } from '../run.ts';
@@ -29,8 +29,15 @@ function stateOf({ mailbox }: Sandbox): Record<string, string[]> {
   return Object.fromEntries(all.filter(([, labels]) => !labels.includes('gmail-jobs/journal')));
 }
 
-function undo(sandbox: Sandbox, runId: string, args: readonly string[] = ['--yes'], options: RunOptions = {}) {
-  return runJob(sandbox, ['undo', runId, ...args], options);
+/** Runs the job inside the test's process, or, to be sent signals, as the built program. */
+function undo(
+  sandbox: Sandbox,
+  runId: string,
+  args: readonly string[] = ['--yes'],
+  { onStart }: Pick<RunOptions, 'onStart'> = {},
+): Promise<Finished> {
+  const words = ['undo', runId, ...args];
+  return onStart === undefined ? runHere(sandbox, words) : runJob(sandbox, words, { onStart });
 }
 
 /** What a run asked of Gmail. */
@@ -135,7 +142,7 @@ describe('undo', { concurrency: 3 }, () => {
     const runId = await playRun(sandbox, [{ rule: 'archive', remove: ['INBOX'], ids: archived }]);
     sandbox.mailbox.modify(archived, ['INBOX'], []);
     assertEnded(await undo(sandbox, runId), 0, { matched: 4, changed: 0, skipped: 4 });
-    const shown = async () => JSON.parse((await runJob(sandbox, ['runs', '--json'])).stdout);
+    const shown = async () => JSON.parse((await commandHere(sandbox, ['runs', '--json'])).stdout);
     assert.equal((await shown()).undone, false);
     sandbox.mailbox.modify(archived, [], ['INBOX']);
     assertEnded(await undo(sandbox, runId), 0, { changed: 4 });
@@ -351,12 +358,12 @@ describe('job runs', () => {
     const marking = [{ rule: 'mark', add: ['IMPORTANT'], ids }];
     const recent = await playRun(sandbox, marking, { startedAt: daysAgo(1) });
     assertEnded(await undo(sandbox, recent), 0);
-    const { stdout, code } = await runJob(sandbox, ['runs']);
+    const { stdout, code } = await commandHere(sandbox, ['runs']);
     assert.equal(code, 0);
     const lines = stdout.trimEnd().split('\n').slice(1);
     assert.match(lines[0] ?? '', new RegExp(`^${recent}  \\S+ \\S+ UTC  apply-rules +6  undone already$`));
     assert.match(lines[1] ?? '', new RegExp(`^${old} .* 10  for 18 days$`));
-    const json = await runJob(sandbox, ['runs', '--json', '--limit', '1']);
+    const json = await commandHere(sandbox, ['runs', '--json', '--limit', '1']);
     assert.deepEqual(
       json.stdout
         .trimEnd()

@@ -1,7 +1,7 @@
 /** What a run does with AWS's errors and with what it finds in the secret. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { apply, sandboxOf, told, verbs } from '../fixtures/starring.ts';
+import { applyHere, sandboxOf, told, verbs } from '../fixtures/starring.ts';
 import { assertEnded, runJob } from '../run.ts';
 import type { AwsErrorName } from '../sandbox/aws-errors.ts';
 
@@ -21,7 +21,7 @@ describe('AWS', { concurrency: 4 }, () => {
     const runs = errors.map(async ([name, code, expected]) => {
       await using sandbox = await sandboxOf();
       sandbox.secrets.fail(name, 20);
-      const final = assertEnded(await apply(sandbox), code, { outcome: 'failed', requests: 0 });
+      const final = assertEnded(await applyHere(sandbox), code, { outcome: 'failed', requests: 0 });
       assert.match(told(final), expected, name);
       if (code !== 75) assert.equal(verbs(sandbox, 'aws').length, 1, `${name} is not tried again`);
       assert.deepEqual([...verbs(sandbox, 'oauth'), ...verbs(sandbox, 'gmail')], []);
@@ -31,9 +31,11 @@ describe('AWS', { concurrency: 4 }, () => {
 
   it('exits 77 for a key that belongs to nobody, and for a wrong one', async () => {
     await using sandbox = await sandboxOf();
-    const unknown = await apply(sandbox, { env: { AWS_ACCESS_KEY_ID: 'AKIA0000000000000000' } });
+    const unknown = await applyHere(sandbox, { env: { AWS_ACCESS_KEY_ID: 'AKIA0000000000000000' } });
     assert.match(told(assertEnded(unknown, 77)), /AWS_ACCESS_KEY_ID/);
-    const wrong = await apply(sandbox, { env: { AWS_SECRET_ACCESS_KEY: 'wrong/wrong/wrong/wrong/wrong/wrong/wron' } });
+    const wrong = await applyHere(sandbox, {
+      env: { AWS_SECRET_ACCESS_KEY: 'wrong/wrong/wrong/wrong/wrong/wrong/wron' },
+    });
     assert.match(told(assertEnded(wrong, 77)), /AWS_SECRET_ACCESS_KEY/);
   });
 
@@ -44,7 +46,7 @@ describe('AWS', { concurrency: 4 }, () => {
     const Message = `${user} with an explicit deny in a service control policy`;
     sandbox.faults.add({ service: 'aws', status: 400, body: { __type: 'AccessDeniedException', Message } });
     assert.match(
-      told(assertEnded(await apply(sandbox), 77)),
+      told(assertEnded(await applyHere(sandbox), 77)),
       /by an explicit deny \(service control policy\); AWS says: User: … is not .* → .*removed from that service control policy/,
     );
     const env = { AWS_SESSION_TOKEN: 'IQoJb3JpZ2lu' };
@@ -60,18 +62,18 @@ describe('AWS', { concurrency: 4 }, () => {
   it('exits 78 for a secret that is scheduled for deletion, and says how to get it back', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.scheduleDeletion();
-    assert.match(told(assertEnded(await apply(sandbox), 78)), /scheduled for deletion.*Cancel/);
+    assert.match(told(assertEnded(await applyHere(sandbox), 78)), /scheduled for deletion.*Cancel/);
   });
 
   it('exits 78 for a secret in another region, and names the region', async () => {
     await using sandbox = await sandboxOf();
-    assert.match(told(assertEnded(await apply(sandbox, { env: { AWS_REGION: 'eu-west-3' } }), 78)), /eu-west-3/);
+    assert.match(told(assertEnded(await applyHere(sandbox, { env: { AWS_REGION: 'eu-west-3' } }), 78)), /eu-west-3/);
   });
 
   it('is reached with the ARN as GMAIL_SECRET_ID, and needs no AWS_REGION then', async () => {
     await using sandbox = await sandboxOf();
     const env = { GMAIL_SECRET_ID: sandbox.secrets.secret().arn, AWS_REGION: undefined };
-    assertEnded(await apply(sandbox, { env }), 0, { changed: 3 });
+    assertEnded(await applyHere(sandbox, { env }), 0, { changed: 3 });
   });
 
   it('names the key of the secret that is wrong, exits 78, and never shows a value', async () => {
@@ -95,7 +97,7 @@ describe('AWS', { concurrency: 4 }, () => {
       await using sandbox = await sandboxOf();
       sandbox.secrets.remove();
       sandbox.secrets.setSecret('gmail-jobs/alice', value);
-      const run = await apply(sandbox);
+      const run = await applyHere(sandbox);
       const final = assertEnded(run, 78, { outcome: 'failed' });
       assert.match(String(final.error), /gmail-jobs\/alice/);
       assert.match(String(final.error), expected);
@@ -115,9 +117,9 @@ describe('AWS', { concurrency: 4 }, () => {
       refresh_token: `\t${refresh_token} `,
     };
     sandbox.secrets.put(`\n${JSON.stringify({ ...pasted, note: 'made by Alice', quota: 5 })}\n`);
-    assertEnded(await apply(sandbox), 0, { changed: 3 });
+    assertEnded(await applyHere(sandbox), 0, { changed: 3 });
     sandbox.secrets.put({ refresh_token: JSON.stringify(sandbox.secretValue) });
-    assertEnded(await apply(sandbox), 0, { outcome: 'nothing-to-do' });
+    assertEnded(await applyHere(sandbox), 0, { outcome: 'nothing-to-do' });
   });
 
   it("says how to authorize when the secret holds the file of Google's OAuth client", async () => {

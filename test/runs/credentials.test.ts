@@ -1,7 +1,7 @@
 /** What a run does when Google does not accept its credentials, and when they run out in the middle. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ARCHIVE, apply, forever, STAR, sandboxOf, told, verbs } from '../fixtures/starring.ts';
+import { ARCHIVE, applyHere, forever, STAR, sandboxOf, told, verbs } from '../fixtures/starring.ts';
 import { assertEnded } from '../run.ts';
 import { GMAIL_SCOPES, googleErrors } from '../sandbox/index.ts';
 import type { TokenRefusal } from '../sandbox/oauth.ts';
@@ -23,7 +23,7 @@ describe('credentials that do not work', { concurrency: 4 }, () => {
     for (const [refusal, expected] of Object.entries(refusals)) {
       await using sandbox = await sandboxOf();
       sandbox.oauth.refuse(refusal as TokenRefusal, 5);
-      const final = assertEnded(await apply(sandbox), 77, { outcome: 'failed', requests: 0 });
+      const final = assertEnded(await applyHere(sandbox), 77, { outcome: 'failed', requests: 0 });
       assert.match(told(final), expected);
       assert.equal(verbs(sandbox, 'oauth').length, 1, `${refusal}: a refusal is not tried again`);
       assert.deepEqual(verbs(sandbox, 'gmail'), []);
@@ -39,7 +39,7 @@ describe('credentials that do not work', { concurrency: 4 }, () => {
       const [version] = sandbox.secrets.secret().versions;
       if (version !== undefined) version.createdAtS -= ageDays * 86_400;
       sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
-      const final = assertEnded(await apply(sandbox), 77, { outcome: 'failed' });
+      const final = assertEnded(await applyHere(sandbox), 77, { outcome: 'failed' });
       assert.equal(/Testing/.test(String(final.error)), expected);
     }
   });
@@ -48,7 +48,7 @@ describe('credentials that do not work', { concurrency: 4 }, () => {
     for (const narrowing of ['honour', 'ignore', 'refuse'] as const) {
       await using sandbox = await sandboxOf(3, { scopes: [GMAIL_SCOPES.readonly] });
       sandbox.oauth.narrowing = narrowing;
-      const final = assertEnded(await apply(sandbox), 77, { outcome: 'failed' });
+      const final = assertEnded(await applyHere(sandbox), 77, { outcome: 'failed' });
       assert.match(told(final), /gmail\.modify/, narrowing);
       assert.deepEqual(verbs(sandbox, 'gmail'), []);
     }
@@ -57,7 +57,7 @@ describe('credentials that do not work', { concurrency: 4 }, () => {
   it('exit 77 when the token belongs to another mailbox than the secret says', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.put({ ...sandbox.secretValue, email: 'bob@example.com' });
-    const final = assertEnded(await apply(sandbox), 77, { outcome: 'failed', matched: 0 });
+    const final = assertEnded(await applyHere(sandbox), 77, { outcome: 'failed', matched: 0 });
     assert.match(told(final), /alice@example\.com.*bob@example\.com/);
     assert.deepEqual(verbs(sandbox, 'gmail'), ['users.getProfile']);
   });
@@ -66,9 +66,9 @@ describe('credentials that do not work', { concurrency: 4 }, () => {
     await using sandbox = await sandboxOf();
     const { email, ...rest } = sandbox.secretValue;
     sandbox.secrets.put(rest);
-    assertEnded(await apply(sandbox), 0, { changed: 3 });
+    assertEnded(await applyHere(sandbox), 0, { changed: 3 });
     sandbox.secrets.put({ ...rest, email: email.toUpperCase() });
-    assertEnded(await apply(sandbox), 0, { outcome: 'nothing-to-do' });
+    assertEnded(await applyHere(sandbox), 0, { outcome: 'nothing-to-do' });
     // Asked once in each run, before anything else.
     const asked = verbs(sandbox, 'gmail');
     assert.equal(asked[0], 'users.getProfile');
@@ -78,7 +78,7 @@ describe('credentials that do not work', { concurrency: 4 }, () => {
   it('exit 77 when Gmail does not accept even a fresh access token', async () => {
     await using sandbox = await sandboxOf();
     sandbox.faults.add({ service: 'gmail', ...forever, ...googleErrors.invalidCredentials() });
-    assertEnded(await apply(sandbox), 77, { outcome: 'failed' });
+    assertEnded(await applyHere(sandbox), 77, { outcome: 'failed' });
     assert.deepEqual(verbs(sandbox, 'gmail'), ['users.getProfile', 'users.getProfile']);
   });
 
@@ -91,7 +91,7 @@ describe('credentials that do not work', { concurrency: 4 }, () => {
     for (const [error, code, expected] of cases) {
       await using sandbox = await sandboxOf();
       sandbox.faults.add({ service: 'gmail', ...forever, ...error });
-      const final = assertEnded(await apply(sandbox), code, { outcome: 'failed', requests: 1, retries: 0 });
+      const final = assertEnded(await applyHere(sandbox), code, { outcome: 'failed', requests: 1, retries: 0 });
       assert.match(told(final), expected);
     }
   });
@@ -105,7 +105,7 @@ describe('an access token', { concurrency: 4 }, () => {
       verb: 'messages.batchModify',
       before: () => sandbox.oauth.expireAccessTokens(),
     });
-    assertEnded(await apply(sandbox), 0, { outcome: 'ok', changed: 3_500, failed: 0 });
+    assertEnded(await applyHere(sandbox), 0, { outcome: 'ok', changed: 3_500, failed: 0 });
     assert.equal(met.hits, 1);
     assert.deepEqual([verbs(sandbox, 'aws').length, verbs(sandbox, 'oauth').length], [2, 2]);
   });
@@ -129,7 +129,7 @@ describe('an access token', { concurrency: 4 }, () => {
       },
     });
     sandbox.faults.add({ kind: 'slow', verb: 'messages.batchModify', delayMs: 3_200 });
-    const run = await apply(sandbox, { rules: { rules: [STAR, ARCHIVE] } });
+    const run = await applyHere(sandbox, { rules: { rules: [STAR, ARCHIVE] } });
     const current = sandbox.secrets.secret().versions.find(({ stages }) => stages.has('AWSCURRENT'));
     assertEnded(run, 0, { outcome: 'ok', changed: 6, secretVersion: current?.id });
     // A busy machine may need more than one token before the rotation.

@@ -1,8 +1,9 @@
 /** A cause has one remedy and one exit code, whether a run or `job check` meets it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { apply, forever, sandboxOf } from '../fixtures/starring.ts';
-import { assertEnded, runJob } from '../run.ts';
+import { commandHere } from '../fixtures/front-door.ts';
+import { applyHere, forever, sandboxOf } from '../fixtures/starring.ts';
+import { assertEnded } from '../run.ts';
 import { GMAIL_SCOPES, googleErrors, type Sandbox, type SandboxOptions } from '../sandbox/index.ts';
 
 interface Case {
@@ -67,8 +68,8 @@ describe('a run and job check advise the same about', { concurrency: 4 }, () => 
       await using sandbox = await sandboxOf(3, options);
       arrange(sandbox);
       const [run, check] = await Promise.all([
-        apply(sandbox),
-        runJob(sandbox, ['check', '--json', '--jobs', 'apply-rules']),
+        applyHere(sandbox),
+        commandHere(sandbox, ['check', '--json', '--jobs', 'apply-rules']),
       ]);
       const { lines } = JSON.parse(check.stdout) as { lines: { id: string; remedy?: string }[] };
       const { remedy } = lines.find(({ id }) => id === line) ?? {};

@@ -1,7 +1,7 @@
 /** What a run does with the secret's versions, and with what Google makes of the scopes that it asks for. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { apply, sandboxOf } from '../fixtures/starring.ts';
+import { applyHere, sandboxOf } from '../fixtures/starring.ts';
 import { assertEnded, type Finished, type LogEvent } from '../run.ts';
 import { GMAIL_SCOPES, type Sandbox } from '../sandbox/index.ts';
 
@@ -30,9 +30,9 @@ function firstVersion(sandbox: Sandbox): string | undefined {
 describe('the secret', { concurrency: 4 }, () => {
   it('is fetched anew by every run, so that a rotation needs no restart', async () => {
     await using sandbox = await sandboxOf();
-    assertEnded(await apply(sandbox), 0, { secretVersion: firstVersion(sandbox) });
+    assertEnded(await applyHere(sandbox), 0, { secretVersion: firstVersion(sandbox) });
     const { version, refreshToken } = rotate(sandbox);
-    assertEnded(await apply(sandbox), 0, { secretVersion: version });
+    assertEnded(await applyHere(sandbox), 0, { secretVersion: version });
     assert.deepEqual(shown(sandbox), [sandbox.secretValue.refresh_token, refreshToken]);
     const stages = sandbox.requests
       .filter(({ verb }) => verb === 'GetSecretValue')
@@ -48,7 +48,7 @@ describe('the secret', { concurrency: 4 }, () => {
     },
     'is of the wrong shape': (sandbox) => sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: undefined }),
     'is not JSON': ({ secrets, secretValue }) =>
-      secrets.put(`email: ${secretValue.email}, refresh_token: ${secretValue.refresh_token}`),
+      secrets.put(`{"email": "${secretValue.email}", "refresh_token": ${secretValue.refresh_token}}`),
     'has a wrong client secret': (sandbox) =>
       sandbox.secrets.put({ ...sandbox.secretValue, client_secret: 'GOCSPX-of-another-client' }),
     'has a wrong client id': (sandbox) => sandbox.secrets.put({ ...sandbox.secretValue, client_id: 'no-such-client' }),
@@ -57,7 +57,7 @@ describe('the secret', { concurrency: 4 }, () => {
     it(`is taken from AWSPREVIOUS, with an error that says what to do, when AWSCURRENT ${what}`, async () => {
       await using sandbox = await sandboxOf();
       const brokenVersion = breakIt(sandbox);
-      const run = await apply(sandbox);
+      const run = await applyHere(sandbox);
       assertEnded(run, 0, { outcome: 'ok', changed: 3, secretVersion: firstVersion(sandbox) });
       const [fallback, ...more] = eventsOf(run, 'secret.fallback');
       assert.deepEqual(more, []);
@@ -81,7 +81,7 @@ describe('the secret', { concurrency: 4 }, () => {
         sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
       },
     });
-    const run = await apply(sandbox);
+    const run = await applyHere(sandbox);
     assertEnded(run, 0, { outcome: 'ok', changed: 3, secretVersion: rotated.version });
     assert.deepEqual(shown(sandbox), [sandbox.secretValue.refresh_token, rotated.refreshToken]);
     assert.deepEqual(eventsOf(run, 'secret.fallback'), []);
@@ -95,7 +95,7 @@ describe('the secret', { concurrency: 4 }, () => {
       corrected = sandbox.secrets.put(sandbox.secretValue);
     };
     sandbox.faults.add({ kind: 'hook', service: 'aws', after: correct });
-    const run = await apply(sandbox);
+    const run = await applyHere(sandbox);
     assertEnded(run, 0, { outcome: 'ok', changed: 3, secretVersion: corrected });
     assert.deepEqual(eventsOf(run, 'secret.fallback'), []);
   });
@@ -105,7 +105,7 @@ describe('the secret', { concurrency: 4 }, () => {
     const { refreshToken } = rotate(sandbox);
     sandbox.oauth.revoke(refreshToken);
     sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
-    const run = await apply(sandbox);
+    const run = await applyHere(sandbox);
     const final = assertEnded(run, 77, { outcome: 'failed', requests: 0 });
     assert.match(String(final.error), /invalid_grant/);
     assert.deepEqual(shown(sandbox), [refreshToken, sandbox.secretValue.refresh_token]);
@@ -116,17 +116,17 @@ describe('the secret', { concurrency: 4 }, () => {
     await using sandbox = await sandboxOf();
     sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
     sandbox.secrets.put({ client_id: 'x' });
-    assert.match(String(assertEnded(await apply(sandbox), 78).error), /client_secret/);
+    assert.match(String(assertEnded(await applyHere(sandbox), 78).error), /client_secret/);
 
     sandbox.secrets.put(sandbox.secretValue);
-    assert.match(String(assertEnded(await apply(sandbox), 77).error), /invalid_grant/);
+    assert.match(String(assertEnded(await applyHere(sandbox), 77).error), /invalid_grant/);
   });
 
   it('is not looked for in AWSPREVIOUS when Google is merely not available', async () => {
     await using sandbox = await sandboxOf();
     rotate(sandbox);
     sandbox.faults.add({ service: 'oauth', status: 503, times: Number.POSITIVE_INFINITY });
-    const final = assertEnded(await apply(sandbox, { env: { RUN_BUDGET: '2s' } }), 75, { outcome: 'failed' });
+    const final = assertEnded(await applyHere(sandbox, { env: { RUN_BUDGET: '2s' } }), 75, { outcome: 'failed' });
     assert.equal(final.secretVersion, undefined);
     assert.equal(sandbox.requests.filter(({ service }) => service === 'aws').length, 1);
   });
@@ -134,7 +134,7 @@ describe('the secret', { concurrency: 4 }, () => {
   it('is not used a second time when it belongs to another mailbox', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.put({ ...sandbox.secretValue, email: 'bob@example.com' });
-    assertEnded(await apply(sandbox), 77, { changed: 0 });
+    assertEnded(await applyHere(sandbox), 77, { changed: 0 });
     assert.equal(shown(sandbox).length, 1);
   });
 
@@ -151,7 +151,7 @@ describe('the secret', { concurrency: 4 }, () => {
         sandbox.oauth.expireAccessTokens();
       },
     });
-    const run = await apply(sandbox);
+    const run = await applyHere(sandbox);
     const final = assertEnded(run, 77, { outcome: 'failed', changed: 0 });
     assert.match(String(final.error), /belongs to the mailbox bob@example.com/);
   });
@@ -167,7 +167,7 @@ describe('the secret', { concurrency: 4 }, () => {
         sandbox.oauth.expireAccessTokens();
       },
     });
-    const run = await apply(sandbox);
+    const run = await applyHere(sandbox);
     const final = assertEnded(run, 77, { outcome: 'failed' });
     assert.match(
       String(final.error),
@@ -182,7 +182,7 @@ describe('the access token', { concurrency: 4 }, () => {
 
   it('may do no more than the job needs', async () => {
     await using sandbox = await sandboxOf(3, { scopes: wide });
-    const run = await apply(sandbox);
+    const run = await applyHere(sandbox);
     assertEnded(run, 0, { changed: 3 });
     assert.deepEqual(
       sandbox.oauth.issued.map(({ scopes }) => scopes),
@@ -200,7 +200,7 @@ describe('the access token', { concurrency: 4 }, () => {
         verb: 'messages.batchModify',
         before: () => sandbox.oauth.expireAccessTokens(),
       });
-      const run = await apply(sandbox);
+      const run = await applyHere(sandbox);
       assertEnded(run, 0, { outcome: 'ok', changed: 3 });
       assert.equal(sandbox.oauth.issued.length, 2);
       assert.deepEqual(
@@ -212,7 +212,7 @@ describe('the access token', { concurrency: 4 }, () => {
 
   it('is never revoked, since that would revoke the refresh token', async () => {
     await using sandbox = await sandboxOf();
-    assertEnded(await apply(sandbox), 0);
+    assertEnded(await applyHere(sandbox), 0);
     const asked = sandbox.requests.filter(({ service }) => service === 'oauth').map(({ path }) => path);
     assert.deepEqual(asked, ['/token']);
   });
@@ -220,7 +220,7 @@ describe('the access token', { concurrency: 4 }, () => {
   it('that comes with another refresh token is used, and that one is stored at once', async () => {
     await using sandbox = await sandboxOf();
     sandbox.oauth.rotatesRefreshTokens = true;
-    const run = await apply(sandbox);
+    const run = await applyHere(sandbox);
     const final = assertEnded(run, 0, { changed: 3 });
     assert.equal(eventsOf(run, 'token.refresh_token_kept').length, 1);
     const { value, id } = sandbox.secrets.secret().versions.at(-1) ?? { value: '', id: '' };
@@ -228,14 +228,14 @@ describe('the access token', { concurrency: 4 }, () => {
     assert.deepEqual(JSON.parse(String(value)), { ...sandbox.secretValue, refresh_token: replacement });
     assert.equal(final.secretVersion, id);
     assert.ok(replacement.length > 20 && !run.stdout.includes(replacement));
-    assertEnded(await apply(sandbox), 0);
+    assertEnded(await applyHere(sandbox), 0);
   });
 
   it('that comes with another refresh token is used, and the person is told when that one cannot be stored', async () => {
     await using sandbox = await sandboxOf();
     sandbox.oauth.rotatesRefreshTokens = true;
     sandbox.iam.allow(['GetSecretValue']);
-    const run = await apply(sandbox);
+    const run = await applyHere(sandbox);
     assertEnded(run, 0, { changed: 3 });
     const [event] = eventsOf(run, 'token.refresh_token_replaced');
     assert.equal(event?.level, 'error');

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { runHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
-import { assertEnded, type Finished, type RunOptions, runJob } from '../run.ts';
+import { assertEnded, type Finished, runJob } from '../run.ts';
 import { GMAIL_SCOPES, type Sandbox, startSandbox } from '../sandbox/index.ts';
 import type { ServiceAccountKey } from '../sandbox/service-accounts.ts';
 
@@ -17,8 +18,8 @@ interface Workspace extends AsyncDisposable {
   readonly key: ServiceAccountKey;
   /** Puts the key file into AWS as the current version, with `change` made to it. */
   store(change?: Readonly<Record<string, unknown>>): string;
-  /** Runs apply-rules; whatever happens, nothing of a key or a token may be seen. */
-  apply(options?: RunOptions): Promise<Finished>;
+  /** Runs apply-rules, as the built program or inside the test's process; nothing of a key or a token may be seen. */
+  apply(options?: { env?: Readonly<Record<string, string | undefined>>; built?: boolean }): Promise<Finished>;
 }
 
 /** A sandbox whose secret is a service account's key, in place of a user's credentials. */
@@ -37,8 +38,8 @@ async function workspace(scopes: readonly string[] = DELEGATED): Promise<Workspa
       remember(value);
       return sandbox.secrets.put(value);
     },
-    async apply(options = {}) {
-      const run = await runJob(sandbox, ['apply-rules'], { rules: RULES, ...options });
+    async apply({ env, built = false } = {}) {
+      const run = await (built ? runJob : runHere)(sandbox, ['apply-rules'], { rules: RULES, env: env ?? {} });
       assertNothingLeaked(run, sandbox, [...stored]);
       return run;
     },
@@ -73,7 +74,7 @@ const told = ({ final }: Finished) => `${final?.error} → ${final?.remedy}`;
 describe('a run with a service account', { concurrency: 8 }, () => {
   it('does its work in the mailbox of the subject, with no more than the job needs', async () => {
     await using work = await workspace();
-    const run = await work.apply();
+    const run = await work.apply({ built: true });
     assertEnded(run, 0, { outcome: 'ok', changed: 3, secretVersion: work.sandbox.secrets.secret().versions[0]?.id });
     assert.deepEqual(
       work.sandbox.oauth.issued.map(({ email, scopes }) => ({ email, scopes })),

@@ -4,9 +4,9 @@ import { describe, it } from 'node:test';
 import type { Finding } from '../../lib/check/finding.ts';
 import { checkJobs } from '../../lib/check/jobs.ts';
 import { Registry } from '../../lib/registry.ts';
-import { runHere } from '../fixtures/front-door.ts';
-import { ARCHIVE, apply, carrying, STAR, sandboxOf, told, verbs } from '../fixtures/starring.ts';
-import { assertEnded, type Finished, runJob } from '../run.ts';
+import { commandHere, runHere } from '../fixtures/front-door.ts';
+import { ARCHIVE, applyHere, carrying, STAR, sandboxOf, told, verbs } from '../fixtures/starring.ts';
+import { assertEnded } from '../run.ts';
 import { GMAIL_SCOPES, type Sandbox } from '../sandbox/index.ts';
 
 const TRASH = { undo: false, rules: [{ name: 'trash-it', query: 'subject:hit -in:sent', actions: { trash: true } }] };
@@ -35,8 +35,8 @@ async function assertRefused(
   says: RegExp,
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const check = async (): Promise<Finished> => {
-    const run = await runJob(sandbox, ['check', '--json', '--jobs', 'apply-rules'], { env, rules: TRASH });
+  const check = async () => {
+    const run = await commandHere(sandbox, ['check', '--json', '--jobs', 'apply-rules'], { env, rules: TRASH });
     const { lines } = JSON.parse(run.stdout) as { lines: { status: string; detail: string; remedy: string }[] };
     const failed = lines.filter(({ status }) => status === 'failed');
     assert.match(failed.map(({ detail, remedy }) => `${detail} → ${remedy}`).join('\n'), says);
@@ -45,8 +45,8 @@ async function assertRefused(
   };
   const before = sandbox.mailbox.snapshot();
   const [real, dry, checked] = await Promise.all([
-    apply(sandbox, { rules: TRASH, env }),
-    apply(sandbox, { rules: TRASH, env }, ['--dry-run']),
+    applyHere(sandbox, { rules: TRASH, env }),
+    applyHere(sandbox, { rules: TRASH, env }, ['--dry-run']),
     check(),
   ]);
   for (const run of [real, dry]) assert.match(told(assertEnded(run, code, { matched: 0 })), says);
@@ -89,14 +89,17 @@ describe('a run', { concurrency: 4 }, () => {
       `${own} email: ${email}`,
     ]) {
       put(value);
-      assert.match(told(assertEnded(await apply(sandbox, { rules: TRASH }), 78)), /because neither GMAIL_MAILBOX nor/);
+      assert.match(
+        told(assertEnded(await applyHere(sandbox, { rules: TRASH }), 78)),
+        /because neither GMAIL_MAILBOX nor/,
+      );
     }
     assert.deepEqual(touched(sandbox), []);
     put('refresh_token: half a paste');
     // Said once, runs go on.
     const env = { GMAIL_MAILBOX: 'alice@example.com' };
-    assertEnded(await apply(sandbox, { env }), 0, { changed: 3 });
-    const checked = await runJob(sandbox, ['check'], { env, rules: TRASH });
+    assertEnded(await applyHere(sandbox, { env }), 0, { changed: 3 });
+    const checked = await commandHere(sandbox, ['check'], { env, rules: TRASH });
     assert.match(checked.stdout, /meanwhile runs use AWSPREVIOUS/);
     assert.match(checked.stdout, /mailbox +alice@example\.com, as GMAIL_MAILBOX says/);
   });
@@ -106,7 +109,7 @@ describe('a run', { concurrency: 4 }, () => {
     const env = { GMAIL_MAILBOX: 'alice@example.com' };
     sandbox.secrets.put({ ...bobsValue(sandbox), email: undefined });
     await assertRefused(sandbox, 77, /belongs to the mailbox bob@example\.com, but GMAIL_MAILBOX is alice@/, env);
-    const listed = await runJob(sandbox, ['runs'], { env });
+    const listed = await commandHere(sandbox, ['runs'], { env });
     assert.equal(listed.code, 77);
     assert.match(listed.stderr, /GMAIL_MAILBOX is alice@/);
     sandbox.secrets.put('half a paste');
@@ -135,7 +138,7 @@ describe('a run', { concurrency: 4 }, () => {
           sandbox.oauth.expireAccessTokens();
         },
       });
-      const run = await apply(sandbox, { rules: { undo: false, rules: [STAR, ARCHIVE] } });
+      const run = await applyHere(sandbox, { rules: { undo: false, rules: [STAR, ARCHIVE] } });
       const final = assertEnded(run, 77, { outcome: 'failed', matched: 1_400, changed: 700, remaining: 700 });
       assert.match(told(final), /bob@example\.com/);
       assert.deepEqual(touched(sandbox), ['alice@example.com']);
@@ -152,7 +155,7 @@ describe('a run', { concurrency: 4 }, () => {
       verb: 'messages.batchModify',
       after: () => sandbox.oauth.expireAccessTokens(),
     });
-    const run = await apply(sandbox, { rules: { undo: false, rules: [STAR, ARCHIVE] } });
+    const run = await applyHere(sandbox, { rules: { undo: false, rules: [STAR, ARCHIVE] } });
     const { quotaUnits, requests } = assertEnded(run, 0, { changed: 1_400 });
     const asked = sandbox.requests.filter(({ service }) => service === 'gmail');
     assert.equal(asked.filter(({ verb }) => verb === 'users.getProfile').length, 2);
@@ -193,7 +196,7 @@ describe('a run', { concurrency: 4 }, () => {
     sandbox.oauth.rotatesRefreshTokens = true;
     const bobs = bobsValue(sandbox);
     sandbox.faults.add({ kind: 'hook', service: 'oauth', before: () => void sandbox.secrets.put(bobs) });
-    const run = await apply(sandbox);
+    const run = await applyHere(sandbox);
     assertEnded(run, 0, { changed: 3 });
     assert.match(run.stdout, /token\.refresh_token_replaced.*moved by somebody else/);
     assert.deepEqual(touched(sandbox), ['alice@example.com']);
