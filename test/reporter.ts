@@ -17,7 +17,7 @@ export default async function* report(source: Source): AsyncGenerator<string> {
     }
     if (event.type === 'test:diagnostic' && SUMMARY.test(event.data.message)) summary.push(`# ${event.data.message}\n`);
   }
-  // Of failures alone this makes a cross each, and then each with its error and place.
+  // With failures only, the built-in reporter prints a cross for each, and then each one with its error and place.
   if (failures.length > 0) yield* dot(iterate(failures));
   yield* summary;
 }

@@ -24,7 +24,7 @@ const SAMPLES = [
   ...['alice@example.com', 'gmail-jobs/alice', '123456789012', 'eu-central-1', 'a,b', 'a text'],
 ];
 
-/** What was typed, as the program understands it. */
+/** The typed command line as the program parses it. */
 function understood(invocation: Invocation): Record<string, unknown> {
   if (invocation.kind === 'run') return { ...invocation.options, ...invocation.common, ...invocation.common.backfill };
   return invocation.kind === 'command' ? { ...invocation.options } : {};

@@ -232,7 +232,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     const fine = await check(sandbox, [], { env: { ...onDyno, HEROKU_SKIP_NODE_PLUGIN: '1' } });
     assert.deepEqual(fine.statuses, allBut({ scheduler: 'ok' }));
     assert.deepEqual(fine.line('scheduler').data, { budgetMs: 3_000_000 });
-    // What check predicts is what a run does there.
+    // A run there confirms the prediction of check.
     const env = { ...onDyno, DYNO: 'scheduler.1', NODE_OPTIONS: '--require node:os' };
     const { code, stderr } = await runJob(sandbox, ['apply-rules'], { rules: STAR, env });
     assert.equal(code, 78);

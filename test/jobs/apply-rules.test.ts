@@ -455,7 +455,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.deepEqual(labels.sort(), ['TRASH', 'TRASH', 'TRASH', 'gmail-jobs/journal']);
   });
 
-  it('finds what it has missed because somebody changed what it was listing', async () => {
+  it('finds messages at its end that a change by somebody else hid from its list', async () => {
     await using sandbox = await sandboxOf(many(1_600, {}));
     const ids = sandbox.mailbox.messages().map(({ id }) => id);
     // By hand, after the second page: the third begins 300 messages further on.
@@ -467,7 +467,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.equal(left.length, 0);
   });
 
-  it('does not act on its own changes: what one rule has changed is none of a later look at another', async () => {
+  it('a later search of the run ignores messages that the run changed', async () => {
     const mail = Array.from({ length: 2_000 }, (_, index) => ({
       labels: ['INBOX', ...(index % 50 === 0 ? ['STARRED'] : []), ...(index % 70 === 0 ? ['UNREAD'] : [])],
     }));

@@ -69,7 +69,7 @@ describe('digest', { concurrency: 3 }, () => {
     assert.doesNotMatch(email.html ?? '', /<script|<img|<svg/);
   });
 
-  it('is not kept from it by mail with its Message-ID, in the inbox, Spam or Trash', async () => {
+  it('inserts the digest although mail with its Message-ID exists in the inbox, Spam or Trash', async () => {
     await using example = await sandboxWithMail();
     await runHere(example, ['digest']);
     const [digest] = digestsIn(example);

@@ -256,7 +256,7 @@ describe('undo', { concurrency: 3 }, () => {
       sandbox.mailbox.modify([read], ['UNREAD'], []);
       sandbox.mailbox.modify([trashed], ['TRASH'], []);
       sandbox.mailbox.delete([deleted]);
-      // Of no matter to the run.
+      // Labels that do not matter to the run.
       sandbox.mailbox.modify([other], ['STARRED'], []);
       return 'y';
     };

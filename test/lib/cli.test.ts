@@ -142,7 +142,7 @@ describe('parseCommandLine', () => {
     });
   }
 
-  it('takes the help for a mistake only where nothing was asked', async () => {
+  it('exits 2 only when the command line is empty', async () => {
     for (const [argv, exitCode] of [
       [[], 2],
       [['help'], 0],

@@ -222,7 +222,7 @@ describe('readConfig', () => {
     });
   }
 
-  it('looks at no length of a key, and at no key that is not used', () => {
+  it('accepts keys of any length, and does not check keys that are not used', () => {
     const short = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 't', AWS_SESSION_TOKEN: 'a+/==_-.%' };
     assert.deepEqual(readConfig({ ...GOOD, ...short }).awsKeys, {
       accessKeyId: 'test',
@@ -263,7 +263,7 @@ describe('readConfig', () => {
   });
 
   const HOSTS = 'gmail.googleapis.com,oauth2.googleapis.com,secretsmanager.eu-central-1.amazonaws.com';
-  it('takes a proxy for idle when it is empty, or when NO_PROXY covers every host', () => {
+  it('ignores a proxy variable that is empty, or when NO_PROXY covers every host', () => {
     const assertIdle = (env: Environment) => assert.deepEqual(readConfig({ ...GOOD, ...env }), readConfig(GOOD));
     for (const HTTPS_PROXY of ['', '  ']) assertIdle({ HTTPS_PROXY });
     assertIdle({ NODE_USE_ENV_PROXY: '1' });

@@ -45,11 +45,11 @@ const PARTLY: readonly [text: string, shown: string][] = [
   ['The form client_secret=abc&refresh_token=def is not valid', 'The form … is not valid'],
 ];
 
-it('leaves out what is no word: tokens, keys, addresses, links, control characters', () => {
+it('replaces tokens, keys, addresses, links and control characters', () => {
   for (const [text, shown] of PARTLY) assert.equal(serverWords(text), shown);
 });
 
-it('shows nothing of what is no text of words', () => {
+it('returns an empty text for values that are not text or have no words', () => {
   const nothing = [
     ...['', ' ', '…', '12', '1//0gAbCdEf', 'grant_type=refresh_token&refresh_token=1%2F%2F0gAbCdEf'],
     ...['{"refresh_token":"1//0gAbCdEf"}', '{ "client_id": "a1b2", "refresh_token": "1//0gAbCdEf" }'],
@@ -64,7 +64,7 @@ it('shows at most a line of 240 characters and cuts it behind a word', () => {
   assert.ok(shown.length <= 242);
 });
 
-it('takes for a code what has the form of one', () => {
+it('accepts only texts in the form of an error code as codes', () => {
   for (const code of ['invalid_grant', 'AccessDeniedException', 'Sender.Throttled'])
     assert.equal(serverCode(code), code);
   for (const text of ['', 'a b', 'a=b', '1//0g', 'é', 'a'.repeat(65), 5, null, undefined]) {

@@ -39,7 +39,7 @@ describe('a command in a text', () => {
     });
   }
 
-  it('is only what begins with the word job, in backticks', () => {
+  it('changes only texts in backticks that begin with the word job', () => {
     for (const text of [
       'a job is done',
       '`jobs/rules.yaml`',
@@ -51,7 +51,7 @@ describe('a command in a text', () => {
       assert.deepEqual([laptop.text(text), dyno.text(text)], [text, text]);
   });
 
-  it("that is for a person's own computer is one that the README says so of", () => {
+  it('names the same commands for an own computer as the README', () => {
     const [, said = ''] =
       /All but (.*) are for your own computer/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? [];
     const [, all = ''] =

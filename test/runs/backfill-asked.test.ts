@@ -67,7 +67,7 @@ describe('the question before a backfill', { concurrency: 3, skip: !hasTerminal 
     assert.match(shown.screen, /✔ nothing to do \(/);
   });
 
-  it('may be forestalled by Ctrl-C while it still looks', async () => {
+  it('ends on Ctrl-C while it still searches', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });
     sandbox.faults.add({ kind: 'hang', verb: 'messages.list' });
     const shown = await runAtTerminal(sandbox, ARGS, { rules: RULES, keys: [['access token issued', 'y\x03']] });

@@ -9,13 +9,13 @@ import { googleErrors, startSandbox } from '../sandbox/index.ts';
 
 const LABEL = { name: 'label-it', query: 'subject:hit', actions: { addLabels: ['Fresh'] } };
 
-/** So many characters of a search. */
+/** A search of about `characters` characters. */
 function long(characters: number): string {
   return `from:(${'someone OR '.repeat(Math.floor(characters / 11))}nobody)`;
 }
 
 describe('a refusal of Gmail', () => {
-  it('exits 77 and speaks of the account when its precondition fails again and again, whatever was asked', async () => {
+  it('exits 77 and names the account when failedPrecondition lasts, for every method', async () => {
     for (const verb of ['labels.list', 'messages.list', 'messages.batchModify']) {
       await using sandbox = await sandboxOf();
       sandbox.faults.add({ verb, ...forever, ...googleErrors.failedPrecondition('Mail service not enabled') });
@@ -30,7 +30,7 @@ describe('a refusal of Gmail', () => {
     }
   });
 
-  it('goes on when the precondition fails for a moment', async () => {
+  it('continues after a short failedPrecondition', async () => {
     await using sandbox = await sandboxOf();
     sandbox.faults.add({ verb: 'messages.list', times: 2, ...googleErrors.failedPrecondition() });
     assertEnded(await apply(sandbox), 0, { changed: 3, retries: 2 });
@@ -75,7 +75,7 @@ describe('a search that is too long for Gmail', () => {
     assert.match(JSON.parse(stdout).lines.find(({ id }: { id: string }) => id === 'apply-rules').detail, expected);
   });
 
-  it('says so when it is protect that makes it too long, also when the front end answers 400 with a page', async () => {
+  it('blames protect when protect makes it too long, also for a 400 with an HTML page', async () => {
     await using sandbox = await sandboxOf();
     const rules = { undo: false, protect: long(7_600), rules: [STAR] };
     sandbox.faults.add({ verb: 'messages.list', kind: 'html', status: 400 });
@@ -83,7 +83,7 @@ describe('a search that is too long for Gmail', () => {
     assert.match(told(final), /rule star-it is too long.* and protect for 7,\d{3} → Shorten protect/);
   });
 
-  it("is named when it is a job's own", async () => {
+  it('names the search when a job built it itself', async () => {
     await using sandbox = await sandboxOf();
     const args = ['labelling', '--query', `from:bob@example.com ${long(9_000)}`];
     const final = assertEnded(await runHere(sandbox, args, { jobs: 'fixtures' }), 78, { changed: 0 });
@@ -104,7 +104,7 @@ describe('an answer that says nothing of a success', () => {
     assert.equal(carrying(sandbox, 'STARRED'), 3);
   });
 
-  it('is not needed to know that a search finds nothing, at the first attempt', async () => {
+  it('recognises an empty search result from one request without fields', async () => {
     await using sandbox = await sandboxOf(0);
     assertEnded(await runHere(sandbox, ['apply-rules'], { rules: { undo: false, rules: [STAR] } }), 0, {
       outcome: 'nothing-to-do',
@@ -118,7 +118,7 @@ describe('an answer that says nothing of a success', () => {
     );
   });
 
-  it('neither believes an empty list, nor a label of another name', async () => {
+  it('retries an incomplete list and refuses a label with another name', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {}), { labels: ['Keep'] }) });
     sandbox.faults.add({ verb: 'labels.list', status: 200, body: {} });
     sandbox.faults.add({ verb: 'messages.list', status: 200, body: {} });

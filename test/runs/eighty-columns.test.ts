@@ -1,4 +1,4 @@
-/** What a person sees on a terminal of 80 columns: no line is longer, but for words that are, and colours can be off. */
+/** Screens on a terminal of 80 columns: no line is longer, except for a single longer word, and NO_COLOR works. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hasTerminal, runAtTerminal } from '../fixtures/at-terminal.ts';
@@ -14,7 +14,7 @@ const RULES = {
   ],
 };
 
-/** What is typed, and what is wrong with it. */
+/** Command lines, and the settings that make them fail. */
 const SCREENS: readonly (readonly [string, readonly string[], RunOptions['env']?, RunOptions['rules']?])[] = [
   ['the help', ['--help']],
   ['the help of a job', ['apply-rules', '--help']],

@@ -25,7 +25,7 @@ describe('the exit code', { concurrency: 4 }, () => {
     assert.match((await runJob(null, ['--version'])).stdout, /^gmail-jobs \d+\.\d+\.\d+\n$/);
   });
 
-  it('comes on a dyno with what can be typed for one', async () => {
+  it('on a dyno, usage errors name heroku run commands', async () => {
     const run = await runJob(null, ['undo'], { env: { DYNO: 'run.1' } });
     assert.deepEqual([run.code, run.stdout], [2, '']);
     assert.match(run.stderr, /`heroku run job runs`/);

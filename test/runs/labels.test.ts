@@ -38,7 +38,7 @@ describe('a label that no rule may change', () => {
     for (const labels of Object.values(sandbox.mailbox.snapshot())) assert.deepEqual(labels, ['STARRED']);
   });
 
-  it("is a bug of a job that names it: exit 1 before anything is changed, also of a dry run's", async () => {
+  it('exits 1 when a job uses a reserved label, in a dry run too, and changes nothing', async () => {
     await using sandbox = await sandboxOf(3);
     const before = sandbox.mailbox.snapshot();
     for (const args of [

@@ -86,7 +86,7 @@ it('finds a secret in every encoding, so that the tests below can fail', () => {
   assert.deepEqual(findSecrets('refreshToken [redacted] AWS_SECRET_ACCESS_KEY', MARKS), []);
 });
 
-/** What a service does to its requests for good, by which a run ends. */
+/** Faults of a service that last and end the run. */
 const FAULTS: Record<string, FaultKind> = {
   'an echo with 400': { kind: 'echo', status: 400 },
   'an echo with 403': { kind: 'echo', status: 403 },
@@ -94,7 +94,7 @@ const FAULTS: Record<string, FaultKind> = {
   'no answer': { kind: 'hang' },
 };
 
-/** What a service does to its first requests, which are sent again. */
+/** Faults of a service's first requests, which are sent again. */
 const PASSING_FAULTS: Record<string, readonly FaultKind[]> = {
   'echoes with 429 and 500': [
     { kind: 'echo', status: 429 },
@@ -171,7 +171,7 @@ describe('no secret is shown', { concurrency: 6 }, () => {
       marked.sandbox.faults.add({ service, status: 400, body, times: 4 });
       const run = await apply(marked);
       assertEnded(run, code, { outcome: 'failed' });
-      // Of NODE_DEBUG's lines on stderr, the redactor has to know what is secret.
+      // NODE_DEBUG's lines on stderr may contain secrets, so the redactor must know all of them.
       assert.deepEqual(findSecrets(run.stdout, marked.marks), [], JSON.stringify(body));
     });
     await Promise.all(runs);
@@ -295,7 +295,7 @@ describe('a job whose author is careless', { concurrency: 6 }, () => {
     const loot = run.events.find(({ event }) => event === 'careless.loot');
     assert.deepEqual(loot?.inherited, [], 'the environment of a job, and of its child processes, holds no credential');
     assert.equal(loot?.count, 3, `the job has got hold of too little to leak: ${run.stdout}${run.stderr}`);
-    // Of a long line only what may be secret is searched, to save time.
+    // Only the parts of a long line that may be secret are searched, to save time.
     const stdout = way === 'long-line' ? run.stdout.replaceAll('plain words ', '') : run.stdout;
     assertNoLeak({ ...run, stdout }, marked, way);
     return run;

@@ -76,7 +76,7 @@ function hasNot(labels: Labels, operation: string): boolean {
   return labels.has(operation.slice(1)) !== operation.startsWith('+');
 }
 
-/** What becomes of the messages, the newest first, and how many each rule changes. */
+/** The final labels of the messages, the newest first, and the number of changes by each rule. */
 function foresee(messages: readonly Message[], { protect, rules }: ModelRules) {
   const after = new Map(messages.map(({ id, before }) => [id, new Set(before)]));
   /** For each message, the operations of the rules before. */

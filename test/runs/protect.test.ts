@@ -1,4 +1,4 @@
-/** What protect finds while a run is at work stays as it is. Time is the mailbox's clock, which passes by waiting. */
+/** A run leaves messages alone that become protected while it works. Time is the mailbox's clock, which waits advance. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { StoppedError } from '../../lib/errors.ts';
@@ -89,7 +89,7 @@ describe('what protect finds while a run is at work', () => {
   it('is left alone and counted as skipped when it was not changed yet, batch by batch', async () => {
     await using work = await start(6_000, { rules: [ARCHIVE, LABEL] });
     const { sandbox, tally, clock, named } = work;
-    // Of the newest, which are changed first, two are starred too late for the first rule; of the oldest in time.
+    // The newest messages are changed first: two of them are starred too late for the first rule, the oldest in time.
     work.starAt('messages.batchModify', 1, 0, 1, -1, -2, -3);
     await work.run();
     assert.deepEqual(tally.counts, { matched: 12_000, changed: 11_992, skipped: 8, failed: 0, remaining: 0 });
@@ -115,7 +115,7 @@ describe('what protect finds while a run is at work', () => {
     assert.ok(looked.every(({ againAfterMs }) => againAfterMs === 30_000));
   });
 
-  it('costs a run nothing that is done within half a minute, and one without protect never anything', async () => {
+  it('costs nothing in a run of less than 30 seconds, and in a run without protect', async () => {
     for (const [protect, unitsPerMinute] of [
       ['is:starred', 6_000],
       ['', 200],
@@ -128,7 +128,7 @@ describe('what protect finds while a run is at work', () => {
     }
   });
 
-  it('is searched for as rarely as keeps that under 5 % of the quota', async () => {
+  it('is searched so rarely that the searches cost less than 5 % of the quota', async () => {
     const protect = 'is:starred OR subject:many';
     await using work = await start(6_000, { rules: [ARCHIVE, LABEL], unitsPerMinute: 200, protect });
     const { sandbox, clock, named } = work;
@@ -162,7 +162,7 @@ describe('what protect finds while a run is at work', () => {
     for (const index of [5, 7]) assert.deepEqual(work.labelsOf(index), ['INBOX', 'STARRED']);
   });
 
-  it('may be all that is left: then nothing is sent', async () => {
+  it('sends nothing when all remaining messages are protected', async () => {
     await using work = await start(1_900, { unitsPerMinute: 75 });
     const { sandbox, tally, ids } = work;
     work.starAt(
@@ -178,7 +178,7 @@ describe('what protect finds while a run is at work', () => {
     assert.equal(sandbox.requests.filter(({ verb }) => verb === 'messages.batchModify').length, 1);
   });
 
-  it('is no part of what the run can be taken back from', async () => {
+  it('messages left out are not in the journal, so undo ignores them', async () => {
     await using work = await start(2_500, { rules: [ARCHIVE, LABEL], keepsJournal: true, unitsPerMinute: 130 });
     const { sandbox } = work;
     work.starAt('messages.batchModify', 0, -1, -2);
@@ -212,7 +212,7 @@ it('a run that is stopped tells exactly what it has changed, without what was le
   await using work = await start(3_500, { keepsJournal: true, unitsPerMinute: 130 });
   const { sandbox, stop, tally } = work;
   work.starAt('messages.batchModify', 0, 1_500, 1_600, -1);
-  // Of the third batch, after the search for what is protected.
+  // Messages of the third batch, after the search for protected messages.
   sandbox.faults.add({
     kind: 'hook',
     verb: 'messages.batchModify',
@@ -233,7 +233,7 @@ it('a run that is stopped tells exactly what it has changed, without what was le
 });
 
 describe('while a backfill waits for its answer', () => {
-  it('what is protected by then is left alone, and so is the label that nothing gets any more', async () => {
+  it('skips messages that became protected, and creates no label that no message gets', async () => {
     for (const starsAll of [false, true]) {
       await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });
       const before = stateOf(sandbox);
@@ -255,7 +255,7 @@ describe('while a backfill waits for its answer', () => {
     }
   });
 
-  it('a rule of which nothing is left by then gets no label, and the other rule does', async () => {
+  it('creates no label for a rule without remaining messages, but for the other rule', async () => {
     const rules = ['one', 'two'].map((name) => ({
       name,
       query: `subject:${name}`,

@@ -71,7 +71,7 @@ describe('a proxy in the environment', { concurrency: 3 }, () => {
     assert.equal(proxy.met, 0);
   });
 
-  it('is ignored by commands that do not connect', async () => {
+  it('commands that do not connect ignore the proxy', async () => {
     const env = { HTTPS_PROXY: 'http://proxy.example:3128', AWS_REGION: 'eu-central-1' };
     const policy = ['policy', '--secret', 'gmail-jobs/alice', '--account', '123456789012'];
     for (const args of [['--help'], ['list'], ['apply-rules', '--help'], policy]) {

@@ -1,4 +1,4 @@
-/** What a person is told of the time and quota that a look at every month takes. */
+/** The announced time and quota of a search in every month. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hasTerminal, runAtTerminal } from '../fixtures/at-terminal.ts';

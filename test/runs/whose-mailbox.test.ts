@@ -69,7 +69,7 @@ describe('a run', { concurrency: 4 }, () => {
     }
   });
 
-  it('has nothing to fall back to where nothing says whose mailbox is meant, and says what to do', async () => {
+  it('does not use AWSPREVIOUS where neither GMAIL_MAILBOX nor the secret names the mailbox, and says what to do', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.put('refresh_token: half a paste');
     const says = /not JSON; AWSPREVIOUS was not used, because neither GMAIL_MAILBOX nor.*set GMAIL_MAILBOX.*keep email/;

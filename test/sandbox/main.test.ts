@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What a terminal may have set in which somebody works on a real mailbox. */
+/** Variables of a terminal that is set up for a real mailbox. */
 const REAL = {
   AWS_PROFILE: 'me',
   AWS_SESSION_TOKEN: 'stale',

@@ -51,7 +51,7 @@ describe('the bundle', () => {
     );
   });
 
-  it('is made of default, of static imports, of modules that are none of CommonJS, and of Node itself', async () => {
+  it('may use default, static imports, ES modules and modules of Node', async () => {
     await build("export const a = async () => (await import('common')).default.Name;");
     await build("import { Name } from 'common';\nexport const a = Name;");
     await build("export const a = async () => (await import('modern')).Name;");

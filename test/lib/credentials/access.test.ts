@@ -383,7 +383,7 @@ describe('createAccessTokens', () => {
       readonly before: () => object;
       readonly now: () => string | object;
       readonly mailbox?: string;
-      /** What is wrong; undefined when the run goes on with AWSPREVIOUS. */
+      /** The expected error; undefined when the run uses AWSPREVIOUS. */
       readonly refused?: RegExp;
       readonly code?: number;
       /** How many tokens Google is asked for. */
@@ -446,7 +446,7 @@ describe('createAccessTokens', () => {
         code: 78,
         exchanges: 1,
       },
-      'nothing says whose is meant': {
+      'neither GMAIL_MAILBOX nor the secret names the mailbox': {
         before: () => sandbox.secretValue,
         now: () => dead(undefined),
         refused: /invalid_grant.*neither GMAIL_MAILBOX nor the secret names.*set GMAIL_MAILBOX.*email in the secret/,

@@ -1,4 +1,4 @@
-/** What the token endpoint may answer, and whose fault it is then. */
+/** Answers of the token endpoint, and the error that each causes. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { exchangeRefreshToken } from '../../../lib/credentials/token.ts';

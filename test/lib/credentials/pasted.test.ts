@@ -1,4 +1,4 @@
-/** What people paste in place of the secret's JSON: each slip is named, no value is, and the words of the program stay. */
+/** Mistakes in pasted secrets: the error names the mistake, shows no value, and the program's own words stay readable. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isSecretId } from '../../../lib/credentials/secret-id.ts';

@@ -202,7 +202,7 @@ describe('createSecretFetcher', () => {
     });
   }
 
-  /** What AWS answers, by the name of the error and its message, the exit code and what is told. */
+  /** Errors of AWS by name and message, with the exit code and the text that each leads to. */
   const reasons: ReadonlyArray<readonly [name: string, message: string, code: number, told: RegExp]> = [
     [
       'AccessDeniedException',

@@ -55,7 +55,7 @@ class World {
   /** Ends the run that was started last. */
   kill = () => {};
 
-  /** What a sender can do: a mail with the digest's Message-ID, and whatever headers he likes. */
+  /** A mail that any sender can make: with the digest's Message-ID and any other headers. */
   async plant(labels: readonly string[]): Promise<string> {
     const headers = [
       `From: Mail digest <${EMAIL}>`,

@@ -330,7 +330,7 @@ describe('JournalStore', () => {
     assert.equal((await work.open().store.find(RUN)).records.length, 1);
   });
 
-  it('reads a mail that a person has put the label on not even once', async () => {
+  it('does not read ordinary mail that a person labelled as a journal', async () => {
     await using work = await start();
     const { sandbox } = work;
     await work.open().store.write(recordOf());

@@ -8,7 +8,7 @@ function withQuery(query: string): string {
   return `rules:\n  - name: one\n    query: ${query}\n    actions: { star: true }\n`;
 }
 
-/** What the file is refused with. */
+/** The error for the file. */
 function refusalOf(source: string): string {
   try {
     parseRules(source, 'rules.yaml');

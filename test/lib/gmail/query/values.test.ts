@@ -148,7 +148,7 @@ const WRONG: readonly (readonly [query: string, said: RegExp])[] = [
   ['older_than:(14d OR 2w)', / older_than:14d$/],
 ];
 
-/** What is mistaken for a part of Gmail's language. */
+/** Words that people mistake for Gmail's operators or values. */
 const MISTAKEN: readonly (readonly [query: string, said: RegExp])[] = [
   ['NOT category:promotions', /write -category:promotions, or "NOT" for the word itself/],
   ['x NOT (a b)', /write -\(…\)/],
