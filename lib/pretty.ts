@@ -3,6 +3,7 @@ import { stripVTControlCharacters, styleText } from 'node:util';
 import { counted, formatCount } from './count.ts';
 import { formatDuration } from './duration.ts';
 import { SAMPLE_UNITS } from './rules/sample-limits.ts';
+import { describePlan } from './rules/wording.ts';
 import { splitProblems, wrap, wrapCommand } from './wrap.ts';
 
 export type LogEvent = Readonly<Record<string, unknown>>;
@@ -24,7 +25,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'rules.warning': (e) => `${bold(String(e.rule))}: ${e.warning}`,
   'backfill.look': (e) =>
     `looking in ${counted(Number(e.windows), 'window')} of one ${e.windowUnit} with ${counted(Number(e.searches), 'search', 'searches')} each: about ${number(e.units)} quota units, ${Number(e.durationMs) < 10_000 ? 'a few seconds' : `about ${formatDuration(Number(e.durationMs))}`} (at ${number(e.unitsPerMinute)} units a minute)`,
-  'rule.planned': (e) => `${bold(String(e.rule))}: ${describePlan(e)}`,
+  'rule.planned': (e) => `${bold(String(e.rule))}: ${describePlan(planIn(e))}`,
   'rules.samples': (e) =>
     dim(`reading ${counted(Number(e.messages), 'message')} to show, ${SAMPLE_UNITS} quota units each`),
   'rule.applied': (e) => `${bold(String(e.rule))}: ${countsOf(e, WORDS).join(', ') || 'nothing was changed'}`,
@@ -100,18 +101,15 @@ function mark({ level, event, exitCode }: LogEvent): string {
   return level === 'warn' ? styleText('yellow', '!') : dim('·');
 }
 
-/** One rule's plan: `1,172 found, 1,162 to change (archive), 10 spared by keepNewest`. */
-export function describePlan({ matched, skipped, spared = 0, toChange, actions }: LogEvent): string {
-  if (matched === 0) return 'nothing found';
-  const what = Array.isArray(actions) && actions.length > 0 && Number(toChange) > 0 ? ` (${actions.join(', ')})` : '';
-  // Other messages need no change once the earlier rules have made theirs.
-  const others = Number(skipped) - Number(spared);
-  return [
-    `${number(matched)} found`,
-    `${toChange === 0 ? 'nothing' : number(toChange)} to change${what}`,
-    ...(Number(spared) > 0 ? [`${number(spared)} spared by keepNewest`] : []),
-    ...(others > 0 ? [`${number(others)} handled by earlier rules`] : []),
-  ].join(', ');
+/** The plan of a rule that the event tells. */
+function planIn({ matched, skipped, spared = 0, toChange, actions }: LogEvent): Parameters<typeof describePlan>[0] {
+  return {
+    matched: Number(matched),
+    skipped: Number(skipped),
+    spared: Number(spared),
+    toChange: Number(toChange),
+    actions: Array.isArray(actions) ? actions : [],
+  };
 }
 
 /** `+INBOX −TRASH` */

@@ -6,8 +6,8 @@ import { type Label, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox, MessageRef } from '../gmail/mailbox.ts';
 import type { ReadMessage } from '../gmail/messages.ts';
 import { windowTerms } from '../gmail/window.ts';
+import { parseSender, type Sender, subjectLine } from '../mail-text.ts';
 import type { Period } from './period.ts';
-import { parseSender, type Sender, subjectLine } from './sender-text.ts';
 
 /** At most so many messages are read. */
 export const MOST_READ = 200;

@@ -1,10 +1,10 @@
 /** Some of the messages that rules would change, for a person at a terminal to look at. They are never part of a log. */
 import { styleText } from 'node:util';
 import { counted, formatCount } from '../count.ts';
-import { parseSender, subjectLine } from '../digest/sender-text.ts';
 import { IdSet } from '../gmail/ids.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { Log } from '../log.ts';
+import { parseSender, subjectLine } from '../mail-text.ts';
 import { cut, widthOf } from '../wrap.ts';
 import type { RulesPlan } from './plan.ts';
 import { MOST_IN_ALL } from './sample-limits.ts';

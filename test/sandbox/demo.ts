@@ -5,7 +5,9 @@
 import { styleText } from 'node:util';
 import PostalMime from 'postal-mime';
 import { formatCount } from '../../lib/count.ts';
-import { describePlan, prettyLine } from '../../lib/pretty.ts';
+import { prettyLine } from '../../lib/pretty.ts';
+import type { PlannedRule } from '../../lib/rules/plan.ts';
+import { describePlan } from '../../lib/rules/wording.ts';
 import { columnsOf, wrap } from '../../lib/wrap.ts';
 import { type Finished, runJob } from '../run.ts';
 import { type Sandbox, startSandbox } from './index.ts';
@@ -94,7 +96,9 @@ async function step(sandbox: Sandbox, number: number, args: readonly string[], w
 /** A line for each rule that the run searched for, in the words of the program. */
 function describeRules({ events }: Finished): string[] {
   const planned = events.filter(({ event }) => event === 'rule.planned');
-  return planned.map((event) => `${String(event.rule).padEnd(NAME_WIDTH)}  ${describePlan(event)}`);
+  return planned.map(
+    (event) => `${String(event.rule).padEnd(NAME_WIDTH)}  ${describePlan(event as unknown as PlannedRule)}`,
+  );
 }
 
 function look(mailbox: SandboxMailbox): number[] {

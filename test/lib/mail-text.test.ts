@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseSender, subjectLine } from '../../../lib/digest/sender-text.ts';
+import { parseSender, subjectLine } from '../../lib/mail-text.ts';
 
 describe('subjectLine', () => {
   const cases: [string, string, string][] = [

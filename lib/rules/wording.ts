@@ -1,0 +1,17 @@
+/** The words for a rule's plan. */
+import { formatCount } from '../count.ts';
+import type { PlannedRule } from './plan.ts';
+
+/** One rule's plan: `1,172 found, 1,162 to change (archive), 10 spared by keepNewest`. */
+export function describePlan({ matched, skipped, spared, toChange, actions }: Omit<PlannedRule, 'rule'>): string {
+  if (matched === 0) return 'nothing found';
+  const what = actions.length > 0 && toChange > 0 ? ` (${actions.join(', ')})` : '';
+  // Other messages need no change once the earlier rules have made theirs.
+  const others = skipped - spared;
+  return [
+    `${formatCount(matched)} found`,
+    `${toChange === 0 ? 'nothing' : formatCount(toChange)} to change${what}`,
+    ...(spared > 0 ? [`${formatCount(spared)} spared by keepNewest`] : []),
+    ...(others > 0 ? [`${formatCount(others)} handled by earlier rules`] : []),
+  ].join(', ');
+}
