@@ -10,7 +10,7 @@ import type { ArgumentSpec, Job } from './job.ts';
 import type { OptionSpecs } from './options.ts';
 import { list, overview } from './overview.ts';
 import type { Registry } from './registry.ts';
-import { AS_NAMED, type Typed } from './typed.ts';
+import type { Typed } from './typed.ts';
 import { wrapColumns } from './wrap.ts';
 
 export interface CommonOptions {
@@ -52,7 +52,7 @@ const HELP_COLUMNS = 80;
 export async function parseCommandLine(
   argv: readonly string[],
   registry: Registry,
-  typed: Typed = AS_NAMED,
+  typed: Typed,
   columns = Number.POSITIVE_INFINITY,
 ): Promise<Invocation> {
   const helpColumns = Number.isFinite(columns) ? columns : HELP_COLUMNS;

@@ -1,7 +1,7 @@
 /** One line per event: JSON for machines, a readable line on a terminal. Never subjects, senders or bodies. */
 import { pino } from 'pino';
 import { type FinalNotes, prettyLine } from './pretty.ts';
-import { AS_NAMED, type Typed } from './typed.ts';
+import type { Typed } from './typed.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -25,12 +25,12 @@ export interface LogOptions {
   /** How wide the screen is at the moment, for the format `pretty`; without, no line is broken. */
   readonly columns?: () => number;
   /** How commands are typed that the events name. */
-  readonly typed?: Typed;
+  readonly typed: Typed;
 }
 
 /** A log that writes its lines to `write`. */
 export function createLog(options: LogOptions): Log {
-  const { format, columns, typed = AS_NAMED } = options;
+  const { format, columns, typed } = options;
   // In JSON too: neither backticks nor the words of a command are escaped there.
   const render = (given: string) => {
     const line = typed.text(given);
@@ -65,6 +65,11 @@ export function createLog(options: LogOptions): Log {
     },
   };
 }
+
+const nothing = () => {};
+
+/** A log that nobody reads. */
+export const noLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, last: nothing };
 
 /** More causes behind an error than a log is read for. */
 const MAX_CAUSES = 16;

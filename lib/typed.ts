@@ -14,9 +14,6 @@ export interface Typed {
   command(words: readonly string[]): string;
 }
 
-/** As the code names them. */
-export const AS_NAMED: Typed = { text: (text) => text, command: (words) => words.map(quote).join(' ') };
-
 export function typedIn({ DYNO }: Environment): Typed {
   const onDyno = Boolean(DYNO);
   const say = (rest: string) => {

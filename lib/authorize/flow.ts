@@ -70,8 +70,8 @@ export async function openConsent(request: ConsentRequest, around: Around, googl
       try {
         const grant = await takeGrant(answer.parameters, request, tie, loopback.redirectUri, around, google);
         mailbox = [['Mailbox', grant.user.email]];
-        const page = asTyped(await finish(grant), typedIn(around.env));
-        await answer.reply(page);
+        const page = await finish(grant);
+        await answer.reply(asTyped(page, typedIn(around.env)));
         return page;
       } catch (error) {
         const failed = failurePage(request.failureTitle, error, [...mailbox, ['Secret', request.secret]]);

@@ -13,7 +13,7 @@ import { QuotaWindow } from '../gmail/quota.ts';
 import { type ClientStatistics, countRequest, UNITS_PER_MINUTE, unitsOf } from '../gmail/units.ts';
 import { dryWriter } from '../gmail/writer.ts';
 import { Scope } from '../job.ts';
-import { createLog } from '../log.ts';
+import { noLog } from '../log.ts';
 import { noProgress } from '../progress.ts';
 import { Tally } from '../tally.ts';
 import type { Access } from './access.ts';
@@ -67,7 +67,7 @@ function openForReading({ access, config, exchange, signal }: MailboxCheck) {
   const { version, granted } = access;
   const reading = READING.find((scope) => granted.includes(scope));
   const shared = {
-    log: createLog({ level: 'error', format: 'json', write() {} }),
+    log: noLog,
     clock: systemClock,
     random: Math.random,
   };

@@ -3,7 +3,7 @@ import type { OAuthClient } from '../authorize/client-file.ts';
 import { openConsent } from '../authorize/flow.ts';
 import { reachGoogle } from '../authorize/google.ts';
 import { clientOptions, consentOptions, readClient } from '../authorize/options.ts';
-import { asTyped, type Page } from '../authorize/page.ts';
+import type { Page } from '../authorize/page.ts';
 import { findPending, isOf } from '../authorize/resume.ts';
 import { confirmRevocation, revokeAll } from '../authorize/revocation.ts';
 import {
@@ -24,7 +24,6 @@ import { exchangeRefreshToken, missingScopes, TokenRefusal } from '../credential
 import { openVault } from '../credentials/vault.ts';
 import { CredentialError, ExitCode } from '../errors.ts';
 import { switchOption } from '../options.ts';
-import { typedIn } from '../typed.ts';
 
 const options = {
   ...clientOptions,
@@ -59,7 +58,7 @@ export default defineCommand({
     const page =
       (context.options.revoke ? null : await withoutConsent(client, before, demands, context, rotation)) ??
       (await withConsent(client ?? before.user, before, demands, jobs, context, rotation));
-    printPage(asTyped(page, typedIn(env)), terminal);
+    printPage(page, terminal);
     return ExitCode.ok;
   },
 });

@@ -16,7 +16,7 @@ import { dryWriter } from '../gmail/writer.ts';
 import { Scope } from '../job.ts';
 import { KEPT_DAYS } from '../journal/message.ts';
 import { JournalStore, type RunSummary } from '../journal/store.ts';
-import { createLog } from '../log.ts';
+import { noLog } from '../log.ts';
 import { countOption, switchOption } from '../options.ts';
 import { noProgress } from '../progress.ts';
 import { Tally } from '../tally.ts';
@@ -56,8 +56,7 @@ type Opening = Pick<CommandContext<Record<string, never>>, 'env' | 'hide' | 'sig
 /** The mailbox of the secret, with nothing that it could change anything with. */
 async function openForReading({ env, hide, signal }: Opening): Promise<Mailbox> {
   const config = readConfig(env);
-  const log = createLog({ level: 'error', format: 'json', write() {} });
-  const shared = { log, clock: systemClock, random: Math.random };
+  const shared = { log: noLog, clock: systemClock, random: Math.random };
   const tokens = createAccessTokens({
     ...shared,
     jobName: 'job runs',
@@ -88,7 +87,7 @@ async function openForReading({ env, hide, signal }: Opening): Promise<Mailbox> 
     giveUp: signal,
   });
   await tokens.get();
-  return new Mailbox({ client, writer: dryWriter, tally: new Tally(), progress: noProgress, log, signal });
+  return new Mailbox({ client, writer: dryWriter, tally: new Tally(), progress: noProgress, log: noLog, signal });
 }
 
 function canBeUndone({ undone, daysLeft }: RunSummary): boolean {

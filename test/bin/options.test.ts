@@ -10,13 +10,14 @@ import { COMMANDS } from '../../lib/commands/index.ts';
 import { UsageError } from '../../lib/errors.ts';
 import type { OptionSpecs } from '../../lib/options.ts';
 import { Registry } from '../../lib/registry.ts';
+import { AS_NAMED } from '../fixtures/as-named.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
 import { carrying } from '../fixtures/starring.ts';
 import { ROOT, withRules } from '../run.ts';
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 
 const registry = new Registry(new URL('../../jobs/', import.meta.url));
-const parse = (argv: readonly string[]) => parseCommandLine(argv, registry);
+const parse = (argv: readonly string[]) => parseCommandLine(argv, registry, AS_NAMED);
 
 /** Values of which each option takes at least one. */
 const SAMPLES = [

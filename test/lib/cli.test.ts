@@ -5,9 +5,10 @@ import { type Invocation, parseCommandLine } from '../../lib/cli.ts';
 import { COMMANDS } from '../../lib/commands/index.ts';
 import { UsageError } from '../../lib/errors.ts';
 import { Registry } from '../../lib/registry.ts';
+import { AS_NAMED } from '../fixtures/as-named.ts';
 
 const registry = new Registry(new URL('../../jobs/', import.meta.url));
-const parse = (...argv: string[]) => parseCommandLine(argv, registry);
+const parse = (...argv: string[]) => parseCommandLine(argv, registry, AS_NAMED);
 
 async function run(...argv: string[]): Promise<Extract<Invocation, { kind: 'run' }>> {
   const invocation = await parse(...argv);
