@@ -71,7 +71,7 @@ async function lookUp(vault: Vault, google: GoogleAccess, signal: AbortSignal): 
 
 function unknownMailbox({ address }: Vault): CredentialError {
   return new CredentialError(
-    `secret ${address.secretId} holds a value, and nobody can say for which mailbox: it names none, and is not or no longer a working credential`,
+    `secret ${address.secretId} holds a value that names no mailbox and is not a working credential, so it is not known whose it is`,
     'Check GMAIL_SECRET_ID; if this secret is the right one, add `--replace`.',
   );
 }

@@ -64,7 +64,7 @@ async function keep(
 /** The secret holds what no person's consent can make or replace. */
 export function isServiceAccount({ address }: Vault): ConfigError {
   return new ConfigError(
-    `secret ${address.secretId}: it holds the key of a service account, and for one nobody gives consent: an administrator allows it for the whole Workspace`,
+    `secret ${address.secretId}: it holds the key of a service account. Such a key needs no consent: an administrator allows it for the whole Workspace`,
     "Nothing has to be authorized: `job check` says whether it works. A new key is made in the Cloud console and pasted into the secret; to use a person's consent instead, name another secret in GMAIL_SECRET_ID.",
   );
 }

@@ -23,7 +23,7 @@ export async function confirmRevocation(before: Current, rotation: RotationConte
   const answer = await terminal.ask('Revoke it now? [y/N] ', signal);
   if (answer === null) {
     terminal.print();
-    throw new UsageError('--revoke asks first, and there is nobody to answer', 'Add --yes.');
+    throw new UsageError('--revoke asks a question first, but there is no terminal to answer it', 'Add --yes.');
   }
   if (!/^\s*y(es)?\s*$/i.test(answer)) {
     throw new GuardError('nothing was revoked, and nothing was changed', 'Run the command again and answer y.');

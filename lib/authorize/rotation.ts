@@ -65,7 +65,7 @@ export async function readCurrent({ configuredMailbox, vault, google, signal }: 
     const problem = error as CredentialError;
     if (meant !== undefined) return { versionId, user, mailbox: meant, scopes: undefined, problem };
     throw new CredentialError(
-      `the current version does not work any more, and nothing says for which mailbox it was: ${problem.message}`,
+      `the current version no longer works, and neither GMAIL_MAILBOX nor the secret names its mailbox: ${problem.message}`,
       'Set GMAIL_MAILBOX to its address and run `job rotate` again, or store a new one with `job authorize --replace`.',
       { cause: error },
     );

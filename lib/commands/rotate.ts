@@ -82,7 +82,7 @@ async function withoutConsent(
   }
   if (pending.kind === 'ready') {
     const since = pending.createdAt === undefined ? '' : `, stored ${pending.createdAt.toISOString()}`;
-    terminal.print(`A version waits as AWSPENDING${since}, and works: going on with it, and asking nobody.`);
+    terminal.print(`A version waits as AWSPENDING${since}, and works: continuing with it, without a new consent.`);
     return rotatedPage(before, vault, await promote(pending.versionId, before, demands, rotation));
   }
   if (pending.why !== undefined) terminal.print(`What waits as AWSPENDING is not used: ${pending.why}.`);
@@ -145,7 +145,7 @@ async function withConsent(
   if (options.revoke) {
     const count = await revokeAll(before, rotation);
     terminal.print(`Revoked: ${counted(count, 'refresh token')}. No job can run until you have agreed below.`);
-    terminal.print('If this command is interrupted, `job rotate` goes on.');
+    terminal.print('If this command is interrupted, `job rotate` continues it.');
     terminal.print();
   }
   // What was revoked is nothing to go back to.

@@ -120,7 +120,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
       secretVersion: previous.versionId,
       brokenVersion: again.versionId,
       error: problem.message,
-      remedy: `This run goes on with AWSPREVIOUS; the current version needs you soon. ${problem.remedy}`,
+      remedy: `This run continues with AWSPREVIOUS; correct the current version soon. ${problem.remedy}`,
     });
     return issued();
   };
@@ -186,7 +186,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
       return keptAs;
     } catch (error) {
       if (!(error instanceof JobError)) throw error;
-      const remedy = `${AUTHORIZE_SOON} To have it kept by itself: ${error.remedy}`;
+      const remedy = `${AUTHORIZE_SOON} To let runs store such a token: ${error.remedy}`;
       log.error('token.refresh_token_replaced', {
         error: `Google replaced the refresh token, and the new one was not stored: ${error.message}`,
         remedy,

@@ -113,7 +113,7 @@ function explain(error: unknown, action: string, { secretId, region, keys }: Sec
       );
     case 'ResourceExistsException':
       return new SecretStateError(
-        `${what}: the secret was made by somebody else meanwhile`,
+        `${what}: somebody else has just created the secret`,
         'Run the command again: it will find the secret, and say whose it is.',
       );
     case 'LimitExceededException':

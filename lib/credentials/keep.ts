@@ -17,7 +17,7 @@ export async function keepRefreshToken(
   const now = await vault.read({ stage: from.stage }, signal);
   if (now?.versionId === from.versionId) return vault.put(user, from.stage, signal);
   throw new ConfigError(
-    `secret ${vault.address.secretId}: ${from.stage} was moved by somebody else meanwhile`,
+    `secret ${vault.address.secretId}: ${from.stage} was moved by somebody else during the run`,
     'Look at the versions of the secret in the AWS console.',
   );
 }

@@ -85,7 +85,7 @@ export function openVault(address: SecretAddress, hide: (secret: string) => void
       // An attempt whose answer got lost may have moved it.
       if ((await read({ stage }, signal))?.versionId === to) return;
       throw new ConfigError(
-        `secret ${secretId}: ${stage} was moved by somebody else meanwhile`,
+        `secret ${secretId}: ${stage} was moved by somebody else during the command`,
         'Look at the versions of the secret in the AWS console, then run the command again.',
       );
     },

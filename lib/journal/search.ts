@@ -89,7 +89,7 @@ export class RunSearch {
     if (broken !== undefined) throw broken.record;
     if (found.length > 0) {
       throw new JournalError(
-        `The journal of the run ${this.#runId} is in the trash: the run cannot be undone any more`,
+        `The journal of the run ${this.#runId} is in the trash: the run can no longer be undone`,
         `Journals go there after ${KEPT_DAYS} days, and at once when the run has changed nothing. If it was thrown away by mistake, take it out of the trash and run again.`,
       );
     }

@@ -212,7 +212,7 @@ describe('job authorize refuses before it asks anybody', { concurrency: 8 }, () 
     sandbox.secrets.put({ ...key, ...pem, subject: 'alice@example.com' });
     const run = await authorize(sandbox, ['--replace']);
     assert.equal(run.code, 78, run.stderr);
-    assert.match(run.stderr, /service account.*nobody gives consent.*\n.*job check/);
+    assert.match(run.stderr, /service account.*needs no consent.*\n.*job check/);
     assert.equal(run.link, undefined);
   });
 
@@ -221,7 +221,7 @@ describe('job authorize refuses before it asks anybody', { concurrency: 8 }, () 
     sandbox.secrets.put('hunter2 is the password of the database');
     const run = await authorize(sandbox);
     assert.equal(run.code, 77, run.stderr);
-    assert.match(run.stderr, /nobody can say for which mailbox.*\n.*--replace/);
+    assert.match(run.stderr, /names no mailbox and is not a working credential.*\n.*--replace/);
     assert.equal(run.link, undefined);
     assert.equal((await authorize(sandbox, ['--replace'])).code, 0);
   });

@@ -119,7 +119,7 @@ describe('job rotate', { concurrency: 8 }, () => {
     sandbox.secrets.setSecret('gmail-jobs/alice', { ...nameless, refresh_token: '1//0a-token-that-is-dead' });
     const unknown = await rotate(sandbox);
     assert.equal(unknown.code, 77);
-    assert.match(unknown.stderr, /nothing says for which mailbox it was.*\n.*Set GMAIL_MAILBOX/);
+    assert.match(unknown.stderr, /neither GMAIL_MAILBOX nor the secret names its mailbox.*\n.*Set GMAIL_MAILBOX/);
     sandbox.consent.behave({ email: 'bob@example.com' });
     assert.match((await rotate(sandbox, [], { env })).stderr, /bob@example\.com.*alice@example\.com/);
     sandbox.consent.behave({ email: 'alice@example.com' });
