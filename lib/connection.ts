@@ -4,6 +4,7 @@ import type { Budget } from './budget.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { type AccessTokens, createAccessTokens } from './credentials/access.ts';
+import type { JobScopes } from './credentials/job-scopes.ts';
 import type { GmailClient } from './gmail/client.ts';
 import { askMailbox } from './gmail/profile.ts';
 import { QuotaWindow } from './gmail/quota.ts';
@@ -32,6 +33,8 @@ export interface Connection {
 export interface ConnectionOptions {
   readonly jobName: string;
   readonly scopes: readonly string[];
+  /** The installed jobs, for advice about scopes. */
+  readonly installed: () => Promise<JobScopes[]>;
   readonly budget: Budget;
   readonly redactor: Redactor;
   readonly log: Log;
@@ -45,7 +48,7 @@ export interface ConnectionOptions {
  * for: the secret is asked for, then Gmail's client is loaded and the connections to Google are opened.
  */
 export async function connect(config: Config, options: ConnectionOptions): Promise<Connection> {
-  const { jobName, scopes, budget, redactor, log, progress, onTokens } = options;
+  const { jobName, scopes, installed, budget, redactor, log, progress, onTokens } = options;
   const hide = (secret: string) => redactor.add(secret);
   const shared = { log, clock: systemClock, random: Math.random };
   const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
@@ -79,6 +82,7 @@ export async function connect(config: Config, options: ConnectionOptions): Promi
     ...shared,
     jobName,
     scopes,
+    installed,
     fetchSecret: createSecretFetcher(address, hide),
     keep: async (user, from) => {
       const [{ keepRefreshToken }, { openVault }] = await Promise.all([

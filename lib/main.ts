@@ -113,6 +113,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
         progress,
         terminal: await openTerminal(),
         isWatched: format === 'pretty',
+        installed: () => registry.scopes(),
         onFault: (handler) => {
           fault = handler;
         },

@@ -1,5 +1,6 @@
 /** Finds the jobs in the jobs folder, and loads the one that is asked for, and that one alone. */
 import { readdirSync } from 'node:fs';
+import type { JobScopes } from './credentials/job-scopes.ts';
 import { UsageError } from './errors.ts';
 import type { Job } from './job.ts';
 import { didYouMean } from './nearest.ts';
@@ -25,10 +26,28 @@ export class Registry {
   }
 
   /**
+   * The name and the scopes of every installed job whose file can be loaded. Nothing else is done with these jobs, so
+   * `onLoad` is not given them.
+   */
+  async scopes(): Promise<JobScopes[]> {
+    const read = await Promise.allSettled(this.names.map((name) => this.#read(name, [])));
+    return this.names.flatMap((name, index) => {
+      const job = read[index];
+      return job?.status === 'fulfilled' ? [{ name, scopes: job.value.scopes }] : [];
+    });
+  }
+
+  /**
    * The job called `name`.
    * @throws UsageError, with the nearest of all names and `others`, when there is none; Error when its file defines none.
    */
   async load(name: string, others: readonly string[] = []): Promise<Job> {
+    const job = await this.#read(name, others);
+    this.#onLoad(job);
+    return job;
+  }
+
+  async #read(name: string, others: readonly string[]): Promise<Job> {
     const file = this.#files.get(name);
     if (file === undefined) {
       throw new UsageError(
@@ -41,7 +60,6 @@ export class Registry {
     if (typeof job?.run !== 'function' || typeof job.summary !== 'string') {
       throw new Error(`jobs/${file} has no default export made by defineJob`);
     }
-    this.#onLoad(job as Job);
     return job as Job;
   }
 }

@@ -6,6 +6,7 @@ import { orAbort, systemClock } from './clock.ts';
 import { type Config, type Environment, readConfig, readHeartbeatUrl } from './config.ts';
 import { type Connection, connect } from './connection.ts';
 import type { AccessTokens } from './credentials/access.ts';
+import type { JobScopes } from './credentials/job-scopes.ts';
 import { requireTellingScopes } from './credentials/ownership.ts';
 import { type ExitCode, egressBehind, StoppedError, UsageError } from './errors.ts';
 import { Mailbox } from './gmail/mailbox.ts';
@@ -45,6 +46,8 @@ export interface Surroundings {
   readonly terminal: Terminal;
   /** Whether a person looks on, who is shown tables in place of events. */
   readonly isWatched: boolean;
+  /** The installed jobs, for advice about scopes. */
+  readonly installed: () => Promise<JobScopes[]>;
   /** Given a function that ends the run when something was thrown that nobody caught. */
   readonly onFault: (fault: (error: unknown) => void) => void;
 }
@@ -217,11 +220,11 @@ class Run {
   /** The mailbox that is meant: before it is known to be that one, nothing is asked of it but whose it is. */
   async #openMailbox(config: Config, budget: Budget, budgetMs: number): Promise<Mailbox> {
     const { name, job, common } = this.#request;
-    const { redactor, log, progress } = this.#surroundings;
+    const { redactor, log, progress, installed } = this.#surroundings;
     const onTokens = (tokens: AccessTokens) => {
       this.#tokens = tokens;
     };
-    const about = { jobName: name, scopes: job.scopes, budget, redactor, log, progress, onTokens };
+    const about = { jobName: name, scopes: job.scopes, installed, budget, redactor, log, progress, onTokens };
     const connection = await connect(config, about);
     this.#connection = connection;
     const { client, firstToken, tokens } = connection;

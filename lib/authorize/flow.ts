@@ -3,8 +3,9 @@
  * what must be true of the grant before anything is done with it.
  */
 import type { CommandContext } from '../command.ts';
+import { isServed, type JobScopes } from '../credentials/job-scopes.ts';
 import type { AuthorizedUser } from '../credentials/secret.ts';
-import { missingScopes, shortScope } from '../credentials/token.ts';
+import { shortScope } from '../credentials/token.ts';
 import { formatDuration } from '../duration.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
 import { askMailbox } from '../gmail/profile.ts';
@@ -18,7 +19,6 @@ import { exchangeCode, type GoogleAccess } from './google.ts';
 import { type ConsentAnswer, type Loopback, startLoopback } from './loopback.ts';
 import { asTyped, type Facts, failurePage, type Page } from './page.ts';
 import { pastedAnswer } from './paste.ts';
-import type { JobScopes } from './scopes.ts';
 
 export interface ConsentRequest {
   readonly client: OAuthClient;
@@ -161,13 +161,20 @@ async function takeGrant(
 
 /** @throws CredentialError that names the scopes which the person left out, and the jobs that would not run. */
 function requireAll({ scopes, jobs }: ConsentRequest, granted: readonly string[]): void {
-  const missing = missingScopes(scopes, granted);
+  // A box counts even if another one includes its scope: a run's access token could not be narrowed to it.
+  const missing = scopes.filter((scope) => !granted.includes(scope));
   if (missing.length === 0) return;
-  const stopped = jobs.filter((job) => missingScopes(job.scopes, granted).length > 0).map(({ name }) => name);
+  const wide = jobs.filter((job) => job.scopes.some((scope) => missing.includes(scope))).map(({ name }) => name);
+  const stopped = jobs.filter((job) => !isServed(job, granted)).map(({ name }) => name);
   const left = jobs.map(({ name }) => name).filter((name) => !stopped.includes(name));
   const effect =
-    stopped.length === 0 ? 'and the credentials before had them' : `so ${stopped.join(', ')} would not run`;
-  const fewer = left.length === 0 ? '' : `; or, to do without, add \`--jobs ${left.join(',')}\``;
+    stopped.length > 0
+      ? `so ${stopped.join(', ')} would not run`
+      : wide.length > 0
+        ? `so ${wide.join(', ')} would run with more access than needed`
+        : 'and the credentials before had them';
+  const fewer =
+    left.length === 0 || stopped.length === 0 ? '' : `; or, to do without, add \`--jobs ${left.join(',')}\``;
   const boxes = missing.length === 1 ? 'the box' : 'the boxes';
   throw new CredentialError(
     `${boxes} for ${missing.map(shortScope).join(', ')} on Google's page ${missing.length === 1 ? 'was' : 'were'} left empty, ${effect}`,

@@ -96,7 +96,7 @@ export async function stage(user: AuthorizedUser, demands: Demands, context: Rot
 
 /**
  * Makes the proven version the current one, proves it again as a run would find it, and takes AWSPENDING off. Returns
- * the id of the version that is current then.
+ * the proof of the version that is current then.
  * @throws CredentialError or UnavailableError when it did not work after all: then the version before is current again,
  * unless that one did not work either.
  */
@@ -105,7 +105,7 @@ export async function promote(
   before: Current,
   demands: Demands,
   context: RotationContext,
-): Promise<string> {
+): Promise<Proof> {
   const { vault, google, signal } = context;
   await vault.moveStage('AWSCURRENT', before.versionId, versionId, signal);
   let proof: Proof;
@@ -118,7 +118,7 @@ export async function promote(
     throw await putBack(versionId, before.versionId, error, context);
   }
   await vault.dropStage('AWSPENDING', versionId, signal);
-  return proof.versionId;
+  return proof;
 }
 
 /** Makes the version before the current one again. Returns the error that tells of it. */

@@ -1,12 +1,8 @@
 /** Which scopes to ask for: those that the jobs declare, and no others. */
+import type { JobScopes } from '../credentials/job-scopes.ts';
 import { requireTellingScopes } from '../credentials/ownership.ts';
 import { UsageError } from '../errors.ts';
 import type { Registry } from '../registry.ts';
-
-export interface JobScopes {
-  readonly name: string;
-  readonly scopes: readonly string[];
-}
 
 /**
  * The scopes of the installed jobs, or of those that `names` lists (`a,b`).

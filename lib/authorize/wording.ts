@@ -1,20 +1,22 @@
 /** How an authorization or rotation ended, in words that are the same in the browser and in the terminal. */
 import { counted } from '../count.ts';
+import { isServed, type JobScopes, rotateFor } from '../credentials/job-scopes.ts';
 import type { Stage } from '../credentials/secret.ts';
 import { AUTHORIZE_AGAIN, shortScope } from '../credentials/token.ts';
 import type { Vault } from '../credentials/vault.ts';
 import type { Terminal } from '../terminal.ts';
 import type { Grant } from './flow.ts';
 import type { Page } from './page.ts';
+import type { Proof } from './prove.ts';
 import type { Current } from './rotation.ts';
-import { type JobScopes, unionOf } from './scopes.ts';
+import { unionOf } from './scopes.ts';
 
 const DAY_MS = 86_400_000;
 
 /** It is stored. */
 export function storedPage(
   grant: Grant,
-  jobs: readonly JobScopes[],
+  installed: readonly JobScopes[],
   vault: Vault,
   stored: { readonly versionId: string; readonly stage: Stage; readonly clientFile: string | undefined },
 ): Page {
@@ -31,12 +33,13 @@ export function storedPage(
       ['Mailbox', grant.user.email],
       ['Secret', secretName(vault)],
       ['Version', `${stored.versionId}, ${stored.stage}`],
-      ...grantedFacts(grant, jobs),
+      ...servedFacts(installed, grant.scopes),
     ],
     next: [
       ...(live
         ? ['Run `job check`: it says whether everything else is in place too.']
         : ['Run `job rotate`: it checks this version and puts it live.']),
+      ...leftOut(installed, grant.scopes),
       ...lifeWarning(grant),
       ...tidy,
     ],
@@ -44,18 +47,28 @@ export function storedPage(
 }
 
 /** It would have been stored. */
-export function dryRunPage(grant: Grant, jobs: readonly JobScopes[], vault: Vault): Page {
+export function dryRunPage(grant: Grant, installed: readonly JobScopes[], vault: Vault): Page {
   return {
     tone: 'neutral',
     title: 'It works, and nothing was stored',
     text: 'This was a dry run: everything was gone through, up to storing the credentials in AWS.',
-    facts: [['Mailbox', grant.user.email], ['Secret', `${secretName(vault)}, as it was`], ...grantedFacts(grant, jobs)],
+    facts: [
+      ['Mailbox', grant.user.email],
+      ['Secret', `${secretName(vault)}, as it was`],
+      ...servedFacts(installed, grant.scopes),
+    ],
     next: ['Run the same command without `--dry-run` to store it.', ...lifeWarning(grant)],
   };
 }
 
 /** Other credentials are current now. */
-export function rotatedPage(before: Current, vault: Vault, versionId: string, revoked = false): Page {
+export function rotatedPage(
+  before: Current,
+  { versionId, scopes }: Pick<Proof, 'versionId' | 'scopes'>,
+  installed: readonly JobScopes[],
+  vault: Vault,
+  revoked = false,
+): Page {
   const changed = versionId !== before.versionId;
   const spare = before.problem === null ? ', used if the new one fails' : ', which does not work';
   const fate = revoked ? 'revoked' : `AWSPREVIOUS${spare}`;
@@ -68,9 +81,24 @@ export function rotatedPage(before: Current, vault: Vault, versionId: string, re
       ['Secret', secretName(vault)],
       ['Version', `${versionId}, AWSCURRENT`],
       ...(changed ? [['Before', `${before.versionId}, ${fate}`] as const] : []),
+      ...(scopes === undefined ? [] : servedFacts(installed, scopes)),
     ],
-    next: ['Nothing has to be restarted. `job check` says whether everything else is in place.'],
+    next: [
+      ...(scopes === undefined ? [] : leftOut(installed, scopes)),
+      'Nothing has to be restarted. `job check` says whether everything else is in place.',
+    ],
   };
+}
+
+/** Which installed jobs do not run with the scopes, and how to have them all; null when every job runs. */
+export function jobsLeftOut(
+  installed: readonly JobScopes[],
+  scopes: readonly string[],
+  remedy = `To authorize for every installed job: \`${rotateFor(installed)}\`.`,
+): string | null {
+  const lost = installed.filter((job) => !isServed(job, scopes)).map(({ name }) => name);
+  if (lost.length === 0) return null;
+  return `${lost.join(', ')} will not run. ${remedy}`;
 }
 
 /** There was nothing to rotate. */
@@ -101,17 +129,31 @@ export function printPage({ title, text, facts = [], next }: Page, terminal: Ter
   for (const step of next) terminal.print(`Next: ${step}`, 'Next: '.length);
 }
 
-function grantedFacts({ scopes }: Grant, jobs: readonly JobScopes[]): [string, string][] {
-  return [
-    ['Jobs', jobs.map(({ name }) => name).join(', ')],
-    ['Scopes', unionOf(jobs).map(shortScope).join(', ')],
-    ...moreThan(unionOf(jobs), scopes),
-  ];
+function leftOut(installed: readonly JobScopes[], scopes: readonly string[]): string[] {
+  const lost = jobsLeftOut(installed, scopes);
+  return lost === null ? [] : [`With these scopes, ${lost}`];
 }
 
-function moreThan(asked: readonly string[], granted: readonly string[]): [string, string][] {
-  const more = granted.filter((scope) => !asked.includes(scope));
-  return more.length === 0 ? [] : [['Besides', `${more.map(shortScope).join(', ')}, which no job needs`]];
+/** The jobs that run with the scopes, and those that do not. */
+function servedFacts(installed: readonly JobScopes[], scopes: readonly string[]): [string, string][] {
+  const needed = unionOf(installed);
+  const more = scopes.filter((scope) => !needed.includes(scope));
+  const names = (jobs: readonly JobScopes[]) => jobs.map(({ name }) => name).join(', ');
+  const lost = installed.filter((job) => !isServed(job, scopes));
+  return [
+    ['Will run', names(installed.filter((job) => isServed(job, scopes))) || 'no installed job'],
+    ...(lost.length === 0 ? [] : [['Will not run', names(lost)] as [string, string]]),
+    [
+      'Scopes',
+      scopes
+        .filter((scope) => needed.includes(scope))
+        .map(shortScope)
+        .join(', '),
+    ],
+    ...(more.length === 0
+      ? []
+      : [['Besides', `${more.map(shortScope).join(', ')}, which no job needs`] as [string, string]]),
+  ];
 }
 
 /** What to do about a refresh token that Google ends by itself. */

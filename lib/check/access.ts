@@ -1,12 +1,12 @@
 /** Whether Google gives a token for the secret, for how long yet, and what the token may do for each job. */
 import { isCurable } from '../credentials/exchange.ts';
-import { AUTHORIZE_FOR_MORE, AUTHORIZE_SOON, shortScope } from '../credentials/token.ts';
+import { authorizeForMore, type JobScopes } from '../credentials/job-scopes.ts';
+import { AUTHORIZE_SOON, shortScope } from '../credentials/token.ts';
 import { formatDuration } from '../duration.ts';
 import { CredentialError, JobError } from '../errors.ts';
 import { checkConsent } from './consent.ts';
 import { bridged, type Finding, failed, notReached, ok, type Row, warning } from './finding.ts';
 import { type Grant, learnGrant } from './grant.ts';
-import type { NamedJob } from './jobs.ts';
 import type { SoundVersion, Versions } from './secret.ts';
 import { findStandIn, type StandInCheck, type Working } from './stand-in.ts';
 
@@ -18,6 +18,7 @@ export interface Access {
 
 export interface AccessCheck extends StandInCheck {
   readonly versions: Versions;
+  readonly installed: readonly JobScopes[];
 }
 
 /** Yields the lines `token`, `consent` and `scopes`; returns null when no version of the secret works. */
@@ -34,7 +35,7 @@ export async function* checkAccess(check: AccessCheck): AsyncGenerator<Finding, 
     yield notReached('scopes');
     return null;
   }
-  yield compareScopes(working, check.jobs);
+  yield compareScopes(working, check);
   return { version: working.version, granted: working.grant.scopes };
 }
 
@@ -66,7 +67,7 @@ function issued({ stage }: SoundVersion, { lifetimeMs, replaced }: Grant): Findi
 }
 
 /** The table of jobs: which run with what was granted, and what the others lack. */
-function compareScopes({ version, grant }: Working, jobs: readonly NamedJob[]): Finding {
+function compareScopes({ version, grant }: Working, { jobs, installed }: AccessCheck): Finding {
   const table = jobs.map(({ name, job }) => ({
     job: name,
     needs: job.scopes,
@@ -80,6 +81,12 @@ function compareScopes({ version, grant }: Working, jobs: readonly NamedJob[]): 
     if (implied.length === 0) return { status: 'ok', cells: [job, shortScopes(needs)] };
     return { status: 'warning', cells: [job, `${shortScopes(implied)}: only as part of a wider scope`] };
   });
+  const advise = (rows: typeof table) =>
+    authorizeForMore(
+      rows.map(({ job, needs }) => ({ name: job, scopes: needs })),
+      grant.scopes,
+      installed,
+    );
   const data = {
     granted: grant.scopes,
     jobs: table.map(({ job, needs, missing }) => ({ job, runs: missing.length === 0, needs, missing })),
@@ -87,7 +94,7 @@ function compareScopes({ version, grant }: Working, jobs: readonly NamedJob[]): 
   const wide = table.filter(({ missing, implied }) => missing.length === 0 && implied.length > 0);
   if (lacking.length === 0 && wide.length > 0) {
     const detail = `${wide.map(({ job }) => job).join(', ')} would run with a wider token than needed`;
-    const remedy = `${AUTHORIZE_FOR_MORE} That asks for exactly what they need.`;
+    const remedy = `${advise(wide)} That asks for exactly what they need.`;
     return warning('scopes', detail, remedy, { rows, data });
   }
   if (lacking.length === 0) {
@@ -99,7 +106,7 @@ function compareScopes({ version, grant }: Working, jobs: readonly NamedJob[]): 
   const names = lacking.map(({ job }) => job).join(', ');
   const rest = table.filter(({ missing }) => missing.length === 0).map(({ job }) => job);
   const leaveOut = rest.length === 0 ? '' : ` If ${names} is not in use: \`job check --jobs ${rest.join(',')}\`.`;
-  const remedy = version.credentials.type === 'service_account' ? grant.remedy : AUTHORIZE_FOR_MORE;
+  const remedy = version.credentials.type === 'service_account' ? grant.remedy : advise(lacking);
   const error = new CredentialError(`${names} would not run, for want of scopes`, `${remedy}${leaveOut}`);
   return failed('scopes', error, { rows, data, stops: lacking.map(({ job }) => job) });
 }

@@ -4,6 +4,7 @@
  */
 import { systemClock } from '../clock.ts';
 import { type Config, type Environment, examineConfig, GMAIL_API_URL } from '../config.ts';
+import type { JobScopes } from '../credentials/job-scopes.ts';
 import { createSecretFetcher, type Stage } from '../credentials/secret.ts';
 import type { ConfigError } from '../errors.ts';
 import { PROXY_VARIABLES } from '../proxies.ts';
@@ -21,6 +22,8 @@ export interface CheckRequest {
   readonly env: Environment;
   readonly stage: Stage;
   readonly jobs: readonly NamedJob[];
+  /** All that are installed, for advice about scopes. */
+  readonly installed: readonly JobScopes[];
   readonly hide: (secret: string) => void;
   readonly signal: AbortSignal;
 }
@@ -58,7 +61,7 @@ export function lineIds(jobs: readonly NamedJob[]): string[] {
 
 /** Yields each line as soon as it is known. @throws StoppedError when the person stops it, and what is a bug. */
 export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding, void> {
-  const { env, stage, jobs, hide, signal } = request;
+  const { env, stage, jobs, installed, hide, signal } = request;
   const { config, error, faulty } = examineConfig(env);
   const isFaulty = (names: readonly string[]) => names.some((name) => faulty.has(name));
   // What does not depend on anything else is asked meanwhile.
@@ -92,7 +95,7 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
   const access =
     versions === null || isFaulty(GOOGLE_VARIABLES)
       ? yield* notReachedAll(['token', 'consent', 'scopes'])
-      : yield* checkAccess({ versions, ...asking });
+      : yield* checkAccess({ versions, installed, ...asking });
 
   const opened =
     access === null || versions === null || faulty.has('GMAIL_MAILBOX')

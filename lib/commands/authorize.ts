@@ -4,7 +4,7 @@ import { openConsent } from '../authorize/flow.ts';
 import { reachGoogle } from '../authorize/google.ts';
 import { clientOptions, consentOptions, emailOption, readClient, readMailbox } from '../authorize/options.ts';
 import { readJobScopes, unionOf } from '../authorize/scopes.ts';
-import { dryRunPage, printPage, secretName, storedPage } from '../authorize/wording.ts';
+import { dryRunPage, jobsLeftOut, printPage, secretName, storedPage } from '../authorize/wording.ts';
 import { defineCommand } from '../command.ts';
 import { readConfig } from '../config.ts';
 import { openVault } from '../credentials/vault.ts';
@@ -31,6 +31,7 @@ export default defineCommand({
     const config = readConfig(env);
     const email = readMailbox(options.email, config.mailbox);
     const jobs = await readJobScopes(registry, options.jobs);
+    const installed = await registry.scopes();
     const client = await readClient(options, terminal, hide, signal);
     if (client === null) {
       throw new UsageError(
@@ -43,6 +44,8 @@ export default defineCommand({
     const existing = await inspectExisting(vault, google, { ...options, email }, signal);
     const known = existing.kind === 'value' && !options.replace ? existing.mailbox : null;
 
+    const lost = jobsLeftOut(installed, unionOf(jobs), 'To authorize for every installed job, leave out `--jobs`.');
+    if (lost !== null) terminal.print(`With the scopes that are asked for, ${lost}`);
     await using consent = await openConsent(
       {
         client,
@@ -61,12 +64,12 @@ export default defineCommand({
     );
     const page = await consent.obtain(async (grant) => {
       requireSameMailbox(existing, grant.user.email, options.replace, vault);
-      if (options.dryRun) return dryRunPage(grant, jobs, vault);
+      if (options.dryRun) return dryRunPage(grant, installed, vault);
       const versionId =
         existing.kind === 'no secret'
           ? await vault.create(grant.user, signal)
           : await vault.put(grant.user, options.stage, signal);
-      return storedPage(grant, jobs, vault, { versionId, stage: options.stage, clientFile: options.client });
+      return storedPage(grant, installed, vault, { versionId, stage: options.stage, clientFile: options.client });
     });
     printPage(page, terminal);
     return ExitCode.ok;

@@ -23,6 +23,7 @@ export default defineCommand({
     const { lineIds, runChecks } = await import('../check/index.ts');
     const chosen = names ?? registry.names;
     const jobs = await Promise.all(chosen.map(async (name) => ({ name, job: await registry.load(name) })));
+    const installed = await registry.scopes();
     const show = createScreen({ ids: lineIds(jobs), columns: terminal.columns });
     if (!json) {
       const which = stage === 'AWSCURRENT' ? '' : ` with ${stage}`;
@@ -30,7 +31,7 @@ export default defineCommand({
     }
     const findings: Finding[] = [];
     const typed = typedIn(env);
-    for await (const found of runChecks({ env, stage, jobs, hide, signal })) {
+    for await (const found of runChecks({ env, stage, jobs, installed, hide, signal })) {
       // Before it is wrapped.
       const finding = asTyped(found, typed);
       findings.push(finding);

@@ -14,20 +14,25 @@ import {
   readCurrent,
   stage,
 } from '../authorize/rotation.ts';
-import { type JobScopes, readJobScopes, unionOf } from '../authorize/scopes.ts';
-import { printPage, rotatedPage, sameClientPage, secretName } from '../authorize/wording.ts';
+import { readJobScopes, unionOf } from '../authorize/scopes.ts';
+import { jobsLeftOut, printPage, rotatedPage, sameClientPage, secretName } from '../authorize/wording.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { readConfig } from '../config.ts';
 import { counted } from '../count.ts';
+import { isServed, type JobScopes } from '../credentials/job-scopes.ts';
 import type { AuthorizedUser } from '../credentials/secret.ts';
-import { exchangeRefreshToken, missingScopes, TokenRefusal } from '../credentials/token.ts';
+import { exchangeRefreshToken, TokenRefusal } from '../credentials/token.ts';
 import { openVault } from '../credentials/vault.ts';
 import { CredentialError, ExitCode } from '../errors.ts';
-import { switchOption } from '../options.ts';
+import { switchOption, textOption } from '../options.ts';
 
 const options = {
   ...clientOptions,
   ...consentOptions,
+  jobs: textOption(
+    '<a,b>',
+    'the jobs to authorize for (default what the current token was granted; if it does not work, all that are installed)',
+  ),
   revoke: switchOption('after a leak: end the old access at Google first; asks before it does so'),
   yes: switchOption('do not ask before revoking'),
 };
@@ -44,20 +49,20 @@ export default defineCommand({
   async run(context) {
     const { env, registry, terminal, hide, signal } = context;
     const config = readConfig(env);
-    const installed = await readJobScopes(registry, context.options.jobs);
+    const chosen = await readJobScopes(registry, context.options.jobs);
+    const installed = await registry.scopes();
     const client = await readClient(context.options, terminal, hide, signal);
     const vault = openVault({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
     const rotation = { configuredMailbox: config.mailbox, vault, google: reachGoogle(config, hide), signal };
 
     const before = await readCurrent(rotation);
     if (before.problem !== null) terminal.print(`The current version does not work: ${before.problem.message}.`);
-    const scopes = context.options.jobs === undefined ? (before.scopes ?? unionOf(installed)) : unionOf(installed);
-    const jobs = installed.filter((job) => missingScopes(job.scopes, scopes).length === 0);
+    const scopes = context.options.jobs === undefined ? (before.scopes ?? unionOf(chosen)) : unionOf(chosen);
     const demands = { mailbox: before.mailbox, scopes };
 
     const page =
-      (context.options.revoke ? null : await withoutConsent(client, before, demands, context, rotation)) ??
-      (await withConsent(client ?? before.user, before, demands, jobs, context, rotation));
+      (context.options.revoke ? null : await withoutConsent(client, before, demands, installed, context, rotation)) ??
+      (await withConsent(client ?? before.user, before, demands, { chosen, installed }, context, rotation));
     printPage(page, terminal);
     return ExitCode.ok;
   },
@@ -70,6 +75,7 @@ async function withoutConsent(
   client: OAuthClient | null,
   before: Current,
   demands: Demands,
+  installed: readonly JobScopes[],
   { terminal }: Context,
   rotation: RotationContext,
 ): Promise<Page | null> {
@@ -78,12 +84,12 @@ async function withoutConsent(
   if (pending.kind === 'live') {
     terminal.print('The version of an earlier rotation is current, and works: what was left is done now.');
     await vault.dropStage('AWSPENDING', before.versionId, signal);
-    return rotatedPage(before, vault, before.versionId);
+    return rotatedPage(before, before, installed, vault);
   }
   if (pending.kind === 'ready') {
     const since = pending.createdAt === undefined ? '' : `, stored ${pending.createdAt.toISOString()}`;
     terminal.print(`A version waits as AWSPENDING${since}, and works: continuing with it, without a new consent.`);
-    return rotatedPage(before, vault, await promote(pending.versionId, before, demands, rotation));
+    return rotatedPage(before, await promote(pending.versionId, before, demands, rotation), installed, vault);
   }
   if (pending.why !== undefined) terminal.print(`What waits as AWSPENDING is not used: ${pending.why}.`);
 
@@ -92,7 +98,7 @@ async function withoutConsent(
   const user = await withClientSecret(client, before, rotation);
   if (user === null) return null;
   const versionId = await stage(user, demands, rotation);
-  return rotatedPage(before, vault, await promote(versionId, before, demands, rotation));
+  return rotatedPage(before, await promote(versionId, before, demands, rotation), installed, vault);
 }
 
 /** The current credentials with another secret of the same client; null when only a new consent can help. */
@@ -120,17 +126,19 @@ async function withConsent(
   { clientId, clientSecret }: OAuthClient,
   before: Current,
   demands: Demands,
-  jobs: readonly JobScopes[],
+  { chosen, installed }: Readonly<Record<'chosen' | 'installed', readonly JobScopes[]>>,
   { options, env, terminal, hide, signal }: Context,
   rotation: RotationContext,
 ): Promise<Page> {
   const { vault, google } = rotation;
+  const lost = jobsLeftOut(installed, demands.scopes);
+  if (lost !== null) terminal.print(`With the scopes that are asked for, ${lost}`);
   if (options.revoke && !options.yes) await confirmRevocation(before, rotation, terminal);
   await using consent = await openConsent(
     {
       client: { clientId, clientSecret },
       scopes: demands.scopes,
-      jobs,
+      jobs: chosen.filter((job) => isServed(job, demands.scopes)),
       email: before.mailbox,
       loginHint: before.mailbox,
       port: options.port,
@@ -152,6 +160,7 @@ async function withConsent(
   const fallback = options.revoke ? { ...before, problem: new CredentialError('it was revoked', '') } : before;
   return await consent.obtain(async (grant) => {
     const versionId = await stage(grant.user, demands, rotation);
-    return rotatedPage(before, vault, await promote(versionId, fallback, demands, rotation), options.revoke);
+    const proof = await promote(versionId, fallback, demands, rotation);
+    return rotatedPage(before, proof, installed, vault, options.revoke);
   });
 }

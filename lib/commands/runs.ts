@@ -51,10 +51,10 @@ export default defineCommand({
   },
 });
 
-type Opening = Pick<CommandContext<Record<string, never>>, 'env' | 'hide' | 'signal'>;
+type Opening = Pick<CommandContext<Record<string, never>>, 'env' | 'hide' | 'registry' | 'signal'>;
 
 /** The mailbox of the secret, with nothing that it could change anything with. */
-async function openForReading({ env, hide, signal }: Opening): Promise<Mailbox> {
+async function openForReading({ env, hide, registry, signal }: Opening): Promise<Mailbox> {
   const config = readConfig(env);
   const shared = { log: noLog, clock: systemClock, random: Math.random };
   const tokens = createAccessTokens({
@@ -62,6 +62,7 @@ async function openForReading({ env, hide, signal }: Opening): Promise<Mailbox> 
     jobName: 'job runs',
     // What undo needs as well, so that a list which can be read is one which can be used.
     scopes: [Scope.modify],
+    installed: () => registry.scopes(),
     fetchSecret: createSecretFetcher(
       { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys },
       hide,

@@ -7,6 +7,7 @@ import { ConfigError, JobError } from '../errors.ts';
 import type { MailboxProfile } from '../gmail/profile.ts';
 import type { Log } from '../log.ts';
 import { exchangeCredentials, isCurable } from './exchange.ts';
+import { authorizeForMore, type JobScopes } from './job-scopes.ts';
 import {
   type MeantMailbox,
   mayPreviousStandIn,
@@ -28,6 +29,7 @@ import {
   exchangeRefreshToken,
   type Grantee,
   isNarrow,
+  missingScopes,
   requireScopes,
   TokenRefusal,
 } from './token.ts';
@@ -58,6 +60,8 @@ export interface ReadFrom {
 export interface AccessOptions {
   readonly jobName: string;
   readonly scopes: readonly string[];
+  /** The installed jobs, for advice about scopes. */
+  readonly installed?: () => Promise<readonly JobScopes[]>;
   readonly fetchSecret: FetchSecret;
   readonly exchange: ExchangeOptions;
   /**
@@ -211,7 +215,9 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     // Before anything can fail: the stored token may be dead by now.
     await keep(token);
     const granted = token.scopes ?? (refused ? undefined : scopes);
-    if (granted !== undefined) requireScopes(jobName, scopes, granted, granteeOf(credentials, scopes));
+    if (granted !== undefined && missingScopes(scopes, granted).length > 0) {
+      requireScopes(jobName, scopes, granted, await granteeOf(credentials, granted));
+    }
     if ((refused || !isNarrow(scopes, granted ?? [])) && !toldWide) {
       toldWide = true;
       log.warn('token.scope_wide', {
@@ -220,6 +226,15 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     }
     log.info('token.issued', { lifetimeS: Math.round(token.lifetimeMs / 1_000) });
     return token;
+  };
+
+  const granteeOf = async (credentials: Credentials, granted: readonly string[]): Promise<Grantee> => {
+    if (credentials.type !== 'authorized_user') {
+      return { name: 'service account', remedy: delegationOf(credentials, scopes) };
+    }
+    const needing = [{ name: jobName, scopes }];
+    const remedy = authorizeForMore(needing, granted, (await options.installed?.()) ?? needing);
+    return { name: 'refresh token', remedy };
   };
 
   const obtainOnce = (): Promise<AccessToken> => {
@@ -245,9 +260,4 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
       return obtainOnce();
     },
   };
-}
-
-function granteeOf(credentials: Credentials, scopes: readonly string[]): Grantee | undefined {
-  if (credentials.type === 'authorized_user') return undefined;
-  return { name: 'service account', remedy: delegationOf(credentials, scopes) };
 }

@@ -42,9 +42,6 @@ const BASE_DELAY_MS = 500;
 export const AUTHORIZE_AGAIN = 'authorize again with `job rotate`';
 /** The remedy where it is not known whether the secret holds a refresh token or a service account's key. */
 export const RENEW_ACCESS = `${AUTHORIZE_AGAIN} (for a service account, check subject in the secret and the domain-wide delegation)`;
-/** The remedy for a grant that is too small: without --jobs, rotate asks for what was granted before. */
-export const AUTHORIZE_FOR_MORE =
-  "Authorize again for all the jobs that you run (`job rotate --jobs a,b`), and leave every box on Google's consent page ticked.";
 /** The remedy when Google replaced the refresh token and the new one is lost. */
 export const AUTHORIZE_SOON = `The stored one may stop working: ${AUTHORIZE_AGAIN} soon.`;
 
@@ -199,17 +196,12 @@ export interface Grantee {
   readonly remedy: string;
 }
 
-const REFRESH_TOKEN: Grantee = {
-  name: 'refresh token',
-  remedy: AUTHORIZE_FOR_MORE,
-};
-
 /** @throws CredentialError when `granted` lacks a scope that the job needs; names them all. */
 export function requireScopes(
   jobName: string,
   needed: readonly string[],
   granted: readonly string[],
-  grantee: Grantee = REFRESH_TOKEN,
+  grantee: Grantee,
 ): void {
   const missing = missingScopes(needed, granted);
   if (missing.length === 0) return;

@@ -1,5 +1,5 @@
 /** What an answer of the Gmail API means: go on, try again, slow down, renew the token, or a failure with its remedy. */
-import { AUTHORIZE_FOR_MORE, RENEW_ACCESS } from '../credentials/token.ts';
+import { RENEW_ACCESS } from '../credentials/token.ts';
 import { ConfigError, CredentialError, type JobError, RefusedError, UnavailableError } from '../errors.ts';
 import { isObject, parseJson } from '../json.ts';
 import { serverCode, serverWords } from '../server-words.ts';
@@ -137,7 +137,9 @@ function judgeError(method: string, status: number, body: unknown, retryAfterMs:
   if (!isObject(body))
     return { kind: 'again', text: `${method} was answered with ${status} and no JSON`, retryAfterMs };
   if (status === 403 && has(SCOPE_REASONS)) {
-    return failed(new CredentialError(`Gmail: the access token lacks a scope for ${method}`, AUTHORIZE_FOR_MORE));
+    const remedy =
+      "Add the scope that this method needs to the job's `scopes`; `job check` then names the command that authorizes for it.";
+    return failed(new CredentialError(`Gmail: the access token lacks a scope for ${method}`, remedy));
   }
   if (status === 403 && has(DISABLED_REASONS)) {
     const remedy =

@@ -7,7 +7,9 @@ import { GMAIL_SCOPES, type Sandbox, startSandbox } from '../sandbox/index.ts';
 import {
   asked,
   assertCurrentWorks,
+  assertRefused,
   assertRotated,
+  authorize,
   type CommandRun,
   type Person,
   runCommand,
@@ -66,6 +68,43 @@ describe('job rotate', { concurrency: 8 }, () => {
     assert.match(less.stderr, /gmail\.modify/);
     assert.match(less.visit?.body ?? '', /were not rotated/);
     assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue });
+  });
+
+  it('says before the consent and at the end which jobs will not run, and how to have them all', async () => {
+    await using sandbox = await open();
+    const all = '`bin/job rotate --jobs apply-rules,digest,undo`';
+    for (const args of [['--jobs', 'digest'], []]) {
+      const { stdout, ...run } = await rotate(sandbox, args);
+      assertRotated({ stdout, ...run });
+      const told = `apply-rules, undo will not run. To authorize for every installed job: ${all}.`;
+      assert.ok(stdout.startsWith(`With the scopes that are asked for, ${told}\nAgree on this page`), stdout);
+      assert.match(stdout, /^ {2}Will run +digest\n {2}Will not run +apply-rules, undo$/m);
+      assert.ok(stdout.includes(`Next: With these scopes, ${told}\n`), stdout);
+      assert.match(run.visit?.body ?? '', /Will not run/);
+    }
+    const refused = await runCommand(sandbox, ['runs']);
+    assert.equal(refused.code, 77);
+    assert.ok(refused.stderr.includes(all), refused.stderr);
+    const run = await rotate(sandbox, ['--jobs', 'apply-rules,digest,undo']);
+    assertRotated(run);
+    assert.doesNotMatch(run.stdout, /will not run/i);
+    await assertCurrentWorks(sandbox);
+  });
+
+  it('refuses a grant with any box left empty, as authorize does', async () => {
+    const { readonly, insert, labels, modify } = GMAIL_SCOPES;
+    const table: readonly (readonly [string, readonly string[], RegExp])[] = [
+      [readonly, [], /the box for gmail\.readonly .* so digest would run with more access than needed/],
+      [labels, ['--jobs', 'digest'], /the box for gmail\.labels .* so digest would not run/],
+      [insert, ['--jobs', 'digest,undo'], /the box for gmail\.insert .* so digest would run with more/],
+      [modify, ['--jobs', 'undo,digest'], /the box for gmail\.modify .* so undo would not run\n.*`--jobs digest`/],
+    ];
+    await using sandbox = await open();
+    for (const [box, args, told] of table) {
+      sandbox.consent.behave({ untick: [box] });
+      assertRefused(await rotate(sandbox, args), sandbox, 77, told);
+      assertRefused(await authorize(sandbox, args), sandbox, 77, told);
+    }
   });
 
   it('does not make a version current that does not work', async () => {

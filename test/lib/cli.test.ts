@@ -183,4 +183,13 @@ describe('parseCommandLine', () => {
   it('shows the help also behind other options', async () => {
     assert.match(await print('apply-rules', '--dry-run', '--help'), /^Usage: job apply-rules/);
   });
+
+  it('says what rotate asks for by default', async () => {
+    const help = await parse('rotate', '--help');
+    assert.ok(help.kind === 'print');
+    assert.match(
+      help.text.replace(/\s+/g, ' '),
+      /--jobs <a,b> the jobs to authorize for \(default what the current token/,
+    );
+  });
 });

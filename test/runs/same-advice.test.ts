@@ -19,7 +19,7 @@ const cases: Readonly<Record<string, Case>> = {
     options: { scopes: [GMAIL_SCOPES.readonly] },
     arrange: () => undefined,
     line: 'scopes',
-    advice: /job rotate --jobs a,b/,
+    advice: /`bin\/job rotate --jobs apply-rules,undo`/,
   },
   'a refresh token that is dead': {
     arrange: ({ oauth, secretValue }) => oauth.revoke(secretValue.refresh_token),
