@@ -1,5 +1,4 @@
 /** What is in the secret before something is stored in it, and whether it may be replaced. */
-
 import { NoSuchSecretError } from '../credentials/aws.ts';
 import type { Stage } from '../credentials/secret.ts';
 import type { Vault } from '../credentials/vault.ts';

@@ -1,5 +1,4 @@
 /** Whose mailbox the token opens, with a client that can only read; and what its quota is. */
-
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { formatCount } from '../count.ts';
