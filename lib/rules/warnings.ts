@@ -95,6 +95,8 @@ function mayFindSentMail(terms: readonly Term[], own: string | undefined): boole
 function keepsSentMailOut(term: Term, own: string | undefined): boolean {
   const label = labelNamed(term);
   if (term.negated) return label === 'SENT';
+  // Sent mail is in the archive.
+  if (term.operator === 'in' && term.value.toLowerCase() === 'archive') return false;
   return (term.operator === 'from' && !isFromMe(term, own)) || (label !== null && INCOMING.includes(label));
 }
 

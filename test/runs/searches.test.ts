@@ -16,7 +16,7 @@ describe('a search that Gmail would take for another', () => {
   it('is refused with 78 by a run, a dry run and check alike, and nothing is asked of Gmail', async () => {
     await using sandbox = await sandboxOf();
     const rules = trashing('category:promotions -newer_than:2w -in:sent');
-    const said = /rules\.yaml:\d+:\d+: .*query.* \(character 21\): .*weeks are unknown to Gmail: write newer_than:14d/;
+    const said = /rules\.yaml:\d+:\d+: .*query.* \(character 21\): .*weeks are unknown to Gmail: write -newer_than:14d/;
     for (const args of [[], ['--dry-run']]) {
       const final = assertEnded(await apply(sandbox, { rules }, args), 78, { outcome: 'failed', matched: 0 });
       assert.match(told(final), said);
@@ -24,7 +24,7 @@ describe('a search that Gmail would take for another', () => {
     assert.deepEqual(sandbox.requests, []);
     const check = await runJob(sandbox, ['check', '--json', '--jobs', 'apply-rules'], { rules });
     assert.equal(check.code, 78, check.stdout);
-    assert.match(check.stdout, /weeks are unknown to Gmail: write newer_than:14d/);
+    assert.match(check.stdout, /weeks are unknown to Gmail: write -newer_than:14d/);
     assert.ok(sandbox.requests.every(({ verb }) => verb !== 'messages.list'));
     assert.equal(carrying(sandbox, 'TRASH'), 0);
   });
@@ -43,6 +43,10 @@ describe('a search that Gmail would take for another', () => {
       [trashing('subject:hit -newer_than 14d'), /query.*write -newer_than:14d/],
       [trashing('subject:hit', 'from:boss@example.net+is:starred'), /protect.*second operator/],
       [trashing('subject:hit', 'is%3Astarred+from%3Aboss%40example.net'), /protect.*write is:starred from:boss@/],
+      [trashing('subject:hit', 'is:unstarred'), /protect.*write -is:starred/],
+      [trashing('subject:hit newer_than:>30d'), /query.*write older_than:30d/],
+      [trashing('subject:(hit from:Berlin)'), /query.*quotes: subject:"hit from:Berlin"/],
+      [trashing('subject:hit -smaller:0'), /query.*"smaller:0" is no size/],
       [trashing('subject:hit', 'is starred'), /protect.*write is:starred, or "is starred"/],
       [trashing('subject:hit', 'subject:is:starred'), /protect.*second operator/],
       [trashing(`${'('.repeat(50_000)}hit${')'.repeat(50_000)}`), /query.*nested more than 100 deep/],

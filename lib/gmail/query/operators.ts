@@ -64,7 +64,7 @@ function isMeant(operator: string, value: string, sign: string): boolean {
 function refusal(word: string, operator: string, value: string, minus: string): string {
   const taken = `Gmail takes "${word}" for a word`;
   if (value === '') return `${taken}: write such as ${minus}${operator}:14d`;
-  const problem = valueProblem(operator, value, '');
+  const problem = valueProblem(operator, value, '', minus);
   return problem === null ? `${taken}: write ${minus}${operator}:${value}` : `${taken}, and ${problem}`;
 }
 

@@ -101,6 +101,14 @@ export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
   };
 
   const readMember = (token: Token, around: Around): void => {
+    if (token.operator !== '' && around.operator !== '') {
+      const term = `${token.operator}:${token.value}`;
+      const instead = around.operator === 'subject' ? orQuotes(query, token.at) : '';
+      throw new QueryError(
+        `"${token.bracket === undefined ? term : `${token.operator}:`}" stands in the brackets of ${around.operator}:, which takes one operator: put it outside${instead}`,
+        token.at,
+      );
+    }
     const operator = token.operator || around.operator;
     const negated = around.negated !== token.minus;
     if (token.bracket !== undefined) {
@@ -111,7 +119,8 @@ export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
     }
     const following = tokens[next];
     const { value, from, to } = token;
-    const problem = valueProblem(operator, value, following && isPlain(following) ? following.value : '');
+    const behind = following && isPlain(following) ? following.value : '';
+    const problem = valueProblem(operator, value, behind, token.minus ? '-' : '');
     if (problem !== null) throw new QueryError(problem, token.at);
     terms.push({ operator, value, negated, condition: around.required ? ++conditions : null, from, to });
   };

@@ -5,7 +5,7 @@
 import { nearest, slips } from '../../nearest.ts';
 import { findOddCharacter, nameForeign } from './characters.ts';
 import { decodeQuery, hiddenOperator, missingColon, OPERATORS } from './operators.ts';
-import { isChecked, valueProblem } from './values.ts';
+import { isChecked, isMeasured, valueProblem } from './values.ts';
 
 /** The search is broken, at a place counted from 0. */
 export class QueryError extends Error {
@@ -160,8 +160,8 @@ function requirePlain(
     const problem = operator === 'rfc822msgid' ? undefined : missingColon(part, '', false);
     if (problem !== undefined) throw new QueryError(`${problem}, with a space before it`, at);
   }
-  if (operator !== '' && bare.startsWith('-') && !['label', 'in'].includes(operator) && bare.length > 1) {
-    throw new QueryError(misplacedMinus(operator, bare.slice(1)), at);
+  if (operator !== '' && /^-./.test(bare) && !['label', 'in'].includes(operator) && !isMeasured(operator)) {
+    throw new QueryError(misplacedMinus(operator, bare.slice(1), afterMinus), at);
   }
 }
 
@@ -202,7 +202,11 @@ function textAround(query: string, at: number): string | undefined {
   return before === '' && after === '' ? undefined : `${left}"${before}${word}${after}"`;
 }
 
-function misplacedMinus(operator: string, value: string): string {
+function misplacedMinus(operator: string, value: string, afterMinus = false): string {
+  if (operator === 'subject' && /^\p{N}/u.test(value)) {
+    return `Gmail takes the minus of "subject:-${value}" for a sign of its own: write ${afterMinus ? '-' : ''}subject:"-${value}"`;
+  }
+  if (afterMinus) return `"-${operator}:-${value}" has more than one minus`;
   return `the minus of "${operator}:-${value}" belongs before the operator: write -${operator}:${value}`;
 }
 

@@ -4,7 +4,7 @@
  * Sources: support.google.com/mail/answer/7190; that weeks find nothing was seen with the live service
  * (github.com/amd/gaia/pull/2981).
  */
-import { nearest } from '../../nearest.ts';
+import { nearest, slips } from '../../nearest.ts';
 import { nameForeign } from './characters.ts';
 
 /** Values of `in:` that are no labels; a label's name may stand there too. */
@@ -52,15 +52,21 @@ const MEANT: ReadonlyMap<string, string> = new Map([
   ['promo', 'category:promotions'],
 ]);
 
-type Check = (operator: string, value: string, following: string) => string | null;
+/** The problem of a value, and the term to write instead where it is sure. */
+interface Advice {
+  readonly problem: string;
+  readonly write?: string | undefined;
+}
+
+type Check = (operator: string, value: string, following: string) => Advice | null;
 
 /** The operators whose values have a form or are a closed set. */
 const CHECKS: ReadonlyMap<string, Check> = new Map([
-  ...['older_than', 'newer_than'].map((operator): [string, Check] => [operator, ageProblem]),
-  ...['after', 'before', 'older', 'newer'].map((operator): [string, Check] => [operator, dateProblem]),
-  ...['larger', 'smaller', 'size'].map((operator): [string, Check] => [operator, sizeProblem]),
-  ...['is', 'has', 'category'].map((operator): [string, Check] => [operator, memberProblem]),
-  ['rfc822msgid', messageIdProblem],
+  ...['older_than', 'newer_than'].map((operator): [string, Check] => [operator, ageAdvice]),
+  ...['after', 'before', 'older', 'newer'].map((operator): [string, Check] => [operator, dateAdvice]),
+  ...['larger', 'smaller', 'size'].map((operator): [string, Check] => [operator, sizeAdvice]),
+  ...['is', 'has', 'category'].map((operator): [string, Check] => [operator, memberAdvice]),
+  ['rfc822msgid', messageIdAdvice],
 ]);
 
 /** Whether the operator takes some values only. */
@@ -68,42 +74,95 @@ export function isChecked(operator: string): boolean {
   return CHECKS.has(operator);
 }
 
-/**
- * The problem of `value` as a value of `operator`, with the nearest correct spelling; null when the value is correct.
- * `following` is the plain word after the term, or ''.
- */
-export function valueProblem(operator: string, value: string, following: string): string | null {
-  if (operator === 'in' && value.startsWith('^')) {
-    return `"in:${value}" is no place of Gmail, which takes its internal labels behind label: write label:${value}`;
-  }
-  return CHECKS.get(operator)?.(operator, value, following) ?? null;
+/** Whether the operator takes an age, a date or a size. */
+export function isMeasured(operator: string): boolean {
+  return isChecked(operator) && !CLOSED.has(operator) && operator !== 'rfc822msgid';
 }
 
-function memberProblem(operator: string, value: string): string | null {
+/**
+ * The problem of `value` as a value of `operator`, with the nearest correct spelling of the term, whose minus is `minus`;
+ * null when the value is correct. `following` is the plain word after the term, or ''.
+ */
+export function valueProblem(operator: string, value: string, following: string, minus = ''): string | null {
+  const advice = operator === 'in' ? placeAdvice(value) : CHECKS.get(operator)?.(operator, value, following);
+  if (advice == null) return null;
+  const { problem, write } = advice;
+  return write === undefined ? problem : `${problem}: write ${`${minus}${write}`.replace(/^--/, '')}`;
+}
+
+function placeAdvice(value: string): Advice | null {
+  if (!value.startsWith('^')) return null;
+  return {
+    problem: `"in:${value}" is no place of Gmail: its internal labels belong to another operator`,
+    write: `label:${value}`,
+  };
+}
+
+function memberAdvice(operator: string, value: string): Advice | null {
   const members = CLOSED.get(operator) ?? [];
   if (members.includes(value.toLowerCase())) return null;
-  const written = `"${operator}:${value}" is unknown to Gmail${nameForeign(value)}`;
-  const minus = /^-+(.+)$/.exec(value)?.[1];
-  if (minus !== undefined && memberProblem(operator, minus) === null) return `${written}: write -${operator}:${minus}`;
-  const meant = meantMember(operator, members, value);
-  return `${written}: ${meant === undefined ? `${operator}: takes ${members.join(', ')}` : `write ${meant}`}`;
+  const problem = `"${operator}:${value}" is unknown to Gmail${nameForeign(value)}`;
+  const write = meantMember(operator, members, value);
+  return write === undefined ? { problem: `${problem}: ${operator}: takes ${members.join(', ')}` } : { problem, write };
 }
 
 function meantMember(operator: string, members: readonly string[], value: string): string | undefined {
-  const word = value
+  const text = value
     .normalize('NFKC')
     .toLowerCase()
-    .replace(/[\s_]+/g, '-')
-    .replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '');
+    .replace(/[\s_]+/g, '-');
+  const word = text.replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '');
+  if (/^[!~-]/.test(text)) return opposite(operator, members, word);
   if (members.includes(word)) return `${operator}:${word}`;
+  return termOf(word) ?? oppositeOf(word, operator, members) ?? nearMember(word, operator, members);
+}
+
+const NEGATION = /^(?:un|not|non|no)-?/;
+
+/** `-is:starred` for `unstarred`, `notstarred`, `nonstarred` and `nostar`. */
+function oppositeOf(word: string, operator: string, members: readonly string[]): string | undefined {
+  return NEGATION.test(word) ? opposite(operator, members, word.replace(NEGATION, '')) : undefined;
+}
+
+function opposite(operator: string, members: readonly string[], word: string): string | undefined {
+  const member = [word, word.replace(/s$/, ''), `${word}s`].find((form) => members.includes(form));
+  const term = member === undefined ? termOf(word)?.replace(/,.*/, '') : `${operator}:${member}`;
+  return term === undefined ? undefined : `-${term}`;
+}
+
+/** The one member that is near. A member that another one is as near to, or that denies what the word says, is none. */
+function nearMember(word: string, operator: string, members: readonly string[]): string | undefined {
   const near = nearest(word, members);
-  return termOf(word) ?? (near === undefined ? undefined : `${operator}:${near}`);
+  if (near === undefined || NEGATION.test(near) !== NEGATION.test(word)) return undefined;
+  const isAsNear = (member: string) => slips(word, member) === slips(word, near);
+  return members.filter(isAsNear).length > 1 ? undefined : `${operator}:${near}`;
 }
 
 /** The term that says `word` in Gmail's language, such as `category:social` for `social`; undefined for most words. */
 export function termOf(word: string): string | undefined {
   const known = [['in', PLACES] as const, ...CLOSED].find(([, members]) => members.includes(word));
   return known === undefined ? MEANT.get(word) : `${known[0]}:${word}`;
+}
+
+/** Operators by their opposites. `older` and `newer` take dates. */
+const OPPOSITES: ReadonlyMap<string, string> = new Map([
+  ...[['older_than', 'newer_than'] as const, ['newer_than', 'older_than'] as const],
+  ...[['after', 'before'] as const, ['before', 'after'] as const],
+  ...[['newer', 'older'] as const, ['older', 'newer'] as const],
+  ...[['larger', 'smaller'] as const, ['smaller', 'larger'] as const, ['size', 'smaller'] as const],
+]);
+/** Operators to which > adds nothing. */
+const GREATER: ReadonlySet<string> = new Set(['older_than', 'after', 'newer', 'larger', 'size']);
+
+/** A value without the signs before it, and the operator that these make of `operator`; undefined where that is unsure. */
+function readSigns(operator: string, value: string): { readonly plain: string; readonly meant: string | undefined } {
+  const [, signs = '', plain = ''] = /^([-+<>=~!]*)(.*)$/s.exec(value.normalize('NFKC')) ?? [];
+  if (/<.*>|>.*<|[!~]/.test(signs)) return { plain, meant: undefined };
+  const isCompared = /[<>]/.test(signs);
+  return {
+    plain,
+    meant: isCompared && signs.includes('>') !== GREATER.has(operator) ? OPPOSITES.get(operator) : operator,
+  };
 }
 
 const UNITS: readonly (readonly [pattern: RegExp, name: string, days: number])[] = [
@@ -114,27 +173,23 @@ const UNITS: readonly (readonly [pattern: RegExp, name: string, days: number])[]
   [/^(q|quarters?)$/i, 'quarters', 91],
 ];
 
-/** The problem of a value, and the term to write instead. */
-interface Advice {
-  readonly problem: string;
-  readonly write?: string;
-}
-
-function ageProblem(operator: string, value: string, following: string): string | null {
-  const advice = ageAdvice(operator, value, following);
-  if (advice?.write === undefined) return advice?.problem ?? null;
-  return `${advice.problem}: write ${advice.write}`;
-}
+/** An age of 0 finds all or nothing, and so does one of many digits. */
+const AGE = /^0{0,4}[1-9]\d{0,4}[dmy]$/i;
 
 function ageAdvice(operator: string, value: string, following: string): Advice | null {
-  if (/^\d+[dmy]$/i.test(value)) return null;
+  if (AGE.test(value)) return null;
   const written = `"${operator}:${value}"${nameForeign(value)}`;
-  const advise = (problem: string, age: string): Advice => ({ problem, write: `${operator}:${age}` });
-  const plain = value.normalize('NFKC').replace(/^[-+<>=~]+/, '');
+  const { plain, meant } = readSigns(operator, value);
+  const advise = (problem: string, age: string): Advice => ({
+    problem,
+    write: meant !== undefined && AGE.test(age) ? `${meant}:${age}` : undefined,
+  });
   if (/^\d+[dmy]$/i.test(plain)) return advise(`${written} is no age`, plain);
-  if (dateIn(plain) !== undefined) {
-    const kind = operator === 'older_than' ? 'older' : 'newer';
-    return { problem: `${written} has a date in place of an age`, write: `${kind}:${dateIn(plain)}` };
+  const date = dateIn(plain);
+  if (date !== undefined) {
+    const kind = meant === 'older_than' ? 'older' : 'newer';
+    const write = plain === value ? `${kind}:${date}` : undefined;
+    return { problem: `${written} has a date in place of an age`, write };
   }
   const [, number, unit] = /^(\d+(?:[.,]\d+)?)[\s_-]*([a-z]*)$/i.exec(plain) ?? [];
   if (number === undefined || unit === undefined) {
@@ -143,7 +198,7 @@ function ageAdvice(operator: string, value: string, following: string): Advice |
   }
   const amount = Number(number.replace(',', '.'));
   const word = unit || (/^[a-z]+$/i.test(following) ? following : '');
-  const days = (perUnit: number) => `${Math.max(1, Math.ceil(amount * perUnit))}d`;
+  const days = (perUnit: number) => `${Math.ceil(amount * perUnit)}d`;
   for (const [pattern, name, perUnit] of UNITS) {
     if (pattern.test(word)) return advise(`${written}: ${name} are unknown to Gmail`, days(perUnit));
   }
@@ -161,7 +216,7 @@ function ageAdvice(operator: string, value: string, following: string): Advice |
   return advise(problem, days(1));
 }
 
-function dateProblem(operator: string, value: string, following: string): string | null {
+function dateAdvice(operator: string, value: string, following: string): Advice | null {
   const written = `"${operator}:${value}"${nameForeign(value)}`;
   if (/^\d{9,10}$/.test(value)) return null;
   const parts =
@@ -170,22 +225,32 @@ function dateProblem(operator: string, value: string, following: string): string
     /^(?<m>\d{1,2})\/(?<d>\d{1,2})\/(?<y>\d{4})$/.exec(value);
   if (calendarDay(parts?.groups?.y, parts?.groups?.m, parts?.groups?.d) !== undefined) {
     if (!/^\d{1,2}:\d{2}/.test(following)) return null;
-    return `${written} is followed by a time, for which Gmail has only seconds since 1970: write such as ${operator}:1767225600`;
+    const seconds = `for which Gmail has only seconds since 1970: write such as ${operator}:1767225600`;
+    return { problem: `${written} is followed by a time, ${seconds}` };
   }
-  const plain = value.normalize('NFKC').replace(/^[-+<>=~]+/, '');
+  const { plain, meant } = readSigns(operator, value);
+  const isSigned = plain !== value;
+  const isMinus = /^-/.test(value);
   if (/^\d{13}$/.test(plain)) {
-    return `${written} is in milliseconds: Gmail takes seconds: write ${operator}:${plain.slice(0, 10)}`;
+    const write = isSigned ? undefined : `${operator}:${plain.slice(0, 10)}`;
+    return { problem: `${written} is in milliseconds: Gmail takes seconds`, write };
   }
-  const meant = dateIn(plain);
-  if (meant !== undefined) return `${written} is no date in a form that Gmail takes: write ${operator}:${meant}`;
+  const day = dateIn(plain);
+  if (day !== undefined) {
+    const write = meant === undefined || isMinus ? undefined : `${meant}:${day}`;
+    return { problem: `${written} is no date in a form that Gmail takes`, write };
+  }
   const ages = operator === 'after' || operator === 'newer' ? 'newer_than' : 'older_than';
   if (/^\d+[a-z]+$/i.test(plain)) {
-    const advice = ageAdvice(ages, plain, following);
-    const age = advice === null ? `${ages}:${plain}` : (advice.write ?? `${ages}:14d`);
-    return `${written} has an age in place of a date: write ${age}`;
+    const age = ageAdvice(ages, plain, following);
+    const isSure = plain === value || /^-\d/.test(value);
+    return {
+      problem: `${written} has an age in place of a date`,
+      write: isSure ? (age === null ? `${ages}:${plain}` : age.write) : undefined,
+    };
   }
-  if (parts !== null) return `${written} is no day of the calendar: write such as ${operator}:2026/01/31`;
-  return `${written} is no date: write such as ${operator}:2026/01/31, or an age such as ${ages}:7d`;
+  if (parts !== null) return { problem: `${written} is no day of the calendar: write such as ${operator}:2026/01/31` };
+  return { problem: `${written} is no date: write such as ${operator}:2026/01/31, or an age such as ${ages}:7d` };
 }
 
 /** `2026/01/31` for a date in any form that means a single day; undefined for what means none. */
@@ -193,10 +258,15 @@ function dateIn(text: string): string | undefined {
   const [, year, month, day] =
     /^(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})(?:$|T|\s)/i.exec(text) ?? /^(\d{4})(\d{2})(\d{2})$/.exec(text) ?? [];
   if (year !== undefined) return calendarDay(year, month, day);
-  const [, first, second, end] = /^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})$/.exec(text) ?? [];
+  const [, first, sign, second, end] = /^(\d{1,2})([/.-])(\d{1,2})[/.-](\d{4})$/.exec(text) ?? [];
   if (end === undefined) return undefined;
-  // Gmail puts the month first; what cannot be a month is the day.
-  return calendarDay(end, first, second) ?? calendarDay(end, second, first);
+  const [monthFirst, dayFirst] = [calendarDay(end, first, second), calendarDay(end, second, first)];
+  // Gmail puts the month first between slashes; between dots the day comes first everywhere; hyphens tell nothing.
+  if (sign === '/') return monthFirst ?? dayFirst;
+  if (sign === '.') return dayFirst ?? monthFirst;
+  return monthFirst !== undefined && dayFirst !== undefined && monthFirst !== dayFirst
+    ? undefined
+    : (monthFirst ?? dayFirst);
 }
 
 function calendarDay(year = '', month = '', day = ''): string | undefined {
@@ -207,22 +277,32 @@ function calendarDay(year = '', month = '', day = ''): string | undefined {
 }
 
 const SIZE_UNIT = /^(bytes?|b|[kmgt]|[kmgt]i?b|kilobytes?|megabytes?|gigabytes?)$/i;
+/** No mailbox holds a message of this size. */
+const ABSURD_BYTES = 2 ** 41;
 
-function sizeProblem(operator: string, value: string, following: string): string | null {
+function isSize(text: string): boolean {
+  const [, number, unit = ''] = /^(\d{1,13})([km]?)$/i.exec(text) ?? [];
+  const bytes = Number(number ?? 0) * 1024 ** 'bkm'.indexOf(unit.toLowerCase() || 'b');
+  return bytes > 0 && bytes < ABSURD_BYTES;
+}
+
+function sizeAdvice(operator: string, value: string, following: string): Advice | null {
   const splitUnit = SIZE_UNIT.test(following) && /^\d+$/.test(value);
-  if (/^\d+[km]?$/i.test(value) && !splitUnit) return null;
+  if (isSize(value) && !splitUnit) return null;
   const written = `"${operator}:${value}"${nameForeign(value)}`;
-  const plain = value
-    .normalize('NFKC')
-    .replace(/^[-+<>=~]+/, '')
-    .replace(/(?<=\d)[_,'](?=\d{3}(?!\d))/g, '');
-  const [, number, own = ''] = /^(\d+(?:[.,]\d+)?)[\s_-]*([a-z]*)$/i.exec(plain) ?? [];
+  const { plain, meant } = readSigns(operator, value);
+  const [, number, own = ''] =
+    /^(\d+(?:[.,]\d+)?)[\s_-]*([a-z]*)$/i.exec(plain.replace(/(?<=\d)[_,'](?=\d{3}(?!\d))/g, '')) ?? [];
   const unit = (splitUnit ? following : own).toLowerCase();
   if (number === undefined || !(unit === '' || SIZE_UNIT.test(unit))) {
-    return `${written} is no size: write bytes, or such as ${operator}:500K, ${operator}:5M`;
+    return { problem: `${written} is no size: write bytes, or such as ${operator}:500K, ${operator}:5M` };
   }
-  const what = splitUnit ? `${written} is followed by its unit, which Gmail would search for` : `${written} is no size`;
-  return `${what}: write ${operator}:${sizeOf(Number(number.replace(',', '.')), unit)}`;
+  const size = sizeOf(Number(number.replace(',', '.')), unit);
+  const isSure = meant !== undefined && !value.startsWith('-') && isSize(size);
+  return {
+    problem: splitUnit ? `${written} is followed by its unit, which Gmail would search for` : `${written} is no size`,
+    write: isSure ? `${meant}:${size}` : undefined,
+  };
 }
 
 /** A size as Gmail takes it: in M, or in K or bytes where it is no whole number of these. */
@@ -233,9 +313,11 @@ function sizeOf(amount: number, unit: string): string {
   return Number.isInteger(inM) ? `${inM}M` : `${Math.round(inM * 1024)}K`;
 }
 
-function messageIdProblem(_operator: string, value: string): string | null {
-  if (/^<?[^\s<>@]+@[^\s<>]+>?$/.test(value)) return null;
-  const written = `"rfc822msgid:${value}" is no Message-ID`;
-  const own = /^[0-9a-f]{16}$/i.test(value) ? ' but the id that Gmail gives a message' : '';
-  return `${written}${own}: write the header's value, such as rfc822msgid:<200503292@example.com>`;
+/** Most have an @, and some programs make them without. */
+function messageIdAdvice(_operator: string, value: string): Advice | null {
+  const isGmailsOwn = /^[0-9a-f]{16}$/i.test(value);
+  if (!isGmailsOwn && /^<?[^\s<>]+>?$/.test(value)) return null;
+  const own = isGmailsOwn ? ' but the id that Gmail gives a message' : '';
+  const example = 'rfc822msgid:<200503292@example.com>';
+  return { problem: `"rfc822msgid:${value}" is no Message-ID${own}: write the header's value, such as ${example}` };
 }

@@ -31,6 +31,8 @@ describe('findWarnings', () => {
     'from:me',
     'is:read',
     '-in:inbox',
+    'in:archive',
+    '{in:archive in:inbox}',
     '{in:inbox larger:5M}',
     'a OR from:bob',
     '-(in:sent older_than:1d)',

@@ -34,7 +34,6 @@ describe('parseQuery', () => {
     ['from:(a b)', ['from:a', 'from:b']],
     ['-from:{a b}', ['-from:a', '-from:b']],
     ['-(a OR b c)', ['-a?', '-b?', '-c?']],
-    ['from:(a label:b)', ['from:a', 'label:b']],
     ['(((deep)))', ['deep']],
     ['https://example.com/x', ['https://example.com/x']],
     ['list:<news.example.com>', ['list:<news.example.com>']],

@@ -5,10 +5,10 @@ import { QueryError } from '../../../../lib/gmail/query/tokens.ts';
 
 /** Terms of every operator as Google documents them, and as people write them in public projects. */
 const RIGHT = [
-  ...['older_than:14d', 'newer_than:2d', 'older_than:6m', 'OLDER_THAN:1Y', 'newer_than:"30d"', 'older_than:0d'],
+  ...['older_than:14d', 'newer_than:2d', 'older_than:6m', 'OLDER_THAN:1Y', 'newer_than:"30d"'],
   ...['after:2004/04/16', 'after:04/16/2004', 'before:2024/2/29', 'older:2024-1-5', 'newer:1/5/2024'],
   ...['after:1735689600', 'before:999999999', 'after:"2024/12/31"'],
-  ...['larger:10M', 'smaller:500K', 'larger:5m', 'size:1000000', 'larger:0'],
+  ...['larger:10M', 'smaller:500K', 'larger:5m', 'size:1000000'],
   ...['is:unread', 'is:read', 'is:starred', 'is:important', 'is:muted', 'is:snoozed', 'is:sent', 'IS:Chat', 'is:draft'],
   ...['has:attachment', 'has:drive', 'has:document', 'has:spreadsheet', 'has:presentation', 'has:youtube'],
   ...['has:userlabels', 'has:nouserlabels', 'has:yellow-star', 'has:red-bang', 'has:orange-guillemet', 'has:blue-info'],
@@ -18,7 +18,14 @@ const RIGHT = [
   ...['label:work', 'label:"A&E (old)"', 'label:a/b-c', 'label:-urgent-', 'label:^smartlabel_receipt', 'l:^ss_sy'],
   ...['from:me', 'from:@example.com', 'from:*@example.com', 'from:"Crate and Barrel"', 'to:bob+x@example.com'],
   ...['from:(bed and breakfast)', 'cc:bob', 'bcc:bob', 'deliveredto:bob@example.com', 'list:<news.example.com>'],
-  ...['rfc822msgid:200503292@example.com', 'rfc822msgid:<a.b@c.example>', 'filename:pdf', 'filename:homework.txt'],
+  ...[
+    'rfc822msgid:200503292@example.com',
+    'rfc822msgid:<a.b@c.example>',
+    'rfc822msgid:<20240101.ABC>',
+    'rfc822msgid:x',
+    'filename:pdf',
+    'filename:homework.txt',
+  ],
   ...[
     'subject:dinner',
     'subject:"order no:12345"',
@@ -82,7 +89,7 @@ const WRONG: readonly (readonly [query: string, said: RegExp])[] = [
   ['older_than:3mo', / older_than:3m/],
   ['older_than:1.5y', / older_than:18m/],
   ['older_than:>30d', / older_than:30d/],
-  ['older_than:-30d', / -older_than:30d/],
+  ['older_than:-30d', /write older_than:30d$/],
   ['older_than:１４d', /U\+FF11.* older_than:14d/],
   ['older_than:yesterday', /no age.*older_than:14d/],
   ['older_than:1y6m', /no age/],
@@ -115,7 +122,7 @@ const WRONG: readonly (readonly [query: string, said: RegExp])[] = [
   ['larger:10,000,000', / larger:10000000$/],
   ['larger:>10M', / larger:10M$/],
   ['larger:big', /no size/],
-  ['size:-1', / -size:1$/],
+  ['size:-1', /no size$/],
   ['is:stared', / is:starred$/],
   ['is:star', / is:starred/],
   ['is:flagged', / is:starred$/],
@@ -139,7 +146,7 @@ const WRONG: readonly (readonly [query: string, said: RegExp])[] = [
   ['category:promotion', / category:promotions$/],
   ['category:inbox', / in:inbox$/],
   ['category:travel', /takes primary/],
-  ['in:^os', /behind label: write label:\^os$/],
+  ['in:^os', /another operator: write label:\^os$/],
   ['rfc822msgid:18f0abc012345678', /the id that Gmail gives/],
   ['rfc822msgid:"a b"', /no Message-ID/],
   ['-is:(starred unred)', / is:unread$/],
@@ -362,7 +369,7 @@ const WITHOUT_COLON: readonly (readonly [query: string, right: string])[] = [
   ['newer than 14d', 'newer_than:14d'],
   ['older_than', 'such as older_than:14d'],
   ['older_than foo', 'such as older_than:14d'],
-  ['-older_than;2w', 'older_than:14d'],
+  ['-older_than;2w', '-older_than:14d'],
   ['olderthan14d', 'older_than:14d'],
   ['from:(older_than 14d)', 'older_than:14d'],
   ['-newer_than%3A14d', '-newer_than:14d'],
@@ -402,6 +409,85 @@ const WITHOUT_COLON: readonly (readonly [query: string, right: string])[] = [
   ['label::keep', 'label:keep'],
   ['label:label:keep', 'label:keep'],
   ['from:from:amy', 'from:amy'],
+];
+
+/** A value whose nearest right spelling could be the opposite of what is meant → that spelling; '' where none is sure. */
+const OPPOSITE: readonly (readonly [query: string, right: string])[] = [
+  ['is:unstarred', '-is:starred'],
+  ['-is:unstarred', 'is:starred'],
+  ['is:notstarred', '-is:starred'],
+  ['is:not_starred', '-is:starred'],
+  ['is:non-starred', '-is:starred'],
+  ['is:nostar', '-is:starred'],
+  ['is:!starred', '-is:starred'],
+  ['is:-starred', '-is:starred'],
+  ['is:unflagged', '-is:starred'],
+  ['is:unimportant', '-is:important'],
+  ['is:unsent', '-is:sent'],
+  ['is:notspam', '-is:spam'],
+  ['is:notread', '-is:read'],
+  ['is:undeleted', '-in:trash'],
+  ['is:unarchived', '-in:archive'],
+  ['is:unlabeled', 'has:nouserlabels'],
+  ['is:unseen', 'is:unread'],
+  ['has:noattachment', '-has:attachment'],
+  ['has:no-attachments', '-has:attachment'],
+  ['category:notpromotions', '-category:promotions'],
+  ['category:nonpromotions', '-category:promotions'],
+  ['category:unsocial', '-category:social'],
+  ['-is:stared', '-is:starred'],
+  ['is:unred', 'is:unread'],
+  ['is:nread', ''],
+  ['has:ouserlabels', ''],
+  ['is:no', ''],
+  ['older_than:<30d', 'newer_than:30d'],
+  ['-older_than:<30d', '-newer_than:30d'],
+  ['older_than:>=30d', 'older_than:30d'],
+  ['newer_than:>30d', 'older_than:30d'],
+  ['newer_than:<30d', 'newer_than:30d'],
+  ['newer_than:<2w', 'newer_than:14d'],
+  ['newer_than:-7d', 'newer_than:7d'],
+  ['older_than:!30d', ''],
+  ['older_than:<>30d', ''],
+  ['larger:<5M', 'smaller:5M'],
+  ['larger:<5MB', 'smaller:5M'],
+  ['smaller:>5M', 'larger:5M'],
+  ['smaller:<5M', 'smaller:5M'],
+  ['size:<5M', 'smaller:5M'],
+  ['larger:-5M', ''],
+  ['after:-7d', 'newer_than:7d'],
+  ['before:-7d', 'older_than:7d'],
+  ['after:>7d', ''],
+  ['after:<2024/01/01', 'before:2024/01/01'],
+  ['before:>2024/01/01', 'after:2024/01/01'],
+  ['after:>2024/01/01', 'after:2024/01/01'],
+  ['older:>2024/01/01', 'newer:2024/01/01'],
+  ['after:-2024/01/01', ''],
+  ['after:01.02.2026', 'after:2026/02/01'],
+  ['after:01-02-2026', ''],
+  ['after:31-01-2026', 'after:2026/01/31'],
+  ['older_than:0d', ''],
+  ['-newer_than:000d', ''],
+  ['older_than:0w', ''],
+  ['older_than:99999999999999999999d', ''],
+  ['newer_than:99999999999w', ''],
+  ['smaller:0', ''],
+  ['-larger:0M', ''],
+  ['larger:99999999999M', ''],
+  ['larger:99999999999999999999', ''],
+  ['larger:9999T', ''],
+  ['subject:-50%', 'subject:"-50%"'],
+];
+
+/** An operator in the brackets of another one. */
+const NESTED: readonly (readonly [query: string, said: RegExp])[] = [
+  ['subject:(flight from:Berlin to:Paris)', /quotes: subject:"flight from:Berlin to:Paris"/],
+  ['is:(from:amy)', /put it outside$/],
+  ['older_than:(is:starred)', /put it outside$/],
+  ['subject:(size:10)', /quotes: subject:"size:10"/],
+  ['from:(a (b label:c))', /put it outside$/],
+  ['from:(a to:(b c))', /"to:" stands in the brackets of from:/],
+  ['-from:{a -is:starred}', /put it outside$/],
 ];
 
 /** An operator in a place where it is a part of a word. */
@@ -461,6 +547,29 @@ describe('the values of a search', () => {
       assert.ok(message.includes(`write ${right}`), message);
     });
   }
+
+  for (const [query, right] of OPPOSITE) {
+    it(`are told for ${query}: ${right || 'none is sure'}`, () => {
+      const { message } = faultOf(query);
+      assert.equal(/: write (?!such|bytes)(.+)$/.exec(message)?.[1] ?? '', right);
+    });
+  }
+
+  for (const [query, said] of NESTED) {
+    it(`are of one operator only, so not ${query}`, () => assert.match(faultOf(query).message, said));
+  }
+
+  it('are right themselves wherever one is told', () => {
+    let told = 0;
+    for (const [query] of [...WRONG, ...MISTAKEN, ...WITHOUT_COLON, ...OPPOSITE, ...NESTED]) {
+      const { message } = faultOf(query);
+      for (const [, right = ''] of message.matchAll(/(?:write|quotes:) (-?[a-z_]+:(?:"[^"]*"|[^\s",]+))/g)) {
+        told += 1;
+        assert.doesNotThrow(() => parseQuery(right), `${query}: ${message}`);
+      }
+    }
+    assert.ok(told > 150);
+  });
 
   it('do not begin inside of a word', () => {
     for (const query of HIDDEN)
