@@ -7,7 +7,7 @@ import { COMMANDS, type CommandName } from './commands/index.ts';
 import { DURATION_EXAMPLES, parseDuration } from './duration.ts';
 import { ExitCode, JobError, UsageError } from './errors.ts';
 import type { ArgumentSpec, Job } from './job.ts';
-import type { OptionSpecs } from './options.ts';
+import type { OptionSpec, OptionSpecs } from './options.ts';
 import { list, overview } from './overview.ts';
 import type { Registry } from './registry.ts';
 import type { Typed } from './typed.ts';
@@ -201,7 +201,7 @@ function describe(
       spec.placeholder === undefined ? flag : `${flag} ${spec.placeholder}`,
       typed.text(spec.summary),
     );
-    commandLine.addOption(spec.placeholder === undefined ? option : option.argParser(parser(spec.parse)));
+    commandLine.addOption(spec.placeholder === undefined ? option : option.argParser(parser(flag, spec)));
   }
   return commandLine;
 }
@@ -213,7 +213,7 @@ function withCommonOptions(commandLine: CommandLine): CommandLine {
   );
   return commandLine
     .option('--dry-run', 'say what would change, and change nothing')
-    .addOption(budget.argParser(parser(toBudget)));
+    .addOption(budget.argParser(parser('--budget', { parse: toBudget })));
 }
 
 function toBudget(text: string): number {
@@ -223,8 +223,17 @@ function toBudget(text: string): number {
 }
 
 /** Commander names the option in its message; ours says what is wrong with the value and what to write instead. */
-function parser(parse: (text: string, before?: unknown) => unknown): (text: string, before: unknown) => unknown {
+/** Reads the values of an option; refuses a second value where only one can count. */
+function parser(
+  flag: string,
+  { parse, repeatable = false }: Pick<OptionSpec<unknown>, 'parse' | 'repeatable'>,
+): (text: string, before: unknown) => unknown {
+  let first: string | undefined;
   return (text, before) => {
+    if (!repeatable && first !== undefined && first !== text) {
+      throw new UsageError(`${flag} was given twice, with different values`, 'Write it once.');
+    }
+    first = text;
     try {
       return parse(text, before);
     } catch (error) {

@@ -12,6 +12,8 @@ export interface OptionSpec<T> {
    * @throws UsageError for a text that is not a valid value.
    */
   readonly parse: (text: string, before?: T) => T;
+  /** Whether it may be typed more than once with different values. */
+  readonly repeatable?: boolean;
   /** The value when the option is not given. */
   readonly fallback: T;
 }
@@ -31,7 +33,7 @@ export function textOption(placeholder: string, summary: string): OptionSpec<str
 /** An option with any text as its value that may be typed more than once; the same text twice counts once. */
 export function textsOption(placeholder: string, summary: string): OptionSpec<readonly string[] | undefined> {
   const parse = (text: string, before: readonly string[] = []) => [...new Set([...before, text])];
-  return { placeholder, summary: `${summary}; may be repeated`, parse, fallback: undefined };
+  return { placeholder, summary: `${summary}; may be repeated`, parse, repeatable: true, fallback: undefined };
 }
 
 /** An option whose value is a list of words with commas between them. */

@@ -120,10 +120,11 @@ export class LabelBook {
    * @throws Error for a name that no label of an action can have; ConfigError for one that several labels fit.
    */
   async requireClear(names: readonly string[]): Promise<void> {
-    requireUsable(names);
+    requireUsable(names.filter(isOwnLabel));
     if (names.every((name) => systemLabelId(name) !== undefined)) return;
     const directory = await this.known();
-    for (const name of names) directory.find(name);
+    // A label that exists may have a name that no new one can have.
+    requireUsable(names.filter((name) => directory.find(name) === undefined));
   }
 
   /** The labels among `names` that do not exist. */

@@ -1,7 +1,9 @@
 /** Whose mailbox it is: asked with a new access token itself, before anything else is done with it, or by the client. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Clock } from '../clock.ts';
-import { judge, type Verdict } from './answers.ts';
+import { RENEW_ACCESS } from '../credentials/token.ts';
+import { CredentialError } from '../errors.ts';
+import { GmailRefusal, judge, type Verdict } from './answers.ts';
 import type { GmailClient } from './client.ts';
 import { type Retryable, retrying, verdictOfFailure } from './retry.ts';
 
@@ -52,7 +54,7 @@ export async function askMailbox(
     },
     onUnauthorized: () => wait(UNKNOWN_TOKEN, 1, UNKNOWN_TOKEN.retryAfterMs),
     wait,
-  });
+  }).catch(blameAccount);
   return profileIn(answer as gmail_v1.Schema$Profile);
 }
 
@@ -61,12 +63,20 @@ export async function readProfile(
   client: GmailClient,
   signal: AbortSignal,
 ): Promise<MailboxProfile & { readonly historyId: string | undefined }> {
-  const answer = await client.request<gmail_v1.Schema$Profile>(
-    METHOD,
-    (api, options) => api.users.getProfile({ userId: 'me' }, options),
-    signal,
-  );
+  const answer = await client
+    .request<gmail_v1.Schema$Profile>(METHOD, (api, options) => api.users.getProfile({ userId: 'me' }, options), signal)
+    .catch(blameAccount);
   return { ...profileIn(answer), historyId: answer.historyId || undefined };
+}
+
+/** A 404 is about the account: the request names no other thing that could be missing. */
+function blameAccount(error: unknown): never {
+  if (!(error instanceof GmailRefusal && error.status === 404)) throw error;
+  throw new CredentialError(
+    `Gmail has no mailbox for this account: ${error.message}`,
+    `Check that the account still exists and has a Gmail mailbox, then ${RENEW_ACCESS}.`,
+    { cause: error },
+  );
 }
 
 function profileIn({ emailAddress, messagesTotal }: gmail_v1.Schema$Profile): MailboxProfile {

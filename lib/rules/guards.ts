@@ -6,7 +6,7 @@ import type { RuleSet } from './schema.ts';
 /** A rule may change this share of a mailbox in a backfill, unless the rules say otherwise. */
 export const DEFAULT_MAX_SHARE = 0.5;
 
-/** In a mailbox with fewer messages a rule may well be about most of them. */
+/** In a mailbox with fewer messages a rule may well be about most of them: only a share that was typed is held there. */
 const SMALL_MAILBOX = 1_000;
 
 export interface GuardSettings {
@@ -27,7 +27,8 @@ export function guardsOf(ruleSet: RuleSet & { readonly file: string }, settings:
       : [{ set: name, atMost: maxChanges, remedy: remedy(`raise maxChanges of the rule ${name} in ${file}`) }],
   );
   const share = settings.maxShare ?? ruleSet.maxShare ?? DEFAULT_MAX_SHARE;
-  if (mailboxSize !== undefined && mailboxSize > SMALL_MAILBOX && share < 1) {
+  const isHeld = settings.maxShare !== undefined || (mailboxSize ?? 0) > SMALL_MAILBOX;
+  if (mailboxSize !== undefined && isHeld && share < 1) {
     const atMost = Math.floor(mailboxSize * share);
     const meaning = `${formatShare(share)} of the ${formatCount(mailboxSize)} in the mailbox`;
     const raise = remedy(

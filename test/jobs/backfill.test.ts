@@ -244,6 +244,12 @@ describe('the guards of a backfill', () => {
     const typed = await apply(sandbox, ['--max-share=20%'], { rules: { rules: [unstar] } });
     assert.match(String(assertEnded(typed, 65, { changed: 0 }).error), /the limit is 220 \(20% of the/);
     assertEnded(await apply(sandbox, [], { rules: { rules: [unstar], maxShare: '1%' } }), 0, { changed: 1_100 });
+    // A share that was typed holds in a small mailbox too.
+    await using small = await startSandbox({ mailbox: mailboxOf(many(900, {})) });
+    for (const args of [[], FROM]) {
+      const stopped = await apply(small, ['--max-share=1%', ...args], { rules: { rules: [star] } });
+      assert.match(String(assertEnded(stopped, 65, { changed: 0 }).error), /the limit is 9 \(1% of the 900 in/);
+    }
   });
 });
 

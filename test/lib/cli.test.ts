@@ -108,6 +108,9 @@ describe('parseCommandLine', () => {
     ],
     [['apply-rules', '--max-changes', '0'], /^--max-changes: "0" is not a whole number of at least 1$/],
     [['apply-rules', '--max-changes', "it's 1. or 2."], /^--max-changes: "it's 1\. or 2\." is not a whole number/],
+    [['apply-rules', '--max-changes', '5', '--max-changes=500000'], /^--max-changes was given twice/, /^Write it once/],
+    [['apply-rules', '--budget=5m', '--budget', '6m'], /^--budget was given twice/, /^Write it once/],
+    [['apply-rules', '--from', '3y', '--from', '2y'], /^--from was given twice/, /^Write it once/],
     [['undo'], /^`job undo` needs a <runId> or --last$/, /`job runs`/],
     [['undo', '--last', '20261123-031608-7f3a'], /^`job undo` takes a <runId> or --last, and not both$/, /`job runs`/],
     [['undo', '--yes'], /^`job undo` needs a <runId> or --last$/, /`job runs`/],
@@ -128,6 +131,13 @@ describe('parseCommandLine', () => {
       });
     });
   }
+
+  it('takes the same value twice, and what may be repeated', async () => {
+    const argv = ['--max-changes', '5', '--max-changes=5', '--dry-run', '--dry-run', '--rule', 'one', '--rule=two'];
+    const invocation = await parse('apply-rules', ...argv);
+    assert.ok(invocation.kind === 'run');
+    assert.partialDeepStrictEqual(invocation.options, { maxChanges: 5, rule: ['one', 'two'] });
+  });
 
   it('lists the jobs with their summaries', async () => {
     const text = await print('list');

@@ -30,6 +30,15 @@ describe('a refusal of Gmail', () => {
     }
   });
 
+  it('exits 77 and names the account when Gmail finds no mailbox of it, in a run and a check', async () => {
+    await using sandbox = await sandboxOf();
+    sandbox.faults.add({ verb: 'users.getProfile', ...forever, ...googleErrors.notFound() });
+    const says = /no mailbox for this account: .*users\.getProfile: 404.* → .*account still exists/;
+    assert.match(told(assertEnded(await apply(sandbox), 77, { changed: 0 })), says);
+    const check = await runJob(sandbox, ['check', '--json']);
+    assert.equal(check.code, 77, check.stdout);
+  });
+
   it('continues after a short failedPrecondition', async () => {
     await using sandbox = await sandboxOf();
     sandbox.faults.add({ verb: 'messages.list', times: 2, ...googleErrors.failedPrecondition() });

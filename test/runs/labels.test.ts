@@ -88,6 +88,19 @@ describe('a label that the mailbox spells in another way', () => {
     assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 0, { outcome: 'nothing-to-do' });
   });
 
+  it('may have a name that no new label can have, in a run, a dry run and a check', async () => {
+    const odd = ['Foo ', 'Foo  Bar', 'Tab\tbed', 'a//b'];
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {}), { labels: odd }) });
+    const addLabels = ['Foo', 'Foo Bar', 'Tab bed'];
+    const rules = { rules: [{ name: 'one', query: 'subject:hit -in:sent', actions: { addLabels } }] };
+    const check = await runJob(sandbox, ['check', '--jobs', 'apply-rules'], { rules });
+    assert.equal(check.code, 0, check.stdout);
+    assertEnded(await runHere(sandbox, ['apply-rules', '--dry-run'], { rules }), 0, { matched: 3 });
+    assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 0, { changed: 3 });
+    const hits = Object.values(sandbox.mailbox.snapshot()).filter((names) => names.includes('INBOX'));
+    for (const names of hits) assert.deepEqual(names, ['INBOX', ...odd.slice(0, 3)].sort());
+  });
+
   it('exits 78 and names both where two fit and none exactly, in a run, a dry run and a check', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {}), { labels }) });
     const before = sandbox.mailbox.snapshot();

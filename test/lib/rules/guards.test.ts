@@ -87,8 +87,14 @@ describe('guards', () => {
     assert.equal(trippedGuard([first, planWith([0, 1])], [{ set: 'one', atMost: 5, remedy: '' }], 6), undefined);
   });
 
-  it('hold no share against a mailbox of up to 1,000 messages', () => {
+  it('hold no share against a mailbox of up to 1,000 messages, unless --max-share says one', () => {
     assert.equal(stops([1_000, 0], { maxShare: '1%' }, { mailboxSize: 1_000 }), undefined);
     assert.notEqual(stops([1_000, 0], { maxShare: '1%' }, { mailboxSize: 1_001 }), undefined);
+    assert.equal(stops([9, 0], {}, { mailboxSize: 900, maxShare: 0.01 }), undefined);
+    assert.match(
+      stops([10, 0], { maxShare: '100%' }, { mailboxSize: 900, maxShare: 0.01 })?.message ?? '',
+      /the limit is 9 \(1% of the 900 in the mailbox\)/,
+    );
+    assert.equal(stops([800, 0], {}, { mailboxSize: 900 }), undefined);
   });
 });
