@@ -180,10 +180,10 @@ function ageAdvice(operator: string, value: string, following: string): Advice |
   if (AGE.test(value)) return null;
   const written = `"${operator}:${value}"${nameForeign(value)}`;
   const { plain, meant } = readSigns(operator, value);
-  const advise = (problem: string, age: string): Advice => ({
-    problem,
-    write: meant !== undefined && AGE.test(age) ? `${meant}:${age}` : undefined,
-  });
+  const advise = (problem: string, age: string): Advice =>
+    meant !== undefined && AGE.test(age)
+      ? { problem, write: `${meant}:${age}` }
+      : { problem: `${problem}: write such as ${operator}:14d` };
   if (/^\d+[dmy]$/i.test(plain)) return advise(`${written} is no age`, plain);
   const date = dateIn(plain);
   if (date !== undefined) {
@@ -299,10 +299,10 @@ function sizeAdvice(operator: string, value: string, following: string): Advice 
   }
   const size = sizeOf(Number(number.replace(',', '.')), unit);
   const isSure = meant !== undefined && !value.startsWith('-') && isSize(size);
-  return {
-    problem: splitUnit ? `${written} is followed by its unit, which Gmail would search for` : `${written} is no size`,
-    write: isSure ? `${meant}:${size}` : undefined,
-  };
+  const problem = splitUnit
+    ? `${written} is followed by its unit, which Gmail would search for`
+    : `${written} is no size`;
+  return isSure ? { problem, write: `${meant}:${size}` } : { problem: `${problem}: write such as ${operator}:5M` };
 }
 
 /** A size as Gmail takes it: in M, or in K or bytes where it is no whole number of these. */

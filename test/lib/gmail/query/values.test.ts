@@ -122,7 +122,7 @@ const WRONG: readonly (readonly [query: string, said: RegExp])[] = [
   ['larger:10,000,000', / larger:10000000$/],
   ['larger:>10M', / larger:10M$/],
   ['larger:big', /no size/],
-  ['size:-1', /no size$/],
+  ['size:-1', /no size: write such as size:5M$/],
   ['is:stared', / is:starred$/],
   ['is:star', / is:starred/],
   ['is:flagged', / is:starred$/],
