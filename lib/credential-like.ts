@@ -38,6 +38,27 @@ export function beginsLikeCredential(text: string): boolean {
   return credentialKind(text) !== undefined;
 }
 
+/** A slash as it may be printed: plain, escaped for JSON, or URL-encoded. */
+const SLASH = String.raw`(?:\\*/|%2[fF])`;
+
+/** Each kind of credential by its whole form, for texts in which it stands among other words. */
+const ANYWHERE = new RegExp(
+  [
+    String.raw`(?<!\d|\d\.)1${SLASH}${SLASH}0[\w-]{9,}`,
+    String.raw`(?<=^|[^A-Za-z0-9.]|\\[nrt]|%[0-9a-fA-F]{2}|\D\.)1${SLASH}${SLASH}[\w-]{10,}`,
+    String.raw`ya29\.[\w.-]{8,}`,
+    String.raw`GOCSPX-[\w-]{4,}`,
+    String.raw`(?<=^|[^A-Za-z0-9]|\\[nrt]|%[0-9a-fA-F]{2})A[KS]IA[A-Z0-9]{8,}`,
+    String.raw`(?<=^|[^\w/.]|\\[nrt]|%[0-9a-fA-F]{2})4${SLASH}0[A-Za-z][\w-]{10,}`,
+  ].join('|'),
+  'g',
+);
+
+/** Where in `text` something has the form of a credential, at whatever place it stands. */
+export function credentialsIn(text: string): readonly { readonly start: number; readonly text: string }[] {
+  return Array.from(text.matchAll(ANYWHERE), ({ index, 0: found }) => ({ start: index, text: found }));
+}
+
 const ODD_CHARACTERS: readonly (readonly [pattern: RegExp, kind: string])[] = [
   [/[\r\n\u2028\u2029]/, 'a line break'],
   [/[ \t]/, 'a space'],

@@ -1,7 +1,7 @@
 /** Finds the secrets in the environment and the command line, and removes variables that must not reach any library. */
 import type { Environment } from './config.ts';
-import { beginsLikeCredential } from './credential-like.ts';
-import { secretsInText } from './credentials/pasted.ts';
+import { credentialKind } from './credential-like.ts';
+import { embedded, holdsName, secretsInText } from './credentials/pasted.ts';
 import { isSecretId } from './credentials/secret-id.ts';
 import { PROXY_VARIABLES } from './proxies.ts';
 
@@ -24,8 +24,8 @@ const UNWANTED_VARIABLES = [
 ];
 
 /**
- * Every string in the environment that must never be shown: AWS keys, the secret parts of the monitor's address, values of
- * any variable that begin like a credential, and a value of GMAIL_SECRET_ID that is not a secret's name.
+ * Every string in the environment that must never be shown: AWS keys, the secret parts of the monitor's address,
+ * credentials that were pasted into any variable, and a value of GMAIL_SECRET_ID that is not a secret's name.
  */
 export function secretsIn(env: Environment): string[] {
   const heartbeat = URL.parse(env.HEARTBEAT_URL ?? '');
@@ -39,11 +39,9 @@ export function secretsIn(env: Environment): string[] {
           ...heartbeat.pathname.split('/').filter(looksLikeToken),
         ];
   const pasted = Object.entries(env).flatMap(([name, value = '']) => {
-    const isMisplaced =
-      beginsLikeCredential(value) ||
-      beginsLikeCredential(withoutName(value)) ||
-      (name === 'GMAIL_SECRET_ID' && !isSecretId(value.trim()));
-    return isMisplaced && !AWS_SECRETS.includes(name) ? secretsInText(value) : [];
+    if (AWS_SECRETS.includes(name)) return [];
+    if (name === 'GMAIL_SECRET_ID' && !isSecretId(value.trim())) return secretsInText(value);
+    return secretsInWord(value);
   });
   return [
     ...AWS_SECRETS.flatMap((name) => secretsInKey(env[name] ?? '')),
@@ -53,10 +51,27 @@ export function secretsIn(env: Environment): string[] {
   ];
 }
 
-/** The words of the command line that begin like a credential, also as an option's value or as a member of a list. */
+/** The credentials on the command line, also as an option's value or among other words. */
 export function secretsInWords(words: readonly string[]): string[] {
-  const parts = words.flatMap((word) => [word, withoutName(word), ...word.split(',')]);
-  return parts.filter(beginsLikeCredential).flatMap(secretsInText);
+  return [...new Set([...words.flatMap(secretsInWord), ...embedded(words.join(' '))])];
+}
+
+function secretsInWord(word: string): string[] {
+  const json = /[{[]\s*[{\\"'“‘][\s\S]*/.exec(word)?.[0];
+  const encoded = word.match(/(?:eyJ|ewog|ewov|LS0tLS1CRUdJTi)[\w+/-]{16,}=*/g) ?? [];
+  const parts = [word, ...word.split(',')].map(withoutName);
+  return [
+    ...embedded(word),
+    ...parts.filter(isCredential).flatMap(secretsInText),
+    ...(json === undefined ? [] : secretsInText(json)),
+    ...encoded.flatMap((text) => [text, ...secretsInText(text)]),
+  ];
+}
+
+/** Braces alone are none: in Gmail's searches they stand around alternatives. */
+function isCredential(text: string): boolean {
+  const kind = credentialKind(text);
+  return kind !== undefined && kind !== 'json';
 }
 
 /** `word` without a name before it, as in `--rule=…` or `refresh_token=…`. */
@@ -64,9 +79,9 @@ function withoutName(word: string): string {
   return word.replace(/^\s*-{0,2}[\w-]+=/, '');
 }
 
-/** A key of AWS; where a variable's name stands in it, the rest of it, so that messages can still name the variable. */
+/** A key of AWS; where a name stands in it, the rest of it, so that messages can still say that name. */
 function secretsInKey(value: string): string[] {
-  return /AWS_[A-Z_]{4,}/.test(value) ? secretsInText(value) : [value];
+  return holdsName(value) || credentialKind(value) === 'json' ? secretsInText(value) : [value, ...embedded(value)];
 }
 
 /** The user and password that the address of a proxy may hold. */

@@ -24,13 +24,15 @@ export interface LogOptions {
   readonly write: (line: string) => void;
   /** How wide the screen is at the moment, for the format `pretty`; without, no line is broken. */
   readonly columns?: () => number;
+  /** Takes secrets out of a text. Each string passes it by itself: in JSON a secret may look like what stands around it. */
+  readonly redact?: (text: string) => string;
   /** How commands are typed that the events name. */
   readonly typed: Typed;
 }
 
 /** A log that writes its lines to `write`. */
 export function createLog(options: LogOptions): Log {
-  const { format, columns, typed } = options;
+  const { format, columns, typed, redact = (text) => text } = options;
   // In JSON too: neither backticks nor the words of a command are escaped there.
   const render = (given: string) => {
     const line = typed.text(given);
@@ -53,14 +55,14 @@ export function createLog(options: LogOptions): Log {
   let closed = false;
   let finalNotes: FinalNotes | undefined;
   return {
-    debug: (event, fields) => logger.debug({ event, ...fields }),
-    info: (event, fields) => logger.info({ event, ...fields }),
-    warn: (event, fields) => logger.warn({ event, ...fields }),
-    error: (event, fields) => logger.error({ event, ...fields }),
+    debug: (event, fields) => logger.debug({ event, ...redacted(fields, redact) }),
+    info: (event, fields) => logger.info({ event, ...redacted(fields, redact) }),
+    warn: (event, fields) => logger.warn({ event, ...redacted(fields, redact) }),
+    error: (event, fields) => logger.error({ event, ...redacted(fields, redact) }),
     last(event, fields, notes) {
       finalNotes = notes;
       logger.level = 'info';
-      logger.info({ event, ...fields });
+      logger.info({ event, ...redacted(fields, redact) });
       closed = true;
     },
   };
@@ -70,6 +72,27 @@ const nothing = () => {};
 
 /** A log that nobody reads. */
 export const noLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, last: nothing };
+
+/** The guard of the output redacts what is nested deeper. */
+const MAX_REDACTED_DEPTH = 20;
+
+function redacted(fields: LogFields | undefined, redact: (text: string) => string, depth = 0): LogFields {
+  return Object.fromEntries(
+    Object.entries(fields ?? {}).map(([name, value]) => [name, redactValue(value, redact, depth)]),
+  );
+}
+
+/** `value` with its strings redacted. An error is serialized first and passes the guard of the output as it is. */
+function redactValue(value: unknown, redact: (text: string) => string, depth: number): unknown {
+  if (typeof value === 'string') return redact(value);
+  if (depth > MAX_REDACTED_DEPTH) return value;
+  if (Array.isArray(value)) return value.map((item) => redactValue(item, redact, depth + 1));
+  return isPlainObject(value) ? redacted(value, redact, depth + 1) : value;
+}
+
+function isPlainObject(value: unknown): value is LogFields {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
 
 /** More causes behind an error than a log is read for. */
 const MAX_CAUSES = 16;

@@ -91,7 +91,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       progress.stop();
       process.stdout.write(output.atLineStart() ? line : `\n${line}`);
     };
-    const log = createLog({ level, format, write, typed, columns: () => columnsOf(process.stdout) });
+    const redact = (text: string) => redactor.text(text);
+    const log = createLog({ level, format, write, redact, typed, columns: () => columnsOf(process.stdout) });
     egress.tell = ({ host, port, how, remedy }: EgressError) =>
       log.error('egress.refused', { host, port, how, remedy });
     egress.allow(neededHosts(env));

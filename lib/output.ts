@@ -38,6 +38,7 @@ export class Scrubber {
   #pending = '';
   /** Whether the last thing let out was `[redacted]`. */
   #inSecret = false;
+  readonly #jsonLine = new JsonLine();
 
   constructor(redactor: Redactor) {
     this.#redactor = redactor;
@@ -80,6 +81,7 @@ export class Scrubber {
     const mask = this.#redactor.mask(text);
     const from = this.#context.length;
     const end = from + count;
+    this.#jsonLine.keepWhole(text, mask, from, end);
     const clean: string[] = [];
     // Run by run: a text put together of single characters takes many times its size.
     for (let start = from; start < end; ) {
@@ -95,6 +97,51 @@ export class Scrubber {
     // Through bytes, since a slice would keep the whole text.
     this.#context = Buffer.from(text.slice(0, end).slice(-this.#contextBytes), 'latin1').toString('latin1');
     return Buffer.from(clean.join(''), 'latin1');
+  }
+}
+
+/** Follows the lines of a text, so that nothing is cut out of a line of JSON that makes it one. */
+class JsonLine {
+  /** How many bytes of the line were seen, up to 2. */
+  #column = 0;
+  #isJson = false;
+  #inString = false;
+  /** How many bytes of an escape in a string are still to come. */
+  #escape = 0;
+  /** Whether the last byte was the backslash of an escape. */
+  #isEscaping = false;
+
+  /** Unmarks what holds the lines of JSON together between `from` and `end` of `latin1`. */
+  keepWhole(latin1: string, mask: Uint8Array | null, from: number, end: number): void {
+    for (let i = from; i < end; i += 1) {
+      const character = latin1[i] as string;
+      if (character === '\n') this.#column = 0;
+      else if (this.#column < 2) this.#begin(character);
+      if (this.#isJson && this.#isStructure(character) && mask !== null) mask[i] = 0;
+    }
+  }
+
+  #begin(character: string): void {
+    if (this.#column === 0) {
+      this.#inString = false;
+      this.#escape = 0;
+    }
+    this.#isJson = character === '{"'[this.#column] && (this.#column === 0 || this.#isJson);
+    this.#column += 1;
+  }
+
+  #isStructure(character: string): boolean {
+    if (this.#escape > 0) {
+      this.#escape = this.#isEscaping && character === 'u' ? 4 : this.#escape - 1;
+      this.#isEscaping = false;
+      return true;
+    }
+    if (character === '"') this.#inString = !this.#inString;
+    else if (this.#inString && character === '\\') {
+      this.#escape = 1;
+      this.#isEscaping = true;
+    }
+    return /["\\{}[\]]/.test(character) || (!this.#inString && /[:,\s]/.test(character));
   }
 }
 

@@ -1,8 +1,10 @@
 /**
- * Knows every live secret and cuts it out of everything that leaves the process, in whatever encoding it appears.
+ * Knows every live secret and cuts it out of everything that leaves the process, in whatever encoding it appears; and
+ * what has the form of a credential, wherever it came from.
  * It keeps salted hashes of the secrets' pieces, never the secrets, so that holding the redactor holds no credential.
  */
 import { randomBytes } from 'node:crypto';
+import { credentialsIn } from './credential-like.ts';
 
 /** Shorter strings are not scrubbed (they occur by chance); a credential that short is refused instead. */
 export const MIN_SECRET_LENGTH = 8;
@@ -64,6 +66,10 @@ export class Redactor {
   /** Marks with 1 every byte of `latin1` that belongs to a secret; null when there is none. */
   mask(latin1: string): Uint8Array | null {
     let mask = dumpedBytes(latin1);
+    for (const { start, text } of credentialsIn(latin1)) {
+      mask ??= new Uint8Array(latin1.length);
+      mask.fill(1, start, start + text.length);
+    }
     const bytes = Buffer.from(latin1, 'latin1');
     for (const [length, known] of this.#pieces) {
       this.#hash.each(bytes, length, (start, high, low) => {

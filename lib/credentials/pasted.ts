@@ -2,7 +2,7 @@
  * Text that somebody pasted where credentials belong: the JSON value in it, or the mistake that was made; and every piece
  * of the text that may be secret, so that the redactor knows the pieces before a message about the text is written.
  */
-import { credentialKind } from '../credential-like.ts';
+import { credentialKind, credentialsIn } from '../credential-like.ts';
 import { isPem, secretLines } from './private-key.ts';
 import { repair, slipIn } from './slips.ts';
 import { decode, parsePastedJson, trim, unwrap } from './unwrap.ts';
@@ -88,9 +88,9 @@ export function walk(value: unknown): Contents {
         const nameOfInner = Array.isArray(value) ? key : name;
         queue.push({ value: inner, key: nameOfInner, depth: depth + 1 });
         // The console's form takes a whole JSON as a key.
-        if (!Array.isArray(value) && credentialKind(name) !== undefined) {
-          queue.push({ value: name, key: 'a key', depth: depth + 1 });
-        }
+        if (Array.isArray(value)) continue;
+        if (credentialKind(name) !== undefined) queue.push({ value: name, key: 'a key', depth: depth + 1 });
+        else secrets.push(...embedded(name));
       }
     }
   }
@@ -98,13 +98,15 @@ export function walk(value: unknown): Contents {
 }
 
 function secretsInLeaf(key: string, text: string): string[] {
-  if (isPem(text)) return secretLines(text);
+  if (isPem(text)) return [...secretLines(text), ...embedded(text)];
   if (KNOWN_NAMES.has(unwrap(text))) return [];
   if (credentialKind(text) === 'json') return secretsInText(text);
-  if (PUBLIC_KEYS.has(key) && credentialKind(text) === undefined) return [];
-  if (!mayBeCredential(key, text)) return [];
+  if (PUBLIC_KEYS.has(key) && credentialKind(text) === undefined) return embedded(text);
+  if (!mayBeCredential(key, text)) return embedded(text);
   const decoded = decode(text);
-  return [text, unwrap(text), ...(decoded === undefined ? [] : secretsInText(decoded.text))];
+  const inside = decoded === undefined ? [] : secretsInText(decoded.text);
+  // As a whole it would take the names of keys with it.
+  return holdsName(text) ? [...wordsOf(text), ...inside] : [text, unwrap(text), ...embedded(text), ...inside];
 }
 
 /**
@@ -120,21 +122,77 @@ function mayBeCredential(key: string, value: string): boolean {
 /** PEM text inside of another one, whole or cut off. */
 const PEM = /-----BEGIN [A-Z0-9 ]+-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z0-9 ]+-----)?/g;
 
+/** Names of keys and variables, also where one stands right beside another word. */
+const NAMES = new RegExp(
+  `AWS_[A-Z_]{4,}|GMAIL_[A-Z_]{4,}|${[...KNOWN_NAMES]
+    .sort((a, b) => b.length - a.length)
+    .map((name) => (name.includes('_') ? name : `(?<![A-Za-z0-9])${name}(?![A-Za-z0-9])`))
+    .join('|')}`,
+  'gi',
+);
+
+/** Whether the name of a key or variable stands in `text`. */
+export function holdsName(text: string): boolean {
+  return text.search(NAMES) !== -1;
+}
+
+/** `text` as it is, and without the escapes of JSON, HTML and URLs that hide where a word begins. */
+function readings(text: string): string[] {
+  const plain = text
+    .replace(/\\+u([0-9a-f]{4})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    .replace(/\\+[nrt]/g, ' ')
+    .replace(/\\+(?=["'/])/g, '')
+    .replace(/&(?:quot|apos|amp|lt|gt|#x?[0-9a-f]{2,4});/gi, ' ');
+  const decoded = plain.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => {
+    const decoded = Buffer.from(bytes.replaceAll('%', ''), 'hex').toString();
+    return decoded.includes('\ufffd') ? bytes : decoded;
+  });
+  return [...new Set([text, plain, decoded])];
+}
+
+/** What of `text` is a credential by its own form, wherever it stands, or stands behind the name of one. */
+export function embedded(text: string): string[] {
+  return readings(text).flatMap((reading) => [
+    ...credentialsIn(reading).flatMap(({ start, text }) => {
+      // What stands right behind it, up to the next name, may belong to it.
+      const [rest = ''] = (/^\S*/.exec(reading.slice(start))?.[0] ?? '').split(NAMES);
+      return [text, rest.replace(/[>)\]}"'“”‘’`,;\\]+$/, '')];
+    }),
+    ...(reading.match(PEM) ?? []).flatMap(secretLines),
+    ...Array.from(reading.matchAll(NAMED_VALUE)).flatMap(([, name = '', value = '']) =>
+      KNOWN_NAMES.has(value) || !(STRONG_NAME.test(name) || (WEAK_NAME.test(name) && !isOrdinary(value)))
+        ? []
+        : [value],
+    ),
+  ]);
+}
+
+/** `name=value`, `"name": "value"`, `name->value`. */
+const NAMED_VALUE =
+  /([A-Za-z][\w.-]*)["'”’`\])*]*\s*(?:[=:]|->|=>)\s*["'“‘`([<*]*(?!\w+[=:])([^\s"'“”‘’`,;&)\]}<>{[\\]{8,})/g;
+const STRONG_NAME = /(?:client_?secret|(?:refresh|access|session)_?token|(?:secret_?)?access_?key(?:_?id)?|password)$/i;
+const WEAK_NAME = /(?<!kms[-_]?)(?:secret|token|key|passwd|code|credential|assertion)s?$/i;
+
+function isOrdinary(value: string): boolean {
+  return isPlainWord(value) || isOpen(value) || /^(?:arn:|alias\/)/.test(value);
+}
+
 /** The words of a text that is no JSON, without those that are known or plain. */
 function wordsOf(text: string): string[] {
-  const pem = text.match(PEM) ?? [];
-  if (pem.length > 0) return [...pem.flatMap(secretLines), ...wordsOf(text.replace(PEM, ' '))];
-  const words = text.split(/[\s\\"'“”‘’`,:;=${}[\]<>&\u200b-\u200f\u2060\ufeff]+/);
-  // A credential may hold such a mark itself.
-  const values = text.split(/\s+|&(?=\w+=)/).map((value) => unwrap(value.replace(/^[{,"'“‘]*[\w-]+["'”’]?[=:]/, '')));
-  return [
-    ...values.filter((value) => !['json', 'pem', undefined].includes(credentialKind(value))),
-    ...words.filter((word) => !isOpen(word) && (credentialKind(word) !== undefined || !isPlainWord(word))),
-  ];
+  const withoutPem = text.replace(PEM, ' ');
+  const words = readings(withoutPem)
+    .map((reading) => reading.replace(NAMES, ' '))
+    .flatMap((reading) => [
+      ...reading.split(/[\s\\"'“”‘’`,:;=${}[\]<>()#*|&\u200b-\u200f\u2060\ufeff]+/),
+      // A credential may hold such a mark itself.
+      ...reading.split(/[\s"'“”‘’`<>{}[\]\\\u200b-\u200f\u2060\ufeff]+/),
+    ])
+    .map((word) => word.replace(/^[^A-Za-z0-9]+|[^\w=+/-]+$/g, ''));
+  return [...new Set([...embedded(text), ...words.filter((word) => !isOpen(word) && !isPlainWord(word))])];
 }
 
 function isPlainWord(word: string): boolean {
-  return KNOWN_NAMES.has(word.replace(/^%|%$/g, '')) || /^(?=.{1,24}$)[A-Za-z]+(?:[_-][A-Za-z]+)*[.?!]?$/.test(word);
+  return KNOWN_NAMES.has(word) || /^(?=.{1,24}$)[A-Za-z]+(?:[_/.-][A-Za-z]+)*[.?!]?$/.test(word);
 }
 
 /** Whether it is a link, a mail address or a date. */

@@ -71,6 +71,67 @@ describe('secretsIn', () => {
     );
   });
 
+  const RT = '1//0gRefreshToken-Zq7Wx3';
+  const CS = 'GOCSPX-ClientSecret5b2c';
+  const KEY = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY';
+  const OLD_CS = 'k3yOfTheClient5b2cKd9Hj4';
+  const misplaced: [word: string, secret: string][] = [
+    [`client_secret:${CS}`, CS],
+    [`client_secret:${OLD_CS}`, OLD_CS],
+    [`refresh_token: ${RT}`, RT],
+    ['Bearer ya29.a0AccessToken-Hj4', 'ya29.a0AccessToken-Hj4'],
+    [`<${RT}>`, RT],
+    [`(${RT})`, RT],
+    [encodeURIComponent(RT), RT],
+    [`https://example.com/?refresh_token=${RT}&x=1`, RT],
+    ['http://127.0.0.1:1/?state=x&code=4/0AbCdEfGhIjKlMn&scope=x', '4/0AbCdEfGhIjKlMn'],
+    [`token:${RT}`, RT],
+    [`--${RT}`, RT],
+    [`--${JSON.stringify({ client_secret: OLD_CS })}`, OLD_CS],
+    [`--x={"client_secret":"${OLD_CS}"`, OLD_CS],
+    [`AWS_SECRET_ACCESS_KEY=${KEY}`, KEY],
+    [`export AWS_SECRET_ACCESS_KEY="${KEY}"`, KEY],
+    [`/nonexistent/${CS}`, CS],
+    [`${RT}//`, RT],
+    [`aws_access_key_id = AKIAIOSFODNN7EXAMPLE`, 'AKIAIOSFODNN7EXAMPLE'],
+    [`x -----BEGIN PRIVATE KEY-----\nMIIEvAIBADANBgkqhkiG9w0BAQEFAASC\n`, 'MIIEvAIBADANBgkqhkiG9w0BAQEFAASC'],
+    [`see ${Buffer.from(JSON.stringify({ refresh_token: RT })).toString('base64')}`, RT],
+    [`password=correct-horse`, 'correct-horse'],
+  ];
+  for (const [word, secret] of misplaced) {
+    it(`finds what is secret in the word or value ${word}`, () => {
+      for (const found of [secretsInWords(['apply-rules', word]), secretsIn({ RULES_FILE: word })]) {
+        const redactor = new Redactor();
+        for (const text of found) redactor.add(text);
+        const left = redactor.text(`x ${secret} y`).replaceAll('[redacted]', '');
+        assert.doesNotMatch(left, /[a-zA-Z0-9]{6}/, found.join(' '));
+      }
+    });
+  }
+
+  it('finds a value that stands as a word of its own behind its name', () => {
+    assert.ok(secretsInWords(['--client-secret=', OLD_CS, 'client_secret:', OLD_CS]).includes(OLD_CS));
+  });
+
+  it('leaves ordinary words and values alone', () => {
+    const words = [
+      ...[
+        'apply-rules',
+        '--rule=old-newsletters',
+        '--budget=50m',
+        '2026-01-31',
+        'rules/alice.yaml',
+        'gmail-jobs/alice',
+      ],
+      ...['{from:alice@example.com from:bob1@example.com}', 'subject:(token expired)', '/usr/lib/v1//lib/x.so', '24/0'],
+      ...['arn:aws:secretsmanager:eu-central-1:123456789012:secret:gmail-jobs/alice-AbCdEf', 'https://hc-ping.com/x'],
+      ...['--kms-key=arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd', 'http://127.0.0.1//path/to/x'],
+      ...['label:secret-santa', 'key:newsletter', '--client-id=123456789012-abc.apps.googleusercontent.com'],
+    ];
+    assert.deepEqual(secretsInWords(words), []);
+    for (const word of words) assert.deepEqual(secretsIn({ RULES_FILE: word }).filter(Boolean), [], word);
+  });
+
   it('finds nothing in an empty environment', () => {
     assert.deepEqual(secretsIn({}).filter(Boolean), []);
     assert.deepEqual(secretsIn({ HEARTBEAT_URL: 'nonsense' }).filter(Boolean), []);

@@ -253,7 +253,15 @@ describe('no secret is shown', { concurrency: 6 }, () => {
       [2, ['policy', '--account', accessToken]],
       [2, ['check', '--jobs', `apply-rules,${refreshToken}`]],
       [78, ['authorize', '--client', refreshToken]],
+      [78, ['authorize', '--client', `/nonexistent/${clientSecret}`]],
+      [2, ['type:authorized_user', `client_secret:${clientSecret}`, `refresh_token:${refreshToken}`]],
+      [2, ['apply-rules', `Bearer ${accessToken}`, `<${refreshToken}>`]],
+      [2, ['apply-rules', `--${refreshToken}`]],
+      [2, ['apply-rules', `https://example.com/?refresh_token=${encodeURIComponent(refreshToken)}`]],
+      [2, ['list', `export AWS_SECRET_ACCESS_KEY=${marked.marks.awsSecretKey}`]],
+      [2, ['apply-rules', '--rule', `token:${refreshToken}`]],
       [78, ['apply-rules'], { RULES_FILE: accessToken }],
+      [78, ['apply-rules'], { RULES_FILE: `client_secret:${clientSecret}` }],
       [78, ['check'], { GMAIL_SECRET_ID: clientSecret }],
     ];
     const runs = pasted.map(async ([code, args, env]) => {
