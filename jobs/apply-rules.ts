@@ -47,7 +47,8 @@ export default defineJob({
       );
     }
     const file = rulesFile ?? OWN_RULES;
-    const name = relative('', file) || file;
+    // The build copies it from there, and nobody edits the copy.
+    const name = rulesFile === undefined ? 'jobs/rules.yaml' : relative('', file) || file;
     return { ...selectRules(parseRules(await readRules(file, name), name), options.rule), file: name };
   },
 

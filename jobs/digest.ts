@@ -34,7 +34,9 @@ export default defineJob({
       await deliverOnce({ mailbox, identity, compose, wait, tally, log });
     } else {
       const mark = (await mailbox.labels()).find(DIGEST_LABEL);
-      if (mark !== undefined && (await isDelivered(mailbox, identifyDigest(address, period, mark)))) tally.skipped(1);
+      const there = mark !== undefined && (await isDelivered(mailbox, identifyDigest(address, period, mark)));
+      if (there) tally.skipped(1);
+      log.info(there ? 'digest.there' : 'digest.planned', { period: period.id, title: period.title });
     }
   },
 });

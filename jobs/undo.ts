@@ -15,6 +15,9 @@ import { changedMeanwhile } from '../lib/undo/meanwhile.ts';
 import { RunModel } from '../lib/undo/plan.ts';
 import { planUndo } from '../lib/undo/state.ts';
 
+/** The job whose next run finds the restored messages again. */
+const RULES_JOB = 'apply-rules';
+
 const SEE_RUNS = '`job runs` lists the runs that can be undone.';
 
 export default defineJob({
@@ -52,7 +55,12 @@ export default defineJob({
     resolveArgument(runId);
     const asks = !options.yes && mailbox.live;
     const before = asks ? await mailbox.historyId() : '';
-    const { messageIds, messages, groups, differing } = await lookUp(runId, journal, { mailbox, log, wait });
+    const found = await lookUp(runId, journal, { mailbox, log, wait });
+    if (found === null) {
+      log.info('undo.done_before', { undo: runId });
+      return;
+    }
+    const { messageIds, messages, groups, differing } = found;
     const total = groups.reduce((sum, { ids }) => sum + ids.size, 0);
     for (const { rule, ids, steps } of groups) {
       const names = (add: boolean) => steps.filter((step) => step.add === add).map(({ name }) => name);
@@ -78,6 +86,8 @@ export default defineJob({
       },
     );
     if (tally.counts.changed > 0 && tally.counts.failed === 0) await journal.markUndone({ messageIds });
+    if (tally.counts.changed > 0 && found.job === RULES_JOB)
+      log.info('undo.not_for_good', { undo: runId, of: found.job });
   },
 });
 
@@ -90,12 +100,14 @@ async function chooseLast(journal: JournalStore, log: Context['log']): Promise<s
   return runId;
 }
 
-/** What there is to do. By itself, since what it is known from is large, and of no use afterwards. */
+/** What there is to do; null when the run is already undone. By itself, since what it is known from is large, and of no use afterwards. */
 async function lookUp(runId: string, journal: JournalStore, context: Context) {
-  const { model, messageIds, ...known } = await readRun(runId, journal, context);
+  const run = await readRun(runId, journal, context);
+  if (run === null) return null;
+  const { model, job, messageIds, ...known } = run;
   const onWait = (atMostMs: number) => context.log.info('undo.waiting', { undo: runId, for: 'searches', atMostMs });
   const plan = await planUndo({ ...known, model, mailbox: context.mailbox, wait: context.wait, onWait });
-  return { ...plan, messageIds, messages: model.messages.size };
+  return { ...plan, job, messageIds, messages: model.messages.size };
 }
 
 /** What the run did, as its journals tell; these are as large again, and not kept. */
@@ -104,6 +116,7 @@ async function readRun(runId: string, journal: JournalStore, { mailbox, log }: C
     log.info('undo.waiting', { undo: runId, for: 'journal', atMostMs }),
   );
   const { completed, undone, startedAt, messageIds, historyId } = run;
+  if (undone) return null;
   if (missing > 0) log.warn('undo.parts_missing', { undo: runId, parts: missing });
 
   const labels = await mailbox.labels();
@@ -117,5 +130,6 @@ async function readRun(runId: string, journal: JournalStore, { mailbox, log }: C
   }
   const model = new RunModel({ entries, completed, exists });
   const ranges = records.map(({ range }) => range);
-  return { model, ranges, labels, messageIds, historyId, undone, ageMs: Date.now() - startedAt.getTime() };
+  const job = records[0]?.job;
+  return { model, job, ranges, labels, messageIds, historyId, ageMs: Date.now() - startedAt.getTime() };
 }

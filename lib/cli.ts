@@ -77,6 +77,9 @@ export async function parseCommandLine(
     const parsed = parseOptions(describe(name, command, { typed, helpColumns }), command.options, name, rest);
     return 'help' in parsed ? help(parsed.help) : { kind: 'command', command, ...parsed };
   }
+  if (name === 'version' && !registry.names.includes(name)) {
+    throw new UsageError('there is no job "version" (did you mean --version?)', SEE_HELP);
+  }
   const job = await registry.load(name, [...Object.keys(COMMANDS), 'list', 'help']);
   const specs = job.backfill === undefined ? job.options : { ...job.options, ...BACKFILL_OPTIONS };
   const described = describe(name, { ...job, options: specs }, { typed, helpColumns });

@@ -21,6 +21,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'run.started': (e) => `${bold(String(e.job))}${e.dryRun === true ? ' · dry run, nothing will be changed' : ''}`,
   'secret.fetched': (e) => dim(`secret fetched (${e.stage})`),
   'token.issued': (e) => dim(`access token issued, good for ${formatDuration(Number(e.lifetimeS) * 1_000)}`),
+  'label.matched': (e) => dim(`the label ${e.label} is used for "${e.written}": Gmail treats them as the same`),
   'label.created': (e) => `label ${bold(String(e.label))} created`,
   'rules.warning': (e) => `${bold(String(e.rule))}: ${e.warning}`,
   'backfill.look': (e) =>
@@ -32,6 +33,8 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'undo.planned': (e) => `${bold(String(e.rule))}: ${number(e.toRestore)} to restore (${restoring(e)})`,
   'undo.found': (e) =>
     `${number(e.messages)} changed by the run, ${number(e.toRestore)} to restore, ${number(e.skipped)} changed since`,
+  'undo.done_before': (e) => `the run ${bold(String(e.undo))} is already undone: nothing to do`,
+  'undo.not_for_good': (e) => `The next run of ${e.of} would do the same again unless the rule is changed.`,
   'undo.last': (e) =>
     `the newest run that was not undone is ${bold(String(e.undo))}: ${e.of}, ${counted(Number(e.messages), 'change')}`,
   'undo.waiting': (e) => `${WAITING[String(e.for)]}: looking again for up to ${formatDuration(Number(e.atMostMs))}`,
@@ -52,7 +55,10 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'token.refresh_token_kept': () => 'Google replaced the refresh token: the new one was stored',
   'token.refresh_token_replaced': () => 'Google replaced the refresh token',
   'heartbeat.failed': (e) => `the monitor was not reached: ${e.reason}`,
-  'digest.inserted': (e) => `the digest of ${bold(String(e.period))} is in the inbox`,
+  'digest.inserted': (e) => `the digest of ${bold(String(e.title))} is in the inbox`,
+  'digest.planned': (e) => `the digest of ${bold(String(e.title))} would be put into the inbox`,
+  'digest.there': (e) => `the digest of ${bold(String(e.title))} was made before: there is one for each period`,
+  'digest.claim_taken_over': () => 'another run began the digest and did not finish it: this run makes it',
   'journal.corrected': (e) => dim(`journal corrected: ${counted(Number(e.leftOut), 'message')} left out`),
   'journal.not_corrected': () => 'the journal could not be corrected: it still lists messages that were not changed',
   'journal.trashed': (e) => dim(`${counted(Number(e.count), 'old journal')} put into the trash`),
@@ -136,7 +142,7 @@ function finish(event: LogEvent, columns: number, { declined = false, undo }: Fi
 
 /** The counts of the messages; `nothing was changed` when a run failed or stopped before the first one. */
 function describeResult(event: LogEvent): string {
-  const counts = countsOf(event, event.dryRun === true ? DRY_WORDS : WORDS);
+  const counts = countsOf(event, wordsFor(event));
   if (counts.length > 0) return counts.join(', ');
   return event.outcome === 'ok' || event.outcome === 'nothing-to-do' ? '' : 'nothing was changed';
 }
@@ -167,6 +173,12 @@ const WORDS = { changed: 'changed', skipped: 'left alone', failed: 'failed', rem
 
 /** The same in a dry run: what would change comes first. */
 const DRY_WORDS = { remaining: 'would change', skipped: 'left alone', failed: 'failed' };
+
+/** An undo restores what another run has changed. */
+function wordsFor({ job, dryRun }: LogEvent): Readonly<Record<string, string>> {
+  if (dryRun === true) return job === 'undo' ? { ...DRY_WORDS, remaining: 'would be restored' } : DRY_WORDS;
+  return job === 'undo' ? { ...WORDS, changed: 'restored' } : WORDS;
+}
 
 /** The counts that are not zero. */
 function countsOf(event: LogEvent, words: Readonly<Record<string, string>>): string[] {

@@ -65,6 +65,10 @@ export const consentOptions = {
   timeout: timeoutOption,
 };
 
+/** What to write when no client is named. */
+export const NAME_CLIENT =
+  'Write --client <file> with the file of a Desktop client from the Cloud console, or --client-id <id>.';
+
 /**
  * The client that the options name; null when they name none. Its secret is given to `hide` first.
  * @throws UsageError when they name two, ConfigError when it is none.

@@ -15,6 +15,7 @@ import {
   stage,
 } from '../authorize/rotation.ts';
 import { readJobScopes, unionOf } from '../authorize/scopes.ts';
+import { watchVault } from '../authorize/stopped.ts';
 import { jobsLeftOut, printPage, rotatedPage, sameClientPage, secretName } from '../authorize/wording.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { readConfig } from '../config.ts';
@@ -51,20 +52,23 @@ export default defineCommand({
     const config = readConfig(env);
     const chosen = await readJobScopes(registry, context.options.jobs);
     const installed = await registry.scopes();
-    const client = await readClient(context.options, terminal, hide, signal);
-    const vault = openVault({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
-    const rotation = { configuredMailbox: config.mailbox, vault, google: reachGoogle(config, hide), signal };
+    const opened = openVault({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
+    const { vault, orSayWhatWasStored } = watchVault(opened, terminal, '`job rotate` goes on where it was.');
+    return await orSayWhatWasStored(async () => {
+      const client = await readClient(context.options, terminal, hide, signal);
+      const rotation = { configuredMailbox: config.mailbox, vault, google: reachGoogle(config, hide), signal };
 
-    const before = await readCurrent(rotation);
-    if (before.problem !== null) terminal.print(`The current version does not work: ${before.problem.message}.`);
-    const scopes = context.options.jobs === undefined ? (before.scopes ?? unionOf(chosen)) : unionOf(chosen);
-    const demands = { mailbox: before.mailbox, scopes };
+      const before = await readCurrent(rotation);
+      if (before.problem !== null) terminal.print(`The current version does not work: ${before.problem.message}.`);
+      const scopes = context.options.jobs === undefined ? (before.scopes ?? unionOf(chosen)) : unionOf(chosen);
+      const demands = { mailbox: before.mailbox, scopes };
 
-    const page =
-      (context.options.revoke ? null : await withoutConsent(client, before, demands, installed, context, rotation)) ??
-      (await withConsent(client ?? before.user, before, demands, { chosen, installed }, context, rotation));
-    printPage(page, terminal);
-    return ExitCode.ok;
+      const page =
+        (context.options.revoke ? null : await withoutConsent(client, before, demands, installed, context, rotation)) ??
+        (await withConsent(client ?? before.user, before, demands, { chosen, installed }, context, rotation));
+      printPage(page, terminal);
+      return ExitCode.ok;
+    });
   },
 });
 

@@ -99,7 +99,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     if (problem === null) return issued();
 
     // The secret may have been rotated between our reading it and Google's looking at it.
-    const again = await fetchStage('AWSCURRENT');
+    const again = await fetchStage('AWSCURRENT', first.versionId);
     if (again.versionId !== first.versionId) problem = await tryVersion(again, 'AWSCURRENT');
     if (problem === null) return issued();
 
@@ -134,10 +134,11 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     return current.token;
   };
 
-  const fetchStage = async (stage: Stage): Promise<FetchedSecret> => {
+  /** The version of the stage; a version that was read `before` is no news. */
+  const fetchStage = async (stage: Stage, before?: string): Promise<FetchedSecret> => {
     const secret = await options.fetchSecret(stage, signal);
     if (secret === null) throw noVersion(stage);
-    log.info('secret.fetched', { stage, secretVersion: secret.versionId });
+    log[secret.versionId === before ? 'debug' : 'info']('secret.fetched', { stage, secretVersion: secret.versionId });
     return secret;
   };
 

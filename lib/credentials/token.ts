@@ -177,6 +177,7 @@ function explain({ code, subtype, description }: Refusal, secretAgeMs: number | 
 function deathCauses(ageMs: number | undefined): string[] {
   const old = (days: number) => ageMs === undefined || ageMs >= days * DAY_MS;
   return [
+    ...(ageMs !== undefined && ageMs < DAY_MS ? ['it was not pasted completely'] : []),
     ...(old(7) ? ['the consent screen is in Testing, where tokens die after 7 days'] : []),
     "the account's password was changed",
     'access was revoked by the user or an administrator',

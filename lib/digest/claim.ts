@@ -37,6 +37,8 @@ export interface DigestIdentity {
   /** What comes before the period's id in the names of all claims of this kind of digest. */
   readonly claimPrefix: string;
   readonly periodId: string;
+  /** The period for people: `Thursday, 26 November`. */
+  readonly title: string;
 }
 
 export interface Delivery {
@@ -58,7 +60,7 @@ export interface Delivery {
  * Message-ID (https://github.com/google/import-mailbox-to-gmail/issues/56), so a sender who guessed it could send a mail
  * beforehand that takes the place of the digest.
  */
-export function identifyDigest(address: string, { kind, id, zoneId }: Period, mark: Label): DigestIdentity {
+export function identifyDigest(address: string, { kind, id, zoneId, title }: Period, mark: Label): DigestIdentity {
   const subject = JSON.stringify([address.toLowerCase(), kind, id, zoneId, mark.id]);
   const hash = createHash('sha256').update(subject).digest('hex').slice(0, 16);
   // Days of different time zones are different digests, which must not clear each other's claims away.
@@ -69,6 +71,7 @@ export function identifyDigest(address: string, { kind, id, zoneId }: Period, ma
     claimName: `${claimPrefix}${id}`,
     claimPrefix,
     periodId: id,
+    title,
   };
 }
 
@@ -88,11 +91,14 @@ export async function isDelivered(
  * @throws UnavailableError when Gmail lost several inserts, or other runs keep claiming the digest.
  */
 export async function deliverOnce(delivery: Delivery): Promise<void> {
-  const { mailbox, identity, tally } = delivery;
+  const { mailbox, identity, tally, log } = delivery;
   const [labels, there] = await Promise.all([mailbox.knownLabels(), isDelivered(mailbox, identity)]);
   const outcome = there ? 'there' : await claimAndInsert(delivery, labels.find(identity.claimName));
   if (outcome === 'inserted') tally.changed(1);
-  else tally.skipped(1);
+  else {
+    tally.skipped(1);
+    log.info('digest.there', { period: identity.periodId, title: identity.title });
+  }
   await removeOldClaims(delivery, labels);
 }
 
@@ -119,7 +125,7 @@ async function claimAndInsert(delivery: Delivery, foreign: Label | undefined): P
     spent = own;
     try {
       await mailbox.insert(mail, ['INBOX', 'UNREAD', identity.mark.id], { tooLate });
-      log.info('digest.inserted', { period: identity.periodId });
+      log.info('digest.inserted', { period: identity.periodId, title: identity.title });
       return 'inserted';
     } catch (error) {
       if (tooLate.aborted && error === tooLate.reason) continue;

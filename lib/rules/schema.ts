@@ -235,5 +235,5 @@ function knownKeys(path: Path): string[] {
 function broken(problems: readonly string[]): ConfigError {
   const more = problems.length - MOST_PROBLEMS;
   const told = [...problems.slice(0, MOST_PROBLEMS), ...(more > 0 ? [`and ${more} more`] : [])];
-  return new ConfigError(told.join('; '), 'Correct the rules file, and try it with `--dry-run`.');
+  return new ConfigError(told.join('; '), 'Correct the rules file, and try it with `job apply-rules --dry-run`.');
 }

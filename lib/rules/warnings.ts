@@ -26,24 +26,41 @@ export function findWarnings({ protect, rules }: RuleSet, own?: string): RuleWar
     if (rule.noted) {
       warn('a line of its query contains #. It is not a comment there: Gmail searches for its words');
     }
-    for (const label of changedAndNamed(rule, protect?.terms ?? [])) {
+    const guarded = changedAndNamed(rule, protect?.terms ?? []);
+    if (guarded.length > 0) {
       warn(
-        `it changes ${label}, which protect names: messages may become protected, or stay so, against its intention`,
+        `it changes ${listed(guarded)}, which protect names: messages may become protected, or stay so, against its intention`,
       );
     }
-    for (const other of rules.slice(index + 1)) {
-      for (const label of opposed(rule, other)) {
-        warn(`it and ${other.name} undo each other where both match: one adds ${label}, the other removes it`);
-      }
+    const contrary = byLabel(rules.slice(index + 1), (other) => opposed(rule, other));
+    if (contrary.length > 0) {
+      const told = contrary.map(
+        ([label, names]) =>
+          `${listed(names)} undo each other where both match: one adds ${label}, the other removes it`,
+      );
+      warn(`it and ${told.join('; it and ')}`);
     }
-    for (const other of rules) {
-      if (other === rule) continue;
-      for (const label of changedAndNamed(other, rule.search.terms)) {
-        warn(`its query names ${label}, which ${other.name} changes: it sees that change in the next run only`);
-      }
+    const others = rules.filter((other) => other !== rule);
+    const changed = byLabel(others, (other) => changedAndNamed(other, rule.search.terms));
+    if (changed.length > 0) {
+      const named = changed.map(
+        ([label, names]) => `${label}, which ${listed(names)} change${names.length > 1 ? '' : 's'}`,
+      );
+      warn(`its query names ${named.join(', and ')}: the rule sees that in the next run`);
     }
   }
   return warnings;
+}
+
+/** Label → the names of the rules to which `labelsOf` gives it. */
+function byLabel(rules: readonly Rule[], labelsOf: (rule: Rule) => readonly string[]): [string, string[]][] {
+  const pairs = rules.flatMap((rule) => labelsOf(rule).map((label) => ({ label, name: rule.name })));
+  return [...Map.groupBy(pairs, ({ label }) => label)].map(([label, named]) => [label, named.map(({ name }) => name)]);
+}
+
+/** `a, b and c` */
+function listed(names: readonly string[]): string {
+  return new Intl.ListFormat('en-GB').format(names);
 }
 
 /** Labels that a rule's query names and the mailbox does not have: the rule finds less than it seems. */

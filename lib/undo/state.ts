@@ -31,8 +31,6 @@ export interface StateOptions {
   readonly ranges: readonly JournalRecord['range'][];
   /** Stands for the run's end in the mailbox's history, if that is known; since it was taken back, for that moment. */
   readonly historyId: string | undefined;
-  /** Whether the run was taken back before: then searches may not show yet what a person had done before that. */
-  readonly undone: boolean;
   readonly mailbox: Pick<Mailbox, 'find' | 'labelsOf' | 'history' | 'size'>;
   /** The labels of the mailbox, by which they are searched. */
   readonly labels: LabelDirectory;
@@ -70,14 +68,14 @@ export async function planUndo(options: StateOptions): Promise<UndoPlan> {
 
 /** The labels of the messages, when searches and what was read of the messages agree. */
 async function settledState(options: StateOptions): Promise<State> {
-  const { model, undone, ageMs, wait, onWait } = options;
+  const { model, ageMs, wait, onWait } = options;
   /** How many differed when the searches were last believed, and how often they have said so again. */
   let before = -1;
   let steady = 0;
   for (let poll = 0; ; poll += 1) {
     const known = await withHistory(options, await list(options));
     const plan = model.judge(known.carrying, known.gone);
-    const doubtful = (undone ? model.messages : plan.differing).without(known.gone);
+    const doubtful = plan.differing.without(known.gone);
     if (doubtful.size === 0) return { ...known, plan };
     const sample = sampleOf(doubtful);
     const state = await readAgain(options, known, sample);
@@ -85,7 +83,7 @@ async function settledState(options: StateOptions): Promise<State> {
 
     const believed = state.plan.differing.size === plan.differing.size;
     steady = before === plan.differing.size ? steady + 1 : 0;
-    const settled = (ageMs > SETTLED_MS && !undone) || steady === STEADY_POLLS || poll === POLLS;
+    const settled = ageMs > SETTLED_MS || steady === STEADY_POLLS || poll === POLLS;
     if (believed && settled) return state;
     if (poll === POLLS) {
       throw new UnavailableError(

@@ -29,6 +29,16 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
     assert.match(run.visit?.body ?? '', words);
   };
 
+  it('an environment without variables, and names the missing client at the same time', async () => {
+    await using sandbox = await open();
+    const none = { GMAIL_SECRET_ID: undefined, AWS_REGION: undefined };
+    const run = await runCommand(sandbox, ['authorize'], { env: none });
+    assert.equal(run.code, 78);
+    assert.match(run.stderr, /GMAIL_SECRET_ID.* not set; and the OAuth client is not named\n.*Write --client <file>/);
+    const named = await runCommand(sandbox, ['authorize', '--client', 'x.json'], { env: none });
+    assert.doesNotMatch(named.stderr, /client/);
+  });
+
   it('a consent that was denied', async () => {
     await using sandbox = await open();
     sandbox.consent.behave({ decision: 'deny' });

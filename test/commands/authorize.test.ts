@@ -180,6 +180,7 @@ describe('the answer that job authorize waits for', { concurrency: 8 }, () => {
       open: async () => void stop(),
     });
     assert.equal(run.code, 130, run.stderr);
+    assert.match(run.stdout, /\nStopped: nothing was stored\.\n$/);
   });
 });
 

@@ -54,6 +54,14 @@ describe('digest', { concurrency: 3 }, () => {
     const second = await runHere(sandbox, ['digest']);
     assertEnded(second, 0, { outcome: 'nothing-to-do', matched: 1, skipped: 1, quotaUnits: 7 });
     assert.equal(writesTo(sandbox).length, before);
+    const yesterday = new Date(Date.now() - 86_400_000);
+    const period = yesterday.toISOString().slice(0, 10);
+    const told = (run: Finished, name: string) => run.events.find(({ event }) => event === name);
+    assert.equal(told(second, 'digest.there')?.period, period);
+    const third = await runJob(sandbox, ['digest', '--dry-run'], { env: { LOG_FORMAT: 'pretty' } });
+    assert.match(third.stdout, /the digest of \w+day, \d+ \w+ was made before/);
+    const week = await runHere(sandbox, ['digest', '--dry-run', '--period', 'week']);
+    assert.match(String(told(week, 'digest.planned')?.title), /^\d+.*–.*\d+ \w+/);
 
     const digests = digestsIn(sandbox);
     const mark = sandbox.mailbox.findLabel('gmail-jobs/digest');

@@ -34,10 +34,12 @@ function undo(
   sandbox: Sandbox,
   runId: string,
   args: readonly string[] = ['--yes'],
-  { onStart }: Pick<RunOptions, 'onStart'> = {},
+  { onStart, env }: Pick<RunOptions, 'onStart' | 'env'> = {},
 ): Promise<Finished> {
   const words = ['undo', runId, ...args];
-  return onStart === undefined ? runHere(sandbox, words) : runJob(sandbox, words, { onStart });
+  return onStart === undefined && env === undefined
+    ? runHere(sandbox, words)
+    : runJob(sandbox, words, { ...(onStart && { onStart }), ...(env && { env }) });
 }
 
 /** What a run asked of Gmail. */
@@ -77,7 +79,7 @@ describe('undo', { concurrency: 3 }, () => {
     assert.equal(sandbox.requests.filter(({ verb }) => verb === 'messages.get').length, 1);
 
     const again = await undo(sandbox, runId);
-    assertEnded(again, 0, { outcome: 'nothing-to-do', matched: 6, skipped: 6 });
+    assertEnded(again, 0, { outcome: 'nothing-to-do', matched: 0, skipped: 0 });
     assert.deepEqual(stateOf(sandbox), before);
   });
 
@@ -268,16 +270,26 @@ describe('undo', { concurrency: 3 }, () => {
     for (const id of ids.slice(4)) assert.deepEqual(now[id], before[id]);
   });
 
-  it('leaves alone a second time what it has left alone, whatever searches show', async () => {
+  it('looks for nothing and changes nothing when the run is already undone, at a terminal in words', async () => {
     await using work = await start(many(60, { labels: ['INBOX', 'UNREAD'] }));
     const { sandbox, ids } = work;
     const runId = await playRun(sandbox, [{ rule: 'archive', remove: ['INBOX'], ids }]);
     sandbox.mailbox.search('');
     sandbox.mailbox.searchLagMs = 60_000;
     sandbox.mailbox.modify(ids.slice(0, 20), ['TRASH'], []);
-    assertEnded(await undo(sandbox, runId), 0, { changed: 40, skipped: 20 });
+    const first = await undo(sandbox, runId, ['--yes'], { env: { LOG_FORMAT: 'pretty' } });
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stdout, /The next run of apply-rules would do the same again unless the rule is changed\.\n/);
+    assert.match(first.stdout, /: 40 restored, 20 left alone/);
     const now = stateOf(sandbox);
-    assertEnded(await undo(sandbox, runId), 0, { outcome: 'nothing-to-do', matched: 60, skipped: 60 });
+    const { run: again, units } = await costOf(sandbox, () => undo(sandbox, runId));
+    assertEnded(again, 0, { outcome: 'nothing-to-do', matched: 0, skipped: 0 });
+    assert.ok(again.events.some(({ event, undo }) => event === 'undo.done_before' && undo === runId));
+    assert.ok(units <= 40, `${units} units`);
+    assert.match(
+      (await undo(sandbox, runId, ['--dry-run'], { env: { LOG_FORMAT: 'pretty' } })).stdout,
+      new RegExp(`the run ${runId} is already undone: nothing to do`),
+    );
     assert.deepEqual(stateOf(sandbox), now);
   });
 

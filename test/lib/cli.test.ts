@@ -202,4 +202,8 @@ describe('parseCommandLine', () => {
       /--jobs <a,b> the jobs to authorize for \(default what the current token/,
     );
   });
+
+  it('says how to ask for the version', async () => {
+    await assert.rejects(parse('version'), /there is no job "version" \(did you mean --version\?\)/);
+  });
 });

@@ -1,9 +1,27 @@
 import assert from 'node:assert/strict';
+import { glob, readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { type FinalNotes, type LogEvent, prettyLine } from '../../lib/pretty.ts';
 
 const line = (event: LogEvent) => stripVTControlCharacters(prettyLine({ level: 'info', ...event }));
+
+describe('every event', () => {
+  it('has a sentence for a person', async () => {
+    const names = new Set<string>();
+    const event =
+      /'((?:backfill|digest|egress|gmail(?!\.com)|heartbeat|journal|label|process|protect|quota|rules?|run|secret|token|undo|window)\.[a-z_]+)'/g;
+    for await (const file of glob(['lib/**/*.ts', 'jobs/*.ts'])) {
+      if (file === 'lib/pretty.ts') continue;
+      for (const [, name = ''] of (await readFile(file, 'utf8')).matchAll(event)) names.add(name);
+    }
+    names.delete('run.finished');
+    assert.ok(names.size > 35, [...names].join(' '));
+    for (const name of ['label.matched', 'journal.not_closed', 'digest.there', 'quota.wait'])
+      assert.ok(names.has(name), name);
+    for (const name of names) assert.ok(!line({ event: name }).startsWith(`· ${name}`), name);
+  });
+});
 
 describe('the lines of a backfill', () => {
   it('say what became of a window, and how many are left', () => {

@@ -195,6 +195,7 @@ describe('createAccessTokens', () => {
 
     it('names only those causes of a dead token that fit its age', async () => {
       for (const [days, testing, unused] of [
+        [0.1, false, false],
         [1, false, false],
         [8, true, false],
         [200, true, true],
@@ -206,6 +207,7 @@ describe('createAccessTokens', () => {
         assert.equal(/Testing/.test(message), testing, message);
         assert.equal(/6 months/.test(message), unused, message);
         assert.match(message, /password was changed/);
+        assert.equal(/not pasted completely/.test(message), days < 1, message);
       }
     });
 
@@ -345,6 +347,14 @@ describe('createAccessTokens', () => {
         (stage, signal) =>
           stage === 'AWSPREVIOUS' ? Promise.reject(new CredentialError('denied', 'allow it')) : fetch(stage, signal);
       assert.match((await failure(open({ wrap }))).message, /is not JSON/);
+    });
+
+    it('says once that it fetched a version which it reads again', async () => {
+      sandbox.secrets.setSecret('gmail-jobs/alice', { ...sandbox.secretValue, refresh_token: '1//0dead-token' });
+      const opened = open();
+      await failure(opened);
+      const levels = opened.named('secret.fetched').map(({ level }) => level);
+      assert.deepEqual(levels, ['info', 'debug']);
     });
 
     it('does not try a version twice, and reads no more than it needs', async () => {

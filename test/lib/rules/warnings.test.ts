@@ -118,9 +118,25 @@ describe('findWarnings', () => {
     });
   }
 
+  it('gives one warning for each rule and kind, with all the other rules in it', () => {
+    const rules: RuleText[] = [
+      ['in:inbox is:unread from:a', { star: true }],
+      ['from:b', { archive: true }],
+      ['from:c', { archive: true, unstar: true }],
+      ['from:d', { archive: true, unstar: true, markRead: true }],
+    ];
+    assert.deepEqual(warningsOf(rules, '{is:starred in:inbox}').sort(), [
+      'rule-1: it and rule-3 and rule-4 undo each other where both match: one adds STARRED, the other removes it',
+      'rule-1: it changes STARRED, which protect names: messages may become protected, or stay so, against its intention',
+      'rule-1: its query names INBOX, which rule-2, rule-3 and rule-4 change, and UNREAD, which rule-4 changes: the rule sees that in the next run',
+      'rule-2: it changes INBOX, which protect names: messages may become protected, or stay so, against its intention',
+      'rule-3: it changes INBOX and STARRED, which protect names: messages may become protected, or stay so, against its intention',
+      'rule-4: it changes INBOX and STARRED, which protect names: messages may become protected, or stay so, against its intention',
+    ]);
+  });
+
   it('warns that a rule waits for another one, whichever comes first', () => {
-    const waits =
-      /^rule-(\d): its query names (\S+), which rule-(\d) changes: it sees that change in the next run only/;
+    const waits = /^rule-(\d): its query names (\S+), which rule-(\d) changes: the rule sees that in the next run$/;
     for (const [rules, expected] of [
       [
         [

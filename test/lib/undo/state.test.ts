@@ -20,7 +20,7 @@ const LABELLED = { id: 'Label_1', name: 'Old name', add: true };
  */
 function play(
   shown: (look: number) => { inbox: IdSet; labelled: IdSet },
-  truth: { inbox: IdSet; gone?: IdSet; inMailbox?: number; happened?: Happened; undone?: boolean },
+  truth: { inbox: IdSet; gone?: IdSet; inMailbox?: number; happened?: Happened },
   steps: readonly LabelStep[] = [ARCHIVED, LABELLED],
 ) {
   const entries = [{ rule: 'archive', steps, ids: IDS, changes: steps.map(() => null) }];
@@ -56,7 +56,7 @@ function play(
   const wait = async (ms: number) => {
     waits.push(ms);
   };
-  const known = { model, ranges: [range], historyId: '4711', undone: truth.undone ?? false, labels };
+  const known = { model, ranges: [range], historyId: '4711', labels };
   const plan = (ageMs: number) => planUndo({ ...known, mailbox, ageMs, wait, onWait: (ms) => told.push(ms) });
   return { plan, queries, waits, reads, told };
 }
@@ -114,13 +114,6 @@ describe('planUndo', () => {
     const { groups, differing } = await plan(MINUTE);
     assert.deepEqual(differing.list(), IdSet.union([inbox, gone]).list());
     assert.deepEqual([groups[0]?.ids.size, reads.length, waits.length], [335, 60, 0]);
-  });
-
-  it('does not believe searches that speak for taking back a run a second time, until they have said so for long', async () => {
-    const truth = { inbox: IDS.slice(0, 150), labelled: IDS };
-    const { plan, waits } = play((look) => (look < 2 ? done : truth), { ...truth, undone: true });
-    const { groups, differing } = await plan(120 * MINUTE);
-    assert.deepEqual([groups[0]?.ids.size, differing.size, waits.length], [250, 150, 2 + 4]);
   });
 
   it('waits until the searches show what the run changed', async () => {
