@@ -101,7 +101,7 @@ const actionsSchema = v.strictObject({
   removeLabels: v.optional(labels),
 });
 const actions = v.pipe(
-  map('must be a map of actions'),
+  map('must be a map of actions, such as { archive: true }'),
   actionsSchema,
   v.rawTransform(({ dataset, addIssue, NEVER }): Actions => {
     const reduced = reduceActions(dataset.value);
@@ -119,13 +119,21 @@ const ruleSchema = v.strictObject({
   maxChanges: v.optional(count(1)),
   enabled: flag,
 });
-const rule = v.pipe(map('must be a rule with name, query and actions'), ruleSchema);
+const rule = v.pipe(
+  map(
+    'must be a rule with name, query and actions, such as { name: old-news, query: "older_than:1y", actions: { archive: true } }',
+  ),
+  ruleSchema,
+);
 const fileSchema = v.strictObject({
   protect: v.optional(search),
   maxChanges: v.optional(count(1)),
   maxShare: v.optional(share),
   undo: flag,
-  rules: v.pipe(v.array(rule, 'must be a list of rules'), v.minLength(1, 'is an empty list')),
+  rules: v.pipe(
+    v.array(rule, 'must be a list of rules, each of which begins with "- name:"'),
+    v.minLength(1, 'is an empty list'),
+  ),
 });
 const rulesFile = v.pipe(map('must be a map with the key rules'), fileSchema);
 
@@ -186,7 +194,7 @@ function describe(issue: v.BaseIssue<unknown>, plain: unknown): Problem {
   const path = (issue.path ?? []).map((item) => item.key as string | number);
   const key = String(path.at(-1) ?? '');
   if (issue.type === 'strict_object' && issue.expected === 'never') {
-    const message = `unknown key "${key}"${didYouMean(key, knownKeys(path))}`;
+    const message = `unknown key "${key}"${meantKey(key, knownKeys(path))}`;
     return { path, atKey: true, message: whoseProblem(path, plain) + message };
   }
   if (issue.type === 'strict_object' && issue.input === undefined && issue.expected?.startsWith('"')) {
@@ -224,6 +232,27 @@ function ordinal(position: number): string {
     new Intl.PluralRules('en', { type: 'ordinal' }).select(position) as 'one'
   ];
   return `${position}${ending ?? 'th'}`;
+}
+
+/** Keys that people write, as other programs have them. */
+const MEANT_KEYS: ReadonlyMap<string, string> = new Map([
+  ...['delete', 'remove', 'bin'].map((key) => [key, 'trash'] as const),
+  ...['read', 'seen'].map((key) => [key, 'markRead'] as const),
+  ['unread', 'markUnread'],
+  ...['flag', 'starred'].map((key) => [key, 'star'] as const),
+  ['important', 'markImportant'],
+  ...['label', 'labels', 'tag', 'move'].map((key) => [key, 'addLabels'] as const),
+  ['unlabel', 'removeLabels'],
+  ...['search', 'filter', 'match', 'criteria', 'when'].map((key) => [key, 'query'] as const),
+  ...['then', 'do'].map((key) => [key, 'actions'] as const),
+  ...['id', 'title'].map((key) => [key, 'name'] as const),
+  ['keep', 'keepNewest'],
+  ['limit', 'maxChanges'],
+]);
+
+function meantKey(key: string, known: readonly string[]): string {
+  const meant = MEANT_KEYS.get(key.toLowerCase());
+  return meant !== undefined && known.includes(meant) ? ` (did you mean "${meant}"?)` : didYouMean(key, known);
 }
 
 function knownKeys(path: Path): string[] {

@@ -123,7 +123,7 @@ export function namesUserLabels({ protect, rules }: RuleSet): boolean {
  */
 export function requireLabels({ protect, rules, labelsAddedByAnyRule }: RuleSet, labels: LabelDirectory): void {
   const given = new Set(labelsAddedByAnyRule.map(normalizeLabel));
-  const problems = missingLabels(protect?.terms ?? [], labels).map(
+  const problems = missingLabels(protect ?? { query: '', terms: [] }, labels).map(
     (missing) => `protect names ${missing.told}, so protect would match nothing for it`,
   );
   for (const { name, search } of rules) {
@@ -131,13 +131,13 @@ export function requireLabels({ protect, rules, labelsAddedByAnyRule }: RuleSet,
       (term) => isUserLabel(labelNamed(term)) && !given.has(normalizeLabel(labelNamed(term) ?? '')),
     );
     const negated = notGiven.filter((term) => term.negated);
-    for (const { told } of missingLabels(negated, labels)) {
+    for (const { told } of missingLabels({ ...search, terms: negated }, labels)) {
       problems.push(
         `rule ${name}: the query excludes ${told}. No enabled rule adds this label, so nothing would be excluded`,
       );
     }
     const places = notGiven.filter((term) => !term.negated && term.operator === 'in');
-    for (const { told } of missingLabels(places, labels)) {
+    for (const { told } of missingLabels({ ...search, terms: places }, labels)) {
       problems.push(`rule ${name}: the query has ${told}. No enabled rule adds this label, so nothing would be found`);
     }
   }
@@ -152,7 +152,7 @@ interface MissingLabel {
   readonly told: string;
 }
 
-export function missingLabels(terms: readonly Term[], labels: LabelDirectory): MissingLabel[] {
+export function missingLabels({ query, terms }: Search, labels: LabelDirectory): MissingLabel[] {
   const missing = new Map<string, MissingLabel>();
   for (const term of terms) {
     const label = labelNamed(term);
@@ -162,9 +162,22 @@ export function missingLabels(terms: readonly Term[], labels: LabelDirectory): M
       term.operator === 'in'
         ? `"in:${label}", which is neither a place in Gmail nor a label`
         : `the label "${label}", which does not exist`;
-    missing.set(label, { term, told: what + didYouMeanLabel(term, label, labels) });
+    missing.set(label, {
+      term,
+      told: what + (unquotedName(query, term, labels) ?? didYouMeanLabel(term, label, labels)),
+    });
   }
   return [...missing.values()];
+}
+
+/** The label that the term names together with the words behind it: `label:Clean up` for `label:"Clean up"`. */
+function unquotedName(query: string, { operator, value, to }: Term, labels: LabelDirectory): string | undefined {
+  const words = /^(?:[^\S\n]+[^\s:"(){}]+)*/.exec(query.slice(to))?.[0].trim().split(/\s+/) ?? [];
+  for (let count = words.length; count > 0; count -= 1) {
+    const label = labels.find([value, ...words.slice(0, count)].join(' '));
+    if (label !== undefined) return `: a name with a space needs quotes: write ${operator}:"${label.name}"`;
+  }
+  return undefined;
 }
 
 function didYouMeanLabel({ operator }: Term, label: string, labels: LabelDirectory): string {

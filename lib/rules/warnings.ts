@@ -67,7 +67,10 @@ function listed(names: readonly string[]): string {
 export function findLabelWarnings({ rules }: RuleSet, labels: LabelDirectory): RuleWarning[] {
   return rules.flatMap(({ name, search }) => {
     const asked = search.terms.filter((term) => !term.negated && isUserLabel(labelNamed(term)));
-    return missingLabels(asked, labels).map(({ told }) => ({ rule: name, warning: `its query names ${told}` }));
+    return missingLabels({ ...search, terms: asked }, labels).map(({ told }) => ({
+      rule: name,
+      warning: `its query names ${told}`,
+    }));
   });
 }
 

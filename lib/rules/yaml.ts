@@ -14,6 +14,7 @@ import {
   parseDocument,
   type Scalar,
   visit,
+  type YAMLError,
 } from 'yaml';
 
 export type Path = readonly (string | number)[];
@@ -60,10 +61,12 @@ export function readYaml(source: string): YamlFile | { readonly broken: readonly
     if (document.errors.some(({ code }) => code === 'RESOURCE_EXHAUSTION')) return { broken: [TOO_DEEP] };
     if (document.errors.length > 0 || document.warnings.length > 0) {
       const unquoted = findUnquoted(document, source);
-      const errors = [...document.errors, ...document.warnings].map(({ pos, code, message }) => ({
-        offset: pos[0],
-        message: yamlProblem(code, message),
-      }));
+      const errors = firstOfEachLine([...document.errors, ...document.warnings], lines).map(
+        ({ pos, code, message }) => {
+          const offset = openingOf(document, code, message, pos[0]) ?? pos[0];
+          return { offset, message: yamlProblem(code, message, source.slice(pos[0])) };
+        },
+      );
       const broken = unquoted.length > 0 ? unquoted : errors;
       return { broken: broken.map(({ offset, message }) => ({ place: placeAt(offset), message })) };
     }
@@ -249,8 +252,60 @@ function nodeAt(document: Document, path: Path): Node | null {
   return isNode(node) ? node : null;
 }
 
-function yamlProblem(code: string, message: string): string {
+/** The parser finds several problems where one mistake is: the first of each line, or one that tells more. */
+function firstOfEachLine(errors: readonly YAMLError[], lines: LineCounter): YAMLError[] {
+  const byLine = Map.groupBy(errors, ({ pos }) => lines.linePos(pos[0]).line);
+  return [...byLine.values()].flatMap(
+    (found) => found.find(({ code }) => code === 'MULTILINE_IMPLICIT_KEY') ?? found[0] ?? [],
+  );
+}
+
+/** Where the quote or bracket opens that is missed at its end. */
+function openingOf(document: Document, code: string, message: string, missedAt: number): number | undefined {
+  if (!isUnclosedQuote(code, message) && !/^Flow (?:map|sequence)/.test(message)) return undefined;
+  let opening: number | undefined;
+  visit(document, {
+    Node(_, node) {
+      const isOpen = isScalar(node) ? /^QUOTE/.test(node.type ?? '') : 'flow' in node && node.flow === true;
+      const [from, to] = node.range ?? [0, 0];
+      if (isOpen && from < missedAt && to >= missedAt - 1) opening = from;
+    },
+  });
+  return opening;
+}
+
+function isUnclosedQuote(code: string, message: string): boolean {
+  return code === 'MISSING_CHAR' && message.startsWith('Missing closing');
+}
+
+/** The parser's problem in plain words; `rest` is the file from its place on. */
+function yamlProblem(code: string, message: string, rest: string): string {
   if (code === 'TAB_AS_INDENT') return 'a tab is used for indentation: use spaces';
   if (code === 'MULTIPLE_DOCS') return 'the file must hold one YAML document, and a second one begins here';
-  return `not valid YAML: ${message.replace(/\s+/g, ' ').trim()}`;
+  return `not valid YAML: ${plainProblem(code, message, rest) ?? message.replace(/\s+/g, ' ').trim()}`;
+}
+
+function plainProblem(code: string, message: string, rest: string): string | undefined {
+  if (isUnclosedQuote(code, message)) return 'the quote that opens here is not closed';
+  if (message.startsWith('Flow map')) return 'the { that opens here is not closed: it needs a }';
+  if (message.startsWith('Flow sequence')) return 'the [ that opens here is not closed: it needs a ]';
+  if (message.startsWith('Sequence item without -')) {
+    return 'wrong indentation, or "- " is missing: the keys of a rule begin in the column of its name';
+  }
+  switch (code) {
+    case 'BAD_INDENT':
+      return 'wrong indentation: the keys of a rule begin in the column of its name, and each rule begins with "- "';
+    case 'MULTILINE_IMPLICIT_KEY':
+      return 'wrong indentation here or in the next line, or the colon behind a key, or the space behind "-", is missing';
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return 'a value with a colon and a space in it: put the value in quotes';
+    case 'DUPLICATE_KEY':
+      return `the key ${/^[^\s:]+/.exec(rest)?.[0] ?? ''} is there twice`;
+    case 'UNEXPECTED_TOKEN':
+      return 'there is text behind the end of the value: put the whole value in single quotes';
+    case 'BAD_DQ_ESCAPE':
+      return 'a backslash in double quotes has a meaning of its own: use single quotes';
+    default:
+      return undefined;
+  }
 }

@@ -20,6 +20,13 @@ export function hiddenOperator(word: string): string | undefined {
   return HIDDEN.exec(word)?.[0];
 }
 
+const TERM = new RegExp(`(?:^|[\\s({-])(?:${NAMES}):\\S`, 'iu');
+
+/** Whether a text has a term with an operator, such as `older_than:3d`. */
+export function holdsTerm(text: string): boolean {
+  return TERM.test(text);
+}
+
 /** Names that no text holds by chance. */
 const UNDERSCORED = /^(older|newer)_than(.*)$/iu;
 /** The same as people write them; "older than" may be text. */

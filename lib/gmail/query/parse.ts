@@ -3,7 +3,7 @@
  * its terms with their operators, their negation, and whether they stand in an alternative. What a search finds, Gmail
  * alone decides.
  */
-import { missingColon } from './operators.ts';
+import { holdsTerm, missingColon } from './operators.ts';
 import { orQuotes, QueryError, type Token, tokenize } from './tokens.ts';
 import { valueProblem } from './values.ts';
 
@@ -46,6 +46,7 @@ const MOST_LEVELS = 100;
  */
 export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
   const tokens = tokenize(query);
+  refuseQuotedTerms(tokens);
   const terms: Term[] = [];
   let next = 0;
   let conditions = 0;
@@ -64,7 +65,7 @@ export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
     for (;;) {
       const token = tokens[next];
       if (token === undefined) {
-        if (opened !== undefined) throw new QueryError(`"${opened.bracket}" is not closed`, opened.at);
+        if (opened !== undefined) throw new QueryError(`"${opened.bracket}" is not closed`, opened.from);
         break;
       }
       next += 1;
@@ -127,6 +128,18 @@ export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
 
   readLevel({ operator: '', negated: false, required: true, excluded: false, depth: 0 }, undefined);
   return terms;
+}
+
+/** Refuses a search that is one phrase as a whole, with terms in it: YAML and the shell take off only the outer quotes. */
+function refuseQuotedTerms([token, ...others]: readonly Token[]): void {
+  if (token === undefined || others.length > 0 || !token.quoted || token.operator !== '') return;
+  const [operator = '', value = ''] = token.value.split(/:(.*)/s);
+  const isText = !/\s/.test(token.value) && valueProblem(operator.toLowerCase(), value, '') !== null;
+  if (isText || !holdsTerm(token.value)) return;
+  throw new QueryError(
+    `quotes inside quotes: Gmail would search for the phrase: write ${token.minus ? `-(${token.value})` : token.value}`,
+    token.at,
+  );
 }
 
 /** Words and signs that people mean as operators, and what Gmail has for them. */

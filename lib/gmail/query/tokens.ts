@@ -3,6 +3,7 @@
  * would search for it as words.
  */
 import { nearest, slips } from '../../nearest.ts';
+import { foreignValue } from './alternatives.ts';
 import { findOddCharacter, nameForeign } from './characters.ts';
 import { decodeQuery, hiddenOperator, missingColon, OPERATORS } from './operators.ts';
 import { isChecked, isMeasured, valueProblem } from './values.ts';
@@ -159,6 +160,14 @@ function requirePlain(
   for (const part of bare.split(/[;,|&+]/).slice(1)) {
     const problem = operator === 'rfc822msgid' ? undefined : missingColon(part, '', false);
     if (problem !== undefined) throw new QueryError(`${problem}, with a space before it`, at);
+  }
+  const foreign = foreignValue(operator, bare, afterMinus ? '-' : '');
+  if (foreign !== undefined) {
+    const text =
+      operator === '' || ['subject', 'label', 'in'].includes(operator)
+        ? `, or ${operator === '' ? '' : `${operator}:`}"${bare}" for the text itself`
+        : '';
+    throw new QueryError(foreign + text, at);
   }
   if (operator !== '' && /^-./.test(bare) && !['label', 'in'].includes(operator) && !isMeasured(operator)) {
     throw new QueryError(misplacedMinus(operator, bare.slice(1), afterMinus), at);

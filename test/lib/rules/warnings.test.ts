@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LabelDirectory } from '../../../lib/gmail/labels.ts';
 import { parseRules, type RuleSet } from '../../../lib/rules/schema.ts';
+import { requireLabels } from '../../../lib/rules/search.ts';
 import { findLabelWarnings, findWarnings } from '../../../lib/rules/warnings.ts';
 
 type RuleText = readonly [query: string, actions: object];
@@ -193,6 +194,24 @@ describe('findLabelWarnings', () => {
   it('tells the nearest label, or the place of the same name', () => {
     const rules = ruleSet([['{label:Auto/Archve in:inbx}', { star: true }]]);
     assert.match(JSON.stringify(findLabelWarnings(rules, labels)), /Auto\/Archived.*inbox/);
+  });
+
+  it('tells that a name with spaces needs quotes', () => {
+    const spaced = new LabelDirectory([{ id: 'Label_1', name: 'Clean up now' }]);
+    const told = /write label:\\"Clean up now\\"/;
+    const warnings = findLabelWarnings(ruleSet([['in:inbox label:clean up now please', { star: true }]]), spaced);
+    assert.match(JSON.stringify(warnings), told);
+    const other = findLabelWarnings(ruleSet([['label:clean older_than:1d up now', { star: true }]]), spaced);
+    assert.doesNotMatch(JSON.stringify(other), /quotes/);
+    for (const refused of [
+      ruleSet([['-label:Clean up now', { star: true }]]),
+      ruleSet([['x', { star: true }]], 'label:Clean up now'),
+    ]) {
+      assert.throws(
+        () => requireLabels(refused, spaced),
+        /a name with a space needs quotes: write label:"Clean up now"/,
+      );
+    }
   });
 
   it('does not warn of labels that exist, of those of the system, and of those that an action makes', () => {

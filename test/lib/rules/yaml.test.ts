@@ -171,3 +171,69 @@ describe('an error in a rule', () => {
     }
   });
 });
+
+describe('a file that is not valid YAML', () => {
+  const rule = '  - name: one\n    query: x\n';
+  for (const [mistake, source, told] of [
+    ['a key too far left', `rules:\n${rule}   actions: {}\n`, /^rules\.yaml:\d:\d+: not valid YAML: wrong indentation/],
+    [
+      'a key in the column of the dash',
+      `rules:\n${rule}  actions: {}\n`,
+      /: wrong indentation: the keys of a rule begin/,
+    ],
+    [
+      'a rule without its dash',
+      'rules:\n- name: one\n  query: x\n actions: {}\n',
+      /: wrong indentation, or "- " is missing/,
+    ],
+    [
+      'a key too far right',
+      'rules:\n  - name: one\n     query: x\n',
+      /^rules\.yaml:2:11: not valid YAML: wrong indentation[^;]*$/,
+    ],
+    ['no space behind the dash', 'rules:\n  -name: one\n   query: x\n', /the space behind "-", is missing$/],
+    [
+      'a quote that is not closed',
+      `rules:\n  - name: "one\n    query: x\n`,
+      /^rules\.yaml:2:11: .*the quote that opens here is not closed$/,
+    ],
+    ['a single quote that is not closed', `rules:\n  - name: 'one\n    query: x\n`, /^rules\.yaml:2:11: .*not closed$/],
+    [
+      'a brace that is not closed',
+      `rules:\n${rule}    actions: { star: true\n  - name: two\n`,
+      /^rules\.yaml:4:14: .*the \{ that opens here/,
+    ],
+    [
+      'a list that is not closed',
+      `rules:\n${rule}    actions: { addLabels: [A, B }\n`,
+      /^rules\.yaml:4:27: .*the \[ that opens here/,
+    ],
+    [
+      'a colon in a value',
+      'rules:\n  - name: a: b\n',
+      /a value with a colon and a space in it: put the value in quotes$/,
+    ],
+    ['a key twice', `rules:\n${rule}rules: []\n`, /^rules\.yaml:4:1: .*the key rules is there twice$/],
+    ['text behind a quote', 'rules:\n  - name: "a" b\n', /text behind the end of the value/],
+    ['a backslash', 'rules:\n  - name: "a\\d"\n', /a backslash in double quotes.*single quotes$/],
+  ] as const) {
+    it(`is refused in plain words: ${mistake}`, () => {
+      assert.match(refusalOf(source), told);
+    });
+  }
+
+  it('is refused with an example where the form is wrong, and with the key that was meant', () => {
+    assert.match(refusalOf(withQuery('x').replace('{ star: true }', 'archive')), /such as \{ archive: true \}/);
+    assert.match(refusalOf('rules: x\n'), /each of which begins with "- name:"/);
+    for (const [key, meant] of [
+      ['delete', 'trash'],
+      ['read', 'markRead'],
+      ['label', 'addLabels'],
+      ['constructor', undefined],
+    ]) {
+      const refusal = refusalOf(withQuery('x').replace('star', key as string));
+      assert.equal(/did you mean "(\w+)"/.exec(refusal)?.[1], meant, refusal);
+    }
+    assert.match(refusalOf(withQuery('x').replace('query', 'search')), /did you mean "query"/);
+  });
+});

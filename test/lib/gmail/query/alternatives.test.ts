@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseQuery } from '../../../../lib/gmail/query/parse.ts';
+
+describe('a search with values that only other programs take', () => {
+  for (const [query, told] of [
+    ['from:a@x.com,b@x.com', 'write {from:a@x.com from:b@x.com}'],
+    ['-from:a@x.com,b@x.com is:unread', 'write -{from:a@x.com from:b@x.com}'],
+    ['to:alice;bob', 'write {to:alice to:bob}'],
+    ['filename:pdf,docx', 'write {filename:pdf filename:docx}'],
+    ['category:social,promotions', 'write {category:social category:promotions}'],
+    ['is:unread|starred', 'write {is:unread is:starred}'],
+    ['from:*@shop.com', 'write from:shop.com'],
+    ['-from:*.shop.com', 'write -from:shop.com'],
+    ['from:alice@*', 'write from:alice'],
+    ['from:news*@shop.com', 'or from:shop.com for every one there'],
+    ['filename:*.pdf', 'write filename:pdf'],
+    ['list:*.example.com', 'write list:example.com'],
+    ['subject:invoice*', 'write subject:invoice, or subject:"invoice*" for the text itself'],
+    ['label:Auto/*', 'or label:"Auto/*" for the text itself'],
+    ['from:*', 'finds whole words only'],
+    ['invoice*', 'write the whole word in place of "invoice*", or "invoice*" for the text itself'],
+    ['in:inbox inv*ce', 'write the whole word'],
+    ['"category:promotions older_than:3d"', 'quotes inside quotes'],
+    ['-"in:inbox is:read"', 'write -(in:inbox is:read)'],
+    ['from::x', 'write from:x'],
+  ] as const) {
+    it(`is refused with what to write: ${query}`, () => {
+      assert.throws(
+        () => parseQuery(query),
+        ({ message }: Error) => message.includes(told) || assert.fail(message),
+      );
+    });
+  }
+
+  for (const query of [
+    '"invoice* 2026"',
+    'subject:"a, b*"',
+    '2*3',
+    '***',
+    'filename:report,final.pdf',
+    'rfc822msgid:a*b@example.com',
+    '"Re: from Bob"',
+    '"from: Bob" in:inbox',
+    'subject:"in:inbox"',
+    'hello,world',
+  ]) {
+    it(`is accepted where it is text: ${query}`, () => {
+      parseQuery(query);
+    });
+  }
+
+  it('names the place of a bracket that is not closed behind an operator', () => {
+    for (const [query, at] of [
+      ['subject:(a OR b', 8],
+      ['x -from:{a b', 8],
+      ['(a', 0],
+    ] as const) {
+      assert.throws(() => parseQuery(query), { at });
+    }
+  });
+});
