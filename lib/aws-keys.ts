@@ -1,5 +1,5 @@
 /** The credentials for AWS in the environment, and what is wrong with them that can be known before AWS is asked. */
-import { oddCharacter } from './credential-like.ts';
+import { CREDENTIAL_NAMES, credentialKind, credentialsIn, oddCharacter } from './credential-like.ts';
 import { AWS_SECRETS, CONTAINER_TOKEN } from './environment-secrets.ts';
 
 /** In the form in which AWS's SDK takes them. */
@@ -50,14 +50,8 @@ export function problemsOfKeys(
   if (keys === undefined) return [];
   const used = AWS_SECRETS.filter((name) => 'containerToken' in keys === (name === CONTAINER_TOKEN));
   const odd = used.flatMap((name) => {
-    // The container's token is a header's value, such as "Basic dXNlcjpw".
-    const value = (text(name) ?? '').replaceAll(name === CONTAINER_TOKEN ? ' ' : '', '');
-    const variable = /AWS_[A-Z_]{4,}/.test(value) ? "a variable's name" : undefined;
-    const kind =
-      variable ?? oddCharacter(value) ?? (/[\\,;<>[\]{}$]/.test(value) ? 'a bracket or another mark' : undefined);
-    return kind === undefined || (name === CONTAINER_TOKEN && kind === 'a bracket or another mark')
-      ? []
-      : [[name, `holds ${kind}, which AWS keys never contain: copy the value again`] as const];
+    const problem = name === CONTAINER_TOKEN ? problemOfHeader(text(name) ?? '') : problemOfKey(name, text(name) ?? '');
+    return problem === undefined ? [] : [[name, `holds ${problem}: copy it anew`] as const];
   });
   if ('accessKeyId' in keys && keys.accessKeyId.startsWith('ASIA') && keys.sessionToken === undefined) {
     return [
@@ -66,4 +60,37 @@ export function problemsOfKeys(
     ];
   }
   return odd;
+}
+
+/** The container's token is a header's value, such as "Basic dXNlcjpw". */
+function problemOfHeader(value: string): string | undefined {
+  const odd = /AWS_[A-Z_]{4,}/.test(value) ? "a variable's name" : oddCharacter(value.replaceAll(' ', ''));
+  return odd && `${odd}, which AWS keys never contain`;
+}
+
+/** The characters that each may have; made-up keys of stand-ins may also have hyphens, dots and underscores. */
+const CHARACTERS: Readonly<Record<string, RegExp>> = {
+  AWS_ACCESS_KEY_ID: /^[\w.-]*$/,
+  AWS_SECRET_ACCESS_KEY: /^[\w.\-/+=]*$/,
+};
+
+function problemOfKey(name: string, value: string): string | undefined {
+  const kind = foreignKind(name, value);
+  if (kind !== undefined) return kind;
+  const odd = /AWS_[A-Z_]{4,}/.test(value) ? "a variable's name" : oddCharacter(value);
+  if (odd !== undefined) return `${odd}, which AWS keys never contain`;
+  const isSound = CHARACTERS[name]?.test(value) ?? !/[\\,;<>[\]{}$%]/.test(value);
+  return isSound ? undefined : 'a bracket or another mark, which AWS keys never contain';
+}
+
+/** The kind of a credential that is in the place of a key. */
+function foreignKind(name: string, value: string): string | undefined {
+  const kind = credentialKind(value);
+  const own = name === 'AWS_ACCESS_KEY_ID' ? 'aws-key-id' : undefined;
+  if (kind === undefined || kind === own) return undefined;
+  // Of these forms a secret key or a session token may have the beginning by chance, but not the whole.
+  const isBrief = kind === 'refresh-token' || kind === 'authorization-code';
+  if (isBrief && own === undefined && credentialsIn(value)[0]?.start !== 0) return undefined;
+  if (kind === 'base64' && name === 'AWS_SESSION_TOKEN') return undefined;
+  return `${CREDENTIAL_NAMES[kind]}, which belongs elsewhere`;
 }

@@ -57,15 +57,34 @@ export function judgeFailure(error: unknown, service: string): string | ConfigEr
       'Correct or unset GMAIL_API_URL, GOOGLE_TOKEN_URL, AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SECRETS_MANAGER.',
     );
   }
+  if (codes.includes(PROXY_LOGIN)) return wantsProxyLogin(service);
+  // Whatever comes from the network is not a mistake of this program.
+  if (codes.some((code) => FROM_NETWORK.test(code))) return 'an answer that cannot be read';
   const known = codes.filter((code) => /^[A-Za-z_]{1,60}$/.test(code));
   throw new Error(`a request to ${service} failed for a reason that is not known (${known.join(', ')})`);
+}
+
+/** For a status of 407 fetch fails with a cause that has neither a code nor words (seen with 24.21). */
+const PROXY_LOGIN = 'proxy authentication required';
+
+/** What fetch and undici say of an answer that they refuse or cannot decode. */
+const FROM_NETWORK = /^(?:fetch failed|terminated|UND_ERR_(?!INVALID_ARG)[A-Z_]+|ZSTD_error_\w+|ERR_BROTLI_\w+|Z_\w+)$/;
+
+/** For HTTP status 407, which no service sends itself. */
+export function wantsProxyLogin(service: string): ConfigError {
+  return new ConfigError(
+    `a proxy between this machine and ${service} wants a login (status 407)`,
+    'The program does not support proxies: let this machine reach the service without one.',
+  );
 }
 
 /** Codes and names of `error` and of all that it was made of, in whichever way a library has wrapped it. */
 function codesBehind(error: unknown, depth = 0): string[] {
   if (!(error instanceof Error) || depth > 8) return [];
   const { code, name, message } = error as NodeJS.ErrnoException;
-  const own = message === 'unexpected redirect' ? [message] : [typeof code === 'string' ? code : name];
+  const isCode = ['unexpected redirect', PROXY_LOGIN, 'fetch failed', 'terminated'].includes(message);
+  const isNameless = message === '' && code === undefined && name === 'Error' && depth > 0;
+  const own = isNameless ? [PROXY_LOGIN] : isCode ? [message] : [typeof code === 'string' ? code : name];
   const inner = error instanceof AggregateError ? [...error.errors, error.cause] : [error.cause];
   return [...own, ...inner.flatMap((one) => codesBehind(one, depth + 1))];
 }

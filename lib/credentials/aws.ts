@@ -2,7 +2,7 @@
 import { type GetSecretValueResponse, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { AwsKeys, ContainerToken } from '../aws-keys.ts';
 import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
-import { judgeFailure, passingFailure } from '../network-failure.ts';
+import { judgeFailure, passingFailure, wantsProxyLogin } from '../network-failure.ts';
 import { serverCode, serverWords } from '../server-words.ts';
 import { denied } from './aws-denials.ts';
 
@@ -94,7 +94,12 @@ function explain(error: unknown, action: string, { secretId, region, keys }: Sec
   switch (name) {
     case 'ResourceNotFoundException':
       return new NoSuchSecretError(`${what}: there is no such secret`, MAKE_SECRET);
+    case 'KMSInvalidStateException':
+    case 'KMSDisabledException':
+    case 'KMSNotFoundException':
+      return kmsKeyUnusable(what, said);
     case 'InvalidRequestException':
+      if (/\bKMS\b|\bkey\b.*(?:disabled|pending|state)/i.test(message)) return kmsKeyUnusable(what, said);
       if (/delet/i.test(message)) {
         return new SecretStateError(
           `${what}: the secret is scheduled for deletion`,
@@ -116,6 +121,17 @@ function explain(error: unknown, action: string, { secretId, region, keys }: Sec
         `${what}: somebody else has just created the secret`,
         'Run the command again: it will find the secret, and say whose it is.',
       );
+    case 'InternalFailure':
+    case 'InternalServiceError':
+    case 'InternalServiceErrorException':
+    case 'InternalServerError':
+    case 'InternalServerException':
+    case 'ServiceUnavailable':
+    case 'ServiceUnavailableException':
+      return new UnavailableError(
+        `${what}: AWS could not be reached or failed (${name})`,
+        'Nothing to do unless it lasts: the next run tries again. If it lasts, check AWS_REGION.',
+      );
     case 'LimitExceededException':
       return new SecretStateError(
         `${what}: AWS allows no more versions or labels of this secret for now`,
@@ -127,6 +143,12 @@ function explain(error: unknown, action: string, { secretId, region, keys }: Sec
         `Check that its KMS key is enabled, and allow kms:GenerateDataKey and kms:Decrypt on that key besides ${action}.`,
       );
     case 'AccessDeniedException':
+      if (/\baccount\b.*\b(?:suspended|closed|blocked|on hold)\b/i.test(message)) {
+        return new CredentialError(
+          `${what}: the AWS account may not be used${said}`,
+          'Sign in to the AWS account as its owner and look at its billing and its messages, or write to AWS Support.',
+        );
+      }
       return denied({ what, message, requested: action, secretId, region });
     case 'DecryptionFailure':
       return new CredentialError(
@@ -149,6 +171,12 @@ function explain(error: unknown, action: string, { secretId, region, keys }: Sec
     case 'IncompleteSignatureException':
       if (/not yet current|signature expired|is now (?:earlier|later) than/i.test(message))
         return wrongTime(what, said);
+      if (/scoped to a valid region|scoped to correct service|valid region/i.test(message)) {
+        return new ConfigError(
+          `${what}: AWS was asked in another region than its address belongs to${said}`,
+          'Correct AWS_REGION, or unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_SECRETS_MANAGER.',
+        );
+      }
       if (isStaleSession(keys)) return staleSession(what, said);
       return new CredentialError(
         `${what}: the signature does not fit the access key${said}`,
@@ -178,6 +206,10 @@ function explain(error: unknown, action: string, { secretId, region, keys }: Sec
     case 'RequestThrottledException':
     case 'TooManyRequestsException':
     case 'RequestLimitExceeded':
+    case 'ProvisionedThroughputExceededException':
+    case 'PriorRequestNotComplete':
+    case 'BandwidthLimitExceeded':
+    case 'TransactionInProgressException':
     case 'SlowDown':
       return new UnavailableError(
         `${what}: AWS is throttling requests`,
@@ -186,6 +218,13 @@ function explain(error: unknown, action: string, { secretId, region, keys }: Sec
     default:
       return otherwise(error, what, said);
   }
+}
+
+function kmsKeyUnusable(what: string, said: string): SecretStateError {
+  return new SecretStateError(
+    `${what}: the secret's KMS key cannot be used${said}`,
+    'Enable that key, or cancel its deletion, in the AWS console (KMS → Customer managed keys), or let the secret use another key.',
+  );
 }
 
 /** A source of AWS credentials needs what the process may not do. */
@@ -231,6 +270,13 @@ function otherwise(error: unknown, what: string, said: string): JobError {
       `${what}: AWS could not be reached or failed (${reason})`,
       'Nothing to do unless it lasts: the next run tries again. If it lasts, check AWS_REGION.',
     );
+  if (status === 407) return wantsProxyLogin(what);
+  if (isPage(error) && (status === undefined || status < 500)) {
+    return new ConfigError(
+      `${what}: a page came instead of an answer`,
+      'A firewall or a login page may have sent it: check the network of this machine, and AWS_REGION.',
+    );
+  }
   if (status !== undefined && status >= 300 && status < 500 && ![408, 429].includes(status)) {
     const isForeign = isUnreadable(error) || status < 400;
     const refused = `${what}: AWS refused the request (${isForeign ? `status ${status}` : code})${isForeign ? '' : said}`;
@@ -248,7 +294,13 @@ function otherwise(error: unknown, what: string, said: string): JobError {
 
 /** Whether the SDK could make nothing of the answer: no JSON, or JSON that is nested deeper than the stack allows. */
 function isUnreadable(error: unknown): boolean {
-  return error instanceof SyntaxError || error instanceof RangeError;
+  if (error instanceof SyntaxError || error instanceof RangeError) return true;
+  return error instanceof TypeError && '$response' in error;
+}
+
+/** The SDK has consumed the body, so the parser's words are all that is left of it. */
+function isPage(error: unknown): boolean {
+  return error instanceof SyntaxError && /^Unexpected token '<', "\s*</.test(error.message);
 }
 
 function statusOf(error: unknown): number | undefined {

@@ -2,14 +2,14 @@
 import { orAbort } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
 import { ConfigError, egressBehind } from '../errors.ts';
-import { judgeFailure } from '../network-failure.ts';
+import { judgeFailure, wantsProxyLogin } from '../network-failure.ts';
 import { serverCode, serverWords } from '../server-words.ts';
 
 export type OAuthAnswer =
   | { readonly status: number; readonly body: Readonly<Record<string, unknown>> }
   /**
    * `spent`: Google may have acted on the request, so a code that can be used only once may be used up. `isForeign`: the
-   * answer is a refusal without JSON, which Google's endpoint does not send.
+   * answer is a page or a refusal without JSON, which Google's endpoint does not send.
    */
   | { readonly trouble: string; readonly spent: boolean; readonly isForeign?: boolean };
 
@@ -30,7 +30,13 @@ const NOT_SENT = new Set([
 ]);
 
 /** OAuth's words for trouble that passes, whatever status they come with. */
-const TRANSIENT = new Set(['temporarily_unavailable', 'server_error', 'internal_failure', 'rate_limit_exceeded']);
+const TRANSIENT = new Set([
+  'temporarily_unavailable',
+  'server_error',
+  'internal_failure',
+  'rate_limit_exceeded',
+  'slow_down',
+]);
 
 /**
  * Sends the form once. Rejects with the signal's reason on abort, EgressError when it was not let out, ConfigError when it
@@ -66,7 +72,11 @@ export async function postForm(
   const body = good && text.trim() === '' ? {} : parseObject(text);
   const spent = status !== 429;
   const isAway = status === 408 || status === 429 || status >= 500;
-  if (body === null) return { trouble: `status ${status} without JSON`, spent, isForeign: !good && !isAway };
+  if (status === 407) throw wantsProxyLogin("Google's OAuth endpoint");
+  if (body === null) {
+    const isForeign = !isAway && (!good || /^\s*</.test(text));
+    return { trouble: `status ${status} without JSON`, spent, isForeign };
+  }
   for (const name of ['access_token', 'refresh_token', 'id_token']) {
     if (typeof body[name] === 'string') hide(body[name]);
   }

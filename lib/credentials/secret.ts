@@ -64,7 +64,7 @@ export async function fetchVersion(
   return {
     arn: answer.ARN,
     versionId: answer.VersionId ?? 'unknown',
-    createdAt: answer.CreatedDate,
+    createdAt: Number.isNaN(answer.CreatedDate?.getTime()) ? undefined : answer.CreatedDate,
     credentials,
     mailbox: credentials instanceof ConfigError ? namedMailbox(text) : mailboxOf(credentials),
   };

@@ -109,7 +109,8 @@ async function post(form: URLSearchParams, signal: AbortSignal, options: Exchang
   const answer = await postForm(options.tokenUrl, form, signal, options);
   if ('trouble' in answer) return answer;
   const { status, body } = answer;
-  if (status >= 200 && status < 300) return readToken(body);
+  const isRefused = errorWord(body.error) !== '' && body.access_token === undefined;
+  if (status >= 200 && status < 300 && !isRefused) return readToken(body);
   const description = typeof body.error_description === 'string' ? body.error_description : '';
   return { refusal: { code: errorWord(body.error), subtype: errorWord(body.error_subtype), description } };
 }
@@ -117,7 +118,12 @@ async function post(form: URLSearchParams, signal: AbortSignal, options: Exchang
 function readToken(body: Readonly<Record<string, unknown>>): Answer {
   const { access_token: value, expires_in: lifetimeS, refresh_token: replacement } = body;
   if (typeof value !== 'string' || value === '') return { trouble: 'an answer without access token' };
-  const lifetimeMs = (typeof lifetimeS === 'number' && lifetimeS > 0 ? lifetimeS : 3_600) * 1_000;
+  if (/[^!-~]/.test(value)) return { trouble: 'an access token with characters that no header may have' };
+  if (body.token_type !== undefined && String(body.token_type).toLowerCase() !== 'bearer') {
+    return { trouble: 'an access token of another type than Bearer' };
+  }
+  const seconds = typeof lifetimeS === 'string' && /^\d{1,9}$/.test(lifetimeS) ? Number(lifetimeS) : lifetimeS;
+  const lifetimeMs = (typeof seconds === 'number' && seconds > 0 ? seconds : 3_600) * 1_000;
   const newRefreshToken = typeof replacement === 'string' && replacement !== '' ? replacement : undefined;
   const refreshTokenLifetimeMs = refreshTokenLifetimeIn(body);
   return { token: { value, lifetimeMs, scopes: scopesIn(body), newRefreshToken, refreshTokenLifetimeMs } };
@@ -144,6 +150,11 @@ function explain({ code, subtype, description }: Refusal, secretAgeMs: number | 
         `Google does not accept the refresh token (invalid_grant): ${deathCauses(secretAgeMs).join(', or ')}`,
         `Open the mailbox's security page if the cause is unclear, then ${AUTHORIZE_AGAIN}.`,
       );
+    case 'disabled_client':
+      return refusal(
+        'The OAuth client is disabled (disabled_client)',
+        'Enable it in the Cloud console (Google Auth Platform → Clients), or put another client in place with `job rotate --client`.',
+      );
     case 'invalid_client':
     case 'deleted_client':
       return refusal(
@@ -160,7 +171,6 @@ function explain({ code, subtype, description }: Refusal, secretAgeMs: number | 
     case 'admin_policy_enforced':
     case 'org_internal':
     case 'access_denied':
-    case 'disabled_client':
       return refusal(
         `Google refuses this app for the account (${code})`,
         "Ask the Workspace's administrator to allow the app, or check the consent screen's audience in the Cloud console.",

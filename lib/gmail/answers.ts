@@ -2,6 +2,7 @@
 import { RENEW_ACCESS } from '../credentials/token.ts';
 import { ConfigError, CredentialError, type JobError, RefusedError, UnavailableError } from '../errors.ts';
 import { isObject, parseJson } from '../json.ts';
+import { wantsProxyLogin } from '../network-failure.ts';
 import { serverCode, serverWords } from '../server-words.ts';
 import type { GmailMethod } from './units.ts';
 
@@ -16,7 +17,13 @@ export interface RawAnswer {
 export type Verdict =
   | { readonly kind: 'ok'; readonly data: unknown }
   /** The service stumbled: the same request may succeed in a moment. `text` says what happened. */
-  | { readonly kind: 'again'; readonly text: string; readonly retryAfterMs: number }
+  | {
+      readonly kind: 'again';
+      readonly text: string;
+      readonly retryAfterMs: number;
+      /** The error when it does not succeed; without, that Gmail is not available. */
+      readonly error?: JobError;
+    }
   /** Too many quota units: all requests have to wait. */
   | { readonly kind: 'quota'; readonly text: string; readonly retryAfterMs: number }
   /** Too many requests at once. */
@@ -95,7 +102,10 @@ export function judge(method: string, answer: RawAnswer, now: number = Date.now(
   const { status } = answer;
   const retryAfterMs = parseRetryAfter(answer.retryAfter, now);
   const body = parseJson(answer.body);
-  if (status < 200 || status >= 300) return judgeError(method, status, body, retryAfterMs, answer.urlLength);
+  const isPage = /^\s*</.test(answer.body);
+  if (status < 200 || status >= 300) {
+    return judgeError(method, status, body, retryAfterMs, answer.urlLength, isPage);
+  }
   if (isObject(body) && body.error !== undefined) {
     const code = isObject(body.error) ? Number(body.error.code) : Number.NaN;
     if (code >= 400 && code < 600) return judgeError(method, code, body, retryAfterMs);
@@ -112,10 +122,26 @@ export function judge(method: string, answer: RawAnswer, now: number = Date.now(
   }
   if (status === 200 && isObject(body) && SHAPES.get(method)?.(body) !== false) return { kind: 'ok', data: body };
   const what = isObject(body) ? 'incomplete JSON' : answer.body.trim() === '' ? 'no body' : 'broken JSON';
-  return { kind: 'again', text: `${method} was answered with ${status} and ${what}`, retryAfterMs };
+  const text = `${method} was answered with ${status} and ${what}`;
+  return { kind: 'again', text, retryAfterMs, ...(isPage && { error: pageInstead(method, status) }) };
 }
 
-function judgeError(method: string, status: number, body: unknown, retryAfterMs: number, urlLength = 0): Verdict {
+function pageInstead(method: string, status: number): ConfigError {
+  return new ConfigError(
+    `Gmail: a page came instead of an answer to ${method} (status ${status})`,
+    'A firewall or a login page may have sent it: check the network of this machine. If that is fine, run again.',
+  );
+}
+
+function judgeError(
+  method: string,
+  status: number,
+  body: unknown,
+  retryAfterMs: number,
+  urlLength = 0,
+  isPage = false,
+): Verdict {
+  if (status === 407) return failed(wantsProxyLogin('Gmail'));
   if (status === 401) return { kind: 'unauthorized' };
   const { message, words, reasons } = googleError(body);
   const said = `${method}: ${status}${words === '' ? '' : ` ${words}`}`;
@@ -134,8 +160,10 @@ function judgeError(method: string, status: number, body: unknown, retryAfterMs:
     return failed(new GmailRefusal(status, `Gmail refused ${method}: ${status}, the request is too long`, 'tooLong'));
   }
   // Google's front end answers with HTML pages; they say nothing about the request itself.
-  if (!isObject(body))
-    return { kind: 'again', text: `${method} was answered with ${status} and no JSON`, retryAfterMs };
+  if (!isObject(body)) {
+    const text = `${method} was answered with ${status} and no JSON`;
+    return { kind: 'again', text, retryAfterMs, ...(isPage && { error: pageInstead(method, status) }) };
+  }
   if (status === 403 && has(SCOPE_REASONS)) {
     const remedy =
       "Add the scope that this method needs to the job's `scopes`; `job check` then names the command that authorizes for it.";

@@ -104,7 +104,7 @@ function rejectedToken(): CredentialError {
 
 /** The error of a request after its last attempt. */
 function unavailable(answer: Retryable, attempts: number): JobError {
-  if (answer.kind === 'precondition') return answer.error;
+  if ('error' in answer) return answer.error;
   const { kind, text } = answer;
   const remedy =
     kind === 'quota'

@@ -208,6 +208,11 @@ describe('readConfig', () => {
     ['AWS_SECRET_ACCESS_KEY', 'AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI', "a variable's name"],
     ['AWS_SECRET_ACCESS_KEY', '<wJalrXUtnFEMI>', 'a bracket or another mark'],
     ['AWS_SECRET_ACCESS_KEY', 'wJalrXütnFEMI', 'a character beyond ASCII'],
+    ['AWS_ACCESS_KEY_ID', 'AKIA/OSFODNN7+EXAMPLE=', 'a bracket or another mark'],
+    ['AWS_ACCESS_KEY_ID', 'AKIAIOSFODNN7EXAMPLE|x', 'a bracket or another mark'],
+    ['AWS_SECRET_ACCESS_KEY', 'wJalrX%2FUtnFEMI', 'a bracket or another mark'],
+    ['AWS_SECRET_ACCESS_KEY', 'wJalrX!@#^&*()', 'a bracket or another mark'],
+    ['AWS_SESSION_TOKEN', 'IQoJb3JpZ2lu%2FX2VjEF', 'a bracket or another mark'],
     ['AWS_SESSION_TOKEN', 'IQoJb3JpZ2lu\nX2VjEFoaCWV1', 'a line break'],
     ['AWS_SESSION_TOKEN', "IQoJb3JpZ2lu'", 'a quote'],
     ['AWS_SESSION_TOKEN', 'IQoJb3JpZ2lu\u0000', 'a control character'],
@@ -222,12 +227,30 @@ describe('readConfig', () => {
     });
   }
 
+  const misplaced: readonly [name: string, value: string, kind: string][] = [
+    ['AWS_ACCESS_KEY_ID', '1//0gRefreshTokenOfAlice', 'a refresh token'],
+    ['AWS_ACCESS_KEY_ID', '{"refresh_token":"x"}', 'JSON'],
+    ['AWS_SECRET_ACCESS_KEY', '1//0gRefreshTokenOfAlice', 'a refresh token'],
+    ['AWS_SECRET_ACCESS_KEY', 'GOCSPX-k3yOfTheClient', 'a client secret'],
+    ['AWS_SECRET_ACCESS_KEY', 'ya29.a0AccessTokenOfAlice', 'an access token'],
+    ['AWS_SECRET_ACCESS_KEY', 'AKIAIOSFODNN7EXAMPLE', 'the id of an AWS key'],
+    ['AWS_SESSION_TOKEN', '-----BEGIN PRIVATE KEY-----', 'PEM text'],
+    ['AWS_SESSION_TOKEN', 'ASIAIOSFODNN7EXAMPLE', 'the id of an AWS key'],
+  ];
+  for (const [name, value, kind] of misplaced) {
+    it(`refuses ${name}=${value}, which is ${kind}`, () => {
+      const problem = problemOf({ ...GOOD, [name]: value });
+      assert.match(problem, new RegExp(`: ${name} holds ${kind}, which belongs elsewhere`));
+      assert.ok(!problem.includes(value));
+    });
+  }
+
   it('accepts keys of any length, and does not check keys that are not used', () => {
-    const short = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 't', AWS_SESSION_TOKEN: 'a+/==_-.%' };
+    const short = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 't', AWS_SESSION_TOKEN: 'a+/==_-.' };
     assert.deepEqual(readConfig({ ...GOOD, ...short }).awsKeys, {
       accessKeyId: 'test',
       secretAccessKey: 't',
-      sessionToken: 'a+/==_-.%',
+      sessionToken: 'a+/==_-.',
     });
     const profile = { ...GOOD, AWS_PROFILE: 'gmail', AWS_SECRET_ACCESS_KEY: 'a "b"' };
     assert.equal(readConfig(profile).awsKeys, undefined);

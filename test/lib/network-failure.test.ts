@@ -50,8 +50,28 @@ describe('a request without an answer', () => {
     }
   });
 
+  it('may succeed in the next run after an answer that fetch could not read, whatever the reason is called', () => {
+    const fetched = ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'ZSTD_error_prefix_unknown', 'SomethingNew'].map(
+      (code) => new TypeError('fetch failed', { cause: Object.assign(new Error('hidden words'), { code }) }),
+    );
+    for (const error of [...fetched, new TypeError('terminated', { cause: new Error('hidden words') })]) {
+      assert.equal(judgeFailure(error, 'Gmail'), 'an answer that cannot be read');
+    }
+    const proxy = judgeFailure(
+      new TypeError('fetch failed', { cause: new Error('proxy authentication required') }),
+      'Gmail',
+    );
+    assert.ok(proxy instanceof ConfigError);
+    assert.match(proxy.message, /proxy .* wants a login/);
+  });
+
   it('is a bug after anything else, told without the words of the error', () => {
-    for (const error of [...wrapped('ERR_ASSERTION'), new TypeError('hidden words'), 'hidden words', undefined]) {
+    for (const error of [
+      ...wrapped('ERR_ASSERTION').slice(0, 1),
+      new TypeError('hidden words'),
+      'hidden words',
+      undefined,
+    ]) {
       assert.throws(
         () => judgeFailure(error, 'Gmail'),
         (bug: Error) => !(bug instanceof ConfigError) && !/hidden/.test(`${bug.stack}${bug.cause}`),

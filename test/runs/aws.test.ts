@@ -29,6 +29,34 @@ describe('AWS', { concurrency: 4 }, () => {
     await Promise.all(runs);
   });
 
+  it('names that are not modelled, pages and words about a region, an account or a KMS key have their own cause', async () => {
+    const answers: [code: number, body: string | object, told: RegExp][] = [
+      [75, { __type: 'ProvisionedThroughputExceededException' }, /throttling/],
+      [75, { __type: 'BandwidthLimitExceeded' }, /throttling/],
+      [75, { __type: 'InternalFailure' }, /InternalFailure/],
+      [78, '<html>Sign in</html>', /page|not in the format of AWS/],
+      [
+        78,
+        { __type: 'InvalidSignatureException', Message: 'Credential should be scoped to a valid region.' },
+        /another region.*AWS_REGION/,
+      ],
+      [78, { __type: 'InvalidRequestException', Message: 'The KMS key is disabled.' }, /KMS key.*Enable/],
+      [78, { __type: 'KMSInvalidStateException', Message: 'x' }, /KMS key.*Enable/],
+      [77, { __type: 'AccessDeniedException', Message: 'Your account is suspended' }, /AWS account.*Support/],
+    ];
+    const runs = answers.map(async ([code, body, expected]) => {
+      await using sandbox = await sandboxOf();
+      sandbox.faults.add({ service: 'aws', status: 400, body, times: 20 });
+      assert.match(told(assertEnded(await applyHere(sandbox), code, { outcome: 'failed' })), expected);
+    });
+    await Promise.all(runs);
+    for (const body of ['<html>Sign in</html>', '  <!DOCTYPE html>']) {
+      await using sandbox = await sandboxOf();
+      sandbox.faults.add({ service: 'aws', status: 200, body, times: 20 });
+      assert.match(told(assertEnded(await applyHere(sandbox), 78)), /page came instead of an answer/);
+    }
+  });
+
   it('exits 77 for a key that belongs to nobody, and for a wrong one', async () => {
     await using sandbox = await sandboxOf();
     const unknown = await applyHere(sandbox, { env: { AWS_ACCESS_KEY_ID: 'AKIA0000000000000000' } });

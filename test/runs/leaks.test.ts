@@ -14,7 +14,7 @@ const MARKS = {
   refreshToken: '1//0gMark-refresh/token+with=all&kinds%of"signs\'~Zq7Wx3',
   clientSecret: 'GOCSPX-Mark/client+secret=with&some%2Bsigns"5b2cKd9',
   accessToken: 'ya29.a0Mark_access-token/with+other=signs&more%25~"Hj4Tn8',
-  awsSessionToken: 'IQoJb3JpZ2luMark//session+token==&with%3Dsigns8vB2',
+  awsSessionToken: 'IQoJb3JpZ2luMark//session+token==&with-_signs8vB2',
   heartbeatToken: 'hc-Mark+ping=key&with"odd\'signs-6yU1',
 };
 

@@ -53,6 +53,21 @@ describe('judge', () => {
     });
   }
 
+  it('asks again when a page comes, which is a matter of the configuration when it lasts, but not with 5xx', () => {
+    for (const [status, isLasting] of [
+      [200, true],
+      [403, true],
+      [404, true],
+      [502, false],
+    ] as const) {
+      const verdict = judge('messages.list', { status, retryAfter: null, body: HTML });
+      assert.equal(verdict.kind, 'again');
+      assert.equal('error' in verdict && verdict.error instanceof ConfigError, isLasting, String(status));
+    }
+    const proxy = judge('messages.list', { status: 407, retryAfter: null, body: HTML });
+    assert.ok(proxy.kind === 'failed' && proxy.error instanceof ConfigError);
+  });
+
   for (const method of ['messages.batchModify', 'labels.delete']) {
     it(`takes for a success of ${method} an answer without content, and no other`, () => {
       const kindOf = (status: number, body: string) => judge(method, { status, retryAfter: null, body }).kind;
