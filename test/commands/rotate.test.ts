@@ -107,6 +107,20 @@ describe('job rotate', { concurrency: 8 }, () => {
     }
   });
 
+  it('says after Ctrl-C that nothing was stored', async () => {
+    await using sandbox = await open();
+    let stop = () => undefined as unknown;
+    const run = await rotate(sandbox, [], {
+      onStart: (child) => {
+        stop = () => child.kill('SIGINT');
+      },
+      open: async () => void stop(),
+    });
+    assert.equal(run.code, 130, run.stderr);
+    assert.match(run.stdout, /\nStopped: nothing was stored\.\n$/);
+    assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue });
+  });
+
   it('does not make a version current that does not work', async () => {
     await using sandbox = await open();
     breakNewTokens(sandbox);

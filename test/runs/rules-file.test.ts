@@ -124,4 +124,11 @@ describe('a rules file that is wrong', { concurrency: 4 }, () => {
     }
     assert.deepEqual(sandbox.requests, []);
   });
+
+  it('is called jobs/rules.yaml where it is the copy in the build', async () => {
+    await using sandbox = await sandboxOf();
+    const { stdout } = await runJob(sandbox, ['check', '--json', '--jobs', 'apply-rules']);
+    const { lines } = JSON.parse(stdout) as { lines: { id: string; detail: string }[] };
+    assert.match(lines.find(({ id }) => id === 'apply-rules')?.detail ?? '', /^jobs\/rules\.yaml: 3 rules/);
+  });
 });
