@@ -296,7 +296,9 @@ function tryWrite(write: () => void): void {
   }
 }
 
+/** A reader that has gone away, or a file that takes no more: neither must end a run that is changing a mailbox. */
+const CLOSED = new Set(['EPIPE', 'EIO', 'ENOSPC', 'EDQUOT', 'EFBIG']);
+
 function ignoreClosedPipe(error: unknown): void {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code !== 'EPIPE' && code !== 'EIO') throw error;
+  if (!CLOSED.has(String((error as NodeJS.ErrnoException).code))) throw error;
 }

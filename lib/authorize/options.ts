@@ -1,4 +1,6 @@
 /** What `authorize` and `rotate` have in common on the command line. */
+
+import { CREDENTIAL_NAMES, credentialKind } from '../credential-like.ts';
 import { DURATION_EXAMPLES, parseDuration } from '../duration.ts';
 import { UsageError } from '../errors.ts';
 import { isMailAddress, isSameMailbox } from '../mail-address.ts';
@@ -55,7 +57,19 @@ export function readMailbox(email: string | undefined, configuredMailbox: string
 
 export const clientOptions = {
   client: textOption('<file>', "the client's file from the Cloud console (type Desktop app)"),
-  clientId: textOption('<id>', "the client's id instead of its file; the client secret is asked for"),
+  clientId: {
+    placeholder: '<id>',
+    summary: "the client's id instead of its file; the client secret is asked for",
+    parse(text) {
+      const kind = credentialKind(text);
+      if (kind === undefined) return text;
+      throw new UsageError(
+        `--client-id holds ${CREDENTIAL_NAMES[kind]}, and no client id`,
+        'Write the id of the client, which ends with .apps.googleusercontent.com; its secret is asked for.',
+      );
+    },
+    fallback: undefined,
+  } satisfies OptionSpec<string | undefined>,
 };
 
 export const consentOptions = {

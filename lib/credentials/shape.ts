@@ -129,18 +129,53 @@ const optionalMailAddress = v.pipe(
   v.transform((text) => unwrap(text) || undefined),
   v.optional(mailAddress),
 );
-/** A text that is no credential of another kind. */
-const ofKind = (own: string) =>
+/** Keys and variables whose names may be pasted with a value, or in its place. */
+const NAMED =
+  /^(client_id|client_secret|refresh_token|access_token|AWS_[A-Z_]+|GMAIL_[A-Z_]+)(?:["'\\]*\s*[=:]\s*([\s\S]+))?$/i;
+
+/** The name that stands before a value, as in `refresh_token=…`, and the value. */
+function splitName(text: string): { readonly name: string | undefined; readonly value: string } {
+  const bare = text.replace(/^[{"'\\\s]+/, '');
+  const [, name, value] = NAMED.exec(/^(?:1|\w+(?:%3[aAdD]|[=:])1)%2f%2f/i.test(bare) ? decodeUrl(bare) : bare) ?? [];
+  if (name === undefined) return { name, value: /^1%2f%2f/i.test(bare) ? decodeUrl(bare) : text };
+  return {
+    name: name.toLowerCase(),
+    value: unwrap((value ?? '').replace(/[\\"'\s]*[,;}]?\s*$/, '').replace(/^[\\"']+/, '')),
+  };
+}
+
+function decodeUrl(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The value of `key`, also where its name was pasted with it. */
+const pastedValue = (key: string) =>
   v.pipe(
     pastedString,
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const { name, value } = splitName(dataset.value);
+      if (name === undefined || (name === key && value !== '')) return value;
+      const what = value === '' ? `the name ${name} in place of a value` : `"${name}=…", which is of another key`;
+      addIssue({ message: `holds ${what}` });
+      return NEVER;
+    }),
+  );
+/** A text that is no credential of another kind. */
+const ofKind = (key: string, own: string) =>
+  v.pipe(
+    pastedValue(key),
     v.rawCheck(({ dataset, addIssue }) => {
       const kind = dataset.typed ? kindOf(dataset.value) : undefined;
       if (kind !== undefined && kind !== own) addIssue({ message: `holds ${kind}` });
     }),
   );
-const credential = (own: string) =>
+const credential = (key: string, own: string) =>
   v.pipe(
-    ofKind(own),
+    ofKind(key, own),
     v.minLength(MIN_SECRET_LENGTH, `is shorter than ${MIN_SECRET_LENGTH} characters`),
     v.rawCheck(({ dataset, addIssue }) => {
       // oddCharacter refuses these quotes too, but they are printable ASCII and so may be part of a credential.
@@ -159,9 +194,9 @@ const authorizedUser = v.object({
   type: v.optional(
     v.pipe(pastedString, v.literal('authorized_user', 'must be "authorized_user" or "service_account"')),
   ),
-  client_id: ofKind('a client id'),
-  client_secret: credential('a client secret'),
-  refresh_token: credential('a refresh token'),
+  client_id: ofKind('client_id', 'a client id'),
+  client_secret: credential('client_secret', 'a client secret'),
+  refresh_token: credential('refresh_token', 'a refresh token'),
   email: v.optional(optionalMailAddress),
 });
 const privateKey = v.pipe(

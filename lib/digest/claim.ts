@@ -8,6 +8,7 @@
  *   that died: it is deleted, by its id, so that nobody can delete a newer claim of the same name by mistake.
  */
 import { createHash } from 'node:crypto';
+import { counted } from '../count.ts';
 import { RefusedError, UnavailableError } from '../errors.ts';
 import { DIGEST_LABEL } from '../gmail/journal-label.ts';
 import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
@@ -133,8 +134,15 @@ async function claimAndInsert(delivery: Delivery, foreign: Label | undefined): P
       if (!(error instanceof UnavailableError)) throw error;
       // It may have arrived all the same.
       inserts += 1;
+      log.warn('digest.insert_unanswered', { period: identity.periodId, attempt: inserts, reason: error.message });
       if (await waitUntilDelivered(delivery)) return found();
-      if (inserts === MOST_INSERTS) throw error;
+      if (inserts === MOST_INSERTS) {
+        throw new UnavailableError(
+          `Gmail did not confirm the digest in ${counted(inserts, 'attempt')}; the last one: ${error.message}`,
+          error.remedy,
+          { cause: error },
+        );
+      }
     }
   }
   throw new UnavailableError(

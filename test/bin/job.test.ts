@@ -181,6 +181,9 @@ describe('bin/job', { concurrency: 3 }, () => {
     const unbuilt = await start(join(bare, 'bin/job'), ['list'], { env: ON_DYNO });
     assert.deepEqual({ code: unbuilt.code, stdout: unbuilt.stdout }, { code: 78, stdout: '' });
     assert.match(unbuilt.stderr, /^job: \S*dist\/main\.js is missing: [^\n]*\n$/);
+    await writeFile(join(bare, 'Procfile'), '\ufeffjob:\tnode\t--no-warnings dist/main.js\r\nweb: node server.js\r\n');
+    const edited = await start(join(bare, 'bin/job'), ['list'], { env: ON_DYNO });
+    assert.equal(edited.stderr, unbuilt.stderr, 'a byte order mark, tabs and carriage returns change nothing');
     await writeFile(join(bare, 'Procfile'), 'web: node server.js\n');
     const onDyno = await start(join(bare, 'bin/job'), ['echo', 'not me'], { env: ON_DYNO });
     assert.deepEqual({ code: onDyno.code, stdout: onDyno.stdout }, { code: 78, stdout: '' });

@@ -1,5 +1,6 @@
 /** No secret reaches stdout or stderr, in any encoding, whatever goes wrong and whatever a job's author does. */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
 import { runHere } from '../fixtures/front-door.ts';
@@ -258,6 +259,8 @@ describe('no secret is shown', { concurrency: 6 }, () => {
       [2, ['apply-rules', `Bearer ${accessToken}`, `<${refreshToken}>`]],
       [2, ['apply-rules', `--${refreshToken}`]],
       [2, ['apply-rules', `https://example.com/?refresh_token=${encodeURIComponent(refreshToken)}`]],
+      [2, ['authorize', '--client-id', clientSecret]],
+      [2, ['authorize', '--client-id', refreshToken]],
       [2, ['list', `export AWS_SECRET_ACCESS_KEY=${marked.marks.awsSecretKey}`]],
       [2, ['apply-rules', '--rule', `token:${refreshToken}`]],
       [78, ['apply-rules'], { RULES_FILE: accessToken }],
@@ -368,4 +371,16 @@ describe('a reader that goes away', { concurrency: 2 }, () => {
       for (const labels of Object.values(sandbox.mailbox.snapshot())) assert.deepEqual(labels, done);
     });
   }
+
+  it('for want of space is no reason to stop either', { skip: !existsSync('/dev/full') }, async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {})) });
+    for (const [to, changed] of [
+      ['> /dev/full', 3],
+      ['2> /dev/full > /dev/full', 0],
+    ] as const) {
+      const run = await runJob(sandbox, ['apply-rules'], { rules: { undo: false, ...STAR }, shell: `"$0" "$@" ${to}` });
+      assert.deepEqual([run.code, run.stdout, run.stderr], [0, '', ''], `${changed} messages`);
+    }
+    for (const labels of Object.values(sandbox.mailbox.snapshot())) assert.ok(labels.includes('STARRED'));
+  });
 });

@@ -43,6 +43,14 @@ describe('a secret that was pasted in an unusual way', () => {
     'as the only object of a list': [GOOD],
     'in the form of the console, as a key': { [JSON_TEXT]: '' },
     'in the form of the console, twice': { one: JSON_TEXT, two: JSON_TEXT },
+    'with the name before a value': { ...GOOD, refresh_token: `refresh_token=${GOOD.refresh_token}` },
+    'with name and colon before a value': { ...GOOD, client_secret: `client_secret: ${GOOD.client_secret}` },
+    'with a pair of JSON as a value': { ...GOOD, refresh_token: `"refresh_token": "${GOOD.refresh_token}",` },
+    'with a value in URL encoding': { ...GOOD, refresh_token: encodeURIComponent(GOOD.refresh_token) },
+    'with a pair in URL encoding': {
+      ...GOOD,
+      refresh_token: encodeURIComponent(`refresh_token=${GOOD.refresh_token}`),
+    },
     'beside a further key with another one': { ...GOOD, old: JSON.stringify(BOB) },
   };
   for (const [what, value] of Object.entries(sound)) {
@@ -155,6 +163,17 @@ describe('a secret that was pasted in an unusual way', () => {
       { ...GOOD, refresh_token: undefined, ' refresh_token': 'x' },
       /refresh_token is missing \(found a similar key instead/,
     ],
+    [
+      'the pair of another key',
+      { ...GOOD, refresh_token: `client_secret=${GOOD.client_secret}` },
+      /: refresh_token holds "client_secret=…", which is of another key$/,
+    ],
+    [
+      "a key's name",
+      { ...GOOD, client_secret: 'client_secret' },
+      /: client_secret holds the name client_secret in place/,
+    ],
+    ["a variable's name", { ...GOOD, refresh_token: 'AWS_SECRET_ACCESS_KEY' }, /holds the name aws_secret_access_key/],
     ['a space in a value', { ...GOOD, refresh_token: '1//0gRefresh TokenOfAlice' }, /: refresh_token holds a space/],
     ['a line break in a JSON value', { ...GOOD, refresh_token: '1//0gRefresh\nTokenOfAlice' }, /holds a line break/],
     [
