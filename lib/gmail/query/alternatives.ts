@@ -24,11 +24,10 @@ function commaProblem(operator: string, value: string, minus: string): string | 
   return `"${operator}:${value}" has several values: write ${minus}{${terms}}`;
 }
 
+/** A star beside a letter stands for more letters elsewhere; Gmail ignores one beside a sign, as in `*@shop.com`. */
 function wildcardProblem(operator: string, value: string, minus: string): string | undefined {
-  if (!value.includes('*') || operator === 'rfc822msgid') return undefined;
+  if (!/\p{L}\*|\*\p{L}|^\*$/u.test(value) || operator === 'rfc822msgid') return undefined;
   if (operator === '') {
-    // A star between digits or alone among signs is text.
-    if (!/\p{L}\*|\*\p{L}|^\*$/u.test(value)) return undefined;
     return `Gmail knows no wildcards, and finds whole words only: write the whole word in place of "${value}"`;
   }
   const known = `Gmail knows no wildcards, as in "${operator}:${value}"`;

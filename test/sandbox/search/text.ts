@@ -2,7 +2,7 @@
 
 import type { StoredMessage } from '../message.ts';
 import type { Term } from './parse.ts';
-import { QuerySyntaxError, UnknownOperatorError } from './tokenize.ts';
+import { QuerySyntaxError } from './tokenize.ts';
 import { wordsOf } from './words.ts';
 
 type MessageTest = (message: StoredMessage) => boolean;
@@ -44,7 +44,8 @@ export function findsWords(field: TextField, term: Term): MessageTest {
  * without `@` is such words, so it finds its subdomains too).
  */
 export function findsPeople(field: AddressField, term: Term, ownAddress: string): MessageTest {
-  const value = !term.quoted && term.value.toLowerCase() === 'me' ? ownAddress : term.value.replace(/^<|>$/g, '');
+  // Gmail ignores the star of `*@example.com`.
+  const value = !term.quoted && term.value.toLowerCase() === 'me' ? ownAddress : term.value.replace(/^[<*]+|>$/g, '');
   const phrase = phraseOf({ ...term, value });
   const [, local, domain] = /^([^@\s]*)@([^@\s]+)$/.exec(value.toLowerCase()) ?? [];
   if (domain === undefined) return (message) => wordsIn(message, field).includes(phrase);
@@ -55,8 +56,7 @@ export function findsPeople(field: AddressField, term: Term, ownAddress: string)
 }
 
 function phraseOf(term: Term): string {
-  const { operator, value, quoted } = term;
-  if (!quoted && value.includes('*')) throw new UnknownOperatorError(`Gmail has no wildcards: ${value}`);
+  const { operator, value } = term;
   const phrase = wordsOf(value);
   if (phrase.trim() === '') {
     throw new QuerySyntaxError(`${operator === undefined ? 'A term' : `${operator}:`} has no word to search for`);
