@@ -48,7 +48,7 @@ export default defineJob({
     }
     const file = rulesFile ?? OWN_RULES;
     // The build copies it from there, and nobody edits the copy.
-    const name = rulesFile === undefined ? 'jobs/rules.yaml' : relative('', file) || file;
+    const name = rulesFile === undefined ? 'jobs/rules.yaml' : shortPath(file);
     return { ...selectRules(parseRules(await readRules(file, name), name), options.rule), file: name };
   },
 
@@ -97,6 +97,15 @@ export default defineJob({
 
 /** Looking for what the searches may have missed comes to an end, whatever others do to the mailbox meanwhile. */
 const MOST_LOOKS = 5;
+
+/** `file` as seen from the working folder, or as it is when that folder was deleted. */
+function shortPath(file: string): string {
+  try {
+    return relative('', file) || file;
+  } catch {
+    return file;
+  }
+}
 
 async function readRules(file: string, name: string): Promise<string> {
   try {

@@ -67,6 +67,9 @@ const LONG_URL = 7_500;
 /** Methods whose good answer says nothing. */
 const WITHOUT_ANSWER: ReadonlySet<string> = new Set<GmailMethod>(['messages.batchModify', 'labels.delete']);
 
+/** Requests that name nothing but the account, so that a refusal concerns nothing else. profile.ts tells of a 404. */
+const ABOUT_ACCOUNT: ReadonlySet<string> = new Set<GmailMethod>(['users.getProfile', 'labels.list']);
+
 /** The fields that a good answer must have: without this check, an incomplete answer would look like an empty result. */
 const SHAPES: ReadonlyMap<string, (body: Readonly<Record<string, unknown>>) => boolean> = new Map<
   GmailMethod,
@@ -183,6 +186,10 @@ function judgeError(
       "Check that the account has a Gmail mailbox, with a licence and with Gmail switched on, and is not suspended (its administrator's console, or gmail.com); then run again.";
     const error = new CredentialError(`Gmail says that this account does not meet a precondition: ${said}`, remedy);
     return { kind: 'precondition', text: said, retryAfterMs, error };
+  }
+  if (ABOUT_ACCOUNT.has(method) && !(status === 404 && method === 'users.getProfile')) {
+    const remedy = `Check that the account still exists and has a Gmail mailbox, then ${RENEW_ACCESS}.`;
+    return failed(new CredentialError(`Gmail refused ${said}`, remedy));
   }
   const reason = status === 400 && has(ARGUMENT_REASONS) ? 'invalidArgument' : 'other';
   return failed(new GmailRefusal(status, `Gmail refused ${said}`, reason));

@@ -54,12 +54,15 @@ describe('a refusal of Gmail', () => {
       /does not accept the query of the rule star-it: .*400 Invalid query → Correct the query/,
     );
 
-    const others = { 'labels.list': 0, 'messages.list': 1 };
-    for (const [verb, skip] of Object.entries(others)) {
+    const others = [
+      ['labels.list', 0, 77],
+      ['messages.list', 1, 65],
+    ] as const;
+    for (const [verb, skip, code] of others) {
       sandbox.faults.add({ verb, skip, ...googleErrors.invalidArgument('Invalid value') });
       const final = assertEnded(
         await runHere(sandbox, ['apply-rules'], { rules: { undo: false, rules: [LABEL] } }),
-        65,
+        code,
       );
       assert.match(told(final), new RegExp(`^Gmail refused ${verb}: 400 Invalid value → `));
       assert.doesNotMatch(told(final), /rule|query/);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { apply, sandboxOf, told } from '../fixtures/starring.ts';
-import { assertEnded, runJob } from '../run.ts';
+import { assertEnded, ROOT, runJob } from '../run.ts';
 
 describe('a rules file that is wrong', { concurrency: 4 }, () => {
   it('exits 78 with file, line, column and cause when it cannot be read at all', async () => {
@@ -131,4 +131,12 @@ describe('a rules file that is wrong', { concurrency: 4 }, () => {
     const { lines } = JSON.parse(stdout) as { lines: { id: string; detail: string }[] };
     assert.match(lines.find(({ id }) => id === 'apply-rules')?.detail ?? '', /^jobs\/rules\.yaml: 3 rules/);
   });
+});
+
+it('a rules file that is sought in a folder which was deleted is a matter of the configuration', async () => {
+  await using sandbox = await sandboxOf();
+  const shell = 'd=$(mktemp -d) && cd "$d" && rmdir "$d" && exec "$0" "$@"';
+  const options = { dist: `${ROOT}dist`, unlocked: true, shell, env: { RULES_FILE: 'rules.yaml' } };
+  const final = assertEnded(await runJob(sandbox, ['apply-rules'], options), 78);
+  assert.match(String(final.error), /the rules file rules\.yaml does not exist/);
 });

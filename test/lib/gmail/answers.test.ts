@@ -53,6 +53,16 @@ describe('judge', () => {
     });
   }
 
+  it('takes the refusal of a request that names nothing but the account for one of the account', () => {
+    for (const method of ['users.getProfile', 'labels.list']) {
+      for (const status of [400, 409, 410]) {
+        const { body } = withReason(status, 'other');
+        const verdict = judge(method, { status, retryAfter: null, body: JSON.stringify(body) });
+        assert.ok(verdict.kind === 'failed' && verdict.error instanceof CredentialError, `${method} ${status}`);
+      }
+    }
+  });
+
   it('asks again when a page comes, which is a matter of the configuration when it lasts, but not with 5xx', () => {
     for (const [status, isLasting] of [
       [200, true],
