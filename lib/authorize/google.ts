@@ -71,9 +71,11 @@ export async function exchangeCode(
       );
     }
     const { status, body } = result;
-    if (status < 200 || status >= 300) throw refusedCode(errorWord(body.error), googleSays(body.error_description));
+    const isRefused = errorWord(body.error) !== '' && body.access_token === undefined;
+    if (isRefused || status < 200 || status >= 300)
+      throw refusedCode(errorWord(body.error), googleSays(body.error_description));
     const { access_token: accessToken, refresh_token: refreshToken } = body;
-    if (typeof accessToken !== 'string' || accessToken === '') {
+    if (typeof accessToken !== 'string' || accessToken === '' || /[^!-~]/.test(accessToken)) {
       throw new UnavailableError('Google answered without an access token', 'Run the command again.');
     }
     return {

@@ -139,7 +139,7 @@ function splitName(text: string): { readonly name: string | undefined; readonly 
   const [, name, value] = NAMED.exec(/^(?:1|\w+(?:%3[aAdD]|[=:])1)%2f%2f/i.test(bare) ? decodeUrl(bare) : bare) ?? [];
   if (name === undefined) return { name, value: /^1%2f%2f/i.test(bare) ? decodeUrl(bare) : text };
   return {
-    name: name.toLowerCase(),
+    name: /^(?:AWS|GMAIL)_/.test(name) ? name : name.toLowerCase(),
     value: unwrap((value ?? '').replace(/[\\"'\s]*[,;}]?\s*$/, '').replace(/^[\\"']+/, '')),
   };
 }

@@ -173,7 +173,7 @@ describe('a secret that was pasted in an unusual way', () => {
       { ...GOOD, client_secret: 'client_secret' },
       /: client_secret holds the name client_secret in place/,
     ],
-    ["a variable's name", { ...GOOD, refresh_token: 'AWS_SECRET_ACCESS_KEY' }, /holds the name aws_secret_access_key/],
+    ["a variable's name", { ...GOOD, refresh_token: 'AWS_SECRET_ACCESS_KEY' }, /holds the name AWS_SECRET_ACCESS_KEY/],
     ['a space in a value', { ...GOOD, refresh_token: '1//0gRefresh TokenOfAlice' }, /: refresh_token holds a space/],
     ['a line break in a JSON value', { ...GOOD, refresh_token: '1//0gRefresh\nTokenOfAlice' }, /holds a line break/],
     [
