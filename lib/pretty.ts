@@ -58,6 +58,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'digest.inserted': (e) => `the digest of ${bold(String(e.title))} is in the inbox`,
   'digest.planned': (e) => `the digest of ${bold(String(e.title))} would be put into the inbox`,
   'digest.there': (e) => `the digest of ${bold(String(e.title))} was made before: there is one for each period`,
+  'digest.insert_unanswered': (e) => `Gmail did not confirm the digest (${e.reason}): looking whether it is there`,
   'digest.claim_taken_over': () => 'another run began the digest and did not finish it: this run makes it',
   'journal.corrected': (e) => dim(`journal corrected: ${counted(Number(e.leftOut), 'message')} left out`),
   'journal.not_corrected': () => 'the journal could not be corrected: it still lists messages that were not changed',

@@ -157,6 +157,8 @@ const pastedValue = (key: string) =>
   v.pipe(
     pastedString,
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      // A whole JSON is not the pair that it begins with.
+      if (credentialKind(dataset.value) === 'json') return dataset.value;
       const { name, value } = splitName(dataset.value);
       if (name === undefined || (name === key && value !== '')) return value;
       const what = value === '' ? `the name ${name} in place of a value` : `"${name}=…", which is of another key`;

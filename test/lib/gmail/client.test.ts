@@ -81,14 +81,14 @@ describe('GmailClient', () => {
   });
 
   const refusals: ReadonlyArray<readonly [string, FaultKind, new (...args: never[]) => Error]> = [
-    ['a 400', googleErrors.invalidArgument('Invalid label: X'), GmailRefusal],
+    ['a 400', googleErrors.invalidArgument('Invalid label: X'), CredentialError],
     ['a 404', googleErrors.notFound(), GmailRefusal],
-    ['a 409', googleErrors.labelConflict(), GmailRefusal],
+    ['a 409', googleErrors.labelConflict(), CredentialError],
     ['a 403 for a scope', googleErrors.insufficientScopes(), CredentialError],
     ['a 403 for delegation', googleErrors.delegationDenied('bob@example.com'), CredentialError],
     ['an API that is not enabled', googleErrors.accessNotConfigured(), ConfigError],
     ['a spent daily limit', googleErrors.dailyLimit(), UnavailableError],
-    ['a 400 that echoes the request', { kind: 'echo', status: 400 }, GmailRefusal],
+    ['a 400 that echoes the request', { kind: 'echo', status: 400 }, CredentialError],
   ];
   for (const [what, fault, type] of refusals) {
     it(`does not ask again after ${what}`, async () => {
