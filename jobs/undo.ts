@@ -100,7 +100,10 @@ async function chooseLast(journal: JournalStore, log: Context['log']): Promise<s
   return runId;
 }
 
-/** What there is to do; null when the run is already undone. By itself, since what it is known from is large, and of no use afterwards. */
+/**
+ * Returns the undo's plan; null when the run is already undone. A function of its own, so that the journals, which are
+ * large, are freed before anything is changed.
+ */
 async function lookUp(runId: string, journal: JournalStore, context: Context) {
   const run = await readRun(runId, journal, context);
   if (run === null) return null;

@@ -88,7 +88,7 @@ function foreignKind(name: string, value: string): string | undefined {
   const kind = credentialKind(value);
   const own = name === 'AWS_ACCESS_KEY_ID' ? 'aws-key-id' : undefined;
   if (kind === undefined || kind === own) return undefined;
-  // Of these forms a secret key or a session token may have the beginning by chance, but not the whole.
+  // A secret key or session token may begin like one of these by chance, but never has the whole form.
   const isBrief = kind === 'refresh-token' || kind === 'authorization-code';
   if (isBrief && own === undefined && credentialsIn(value)[0]?.start !== 0) return undefined;
   if (kind === 'base64' && name === 'AWS_SESSION_TOKEN') return undefined;

@@ -58,7 +58,7 @@ export function judgeFailure(error: unknown, service: string): string | ConfigEr
     );
   }
   if (codes.includes(PROXY_LOGIN)) return wantsProxyLogin(service);
-  // Whatever comes from the network is not a mistake of this program.
+  // A failure of the network is no bug of this program.
   if (codes.some((code) => FROM_NETWORK.test(code))) return 'an answer that cannot be read';
   const known = codes.filter((code) => /^[A-Za-z_]{1,60}$/.test(code));
   throw new Error(`a request to ${service} failed for a reason that is not known (${known.join(', ')})`);
@@ -67,7 +67,7 @@ export function judgeFailure(error: unknown, service: string): string | ConfigEr
 /** For a status of 407 fetch fails with a cause that has neither a code nor words (seen with 24.21). */
 const PROXY_LOGIN = 'proxy authentication required';
 
-/** What fetch and undici say of an answer that they refuse or cannot decode. */
+/** Codes of fetch and undici for an answer that they refuse or cannot decode. */
 const FROM_NETWORK = /^(?:fetch failed|terminated|UND_ERR_(?!INVALID_ARG)[A-Z_]+|ZSTD_error_\w+|ERR_BROTLI_\w+|Z_\w+)$/;
 
 /** For HTTP status 407, which no service sends itself. */

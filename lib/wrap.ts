@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 /** Characters that take two columns: those of East Asia, and pictures. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-/** Those that take none: accents on the letter before, and joiners. */
+/** Characters that take no column: accents on the letter before, and joiners. */
 const NARROW = /[\p{M}\u200b-\u200f\u2060\ufeff]/u;
 
 /** The shortest line that a text is broken into, on however narrow a terminal. */

@@ -79,7 +79,7 @@ export const consentOptions = {
   timeout: timeoutOption,
 };
 
-/** What to write when no client is named. */
+/** The remedy when no client is named. */
 export const NAME_CLIENT =
   'Write --client <file> with the file of a Desktop client from the Cloud console, or --client-id <id>.';
 

@@ -1,4 +1,4 @@
-/** What a person is told who stops `authorize` or `rotate`: whether anything was stored in AWS by then. */
+/** Tells a person who stops `authorize` or `rotate` whether anything was stored in AWS by then. */
 import type { Vault } from '../credentials/vault.ts';
 import { StoppedError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';

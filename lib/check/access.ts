@@ -105,7 +105,7 @@ function compareScopes({ version, grant }: Working, { jobs, installed }: AccessC
   }
   const names = lacking.map(({ job }) => job).join(', ');
   const rest = table.filter(({ missing }) => missing.length === 0).map(({ job }) => job);
-  const leaveOut = rest.length === 0 ? '' : ` If ${names} is not in use: \`job check --jobs ${rest.join(',')}\`.`;
+  const leaveOut = rest.length === 0 ? '' : ` If you do not run ${names}: \`job check --jobs ${rest.join(',')}\`.`;
   const remedy = version.credentials.type === 'service_account' ? grant.remedy : advise(lacking);
   const error = new CredentialError(`${names} would not run, for want of scopes`, `${remedy}${leaveOut}`);
   return failed('scopes', error, { rows, data, stops: lacking.map(({ job }) => job) });

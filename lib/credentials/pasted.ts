@@ -150,11 +150,11 @@ function readings(text: string): string[] {
   return [...new Set([text, plain, decoded])];
 }
 
-/** What of `text` is a credential by its own form, wherever it stands, or stands behind the name of one. */
+/** Returns the parts of `text` that are credentials by their form, or that stand behind a credential's name. */
 export function embedded(text: string): string[] {
   return readings(text).flatMap((reading) => [
     ...credentialsIn(reading).flatMap(({ start, text }) => {
-      // What stands right behind it, up to the next name, may belong to it.
+      // The text right behind a credential, up to the next name, may belong to the credential.
       const [rest = ''] = (/^\S*/.exec(reading.slice(start))?.[0] ?? '').split(NAMES);
       return [text, rest.replace(/[>)\]}"'“”‘’`,;\\]+$/, '')];
     }),

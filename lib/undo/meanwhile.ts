@@ -5,7 +5,7 @@ import type { Mailbox } from '../gmail/mailbox.ts';
 import { HIDING, type UndoGroup } from './plan.ts';
 
 /**
- * Those messages of `groups` that were deleted or hidden since the history id `since`, or got or lost a label that is to
+ * The messages of `groups` that were deleted or hidden since the history id `since`, or got or lost a label that is to
  * be restored. 2 quota units for each 500 changes of the mailbox.
  * @throws UnavailableError when the history does not go back so far.
  */

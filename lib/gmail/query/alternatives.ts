@@ -7,7 +7,7 @@ import { isChecked, valueProblem } from './values.ts';
 
 const ADDRESSES: readonly string[] = ['from', 'to', 'cc', 'bcc', 'deliveredto', 'list'];
 
-/** What is wrong with the value of an operator, or with a plain word; undefined when nothing is. */
+/** Returns what is wrong with an operator's value or a plain word; undefined when nothing is. */
 export function foreignValue(operator: string, value: string, minus: string): string | undefined {
   return commaProblem(operator, value, minus) ?? wildcardProblem(operator, value, minus);
 }

@@ -104,7 +104,7 @@ it('a line of JSON stays whole whatever is cut out of it', () => {
   }
 });
 
-/** What comes out when `line` is written in two pieces. */
+/** The output when `line` is written in two pieces. */
 function written(redactor: Redactor, line: string): string {
   const scrubber = new Scrubber(redactor);
   const half = Math.floor(line.length / 2);
