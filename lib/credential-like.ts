@@ -48,7 +48,7 @@ const ANYWHERE = new RegExp(
     String.raw`(?<=^|[^A-Za-z0-9.]|\\[nrt]|%[0-9a-fA-F]{2}|\D\.)1${SLASH}${SLASH}[\w-]{10,}`,
     String.raw`ya29\.[\w.-]{8,}`,
     String.raw`GOCSPX-[\w-]{4,}`,
-    String.raw`(?<=^|[^A-Za-z0-9]|\\[nrt]|%[0-9a-fA-F]{2})A[KS]IA[A-Z0-9]{8,}`,
+    String.raw`(?<=^|[^A-Za-z0-9]|\\[nrt]|%[0-9a-fA-F]{2})A[KS]IA[A-Z0-9]{12,}`,
     String.raw`(?<=^|[^\w/.]|\\[nrt]|%[0-9a-fA-F]{2})4${SLASH}0[A-Za-z][\w-]{10,}`,
   ].join('|'),
   'g',

@@ -114,9 +114,10 @@ function secretsInLeaf(key: string, text: string): string[] {
  * and plain words that somebody noted beside the credentials would otherwise be cut out of the log.
  */
 function mayBeCredential(key: string, value: string): boolean {
-  if (/secret|token|key|password|credential|assertion|code/i.test(key) || credentialKind(value) !== undefined)
-    return true;
-  return !isOpen(value.trim()) && /^(?=.*\d)(?=.*[a-z])\S{16,}$/i.test(unwrap(value));
+  if (STRONG_NAME.test(key) || credentialKind(value) !== undefined) return true;
+  if (isOpen(value.trim())) return false;
+  if (/secret|token|key|password|credential|assertion|code/i.test(key)) return true;
+  return /^(?=.*\d)(?=.*[a-z])\S{16,}$/i.test(unwrap(value));
 }
 
 /** PEM text inside of another one, whole or cut off. */

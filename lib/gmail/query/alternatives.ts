@@ -12,6 +12,18 @@ export function foreignValue(operator: string, value: string, minus: string): st
   return commaProblem(operator, value, minus) ?? wildcardProblem(operator, value, minus);
 }
 
+/** The same for a member of the brackets behind `operator`, as in `from:(a@example.com, b@example.com)`. */
+export function foreignMember(operator: string, value: string, minus: string): string | undefined {
+  if (operator === '') return undefined;
+  // A name may be written "Doe, John".
+  const isAddress = ADDRESSES.includes(operator) && /[@.]/.test(value);
+  const takesOne = isAddress || operator === 'filename' || isChecked(operator);
+  if (takesOne && /^[,;|]|[,;|]$/.test(value)) {
+    return `"${value}" has a sign that Gmail takes for a space: several values of ${operator}: are written ${minus}${operator}:{a b}`;
+  }
+  return foreignValue(operator, value, minus);
+}
+
 function commaProblem(operator: string, value: string, minus: string): string | undefined {
   const parts = value.split(/[,;|]/);
   if (parts.length < 2 || parts.includes('')) return undefined;
@@ -24,9 +36,10 @@ function commaProblem(operator: string, value: string, minus: string): string | 
   return `"${operator}:${value}" has several values: write ${minus}{${terms}}`;
 }
 
-/** A star beside a letter stands for more letters elsewhere; Gmail ignores one beside a sign, as in `*@shop.com`. */
+/** A star at the end of a word stands for more letters elsewhere; Gmail takes any star for a space: `*@shop.com`, `E*TRADE`. */
 function wildcardProblem(operator: string, value: string, minus: string): string | undefined {
-  if (!/\p{L}\*|\*\p{L}|^\*$/u.test(value) || operator === 'rfc822msgid') return undefined;
+  const isPrefix = /^[\p{L}\p{N}][\p{L}\p{N}.-]*\*(?=$|@)/u.test(value) || (operator !== '' && value === '*');
+  if (!isPrefix || operator === 'rfc822msgid') return undefined;
   if (operator === '') {
     return `Gmail knows no wildcards, and finds whole words only: write the whole word in place of "${value}"`;
   }

@@ -20,11 +20,11 @@ export function hiddenOperator(word: string): string | undefined {
   return HIDDEN.exec(word)?.[0];
 }
 
-const TERM = new RegExp(`(?:^|[\\s({-])(?:${NAMES}):\\S`, 'iu');
+const TERM = new RegExp(`^[({-]*(?:${NAMES}):\\S`, 'iu');
 
-/** Whether a text has a term with an operator, such as `older_than:3d`. */
-export function holdsTerm(text: string): boolean {
-  return TERM.test(text);
+/** Whether a word is a term with an operator, such as `older_than:3d`. */
+export function isTerm(word: string): boolean {
+  return TERM.test(word);
 }
 
 /** Names that no text holds by chance. */

@@ -3,7 +3,8 @@
  * its terms with their operators, their negation, and whether they stand in an alternative. What a search finds, Gmail
  * alone decides.
  */
-import { holdsTerm, missingColon } from './operators.ts';
+import { foreignMember } from './alternatives.ts';
+import { isTerm, missingColon } from './operators.ts';
 import { orQuotes, QueryError, type Token, tokenize } from './tokens.ts';
 import { valueProblem } from './values.ts';
 
@@ -120,6 +121,9 @@ export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
     }
     const following = tokens[next];
     const { value, from, to } = token;
+    // The tokens were looked at without the operator of the brackets.
+    const foreign = token.operator === '' && !token.quoted && foreignMember(operator, value, negated ? '-' : '');
+    if (foreign) throw new QueryError(foreign, token.at);
     const behind = following && isPlain(following) ? following.value : '';
     const problem = valueProblem(operator, value, behind, token.minus ? '-' : '');
     if (problem !== null) throw new QueryError(problem, token.at);
@@ -130,12 +134,14 @@ export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
   return terms;
 }
 
-/** Refuses a search that is one phrase as a whole, with terms in it: YAML and the shell take off only the outer quotes. */
+/** Refuses a search that is one phrase of nothing but terms: YAML and the shell take off only the outer quotes. */
 function refuseQuotedTerms([token, ...others]: readonly Token[]): void {
   if (token === undefined || others.length > 0 || !token.quoted || token.operator !== '') return;
+  const words = token.value.split(/\s+/);
+  if (!words.every((word) => isTerm(word) || word === 'OR')) return;
   const [operator = '', value = ''] = token.value.split(/:(.*)/s);
-  const isText = !/\s/.test(token.value) && valueProblem(operator.toLowerCase(), value, '') !== null;
-  if (isText || !holdsTerm(token.value)) return;
+  // One word whose value no operator takes is text.
+  if (words.length === 1 && valueProblem(operator.toLowerCase(), value, '') !== null) return;
   throw new QueryError(
     `quotes inside quotes: Gmail would search for the phrase: write ${token.minus ? `-(${token.value})` : token.value}`,
     token.at,
@@ -184,7 +190,10 @@ function refuseMissingColon(tokens: readonly Token[], index: number, operator: s
   // "older than 14d"
   const isThan = /^(?:older|newer)$/i.test(token.value) && next(1) === 'than' && /^\d+[a-z]+$/i.test(next(2));
   const word = isThan ? `${token.value}_than` : token.value;
-  const following = next(isThan ? 2 : 1);
+  // Behind a plain word it is text: "your order is sent".
+  const before = tokens[index - 1];
+  const isSentence = before !== undefined && isPlain(before) && !token.minus && !isThan;
+  const following = isSentence ? '' : next(isThan ? 2 : 1);
   const isText = operator !== '' && !/^(?:older|newer)_than/i.test(word);
   const problem = isText ? undefined : missingColon(word, following, token.minus);
   if (problem === undefined) return;
