@@ -150,6 +150,7 @@ const CASES: readonly (readonly [query: string, names: readonly string[]])[] = [
   ['is:snoozed', []],
   ['category:promotions', ['promo']],
   ['category:social', []],
+  ['category:purchases', []],
   // what a message has
   ['has:attachment', ['invoice']],
   ['has:userlabels', ['invoice', 'client', 'ae']],
