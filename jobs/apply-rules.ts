@@ -5,10 +5,10 @@
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { didYouMean } from '../lib/base/nearest.ts';
 import { ConfigError, UsageError } from '../lib/errors.ts';
+import { guardsOf } from '../lib/gmail/guards.ts';
 import { countOption, defineJob, Scope, textsOption } from '../lib/job.ts';
-import { didYouMean } from '../lib/nearest.ts';
-import { guardsOf } from '../lib/rules/guards.ts';
 import { describeRules, mayHaveMissed, planRules, type RulesPlan } from '../lib/rules/plan.ts';
 import { previewRules, surveyLabels } from '../lib/rules/preview.ts';
 import { MOST_IN_ALL, MOST_PER_RULE, SAMPLE_UNITS } from '../lib/rules/sample-limits.ts';

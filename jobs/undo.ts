@@ -2,14 +2,14 @@
  * Takes a run back: the labels that it changed are as they were before, on every message that is still as the run left
  * it. What was before is known from the run's journal; what is now, from searches.
  */
-import { counted } from '../lib/count.ts';
+import { counted } from '../lib/base/count.ts';
+import { timeOfRunId } from '../lib/base/run-id.ts';
 import { UsageError } from '../lib/errors.ts';
 import { IdSet } from '../lib/gmail/ids.ts';
 import { systemLabelId } from '../lib/gmail/labels.ts';
 import { defineJob, type RunContext, Scope, switchOption } from '../lib/job.ts';
-import { JournalStore } from '../lib/journal/store.ts';
 import type { OptionSpecs } from '../lib/options.ts';
-import { timeOfRunId } from '../lib/run-id.ts';
+import { JournalStore } from '../lib/undo/journal-store.ts';
 import { withoutUnreached } from '../lib/undo/later.ts';
 import { changedMeanwhile } from '../lib/undo/meanwhile.ts';
 import { RunModel } from '../lib/undo/plan.ts';

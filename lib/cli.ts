@@ -2,16 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { CommanderError, Command as CommandLine, InvalidArgumentError, Option } from 'commander';
 import { BACKFILL_OPTIONS, type BackfillValues } from './backfill/options.ts';
+import { DURATION_EXAMPLES, parseDuration } from './base/duration.ts';
 import type { Command } from './command.ts';
 import { COMMANDS, type CommandName } from './commands/index.ts';
-import { DURATION_EXAMPLES, parseDuration } from './duration.ts';
+import { list, overview } from './commands/overview.ts';
 import { ExitCode, JobError, UsageError } from './errors.ts';
 import type { ArgumentSpec, Job } from './job.ts';
 import type { OptionSpec, OptionSpecs } from './options.ts';
-import { list, overview } from './overview.ts';
 import type { Registry } from './registry.ts';
-import type { Typed } from './typed.ts';
-import { wrapColumns } from './wrap.ts';
+import type { Typed } from './screen/typed.ts';
+import { wrapColumns } from './screen/wrap.ts';
 
 export interface CommonOptions {
   readonly dryRun: boolean;

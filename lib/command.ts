@@ -6,7 +6,7 @@ import type { Environment } from './config.ts';
 import type { ExitCode } from './errors.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
 import type { Registry } from './registry.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './screen/terminal.ts';
 
 export interface CommandContext<O extends OptionSpecs> {
   readonly options: OptionValues<O>;

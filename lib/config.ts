@@ -1,13 +1,13 @@
 /** The only reader of the environment. Reports every problem at once, by the variable's name, never by its value. */
-import { type AwsKeys, type ContainerToken, missingKeys, problemsOfKeys, readAwsKeys } from './aws-keys.ts';
-import { beginsLikeCredential } from './credential-like.ts';
-import { isSecretId, regionOfSecret } from './credentials/secret-id.ts';
-import { DURATION_EXAMPLES, parseDuration } from './duration.ts';
+import { type AwsKeys, type ContainerToken, missingKeys, problemsOfKeys, readAwsKeys } from './aws/keys.ts';
+import { isSecretId, regionOfSecret } from './aws/secret-id.ts';
+import { beginsLikeCredential } from './base/credential-like.ts';
+import { DURATION_EXAMPLES, parseDuration } from './base/duration.ts';
+import { isMailAddress } from './base/mail-address.ts';
 import { ConfigError } from './errors.ts';
 import type { QuotaProfile } from './gmail/units.ts';
-import type { Level, LogFormat } from './log.ts';
-import { isMailAddress } from './mail-address.ts';
-import { proxiesIn } from './proxies.ts';
+import { proxiesIn } from './process/proxies.ts';
+import type { Level, LogFormat } from './screen/log.ts';
 
 export interface Config {
   /** Name or ARN of the secret in AWS Secrets Manager. */

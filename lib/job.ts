@@ -7,13 +7,14 @@
  * - `run` does one batch of work through the mailbox's verbs. It never reads the environment, retries, sleeps, counts or
  *   asks whether it is a dry run: the verbs do.
  */
-import { parseHost } from './egress/host.ts';
+
+import type { Tally } from './base/tally.ts';
 import type { JobError } from './errors.ts';
 import type { Mailbox } from './gmail/mailbox.ts';
-import type { RunJournal } from './journal/run-journal.ts';
-import type { Log } from './log.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
-import type { Tally } from './tally.ts';
+import { parseHost } from './process/egress/host.ts';
+import type { Log } from './screen/log.ts';
+import type { RunJournal } from './undo/run-journal.ts';
 
 export { searchOption } from './gmail/query/option.ts';
 export { choiceOption, countOption, switchOption, textOption, textsOption, timeZoneOption } from './options.ts';

@@ -2,23 +2,24 @@
  * The composition root: the only place that touches the process. Sets its exit code and never calls process.exit. What it
  * needs is loaded on the way, so that a signal finds somebody who listens as early as can be.
  */
+
+import { disarm, secretsIn, secretsInWords } from './aws/environment-secrets.ts';
 import type { Invocation } from './cli.ts';
 import { readLogConfig } from './config.ts';
-import { parseHost } from './egress/host.ts';
-import { neededHosts } from './egress/needed.ts';
-import { guardEgress } from './egress.ts';
-import { disarm, secretsIn, secretsInWords } from './environment-secrets.ts';
 import { type EgressError, ExitCode, JobError, StoppedError } from './errors.ts';
-import { lockV8, refuseUnlocked } from './lockdown.ts';
-import { guardOutput } from './output.ts';
-import { noProgress } from './progress.ts';
-import { Redactor } from './redact.ts';
+import { parseHost } from './process/egress/host.ts';
+import { guardEgress } from './process/egress.ts';
+import { lockV8, refuseUnlocked } from './process/lockdown.ts';
+import { guardOutput } from './process/output.ts';
+import { Redactor } from './process/redact.ts';
+import { rememberSignals } from './process/signals.ts';
 import { Registry } from './registry.ts';
-import { stackOf } from './report.ts';
-import { rememberSignals } from './signals.ts';
-import type { Terminal } from './terminal.ts';
-import { typedIn } from './typed.ts';
-import { columnsOf, wrap } from './wrap.ts';
+import { neededHosts } from './run/hosts.ts';
+import { stackOf } from './run/report.ts';
+import { noProgress } from './screen/progress.ts';
+import type { Terminal } from './screen/terminal.ts';
+import { typedIn } from './screen/typed.ts';
+import { columnsOf, wrap } from './screen/wrap.ts';
 
 /** How long what a job has left behind may go on after the final line. */
 const LINGER_MS = 2_000;
@@ -80,11 +81,11 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       return invocation.exitCode;
     }
     if (invocation.kind === 'command') return await runCommand(invocation, registry);
-    const [{ createLog }, { runJob }] = await Promise.all([import('./log.ts'), import('./runner.ts')]);
+    const [{ createLog }, { runJob }] = await Promise.all([import('./screen/log.ts'), import('./run/runner.ts')]);
     const { level, format } = readLogConfig(env, process.stdout.isTTY === true);
     const progress =
       format === 'pretty' && process.stderr.isTTY
-        ? (await import('./progress-bar.ts')).createProgressBar(output.screens.stderr)
+        ? (await import('./screen/progress-bar.ts')).createProgressBar(output.screens.stderr)
         : noProgress;
     leaveScreen = () => progress.end();
     const write = (line: string) => {
@@ -160,7 +161,7 @@ async function runCommand(
 
 /** The terminal. While a line is typed, Node delivers Ctrl-C as a key, so `interrupt` sends SIGINT. */
 async function openTerminal(): Promise<Terminal> {
-  const { createTerminal } = await import('./terminal.ts');
+  const { createTerminal } = await import('./screen/terminal.ts');
   const interrupt = () => process.kill(process.pid, 'SIGINT');
   return createTerminal({ stdin: process.stdin, stdout: output.screens.stdout, interrupt, typed });
 }

@@ -1,5 +1,5 @@
 /** Options of the command line as data: what a job or command declares, and how the values of each are read. */
-import { formatCount } from './count.ts';
+import { formatCount } from './base/count.ts';
 import { UsageError } from './errors.ts';
 
 /** One option of a job's or a command's own. */

@@ -1,9 +1,9 @@
 /** Finds the jobs in the jobs folder, and loads the one that is asked for, and that one alone. */
 import { readdirSync } from 'node:fs';
-import type { JobScopes } from './credentials/job-scopes.ts';
+import { didYouMean } from './base/nearest.ts';
 import { UsageError } from './errors.ts';
+import type { JobScopes } from './google/job-scopes.ts';
 import type { Job } from './job.ts';
-import { didYouMean } from './nearest.ts';
 
 const JOB_FILE = /^([a-z][a-z0-9-]*)\.[jt]s$/;
 

@@ -66,7 +66,7 @@ describe('the arrows between modules', () => {
       const written = codeOf(file).match(/\bfrom '/g)?.length ?? 0;
       assert.ok(importsOf(file).length >= written, file);
     }
-    assert.ok(NEEDS.get('lib/main.ts')?.some(({ target }) => target === 'lib/runner.ts'));
+    assert.ok(NEEDS.get('lib/main.ts')?.some(({ target }) => target === 'lib/run/runner.ts'));
   });
 
   it('lead to files that exist', () => {
@@ -101,14 +101,14 @@ describe('the arrows between modules', () => {
       for (const { target, later } of NEEDS.get(file) ?? []) if (!later) reach(target);
     };
     reach('lib/main.ts');
-    assert.ok(reached.has('lib/egress/network.ts'));
+    assert.ok(reached.has('lib/process/egress/network.ts'));
     const packages = [...reached].filter((target) => !target.startsWith('lib/') && !target.startsWith('node:'));
     assert.deepEqual(packages, ['leven']);
   });
 
   it('lead from a job to what jobs are made of, and to nothing that runs one', () => {
     const runs = ['main', 'runner', 'registry', 'config', 'cli', 'output', 'redact', 'heartbeat', 'report', 'budget'];
-    const forbidden = [...runs.map((name) => `lib/${name}.ts`), 'lib/credentials/', 'lib/gmail/client', 'jobs/'];
+    const forbidden = [...runs.map((name) => `lib/${name}.ts`), 'lib/aws/', 'lib/google/', 'lib/gmail/client', 'jobs/'];
     assert.deepEqual(
       offenders(within('jobs/'), (target) => isIn(target, ...forbidden)),
       [],
@@ -125,16 +125,17 @@ describe('the arrows between modules', () => {
       [],
     );
     assert.deepEqual(
-      offenders(FILES, (target) => target === 'lib/runner.ts'),
-      ['lib/main.ts → lib/runner.ts'],
+      offenders(FILES, (target) => target === 'lib/run/runner.ts'),
+      ['lib/main.ts → lib/run/runner.ts'],
     );
   });
 
   it('lead from errors and from the forms of credentials to nothing of ours, and from the redactor to these forms alone', () => {
     assert.deepEqual(
       offenders(
-        within('lib/errors.ts', 'lib/credential-like.ts', 'lib/redact.ts'),
-        (target, file) => isIn(target, 'lib/') && !(file === 'lib/redact.ts' && target === 'lib/credential-like.ts'),
+        within('lib/errors.ts', 'lib/base/credential-like.ts', 'lib/process/redact.ts'),
+        (target, file) =>
+          isIn(target, 'lib/') && !(file === 'lib/process/redact.ts' && target === 'lib/base/credential-like.ts'),
       ),
       [],
     );
@@ -142,7 +143,7 @@ describe('the arrows between modules', () => {
 
   it('lead from the mailbox and the rules to nothing that knows of runs', () => {
     const above = ['main', 'runner', 'registry', 'config', 'cli', 'heartbeat', 'report', 'budget', 'output'];
-    const below = within('lib/gmail/', 'lib/rules/', 'lib/digest/', 'lib/credentials/');
+    const below = within('lib/gmail/', 'lib/rules/', 'lib/digest/', 'lib/aws/', 'lib/google/');
     assert.deepEqual(
       offenders(below, (target) => isIn(target, ...above.map((name) => `lib/${name}.ts`))),
       [],
@@ -152,14 +153,14 @@ describe('the arrows between modules', () => {
       [],
     );
     assert.deepEqual(
-      offenders(within('lib/credentials/'), (target) => isIn(target, 'lib/gmail/', 'lib/rules/')),
+      offenders(within('lib/aws/', 'lib/google/'), (target) => isIn(target, 'lib/gmail/', 'lib/rules/')),
       [],
     );
   });
 
   it("lead to Google's and AWS's libraries from lib/gmail and lib/credentials alone", () => {
     const clients = (target: string) => /^(googleapis|google-auth-library|@aws-sdk\/)/.test(target);
-    const elsewhere = FILES.filter((file) => !isIn(file, 'lib/gmail/', 'lib/credentials/', 'lib/commands/'));
+    const elsewhere = FILES.filter((file) => !isIn(file, 'lib/gmail/', 'lib/aws/', 'lib/google/', 'lib/commands/'));
     assert.deepEqual(offenders(elsewhere, clients), []);
     // All of googleapis takes most of a second to load.
     assert.deepEqual(
@@ -188,7 +189,7 @@ describe('the code', () => {
     assert.deepEqual(files(/\bconsole\.\w+\(/), []);
   });
 
-  it('has one form of numbers for people: that of lib/count.ts', () => {
+  it('has one form of numbers for people: that of lib/base/count.ts', () => {
     assert.deepEqual(files(/NumberFormat|toLocaleString/), []);
   });
 
@@ -199,7 +200,7 @@ describe('the code', () => {
       reached.add(file);
       for (const { target } of NEEDS.get(file) ?? []) reach(target);
     };
-    for (const file of ['lib/runner.ts', ...within('jobs/')]) reach(file);
+    for (const file of ['lib/run/runner.ts', ...within('jobs/')]) reach(file);
     assert.ok(reached.has('lib/gmail/client.ts'));
     assert.ok(!reached.has('node:child_process'));
   });

@@ -1,15 +1,16 @@
 /** The program's own pieces on a sandbox, inside the test's process: for what a child process cannot show. */
-import { type AccessTokens, createAccessTokens } from '../lib/credentials/access.ts';
-import { readCredentials } from '../lib/credentials/shape.ts';
+
+import { readCredentials } from '../lib/aws/shape.ts';
+import { Tally } from '../lib/base/tally.ts';
 import { GmailClient } from '../lib/gmail/client.ts';
 import { Mailbox } from '../lib/gmail/mailbox.ts';
 import { QuotaWindow } from '../lib/gmail/quota.ts';
 import { UNITS_PER_MINUTE } from '../lib/gmail/units.ts';
 import { createLiveWriter, dryWriter } from '../lib/gmail/writer.ts';
+import { type AccessTokens, createAccessTokens } from '../lib/google/access.ts';
 import { Scope } from '../lib/job.ts';
-import type { Log, LogFields } from '../lib/log.ts';
-import { noProgress } from '../lib/progress.ts';
-import { Tally } from '../lib/tally.ts';
+import type { Log, LogFields } from '../lib/screen/log.ts';
+import { noProgress } from '../lib/screen/progress.ts';
 import type { Sandbox } from './sandbox/index.ts';
 import { VirtualClock } from './virtual-clock.ts';
 

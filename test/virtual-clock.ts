@@ -1,5 +1,5 @@
 /** A clock whose time passes only when everybody waits: hours in milliseconds, and the same at every run. */
-import type { Clock } from '../lib/clock.ts';
+import type { Clock } from '../lib/base/clock.ts';
 
 interface Timer {
   readonly at: number;

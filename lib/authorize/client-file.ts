@@ -1,9 +1,9 @@
 /** The OAuth client that consent is asked for: the file that Google's console gives for a Desktop client. */
 import { readFile } from 'node:fs/promises';
-import { readPasted, secretsInText } from '../credentials/pasted.ts';
+import { readPasted, secretsInText } from '../aws/pasted.ts';
+import { isObject } from '../base/json.ts';
 import { ConfigError } from '../errors.ts';
-import { isObject } from '../json.ts';
-import { MIN_SECRET_LENGTH } from '../redact.ts';
+import { MIN_SECRET_LENGTH } from '../process/redact.ts';
 
 export interface OAuthClient {
   readonly clientId: string;

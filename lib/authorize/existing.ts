@@ -1,9 +1,9 @@
 /** What is in the secret before something is stored in it, and whether it may be replaced. */
-import { NoSuchSecretError } from '../credentials/aws.ts';
-import type { Stage } from '../credentials/secret.ts';
-import type { Vault } from '../credentials/vault.ts';
+import { NoSuchSecretError } from '../aws/client.ts';
+import type { Stage } from '../aws/secret.ts';
+import type { Vault } from '../aws/vault.ts';
+import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
-import { isSameMailbox } from '../mail-address.ts';
 import type { GoogleAccess } from './google.ts';
 import { isServiceAccount, prove } from './prove.ts';
 

@@ -2,16 +2,17 @@
  * From the question to the grant: the link, the browser, the answer by loopback or pasted, the exchange of its code, and
  * what must be true of the grant before anything is done with it.
  */
+
+import type { AuthorizedUser } from '../aws/secret.ts';
+import { formatDuration } from '../base/duration.ts';
+import { isSameMailbox } from '../base/mail-address.ts';
 import type { CommandContext } from '../command.ts';
-import { isServed, type JobScopes } from '../credentials/job-scopes.ts';
-import type { AuthorizedUser } from '../credentials/secret.ts';
-import { shortScope } from '../credentials/token.ts';
-import { formatDuration } from '../duration.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
 import { askMailbox } from '../gmail/profile.ts';
-import { isSameMailbox } from '../mail-address.ts';
+import { isServed, type JobScopes } from '../google/job-scopes.ts';
+import { shortScope } from '../google/token.ts';
 import type { OptionSpecs } from '../options.ts';
-import { typedIn } from '../typed.ts';
+import { typedIn } from '../screen/typed.ts';
 import { openBrowser } from './browser.ts';
 import type { OAuthClient } from './client-file.ts';
 import { consentLink, createTie, type Tie, wrongState } from './consent.ts';

@@ -1,9 +1,9 @@
 /** What the commands ask Google about a person's grant: code for tokens, whose mailbox it is, and to revoke it. */
-import { systemClock } from '../clock.ts';
+import { systemClock } from '../base/clock.ts';
 import type { Config } from '../config.ts';
-import { errorWord, googleSays, notGoogle, postForm, refreshTokenLifetimeIn, scopesIn } from '../credentials/oauth.ts';
-import type { ExchangeOptions } from '../credentials/token.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
+import { errorWord, googleSays, notGoogle, postForm, refreshTokenLifetimeIn, scopesIn } from '../google/oauth.ts';
+import type { ExchangeOptions } from '../google/token.ts';
 import type { OAuthClient } from './client-file.ts';
 
 /** Where Google is, and how long it may take. */

@@ -1,11 +1,11 @@
 /** What `authorize` and `rotate` have in common on the command line. */
 
-import { CREDENTIAL_NAMES, credentialKind } from '../credential-like.ts';
-import { DURATION_EXAMPLES, parseDuration } from '../duration.ts';
+import { CREDENTIAL_NAMES, credentialKind } from '../base/credential-like.ts';
+import { DURATION_EXAMPLES, parseDuration } from '../base/duration.ts';
+import { isMailAddress, isSameMailbox } from '../base/mail-address.ts';
 import { UsageError } from '../errors.ts';
-import { isMailAddress, isSameMailbox } from '../mail-address.ts';
 import { type OptionSpec, type OptionValues, switchOption, textOption } from '../options.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../screen/terminal.ts';
 import { type OAuthClient, readClientFile, requireClientSecret } from './client-file.ts';
 
 const DEFAULT_TIMEOUT_MS = 5 * 60_000;

@@ -1,8 +1,8 @@
 /** The page that the browser shows at the end: what happened, to whose mailbox, and what to do next. It loads nothing. */
 import { createHash } from 'node:crypto';
-import { type Html, html } from '../digest/markup.ts';
 import { JobError } from '../errors.ts';
-import type { Typed } from '../typed.ts';
+import { type Html, html } from '../screen/markup.ts';
+import type { Typed } from '../screen/typed.ts';
 
 /** What was found out and done: names and values. */
 export type Facts = readonly (readonly [string, string])[];

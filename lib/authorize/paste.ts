@@ -1,5 +1,5 @@
 /** The answer as the person brings it: the address that the browser ended up at, pasted into the terminal. */
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../screen/terminal.ts';
 import { isState, wrongState } from './consent.ts';
 import type { ConsentAnswer } from './loopback.ts';
 

@@ -1,10 +1,10 @@
 /** Whether a version of the secret works, proven the way a run would use it: exchanged, and asked whose mailbox it is. */
-import { keepRefreshToken } from '../credentials/keep.ts';
-import type { AuthorizedUser, FetchedSecret, Stage } from '../credentials/secret.ts';
-import { AUTHORIZE_SOON, exchangeRefreshToken } from '../credentials/token.ts';
-import type { Vault } from '../credentials/vault.ts';
+import { keepRefreshToken } from '../aws/keep.ts';
+import type { AuthorizedUser, FetchedSecret, Stage } from '../aws/secret.ts';
+import type { Vault } from '../aws/vault.ts';
 import { ConfigError, CredentialError, JobError } from '../errors.ts';
 import { askMailbox } from '../gmail/profile.ts';
+import { AUTHORIZE_SOON, exchangeRefreshToken } from '../google/token.ts';
 import type { GoogleAccess } from './google.ts';
 
 export interface Proof {

@@ -1,7 +1,7 @@
 /** Where an earlier rotation was left: what AWSPENDING says about how to go on. */
-import type { AuthorizedUser } from '../credentials/secret.ts';
+import type { AuthorizedUser } from '../aws/secret.ts';
+import { isSameMailbox } from '../base/mail-address.ts';
 import { JobError, UnavailableError } from '../errors.ts';
-import { isSameMailbox } from '../mail-address.ts';
 import type { OAuthClient } from './client-file.ts';
 import { prove } from './prove.ts';
 import { type Current, type Demands, provePending, putBack, type RotationContext } from './rotation.ts';

@@ -1,8 +1,8 @@
 /** After a leak: ends at Google what the secret holds. The only place in the program that revokes anything. */
-import type { Stage } from '../credentials/secret.ts';
+import type { Stage } from '../aws/secret.ts';
+import { isSameMailbox } from '../base/mail-address.ts';
 import { GuardError, UsageError } from '../errors.ts';
-import { isSameMailbox } from '../mail-address.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../screen/terminal.ts';
 import { revokeGrant } from './google.ts';
 import type { Current, RotationContext } from './rotation.ts';
 

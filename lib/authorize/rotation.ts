@@ -2,13 +2,14 @@
  * A rotation's way from a new version to the current one. Only one request changes what runs of jobs use, and only to a
  * version that was proven just before: so AWSCURRENT works wherever the command is stopped.
  */
-import { isCurable } from '../credentials/exchange.ts';
-import { requireAgreement } from '../credentials/ownership.ts';
-import { type AuthorizedUser, type FetchedSecret, noVersion } from '../credentials/secret.ts';
-import { missingScopes, shortScope } from '../credentials/token.ts';
-import { readWhenVisible, type Vault } from '../credentials/vault.ts';
+
+import { type AuthorizedUser, type FetchedSecret, noVersion } from '../aws/secret.ts';
+import { readWhenVisible, type Vault } from '../aws/vault.ts';
+import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
-import { isSameMailbox } from '../mail-address.ts';
+import { isCurable } from '../google/exchange.ts';
+import { requireAgreement } from '../google/ownership.ts';
+import { missingScopes, shortScope } from '../google/token.ts';
 import type { GoogleAccess } from './google.ts';
 import { isServiceAccount, type Proof, prove } from './prove.ts';
 

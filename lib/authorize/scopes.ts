@@ -1,7 +1,8 @@
 /** Which scopes to ask for: those that the jobs declare, and no others. */
-import type { JobScopes } from '../credentials/job-scopes.ts';
-import { requireTellingScopes } from '../credentials/ownership.ts';
+
 import { UsageError } from '../errors.ts';
+import type { JobScopes } from '../google/job-scopes.ts';
+import { requireTellingScopes } from '../google/ownership.ts';
 import type { Registry } from '../registry.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** Tells a person who stops `authorize` or `rotate` whether anything was stored in AWS by then. */
-import type { Vault } from '../credentials/vault.ts';
+import type { Vault } from '../aws/vault.ts';
 import { StoppedError } from '../errors.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../screen/terminal.ts';
 
 export interface WatchedVault {
   readonly vault: Vault;

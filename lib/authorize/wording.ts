@@ -1,10 +1,11 @@
 /** How an authorization or rotation ended, in words that are the same in the browser and in the terminal. */
-import { counted } from '../count.ts';
-import { isServed, type JobScopes, rotateFor } from '../credentials/job-scopes.ts';
-import type { Stage } from '../credentials/secret.ts';
-import { AUTHORIZE_AGAIN, shortScope } from '../credentials/token.ts';
-import type { Vault } from '../credentials/vault.ts';
-import type { Terminal } from '../terminal.ts';
+
+import type { Stage } from '../aws/secret.ts';
+import type { Vault } from '../aws/vault.ts';
+import { counted } from '../base/count.ts';
+import { isServed, type JobScopes, rotateFor } from '../google/job-scopes.ts';
+import { AUTHORIZE_AGAIN, shortScope } from '../google/token.ts';
+import type { Terminal } from '../screen/terminal.ts';
 import type { Grant } from './flow.ts';
 import type { Page } from './page.ts';
 import type { Proof } from './prove.ts';

@@ -1,10 +1,11 @@
 /** The numbers of a forecast: from what is ahead of a backfill, what it spent so far, and the quota and budget it has. */
-import type { Connection } from '../connection.ts';
+
 import { batchCount, portionsOf, setSizes } from '../gmail/change-plan.ts';
 import type { Ahead } from '../gmail/mailbox.ts';
 import { PAGE_SIZE } from '../gmail/searcher.ts';
 import { type QuotaProfile, unitsOf } from '../gmail/units.ts';
 import type { Span } from '../gmail/window.ts';
+import type { Connection } from '../run/connection.ts';
 import { estimateDurationMs, type Forecast, type ForecastRule } from './forecast.ts';
 
 /** What the work costs, and what there is to pay it with. */

@@ -3,15 +3,15 @@
  * messages, one call after another for its windows.
  */
 import { UsageError } from '../errors.ts';
+import { alignWindows } from '../gmail/align.ts';
 import type { Ahead, Mailbox, MailboxOptions } from '../gmail/mailbox.ts';
 import type { Span, Window } from '../gmail/window.ts';
 import type { Job, RunContext } from '../job.ts';
-import type { Log } from '../log.ts';
 import type { OptionSpecs } from '../options.ts';
-import type { Person } from '../person.ts';
-import type { Progress } from '../progress.ts';
+import type { Log } from '../screen/log.ts';
+import type { Person } from '../screen/person.ts';
+import type { Progress } from '../screen/progress.ts';
 import { type Costs, forecastChanges, forecastReading, forecastSearches } from './ahead.ts';
-import { alignWindows } from './align.ts';
 import { type Forecast, forecastEvent, QUESTION } from './forecast.ts';
 import { renderForecast } from './forecast-screen.ts';
 import type { BackfillValues } from './options.ts';

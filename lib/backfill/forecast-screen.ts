@@ -1,8 +1,8 @@
 /** A backfill's forecast as a person sees it on a terminal: a table of the rules, and what it costs. */
 import { stripVTControlCharacters, styleText } from 'node:util';
-import { counted, formatCount, formatShare } from '../count.ts';
-import { formatDuration } from '../duration.ts';
-import { cut } from '../wrap.ts';
+import { counted, formatCount, formatShare } from '../base/count.ts';
+import { formatDuration } from '../base/duration.ts';
+import { cut } from '../screen/wrap.ts';
 import type { Forecast, ForecastRule } from './forecast.ts';
 
 /** The forecast for a person, in lines of less than `columns` where that is possible, the last one without its end. */

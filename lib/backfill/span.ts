@@ -1,6 +1,6 @@
 /** The span of time that a backfill is about, and its windows: days, weeks, months or years of a time zone. */
 import { DateTime } from 'luxon';
-import { dateAt, firstSecondOf } from '../calendar.ts';
+import { dateAt, firstSecondOf } from '../base/calendar.ts';
 import { UsageError } from '../errors.ts';
 import type { Span, Window } from '../gmail/window.ts';
 import { type BackfillValues, type Moment, WINDOW_UNITS, type WindowUnit } from './options.ts';

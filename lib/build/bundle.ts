@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, relative } from 'node:path';
 import { build, type Metafile, type Plugin, transform } from 'esbuild';
-import { WRAPPER } from '../loader.ts';
+import { WRAPPER } from '../process/loader.ts';
 
 export interface Bundle {
   /** Path below the program's folder → text. */

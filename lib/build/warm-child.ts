@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import v8 from 'node:v8';
-import { cacheFile, compile, createLoader, type Loaded, sealCache } from '../loader.ts';
+import { cacheFile, compile, createLoader, type Loaded, sealCache } from '../process/loader.ts';
 
 const loaded: Loaded[] = [];
 

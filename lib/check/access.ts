@@ -1,9 +1,10 @@
 /** Whether Google gives a token for the secret, for how long yet, and what the token may do for each job. */
-import { isCurable } from '../credentials/exchange.ts';
-import { authorizeForMore, type JobScopes } from '../credentials/job-scopes.ts';
-import { AUTHORIZE_SOON, shortScope } from '../credentials/token.ts';
-import { formatDuration } from '../duration.ts';
+
+import { formatDuration } from '../base/duration.ts';
 import { CredentialError, JobError } from '../errors.ts';
+import { isCurable } from '../google/exchange.ts';
+import { authorizeForMore, type JobScopes } from '../google/job-scopes.ts';
+import { AUTHORIZE_SOON, shortScope } from '../google/token.ts';
 import { checkConsent } from './consent.ts';
 import { bridged, type Finding, failed, notReached, ok, type Row, warning } from './finding.ts';
 import { type Grant, learnGrant } from './grant.ts';

@@ -1,5 +1,5 @@
 /** How long ago something was, for a person. */
-import { counted } from '../count.ts';
+import { counted } from '../base/count.ts';
 
 export const DAY_MS = 86_400_000;
 

@@ -1,5 +1,5 @@
 /** How far this machine's clock is from Google's: AWS and Google refuse what is signed at a wrong time. */
-import { formatDuration } from '../duration.ts';
+import { formatDuration } from '../base/duration.ts';
 import { ConfigError } from '../errors.ts';
 import { type Finding, failed, ok, skipped, warning } from './finding.ts';
 import { askForHead } from './head.ts';

@@ -2,8 +2,9 @@
  * Whether the consent screen looks like Testing, where Google lets every refresh token die after 7 days. Google does not
  * say so: the age of the secret's versions does, or the time that Google sets a token.
  */
-import { AUTHORIZE_AGAIN, TokenRefusal } from '../credentials/token.ts';
+
 import { JobError } from '../errors.ts';
+import { AUTHORIZE_AGAIN, TokenRefusal } from '../google/token.ts';
 import { DAY_MS, formatAge } from './age.ts';
 import { type Finding, notReached, ok, skipped, warning } from './finding.ts';
 import type { Grant } from './grant.ts';

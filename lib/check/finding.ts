@@ -1,6 +1,6 @@
 /** One line of `job check`, as data: what was looked at, how it stands, and what a person should do about it. */
 import { ExitCode, JobError } from '../errors.ts';
-import type { Typed } from '../typed.ts';
+import type { Typed } from '../screen/typed.ts';
 
 /** `skipped` is what could not be looked at, or has nothing to look at; it is neither good nor bad. */
 export type Status = 'ok' | 'warning' | 'failed' | 'skipped';

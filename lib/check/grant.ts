@@ -1,12 +1,12 @@
 /** What Google lets the secret's credentials do, learnt by asking for access tokens. */
-import { exchangeCredentials } from '../credentials/exchange.ts';
+import { exchangeCredentials } from '../google/exchange.ts';
 import {
   type ExchangedToken,
   type ExchangeOptions,
   exchangeRefreshToken,
   missingScopes,
   TokenRefusal,
-} from '../credentials/token.ts';
+} from '../google/token.ts';
 import type { NamedJob } from './jobs.ts';
 import type { SoundVersion } from './secret.ts';
 

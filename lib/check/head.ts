@@ -1,5 +1,5 @@
 /** Whether a host answers at all: a HEAD for its front page, without path, token or redirect. */
-import { formatDuration } from '../duration.ts';
+import { formatDuration } from '../base/duration.ts';
 
 const TIMEOUT_MS = 5_000;
 

@@ -2,12 +2,13 @@
  * "Would the next run work?", line by line, in the order in which a run needs things. Nothing is changed anywhere: the
  * secret is read, a token is issued, Gmail is searched. A line that fails ends only what depends on it.
  */
-import { systemClock } from '../clock.ts';
+
+import { createSecretFetcher, type Stage } from '../aws/secret.ts';
+import { systemClock } from '../base/clock.ts';
 import { type Config, type Environment, examineConfig, GMAIL_API_URL } from '../config.ts';
-import type { JobScopes } from '../credentials/job-scopes.ts';
-import { createSecretFetcher, type Stage } from '../credentials/secret.ts';
 import type { ConfigError } from '../errors.ts';
-import { PROXY_VARIABLES } from '../proxies.ts';
+import type { JobScopes } from '../google/job-scopes.ts';
+import { PROXY_VARIABLES } from '../process/proxies.ts';
 import { checkAccess } from './access.ts';
 import { checkClock } from './clock.ts';
 import { type Finding, failed, notReached, ok } from './finding.ts';

@@ -1,7 +1,8 @@
 /** What each job finds before it starts, and what those that can tell would meet in the mailbox. */
-import { requireTellingScopes } from '../credentials/ownership.ts';
+
 import { UsageError } from '../errors.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
+import { requireTellingScopes } from '../google/ownership.ts';
 import type { Job } from '../job.ts';
 import type { OptionSpecs } from '../options.ts';
 import { type Finding, failed, skipped } from './finding.ts';

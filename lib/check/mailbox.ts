@@ -1,20 +1,20 @@
 /** Whose mailbox the token opens, with a client that can only read; and what its quota is. */
-import { systemClock } from '../clock.ts';
+import { systemClock } from '../base/clock.ts';
+import { formatCount } from '../base/count.ts';
+import { Tally } from '../base/tally.ts';
 import type { Config } from '../config.ts';
-import { formatCount } from '../count.ts';
-import { createAccessTokens } from '../credentials/access.ts';
-import { type MeantMailbox, requireExpectedMailbox } from '../credentials/ownership.ts';
-import type { ExchangeOptions } from '../credentials/token.ts';
 import { GmailClient } from '../gmail/client.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { askMailbox } from '../gmail/profile.ts';
 import { QuotaWindow } from '../gmail/quota.ts';
 import { type ClientStatistics, countRequest, UNITS_PER_MINUTE, unitsOf } from '../gmail/units.ts';
 import { dryWriter } from '../gmail/writer.ts';
+import { createAccessTokens } from '../google/access.ts';
+import { type MeantMailbox, requireExpectedMailbox } from '../google/ownership.ts';
+import type { ExchangeOptions } from '../google/token.ts';
 import { Scope } from '../job.ts';
-import { noLog } from '../log.ts';
-import { noProgress } from '../progress.ts';
-import { Tally } from '../tally.ts';
+import { noLog } from '../screen/log.ts';
+import { noProgress } from '../screen/progress.ts';
 import type { Access } from './access.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
 

@@ -4,7 +4,7 @@
  * token is right shows in the first run.
  */
 import { type Environment, readHeartbeatUrl } from '../config.ts';
-import { protocolOf } from '../heartbeat.ts';
+import { protocolOf } from '../run/monitor.ts';
 import { type Finding, notReached, ok, warning } from './finding.ts';
 import { askForHead } from './head.ts';
 

@@ -2,10 +2,11 @@
  * Whether Scheduler's dynos start a run as they should: Heroku gives them other variables than the dyno of `heroku run`
  * on which `job check` is typed.
  */
+
+import { formatDuration } from '../base/duration.ts';
 import { type Environment, examineConfig } from '../config.ts';
-import { formatDuration } from '../duration.ts';
 import { ConfigError } from '../errors.ts';
-import { METRICS_REMEDY, refuseUnlocked } from '../lockdown.ts';
+import { METRICS_REMEDY, refuseUnlocked } from '../process/lockdown.ts';
 import { type Finding, failed, ok } from './finding.ts';
 
 /**

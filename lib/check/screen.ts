@@ -1,8 +1,8 @@
 /** The lines of `job check` for a person: aligned and wrapped on a terminal, one line each in a log. */
 import { styleText } from 'node:util';
-import { counted } from '../count.ts';
+import { counted } from '../base/count.ts';
 import { ExitCode } from '../errors.ts';
-import { splitProblems, wrap } from '../wrap.ts';
+import { splitProblems, wrap } from '../screen/wrap.ts';
 import { type Finding, type Row, type Status, worstExitCode } from './finding.ts';
 
 const MARKS: Readonly<Record<Status, string>> = {

@@ -1,14 +1,8 @@
 /** Whether AWS gives out the secret, and whether the secret is one: without it, what runs would do instead. */
-import { SecretStateError } from '../credentials/aws.ts';
-import { type MeantMailbox, meantMailbox, requireAgreement } from '../credentials/ownership.ts';
-import {
-  type Credentials,
-  type FetchedSecret,
-  type FetchSecret,
-  noVersion,
-  type Stage,
-} from '../credentials/secret.ts';
+import { SecretStateError } from '../aws/client.ts';
+import { type Credentials, type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
 import { ConfigError, JobError } from '../errors.ts';
+import { type MeantMailbox, meantMailbox, requireAgreement } from '../google/ownership.ts';
 import { formatAge } from './age.ts';
 import { bridged, type Finding, failed, notReached, ok } from './finding.ts';
 

@@ -1,8 +1,9 @@
 /** Whether runs would go on with AWSPREVIOUS in place of a current version that does not work: the same that a run decides. */
-import { type MeantMailbox, mayPreviousStandIn, opensAnother, withoutPrevious } from '../credentials/ownership.ts';
+
+import { isSameMailbox } from '../base/mail-address.ts';
 import { JobError } from '../errors.ts';
 import { askMailbox, type ProfileAccess } from '../gmail/profile.ts';
-import { isSameMailbox } from '../mail-address.ts';
+import { type MeantMailbox, mayPreviousStandIn, opensAnother, withoutPrevious } from '../google/ownership.ts';
 import { type Grant, type LearnOptions, learnGrant } from './grant.ts';
 import type { SoundVersion } from './secret.ts';
 

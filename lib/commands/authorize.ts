@@ -13,9 +13,9 @@ import {
 import { readJobScopes, unionOf } from '../authorize/scopes.ts';
 import { watchVault } from '../authorize/stopped.ts';
 import { dryRunPage, jobsLeftOut, printPage, secretName, storedPage } from '../authorize/wording.ts';
+import { openVault } from '../aws/vault.ts';
 import { defineCommand } from '../command.ts';
 import { examineConfig } from '../config.ts';
-import { openVault } from '../credentials/vault.ts';
 import { ConfigError, ExitCode, UsageError } from '../errors.ts';
 import { choiceOption, switchOption } from '../options.ts';
 

@@ -5,7 +5,7 @@ import { createScreen, verdictOf } from '../check/screen.ts';
 import { defineCommand } from '../command.ts';
 import { ExitCode } from '../errors.ts';
 import { choiceOption, listOption, switchOption } from '../options.ts';
-import { typedIn } from '../typed.ts';
+import { typedIn } from '../screen/typed.ts';
 
 export default defineCommand({
   summary: 'Say whether the next run would work, and what to do if not; changes nothing',

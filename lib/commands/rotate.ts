@@ -17,14 +17,14 @@ import {
 import { readJobScopes, unionOf } from '../authorize/scopes.ts';
 import { watchVault } from '../authorize/stopped.ts';
 import { jobsLeftOut, printPage, rotatedPage, sameClientPage, secretName } from '../authorize/wording.ts';
+import type { AuthorizedUser } from '../aws/secret.ts';
+import { openVault } from '../aws/vault.ts';
+import { counted } from '../base/count.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { readConfig } from '../config.ts';
-import { counted } from '../count.ts';
-import { isServed, type JobScopes } from '../credentials/job-scopes.ts';
-import type { AuthorizedUser } from '../credentials/secret.ts';
-import { exchangeRefreshToken, TokenRefusal } from '../credentials/token.ts';
-import { openVault } from '../credentials/vault.ts';
 import { CredentialError, ExitCode } from '../errors.ts';
+import { isServed, type JobScopes } from '../google/job-scopes.ts';
+import { exchangeRefreshToken, TokenRefusal } from '../google/token.ts';
 import { switchOption, textOption } from '../options.ts';
 
 const options = {

@@ -1,11 +1,11 @@
 /** `job runs`: the recent runs that changed something, and whether each can be undone. Changes nothing. */
 import { styleText } from 'node:util';
-import { systemClock } from '../clock.ts';
+import { createSecretFetcher } from '../aws/secret.ts';
+import { systemClock } from '../base/clock.ts';
+import { counted, formatCount } from '../base/count.ts';
+import { Tally } from '../base/tally.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { readConfig } from '../config.ts';
-import { counted, formatCount } from '../count.ts';
-import { createAccessTokens } from '../credentials/access.ts';
-import { createSecretFetcher } from '../credentials/secret.ts';
 import { ExitCode } from '../errors.ts';
 import { GmailClient } from '../gmail/client.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
@@ -13,13 +13,13 @@ import { askMailbox } from '../gmail/profile.ts';
 import { QuotaWindow } from '../gmail/quota.ts';
 import { UNITS_PER_MINUTE } from '../gmail/units.ts';
 import { dryWriter } from '../gmail/writer.ts';
+import { createAccessTokens } from '../google/access.ts';
 import { Scope } from '../job.ts';
-import { KEPT_DAYS } from '../journal/message.ts';
-import { JournalStore, type RunSummary } from '../journal/store.ts';
-import { noLog } from '../log.ts';
 import { countOption, switchOption } from '../options.ts';
-import { noProgress } from '../progress.ts';
-import { Tally } from '../tally.ts';
+import { noLog } from '../screen/log.ts';
+import { noProgress } from '../screen/progress.ts';
+import { KEPT_DAYS } from '../undo/journal-message.ts';
+import { JournalStore, type RunSummary } from '../undo/journal-store.ts';
 
 const DEFAULT_LIMIT = 20;
 

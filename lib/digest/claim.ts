@@ -8,13 +8,13 @@
  *   that died: it is deleted, by its id, so that nobody can delete a newer claim of the same name by mistake.
  */
 import { createHash } from 'node:crypto';
-import { counted } from '../count.ts';
+import { counted } from '../base/count.ts';
+import type { Tally } from '../base/tally.ts';
 import { RefusedError, UnavailableError } from '../errors.ts';
 import { DIGEST_LABEL } from '../gmail/journal-label.ts';
 import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
-import type { Log } from '../log.ts';
-import type { Tally } from '../tally.ts';
+import type { Log } from '../screen/log.ts';
 import { PERIOD_ID, type Period } from './period.ts';
 
 /** Others take a claim over after half a minute: no insert is sent later than this after the claim was asked for. */

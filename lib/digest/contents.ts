@@ -3,10 +3,10 @@
  * newest messages are read, because a read costs as much as a search for two thousand.
  */
 import { type Label, labelSearch } from '../gmail/labels.ts';
+import { parseSender, type Sender, subjectLine } from '../gmail/mail-text.ts';
 import type { Mailbox, MessageRef } from '../gmail/mailbox.ts';
 import type { ReadMessage } from '../gmail/messages.ts';
 import { windowTerms } from '../gmail/window.ts';
-import { parseSender, type Sender, subjectLine } from '../mail-text.ts';
 import type { Period } from './period.ts';
 
 /** At most so many messages are read. */

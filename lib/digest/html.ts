@@ -2,9 +2,9 @@
  * A digest as HTML for mail programs: tables and inline styles, nothing loaded from anywhere. Whatever a sender chose is
  * escaped, stands in a link of ours (so that no program makes one of it) and keeps its direction to itself.
  */
-import { formatCount } from '../count.ts';
+import { formatCount } from '../base/count.ts';
+import { Html, html } from '../screen/markup.ts';
 import type { Count, DigestContents, MessageLine } from './contents.ts';
-import { Html, html } from './markup.ts';
 import { BAR_COLOR, CATEGORY_COLORS, COLOR_SCHEME, INK, LINE, PAGE, PAPER, SOFT, STYLE_SHEET, TRACK } from './style.ts';
 import * as wording from './wording.ts';
 

@@ -1,6 +1,6 @@
 /** The span of time that a digest tells about: the last full calendar day or ISO week of a time zone. */
 import type { DateTime } from 'luxon';
-import { dateAt, firstSecondOf } from '../calendar.ts';
+import { dateAt, firstSecondOf } from '../base/calendar.ts';
 
 export type PeriodKind = 'day' | 'week';
 

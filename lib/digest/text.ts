@@ -1,5 +1,5 @@
 /** A digest as plain text, for programs that show no HTML, and for terminals. */
-import { formatCount } from '../count.ts';
+import { formatCount } from '../base/count.ts';
 import type { Count, DigestContents, MessageLine } from './contents.ts';
 import * as wording from './wording.ts';
 

@@ -1,6 +1,6 @@
 /** The sentences, numbers and times of a digest, the same in its HTML and in its text. */
 import { DateTime } from 'luxon';
-import { counted, formatCount } from '../count.ts';
+import { counted, formatCount } from '../base/count.ts';
 import type { Count, DigestContents } from './contents.ts';
 import type { Period } from './period.ts';
 

@@ -1,9 +1,10 @@
 /** What an answer of the Gmail API means: go on, try again, slow down, renew the token, or a failure with its remedy. */
-import { RENEW_ACCESS } from '../credentials/token.ts';
+
+import { isObject, parseJson } from '../base/json.ts';
+import { wantsProxyLogin } from '../base/network-failure.ts';
+import { serverCode, serverWords } from '../base/server-words.ts';
 import { ConfigError, CredentialError, type JobError, RefusedError, UnavailableError } from '../errors.ts';
-import { isObject, parseJson } from '../json.ts';
-import { wantsProxyLogin } from '../network-failure.ts';
-import { serverCode, serverWords } from '../server-words.ts';
+import { RENEW_ACCESS } from '../google/token.ts';
 import type { GmailMethod } from './units.ts';
 
 export interface RawAnswer {

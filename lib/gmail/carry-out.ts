@@ -1,8 +1,9 @@
 /** Carries out a plan of changes: portion after portion, each with its way back written down first. */
-import type { LabelStep } from '../journal/record.ts';
-import type { Log } from '../log.ts';
-import type { Progress } from '../progress.ts';
-import type { Tally } from '../tally.ts';
+
+import type { Tally } from '../base/tally.ts';
+import type { Log } from '../screen/log.ts';
+import type { Progress } from '../screen/progress.ts';
+import type { LabelStep } from '../undo/record.ts';
 import { GmailRefusal } from './answers.ts';
 import { batchCount, type ChangePlan, leaveOutOf, type Portion, portionsOf, setSizes, sizeOf } from './change-plan.ts';
 import { type BatchTrace, changeSet, type SetCounts } from './changes.ts';

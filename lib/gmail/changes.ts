@@ -1,8 +1,8 @@
 /** Makes the changes of one set of messages, batch by batch. */
-import { counted, formatCount } from '../count.ts';
+import { counted, formatCount } from '../base/count.ts';
+import type { Tally } from '../base/tally.ts';
 import { GuardError } from '../errors.ts';
-import type { Log } from '../log.ts';
-import type { Tally } from '../tally.ts';
+import type { Log } from '../screen/log.ts';
 import { GmailRefusal } from './answers.ts';
 import { type Batch, batchesOf, type ChangePlan, type Portion, partBatch, setSizes } from './change-plan.ts';
 import { PendingChange, type Protection } from './protection.ts';

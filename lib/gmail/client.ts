@@ -6,10 +6,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 // The packages' main files bring along all of Google's ways to log in, which take longer to load than all of the rest.
 import { OAuth2Client } from 'google-auth-library/build/src/auth/oauth2client.js';
 import { gmail_v1 } from 'googleapis/build/src/apis/gmail/v1.js';
-import type { Clock } from '../clock.ts';
-import type { AccessTokens } from '../credentials/access.ts';
-import type { Log } from '../log.ts';
-import { createTidier } from '../memory.ts';
+import type { Clock } from '../base/clock.ts';
+import type { AccessTokens } from '../google/access.ts';
+import { createTidier } from '../process/memory.ts';
+import type { Log } from '../screen/log.ts';
 import { judge, type Verdict } from './answers.ts';
 import { ConcurrencyGate } from './gate.ts';
 import type { QuotaWindow } from './quota.ts';

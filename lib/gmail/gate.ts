@@ -2,7 +2,7 @@
  * How many requests may be under way at once. Google does not publish its limit: the gate narrows to half when it
  * answers "Too many concurrent requests" and opens again by one after a row of good answers.
  */
-import { orAbort } from '../clock.ts';
+import { orAbort } from '../base/clock.ts';
 
 export const WIDEST = 8;
 

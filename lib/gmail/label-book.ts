@@ -1,7 +1,7 @@
 /** The labels of one mailbox: listed when they are needed, made when something gets one that does not exist. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
-import type { LabelStep } from '../journal/record.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../screen/log.ts';
+import type { LabelStep } from '../undo/record.ts';
 import { GmailRefusal } from './answers.ts';
 import type { ResolvedSet } from './carry-out.ts';
 import type { LabelOperation } from './change-plan.ts';

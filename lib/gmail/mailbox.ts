@@ -1,9 +1,10 @@
 /** The verbs that jobs use. They count, chunk, page and stop by themselves. */
+
+import { mapAtOnce } from '../base/pool.ts';
+import type { Tally } from '../base/tally.ts';
 import { UnavailableError } from '../errors.ts';
-import type { Log } from '../log.ts';
-import { mapAtOnce } from '../pool.ts';
-import type { Progress } from '../progress.ts';
-import type { Tally } from '../tally.ts';
+import type { Log } from '../screen/log.ts';
+import type { Progress } from '../screen/progress.ts';
 import { carryOut, type PlanJournal, planOfLabels, type ResolvedSet } from './carry-out.ts';
 import {
   type ChangePlan,

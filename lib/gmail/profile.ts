@@ -1,8 +1,8 @@
 /** Whose mailbox it is: asked with a new access token itself, before anything else is done with it, or by the client. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
-import type { Clock } from '../clock.ts';
-import { RENEW_ACCESS } from '../credentials/token.ts';
+import type { Clock } from '../base/clock.ts';
 import { CredentialError } from '../errors.ts';
+import { RENEW_ACCESS } from '../google/token.ts';
 import { GmailRefusal, judge, type Verdict } from './answers.ts';
 import type { GmailClient } from './client.ts';
 import { type Retryable, retrying, verdictOfFailure } from './retry.ts';

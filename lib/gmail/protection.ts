@@ -3,7 +3,7 @@
  * is sent, protect is searched again if the last search began more than 30 seconds ago.
  */
 import { ConfigError, UnavailableError } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../screen/log.ts';
 import { GmailRefusal } from './answers.ts';
 import type { PlanProtection } from './change-plan.ts';
 import type { GmailClient, Recheck } from './client.ts';

@@ -3,7 +3,7 @@
  * request's units come back 60 seconds after its answer. A refusal (somebody else uses the same quota) pauses all
  * requests and lowers the pace for a while.
  */
-import { type Clock, orAbort } from '../clock.ts';
+import { type Clock, orAbort } from '../base/clock.ts';
 
 const WINDOW_MS = 60_000;
 

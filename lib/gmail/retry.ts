@@ -1,9 +1,9 @@
 /** How often a request to Gmail is tried again, after which pauses, and what is said when it was enough. */
-import { counted } from '../count.ts';
-import { RENEW_ACCESS } from '../credentials/token.ts';
-import { formatDuration } from '../duration.ts';
+import { counted } from '../base/count.ts';
+import { formatDuration } from '../base/duration.ts';
+import { judgeFailure } from '../base/network-failure.ts';
 import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
-import { judgeFailure } from '../network-failure.ts';
+import { RENEW_ACCESS } from '../google/token.ts';
 import type { Verdict } from './answers.ts';
 import type { GmailMethod } from './units.ts';
 

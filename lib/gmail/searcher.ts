@@ -1,8 +1,8 @@
 /** Searches of a mailbox: paged, bound to the span of a backfill, and without the program's own journals. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
-import { formatCount } from '../count.ts';
+import { formatCount } from '../base/count.ts';
+import { didYouMean } from '../base/nearest.ts';
 import { ConfigError } from '../errors.ts';
-import { didYouMean } from '../nearest.ts';
 import { GmailRefusal } from './answers.ts';
 import type { GmailClient } from './client.ts';
 import { IdSet } from './ids.ts';

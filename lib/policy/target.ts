@@ -1,6 +1,7 @@
 /** Which secret a policy is about, and which key encrypts it: ARNs and names, proven by AWS's grammar. */
-import { beginsLikeCredential } from '../credential-like.ts';
-import { SECRET_NAME } from '../credentials/secret-id.ts';
+
+import { SECRET_NAME } from '../aws/secret-id.ts';
+import { beginsLikeCredential } from '../base/credential-like.ts';
 import { UsageError } from '../errors.ts';
 
 /** Where the secret lies. An ARN says all of it; a name needs an account and a region besides. */

@@ -1,5 +1,5 @@
 /** Says of a search that Gmail refuses which rule it belongs to, and what of it is to be corrected. */
-import { formatCount } from '../count.ts';
+import { formatCount } from '../base/count.ts';
 import { ConfigError } from '../errors.ts';
 import { SearchRefusal } from '../gmail/searcher.ts';
 import type { Rule, Search } from './schema.ts';

@@ -2,7 +2,7 @@
  * From what the rules' searches find to a plan of changes: all rules are searched first, on the mailbox as the run found
  * it, and what an earlier rule already does is left out of later ones.
  */
-import { alignWindows } from '../backfill/align.ts';
+import { alignWindows } from '../gmail/align.ts';
 import { type ChangePlan, type PlannedChange, setSizes } from '../gmail/change-plan.ts';
 import { IdSet } from '../gmail/ids.ts';
 import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';

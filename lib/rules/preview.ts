@@ -1,5 +1,5 @@
 /** What the rules would do to the mailbox as it is now, for a person who has not run them yet. Changes nothing. */
-import { counted, formatCount } from '../count.ts';
+import { counted, formatCount } from '../base/count.ts';
 import { type Guard, trippedGuard } from '../gmail/changes.ts';
 import { LabelDirectory } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';

@@ -1,11 +1,11 @@
 /** Some of the messages that rules would change, for a person at a terminal to look at. They are never part of a log. */
 import { styleText } from 'node:util';
-import { counted, formatCount } from '../count.ts';
+import { counted, formatCount } from '../base/count.ts';
 import { IdSet } from '../gmail/ids.ts';
+import { parseSender, subjectLine } from '../gmail/mail-text.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
-import type { Log } from '../log.ts';
-import { parseSender, subjectLine } from '../mail-text.ts';
-import { cut, widthOf } from '../wrap.ts';
+import type { Log } from '../screen/log.ts';
+import { cut, widthOf } from '../screen/wrap.ts';
 import type { RulesPlan } from './plan.ts';
 import { MOST_IN_ALL } from './sample-limits.ts';
 

@@ -1,10 +1,10 @@
 /** rules.yaml: from its text to proven rules, or to every problem with file, line and column. */
 import * as v from 'valibot';
+import { didYouMean } from '../base/nearest.ts';
 import { ConfigError } from '../errors.ts';
 import { labelProblem } from '../gmail/label-names.ts';
 import { parseQuery, type Term } from '../gmail/query/parse.ts';
 import { QueryError } from '../gmail/query/tokens.ts';
-import { didYouMean } from '../nearest.ts';
 import { type Actions, reduceActions, SWITCHES } from './actions.ts';
 import { parseShare } from './share.ts';
 import { type Path, type Problem, readYaml } from './yaml.ts';

@@ -1,4 +1,6 @@
 /** From rules to searches: what still has to be changed, what state it is in, and which labels must exist for it. */
+
+import { didYouMean } from '../base/nearest.ts';
 import { ConfigError } from '../errors.ts';
 import type { LabelOperation } from '../gmail/change-plan.ts';
 import { isOwnLabel, isProgramLabel } from '../gmail/label-names.ts';
@@ -6,7 +8,6 @@ import { type LabelDirectory, normalizeLabel, systemLabelId } from '../gmail/lab
 import { asksForSpamOrTrash, labelNamed } from '../gmail/query/labels.ts';
 import type { Term } from '../gmail/query/parse.ts';
 import { PLACES, termOf } from '../gmail/query/values.ts';
-import { didYouMean } from '../nearest.ts';
 import { pendingSearch } from './actions.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
 

@@ -1,5 +1,5 @@
 /** The words for a rule's plan. */
-import { formatCount } from '../count.ts';
+import { formatCount } from '../base/count.ts';
 import type { PlannedRule } from './plan.ts';
 
 /** One rule's plan: `1,172 found, 1,162 to change (archive), 10 spared by keepNewest`. */

@@ -3,8 +3,8 @@
  * labels were as before at that time, so the killed run had not come to it.
  */
 import { IdSet } from '../gmail/ids.ts';
-import { keepMarked } from '../journal/entries.ts';
-import type { JournalEntry, JournalRecord, LabelStep } from '../journal/record.ts';
+import { keepMarked } from './entries.ts';
+import type { JournalEntry, JournalRecord, LabelStep } from './record.ts';
 
 /** The entries of the run, in its order, without the messages that `later` shows it had not come to. */
 export async function withoutUnreached(

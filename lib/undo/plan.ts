@@ -3,7 +3,7 @@
  * are judged one by one, over all rules of the run together: either all labels that the run changed go back, or none.
  */
 import { IdSet } from '../gmail/ids.ts';
-import type { JournalEntry, LabelStep } from '../journal/record.ts';
+import type { JournalEntry, LabelStep } from './record.ts';
 
 /** Messages that are restored by the same change. */
 export interface UndoGroup {

@@ -7,9 +7,9 @@ import { UnavailableError } from '../errors.ts';
 import { IdSet } from '../gmail/ids.ts';
 import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
-import type { JournalRecord } from '../journal/record.ts';
 import { findGone } from './gone.ts';
 import type { RunModel, UndoPlan } from './plan.ts';
+import type { JournalRecord } from './record.ts';
 import { sampleOf } from './sample.ts';
 
 /** How often and for how long it is waited for the searches: about a minute. */

@@ -1,7 +1,7 @@
 /** Which run `job undo` is about: the last one, and one that is not found. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createRunId } from '../../lib/run-id.ts';
+import { createRunId } from '../../lib/base/run-id.ts';
 import { runHere } from '../fixtures/front-door.ts';
 import { mailboxOf } from '../fixtures/mailbox.ts';
 import { playRun } from '../fixtures/played-run.ts';

@@ -8,7 +8,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { disarm } from '../../lib/environment-secrets.ts';
+import { disarm } from '../../lib/aws/environment-secrets.ts';
 import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
 import { apply, sandboxOf, told } from '../fixtures/starring.ts';
 import { assertEnded, type Finished, IN_FILES, type LogEvent, type RunOptions, runJob } from '../run.ts';

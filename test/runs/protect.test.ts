@@ -1,13 +1,13 @@
 /** A run leaves messages alone that become protected while it works. Time is the mailbox's clock, which waits advance. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { createRunId } from '../../lib/base/run-id.ts';
 import { StoppedError } from '../../lib/errors.ts';
 import type { CarryOutOptions } from '../../lib/gmail/mailbox.ts';
-import { RunJournal } from '../../lib/journal/run-journal.ts';
-import { JournalStore } from '../../lib/journal/store.ts';
 import { planRules } from '../../lib/rules/plan.ts';
 import { parseRules } from '../../lib/rules/schema.ts';
-import { createRunId } from '../../lib/run-id.ts';
+import { JournalStore } from '../../lib/undo/journal-store.ts';
+import { RunJournal } from '../../lib/undo/run-journal.ts';
 import { runHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
 import { changesSent, mailboxOfYears, RULES, stateOf } from '../fixtures/years.ts';

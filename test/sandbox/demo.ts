@@ -4,11 +4,11 @@
  */
 import { styleText } from 'node:util';
 import PostalMime from 'postal-mime';
-import { formatCount } from '../../lib/count.ts';
-import { prettyLine } from '../../lib/pretty.ts';
+import { formatCount } from '../../lib/base/count.ts';
 import type { PlannedRule } from '../../lib/rules/plan.ts';
 import { describePlan } from '../../lib/rules/wording.ts';
-import { columnsOf, wrap } from '../../lib/wrap.ts';
+import { prettyLine } from '../../lib/screen/pretty.ts';
+import { columnsOf, wrap } from '../../lib/screen/wrap.ts';
 import { type Finished, runJob } from '../run.ts';
 import { type Sandbox, startSandbox } from './index.ts';
 import type { SandboxMailbox } from './mailbox.ts';

@@ -2,7 +2,7 @@
  * Splits a Gmail search into its terms and brackets, and refuses what only looks like a part of Gmail's language: Gmail
  * would search for it as words.
  */
-import { nearest, slips } from '../../nearest.ts';
+import { nearest, slips } from '../../base/nearest.ts';
 import { foreignValue } from './alternatives.ts';
 import { findOddCharacter, nameForeign } from './characters.ts';
 import { decodeQuery, hiddenOperator, missingColon, OPERATORS } from './operators.ts';

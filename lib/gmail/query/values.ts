@@ -4,7 +4,7 @@
  * Sources: support.google.com/mail/answer/7190; that weeks find nothing was seen with the live service
  * (github.com/amd/gaia/pull/2981).
  */
-import { nearest, slips } from '../../nearest.ts';
+import { nearest, slips } from '../../base/nearest.ts';
 import { nameForeign } from './characters.ts';
 
 /** Values of `in:` that are no labels; a label's name may stand there too. */

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { Backfill } from '../../../lib/backfill/backfill.ts';
 import { BACKFILL_OPTIONS, type BackfillValues } from '../../../lib/backfill/options.ts';
 import { UsageError } from '../../../lib/errors.ts';
-import { noProgress } from '../../../lib/progress.ts';
+import { noProgress } from '../../../lib/screen/progress.ts';
 import { recordLog } from '../../in-process.ts';
 
 interface Settings {

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { DAY_MS, formatAge } from '../../../lib/check/age.ts';
 import { checkConsent } from '../../../lib/check/consent.ts';
 import type { SoundVersion } from '../../../lib/check/secret.ts';
-import { TokenRefusal } from '../../../lib/credentials/token.ts';
 import { UnavailableError } from '../../../lib/errors.ts';
+import { TokenRefusal } from '../../../lib/google/token.ts';
 
 function version(ageDays: number | undefined, refreshToken = 'one'): SoundVersion {
   return {

@@ -1,10 +1,10 @@
 /** Thousands of ways in which names, marks and a credential are pasted together: nothing leaks, and no word of ours is eaten. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { readCredentials } from '../../../lib/credentials/shape.ts';
+import { readCredentials } from '../../../lib/aws/shape.ts';
 import { ConfigError } from '../../../lib/errors.ts';
-import { Scrubber } from '../../../lib/output.ts';
-import { Redactor } from '../../../lib/redact.ts';
+import { Scrubber } from '../../../lib/process/output.ts';
+import { Redactor } from '../../../lib/process/redact.ts';
 
 const CLIENT_ID = '123456789012-abc.apps.googleusercontent.com';
 const CLIENT_SECRET = 'GOCSPX-k3yOfTheClient5b2cKd9';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Counts } from '../../../lib/base/tally.ts';
 import { type Delivery, deliverOnce, identifyDigest } from '../../../lib/digest/claim.ts';
 import { lastPeriod } from '../../../lib/digest/period.ts';
 import { RefusedError, UnavailableError } from '../../../lib/errors.ts';
 import { DIGEST_LABEL } from '../../../lib/gmail/journal-label.ts';
-import type { Counts } from '../../../lib/tally.ts';
 import type { FaultKind } from '../../sandbox/faults.ts';
 import type { RecordedRequest } from '../../sandbox/http.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts';

@@ -4,7 +4,7 @@ import PostalMime, { type Email } from 'postal-mime';
 import { composeMail } from '../../../lib/digest/compose.ts';
 import type { DigestContents, MessageLine } from '../../../lib/digest/contents.ts';
 import { lastPeriod } from '../../../lib/digest/period.ts';
-import { parseSender, subjectLine } from '../../../lib/mail-text.ts';
+import { parseSender, subjectLine } from '../../../lib/gmail/mail-text.ts';
 import { NASTY } from '../../sandbox/corpus.ts';
 import { EMAIL } from './support.ts';
 

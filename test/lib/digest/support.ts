@@ -1,8 +1,8 @@
 /** What the digest's tests share: a mailbox opened with the job's own scopes, and messages to put into it. */
 import digest from '../../../jobs/digest.ts';
+import type { Tally } from '../../../lib/base/tally.ts';
 import type { Mailbox } from '../../../lib/gmail/mailbox.ts';
-import type { Log } from '../../../lib/log.ts';
-import type { Tally } from '../../../lib/tally.ts';
+import type { Log } from '../../../lib/screen/log.ts';
 import { openMailbox } from '../../in-process.ts';
 import type { Sandbox } from '../../sandbox/index.ts';
 import type { StoredMessage } from '../../sandbox/mailbox.ts';

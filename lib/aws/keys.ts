@@ -1,0 +1,96 @@
+/** The credentials for AWS in the environment, and what is wrong with them that can be known before AWS is asked. */
+import { CREDENTIAL_NAMES, credentialKind, credentialsIn, oddCharacter } from '../base/credential-like.ts';
+import { AWS_SECRETS, CONTAINER_TOKEN } from './environment-secrets.ts';
+
+/** In the form in which AWS's SDK takes them. */
+export interface AwsKeys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+/** The token that the service at AWS_CONTAINER_CREDENTIALS_FULL_URI requires. */
+export interface ContainerToken {
+  readonly containerToken: string;
+}
+
+/** Sources of AWS credentials besides a pair of keys; naming one of them is the opt-in to use it. */
+const OTHER_AWS_SOURCES = [
+  'AWS_PROFILE',
+  'AWS_WEB_IDENTITY_TOKEN_FILE',
+  'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
+  'AWS_CONTAINER_CREDENTIALS_FULL_URI',
+];
+
+type Reader = (name: string) => string | undefined;
+
+/** The variables of a pair of keys that are missing; none when another source of credentials is named. */
+export function missingKeys(text: Reader): string[] {
+  if (OTHER_AWS_SOURCES.some((name) => text(name) !== undefined)) return [];
+  return ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'].filter((name) => text(name) === undefined);
+}
+
+/** The keys in the environment, unless a profile is named: the SDK then goes by the profile alone. */
+export function readAwsKeys(text: Reader): AwsKeys | ContainerToken | undefined {
+  const accessKeyId = text('AWS_ACCESS_KEY_ID');
+  const secretAccessKey = text('AWS_SECRET_ACCESS_KEY');
+  const sessionToken = text('AWS_SESSION_TOKEN');
+  const containerToken = text(CONTAINER_TOKEN);
+  if (accessKeyId === undefined || secretAccessKey === undefined || text('AWS_PROFILE') !== undefined) {
+    return containerToken === undefined ? undefined : { containerToken };
+  }
+  return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
+}
+
+/** Problems with characters of the AWS keys in use, by variable. AWS would report them later and less precisely. */
+export function problemsOfKeys(
+  text: Reader,
+  keys: AwsKeys | ContainerToken | undefined,
+): readonly (readonly [name: string, problem: string])[] {
+  if (keys === undefined) return [];
+  const used = AWS_SECRETS.filter((name) => 'containerToken' in keys === (name === CONTAINER_TOKEN));
+  const odd = used.flatMap((name) => {
+    const problem = name === CONTAINER_TOKEN ? problemOfHeader(text(name) ?? '') : problemOfKey(name, text(name) ?? '');
+    return problem === undefined ? [] : [[name, `holds ${problem}: copy it anew`] as const];
+  });
+  if ('accessKeyId' in keys && keys.accessKeyId.startsWith('ASIA') && keys.sessionToken === undefined) {
+    return [
+      ...odd,
+      ['AWS_SESSION_TOKEN', 'is not set, but AWS_ACCESS_KEY_ID (ASIA…) is a temporary key, which needs it'],
+    ];
+  }
+  return odd;
+}
+
+/** The container's token is a header's value, such as "Basic dXNlcjpw". */
+function problemOfHeader(value: string): string | undefined {
+  const odd = /AWS_[A-Z_]{4,}/.test(value) ? "a variable's name" : oddCharacter(value.replaceAll(' ', ''));
+  return odd && `${odd}, which AWS keys never contain`;
+}
+
+/** The characters that each may have; made-up keys of stand-ins may also have hyphens, dots and underscores. */
+const CHARACTERS: Readonly<Record<string, RegExp>> = {
+  AWS_ACCESS_KEY_ID: /^[\w.-]*$/,
+  AWS_SECRET_ACCESS_KEY: /^[\w.\-/+=]*$/,
+};
+
+function problemOfKey(name: string, value: string): string | undefined {
+  const kind = foreignKind(name, value);
+  if (kind !== undefined) return kind;
+  const odd = /AWS_[A-Z_]{4,}/.test(value) ? "a variable's name" : oddCharacter(value);
+  if (odd !== undefined) return `${odd}, which AWS keys never contain`;
+  const isSound = CHARACTERS[name]?.test(value) ?? !/[\\,;<>[\]{}$%]/.test(value);
+  return isSound ? undefined : 'a bracket or another mark, which AWS keys never contain';
+}
+
+/** The kind of a credential that is in the place of a key. */
+function foreignKind(name: string, value: string): string | undefined {
+  const kind = credentialKind(value);
+  const own = name === 'AWS_ACCESS_KEY_ID' ? 'aws-key-id' : undefined;
+  if (kind === undefined || kind === own) return undefined;
+  // A secret key or session token may begin like one of these by chance, but never has the whole form.
+  const isBrief = kind === 'refresh-token' || kind === 'authorization-code';
+  if (isBrief && own === undefined && credentialsIn(value)[0]?.start !== 0) return undefined;
+  if (kind === 'base64' && name === 'AWS_SESSION_TOKEN') return undefined;
+  return `${CREDENTIAL_NAMES[kind]}, which belongs elsewhere`;
+}

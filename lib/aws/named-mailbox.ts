@@ -1,0 +1,80 @@
+/** Whose mailbox a refused value of the secret is for, when the value says so without doubt: a wrong one is worse than none. */
+import { isObject } from '../base/json.ts';
+import { isMailAddress, isSameMailbox, MAIL_ADDRESS } from '../base/mail-address.ts';
+import { MAX_DEPTH, readPasted, walk } from './pasted.ts';
+import { isFilled, isServiceAccount, looksLikeCredentials } from './shape.ts';
+import { unwrap } from './unwrap.ts';
+
+/** The address of a refused value; undefined when the value names none, or when the address may be of something else. */
+export function namedMailbox(text: string): string | undefined {
+  const pasted = readPasted(text);
+  return 'value' in pasted ? namedInJson(pasted.value, text) : namedInBroken(unwrap(text));
+}
+
+/** The address of the credentials themselves: nothing counts that lies inside of another key. */
+function namedInJson(value: unknown, text: string): string | undefined {
+  if (!isObject(value)) return undefined;
+  const { objects, depth } = walk(value);
+  const isService = isServiceAccount(value);
+  const isContrary = isFilled(isService ? value.refresh_token : value.private_key);
+  const isClientFile = isObject(value.installed) || isObject(value.web);
+  const holdsOthers = objects.some(({ object }) => object !== value && looksLikeCredentials(object));
+  if (depth > MAX_DEPTH || isContrary || isClientFile || holdsOthers) return undefined;
+  // JSON.parse takes the last of two equal keys, so only the text shows them.
+  const [key, other] = isService ? (['subject', 'email'] as const) : (['email', 'subject'] as const);
+  if (keysOf(text, key).length > 1) return undefined;
+  const address = addressIn(value[key]);
+  const second = addressIn(value[other]);
+  return address === undefined || (second !== undefined && !isSameMailbox(address, second)) ? undefined : address;
+}
+
+function addressIn(value: unknown): string | undefined {
+  const address = typeof value === 'string' ? unwrap(value) : '';
+  return isMailAddress(address) ? address : undefined;
+}
+
+const QUOTE = `\\\\?["'“”‘’\`]`;
+/** The key, and whatever stands behind its colon. */
+function keysOf(text: string, key: string): RegExpExecArray[] {
+  return [...text.matchAll(new RegExp(`${QUOTE}${key}${QUOTE}\\s*[:=]\\s*`, 'g'))];
+}
+
+const WHOLE_VALUE = new RegExp(
+  `^(?:(?<open>${QUOTE})\\s*(?<quoted>${MAIL_ADDRESS.source})\\s*${QUOTE}\\s*(?=$|[,}\\n]|${QUOTE})|(?<bare>${MAIL_ADDRESS.source})\\s*(?=[,}\\n]))`,
+  'u',
+);
+/** Comments of JSON, YAML, SQL, INI files and HTML. The slashes of an address and of a refresh token (`1//`) are none. */
+const LINE_COMMENT = /(?<!:|\b1)\/\/|\/\*|\*\/|#|<!--|--|;/;
+const OPEN_COMMENT = /\/\*|<!--/;
+/** A text in quotes without spaces, such as a token: what looks like a comment's mark is a part of it. */
+const WORD_IN_QUOTES = /"[^"\s]*"/g;
+const SERVICE_ADDRESS = /@[\w.-]+\.gserviceaccount\.com\b/g;
+
+/**
+ * The address in a text that begins as a JSON object and is none, when it is the only one in the whole text and stands
+ * behind the only key of its name, in the outermost braces and with no mark of a comment around it.
+ */
+function namedInBroken(text: string): string | undefined {
+  const [first, ...more] = [...keysOf(text, 'email'), ...keysOf(text, 'subject')];
+  if (first === undefined || more.length > 0 || !text.startsWith('{')) return undefined;
+  if ((text.replace(SERVICE_ADDRESS, '').match(/[@＠]|%40|\\u0040/g) ?? []).length !== 1) return undefined;
+  const before = text.slice(0, first.index);
+  const after = text.slice(first.index + first[0].length);
+  const isService = /service_account|private_key/.test(text);
+  if (first[0].includes('subject') !== isService) return undefined;
+  if (text.indexOf('{', 1) >= 0 || /[{}[\]]/.test(before.slice(1).replace(/\[[^[\]]*\]/g, ''))) return undefined;
+  if (!beginsPair(before)) return undefined;
+  const line = before.slice(before.lastIndexOf('\n') + 1) + (/^[^\n]*/.exec(after)?.[0] ?? '');
+  if (LINE_COMMENT.test(line.replace(WORD_IN_QUOTES, ''))) return undefined;
+  if (OPEN_COMMENT.test(before.replace(WORD_IN_QUOTES, ''))) return undefined;
+  const { quoted, bare } = WHOLE_VALUE.exec(after)?.groups ?? {};
+  return quoted ?? bare;
+}
+
+/** Whether a key may stand behind this: behind a brace, a comma, a line or a whole value, and not in the middle of a text. */
+function beginsPair(before: string): boolean {
+  if (before.replaceAll('\\"', '').split('"').length % 2 === 0) return false;
+  const lead = before.trimEnd();
+  const space = before.slice(lead.length);
+  return /[{,]$/.test(lead) || space.includes('\n') || (space !== '' && /["'”’\]]$/.test(lead));
+}

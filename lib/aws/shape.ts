@@ -1,0 +1,298 @@
+/** The secret's value: parsed as it was pasted, given to the redactor, and proven to be credentials of a known kind. */
+import { KeyObject } from 'node:crypto';
+import * as v from 'valibot';
+import { CREDENTIAL_NAMES, credentialKind, oddCharacter } from '../base/credential-like.ts';
+import { isObject } from '../base/json.ts';
+import { ConfigError } from '../errors.ts';
+import { MIN_SECRET_LENGTH } from '../process/redact.ts';
+import { type Contents, MAX_DEPTH, readPasted, secretsInText, walk } from './pasted.ts';
+import { isPem, readPrivateKey } from './private-key.ts';
+import { unwrap } from './unwrap.ts';
+
+/** A user's credentials in the format that Google's own tools write and read. */
+export interface AuthorizedUser {
+  readonly type: 'authorized_user';
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly refreshToken: string;
+  /** The mailbox that the token must belong to, when the secret says so. */
+  readonly email: string | undefined;
+}
+
+/** The key of a service account that a Workspace lets act as any of its users, and the user that it acts as. */
+export interface ServiceAccount {
+  readonly type: 'service_account';
+  /** The service account's own address. */
+  readonly clientEmail: string;
+  /** Its number, by which the Admin console knows it; undefined when the secret has none that is a number. */
+  readonly clientId: string | undefined;
+  readonly privateKey: KeyObject;
+  readonly privateKeyId: string | undefined;
+  /** The address of the mailbox. */
+  readonly subject: string;
+}
+
+export type Credentials = AuthorizedUser | ServiceAccount;
+
+/** The address that the mailbox must have, when the secret says so. */
+export function mailboxOf(credentials: Credentials): string | undefined {
+  return credentials.type === 'service_account' ? credentials.subject : credentials.email;
+}
+
+/** The credentials in `text`, or what is wrong with it. Everything secret in it is given to `hide` before anything else. */
+export function readCredentials(
+  text: string,
+  secretId: string,
+  hide: (secret: string) => void,
+): Credentials | ConfigError {
+  for (const secret of secretsInText(text)) hide(secret);
+  const pasted = readPasted(text);
+  if ('problem' in pasted) {
+    const isKey = isPem(text) || text.includes('service_account');
+    return wrongShape(secretId, pasted.problem, isKey ? SERVICE_ACCOUNT_SHAPE : USER_SHAPE);
+  }
+  const { value } = pasted;
+  const { objects, depth } = walk(value);
+  if (depth > MAX_DEPTH) {
+    return wrongShape(secretId, `is JSON that is nested more than ${MAX_DEPTH} levels deep`, USER_SHAPE);
+  }
+  const outer = prove(value, secretId);
+  return outer instanceof ConfigError ? (readInside(value, objects, secretId) ?? outer) : outer;
+}
+
+function prove(value: unknown, secretId: string): Credentials | ConfigError {
+  return isServiceAccount(value) ? proveServiceAccount(value, secretId) : proveUser(value, secretId);
+}
+
+/**
+ * Returns the credentials inside a value that is not credentials itself (somebody pasted the whole JSON as the value of one
+ * key), or the error for them or for the file of an OAuth client. Undefined when the value holds neither.
+ */
+function readInside(
+  value: unknown,
+  objects: Contents['objects'],
+  secretId: string,
+): Credentials | ConfigError | undefined {
+  const isOuter = (object: unknown) => object === value;
+  const clientFile = objects.find(({ object }) => isObject(object.installed) || isObject(object.web));
+  if (clientFile !== undefined) return clientFileInstead(clientFile, isOuter(clientFile.object), secretId);
+  const inside = objects.filter(({ object }) => !isOuter(object) && looksLikeCredentials(object));
+  const [first] = inside;
+  if (first === undefined) return undefined;
+  const different = new Set(inside.map(({ object }) => JSON.stringify(object)));
+  const places = [...new Set(inside.map(({ key }) => nameOf(key)))].sort().join(' and ');
+  if (different.size > 1) {
+    return wrongShape(secretId, `holds ${different.size} different credentials (in ${places})`, USER_SHAPE);
+  }
+  const own = isObject(value) ? OWN_KEYS.filter((key) => key !== first.key && isFilled(value[key])) : [];
+  if (own.length > 0) {
+    const problem = `${places} holds the whole JSON of the credentials, beside ${own.join(', ')}`;
+    return wrongShape(secretId, problem, USER_SHAPE);
+  }
+  return prove(first.object, secretId);
+}
+
+/** Keys that say something of credentials: where one stands beside other credentials, nobody knows which are meant. */
+const OWN_KEYS = ['client_id', 'client_secret', 'refresh_token', 'private_key', 'client_email', 'email', 'subject'];
+
+export function looksLikeCredentials(object: Readonly<Record<string, unknown>>): boolean {
+  return ['refresh_token', 'private_key', 'client_secret'].some((key) => isFilled(object[key]));
+}
+
+export function isFilled(value: unknown): boolean {
+  return typeof value === 'string' && unwrap(value) !== '';
+}
+
+/** A key of the value as it may be shown: a whole credential may stand in the place of a key. */
+function nameOf(key: string): string {
+  return /^[A-Za-z][\w-]{0,30}$/.test(key) && credentialKind(key) === undefined ? key : 'one of its keys';
+}
+
+function clientFileInstead({ object, key }: Contents['objects'][number], isOuter: boolean, secretId: string) {
+  const where = isOuter ? 'is' : `${nameOf(key)} holds`;
+  const kind = isObject(object.installed) ? 'Desktop app' : 'Web application';
+  const make =
+    kind === 'Desktop app'
+      ? 'Save the file on your computer'
+      : 'Make a client of type Desktop app in the Cloud console (Google Auth Platform → Clients), download its file';
+  return new ConfigError(
+    `secret ${secretId}: ${where} the file of Google's OAuth client (${kind}), which holds no refresh token`,
+    `${make} and run \`job authorize --client <file>\`, which stores the secret.`,
+  );
+}
+
+const pastedString = v.pipe(v.string('must be a string'), v.transform(unwrap), v.nonEmpty('is empty'));
+const mailAddress = v.pipe(pastedString, v.regex(/^[^\s@]+@[^\s@]+$/, 'is no mail address'));
+/** The console's key/value form leaves a row that was emptied. */
+const optionalMailAddress = v.pipe(
+  v.string('must be a string'),
+  v.transform((text) => unwrap(text) || undefined),
+  v.optional(mailAddress),
+);
+/** Keys and variables whose names may be pasted with a value, or in its place. */
+const NAMED =
+  /^(client_id|client_secret|refresh_token|access_token|AWS_[A-Z_]+|GMAIL_[A-Z_]+)(?:["'\\]*\s*[=:]\s*([\s\S]+))?$/i;
+
+/** The name that stands before a value, as in `refresh_token=…`, and the value. */
+function splitName(text: string): { readonly name: string | undefined; readonly value: string } {
+  const bare = text.replace(/^[{"'\\\s]+/, '');
+  const [, name, value] = NAMED.exec(/^(?:1|\w+(?:%3[aAdD]|[=:])1)%2f%2f/i.test(bare) ? decodeUrl(bare) : bare) ?? [];
+  if (name === undefined) return { name, value: /^1%2f%2f/i.test(bare) ? decodeUrl(bare) : text };
+  return {
+    name: /^(?:AWS|GMAIL)_/.test(name) ? name : name.toLowerCase(),
+    value: unwrap((value ?? '').replace(/[\\"'\s]*[,;}]?\s*$/, '').replace(/^[\\"']+/, '')),
+  };
+}
+
+function decodeUrl(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The value of `key`, also where its name was pasted with it. */
+const pastedValue = (key: string) =>
+  v.pipe(
+    pastedString,
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      // A whole JSON is not the pair that it begins with.
+      if (credentialKind(dataset.value) === 'json') return dataset.value;
+      const { name, value } = splitName(dataset.value);
+      if (name === undefined || (name === key && value !== '')) return value;
+      const what = value === '' ? `the name ${name} in place of a value` : `"${name}=…", which is of another key`;
+      addIssue({ message: `holds ${what}` });
+      return NEVER;
+    }),
+  );
+/** A text that is no credential of another kind. */
+const ofKind = (key: string, own: string) =>
+  v.pipe(
+    pastedValue(key),
+    v.rawCheck(({ dataset, addIssue }) => {
+      const kind = dataset.typed ? kindOf(dataset.value) : undefined;
+      if (kind !== undefined && kind !== own) addIssue({ message: `holds ${kind}` });
+    }),
+  );
+const credential = (key: string, own: string) =>
+  v.pipe(
+    ofKind(key, own),
+    v.minLength(MIN_SECRET_LENGTH, `is shorter than ${MIN_SECRET_LENGTH} characters`),
+    v.rawCheck(({ dataset, addIssue }) => {
+      // oddCharacter refuses these quotes too, but they are printable ASCII and so may be part of a credential.
+      const odd = dataset.typed ? oddCharacter(dataset.value.replace(/["'`]/g, '')) : undefined;
+      if (odd !== undefined) addIssue({ message: `holds ${odd}, which no credential has` });
+    }),
+  );
+
+function kindOf(text: string): string | undefined {
+  if (/\.apps\.googleusercontent\.com$/.test(text)) return 'a client id';
+  const kind = credentialKind(text);
+  return kind && CREDENTIAL_NAMES[kind];
+}
+
+const authorizedUser = v.object({
+  type: v.optional(
+    v.pipe(pastedString, v.literal('authorized_user', 'must be "authorized_user" or "service_account"')),
+  ),
+  client_id: ofKind('client_id', 'a client id'),
+  client_secret: credential('client_secret', 'a client secret'),
+  refresh_token: credential('refresh_token', 'a refresh token'),
+  email: v.optional(optionalMailAddress),
+});
+const privateKey = v.pipe(
+  pastedString,
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const key = readPrivateKey(dataset.value);
+    if (key instanceof KeyObject) return key;
+    addIssue({ message: key });
+    return NEVER;
+  }),
+);
+const serviceAccount = v.object({
+  client_email: mailAddress,
+  client_id: v.optional(pastedString),
+  private_key: privateKey,
+  private_key_id: v.optional(pastedString),
+  subject: mailAddress,
+});
+
+/** The console's key file says what it is; a key without a refresh token can be nothing else. */
+export function isServiceAccount(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { type, private_key, refresh_token } = value as Record<string, unknown>;
+  if (type === undefined) return private_key !== undefined && refresh_token === undefined;
+  return typeof type === 'string' && unwrap(type) === 'service_account';
+}
+
+function proveUser(value: unknown, secretId: string): AuthorizedUser | ConfigError {
+  const result = v.safeParse(authorizedUser, value, { abortPipeEarly: true });
+  if (!result.success) return wrongShape(secretId, describe(result.issues, value), USER_SHAPE);
+  const { client_id, client_secret, refresh_token, email } = result.output;
+  return {
+    type: 'authorized_user',
+    clientId: client_id,
+    clientSecret: client_secret,
+    refreshToken: refresh_token,
+    email,
+  };
+}
+
+function proveServiceAccount(value: unknown, secretId: string): ServiceAccount | ConfigError {
+  const result = v.safeParse(serviceAccount, value, { abortPipeEarly: true });
+  if (!result.success) return wrongShape(secretId, describe(result.issues, value), SERVICE_ACCOUNT_SHAPE);
+  const { client_email, client_id, private_key, private_key_id, subject } = result.output;
+  if (subject.toLowerCase() === client_email.toLowerCase()) {
+    const problem = 'subject is the service account itself, which has no mailbox';
+    return wrongShape(secretId, problem, SERVICE_ACCOUNT_SHAPE);
+  }
+  return {
+    type: 'service_account',
+    clientEmail: client_email,
+    clientId: /^\d+$/.test(client_id ?? '') ? client_id : undefined,
+    privateKey: private_key,
+    privateKeyId: private_key_id,
+    subject,
+  };
+}
+
+function describe(issues: readonly v.BaseIssue<unknown>[], value: unknown): string {
+  const problems = issues.map((issue) => {
+    const key = v.getDotPath(issue);
+    // Never issue.message of the library's own: those quote the value.
+    if (key === null) return 'must be a JSON object';
+    return `${key} ${isMissing(issue) ? `is missing${meantInstead(key, value)}` : ownMessage(issue)}`;
+  });
+  return problems.join(', ');
+}
+
+/** A key that was meant, such as refreshToken for refresh_token. It is shown, since it differs by nothing but its form. */
+function meantInstead(key: string, value: unknown): string {
+  const plain = (name: string) => name.toLowerCase().replace(/[^a-z]/g, '');
+  const isOther = isObject(value) && [value.access_token, value.token].some(isFilled);
+  if (key === 'refresh_token' && isOther)
+    return ' (the secret has an access token, which expires after an hour and cannot replace the refresh token)';
+  const meant = isObject(value) ? Object.keys(value).find((name) => plain(name) === plain(key)) : undefined;
+  return meant === undefined ? '' : ` (found ${/^[\w-]+$/.test(meant) ? `"${meant}"` : 'a similar key'} instead)`;
+}
+
+function isMissing(issue: v.BaseIssue<unknown>): boolean {
+  return issue.input === undefined;
+}
+
+function ownMessage(issue: v.BaseIssue<unknown>): string {
+  return issue.message.startsWith('Invalid') ? 'is not valid' : issue.message;
+}
+
+const USER_SHAPE =
+  'Its value must be {"type":"authorized_user","client_id":"…","client_secret":"…","refresh_token":"…"} (and "email", if you like)';
+const SERVICE_ACCOUNT_SHAPE =
+  'Its value must be the JSON key file that the Cloud console gave for the service account, with "subject":"…" added (the address of the mailbox that it acts as)';
+
+function wrongShape(secretId: string, problem: string, shape: string): ConfigError {
+  return new ConfigError(
+    `secret ${secretId}: ${problem}`,
+    `${shape}: correct it in the AWS console (Retrieve secret value → Edit).`,
+  );
+}

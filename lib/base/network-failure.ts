@@ -1,0 +1,90 @@
+/** Why a request got no usable answer: whether the next run may succeed, a person has to act, or nobody knows. */
+import { ConfigError } from '../errors.ts';
+
+/** Failures of the network that pass. Sources: errno(3), Node's DNS and TLS errors, undici's docs/api/Errors.md. */
+const PASSING: ReadonlySet<string> = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'ESOCKETTIMEDOUT', 'EPROTO'],
+  ...['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'ENODATA', 'ESERVFAIL', 'ETIMEOUT'],
+  ...['ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN', 'EHOSTDOWN', 'ENETRESET', 'EADDRNOTAVAIL', 'ENOBUFS'],
+  ...['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_SOCKET', 'UND_ERR_CLOSED'],
+  ...['UND_ERR_DESTROYED', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'UND_ERR_RES_EXCEEDED_MAX_SIZE'],
+  ...['UND_ERR_HEADERS_OVERFLOW', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_TLS_HANDSHAKE_TIMEOUT'],
+  // An answer that is damaged on its way.
+  ...['HTTPParserError', 'Z_DATA_ERROR', 'Z_BUF_ERROR', 'ERR_INVALID_HTTP_RESPONSE'],
+]);
+const PASSING_FAMILY = /^(?:HPE_|ERR_SSL_|ERR__ERROR_FORMAT_)[A-Z0-9_]+$/;
+
+/** A certificate that is not accepted. Source: nodejs.org/api/tls.html, "X509 certificate error codes". */
+const CERTIFICATE =
+  /^(?:ERR_TLS_CERT_[A-Z_]+|CERT_[A-Z_]+|CRL_[A-Z_]+|[A-Z_]*SELF_SIGNED_CERT[A-Z_]*|UNABLE_TO_[A-Z_]+|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH|ERROR_IN_CERT_[A-Z_]+)$/;
+
+/** The name of a failure behind `error` that passes, such as ECONNRESET; undefined for all others. */
+export function passingFailure(error: unknown): string | undefined {
+  return codesBehind(error).find((code) => PASSING.has(code) || PASSING_FAMILY.test(code));
+}
+
+/**
+ * Classifies the failure of a request to `service`, such as `Gmail`: returns the name of a temporary failure, or a
+ * ConfigError for a failure that lasts until a person acts.
+ * @throws Error, as a bug, for an unknown failure.
+ */
+export function judgeFailure(error: unknown, service: string): string | ConfigError {
+  const codes = codesBehind(error);
+  const certificate = codes.find((code) => CERTIFICATE.test(code));
+  if (certificate !== undefined) {
+    return new ConfigError(
+      `${service} shows a certificate that is not accepted (${certificate})`,
+      'Check the clock of this machine, and whether a program or firewall looks into TLS here: then NODE_OPTIONS=--use-system-ca trusts the certificates that the machine trusts.',
+    );
+  }
+  const passing = passingFailure(error);
+  if (passing !== undefined) return passing;
+  if (codes.includes('unexpected redirect')) {
+    return new ConfigError(
+      `${service} answers with a redirect, which is not followed`,
+      'A firewall or a login page may be answering for the service: check the network of this machine.',
+    );
+  }
+  if (codes.includes('ERR_INVALID_CHAR')) {
+    return new ConfigError(
+      `the request to ${service} cannot be sent: a key or token holds a character that no header may have`,
+      'Set the credentials again, without line breaks and invisible characters.',
+    );
+  }
+  if (codes.includes('ERR_INVALID_URL')) {
+    return new ConfigError(
+      `the address of ${service} is not a valid URL`,
+      'Correct or unset GMAIL_API_URL, GOOGLE_TOKEN_URL, AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SECRETS_MANAGER.',
+    );
+  }
+  if (codes.includes(PROXY_LOGIN)) return wantsProxyLogin(service);
+  // A failure of the network is no bug of this program.
+  if (codes.some((code) => FROM_NETWORK.test(code))) return 'an answer that cannot be read';
+  const known = codes.filter((code) => /^[A-Za-z_]{1,60}$/.test(code));
+  throw new Error(`a request to ${service} failed for a reason that is not known (${known.join(', ')})`);
+}
+
+/** For a status of 407 fetch fails with a cause that has neither a code nor words (seen with 24.21). */
+const PROXY_LOGIN = 'proxy authentication required';
+
+/** Codes of fetch and undici for an answer that they refuse or cannot decode. */
+const FROM_NETWORK = /^(?:fetch failed|terminated|UND_ERR_(?!INVALID_ARG)[A-Z_]+|ZSTD_error_\w+|ERR_BROTLI_\w+|Z_\w+)$/;
+
+/** For HTTP status 407, which no service sends itself. */
+export function wantsProxyLogin(service: string): ConfigError {
+  return new ConfigError(
+    `a proxy between this machine and ${service} wants a login (status 407)`,
+    'The program does not support proxies: let this machine reach the service without one.',
+  );
+}
+
+/** Codes and names of `error` and of all that it was made of, in whichever way a library has wrapped it. */
+function codesBehind(error: unknown, depth = 0): string[] {
+  if (!(error instanceof Error) || depth > 8) return [];
+  const { code, name, message } = error as NodeJS.ErrnoException;
+  const isCode = ['unexpected redirect', PROXY_LOGIN, 'fetch failed', 'terminated'].includes(message);
+  const isNameless = message === '' && code === undefined && name === 'Error' && depth > 0;
+  const own = isNameless ? [PROXY_LOGIN] : isCode ? [message] : [typeof code === 'string' ? code : name];
+  const inner = error instanceof AggregateError ? [...error.errors, error.cause] : [error.cause];
+  return [...own, ...inner.flatMap((one) => codesBehind(one, depth + 1))];
+}

@@ -1,0 +1,265 @@
+/**
+ * The access token of a run: the secret is fetched and exchanged when a token is needed, once for all who wait for it,
+ * and nothing of it is kept. A rotation that is under way, or that went wrong, must not stop the run.
+ */
+
+import { type AuthorizedUser, type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
+import type { Credentials } from '../aws/shape.ts';
+import type { Clock } from '../base/clock.ts';
+import { ConfigError, JobError } from '../errors.ts';
+import type { MailboxProfile } from '../gmail/profile.ts';
+import type { Log } from '../screen/log.ts';
+import { exchangeCredentials, isCurable } from './exchange.ts';
+import { authorizeForMore, type JobScopes } from './job-scopes.ts';
+import {
+  type MeantMailbox,
+  mayPreviousStandIn,
+  meantMailbox,
+  opensAnother,
+  requireAgreement,
+  requireExpectedMailbox,
+  requireUnchangedMailbox,
+  WrongMailboxError,
+  withoutPrevious,
+} from './ownership.ts';
+import { delegationOf } from './service-account.ts';
+import {
+  AUTHORIZE_SOON,
+  type ExchangedToken,
+  type ExchangeOptions,
+  exchangeRefreshToken,
+  type Grantee,
+  isNarrow,
+  missingScopes,
+  requireScopes,
+  TokenRefusal,
+} from './token.ts';
+
+export interface AccessToken {
+  readonly value: string;
+  /** Time of day at which it must not be used any more. */
+  readonly expiresAtMs: number;
+}
+
+export interface AccessTokens {
+  /** The current access token; a new one when there is none or it is about to expire. */
+  get(): Promise<AccessToken>;
+  /** A new access token, unless `stale` was already replaced: for an answer of 401. */
+  renew(stale: string): Promise<AccessToken>;
+  /** The secret's version that the current token comes from. */
+  readonly secretVersion: string | undefined;
+  /** The mailbox that all its tokens open, as it was when the first was issued; undefined before that. */
+  readonly profile: MailboxProfile | undefined;
+}
+
+/** Which version was read, and by which staging label. */
+export interface ReadFrom {
+  readonly stage: Stage;
+  readonly versionId: string;
+}
+
+export interface AccessOptions {
+  readonly jobName: string;
+  readonly scopes: readonly string[];
+  /** The installed jobs, for advice about scopes. */
+  readonly installed?: () => Promise<readonly JobScopes[]>;
+  readonly fetchSecret: FetchSecret;
+  readonly exchange: ExchangeOptions;
+  /**
+   * Stores credentials in the place of the version that was read, and returns the new version's id; throws a JobError
+   * when it cannot. Left out where nothing may be written.
+   */
+  readonly keep?: (user: AuthorizedUser, from: ReadFrom) => Promise<string>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The address of the mailbox that every token must open, where the configuration names it. */
+  readonly mailbox: string | undefined;
+  /** The mailbox that an access token opens: asked with each token, before anybody else gets it. */
+  readonly readProfile: (accessToken: string) => Promise<MailboxProfile>;
+  /** Ends fetching and exchanging. */
+  readonly signal: AbortSignal;
+}
+
+/** A token is renewed this long before it expires, or in the last tenth of a short life. */
+const RENEW_BEFORE_MS = 60_000;
+
+/** Refusals that may mean the narrowing alone: it is not documented, so neither is the word with which it is refused. */
+const ABOUT_SCOPES = new Set(['invalid_scope', 'invalid_request']);
+
+export function createAccessTokens(options: AccessOptions): AccessTokens {
+  const { log, jobName, scopes, signal } = options;
+  let current: { token: AccessToken; renewAt: number } | null = null;
+  let underWay: Promise<AccessToken> | null = null;
+  let secretVersion: string | undefined;
+  let profile: MailboxProfile | undefined;
+  let toldWide = false;
+
+  const obtain = async (): Promise<AccessToken> => {
+    const first = await fetchStage('AWSCURRENT');
+    let problem = await tryVersion(first, 'AWSCURRENT');
+    if (problem === null) return issued();
+
+    // The secret may have been rotated between our reading it and Google's looking at it.
+    const again = await fetchStage('AWSCURRENT', first.versionId);
+    if (again.versionId !== first.versionId) problem = await tryVersion(again, 'AWSCURRENT');
+    if (problem === null) return issued();
+
+    // Whatever stops the way back, the person has to hear what is wrong with the current version.
+    const giveUp = () => {
+      signal.throwIfAborted();
+      throw problem;
+    };
+    const previous = await options.fetchSecret('AWSPREVIOUS', signal).catch(giveUp);
+    if (previous === null || [first.versionId, again.versionId].includes(previous.versionId)) throw problem;
+    if (previous.credentials instanceof ConfigError) throw problem;
+    const begun: MeantMailbox | undefined = profile && { ...profile, source: 'run', named: 'the run began on' };
+    const decision = mayPreviousStandIn(previous, meantMailbox(options.mailbox, again) ?? begun);
+    if ('why' in decision) throw withoutPrevious(problem, decision);
+    const { meant } = decision;
+    const failed = await tryVersion(previous, 'AWSPREVIOUS', meant).catch((error: unknown) => {
+      if (!(error instanceof WrongMailboxError)) return giveUp();
+      throw withoutPrevious(problem as JobError, opensAnother(error.actual, meant));
+    });
+    if (failed !== null) throw problem;
+    log.error('secret.fallback', {
+      secretVersion: previous.versionId,
+      brokenVersion: again.versionId,
+      error: problem.message,
+      remedy: `This run continues with AWSPREVIOUS; correct the current version soon. ${problem.remedy}`,
+    });
+    return issued();
+  };
+
+  const issued = (): AccessToken => {
+    if (current === null) throw new Error('no token was issued');
+    return current.token;
+  };
+
+  /** The version of the stage; a version that was read `before` is no news. */
+  const fetchStage = async (stage: Stage, before?: string): Promise<FetchedSecret> => {
+    const secret = await options.fetchSecret(stage, signal);
+    if (secret === null) throw noVersion(stage);
+    log[secret.versionId === before ? 'debug' : 'info']('secret.fetched', { stage, secretVersion: secret.versionId });
+    return secret;
+  };
+
+  /**
+   * Makes the version's token the current one; returns what is wrong with it when another version may cure it.
+   * @throws CredentialError when it opens another mailbox than `meant`, or than the run began with.
+   */
+  const tryVersion = async (
+    secret: FetchedSecret,
+    stage: Stage,
+    meant = meantMailbox(options.mailbox, secret),
+  ): Promise<JobError | null> => {
+    const { credentials, versionId, createdAt } = secret;
+    if (credentials instanceof ConfigError) return credentials;
+    requireUnchangedMailbox(secret.mailbox, profile?.address);
+    requireAgreement(options.mailbox, secret);
+    let opened: MailboxProfile;
+    // Google counts the token's life from some moment after this one.
+    const asked = { at: options.clock.now(), onMs: Date.now() };
+    let keptAs: string | undefined;
+    const keep = async (token: ExchangedToken): Promise<void> => {
+      if (token.newRefreshToken === undefined || credentials.type !== 'authorized_user') return;
+      keptAs = await keepReplaced({ ...credentials, refreshToken: token.newRefreshToken }, { stage, versionId });
+    };
+    try {
+      const token = await exchangeNarrowly(credentials, createdAt, keep);
+      opened = await options.readProfile(token.value);
+      if (meant !== undefined) requireExpectedMailbox(opened.address, meant);
+      requireUnchangedMailbox(opened.address, profile?.address);
+      const margin = Math.min(RENEW_BEFORE_MS, token.lifetimeMs / 10);
+      current = {
+        token: { value: token.value, expiresAtMs: asked.onMs + token.lifetimeMs },
+        renewAt: asked.at + token.lifetimeMs - margin,
+      };
+    } catch (error) {
+      if (isCurable(error)) return error as TokenRefusal;
+      throw error;
+    }
+    secretVersion = keptAs ?? versionId;
+    profile ??= opened;
+    return null;
+  };
+
+  /** Stores a refresh token that Google replaced, or tells a person that it could not be. Returns the new version's id. */
+  const keepReplaced = async (user: AuthorizedUser, from: ReadFrom): Promise<string | undefined> => {
+    try {
+      if (options.keep === undefined) throw new ConfigError('nothing is stored here', 'Run a job.');
+      const keptAs = await options.keep(user, from);
+      log.info('token.refresh_token_kept', { stage: from.stage, secretVersion: keptAs, before: from.versionId });
+      return keptAs;
+    } catch (error) {
+      if (!(error instanceof JobError)) throw error;
+      const remedy = `${AUTHORIZE_SOON} To let runs store such a token: ${error.remedy}`;
+      log.error('token.refresh_token_replaced', {
+        error: `Google replaced the refresh token, and the new one was not stored: ${error.message}`,
+        remedy,
+      });
+      return undefined;
+    }
+  };
+
+  const exchangeNarrowly = async (
+    credentials: Credentials,
+    createdAt: Date | undefined,
+    keep: (token: ExchangedToken) => Promise<void>,
+  ): Promise<ExchangedToken> => {
+    const ageMs = createdAt === undefined ? undefined : Date.now() - createdAt.getTime();
+    let refused = false;
+    const narrow = exchangeCredentials(credentials, scopes, ageMs, signal, options.exchange);
+    const token = await narrow.catch((error: unknown) => {
+      refused = error instanceof TokenRefusal && ABOUT_SCOPES.has(error.code);
+      if (!refused || credentials.type !== 'authorized_user') throw error;
+      return exchangeRefreshToken(credentials, null, ageMs, signal, options.exchange);
+    });
+    // Before anything can fail: the stored token may be dead by now.
+    await keep(token);
+    const granted = token.scopes ?? (refused ? undefined : scopes);
+    if (granted !== undefined && missingScopes(scopes, granted).length > 0) {
+      requireScopes(jobName, scopes, granted, await granteeOf(credentials, granted));
+    }
+    if ((refused || !isNarrow(scopes, granted ?? [])) && !toldWide) {
+      toldWide = true;
+      log.warn('token.scope_wide', {
+        reason: refused ? 'Google refused to narrow the token' : 'Google did not narrow the token',
+      });
+    }
+    log.info('token.issued', { lifetimeS: Math.round(token.lifetimeMs / 1_000) });
+    return token;
+  };
+
+  const granteeOf = async (credentials: Credentials, granted: readonly string[]): Promise<Grantee> => {
+    if (credentials.type !== 'authorized_user') {
+      return { name: 'service account', remedy: delegationOf(credentials, scopes) };
+    }
+    const needing = [{ name: jobName, scopes }];
+    const remedy = authorizeForMore(needing, granted, (await options.installed?.()) ?? needing);
+    return { name: 'refresh token', remedy };
+  };
+
+  const obtainOnce = (): Promise<AccessToken> => {
+    underWay ??= obtain().finally(() => {
+      underWay = null;
+    });
+    return underWay;
+  };
+
+  return {
+    get secretVersion() {
+      return secretVersion;
+    },
+    get profile() {
+      return profile;
+    },
+    get() {
+      if (current !== null && options.clock.now() < current.renewAt) return Promise.resolve(current.token);
+      return obtainOnce();
+    },
+    renew(stale) {
+      if (current !== null && current.token.value !== stale) return Promise.resolve(current.token);
+      return obtainOnce();
+    },
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * Whose mailbox the credentials may open: the one that GMAIL_MAILBOX or the secret names, and the same one from the
+ * beginning of a run to its end. What a run refuses and what `job check` predicts come from here.
+ */
+
+import type { FetchedSecret } from '../aws/secret.ts';
+import { mailboxOf } from '../aws/shape.ts';
+import { isSameMailbox } from '../base/mail-address.ts';
+import { ConfigError, CredentialError, type JobError } from '../errors.ts';
+import { covers } from './token.ts';
+
+/** The mailbox that is meant, where that is said, and how a message begins that tells it: `GMAIL_MAILBOX is`. */
+export interface MeantMailbox {
+  readonly address: string;
+  readonly source: 'variable' | 'secret' | 'run';
+  readonly named: string;
+  /** Whether the secret holds a service account's key, which `job rotate` refuses. */
+  readonly isServiceAccount?: boolean;
+}
+
+/** A token opens another mailbox than the one that is meant. */
+export class WrongMailboxError extends CredentialError {
+  readonly actual: string;
+
+  constructor(actual: string, { address, source, named, isServiceAccount }: MeantMailbox) {
+    const byVariable = source === 'variable';
+    const correct = isServiceAccount
+      ? `Set subject in the secret to the mailbox that is meant${byVariable ? ', or correct GMAIL_MAILBOX' : ''}`
+      : `Authorize again with the Google account that is meant (\`job rotate\`), or correct ${byVariable ? 'GMAIL_MAILBOX' : 'email in the secret'}`;
+    super(
+      `The token belongs to the mailbox ${actual}, but ${named} ${address}`,
+      `${correct}. If both addresses lead to one mailbox, write the one that Google uses: ${actual}.`,
+    );
+    this.actual = actual;
+  }
+}
+
+/** The mailbox that is meant where the secret holds `secret`: GMAIL_MAILBOX, else what the version itself names. */
+export function meantMailbox(
+  configuredMailbox: string | undefined,
+  { mailbox, credentials }: Pick<FetchedSecret, 'mailbox' | 'credentials'>,
+): MeantMailbox | undefined {
+  const isServiceAccount = 'type' in credentials && credentials.type === 'service_account';
+  if (configuredMailbox !== undefined)
+    return { address: configuredMailbox, source: 'variable', named: 'GMAIL_MAILBOX is', isServiceAccount };
+  const key = isServiceAccount ? 'subject' : 'email';
+  if (mailbox === undefined) return undefined;
+  return { address: mailbox, source: 'secret', named: `the secret's ${key} is`, isServiceAccount };
+}
+
+/** @throws WrongMailboxError when the mailbox is not the one that is meant. */
+export function requireExpectedMailbox(actual: string, meant: MeantMailbox): void {
+  if (!isSameMailbox(actual, meant.address)) throw new WrongMailboxError(actual, meant);
+}
+
+/** @throws ConfigError when the secret is for another mailbox than GMAIL_MAILBOX says. */
+export function requireAgreement(configuredMailbox: string | undefined, secret: FetchedSecret): void {
+  const { credentials } = secret;
+  if (configuredMailbox === undefined || credentials instanceof ConfigError) return;
+  const named = mailboxOf(credentials);
+  if (named === undefined || isSameMailbox(named, configuredMailbox)) return;
+  const key = credentials.type === 'service_account' ? 'subject' : 'email';
+  throw new ConfigError(
+    `GMAIL_MAILBOX is ${configuredMailbox}, but the secret's ${key} is ${named}`,
+    `Set GMAIL_MAILBOX to ${named} if the jobs shall work there, name the secret of ${configuredMailbox} in GMAIL_SECRET_ID, or correct ${key} in the secret.`,
+  );
+}
+
+/** @throws CredentialError when the secret now names another mailbox than the run began with. */
+export function requireUnchangedMailbox(now: string | undefined, before: string | undefined): void {
+  if (now === undefined || before === undefined || isSameMailbox(now, before)) return;
+  throw new CredentialError(
+    `The secret was changed to another mailbox during the run: from ${before} to ${now}`,
+    'Nothing was changed there. If the change was intended, the next run works on the new mailbox; if not, authorize again with the right account (`job rotate`; for a service account, correct subject in the secret).',
+  );
+}
+
+/** Why AWSPREVIOUS does not stand in for a current version that does not work, and what would let it. */
+export interface Hindrance {
+  readonly why: string;
+  readonly remedy?: string;
+}
+
+/** Why AWSPREVIOUS may not stand in; or the mailbox that its token must open, which may be tried. */
+export function mayPreviousStandIn(
+  previous: Pick<FetchedSecret, 'mailbox'>,
+  meant: MeantMailbox | undefined,
+): Hindrance | { readonly meant: MeantMailbox } {
+  if (meant === undefined) {
+    return {
+      why: 'neither GMAIL_MAILBOX nor the secret names the mailbox',
+      remedy:
+        'So that AWSPREVIOUS can be used next time, set GMAIL_MAILBOX to the address of the mailbox, or keep email in the secret.',
+    };
+  }
+  if (previous.mailbox === undefined || isSameMailbox(previous.mailbox, meant.address)) return { meant };
+  return opensAnother(previous.mailbox, meant);
+}
+
+/** Why AWSPREVIOUS may not stand in when its token opens `actual`. */
+export function opensAnother(actual: string, meant: MeantMailbox): Hindrance {
+  return { why: `it is for ${actual}, but ${meant.named} ${meant.address}` };
+}
+
+/** The problem of the current version, with the reason why AWSPREVIOUS was not used. */
+export function withoutPrevious(problem: JobError, { why, remedy: also }: Hindrance): JobError {
+  const message = `${problem.message}; AWSPREVIOUS was not used, because ${why}`;
+  const remedy = also === undefined ? problem.remedy : `${problem.remedy} ${also}`;
+  return problem instanceof ConfigError
+    ? new ConfigError(message, remedy, { cause: problem })
+    : new CredentialError(message, remedy, { cause: problem });
+}
+
+/** The narrowest scopes that allow users.getProfile; every scope that reads or changes mail includes the first. */
+const TELL_MAILBOX = ['metadata', 'compose'].map((name) => `https://www.googleapis.com/auth/gmail.${name}`);
+
+/** @throws ConfigError when with these scopes Gmail does not say whose mailbox a token opens. */
+export function requireTellingScopes(job: string, scopes: readonly string[]): void {
+  if (TELL_MAILBOX.some((scope) => covers(scopes, scope))) return;
+  throw new ConfigError(
+    `${job} cannot run: its scopes do not allow users.getProfile, which tells the mailbox's address`,
+    `Add ${TELL_MAILBOX[0]} to the scopes in jobs/${job}.ts, or a scope that reads mail.`,
+  );
+}

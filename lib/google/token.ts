@@ -1,0 +1,253 @@
+/** Exchanges a refresh token for an access token that may do no more than the job needs. */
+
+import type { AuthorizedUser } from '../aws/secret.ts';
+import type { Clock } from '../base/clock.ts';
+import { counted } from '../base/count.ts';
+import { CredentialError, UnavailableError } from '../errors.ts';
+import { errorWord, googleSays, notGoogle, postForm, refreshTokenLifetimeIn, scopesIn } from './oauth.ts';
+
+export interface ExchangedToken {
+  readonly value: string;
+  readonly lifetimeMs: number;
+  /** The scopes that the answer names; undefined when it names none (then they are those that were asked for). */
+  readonly scopes: readonly string[] | undefined;
+  /** The refresh token that replaces the one that was exchanged; undefined, as nearly always, when that one stays. */
+  readonly newRefreshToken: string | undefined;
+  /** How long the refresh token still lives, where Google gave it for a limited time. */
+  readonly refreshTokenLifetimeMs: number | undefined;
+}
+
+/** Google refused the exchange. `code` is OAuth's `error`, for instance `invalid_grant`. */
+export class TokenRefusal extends CredentialError {
+  readonly code: string;
+
+  constructor(code: string, message: string, remedy: string) {
+    super(message, remedy);
+    this.code = code;
+  }
+}
+
+export interface ExchangeOptions {
+  readonly tokenUrl: string;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Given every token before anything else is done with it. */
+  readonly hide: (secret: string) => void;
+}
+
+const MAX_ATTEMPTS = 5;
+const BASE_DELAY_MS = 500;
+
+/** The remedy for a refresh token that no longer works, wherever that is noticed. */
+export const AUTHORIZE_AGAIN = 'authorize again with `job rotate`';
+/** The remedy where it is not known whether the secret holds a refresh token or a service account's key. */
+export const RENEW_ACCESS = `${AUTHORIZE_AGAIN} (for a service account, check subject in the secret and the domain-wide delegation)`;
+/** The remedy when Google replaced the refresh token and the new one is lost. */
+export const AUTHORIZE_SOON = `The stored one may stop working: ${AUTHORIZE_AGAIN} soon.`;
+
+/**
+ * An access token for `scopes`, or for everything that was granted when `scopes` is null.
+ * `secretAgeMs` is the age of the secret's version, to name only those causes of a dead token that fit.
+ * @throws TokenRefusal when Google refuses, UnavailableError when it cannot be reached, the signal's reason on abort.
+ */
+export async function exchangeRefreshToken(
+  user: AuthorizedUser,
+  scopes: readonly string[] | null,
+  secretAgeMs: number | undefined,
+  signal: AbortSignal,
+  options: ExchangeOptions,
+): Promise<ExchangedToken> {
+  const form = new URLSearchParams({
+    grant_type: 'refresh_token',
+    client_id: user.clientId,
+    client_secret: user.clientSecret,
+    refresh_token: user.refreshToken,
+  });
+  if (scopes !== null) form.set('scope', scopes.join(' '));
+  return requestToken(form, (refused) => explain(refused, secretAgeMs), signal, options);
+}
+
+/** What Google said when it refused. Code and subtype are words of its own; the description may hold anything. */
+export interface Refusal {
+  readonly code: string;
+  readonly subtype: string;
+  /** To be searched; shown by googleSays alone. */
+  readonly description: string;
+}
+
+/**
+ * The access token that Google gives for `form`, asked for again while the endpoint is away.
+ * @throws what `toError` makes of a refusal, UnavailableError when Google cannot be reached, the signal's reason on abort.
+ */
+export async function requestToken(
+  form: URLSearchParams,
+  toError: (refusal: Refusal) => TokenRefusal,
+  signal: AbortSignal,
+  options: ExchangeOptions,
+): Promise<ExchangedToken> {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await post(form, signal, options);
+    if ('token' in answer) return answer.token;
+    if ('refusal' in answer) throw toError(answer.refusal);
+    if (attempt === MAX_ATTEMPTS && answer.isForeign) throw notGoogle('token endpoint', answer.trouble);
+    if (attempt === MAX_ATTEMPTS) {
+      throw new UnavailableError(
+        `Google's token endpoint was not available after ${counted(attempt, 'attempt')}: ${answer.trouble}`,
+        'Nothing to do unless it lasts: the next run tries again.',
+      );
+    }
+    await options.clock.sleep(BASE_DELAY_MS * 2 ** (attempt - 1) * options.random(), signal);
+  }
+}
+
+type Answer =
+  | { readonly token: ExchangedToken }
+  | { readonly refusal: Refusal }
+  | { readonly trouble: string; readonly isForeign?: boolean };
+
+async function post(form: URLSearchParams, signal: AbortSignal, options: ExchangeOptions): Promise<Answer> {
+  const answer = await postForm(options.tokenUrl, form, signal, options);
+  if ('trouble' in answer) return answer;
+  const { status, body } = answer;
+  const isRefused = errorWord(body.error) !== '' && body.access_token === undefined;
+  if (status >= 200 && status < 300 && !isRefused) return readToken(body);
+  const description = typeof body.error_description === 'string' ? body.error_description : '';
+  return { refusal: { code: errorWord(body.error), subtype: errorWord(body.error_subtype), description } };
+}
+
+function readToken(body: Readonly<Record<string, unknown>>): Answer {
+  const { access_token: value, expires_in: lifetimeS, refresh_token: replacement } = body;
+  if (typeof value !== 'string' || value === '') return { trouble: 'an answer without access token' };
+  if (/[^!-~]/.test(value)) return { trouble: 'an access token with characters that no header may have' };
+  if (body.token_type !== undefined && String(body.token_type).toLowerCase() !== 'bearer') {
+    return { trouble: 'an access token of another type than Bearer' };
+  }
+  const seconds = typeof lifetimeS === 'string' && /^\d{1,9}$/.test(lifetimeS) ? Number(lifetimeS) : lifetimeS;
+  const lifetimeMs = (typeof seconds === 'number' && seconds > 0 ? seconds : 3_600) * 1_000;
+  const newRefreshToken = typeof replacement === 'string' && replacement !== '' ? replacement : undefined;
+  const refreshTokenLifetimeMs = refreshTokenLifetimeIn(body);
+  return { token: { value, lifetimeMs, scopes: scopesIn(body), newRefreshToken, refreshTokenLifetimeMs } };
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Google's refusal as a cause and a remedy. Sources: developers.google.com/identity/protocols/oauth2 ("Refresh token
+ * expiration") and its list of authorization errors.
+ */
+function explain({ code, subtype, description }: Refusal, secretAgeMs: number | undefined): TokenRefusal {
+  const refusal = (message: string, remedy: string) =>
+    new TokenRefusal(code, `${message}${googleSays(description)}`, remedy);
+  if (code === 'invalid_grant' && subtype === 'invalid_rapt') {
+    return refusal(
+      'Google wants a new login (invalid_rapt): the Workspace limits how long a session lasts',
+      `Ask the Workspace's administrator to exempt this app from session control (Security → Google Cloud session control), then ${AUTHORIZE_AGAIN}.`,
+    );
+  }
+  switch (code) {
+    case 'invalid_grant':
+      return refusal(
+        `Google does not accept the refresh token (invalid_grant): ${deathCauses(secretAgeMs).join(', or ')}`,
+        `Open the mailbox's security page if the cause is unclear, then ${AUTHORIZE_AGAIN}.`,
+      );
+    case 'disabled_client':
+      return refusal(
+        'The OAuth client is disabled (disabled_client)',
+        'Enable it in the Cloud console (Google Auth Platform → Clients), or put another client in place with `job rotate --client`.',
+      );
+    case 'invalid_client':
+    case 'deleted_client':
+      return refusal(
+        `Google does not know the OAuth client (${code}): client_id or client_secret is wrong, was reset, or the client was deleted`,
+        'Compare client_id and client_secret in the secret with the Cloud console (Google Auth Platform → Clients); a new one is put in place with `job rotate --client`.',
+      );
+    case 'unauthorized_client':
+      return refusal(
+        'The OAuth client may not use this refresh token (unauthorized_client): it was issued to another client',
+        `Put client_id and client_secret of the client that issued it into the secret, or ${AUTHORIZE_AGAIN}.`,
+      );
+    case 'invalid_scope':
+      return refusal('Google refuses the scopes (invalid_scope)', `${capital(AUTHORIZE_AGAIN)}.`);
+    case 'admin_policy_enforced':
+    case 'org_internal':
+    case 'access_denied':
+      return refusal(
+        `Google refuses this app for the account (${code})`,
+        "Ask the Workspace's administrator to allow the app, or check the consent screen's audience in the Cloud console.",
+      );
+    default:
+      return refusal(
+        `Google refused the token exchange (${code || 'no reason given'})`,
+        `Look the reason up in Google's OAuth documentation; usually the remedy is to ${AUTHORIZE_AGAIN}.`,
+      );
+  }
+}
+
+/** Why a refresh token of this age may have died, the likeliest first. */
+function deathCauses(ageMs: number | undefined): string[] {
+  const old = (days: number) => ageMs === undefined || ageMs >= days * DAY_MS;
+  return [
+    ...(ageMs !== undefined && ageMs < DAY_MS ? ['it was not pasted completely'] : []),
+    ...(old(7) ? ['the consent screen is in Testing, where tokens die after 7 days'] : []),
+    "the account's password was changed",
+    'access was revoked by the user or an administrator',
+    ...(old(180) ? ['the token was not used for 6 months'] : []),
+    'more than 100 tokens were issued to the same client and account since',
+  ];
+}
+
+/** The scopes of `needed` that `granted` neither names nor includes. */
+export function missingScopes(needed: readonly string[], granted: readonly string[]): string[] {
+  return needed.filter((scope) => !covers(granted, scope));
+}
+
+/** Who was granted scopes, and how they are granted more. */
+export interface Grantee {
+  readonly name: string;
+  readonly remedy: string;
+}
+
+/** @throws CredentialError when `granted` lacks a scope that the job needs; names them all. */
+export function requireScopes(
+  jobName: string,
+  needed: readonly string[],
+  granted: readonly string[],
+  grantee: Grantee,
+): void {
+  const missing = missingScopes(needed, granted);
+  if (missing.length === 0) return;
+  throw new CredentialError(
+    `${jobName} needs the ${missing.length === 1 ? 'scope' : 'scopes'} ${missing.map(shortScope).join(', ')}, which the ${grantee.name} was not granted`,
+    grantee.remedy,
+  );
+}
+
+/** Whether every scope in `granted` is needed by a job that asked for `needed`. */
+export function isNarrow(needed: readonly string[], granted: readonly string[]): boolean {
+  return granted.every((scope) => needed.includes(scope));
+}
+
+const GMAIL = 'https://www.googleapis.com/auth/gmail.';
+const FULL = 'https://mail.google.com/';
+
+/** Scope → what it includes besides itself. Source: developers.google.com/workspace/gmail/api/auth/scopes. */
+const INCLUDES: ReadonlyMap<string, readonly string[]> = new Map([
+  [FULL, ['modify', 'readonly', 'labels', 'insert', 'send', 'compose', 'metadata'].map((name) => GMAIL + name)],
+  [`${GMAIL}modify`, ['readonly', 'labels', 'insert', 'send', 'compose', 'metadata'].map((name) => GMAIL + name)],
+  [`${GMAIL}readonly`, [`${GMAIL}metadata`]],
+]);
+
+/** Whether `needed` is among the granted scopes, or included in one of them. */
+export function covers(granted: readonly string[], needed: string): boolean {
+  return granted.some((scope) => scope === needed || INCLUDES.get(scope)?.includes(needed));
+}
+
+/** A scope without the part that they all share: `gmail.modify`. */
+export function shortScope(scope: string): string {
+  return scope.replace('https://www.googleapis.com/auth/', '');
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,197 @@
+/**
+ * Refuses environment variables that would unlock the process: variables by which Node loads other code, widens its
+ * permissions, opens its inspector, writes files or stops checking certificates. On a person's own computer nothing is
+ * locked and debuggers are allowed, so only variables that leak credentials are refused there. Code that NODE_OPTIONS
+ * loads runs before this check; by then, credentials exist only in the environment.
+ */
+import { syncBuiltinESMExports } from 'node:module';
+import v8 from 'node:v8';
+import type { Environment } from '../config.ts';
+import { ConfigError } from '../errors.ts';
+
+/** Options of Node and V8 that take nothing away from the locks. All others in NODE_OPTIONS are refused where they hold. */
+const HARMLESS: ReadonlySet<string> = new Set([
+  '--disable-sigusr1',
+  '--disable-warning',
+  '--disallow-code-generation-from-strings',
+  '--dns-result-order',
+  '--enable-source-maps',
+  '--initial-old-space-size',
+  '--max-http-header-size',
+  '--max-old-space-size',
+  '--max-old-space-size-percentage',
+  '--max-semi-space-size',
+  '--min-semi-space-size',
+  '--network-family-autoselection',
+  '--network-family-autoselection-attempt-timeout',
+  '--no-addons',
+  '--no-deprecation',
+  '--no-experimental-sqlite',
+  '--no-network-family-autoselection',
+  '--no-warnings',
+  '--optimize-for-size',
+  '--pending-deprecation',
+  '--permission',
+  '--secure-heap',
+  '--secure-heap-min',
+  '--stack-trace-limit',
+  '--tls-min-v1.2',
+  '--tls-min-v1.3',
+  '--trace-deprecation',
+  '--trace-warnings',
+  '--use-system-ca',
+  '--use-bundled-ca',
+]);
+
+/** Those of them whose value may be the next word. */
+const WITH_VALUE: ReadonlySet<string> = new Set([
+  '--disable-warning',
+  '--dns-result-order',
+  '--max-http-header-size',
+  '--max-old-space-size-percentage',
+  '--network-family-autoselection-attempt-timeout',
+  '--secure-heap',
+  '--secure-heap-min',
+  '--stack-trace-limit',
+]);
+
+/**
+ * Options that are refused everywhere: they write credentials or the keys of connections into files or onto the screen,
+ * or weaken connections. And `--jitless`, under which Node's fetch does not work.
+ */
+const LEAKING: ReadonlySet<string> = new Set([
+  '--abort-on-uncaught-exception',
+  '--heapsnapshot-near-heap-limit',
+  '--heapsnapshot-signal',
+  '--insecure-http-parser',
+  '--jitless',
+  '--report-on-fatalerror',
+  '--report-on-signal',
+  '--report-uncaught-exception',
+  '--tls-cipher-list',
+  '--tls-keylog',
+  '--tls-min-v1.0',
+  '--tls-min-v1.1',
+  '--trace-tls',
+]);
+
+/** A debugger that others on the network could attach to: `--inspect` and the like with an address that is no loopback. */
+const OPEN_INSPECTOR =
+  /^--(?:inspect(?:-brk|-wait|-port)?|debug-port)=(?!(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d*)?$|\d+$)/;
+
+/** Variables that Node reads itself, what each of them would do, and whether it is refused where nothing is locked too. */
+const HARMFUL: readonly {
+  readonly name: string;
+  readonly harm: string;
+  readonly everywhere?: true;
+  readonly only?: string;
+}[] = [
+  { name: 'NODE_TLS_REJECT_UNAUTHORIZED', harm: 'turns off the check of certificates', only: '0', everywhere: true },
+  { name: 'NODE_V8_COVERAGE', harm: 'writes files about the run' },
+  { name: 'NODE_REPL_EXTERNAL_MODULE', harm: 'loads other code' },
+  { name: 'OPENSSL_CONF', harm: 'loads other code' },
+  { name: 'SSLKEYLOGFILE', harm: 'gives away the keys of connections', everywhere: true },
+];
+
+/** All but `reportOnUncaughtException`, which Node sets itself: without the others it comes to nothing here. */
+const REPORT_SETTINGS = [
+  'directory',
+  'excludeEnv',
+  'filename',
+  'reportOnFatalError',
+  'reportOnSignal',
+  'signal',
+] as const;
+
+export const METRICS_REMEDY =
+  "Heroku's language metrics set --require. Run `heroku config:set HEROKU_SKIP_NODE_PLUGIN=1`, and unset the other variables named above.";
+
+/**
+ * Looks at `env` before anything else is done. `locked` is whether this is a dyno, or Node's permission model is on.
+ * @throws ConfigError that names every variable and option which must not be set, never a value.
+ */
+export function refuseUnlocked(env: Environment, locked: boolean): void {
+  const problems = HARMFUL.flatMap(({ name, harm, only, everywhere }) => {
+    const value = env[name]?.trim() ?? '';
+    const harmful = value !== '' && (only === undefined || value === only) && (locked || everywhere === true);
+    return harmful ? [`${name} ${harm}`] : [];
+  });
+  const options = locked ? unlocking(env.NODE_OPTIONS ?? '') : leaking(env.NODE_OPTIONS ?? '');
+  const unset = problems.map((problem) => problem.split(' ', 1)[0]);
+  if (options.length > 0) {
+    const harm = locked ? 'may unlock the process' : 'may leak credentials or break the program';
+    problems.push(`NODE_OPTIONS holds ${options.join(', ')}, which ${harm}`);
+    unset.push('NODE_OPTIONS');
+  }
+  if (problems.length === 0) return;
+  const metrics = env.HEROKU_METRICS_URL && options.includes('--require');
+  throw new ConfigError(
+    `environment: ${problems.join('; ')}`,
+    metrics
+      ? METRICS_REMEDY
+      : `Run \`${env.DYNO ? 'heroku config:unset' : 'unset'} ${unset.join(' ')}\`. NODE_OPTIONS may hold options such as --max-old-space-size=400.`,
+  );
+}
+
+/** The program's own way to V8's flags, from before it is closed to all others. */
+export const setV8Flag = v8.setFlagsFromString;
+
+/**
+ * Takes away what Node's permission model leaves open (seen with 24.21): by V8's flags, which can be set at any time, V8
+ * writes files by itself, and a heap snapshot can be had as a stream, with every credential in it. Its other gap, the
+ * SQLite inside Node, is closed by a flag in the Procfile.
+ */
+export function lockV8({ report }: { readonly report?: NodeJS.ProcessReport } = {}): void {
+  v8.setFlagsFromString = () => {
+    throw new ConfigError("V8's flags cannot be set while the program runs", 'Leave it out.');
+  };
+  v8.getHeapSnapshot = () => {
+    throw new ConfigError('A heap snapshot cannot be taken: it would hold the credentials', 'Leave it out.');
+  };
+  syncBuiltinESMExports();
+  if (report === undefined) return;
+  report.excludeEnv = true;
+  // A fatal error would write one to stdout, or where there are no permissions to a file, and ask nobody.
+  for (const name of REPORT_SETTINGS) {
+    const value = report[name];
+    const set = () => {
+      throw new ConfigError('Diagnostic reports cannot be switched on', 'Leave it out.');
+    };
+    Object.defineProperty(report, name, { get: () => value, set, configurable: false });
+  }
+}
+
+/** The options in `nodeOptions` that are not known to be harmless: by name, without values. */
+function unlocking(nodeOptions: string): string[] {
+  const names = new Set<string>();
+  let stray = false;
+  const words = split(nodeOptions);
+  for (let i = 0; i < words.length; i += 1) {
+    const [first = '', ...value] = (words[i] ?? '').split('=');
+    const name = first.replaceAll('_', '-');
+    if (/^--?[\w.-]+$/.test(name) && !HARMLESS.has(name)) names.add(name.slice(0, 60));
+    else if (!HARMLESS.has(name)) stray = true;
+    else if (WITH_VALUE.has(name) && value.length === 0 && words[i + 1]?.startsWith('-') === false) i += 1;
+  }
+  return names.size === 0 && stray ? ['words that are no option'] : [...names];
+}
+
+/** The options in `nodeOptions` that are refused everywhere: by name, without values. */
+function leaking(nodeOptions: string): string[] {
+  const options = split(nodeOptions).map((word) => {
+    const [name = '', ...value] = word.split('=');
+    return { name: name.replaceAll('_', '-'), value: value.join('=') };
+  });
+  const refused = options.filter(
+    ({ name, value }) => LEAKING.has(name) || (value !== '' && OPEN_INSPECTOR.test(`${name}=${value}`)),
+  );
+  return [...new Set(refused.map(({ name }) => name))];
+}
+
+/** The words of NODE_OPTIONS as Node takes them: apart by spaces, but for those in double quotes. */
+function split(nodeOptions: string): string[] {
+  const words = nodeOptions.match(/(?:"(?:\\.|[^"\\])*"?|[^\s"])+/g) ?? [];
+  return words.map((word) =>
+    word.replace(/"((?:\\.|[^"\\])*)"?/g, (_, inside: string) => inside.replace(/\\(.)/g, '$1')),
+  );
+}

@@ -1,0 +1,79 @@
+/** The hosts that the program itself needs, as its configuration names them. */
+import { type Environment, examineConfig, readHeartbeatUrl } from '../config.ts';
+import { type Host, hostOfUrl } from '../process/egress/host.ts';
+
+/** Where AWS's services are, by the beginning of the region's name. Source: the SDK's own list of partitions. */
+const DOMAINS: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/^cn-/, ['amazonaws.com.cn', 'api.amazonwebservices.com.cn']],
+  [/^us-iso-/, ['c2s.ic.gov']],
+  [/^us-isob-/, ['sc2s.sgov.gov']],
+  [/^us-isof-/, ['csp.hci.ic.gov']],
+  [/^eu-isoe-/, ['cloud.adc-e.uk']],
+  [/^eusc-/, ['amazonaws.eu', 'api.amazonwebservices.eu']],
+  [/^/, ['amazonaws.com', 'api.aws']],
+];
+
+/** An address of AWS for one of the services; the first group is its name. */
+const AWS_ENDPOINT =
+  /^(?:vpce-[a-z0-9-]+\.)?(secretsmanager|sts)(?:-fips)?(?:\.[a-z]+(?:-[a-z]+)+-\d+)?(?:\.vpce)?\.(?:amazonaws\.(?:com(?:\.cn)?|eu)|api\.aws)$/;
+
+/** Google's, AWS's and the monitor's, with those that a named source of AWS credentials asks. */
+export function neededHosts(env: Environment): Host[] {
+  const { config, faulty } = examineConfig(env);
+  const { gmailApiUrl, tokenUrl, revokeUrl, awsRegion } = config;
+  const monitor = readHeartbeatUrl(env);
+  const urls = [gmailApiUrl, tokenUrl, revokeUrl, ...(monitor === undefined ? [] : [monitor])];
+  const aws = [
+    ...(faulty.has('AWS_REGION') || faulty.has('AWS_DEFAULT_REGION') ? [] : awsHosts('secretsmanager', awsRegion)),
+    ...endpointOf(env, 'SECRETS_MANAGER'),
+    ...credentialHosts(env, awsRegion),
+  ];
+  return [...urls.map(hostOfUrl), ...aws];
+}
+
+function awsHosts(service: string, region: string): Host[] {
+  const [, domains] = DOMAINS.find(([pattern]) => pattern.test(region)) ?? [null, []];
+  return [service, `${service}-fips`].flatMap((name) =>
+    domains.map((domain) => ({ name: `${name}.${region}.${domain}`, port: 443 })),
+  );
+}
+
+/**
+ * Another address of a service, where the environment names one: a stand-in on this machine, or one of AWS's own for this
+ * service, such as a VPC endpoint's. Below the same domains are the machines of everybody who rents one.
+ */
+function endpointOf(env: Environment, service: string): Host[] {
+  return [env[`AWS_ENDPOINT_URL_${service}`], env.AWS_ENDPOINT_URL].flatMap((address) => {
+    const url = URL.parse(address?.trim() ?? '');
+    if (url === null || !/^https?:$/.test(url.protocol)) return [];
+    const host = hostOfUrl(url.href);
+    const isAws =
+      url.protocol === 'https:' && AWS_ENDPOINT.exec(host.name)?.[1] === service.replace('_', '').toLowerCase();
+    return isAws || isLoopback(host.name) ? [host] : [];
+  });
+}
+
+/** What the other sources of AWS credentials ask; README, "Configuration", says which there are. */
+function credentialHosts(env: Environment, region: string): Host[] {
+  const named = (name: string) => (env[name]?.trim() ?? '') !== '';
+  const profile = named('AWS_PROFILE');
+  const hosts: Host[] = [];
+  if (profile || named('AWS_WEB_IDENTITY_TOKEN_FILE')) {
+    // A profile may name a region of its own.
+    hosts.push(...awsHosts('sts', profile ? '*' : region), { name: 'sts.amazonaws.com', port: 443 });
+    hosts.push(...endpointOf(env, 'STS'));
+  }
+  if (profile) {
+    for (const service of ['portal.sso', 'oidc']) hosts.push(...awsHosts(service, '*'));
+    hosts.push({ name: '*.signin.aws.amazon.com', port: 443 });
+    hosts.push({ name: '169.254.169.254', port: 80 }, { name: 'fd00:ec2::254', port: 80 });
+  }
+  if (profile || named('AWS_CONTAINER_CREDENTIALS_RELATIVE_URI')) hosts.push({ name: '169.254.170.2', port: 80 });
+  const container = URL.parse(env.AWS_CONTAINER_CREDENTIALS_FULL_URI?.trim() ?? '');
+  if (container !== null && /^https?:$/.test(container.protocol)) hosts.push(hostOfUrl(container.href));
+  return hosts;
+}
+
+function isLoopback(name: string): boolean {
+  return name === 'localhost' || name === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name);
+}

@@ -1,0 +1,113 @@
+/**
+ * Tells a monitor of scheduled jobs that a run began and how it ended: counts and outcome, never mail contents. A
+ * monitor that fails or hangs neither fails the run nor delays it by more than five seconds.
+ */
+import { formatDuration } from '../base/duration.ts';
+import type { Log } from '../screen/log.ts';
+
+const TIMEOUT_MS = 5_000;
+
+/** How much of that a run that has ended waits for the ping of its start. */
+const START_PATIENCE_MS = 2_000;
+
+export interface Heartbeat {
+  /** Sends the ping of the start, without waiting for its answer. */
+  start(): void;
+  /** Sends the ping of the end, and waits for it for at most five seconds. */
+  end(exitCode: number, report: Readonly<Record<string, unknown>>): Promise<void>;
+}
+
+interface Pings {
+  readonly protocol: string;
+  /** The address to ping at the start; null where a ping of the start would count as success. */
+  readonly start: (url: URL) => URL | null;
+  readonly end: (url: URL, exitCode: number, report: Readonly<Record<string, unknown>>) => URL;
+  /** Whether the report goes along as the body of the ping of the end. */
+  readonly takesReport: boolean;
+}
+
+/** Healthchecks and all that speak its protocol: healthchecks.io/docs/http_api. */
+const healthchecks: Pings = {
+  protocol: 'Healthchecks',
+  start: (url) => withPath(url, 'start'),
+  end: (url, exitCode) => withPath(url, String(exitCode)),
+  takesReport: true,
+};
+
+/** Dead Man's Snitch: deadmanssnitch.com/docs. */
+const snitch: Pings = {
+  protocol: "Dead Man's Snitch",
+  start: () => null,
+  end: (url, exitCode, report) => withQuery(url, { s: String(exitCode), m: String(report.outcome) }),
+  takesReport: false,
+};
+
+/** Sentry's crons over HTTP: docs.sentry.io/product/crons/getting-started/http. */
+const sentry: Pings = {
+  protocol: 'Sentry',
+  start: (url) => withQuery(url, { status: 'in_progress' }),
+  end: (url, exitCode) => withQuery(url, { status: exitCode === 0 ? 'ok' : 'error' }),
+  takesReport: false,
+};
+
+/** The heartbeat of the monitor at `address`; one that does nothing when there is none. */
+export function createHeartbeat(address: string | undefined, log: Log): Heartbeat {
+  if (address === undefined) return { start() {}, async end() {} };
+  const url = new URL(address);
+  const pings = pingsOf(url);
+  const ended = new AbortController();
+  let started: Promise<void> = Promise.resolve();
+
+  const ping = async (target: URL, body: Readonly<Record<string, unknown>> | null, signal: AbortSignal) => {
+    const content =
+      body === null ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+    try {
+      const response = await fetch(target, { method: 'POST', redirect: 'error', signal, ...content });
+      await response.body?.cancel();
+      if (!response.ok) log.warn('heartbeat.failed', { reason: `status ${response.status}` });
+    } catch {
+      if (ended.signal.aborted && body === null) return;
+      log.warn('heartbeat.failed', {
+        reason: signal.aborted ? `no answer within ${formatDuration(TIMEOUT_MS)}` : 'the connection failed',
+      });
+    }
+  };
+
+  return {
+    start() {
+      const target = pings.start(url);
+      if (target !== null)
+        started = ping(target, null, AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ended.signal]));
+    },
+    async end(exitCode, report) {
+      const deadline = AbortSignal.timeout(TIMEOUT_MS);
+      // A start that arrives after the end would look like a run that never ends.
+      const patience = setTimeout(() => ended.abort(), START_PATIENCE_MS);
+      await started;
+      clearTimeout(patience);
+      await ping(pings.end(url, exitCode, report), pings.takesReport ? report : null, deadline);
+    },
+  };
+}
+
+/** The name of the protocol in which the monitor at `address` is pinged. */
+export function protocolOf(address: string): string {
+  return pingsOf(new URL(address)).protocol;
+}
+
+function pingsOf(url: URL): Pings {
+  if (url.hostname === 'nosnch.in') return snitch;
+  return /(^|\.)sentry\.io$/.test(url.hostname) ? sentry : healthchecks;
+}
+
+function withPath(url: URL, last: string): URL {
+  const target = new URL(url);
+  target.pathname = `${url.pathname.replace(/\/+$/, '')}/${last}`;
+  return target;
+}
+
+function withQuery(url: URL, values: Readonly<Record<string, string>>): URL {
+  const target = new URL(url);
+  for (const [name, value] of Object.entries(values)) target.searchParams.set(name, value);
+  return target;
+}

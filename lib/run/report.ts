@@ -1,0 +1,94 @@
+/** How a run ended: outcome and exit code from what happened, and the final line. */
+import { counted, formatCount } from '../base/count.ts';
+import type { Counts } from '../base/tally.ts';
+import { ExitCode, exitCodeOf, JobError, oneLine, StoppedError, type StopReason } from '../errors.ts';
+
+export type Outcome = 'ok' | 'nothing-to-do' | 'partial' | 'failed' | 'interrupted';
+
+export interface Ending {
+  readonly outcome: Outcome;
+  readonly exitCode: ExitCode;
+  readonly error?: string;
+  readonly remedy?: string;
+}
+
+/** What the end of a run depends on. */
+export interface Happened {
+  readonly counts: Counts;
+  /** Why Gmail refused first to change something. */
+  readonly refusal?: string | undefined;
+  readonly dryRun: boolean;
+  /** What `run` threw; undefined when it returned. */
+  readonly error: unknown;
+  /** Why the run was told to stop, if it was. */
+  readonly stopped: StopReason | null;
+}
+
+/** Outcome and exit code of what happened. What needs a person comes before what the next run mends. */
+export function concludeRun({ counts, refusal, dryRun, error, stopped }: Happened): Ending {
+  if (error !== undefined && !(error instanceof StoppedError)) {
+    const failedItems = counts.failed > 0 && exitCodeOf(error) === ExitCode.unavailable;
+    const exitCode = failedItems ? ExitCode.itemsFailed : exitCodeOf(error);
+    return { outcome: 'failed', exitCode, ...describe(error) };
+  }
+  if (counts.failed > 0) {
+    const what = `Gmail refused to change ${formatCount(counts.failed)} of ${counted(counts.matched, 'message')}`;
+    return {
+      outcome: 'failed',
+      exitCode: ExitCode.itemsFailed,
+      error: refusal === undefined ? what : oneLine(`${what}: ${refusal}`).slice(0, LONGEST),
+      remedy: 'Look at the gmail.refused events of this run; the next run tries them again.',
+    };
+  }
+  if (error instanceof StoppedError && stopped !== null) return concludeStop(stopped, counts);
+  if (counts.changed > 0 || (dryRun && counts.remaining > 0)) return { outcome: 'ok', exitCode: ExitCode.ok };
+  return { outcome: 'nothing-to-do', exitCode: ExitCode.ok };
+}
+
+/** Whether a person can go on with the run by hand. */
+export function canGoOn({ counts, dryRun, error }: Happened, ending: Ending, isBackfill: boolean): boolean {
+  // A run that was stopped during its search does not know its messages yet, so `remaining` is 0 although all remain.
+  const isIncomplete = counts.remaining > 0 || error instanceof StoppedError;
+  // No scheduled run continues a backfill when Gmail is available again.
+  const isAway = isBackfill && ending.exitCode === ExitCode.unavailable;
+  return !dryRun && (isAway || (isIncomplete && ending.outcome !== 'failed'));
+}
+
+function concludeStop(reason: StopReason, counts: Counts): Ending {
+  if (reason === 'fault') return { outcome: 'failed', exitCode: ExitCode.bug, ...describe(new StoppedError(reason)) };
+  if (reason === 'SIGTERM') return { outcome: 'interrupted', exitCode: ExitCode.sigterm };
+  if (reason === 'SIGINT') return { outcome: 'interrupted', exitCode: ExitCode.sigint };
+  if (reason === 'declined' || counts.matched > 0) return { outcome: 'partial', exitCode: ExitCode.ok };
+  return {
+    outcome: 'failed',
+    exitCode: ExitCode.unavailable,
+    error: 'The time budget was spent before anything could be planned',
+    remedy: 'Raise --budget (or RUN_BUDGET) if this happens again.',
+  };
+}
+
+function describe(error: unknown): { error: string; remedy: string } {
+  if (error instanceof JobError)
+    return { error: error.message.slice(0, LONGEST), remedy: error.remedy.slice(0, LONGEST) };
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return {
+    error: oneLine(text).slice(0, 500),
+    remedy: 'This is a bug: report it with the stack of the event run.bug.',
+  };
+}
+
+/** Heroku cuts lines of over 10,000 bytes in two. */
+const LONGEST = 3_000;
+
+/** The stack of a bug with those of its causes, cut to what fits into one log line. */
+export function stackOf(error: unknown): string {
+  const stacks: string[] = [];
+  for (
+    let cause = error;
+    cause !== undefined && stacks.length < 4;
+    cause = cause instanceof Error ? cause.cause : undefined
+  ) {
+    stacks.push(cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause));
+  }
+  return stacks.join('\nCaused by: ').slice(0, 6_000);
+}

@@ -1,0 +1,213 @@
+/** Log events as readable lines, for a person at a terminal. */
+import { stripVTControlCharacters, styleText } from 'node:util';
+import { counted, formatCount } from '../base/count.ts';
+import { formatDuration } from '../base/duration.ts';
+import { SAMPLE_UNITS } from '../rules/sample-limits.ts';
+import { describePlan } from '../rules/wording.ts';
+import { splitProblems, wrap, wrapCommand } from './wrap.ts';
+
+export type LogEvent = Readonly<Record<string, unknown>>;
+
+/** Additions of the final line to the event's fields. */
+export interface FinalNotes {
+  /** The person was asked, and did not want it. */
+  readonly declined?: boolean;
+  /** The command that takes the run back; undefined when there is nothing to take back. */
+  readonly undo?: string | undefined;
+}
+
+/** Events that get a sentence of their own; the others are shown with their fields. */
+const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
+  'run.started': (e) => `${bold(String(e.job))}${e.dryRun === true ? ' · dry run, nothing will be changed' : ''}`,
+  'secret.fetched': (e) => dim(`secret fetched (${e.stage})`),
+  'token.issued': (e) => dim(`access token issued, good for ${formatDuration(Number(e.lifetimeS) * 1_000)}`),
+  'label.matched': (e) => dim(`the label ${e.label} is used for "${e.written}": Gmail treats them as the same`),
+  'label.created': (e) => `label ${bold(String(e.label))} created`,
+  'rules.warning': (e) => `${bold(String(e.rule))}: ${e.warning}`,
+  'backfill.look': (e) =>
+    `looking in ${counted(Number(e.windows), 'window')} of one ${e.windowUnit} with ${counted(Number(e.searches), 'search', 'searches')} each: about ${number(e.units)} quota units, ${Number(e.durationMs) < 10_000 ? 'a few seconds' : `about ${formatDuration(Number(e.durationMs))}`} (at ${number(e.unitsPerMinute)} units a minute)`,
+  'rule.planned': (e) => `${bold(String(e.rule))}: ${describePlan(planIn(e))}`,
+  'rules.samples': (e) =>
+    dim(`reading ${counted(Number(e.messages), 'message')} to show, ${SAMPLE_UNITS} quota units each`),
+  'rule.applied': (e) => `${bold(String(e.rule))}: ${countsOf(e, WORDS).join(', ') || 'nothing was changed'}`,
+  'undo.planned': (e) => `${bold(String(e.rule))}: ${number(e.toRestore)} to restore (${restoring(e)})`,
+  'undo.found': (e) =>
+    `${number(e.messages)} changed by the run, ${number(e.toRestore)} to restore, ${number(e.skipped)} changed since`,
+  'undo.done_before': (e) => `the run ${bold(String(e.undo))} is already undone: nothing to do`,
+  'undo.not_for_good': (e) => `The next run of ${e.of} would do the same again unless the rule is changed.`,
+  'undo.last': (e) =>
+    `the newest run that was not undone is ${bold(String(e.undo))}: ${e.of}, ${counted(Number(e.messages), 'change')}`,
+  'undo.waiting': (e) => `${WAITING[String(e.for)]}: looking again for up to ${formatDuration(Number(e.atMostMs))}`,
+  'undo.label_gone': (e) => `the label ${bold(String(e.label))} no longer exists, and is not restored`,
+  'undo.parts_missing': (e) =>
+    `${number(e.parts)} of the run's journals are not there: it was killed before them, or they were deleted`,
+  'quota.wait': (e) => dim(`waiting ${formatDuration(Number(e.waitMs))} for Gmail's quota`),
+  'gmail.retry': (e) => dim(`${e.reason}: again in ${formatDuration(Number(e.delayMs))}`),
+  'window.finished': (e) => `${bold(String(e.window))}: ${windowCounts(e)}${dim(windowsLeft(e))}`,
+  'protect.looked_up': () => dim('protected messages were searched again'),
+  'journal.written': (e) => dim(`journal written: ${counted(Number(e.messages), 'message')}${part(e)}`),
+  'journal.closed': (e) => dim(`journal revised: ${counted(Number(e.messages), 'message')} changed`),
+  'run.bug': (e) => String(e.stack),
+  'gmail.refused': (e) => `${bold(String(e.rule))}: Gmail refused to change ${counted(Number(e.count), 'message')}`,
+  'gmail.unauthorized': () => dim('Gmail does not accept the access token any more: a new one is fetched'),
+  'secret.fallback': () => 'the current version of the secret does not work; the run uses AWSPREVIOUS',
+  'token.scope_wide': (e) => `${e.reason}: it may do more than the job needs`,
+  'token.refresh_token_kept': () => 'Google replaced the refresh token: the new one was stored',
+  'token.refresh_token_replaced': () => 'Google replaced the refresh token',
+  'heartbeat.failed': (e) => `the monitor was not reached: ${e.reason}`,
+  'digest.inserted': (e) => `the digest of ${bold(String(e.title))} is in the inbox`,
+  'digest.planned': (e) => `the digest of ${bold(String(e.title))} would be put into the inbox`,
+  'digest.there': (e) => `the digest of ${bold(String(e.title))} was made before: there is one for each period`,
+  'digest.insert_unanswered': (e) => `Gmail did not confirm the digest (${e.reason}): looking whether it is there`,
+  'digest.claim_taken_over': () => 'another run began the digest and did not finish it: this run makes it',
+  'journal.corrected': (e) => dim(`journal corrected: ${counted(Number(e.leftOut), 'message')} left out`),
+  'journal.not_corrected': () => 'the journal could not be corrected: it still lists messages that were not changed',
+  'journal.trashed': (e) => dim(`${counted(Number(e.count), 'old journal')} put into the trash`),
+  'journal.not_closed': () => 'the journal could not record how far the run got',
+  'journal.not_tidied': () => 'old journals were not put into the trash',
+  'journal.unfinished': () => 'the journal could not record that the run is complete',
+  'egress.refused': (e) => `a connection was refused: ${e.host}${e.port === undefined ? '' : `:${e.port}`} (${e.how})`,
+  'process.unlocked': () => 'the process is not locked down',
+  'process.warning': (e) => String(e.warning),
+};
+
+/** Why an undo waits. */
+const WAITING: Readonly<Record<string, string>> = {
+  journal: "not all journals of this run are found yet, because Gmail's search may lag",
+  searches: "Gmail's search may not show all changes yet",
+};
+
+/** Events that a person gets to see in another way: the forecast is a table. */
+const NO_LINE = new Set(['backfill.forecast']);
+
+const SHOWN_ELSEWHERE = new Set(['level', 'time', 'event', 'error', 'remedy']);
+
+/** The event as lines of at most `columns`, each with its end; or nothing at all. */
+export function prettyLine(given: LogEvent, columns = Number.POSITIVE_INFINITY, notes: FinalNotes = {}): string {
+  const event = withoutControls(given);
+  const name = String(event.event);
+  if (NO_LINE.has(name)) return '';
+  if (name === 'run.finished') return finish(event, columns, notes);
+  const sentence = SENTENCES[name]?.(event) ?? `${name} ${fields(event)}`;
+  return `${wrap(`${mark(event)} ${sentence}`, columns, 2)}${trouble(event, columns)}\n`;
+}
+
+/** No text of an event can steer the terminal; stacks alone have several lines. */
+function withoutControls(event: LogEvent): LogEvent {
+  const clean = (text: string) => stripVTControlCharacters(text).replace(/[^\P{Cc}\n]/gu, ' ');
+  const entries = Object.entries(event).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? clean(value) : value,
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function mark({ level, event, exitCode }: LogEvent): string {
+  if (event === 'run.finished') return exitCode === 0 ? styleText('green', '✔') : styleText('red', '✖');
+  if (level === 'error') return styleText('red', '✖');
+  return level === 'warn' ? styleText('yellow', '!') : dim('·');
+}
+
+/** The plan of a rule that the event tells. */
+function planIn({ matched, skipped, spared = 0, toChange, actions }: LogEvent): Parameters<typeof describePlan>[0] {
+  return {
+    matched: Number(matched),
+    skipped: Number(skipped),
+    spared: Number(spared),
+    toChange: Number(toChange),
+    actions: Array.isArray(actions) ? actions : [],
+  };
+}
+
+/** `+INBOX −TRASH` */
+function restoring({ add, remove }: LogEvent): string {
+  const signed = (names: unknown, sign: string) => (Array.isArray(names) ? names.map((name) => `${sign}${name}`) : []);
+  return [...signed(add, '+'), ...signed(remove, '−')].join(' ');
+}
+
+function finish(event: LogEvent, columns: number, { declined = false, undo }: FinalNotes): string {
+  const { outcome, exitCode, durationMs, requests, quotaUnits, resume } = event;
+  const cost = [counted(Number(requests), 'request'), counted(Number(quotaUnits), 'quota unit')];
+  const spent = dim(`(${[formatDuration(Number(durationMs)), ...cost].join(', ')})`);
+  if (declined && event.changed === 0) return `${wrap(`${dim('·')} Nothing was changed. ${spent}`, columns, 2)}\n`;
+  const code = exitCode === 0 ? '' : `, exit code ${exitCode}`;
+  const result = describeResult(event);
+  const ending = `${bold(String(outcome).replaceAll('-', ' '))}${code}${result === '' ? '' : `: ${result}`}`;
+  return [
+    `${wrap(`${mark(event)} ${ending} ${spent}`, columns, 2)}${trouble(event, columns)}`,
+    ...(undo === undefined ? [] : [command('to take it back', undo, columns)]),
+    ...(typeof resume === 'string' ? [command('to go on', resume, columns)] : []),
+    '',
+  ].join('\n');
+}
+
+/** The counts of the messages; `nothing was changed` when a run failed or stopped before the first one. */
+function describeResult(event: LogEvent): string {
+  const counts = countsOf(event, wordsFor(event));
+  if (counts.length > 0) return counts.join(', ');
+  return event.outcome === 'ok' || event.outcome === 'nothing-to-do' ? '' : 'nothing was changed';
+}
+
+function command(what: string, text: string, columns: number): string {
+  return bold(wrapCommand(`  ${what}: ${text}`, columns, 2));
+}
+
+/** The counts of a window's messages; for a job that changes none, their number. */
+function windowCounts(event: LogEvent): string {
+  const { remaining, ...words } = WORDS;
+  const counts = countsOf(event, words);
+  if (counts.length > 0) return counts.join(', ');
+  return Number(event.messages) > 0 ? counted(Number(event.messages), 'message') : 'nothing to do';
+}
+
+function windowsLeft({ windowsLeft }: LogEvent): string {
+  if (windowsLeft === 0) return ' (the last one)';
+  return ` (${counted(Number(windowsLeft), 'window')} left)`;
+}
+
+function part({ part, parts }: LogEvent): string {
+  return Number(parts) > 1 ? `, part ${number(part)} of ${number(parts)}` : '';
+}
+
+/** The names of counts on a screen. */
+const WORDS = { changed: 'changed', skipped: 'left alone', failed: 'failed', remaining: 'remaining' };
+
+/** The same in a dry run: what would change comes first. */
+const DRY_WORDS = { remaining: 'would change', skipped: 'left alone', failed: 'failed' };
+
+/** An undo restores what another run has changed. */
+function wordsFor({ job, dryRun }: LogEvent): Readonly<Record<string, string>> {
+  if (dryRun === true) return job === 'undo' ? { ...DRY_WORDS, remaining: 'would be restored' } : DRY_WORDS;
+  return job === 'undo' ? { ...WORDS, changed: 'restored' } : WORDS;
+}
+
+/** The counts that are not zero. */
+function countsOf(event: LogEvent, words: Readonly<Record<string, string>>): string[] {
+  return Object.entries(words).flatMap(([name, word]) =>
+    Number(event[name]) > 0 ? [`${number(event[name])} ${word}`] : [],
+  );
+}
+
+function trouble({ error, remedy }: LogEvent, columns: number): string {
+  return [error, remedy]
+    .flatMap((text) => (typeof text === 'string' ? splitProblems(text) : []))
+    .map((text) => `\n${wrap(`  ${text}`, columns)}`)
+    .join('');
+}
+
+function fields(event: LogEvent): string {
+  const shown = Object.entries(event).filter(([name]) => !SHOWN_ELSEWHERE.has(name));
+  return shown.map(([name, value]) => `${dim(`${name}=`)}${String(value)}`).join(' ');
+}
+
+function number(value: unknown): string {
+  return formatCount(Number(value));
+}
+
+function bold(text: string): string {
+  return styleText('bold', text);
+}
+
+function dim(text: string): string {
+  return styleText('dim', text);
+}

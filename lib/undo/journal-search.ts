@@ -1,0 +1,137 @@
+/** Looks for the journals of one run: by their Message-IDs, and only among what carries the label. */
+import { COMPLETED_LABEL, UNDONE_LABEL } from '../gmail/journal-label.ts';
+import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
+import type { Mailbox } from '../gmail/mailbox.ts';
+import type { MessageSource } from '../gmail/messages.ts';
+import { decodeJournal, headersOf, isOwn, journalMessageIds, KEPT_DAYS } from './journal-message.ts';
+import { JournalError, type JournalRecord } from './record.ts';
+
+/** Parts that are looked for by one search. */
+const PARTS_AT_ONCE = 8;
+
+/** What is kept of one run. */
+export interface JournaledRun {
+  readonly startedAt: Date;
+  /** Ascending by part, one for each part that was found. */
+  readonly records: readonly JournalRecord[];
+  /** Whether the run made all its changes. */
+  readonly completed: boolean;
+  readonly undone: boolean;
+  /** Parts that are not there: the run was killed before it had come to them, or somebody deleted them. */
+  readonly missing: number;
+  /** The ids of the journals. */
+  readonly messageIds: readonly string[];
+  /** What was last done to one of the journals, which is at the run's end or later: see readHistory. */
+  readonly historyId: string | undefined;
+}
+
+/** What was read of a message. */
+interface Read extends Omit<MessageSource, 'raw'> {
+  readonly record: JournalRecord | JournalError;
+}
+
+/** Looks for the parts of one run, again and again if need be, and reads each once. */
+export class RunSearch {
+  readonly #mailbox: Pick<Mailbox, 'search' | 'source'>;
+  readonly #runId: string;
+  /** What was read of each message that was found: its record, or why it cannot be used. */
+  readonly #read = new Map<string, Read>();
+
+  constructor(mailbox: Pick<Mailbox, 'search' | 'source'>, runId: string) {
+    this.#mailbox = mailbox;
+    this.#runId = runId;
+  }
+
+  /** What is found now; null when it is nothing that can be used. */
+  async look(label: Label, labels: LabelDirectory): Promise<JournaledRun | null> {
+    const records = new Map<number, JournalRecord>();
+    const messageIds: string[] = [];
+    const historyIds: string[] = [];
+    const marks = new Set<string>();
+    let parts = 0;
+    let last: number | undefined;
+    // Parts may have been added to those that the first ones tell of: it is looked on when all were there.
+    for (let from = 1; from === 1 || from <= parts || records.has(from - 1); from += PARTS_AT_ONCE) {
+      for (const [id, { record, labelIds, historyId }] of await this.#readParts(label, from)) {
+        if (record instanceof JournalError || labelIds.includes('TRASH')) continue;
+        if (record.revised) last = record.part;
+        const known = records.get(record.part);
+        const isBetter = record.revised || (record.corrected && !known?.revised);
+        if (known === undefined || isBetter) records.set(record.part, record);
+        messageIds.push(id);
+        if (historyId !== undefined) historyIds.push(historyId);
+        for (const labelId of labelIds) marks.add(labelId);
+        parts = Math.max(parts, record.parts);
+      }
+      if (last !== undefined) parts = last;
+      if (last !== undefined && from + PARTS_AT_ONCE > last) break;
+    }
+    // Of the part after the last one nothing was changed.
+    const sorted = [...records.values()].filter(({ part }) => part <= parts).sort((a, b) => a.part - b.part);
+    const [first] = sorted;
+    if (first === undefined) return null;
+    const marked = (name: string) => marks.has(labels.find(name)?.id ?? '');
+    return {
+      startedAt: first.startedAt,
+      records: sorted,
+      completed: marked(COMPLETED_LABEL),
+      undone: marked(UNDONE_LABEL),
+      missing: parts - sorted.length,
+      messageIds,
+      historyId: historyIds.sort(byNumber).at(-1),
+    };
+  }
+
+  /** Says why nothing that was found can be used. */
+  fail(): never {
+    const found = [...this.#read.values()];
+    const broken = found.find(({ record, labelIds }) => record instanceof JournalError && !labelIds.includes('TRASH'));
+    if (broken !== undefined) throw broken.record;
+    if (found.length > 0) {
+      throw new JournalError(
+        `The journal of the run ${this.#runId} is in the trash: the run can no longer be undone`,
+        `Journals go there after ${KEPT_DAYS} days, and at once when the run has changed nothing. If it was thrown away by mistake, take it out of the trash and run again.`,
+      );
+    }
+    throw new JournalError(
+      `There is no journal of the run ${this.#runId}: it changed nothing, kept no journal, or is older than ${KEPT_DAYS} days`,
+      '`job runs` lists the runs that can be undone.',
+    );
+  }
+
+  async #readParts(label: Label, from: number) {
+    const messageIds = Array.from({ length: PARTS_AT_ONCE }, (_, index) =>
+      journalMessageIds(this.#runId, from + index),
+    ).flat();
+    const terms = messageIds.map((messageId) => `rfc822msgid:${messageId}`);
+    const query = `${labelSearch(label.name)} {${terms.join(' ')}}`;
+    const found = await this.#mailbox.search(query, { journals: true, includeSpamTrash: true });
+    for (const { id } of found) {
+      if (this.#read.has(id)) continue;
+      const message = await this.#mailbox.source(id);
+      if (message === null || !isOwn(headersOf(message.raw), message.labelIds, label.id)) continue;
+      const { raw, ...rest } = message;
+      this.#read.set(id, { record: this.#decode(raw), ...rest });
+    }
+    return found.flatMap(({ id }) => {
+      const read = this.#read.get(id);
+      return read === undefined ? [] : [[id, read] as const];
+    });
+  }
+
+  #decode(raw: Buffer): JournalRecord | JournalError {
+    try {
+      const record = decodeJournal(raw);
+      if (record.runId === this.#runId) return record;
+      return new JournalError('The journal is damaged: it is of another run', 'This run cannot be undone.');
+    } catch (error) {
+      if (error instanceof JournalError) return error;
+      throw error;
+    }
+  }
+}
+
+/** Numbers of any length, as strings of digits. */
+function byNumber(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : 1);
+}

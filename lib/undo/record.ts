@@ -1,0 +1,217 @@
+/** What a run was about to change, as it is kept for the way back, and its form in bytes. */
+import { gunzipSync, gzipSync } from 'node:zlib';
+import * as v from 'valibot';
+import { RUN_ID } from '../base/run-id.ts';
+import { ExitCode, JobError } from '../errors.ts';
+import { IdSet } from '../gmail/ids.ts';
+
+/** One label that is put on or taken off, by its id. */
+export interface LabelStep {
+  readonly id: string;
+  readonly name: string;
+  readonly add: boolean;
+}
+
+export interface JournalEntry {
+  readonly rule: string;
+  readonly steps: readonly LabelStep[];
+  /** The messages that the rule is about to change. */
+  readonly ids: IdSet;
+  /**
+   * For each step, by index of `ids`, whether it really changes the message (1), or the label was already so before the
+   * run (0); null when it changes all.
+   */
+  readonly changes: readonly (Uint8Array | null)[];
+}
+
+export interface JournalRecord {
+  readonly runId: string;
+  readonly job: string;
+  readonly startedAt: Date;
+  /** Counted from 1; a big run has several. */
+  readonly part: number;
+  readonly parts: number;
+  /** The run stopped early: this part replaces the part of the same number, and is the run's last. */
+  readonly revised?: true;
+  /** Messages were left out after the part was written: this part replaces the part of the same number. */
+  readonly corrected?: true;
+  /** Changes of the whole run over all parts: as planned, in a revised part as made. */
+  readonly messages: number;
+  /** The span of time to which the run's searches were bound, in seconds since 1970; null for none. */
+  readonly range: { readonly fromS: number | null; readonly toS: number | null } | null;
+  /** In the order in which they are made. */
+  readonly entries: readonly JournalEntry[];
+}
+
+/** There is no journal, or it cannot be used: nothing was changed. */
+export class JournalError extends JobError {
+  readonly exitCode = ExitCode.itemsFailed;
+}
+
+/** Told apart from later forms, which this program cannot read. */
+export const FORMAT = 1;
+
+/** More than any journal needs, and little enough for a small dyno. */
+const MOST_IDS = 1_000_000;
+const MOST_BYTES = 64 * 1024 * 1024;
+
+const ID_BYTES = 8;
+const NEWLINE = 0x0a;
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const second = v.nullable(v.pipe(v.number(), v.safeInteger()));
+const name = v.pipe(v.string(), v.minLength(1), v.maxLength(500));
+const headSchema = v.pipe(
+  v.strictObject({
+    format: v.literal(FORMAT),
+    runId: v.pipe(v.string(), v.regex(RUN_ID)),
+    job: name,
+    startedAt: v.pipe(
+      v.string(),
+      v.isoTimestamp(),
+      v.transform((text) => new Date(text)),
+    ),
+    part: v.pipe(count, v.minValue(1)),
+    parts: v.pipe(count, v.minValue(1)),
+    messages: count,
+    revised: v.exactOptional(v.literal(true)),
+    corrected: v.exactOptional(v.literal(true)),
+    range: v.nullable(v.strictObject({ fromS: second, toS: second })),
+    entries: v.array(
+      v.pipe(
+        v.strictObject({
+          rule: name,
+          steps: v.pipe(v.array(v.strictObject({ id: name, name, add: v.boolean() })), v.minLength(1)),
+          count: v.pipe(count, v.maxValue(MOST_IDS)),
+          padded: v.boolean(),
+          /** For each step, whether it has flags; without, it changes all. */
+          flagged: v.array(v.boolean()),
+        }),
+        v.check(({ steps, flagged }) => steps.length === flagged.length),
+      ),
+    ),
+  }),
+  v.check(({ part, parts }) => part <= parts),
+);
+
+type EntryHead = v.InferOutput<typeof headSchema>['entries'][number];
+
+/** A line of JSON, then for each entry its ids and flags, all of it compressed. */
+export function packRecord({ entries, startedAt, ...rest }: JournalRecord): Buffer {
+  const head: v.InferInput<typeof headSchema> = {
+    format: FORMAT,
+    ...rest,
+    startedAt: startedAt.toISOString(),
+    entries: entries.map(({ rule, steps, ids, changes }) => ({
+      rule,
+      steps: steps.map(({ id, name, add }) => ({ id, name, add })),
+      count: ids.size,
+      padded: ids.padded,
+      flagged: changes.map((flags) => flags !== null),
+    })),
+  };
+  const bodies = entries.flatMap(({ ids, changes }) => [
+    toColumns(ids.pack()),
+    ...changes.flatMap((flags) => (flags === null ? [] : [toBits(flags)])),
+  ]);
+  return gzipSync(Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), ...bodies]));
+}
+
+/** The opposite of `packRecord`. @throws JournalError for anything that it did not make. */
+export function unpackRecord(packed: Buffer): JournalRecord {
+  const bytes = unzip(packed);
+  const end = bytes.indexOf(NEWLINE);
+  const { entries, format, ...rest } = readHead(bytes.subarray(0, Math.max(0, end)).toString());
+  let at = end + 1;
+  const take = (length: number): Buffer => {
+    if (at + length > bytes.length) throw damaged('it is too short');
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  const read = entries.map((entry) => readEntry(entry, take));
+  if (at !== bytes.length) throw damaged('it is too long');
+  return { ...rest, entries: read };
+}
+
+function unzip(packed: Buffer): Buffer {
+  try {
+    return gunzipSync(packed, { maxOutputLength: MOST_BYTES });
+  } catch (error) {
+    const tooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+    throw damaged(tooLarge ? 'it is larger than any that this program writes' : 'its data cannot be unzipped', error);
+  }
+}
+
+function readHead(line: string): v.InferOutput<typeof headSchema> {
+  let head: unknown;
+  try {
+    head = JSON.parse(line);
+  } catch (error) {
+    throw damaged('its data has no beginning', error);
+  }
+  requireKnownFormat((head as { format?: unknown } | null)?.format);
+  const result = v.safeParse(headSchema, head);
+  if (!result.success) throw damaged('its data has another form than expected');
+  return result.output;
+}
+
+/** @throws JournalError for a form that a later version of this program wrote. */
+export function requireKnownFormat(format: unknown): void {
+  if (typeof format !== 'number' || !(format > FORMAT)) return;
+  throw new JournalError(
+    'The journal was written by a newer version of gmail-jobs',
+    'Run `job undo` with that version.',
+  );
+}
+
+function readEntry({ count, padded, flagged, rule, steps }: EntryHead, take: (length: number) => Buffer): JournalEntry {
+  const bytes = fromColumns(take(count * ID_BYTES));
+  const ids = IdSet.unpack(bytes, padded);
+  // Flags belong to places in the list: it must be one in which nothing stands twice or out of order.
+  if (ids.size !== count || !ids.pack().equals(bytes)) throw damaged('its list of messages is out of order');
+  const changes = flagged.map((has) => (has ? fromBits(take(Math.ceil(count / 8)), count) : null));
+  return { rule, steps, ids, changes };
+}
+
+export function damaged(what: string, cause?: unknown): JournalError {
+  return new JournalError(
+    `The journal is damaged: ${what}`,
+    'This run cannot be undone; see `job runs` for others.',
+    cause === undefined ? {} : { cause },
+  );
+}
+
+/** First the most significant bytes of all ids, then the next ones: these repeat themselves, and so compress well. */
+function toColumns(rows: Buffer): Buffer {
+  const count = rows.length / ID_BYTES;
+  const columns = Buffer.allocUnsafe(rows.length);
+  for (let row = 0; row < count; row += 1) {
+    for (let column = 0; column < ID_BYTES; column += 1) {
+      columns[column * count + row] = rows[row * ID_BYTES + column] as number;
+    }
+  }
+  return columns;
+}
+
+function fromColumns(columns: Buffer): Buffer {
+  const count = columns.length / ID_BYTES;
+  const rows = Buffer.allocUnsafe(columns.length);
+  for (let row = 0; row < count; row += 1) {
+    for (let column = 0; column < ID_BYTES; column += 1) {
+      rows[row * ID_BYTES + column] = columns[column * count + row] as number;
+    }
+  }
+  return rows;
+}
+
+function toBits(flags: Uint8Array): Buffer {
+  const bits = Buffer.alloc(Math.ceil(flags.length / 8));
+  for (const [index, flag] of flags.entries()) {
+    if (flag !== 0) bits[index >> 3] = (bits[index >> 3] as number) | (1 << (index & 7));
+  }
+  return bits;
+}
+
+function fromBits(bits: Buffer, count: number): Uint8Array {
+  return Uint8Array.from({ length: count }, (_, index) => ((bits[index >> 3] as number) >> (index & 7)) & 1);
+}

@@ -1,0 +1,204 @@
+/** What a secret with a service account's key may look like, what of it is hidden, and how a wrong one is refused. */
+import assert from 'node:assert/strict';
+import { createPublicKey, generateKeyPairSync, KeyObject } from 'node:crypto';
+import { describe, it } from 'node:test';
+import { inspect } from 'node:util';
+import { readCredentials, type ServiceAccount } from '../../../lib/aws/shape.ts';
+import { ConfigError } from '../../../lib/errors.ts';
+import { makeServiceAccount } from '../../sandbox/service-accounts.ts';
+
+const SUBJECT = 'alice@example.com';
+
+describe('the secret of a service account', () => {
+  const { key } = makeServiceAccount({ subjects: [SUBJECT], scopes: [] });
+
+  function read(change: Readonly<Record<string, unknown>> = {}, hide: (secret: string) => void = () => undefined) {
+    return readCredentials(JSON.stringify({ ...key, subject: SUBJECT, ...change }), 'the-secret', hide);
+  }
+
+  function proven(change: Readonly<Record<string, unknown>> = {}): ServiceAccount {
+    const account = read(change);
+    assert.ok(!(account instanceof ConfigError), account instanceof ConfigError ? account.message : '');
+    assert.equal(account.type, 'service_account');
+    return account as ServiceAccount;
+  }
+
+  const pem = () => key.private_key.trim();
+  const pastes: Record<string, () => string> = {
+    'as the console wrote it': () => key.private_key,
+    'with \\n written out': () => key.private_key.replaceAll('\n', '\\n'),
+    'with \\\\n written out': () => key.private_key.replaceAll('\n', '\\\\n'),
+    'with \\r\\n written out': () => key.private_key.replaceAll('\n', '\\r\\n'),
+    'with Windows line ends': () => key.private_key.replaceAll('\n', '\r\n'),
+    'with spaces for line breaks': () => key.private_key.replaceAll('\n', ' '),
+    'without line breaks': () => key.private_key.replaceAll('\n', ''),
+    'in quotes and with spaces around': () => ` "${pem()}"\n`,
+    'with text before and after it': () => `Bag Attributes\n${pem()}\nend`,
+  };
+  for (const [what, paste] of Object.entries(pastes)) {
+    it(`holds a key ${what}`, async () => {
+      const { privateKey } = proven({ private_key: paste() });
+      assert.ok(privateKey instanceof KeyObject);
+      assert.equal(privateKey.export({ type: 'pkcs8', format: 'pem' }), key.private_key);
+    });
+  }
+
+  it('holds a key in the older form', () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const pkcs1 = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
+    assert.equal(proven({ private_key: pkcs1 }).privateKey.export({ type: 'pkcs1', format: 'pem' }), pkcs1);
+  });
+
+  it('is known without its type, by its key', () => {
+    proven({ type: undefined });
+    proven({ type: ' "service_account" ' });
+  });
+
+  it('gives every piece of the key to be hidden, and nothing that the diagnosis has to say', () => {
+    for (const paste of Object.values(pastes)) {
+      const hidden: string[] = [];
+      read({ private_key: paste() }, (secret) => hidden.push(secret));
+      const lines = pem().split('\n').slice(1, -1);
+      assert.ok(hidden.includes(lines.join('')) || hidden.some((one) => one.includes(lines.join(''))));
+      for (const line of lines) assert.ok(hidden.some((one) => one.includes(line)));
+      for (const open of [SUBJECT, key.client_email, key.client_id, key.token_uri, 'service_account', 'PRIVATE KEY'])
+        assert.ok(!hidden.some((one) => open.includes(one) || one.includes(open)), open);
+    }
+  });
+
+  it('hides a key that lies under a wrong name, or where a mail address should be', () => {
+    for (const change of [{ privateKey: key.private_key }, { subject: key.private_key }]) {
+      const hidden: string[] = [];
+      read({ private_key: 'x', ...change }, (secret) => hidden.push(secret));
+      assert.ok(hidden.includes(pem().split('\n').slice(1, -1).join('')));
+    }
+  });
+
+  const pair = (type: 'rsa', bits: number) => generateKeyPairSync(type, { modulusLength: bits });
+  const wrong: [what: string, change: () => Record<string, unknown>, told: RegExp][] = [
+    ['no subject', () => ({ subject: undefined }), /: subject is missing/],
+    ['an empty subject', () => ({ subject: ' ' }), /: subject is empty/],
+    ['a subject that is no address', () => ({ subject: 'alice' }), /: subject is no mail address/],
+    [
+      'the account as its own subject',
+      () => ({ subject: key.client_email.toUpperCase() }),
+      /subject is the service ac/,
+    ],
+    ['no account', () => ({ client_email: undefined }), /: client_email is missing/],
+    ['an account that is no address', () => ({ client_email: '1234' }), /: client_email is no mail address/],
+    ['no key', () => ({ private_key: undefined }), /: private_key is missing/],
+    ['a key that is no text', () => ({ private_key: 1 }), /: private_key must be a string/],
+    ['a key id in place of the key', () => ({ private_key: key.private_key_id }), /: private_key is no PEM text/],
+    ['half a key', () => ({ private_key: pem().slice(0, 900) }), /: private_key is PEM, but no whole private key/],
+    [
+      'a key that lost lines',
+      () => ({ private_key: pem().split('\n').toSpliced(3, 2).join('\n') }),
+      /: private_key is PEM, but its contents are damaged/,
+    ],
+    [
+      'a public key',
+      () => ({ private_key: createPublicKey(key.private_key).export({ type: 'spki', format: 'pem' }) }),
+      /: private_key is PEM, but no whole private key/,
+    ],
+    [
+      'a key with a passphrase',
+      () => ({
+        private_key: pair('rsa', 2048).privateKey.export({
+          type: 'pkcs8',
+          format: 'pem',
+          cipher: 'aes-256-cbc',
+          passphrase: 'x',
+        }),
+      }),
+      /: private_key is encrypted/,
+    ],
+    [
+      'an older key with a passphrase',
+      () => ({
+        private_key: pair('rsa', 2048).privateKey.export({
+          type: 'pkcs1',
+          format: 'pem',
+          cipher: 'aes-256-cbc',
+          passphrase: 'x',
+        }),
+      }),
+      /: private_key is encrypted/,
+    ],
+    [
+      'an elliptic key',
+      () => ({
+        private_key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
+          type: 'pkcs8',
+          format: 'pem',
+        }),
+      }),
+      /: private_key is no RSA key/,
+    ],
+    [
+      'a short key',
+      () => ({ private_key: pair('rsa', 1024).privateKey.export({ type: 'pkcs8', format: 'pem' }) }),
+      /: private_key is shorter than 2048 bits/,
+    ],
+    ['several faults', () => ({ private_key: 'x', subject: undefined }), /private_key is no PEM.*, subject is missing/],
+  ];
+  for (const [what, change, told] of wrong) {
+    it(`is refused with ${what}`, () => {
+      const error = read(change());
+      assert.ok(error instanceof ConfigError);
+      assert.equal(error.exitCode, 78);
+      assert.match(error.message, told);
+      assert.match(error.remedy, /JSON key file.*"subject"/);
+    });
+  }
+
+  it('is told its own shape when it is no JSON', () => {
+    const { private_key, subject } = { private_key: key.private_key, subject: SUBJECT };
+    for (const text of [
+      private_key,
+      `{"type":"service_account","private_key":"${private_key}","subject":"${subject}"}`,
+    ]) {
+      const hidden: string[] = [];
+      const error = readCredentials(text, 'the-secret', (secret) => hidden.push(secret));
+      assert.ok(error instanceof ConfigError);
+      assert.match(`${error.message} ${error.remedy}`, /(is not JSON|is a private key alone).*JSON key file/);
+      for (const line of pem().split('\n').slice(1, -1)) assert.ok(hidden.some((one) => one.includes(line)));
+    }
+  });
+
+  it('names both kinds when it is of neither', () => {
+    const error = read({ type: 'external_account' });
+    assert.ok(error instanceof ConfigError);
+    assert.match(error.message, /type must be "authorized_user" or "service_account"/);
+  });
+
+  it('shows nothing of its key to whoever looks into it', () => {
+    const shown = inspect(proven(), { depth: 9, showHidden: true }) + JSON.stringify(proven());
+    for (const line of pem().split('\n').slice(1, -1)) assert.ok(!shown.includes(line));
+  });
+});
+
+describe('what stands beside the credentials of a user', () => {
+  const USER = { client_id: 'c', client_secret: 'GOCSPX-abcdefghij', refresh_token: '1//0abcdefghijkl' };
+
+  function hidden(more: Readonly<Record<string, unknown>>): string[] {
+    const secrets: string[] = [];
+    readCredentials(JSON.stringify({ ...USER, ...more }), 'the-secret', (secret) => secrets.push(secret));
+    return [...new Set(secrets)].filter((secret) => !Object.values(USER).includes(secret));
+  }
+
+  it('is shown when it is a note, a date, an address or a link', () => {
+    const notes = { used_by: 'apply-rules', created: '2026-11-23T05:00:00.000Z', owner: 'bob@example.com' };
+    assert.deepEqual(hidden({ ...notes, docs: 'https://example.com/1234567890', scopes: ['gmail.modify'] }), []);
+  });
+
+  it('is hidden when its key or its look says that it may be a credential', () => {
+    const token = 'ya29a0AfB4byC8kLmN3opQ';
+    assert.deepEqual(hidden({ access_token: 'short-one', noted: token }), ['short-one', token]);
+  });
+
+  it('may be an email that was emptied, which counts as left out', () => {
+    const user = readCredentials(JSON.stringify({ ...USER, email: ' ' }), 'the-secret', () => undefined);
+    assert.ok(!(user instanceof ConfigError) && user.type === 'authorized_user');
+    assert.equal(user.email, undefined);
+  });
+});

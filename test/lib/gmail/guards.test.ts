@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type ChangePlan, planOf } from '../../../lib/gmail/change-plan.ts';
+import { trippedGuard } from '../../../lib/gmail/changes.ts';
+import { type GuardSettings, guardsOf } from '../../../lib/gmail/guards.ts';
+import { parseRules } from '../../../lib/rules/schema.ts';
+
+const NONE: GuardSettings = { maxChanges: undefined, maxShare: undefined, mailboxSize: undefined };
+
+/** What stops changes of so many messages by two rules. */
+function stops(
+  sizes: readonly [number, number],
+  file: { readonly maxChanges?: number; readonly maxShare?: string; readonly ofTwo?: number },
+  settings: Partial<GuardSettings> = {},
+) {
+  const { ofTwo, ...rest } = file;
+  const rules = [
+    { name: 'one', query: 'x', actions: { star: true } },
+    { name: 'two', query: 'y', actions: { star: true }, ...(ofTwo !== undefined && { maxChanges: ofTwo }) },
+  ];
+  const ruleSet = { ...parseRules(JSON.stringify({ ...rest, rules }), 'my.yaml'), file: 'my.yaml' };
+  return trippedGuard([planWith(sizes)], guardsOf(ruleSet, { ...NONE, ...settings }));
+}
+
+function planWith(sizes: readonly number[]): ChangePlan {
+  const ids = (size: number) => Array.from({ length: size }, (_, index) => (index + 1).toString(16));
+  return planOf(
+    sizes.map((size, index) => ({ name: ['one', 'two'][index] ?? '', ids: ids(size), add: [], remove: [] })),
+  );
+}
+
+describe('guards', () => {
+  it('let everything pass when nothing is limited', () => {
+    assert.equal(stops([1e6, 1e6], {}), undefined);
+  });
+
+  it('count the whole run for the file’s maxChanges, or for that of the command line', () => {
+    assert.equal(stops([5, 5], { maxChanges: 10 }), undefined);
+    const tripped = stops([5, 6], { maxChanges: 10 });
+    assert.match(tripped?.message ?? '', /^11 messages would be changed, but the limit is 10: nothing was changed$/);
+    assert.match(tripped?.remedy ?? '', /raise maxChanges in my\.yaml \(it is 10\), or run once with --max-changes/);
+    assert.equal(stops([5, 6], { maxChanges: 10 }, { maxChanges: 11 }), undefined);
+    assert.match(stops([5, 6], {}, { maxChanges: 3 })?.message ?? '', /the limit is 3:/);
+  });
+
+  it('count a rule for its own maxChanges, which says more than that of the run', () => {
+    assert.equal(stops([50, 5], { ofTwo: 5 }), undefined);
+    const tripped = stops([50, 6], { ofTwo: 5, maxChanges: 10 });
+    assert.match(tripped?.message ?? '', /^the rule two would change 6 messages, but the limit is 5/);
+    assert.match(tripped?.remedy ?? '', /raise maxChanges of the rule two in my\.yaml/);
+    assert.match(stops([0, 6], { ofTwo: 5 }, { maxChanges: 100 })?.message ?? '', /the rule two/);
+  });
+
+  it('let a rule change half of a mailbox in a backfill, unless something else is said', () => {
+    const mailbox = { mailboxSize: 2_001 };
+    assert.equal(stops([1_000, 1_000], {}, mailbox), undefined);
+    const tripped = stops([0, 1_001], {}, mailbox);
+    assert.match(
+      tripped?.message ?? '',
+      /^the rule two would change 1,001 messages, but the limit is 1,000 \(50% of the 2,001 in the mailbox\)/,
+    );
+    assert.match(tripped?.remedy ?? '', /raise maxShare in my\.yaml \(it is 50%\), or run once with --max-share/);
+    assert.match(stops([201, 0], { maxShare: '10%' }, mailbox)?.message ?? '', /the limit is 200 \(10%/);
+    assert.equal(stops([201, 0], { maxShare: '10%' }, { ...mailbox, maxShare: 0.2 }), undefined);
+    assert.equal(stops([2_001, 2_001], {}, { ...mailbox, maxShare: 1 }), undefined);
+    assert.equal(stops([1_001, 0], {}), undefined, 'only in a backfill');
+  });
+
+  it('hold for all that a run has planned, and tell what was changed before', () => {
+    const [first, second, third] = [planWith([6, 0]), planWith([3, 1]), planWith([0, 1])];
+    const guards = [
+      { set: 'one', atMost: 9, remedy: 'Raise it.' },
+      { atMost: 10, remedy: 'Raise them all.' },
+    ];
+    assert.equal(trippedGuard([first, second], guards, 6), undefined);
+    const tripped = trippedGuard([first, second, third], guards, 9);
+    assert.equal(
+      tripped?.message,
+      '1 more message was found during the run. With it 11 messages would be changed, but the limit is 10. 9 messages were changed; the new ones were not',
+    );
+    assert.equal(tripped?.remedy, 'The next run continues with the rest. Raise them all.');
+    assert.match(
+      trippedGuard([first, planWith([4, 0])], guards, 6)?.message ?? '',
+      /the rule one would change 10 messages/,
+    );
+    // A rule that finds nothing more is none of the reasons, whatever its limit is.
+    assert.equal(trippedGuard([first, planWith([0, 1])], [{ set: 'one', atMost: 5, remedy: '' }], 6), undefined);
+  });
+
+  it('hold no share against a mailbox of up to 1,000 messages, unless --max-share says one', () => {
+    assert.equal(stops([1_000, 0], { maxShare: '1%' }, { mailboxSize: 1_000 }), undefined);
+    assert.notEqual(stops([1_000, 0], { maxShare: '1%' }, { mailboxSize: 1_001 }), undefined);
+    assert.equal(stops([9, 0], {}, { mailboxSize: 900, maxShare: 0.01 }), undefined);
+    assert.match(
+      stops([10, 0], { maxShare: '100%' }, { mailboxSize: 900, maxShare: 0.01 })?.message ?? '',
+      /the limit is 9 \(1% of the 900 in the mailbox\)/,
+    );
+    assert.equal(stops([800, 0], {}, { mailboxSize: 900 }), undefined);
+  });
+});

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { inspect } from 'node:util';
+import { MIN_SECRET_LENGTH, REDACTED, Redactor } from '../../../lib/process/redact.ts';
+
+/** Secrets as they come, and as they could come; each with what is special about it. */
+const SECRETS: ReadonlyArray<readonly [string, string]> = [
+  ['a refresh token', '1//0gQ7r-Zk_xV2mN8pLwYt4uHs6JdCb9EfAi3OoKvRq1TzXlMWn5'],
+  ['an AWS secret key', 'wJalr/UtnFEMI+K7MDENG/bPxRfiCY+EXAMPLE=='],
+  ['an access token', `ya29.${'a0AfB_byC-kLmN3opQrStUvWxYz'.repeat(6)}`],
+  ['quotes and backslashes', 'p"a\\s\'s"w\\\\o/r"d-2\\n4'],
+  ['every mark that a URL encodes', "x!y*z(a)b~c'd&e=f+g%h#i?j/k@l:m;n,o$p"],
+  ['a secret of the least length', 'k8#Zq/2='],
+  ['bytes beyond ASCII', 'pässwörd-żółć-密码-🔑-end'],
+];
+
+const ENCODINGS: ReadonlyArray<readonly [string, (secret: string) => string]> = [
+  ['raw', (secret) => secret],
+  ['URL-encoded', encodeURIComponent],
+  ['URL-encoded in lower case', (secret) => encodeURIComponent(secret).replace(/%../g, (hex) => hex.toLowerCase())],
+  ['URL-encoded by RFC 3986', (secret) => encodeURIComponent(secret).replace(/[!'()*]/g, percent)],
+  ['URL-encoded as a form', (secret) => new URLSearchParams({ s: secret }).toString().slice(2)],
+  ['in JSON', (secret) => JSON.stringify(secret).slice(1, -1)],
+  ['in JSON with escaped slashes', (secret) => JSON.stringify(secret).slice(1, -1).replaceAll('/', '\\/')],
+  ['in JSON in JSON', (secret) => JSON.stringify(JSON.stringify(secret)).slice(3, -3)],
+  ['inspected', (secret) => inspect(secret).slice(1, -1)],
+  ['hex', (secret) => Buffer.from(secret).toString('hex')],
+  ['hex in upper case', (secret) => Buffer.from(secret).toString('hex').toUpperCase()],
+  ['an inspected buffer', (secret) => /<Buffer (.*)>/.exec(inspect(Buffer.from(secret)))?.[1] ?? ''],
+  ['a buffer in JSON', (secret) => JSON.stringify([...Buffer.from(secret)]).slice(1, -1)],
+  ['base64', (secret) => core(Buffer.from(secret).toString('base64'))],
+  ['base64url', (secret) => core(Buffer.from(secret).toString('base64url'))],
+];
+
+function percent(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+}
+
+/** A base64 text without its last characters, which say little or nothing of what is encoded. */
+function core(base64: string): string {
+  return base64.replace(/.?=*$/, '');
+}
+
+function redactorOf(...secrets: string[]): Redactor {
+  const redactor = new Redactor();
+  for (const secret of secrets) redactor.add(secret);
+  return redactor;
+}
+
+/** The longest stretch of `encoded` that `text` still holds. */
+function longestLeft(text: string, encoded: string): string {
+  let longest = '';
+  for (let start = 0; start < encoded.length; start += 1) {
+    while (start + longest.length < encoded.length && text.includes(encoded.slice(start, start + longest.length + 1))) {
+      longest = encoded.slice(start, start + longest.length + 1);
+    }
+  }
+  return longest;
+}
+
+describe('Redactor', () => {
+  for (const [what, secret] of SECRETS) {
+    for (const [how, encode] of ENCODINGS) {
+      it(`cuts ${what} out of a text when it is ${how}`, () => {
+        const encoded = encode(secret);
+        const clean = redactorOf(secret).text(`before ${encoded} after`);
+        assert.ok(!clean.includes(encoded), clean);
+        assert.match(clean, /^before .*\[redacted\].* after$/);
+        const left = longestLeft(clean.replaceAll(REDACTED, '\n').slice('before '.length, -' after'.length), encoded);
+        assert.ok(left.length <= encoded.length / 6, `"${left}" is left of "${encoded}" in "${clean}"`);
+      });
+    }
+
+    it(`cuts ${what} out of a base64 text at any alignment`, () => {
+      const redactor = redactorOf(secret);
+      for (const encoding of ['base64', 'base64url'] as const) {
+        for (const before of ['', 'x', 'xy', 'xyz', 'Basic user:', '{"t":"']) {
+          const clean = redactor.text(Buffer.from(`${before}${secret}" and more`).toString(encoding));
+          assert.match(clean, /\[redacted\]/);
+          // What is left around the mark decodes to nothing of the secret but bits at its edges.
+          for (const left of clean.split(REDACTED)) {
+            const decoded = [0, 1, 2, 3].map((shift) => Buffer.from('AAAA'.slice(shift) + left, encoding).toString());
+            for (const text of decoded) assert.ok(longestLeft(text, secret).length <= 2, `${left} holds ${text}`);
+          }
+        }
+      }
+    });
+  }
+
+  it('cuts out a secret wherever it stands in a large JSON text, and leaves the rest as it was', () => {
+    const secret = SECRETS[0]?.[1] ?? '';
+    const line = JSON.stringify({ event: 'x', error: `token ${secret} of alice`, nested: [{ url: `?t=${secret}` }] });
+    const clean = redactorOf(secret).text(line);
+    assert.deepEqual(JSON.parse(clean), {
+      event: 'x',
+      error: 'token [redacted] of alice',
+      nested: [{ url: '?t=[redacted]' }],
+    });
+  });
+
+  it('cuts out a part of a secret, whichever it is, when it is twelve characters or longer', () => {
+    const secret = SECRETS[0]?.[1] ?? '';
+    const redactor = redactorOf(secret);
+    for (let length = 12; length < secret.length; length += 1) {
+      for (const part of [secret.slice(0, length), secret.slice(-length), secret.slice(3, 3 + length)]) {
+        if (part.length >= 12) assert.equal(redactor.text(`<${part}>`), `<${REDACTED}>`);
+      }
+    }
+  });
+
+  it('cuts out several secrets, next to each other and overlapping', () => {
+    const [one, two] = ['GOCSPX-abcdefghijklmnop', 'ijklmnop-qrstuvwxyz'] as const;
+    const redactor = redactorOf(one, two);
+    assert.equal(redactor.text(`${one},${two}`), `${REDACTED},${REDACTED}`);
+    assert.equal(redactor.text(`a ${one}-qrstuvwxyz b`), `a ${REDACTED} b`);
+  });
+
+  it('knows a secret without the space around it', () => {
+    assert.equal(redactorOf('  GOCSPX-abcdefghijklmnop\n').text('=GOCSPX-abcdefghijklmnop='), `=${REDACTED}=`);
+  });
+
+  it('leaves ordinary text alone', () => {
+    const redactor = redactorOf(...SECRETS.map(([, secret]) => secret));
+    const words = [
+      'run.finished',
+      'https://gmail.googleapis.com/gmail/v1/users/me/messages?maxResults=500',
+      '1//0',
+      '',
+    ];
+    const random = [...Array(2_000)].map((_, n) => Buffer.from(`n${n * 7919}`).toString('base64')).join(' ');
+    for (const text of [...words, random, 'Grüße, 日本語 🙂', '0123456789abcdef'.repeat(20)]) {
+      assert.equal(redactor.text(text), text);
+    }
+  });
+
+  it('leaves text beyond ASCII around a secret unbroken', () => {
+    const redactor = redactorOf('GOCSPX-abcdefghijklmnop');
+    assert.equal(redactor.text('日本🙂GOCSPX-abcdefghijklmnopÄß🙂'), `日本🙂${REDACTED}Äß🙂`);
+  });
+
+  it('does not scrub what is shorter than a secret may be', () => {
+    const short = 'x'.repeat(MIN_SECRET_LENGTH - 1);
+    assert.equal(redactorOf(short, '').text(`${short}!`), `${short}!`);
+  });
+
+  it('holds no secret itself', () => {
+    const secret = SECRETS[0]?.[1] ?? '';
+    const shown = inspect(redactorOf(secret), { showHidden: true, depth: 9 });
+    assert.equal(longestLeft(shown, secret).length < 4, true);
+  });
+});
+
+describe('what Node prints for a Buffer', () => {
+  it('is cut out even before the credential in it is known, as NODE_DEBUG shows it', () => {
+    const dump = inspect(Buffer.from('{"access_token":"ya29.unknown"}'));
+    const shown = new Redactor().text(`STREAM 1: push ${dump} end`);
+    assert.match(shown, /^STREAM 1: push <Buffer \[redacted\].*> end$/);
+    assert.doesNotMatch(shown, /[0-9a-f]{2} [0-9a-f]{2}/);
+  });
+
+  it('is left alone when it is too short to tell anything', () => {
+    assert.equal(new Redactor().text('<Buffer 0d 0a>'), '<Buffer 0d 0a>');
+  });
+});
