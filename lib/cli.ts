@@ -8,18 +8,10 @@ import { COMMANDS, type CommandName } from './commands/index.ts';
 import { list, overview } from './commands/overview.ts';
 import { ExitCode, JobError, UsageError } from './errors.ts';
 import type { ArgumentSpec, Job } from './job.ts';
-import type { OptionSpec, OptionSpecs } from './options.ts';
+import type { CommonOptions, OptionSpec, OptionSpecs } from './options.ts';
 import type { Registry } from './registry.ts';
 import type { Typed } from './screen/typed.ts';
 import { wrapColumns } from './screen/wrap.ts';
-
-export interface CommonOptions {
-  readonly dryRun: boolean;
-  /** Undefined when the command line does not say. */
-  readonly budgetMs: number | undefined;
-  /** What the command line says of a backfill; undefined when it asks for none. */
-  readonly backfill: BackfillValues | undefined;
-}
 
 export type Invocation =
   /** A text for stdout, or for stderr when it is there because the command line was wrong. */
@@ -32,6 +24,8 @@ export type Invocation =
       readonly argument: string;
       readonly options: Readonly<Record<string, unknown>>;
       readonly common: CommonOptions;
+      /** What the command line says of a backfill; undefined when it asks for none. */
+      readonly backfill: BackfillValues | undefined;
     }
   | {
       readonly kind: 'command';
@@ -87,8 +81,8 @@ export async function parseCommandLine(
   if ('help' in parsed) return help(parsed.help);
   const { dryRun, budget, ...given } = parsed.options;
   const { options, backfill } = job.backfill === undefined ? { options: given } : splitBackfill(given, job.options);
-  const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined, backfill };
-  return { kind: 'run', name, job, argument: readArgument(name, job.argument, parsed), options, common };
+  const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined };
+  return { kind: 'run', name, job, argument: readArgument(name, job.argument, parsed), options, common, backfill };
 }
 
 function print(text: string): Extract<Invocation, { kind: 'print' }> {

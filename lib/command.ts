@@ -2,7 +2,7 @@
  * What a command is, as data: something that a person does with the program itself (authorize, check, rotate, policy, runs),
  * and no job on a mailbox. A command lies in `lib/commands/`; its default export comes from `defineCommand`.
  */
-import type { Environment } from './config.ts';
+import type { Environment } from './base/environment.ts';
 import type { ExitCode } from './errors.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
 import type { Registry } from './registry.ts';

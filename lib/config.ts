@@ -1,11 +1,12 @@
 /** The only reader of the environment. Reports every problem at once, by the variable's name, never by its value. */
 import { type AwsKeys, type ContainerToken, missingKeys, problemsOfKeys, readAwsKeys } from './aws/keys.ts';
+import { hostOf, isRegion } from './aws/partitions.ts';
 import { isSecretId, regionOfSecret } from './aws/secret-id.ts';
 import { beginsLikeCredential } from './base/credential-like.ts';
 import { DURATION_EXAMPLES, parseDuration } from './base/duration.ts';
+import type { Environment } from './base/environment.ts';
 import { isMailAddress } from './base/mail-address.ts';
 import { ConfigError } from './errors.ts';
-import type { QuotaProfile } from './gmail/units.ts';
 import { proxiesIn } from './process/proxies.ts';
 import type { Level, LogFormat } from './screen/log.ts';
 
@@ -37,7 +38,8 @@ export interface LogConfig {
   readonly format: LogFormat;
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+/** The price list of Gmail's quota: Google changed it on 2026-05-01, and some projects keep the old one. */
+export type QuotaProfile = '2026' | 'legacy';
 
 export const GMAIL_API_URL = 'https://gmail.googleapis.com';
 export const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
@@ -115,7 +117,7 @@ export function examineConfig(env: Environment): {
   missing.push(...missingKeys(text));
   const awsKeys = readAwsKeys(text);
   const regionVariable = text('AWS_REGION') === undefined ? 'AWS_DEFAULT_REGION' : 'AWS_REGION';
-  if (awsRegion !== undefined && !/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/.test(awsRegion)) {
+  if (awsRegion !== undefined && !isRegion(awsRegion)) {
     problems.set(regionVariable, 'must be a region such as eu-central-1');
   } else if (regionOfArn !== undefined && regionOfArn !== awsRegion) {
     problems.set(regionVariable, `must be ${regionOfArn}, the region in the ARN in GMAIL_SECRET_ID, or be left out`);
@@ -179,7 +181,7 @@ function defaultBudgetMs({ DYNO }: Environment): number {
 /** The addresses that every run asks: Gmail, Google's token endpoint, AWS and the monitor. */
 function addressesOf({ gmailApiUrl, tokenUrl, awsRegion }: Config, env: Environment): string[] {
   const endpoint = env.AWS_ENDPOINT_URL_SECRETS_MANAGER?.trim() || env.AWS_ENDPOINT_URL?.trim();
-  const aws = `https://secretsmanager.${awsRegion}.amazonaws.com${awsRegion.startsWith('cn-') ? '.cn' : ''}`;
+  const aws = `https://${hostOf('secretsmanager', awsRegion)}`;
   return [gmailApiUrl, tokenUrl, endpoint ?? aws, readHeartbeatUrl(env) ?? []].flat();
 }
 

@@ -25,6 +25,13 @@ export type OptionValues<O extends OptionSpecs> = {
   readonly [K in keyof O]: O[K] extends OptionSpec<infer T> ? T : never;
 };
 
+/** What the command line says for every job. */
+export interface CommonOptions {
+  readonly dryRun: boolean;
+  /** Undefined when the command line does not say. */
+  readonly budgetMs: number | undefined;
+}
+
 /** An option with any text as its value. */
 export function textOption(placeholder: string, summary: string): OptionSpec<string | undefined> {
   return { placeholder, summary, parse: (text) => text, fallback: undefined };

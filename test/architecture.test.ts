@@ -50,36 +50,63 @@ const NEEDS = new Map(FILES.map((file) => [file, importsOf(file).filter(({ types
 /** Files that break a rule, as `file → what`. */
 function offenders(files: readonly string[], isForbidden: (target: string, file: string) => boolean): string[] {
   return files.flatMap((file) =>
-    (NEEDS.get(file) ?? [])
+    importsOf(file)
       .filter(({ target }) => isForbidden(target, file))
       .map(({ target }) => `${file} → ${target}`),
   );
 }
 
 const within = (...places: string[]) => FILES.filter((file) => places.some((place) => file.startsWith(place)));
-const isIn = (target: string, ...places: string[]) => places.some((place) => target.startsWith(place));
 
-describe('the arrows between modules', () => {
+/** The room of a file: a folder of lib, `gmail`, or a file in lib's root, `job.ts`. */
+const roomOf = (file: string) => file.split('/')[1] ?? '';
+
+/** The layers in lib/README.md, the highest first: each a list of rooms. */
+const LAYERS = readLayers(readFileSync(join(ROOT, 'lib/README.md'), 'utf8'));
+
+function readLayers(page: string): string[][] {
+  const [, block = ''] = /^```layers\n([\s\S]*?)^```/m.exec(page) ?? [];
+  const rows = block.trimEnd().split('\n');
+  return rows.map(
+    (row) =>
+      row
+        .split(/\s{3,}/, 1)[0]
+        ?.split(/\s+/)
+        .map((room) => room.replace(/\/$/, '')) ?? [],
+  );
+}
+
+const layerOf = (file: string) => LAYERS.findIndex((rooms) => rooms.includes(roomOf(file)));
+
+describe('the arrows between modules, those of types too,', () => {
   it('are read from every file', () => {
     assert.ok(FILES.length > 40);
     for (const file of FILES) {
       const written = codeOf(file).match(/\bfrom '/g)?.length ?? 0;
       assert.ok(importsOf(file).length >= written, file);
     }
-    assert.ok(NEEDS.get('lib/main.ts')?.some(({ target }) => target === 'lib/run/runner.ts'));
+    assert.ok(importsOf('lib/main.ts').some(({ target }) => target === 'lib/run/runner.ts'));
   });
 
   it('lead to files that exist', () => {
-    const targets = [...NEEDS.values()].flat().filter(({ target }) => target.endsWith('.ts'));
+    const targets = FILES.flatMap((file) => importsOf(file)).filter(({ target }) => target.endsWith('.ts'));
     for (const { target } of targets) assert.ok(existsSync(join(ROOT, target)), target);
   });
 
-  it('never lead from lib to a job', () => {
-    const all = within('lib/').flatMap((file) => importsOf(file).map(({ target }) => `${file} → ${target}`));
-    assert.deepEqual(
-      all.filter((arrow) => /→ jobs\//.test(arrow)),
-      [],
-    );
+  it('start and end in rooms that lib/README.md names, each of which exists', () => {
+    const rooms = new Set(within('lib/').map(roomOf));
+    rooms.delete('build');
+    assert.deepEqual([...rooms].sort(), LAYERS.flat().sort());
+  });
+
+  it('point down the layers of lib/README.md, or stay in their room', () => {
+    const isUp = (target: string, file: string) => {
+      if (!target.startsWith('lib/') || roomOf(target) === roomOf(file) || roomOf(file) === 'build') return false;
+      const isRootFile = roomOf(target).endsWith('.ts') || roomOf(file).endsWith('.ts');
+      const [from, to] = [layerOf(file), layerOf(target)];
+      return isRootFile ? to < from : to <= from;
+    };
+    assert.deepEqual(offenders(within('lib/'), isUp), []);
   });
 
   it('never lead into a circle', () => {
@@ -87,10 +114,30 @@ describe('the arrows between modules', () => {
     const visit = (file: string, path: readonly string[]): void => {
       assert.ok(!path.includes(file), `a circle: ${[...path, file].join(' → ')}`);
       if (finished.has(file)) return;
-      for (const { target } of NEEDS.get(file) ?? []) if (NEEDS.has(target)) visit(target, [...path, file]);
+      for (const { target } of importsOf(file)) if (NEEDS.has(target)) visit(target, [...path, file]);
       finished.add(file);
     };
     for (const file of FILES) visit(file, []);
+  });
+
+  it('never lead from lib to a job, and never to main', () => {
+    assert.deepEqual(
+      offenders(within('lib/'), (target) => target.startsWith('jobs/')),
+      [],
+    );
+    assert.deepEqual(
+      offenders(FILES, (target) => target === 'lib/main.ts'),
+      [],
+    );
+  });
+
+  it('lead from a job to job.ts and what lies below it, and to no client', () => {
+    const isAbove = (target: string) => {
+      if (!target.startsWith('lib/')) return /^jobs\/|googleapis|google-auth|aws-sdk/.test(target);
+      const isWayIn = ['lib/registry.ts', 'lib/command.ts', 'lib/config.ts', 'lib/gmail/client.ts'].includes(target);
+      return isWayIn || ['google', 'aws'].includes(roomOf(target)) || layerOf(target) < layerOf('lib/job.ts');
+    };
+    assert.deepEqual(offenders(within('jobs/'), isAbove), []);
   });
 
   it('lead to no package that could connect before connections are guarded', () => {
@@ -101,72 +148,25 @@ describe('the arrows between modules', () => {
       for (const { target, later } of NEEDS.get(file) ?? []) if (!later) reach(target);
     };
     reach('lib/main.ts');
-    assert.ok(reached.has('lib/process/egress/network.ts'));
+    assert.ok(reached.has('lib/process/egress.ts'));
     const packages = [...reached].filter((target) => !target.startsWith('lib/') && !target.startsWith('node:'));
     assert.deepEqual(packages, ['leven']);
   });
 
-  it('lead from a job to what jobs are made of, and to nothing that runs one', () => {
-    const runs = ['main', 'runner', 'registry', 'config', 'cli', 'output', 'redact', 'heartbeat', 'report', 'budget'];
-    const forbidden = [...runs.map((name) => `lib/${name}.ts`), 'lib/aws/', 'lib/google/', 'lib/gmail/client', 'jobs/'];
+  it('lead from errors to nothing of ours', () => {
     assert.deepEqual(
-      offenders(within('jobs/'), (target) => isIn(target, ...forbidden)),
-      [],
-    );
-    assert.deepEqual(
-      offenders(within('jobs/'), (target) => /googleapis|google-auth|aws-sdk/.test(target)),
+      offenders(['lib/errors.ts'], (target) => target.startsWith('lib/')),
       [],
     );
   });
 
-  it('lead to the runner from main alone, and to main from nowhere', () => {
-    assert.deepEqual(
-      offenders(FILES, (target) => target === 'lib/main.ts'),
-      [],
-    );
-    assert.deepEqual(
-      offenders(FILES, (target) => target === 'lib/run/runner.ts'),
-      ['lib/main.ts → lib/run/runner.ts'],
-    );
-  });
-
-  it('lead from errors and from the forms of credentials to nothing of ours, and from the redactor to these forms alone', () => {
-    assert.deepEqual(
-      offenders(
-        within('lib/errors.ts', 'lib/base/credential-like.ts', 'lib/process/redact.ts'),
-        (target, file) =>
-          isIn(target, 'lib/') && !(file === 'lib/process/redact.ts' && target === 'lib/base/credential-like.ts'),
-      ),
-      [],
-    );
-  });
-
-  it('lead from the mailbox and the rules to nothing that knows of runs', () => {
-    const above = ['main', 'runner', 'registry', 'config', 'cli', 'heartbeat', 'report', 'budget', 'output'];
-    const below = within('lib/gmail/', 'lib/rules/', 'lib/digest/', 'lib/aws/', 'lib/google/');
-    assert.deepEqual(
-      offenders(below, (target) => isIn(target, ...above.map((name) => `lib/${name}.ts`))),
-      [],
-    );
-    assert.deepEqual(
-      offenders(within('lib/gmail/'), (target) => isIn(target, 'lib/rules/', 'lib/digest/')),
-      [],
-    );
-    assert.deepEqual(
-      offenders(within('lib/aws/', 'lib/google/'), (target) => isIn(target, 'lib/gmail/', 'lib/rules/')),
-      [],
-    );
-  });
-
-  it("lead to Google's and AWS's libraries from lib/gmail and lib/credentials alone", () => {
-    const clients = (target: string) => /^(googleapis|google-auth-library|@aws-sdk\/)/.test(target);
-    const elsewhere = FILES.filter((file) => !isIn(file, 'lib/gmail/', 'lib/aws/', 'lib/google/', 'lib/commands/'));
-    assert.deepEqual(offenders(elsewhere, clients), []);
-    // All of googleapis takes most of a second to load.
-    assert.deepEqual(
-      offenders(FILES, (target) => target === 'googleapis'),
-      [],
-    );
+  it("lead to Google's libraries from gmail/ and google/ alone, to AWS's from aws/ alone", () => {
+    const isStray = (target: string, file: string) =>
+      (/^(googleapis|google-auth-library)/.test(target) && !['gmail', 'google'].includes(roomOf(file))) ||
+      (/^@aws-sdk\//.test(target) && roomOf(file) !== 'aws') ||
+      // All of googleapis takes most of a second to load.
+      target === 'googleapis';
+    assert.deepEqual(offenders(FILES, isStray), []);
   });
 });
 

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { delimiter } from 'node:path';
-import type { Environment } from '../config.ts';
+import type { Environment } from '../base/environment.ts';
 
 /** What a browser needs to find its files, its screen and its running instance. Nothing else is handed down. */
 const HANDED_DOWN =

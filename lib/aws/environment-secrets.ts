@@ -1,7 +1,7 @@
 /** Finds the secrets in the environment and the command line, and removes variables that must not reach any library. */
 
 import { credentialKind } from '../base/credential-like.ts';
-import type { Environment } from '../config.ts';
+import type { Environment } from '../base/environment.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';
 import { embedded, holdsName, secretsInText } from './pasted.ts';
 import { isSecretId } from './secret-id.ts';

@@ -1,16 +1,18 @@
 /** The numbers of a forecast: from what is ahead of a backfill, what it spent so far, and the quota and budget it has. */
 
+import type { QuotaProfile } from '../config.ts';
 import { batchCount, portionsOf, setSizes } from '../gmail/change-plan.ts';
+import type { GmailClient } from '../gmail/client.ts';
 import type { Ahead } from '../gmail/mailbox.ts';
+import type { QuotaWindow } from '../gmail/quota.ts';
 import { PAGE_SIZE } from '../gmail/searcher.ts';
-import { type QuotaProfile, unitsOf } from '../gmail/units.ts';
+import { unitsOf } from '../gmail/units.ts';
 import type { Span } from '../gmail/window.ts';
-import type { Connection } from '../run/connection.ts';
 import { estimateDurationMs, type Forecast, type ForecastRule } from './forecast.ts';
 
 /** What the work costs, and what there is to pay it with. */
 export interface Costs {
-  readonly connection: Pick<Connection, 'client' | 'quota'>;
+  readonly connection: { readonly client: GmailClient; readonly quota: QuotaWindow };
   readonly profile: QuotaProfile;
   readonly budgetMs: number;
   readonly mailboxSize: () => Promise<number>;

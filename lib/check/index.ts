@@ -5,7 +5,8 @@
 
 import { createSecretFetcher, type Stage } from '../aws/secret.ts';
 import { systemClock } from '../base/clock.ts';
-import { type Config, type Environment, examineConfig, GMAIL_API_URL } from '../config.ts';
+import type { Environment } from '../base/environment.ts';
+import { type Config, examineConfig, GMAIL_API_URL } from '../config.ts';
 import type { ConfigError } from '../errors.ts';
 import type { JobScopes } from '../google/job-scopes.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';

@@ -3,7 +3,8 @@
  * so do Dead Man's Snitch and Sentry: so only the host's front page is asked for, without the address's token. That the
  * token is right shows in the first run.
  */
-import { type Environment, readHeartbeatUrl } from '../config.ts';
+import type { Environment } from '../base/environment.ts';
+import { readHeartbeatUrl } from '../config.ts';
 import { protocolOf } from '../run/monitor.ts';
 import { type Finding, notReached, ok, warning } from './finding.ts';
 import { askForHead } from './head.ts';

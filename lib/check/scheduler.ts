@@ -4,7 +4,8 @@
  */
 
 import { formatDuration } from '../base/duration.ts';
-import { type Environment, examineConfig } from '../config.ts';
+import type { Environment } from '../base/environment.ts';
+import { examineConfig } from '../config.ts';
 import { ConfigError } from '../errors.ts';
 import { METRICS_REMEDY, refuseUnlocked } from '../process/lockdown.ts';
 import { type Finding, failed, ok } from './finding.ts';

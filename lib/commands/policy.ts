@@ -1,10 +1,10 @@
 /** `job policy`: the least that AWS must allow, as a document for IAM or for CloudFormation, and nothing besides it. */
+import { isRegion } from '../aws/partitions.ts';
 import { defineCommand } from '../command.ts';
 import { ExitCode, UsageError } from '../errors.ts';
 import { choiceOption, type OptionSpec, switchOption, textOption } from '../options.ts';
 import { appPolicy, personPolicy, stackTemplate } from '../policy/documents.ts';
 import {
-  isRegion,
   readAccount,
   readRegion,
   readTarget,

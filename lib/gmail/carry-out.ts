@@ -3,17 +3,14 @@
 import type { Tally } from '../base/tally.ts';
 import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
-import type { LabelStep } from '../undo/record.ts';
 import { GmailRefusal } from './answers.ts';
 import { batchCount, type ChangePlan, leaveOutOf, type Portion, portionsOf, setSizes, sizeOf } from './change-plan.ts';
 import { type BatchTrace, changeSet, type SetCounts } from './changes.ts';
 import { IdSet } from './ids.ts';
+import type { ResolvedSet } from './label-book.ts';
 import type { Protection } from './protection.ts';
 import type { Window } from './window.ts';
 import type { LabelChange, LabelSet, Writer } from './writer.ts';
-
-/** The labels of a set's operations, null for one to take off that does not exist; or why one could not be made. */
-export type ResolvedSet = readonly (LabelStep | null)[] | GmailRefusal;
 
 /** What one journal has to hold: a portion of a plan, with the labels of its sets. */
 export interface JournalPage {

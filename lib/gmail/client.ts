@@ -2,11 +2,13 @@
  * One request to Gmail, made safe: googleapis' client behind the quota, the concurrency gate, a timeout per attempt,
  * retries with full jitter, and one renewal of the access token for all requests that wait for it.
  */
+
 import type { IncomingHttpHeaders } from 'node:http';
 // The packages' main files bring along all of Google's ways to log in, which take longer to load than all of the rest.
 import { OAuth2Client } from 'google-auth-library/build/src/auth/oauth2client.js';
 import { gmail_v1 } from 'googleapis/build/src/apis/gmail/v1.js';
 import type { Clock } from '../base/clock.ts';
+import type { QuotaProfile } from '../config.ts';
 import type { AccessTokens } from '../google/access.ts';
 import { createTidier } from '../process/memory.ts';
 import type { Log } from '../screen/log.ts';
@@ -14,7 +16,7 @@ import { judge, type Verdict } from './answers.ts';
 import { ConcurrencyGate } from './gate.ts';
 import type { QuotaWindow } from './quota.ts';
 import { type Retryable, retrying, verdictOfFailure } from './retry.ts';
-import { type ClientStatistics, countRequest, type GmailMethod, type QuotaProfile, unitsOf } from './units.ts';
+import { type ClientStatistics, countRequest, type GmailMethod, unitsOf } from './units.ts';
 
 export type Effect = 'none' | 'repeatable' | 'once';
 

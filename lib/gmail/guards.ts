@@ -1,6 +1,5 @@
 /** The guards against a rule that is wrong: limits on the changes of a run, and on those of each rule. */
 import { formatCount, formatShare } from '../base/count.ts';
-import type { RuleSet } from '../rules/schema.ts';
 import type { Guard } from './changes.ts';
 
 /** A rule may change this share of a mailbox in a backfill, unless the rules say otherwise. */
@@ -17,8 +16,18 @@ export interface GuardSettings {
   readonly mailboxSize: number | undefined;
 }
 
+/** The limits that a file of rules sets. */
+export interface GuardedRules {
+  readonly file: string;
+  /** Changes of a whole run. */
+  readonly maxChanges: number | undefined;
+  /** The share of the mailbox, between 0 and 1, that a rule may change in a backfill. */
+  readonly maxShare: number | undefined;
+  readonly rules: readonly { readonly name: string; readonly maxChanges: number | undefined }[];
+}
+
 /** The guards that hold for a run of `ruleSet`; those of single rules first, since they say more. */
-export function guardsOf(ruleSet: RuleSet & { readonly file: string }, settings: GuardSettings): Guard[] {
+export function guardsOf(ruleSet: GuardedRules, settings: GuardSettings): Guard[] {
   const { file, rules } = ruleSet;
   const { mailboxSize } = settings;
   const guards: Guard[] = rules.flatMap(({ name, maxChanges }) =>

@@ -1,14 +1,22 @@
 /** The labels of one mailbox: listed when they are needed, made when something gets one that does not exist. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Log } from '../screen/log.ts';
-import type { LabelStep } from '../undo/record.ts';
 import { GmailRefusal } from './answers.ts';
-import type { ResolvedSet } from './carry-out.ts';
 import type { LabelOperation } from './change-plan.ts';
 import type { GmailClient } from './client.ts';
 import { isOwnLabel, requireUsable } from './label-names.ts';
 import { type Label, LabelDirectory, normalizeLabel, systemLabelId } from './labels.ts';
 import type { Writer } from './writer.ts';
+
+/** One label that is put on or taken off, by its id. */
+export interface LabelStep {
+  readonly id: string;
+  readonly name: string;
+  readonly add: boolean;
+}
+
+/** The labels of a set's operations, null for one to take off that does not exist; or why one could not be made. */
+export type ResolvedSet = readonly (LabelStep | null)[] | GmailRefusal;
 
 export interface LabelBookOptions {
   readonly client: GmailClient;

@@ -3,9 +3,10 @@
 import { mapAtOnce } from '../base/pool.ts';
 import type { Tally } from '../base/tally.ts';
 import { UnavailableError } from '../errors.ts';
+import type { MailboxProfile } from '../google/ownership.ts';
 import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
-import { carryOut, type PlanJournal, planOfLabels, type ResolvedSet } from './carry-out.ts';
+import { carryOut, type PlanJournal, planOfLabels } from './carry-out.ts';
 import {
   type ChangePlan,
   type ChangeSet,
@@ -21,11 +22,11 @@ import { WIDEST } from './gate.ts';
 import { type Happened, readAdded, readHistory } from './history.ts';
 import type { IdSet } from './ids.ts';
 import { COMPLETED_LABEL, JOURNAL_LABEL } from './journal-label.ts';
-import { LabelBook } from './label-book.ts';
+import { LabelBook, type ResolvedSet } from './label-book.ts';
 import type { Label, LabelDirectory } from './labels.ts';
 import type { Found } from './listing.ts';
 import { describe, getMessage, getSource, type MessageSource, type ReadMessage } from './messages.ts';
-import { type MailboxProfile, readProfile } from './profile.ts';
+import { readProfile } from './profile.ts';
 import { Protection } from './protection.ts';
 import { type FindOptions, type MessageRef, Searcher, type SearchOptions } from './searcher.ts';
 import type { Span } from './window.ts';

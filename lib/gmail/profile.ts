@@ -2,17 +2,11 @@
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Clock } from '../base/clock.ts';
 import { CredentialError } from '../errors.ts';
+import type { MailboxProfile } from '../google/ownership.ts';
 import { RENEW_ACCESS } from '../google/token.ts';
 import { GmailRefusal, judge, type Verdict } from './answers.ts';
 import type { GmailClient } from './client.ts';
 import { type Retryable, retrying, verdictOfFailure } from './retry.ts';
-
-/** Gmail's answer about the mailbox that an access token opens. */
-export interface MailboxProfile {
-  readonly address: string;
-  /** With Spam and Trash; undefined when Gmail does not say. */
-  readonly messages: number | undefined;
-}
 
 /** Where Gmail is, and how long it may take. */
 export interface ProfileAccess {

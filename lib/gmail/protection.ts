@@ -8,8 +8,9 @@ import { GmailRefusal } from './answers.ts';
 import type { PlanProtection } from './change-plan.ts';
 import type { GmailClient, Recheck } from './client.ts';
 import { IdSet } from './ids.ts';
-import type { Mailbox } from './mailbox.ts';
-import { SearchRefusal } from './searcher.ts';
+import type { LabelDirectory } from './labels.ts';
+import type { Found } from './listing.ts';
+import { type FindOptions, SearchRefusal } from './searcher.ts';
 
 /** Changes are sent on the word of a search that began no longer ago. */
 const FRESH_MS = 30_000;
@@ -19,7 +20,10 @@ const MOST_OF_QUOTA = 0.05;
 
 export interface ProtectionOptions {
   readonly client: Pick<GmailClient, 'clock' | 'unitsPerMinute' | 'statistics'>;
-  readonly mailbox: Pick<Mailbox, 'find' | 'knownLabels'>;
+  readonly mailbox: {
+    find(query: string, options: FindOptions): Promise<Found>;
+    knownLabels(): Promise<LabelDirectory>;
+  };
   readonly log: Log;
 }
 

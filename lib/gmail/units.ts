@@ -3,7 +3,7 @@
  * Source: developers.google.com/workspace/gmail/api/reference/quota (profiles since 2026-05-01).
  */
 
-export type QuotaProfile = '2026' | 'legacy';
+import type { QuotaProfile } from '../config.ts';
 
 /** Units that one user may spend in any 60 seconds, unless Google changed it for the project. */
 export const UNITS_PER_MINUTE: Readonly<Record<QuotaProfile, number>> = { '2026': 6_000, legacy: 15_000 };

@@ -7,11 +7,11 @@ import { type AuthorizedUser, type FetchedSecret, type FetchSecret, noVersion, t
 import type { Credentials } from '../aws/shape.ts';
 import type { Clock } from '../base/clock.ts';
 import { ConfigError, JobError } from '../errors.ts';
-import type { MailboxProfile } from '../gmail/profile.ts';
 import type { Log } from '../screen/log.ts';
 import { exchangeCredentials, isCurable } from './exchange.ts';
 import { authorizeForMore, type JobScopes } from './job-scopes.ts';
 import {
+  type MailboxProfile,
   type MeantMailbox,
   mayPreviousStandIn,
   meantMailbox,

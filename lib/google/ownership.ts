@@ -9,6 +9,13 @@ import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError, type JobError } from '../errors.ts';
 import { covers } from './token.ts';
 
+/** Gmail's answer about the mailbox that an access token opens. */
+export interface MailboxProfile {
+  readonly address: string;
+  /** With Spam and Trash; undefined when Gmail does not say. */
+  readonly messages: number | undefined;
+}
+
 /** The mailbox that is meant, where that is said, and how a message begins that tells it: `GMAIL_MAILBOX is`. */
 export interface MeantMailbox {
   readonly address: string;

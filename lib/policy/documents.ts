@@ -1,4 +1,5 @@
 /** IAM policies and the CloudFormation template, as JSON: who may do what with the secret, and nothing else. */
+import { hostOf } from '../aws/partitions.ts';
 import type { Place, Target } from './target.ts';
 
 type Resource = string | readonly string[] | { readonly Ref: string };
@@ -117,16 +118,7 @@ function useOfKey(
   return [{ Sid: sid, Effect: 'Allow', Action: action, Resource: kmsKey, Condition: condition }];
 }
 
-const DNS_SUFFIXES: Readonly<Record<string, string>> = {
-  'aws-cn': 'amazonaws.com.cn',
-  'aws-iso': 'c2s.ic.gov',
-  'aws-iso-b': 'sc2s.sgov.gov',
-  'aws-iso-e': 'cloud.adc-e.uk',
-  'aws-iso-f': 'csp.hci.ic.gov',
-  'aws-eusc': 'amazonaws.eu',
-};
-
 /** Secrets Manager as `kms:ViaService` knows it. Source: docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html. */
-function viaService({ partition, region }: Place): string {
-  return `secretsmanager.${region}.${DNS_SUFFIXES[partition] ?? 'amazonaws.com'}`;
+function viaService({ region }: Place): string {
+  return hostOf('secretsmanager', region);
 }

@@ -1,5 +1,6 @@
 /** Which secret a policy is about, and which key encrypts it: ARNs and names, proven by AWS's grammar. */
 
+import { isRegion, partitionOf } from '../aws/partitions.ts';
 import { SECRET_NAME } from '../aws/secret-id.ts';
 import { beginsLikeCredential } from '../base/credential-like.ts';
 import { UsageError } from '../errors.ts';
@@ -123,27 +124,6 @@ function splitArn(arn: string, source: string, wanted: string, remedy: string): 
 
 function placeIn(region: string, account: string): Place {
   return { partition: partitionOf(region), region, account };
-}
-
-/** Beginnings of regions outside of the partition `aws`. Source: the endpoint rules of AWS's SDKs. */
-const PARTITIONS = [
-  ['cn-', 'aws-cn'],
-  ['us-gov-', 'aws-us-gov'],
-  ['us-iso-', 'aws-iso'],
-  ['us-isob-', 'aws-iso-b'],
-  ['eu-isoe-', 'aws-iso-e'],
-  ['us-isof-', 'aws-iso-f'],
-  ['eusc-', 'aws-eusc'],
-] as const;
-
-/** The partition that a region belongs to. */
-export function partitionOf(region: string): string {
-  return PARTITIONS.find(([beginning]) => region.startsWith(beginning))?.[1] ?? 'aws';
-}
-
-/** Whether AWS could have a region of that name. */
-export function isRegion(text: string): boolean {
-  return /^[a-z]{2,4}(-[a-z]+){1,3}-\d{1,2}$/.test(text);
 }
 
 /** The value of `--account`. */

@@ -4,11 +4,9 @@
  */
 
 import { EgressError } from '../errors.ts';
+import type { Gatekeeper } from './egress/gatekeeper.ts';
 import { AllowedHosts, type Host } from './egress/host.ts';
 import { guardNetwork } from './egress/network.ts';
-
-/** By what way a host was to be reached. */
-export type How = 'tcp' | 'tls' | 'unix socket' | 'udp' | 'dns' | 'listen';
 
 export interface Egress {
   /** From now on these may be reached as well. */
@@ -17,15 +15,6 @@ export interface Egress {
   allowListening(): void;
   /** From now on told of every host that is refused, once each. */
   tell: (refusal: EgressError) => void;
-}
-
-/** What the ways out of the process ask before they are taken. */
-export interface Gatekeeper {
-  mayConnect(host: string, port: number): boolean;
-  mayLookUp(name: string): boolean;
-  mayListen(host: string | undefined): boolean;
-  /** Tells of the refusal, and returns the error for who asked. */
-  refuse(how: How, host: string, port?: number): EgressError;
 }
 
 /** So many hosts are told of by name; a program that tries more of them has made its point. */

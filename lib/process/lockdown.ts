@@ -6,7 +6,7 @@
  */
 import { syncBuiltinESMExports } from 'node:module';
 import v8 from 'node:v8';
-import type { Environment } from '../config.ts';
+import type { Environment } from '../base/environment.ts';
 import { ConfigError } from '../errors.ts';
 
 /** Options of Node and V8 that take nothing away from the locks. All others in NODE_OPTIONS are refused where they hold. */

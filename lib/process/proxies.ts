@@ -2,7 +2,7 @@
  * Proxies that the environment names. The program does not support proxies and refuses to run with one, since a person who
  * set a proxy expects that no connection bypasses it.
  */
-import type { Environment } from '../config.ts';
+import type { Environment } from '../base/environment.ts';
 
 const PROXIES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'];
 

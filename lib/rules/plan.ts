@@ -2,6 +2,7 @@
  * From what the rules' searches find to a plan of changes: all rules are searched first, on the mailbox as the run found
  * it, and what an earlier rule already does is left out of later ones.
  */
+
 import { alignWindows } from '../gmail/align.ts';
 import { type ChangePlan, type PlannedChange, setSizes } from '../gmail/change-plan.ts';
 import { IdSet } from '../gmail/ids.ts';
@@ -9,6 +10,7 @@ import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Found } from '../gmail/listing.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { PAGE_SIZE } from '../gmail/searcher.ts';
+import type { PlannedRule } from '../screen/planned-rule.ts';
 import { describeActions } from './actions.ts';
 import { blame } from './blame.ts';
 import { claimMessages } from './claims.ts';
@@ -33,18 +35,6 @@ export interface PlanOptions {
 export interface RulesPlan extends ChangePlan {
   readonly found: readonly (readonly IdSet[])[];
   readonly spared: readonly IdSet[];
-}
-
-/** One rule's part of a plan, for people and logs. */
-export interface PlannedRule {
-  readonly rule: string;
-  readonly matched: number;
-  /** Left alone: spared by keepNewest, or handled by earlier rules. */
-  readonly skipped: number;
-  readonly spared: number;
-  readonly toChange: number;
-  /** The changes to these messages, in words. */
-  readonly actions: readonly string[];
 }
 
 /** Each rule's part of the plan. */

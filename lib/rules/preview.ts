@@ -3,12 +3,12 @@ import { counted, formatCount } from '../base/count.ts';
 import { type Guard, trippedGuard } from '../gmail/changes.ts';
 import { LabelDirectory } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
+import { describePlan } from '../screen/planned-rule.ts';
 import { describeRules, planRules } from './plan.ts';
 import { resolveLabels } from './resolve.ts';
 import type { RuleSet } from './schema.ts';
 import { composeSearch, namesUserLabels, requireLabels } from './search.ts';
 import { findLabelWarnings, findWarnings, type RuleWarning, trustsSenders } from './warnings.ts';
-import { describePlan } from './wording.ts';
 
 /** The rules on a mailbox: with its labels in place of the names that the file has for them. */
 export interface Survey<R extends RuleSet> {

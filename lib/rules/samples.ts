@@ -7,7 +7,7 @@ import type { Mailbox } from '../gmail/mailbox.ts';
 import type { Log } from '../screen/log.ts';
 import { cut, widthOf } from '../screen/wrap.ts';
 import type { RulesPlan } from './plan.ts';
-import { MOST_IN_ALL } from './sample-limits.ts';
+import { MOST_IN_ALL, SAMPLE_UNITS } from './sample-limits.ts';
 
 const LONGEST_SENDER = 24;
 
@@ -38,7 +38,7 @@ export async function readSamples(
   const each = Math.min(perRule, Math.floor(MOST_IN_ALL / Math.max(1, changing.length)));
   const chosen = changing.map(({ rule, ids }) => ({ rule, toChange: ids.size, ids: spread(ids, each) }));
   const messages = chosen.reduce((sum, { ids }) => sum + ids.length, 0);
-  if (messages > 0) log.info('rules.samples', { messages });
+  if (messages > 0) log.info('rules.samples', { messages, unitsEach: SAMPLE_UNITS });
   return await Promise.all(
     chosen.map(async ({ ids, ...rest }) => {
       const read = await mailbox.read(ids, ['From', 'Subject']);

@@ -1,17 +1,9 @@
 /** The hosts that the program itself needs, as its configuration names them. */
-import { type Environment, examineConfig, readHeartbeatUrl } from '../config.ts';
-import { type Host, hostOfUrl } from '../process/egress/host.ts';
 
-/** Where AWS's services are, by the beginning of the region's name. Source: the SDK's own list of partitions. */
-const DOMAINS: readonly (readonly [RegExp, readonly string[]])[] = [
-  [/^cn-/, ['amazonaws.com.cn', 'api.amazonwebservices.com.cn']],
-  [/^us-iso-/, ['c2s.ic.gov']],
-  [/^us-isob-/, ['sc2s.sgov.gov']],
-  [/^us-isof-/, ['csp.hci.ic.gov']],
-  [/^eu-isoe-/, ['cloud.adc-e.uk']],
-  [/^eusc-/, ['amazonaws.eu', 'api.amazonwebservices.eu']],
-  [/^/, ['amazonaws.com', 'api.aws']],
-];
+import { domainsOf } from '../aws/partitions.ts';
+import type { Environment } from '../base/environment.ts';
+import { examineConfig, readHeartbeatUrl } from '../config.ts';
+import { type Host, hostOfUrl } from '../process/egress/host.ts';
 
 /** An address of AWS for one of the services; the first group is its name. */
 const AWS_ENDPOINT =
@@ -32,9 +24,8 @@ export function neededHosts(env: Environment): Host[] {
 }
 
 function awsHosts(service: string, region: string): Host[] {
-  const [, domains] = DOMAINS.find(([pattern]) => pattern.test(region)) ?? [null, []];
   return [service, `${service}-fips`].flatMap((name) =>
-    domains.map((domain) => ({ name: `${name}.${region}.${domain}`, port: 443 })),
+    domainsOf(region).map((domain) => ({ name: `${name}.${region}.${domain}`, port: 443 })),
   );
 }
 

@@ -1,10 +1,11 @@
 /** One run from start to exit code: config, secret, token, mailbox, job, tally, monitor, final line. */
 import type { Backfill, BackfillOptions } from '../backfill/backfill.ts';
+import type { BackfillValues } from '../backfill/options.ts';
 import { orAbort, systemClock } from '../base/clock.ts';
+import type { Environment } from '../base/environment.ts';
 import { createRunId } from '../base/run-id.ts';
 import { Tally } from '../base/tally.ts';
-import type { CommonOptions } from '../cli.ts';
-import { type Config, type Environment, readConfig, readHeartbeatUrl } from '../config.ts';
+import { type Config, readConfig, readHeartbeatUrl } from '../config.ts';
 import { type ExitCode, egressBehind, StoppedError, UsageError } from '../errors.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from '../gmail/writer.ts';
@@ -12,6 +13,7 @@ import type { AccessTokens } from '../google/access.ts';
 import type { JobScopes } from '../google/job-scopes.ts';
 import { requireTellingScopes } from '../google/ownership.ts';
 import type { Job } from '../job.ts';
+import type { CommonOptions } from '../options.ts';
 import type { Redactor } from '../process/redact.ts';
 import type { Signals } from '../process/signals.ts';
 import type { Log } from '../screen/log.ts';
@@ -32,6 +34,8 @@ export interface RunRequest {
   readonly argument: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly common: CommonOptions;
+  /** What the command line says of a backfill; undefined when it asks for none. */
+  readonly backfill: BackfillValues | undefined;
   /** The command line, to continue a run by hand. */
   readonly words: readonly string[];
 }
@@ -87,7 +91,7 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
   };
   await run.heartbeat?.end(ending.exitCode, report);
   const { error: cause, remedy } = ending;
-  const resume = canGoOn(happened, ending, request.common.backfill !== undefined) ? run.resume : undefined;
+  const resume = canGoOn(happened, ending, request.backfill !== undefined) ? run.resume : undefined;
   const notes = { declined: run.stopped === 'declined', undo: run.undo(runId) };
   log.last('run.finished', { ...report, secretVersion: run.secretVersion, error: cause, remedy, resume }, notes);
   return ending.exitCode;
@@ -122,7 +126,7 @@ class Run {
   }
 
   async execute(runId: string, startedAt: Date): Promise<void> {
-    const { name, job, argument, options, common } = this.#request;
+    const { name, job, argument, options, common, backfill: values } = this.#request;
     const { env, signals, log, terminal, isWatched, onFault } = this.#surroundings;
     this.heartbeat = createHeartbeat(readHeartbeatUrl(env), log);
     const config = readConfig(env);
@@ -133,7 +137,7 @@ class Run {
       budget.stop('fault');
     });
     // A run that will ask takes no answer that was typed before, and leaves none to the shell.
-    const asks = !common.dryRun && (common.backfill ?? options).yes === false;
+    const asks = !common.dryRun && (values ?? options).yes === false;
     const releaseKeys = asks ? terminal.swallowKeys() : undefined;
     try {
       const { dryRun } = common;
@@ -193,9 +197,9 @@ class Run {
 
   /** What the command line says of a backfill; its code is loaded for that alone. */
   async #prepareBackfill(asking: Pick<BackfillOptions, 'person' | 'confirm' | 'now'>): Promise<Backfill | undefined> {
-    const { name, job, common } = this.#request;
+    const { name, job, common, backfill: values } = this.#request;
     const { log, progress } = this.#surroundings;
-    const { dryRun, backfill: values } = common;
+    const { dryRun } = common;
     if (values === undefined) return undefined;
     const { Backfill } = await import('../backfill/backfill.ts');
     this.#backfill = new Backfill({ name, values, kind: job.backfill, dryRun, progress, log, ...asking });

@@ -2,8 +2,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { counted, formatCount } from '../base/count.ts';
 import { formatDuration } from '../base/duration.ts';
-import { SAMPLE_UNITS } from '../rules/sample-limits.ts';
-import { describePlan } from '../rules/wording.ts';
+import { describePlan } from './planned-rule.ts';
 import { splitProblems, wrap, wrapCommand } from './wrap.ts';
 
 export type LogEvent = Readonly<Record<string, unknown>>;
@@ -28,7 +27,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
     `looking in ${counted(Number(e.windows), 'window')} of one ${e.windowUnit} with ${counted(Number(e.searches), 'search', 'searches')} each: about ${number(e.units)} quota units, ${Number(e.durationMs) < 10_000 ? 'a few seconds' : `about ${formatDuration(Number(e.durationMs))}`} (at ${number(e.unitsPerMinute)} units a minute)`,
   'rule.planned': (e) => `${bold(String(e.rule))}: ${describePlan(planIn(e))}`,
   'rules.samples': (e) =>
-    dim(`reading ${counted(Number(e.messages), 'message')} to show, ${SAMPLE_UNITS} quota units each`),
+    dim(`reading ${counted(Number(e.messages), 'message')} to show, ${number(e.unitsEach)} quota units each`),
   'rule.applied': (e) => `${bold(String(e.rule))}: ${countsOf(e, WORDS).join(', ') || 'nothing was changed'}`,
   'undo.planned': (e) => `${bold(String(e.rule))}: ${number(e.toRestore)} to restore (${restoring(e)})`,
   'undo.found': (e) =>

@@ -2,7 +2,7 @@
  * Turns the names of commands in texts into commands that a person can type. The code writes `job check` in backticks; a
  * person types `bin/job check` on a laptop, and `heroku run job check` for a dyno.
  */
-import type { Environment } from '../config.ts';
+import type { Environment } from '../base/environment.ts';
 
 /** Commands for a person's own computer: a dyno has no browser, no client file and no AWS credentials of the person. */
 const OWN_COMPUTER: ReadonlySet<string> = new Set(['authorize', 'rotate', 'policy']);

@@ -2,9 +2,11 @@
  * What later runs tell of a run that was killed: of a message that one of them was about to change in the same way, the
  * labels were as before at that time, so the killed run had not come to it.
  */
+
 import { IdSet } from '../gmail/ids.ts';
+import type { LabelStep } from '../gmail/label-book.ts';
 import { keepMarked } from './entries.ts';
-import type { JournalEntry, JournalRecord, LabelStep } from './record.ts';
+import type { JournalEntry, JournalRecord } from './record.ts';
 
 /** The entries of the run, in its order, without the messages that `later` shows it had not come to. */
 export async function withoutUnreached(

@@ -2,8 +2,10 @@
  * From a run's journal and the labels that messages have now to what has to be changed to take the run back. Messages
  * are judged one by one, over all rules of the run together: either all labels that the run changed go back, or none.
  */
+
 import { IdSet } from '../gmail/ids.ts';
-import type { JournalEntry, LabelStep } from './record.ts';
+import type { LabelStep } from '../gmail/label-book.ts';
+import type { JournalEntry } from './record.ts';
 
 /** Messages that are restored by the same change. */
 export interface UndoGroup {

@@ -4,13 +4,7 @@ import * as v from 'valibot';
 import { RUN_ID } from '../base/run-id.ts';
 import { ExitCode, JobError } from '../errors.ts';
 import { IdSet } from '../gmail/ids.ts';
-
-/** One label that is put on or taken off, by its id. */
-export interface LabelStep {
-  readonly id: string;
-  readonly name: string;
-  readonly add: boolean;
-}
+import type { LabelStep } from '../gmail/label-book.ts';
 
 export interface JournalEntry {
   readonly rule: string;

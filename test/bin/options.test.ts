@@ -27,7 +27,7 @@ const SAMPLES = [
 
 /** The typed command line as the program parses it. */
 function understood(invocation: Invocation): Record<string, unknown> {
-  if (invocation.kind === 'run') return { ...invocation.options, ...invocation.common, ...invocation.common.backfill };
+  if (invocation.kind === 'run') return { ...invocation.options, ...invocation.common, ...invocation.backfill };
   return invocation.kind === 'command' ? { ...invocation.options } : {};
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Environment, readConfig, readHeartbeatUrl, readLogConfig } from '../../lib/config.ts';
+import type { Environment } from '../../lib/base/environment.ts';
+import { readConfig, readHeartbeatUrl, readLogConfig } from '../../lib/config.ts';
 import { ConfigError } from '../../lib/errors.ts';
 
 const GOOD: Environment = {

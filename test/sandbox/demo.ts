@@ -5,8 +5,8 @@
 import { styleText } from 'node:util';
 import PostalMime from 'postal-mime';
 import { formatCount } from '../../lib/base/count.ts';
-import type { PlannedRule } from '../../lib/rules/plan.ts';
-import { describePlan } from '../../lib/rules/wording.ts';
+import type { PlannedRule } from '../../lib/screen/planned-rule.ts';
+import { describePlan } from '../../lib/screen/planned-rule.ts';
 import { prettyLine } from '../../lib/screen/pretty.ts';
 import { columnsOf, wrap } from '../../lib/screen/wrap.ts';
 import { type Finished, runJob } from '../run.ts';

@@ -5,8 +5,8 @@
 import dgram from 'node:dgram';
 import dns from 'node:dns';
 import net from 'node:net';
-import type { Gatekeeper, How } from '../egress.ts';
 import { apply } from './builtins.ts';
+import type { Gatekeeper, How } from './gatekeeper.ts';
 import { replace } from './replace.ts';
 
 type Handle = Record<string, (...args: unknown[]) => unknown> & { close(): void };

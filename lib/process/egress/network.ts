@@ -7,8 +7,8 @@ import dgram from 'node:dgram';
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
-import type { Gatekeeper } from '../egress.ts';
 import { apply, newTable, type Table } from './builtins.ts';
+import type { Gatekeeper } from './gatekeeper.ts';
 import { guardHandles } from './handles.ts';
 import { type Method, replace } from './replace.ts';
 

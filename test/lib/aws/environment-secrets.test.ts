@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { disarm, secretsIn, secretsInWords } from '../../../lib/aws/environment-secrets.ts';
-import type { Environment } from '../../../lib/config.ts';
+import type { Environment } from '../../../lib/base/environment.ts';
 import { Redactor } from '../../../lib/process/redact.ts';
 
 const GOOD: Environment = {

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test';
 import { UnavailableError } from '../../../lib/errors.ts';
 import type { Happened } from '../../../lib/gmail/history.ts';
 import { IdSet } from '../../../lib/gmail/ids.ts';
+import type { LabelStep } from '../../../lib/gmail/label-book.ts';
 import { LabelDirectory } from '../../../lib/gmail/labels.ts';
 import { RunModel } from '../../../lib/undo/plan.ts';
-import type { LabelStep } from '../../../lib/undo/record.ts';
 import { planUndo } from '../../../lib/undo/state.ts';
 
 const IDS = IdSet.of(Array.from({ length: 400 }, (_, index) => (0x18c0_0000_0000 + index).toString(16)));

@@ -1,6 +1,17 @@
-/** The words for a rule's plan. */
+/** What a plan comes to for one rule, in numbers and in words. */
 import { formatCount } from '../base/count.ts';
-import type { PlannedRule } from './plan.ts';
+
+/** One rule's part of a plan. */
+export interface PlannedRule {
+  readonly rule: string;
+  readonly matched: number;
+  /** Left alone: spared by keepNewest, or handled by earlier rules. */
+  readonly skipped: number;
+  readonly spared: number;
+  readonly toChange: number;
+  /** The changes to these messages, in words. */
+  readonly actions: readonly string[];
+}
 
 /** One rule's plan: `1,172 found, 1,162 to change (archive), 10 spared by keepNewest`. */
 export function describePlan({ matched, skipped, spared, toChange, actions }: Omit<PlannedRule, 'rule'>): string {
