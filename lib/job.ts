@@ -12,7 +12,7 @@ import type { Tally } from './base/tally.ts';
 import type { JobError } from './errors.ts';
 import type { Mailbox } from './gmail/mailbox.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
-import { parseHost } from './process/egress/host.ts';
+import { parseHost } from './process/hosts.ts';
 import type { Log } from './screen/log.ts';
 import type { RunJournal } from './undo/run-journal.ts';
 

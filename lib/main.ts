@@ -7,8 +7,8 @@ import { disarm, secretsIn, secretsInWords } from './aws/environment-secrets.ts'
 import type { Invocation } from './cli.ts';
 import { readLogConfig } from './config.ts';
 import { type EgressError, ExitCode, JobError, StoppedError } from './errors.ts';
-import { parseHost } from './process/egress/host.ts';
 import { guardEgress } from './process/egress.ts';
+import { parseHost } from './process/hosts.ts';
 import { lockV8, refuseUnlocked } from './process/lockdown.ts';
 import { guardOutput } from './process/output.ts';
 import { Redactor } from './process/redact.ts';

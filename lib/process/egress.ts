@@ -5,8 +5,8 @@
 
 import { EgressError } from '../errors.ts';
 import type { Gatekeeper } from './egress/gatekeeper.ts';
-import { AllowedHosts, type Host } from './egress/host.ts';
 import { guardNetwork } from './egress/network.ts';
+import { AllowedHosts, type Host } from './hosts.ts';
 
 export interface Egress {
   /** From now on these may be reached as well. */

@@ -3,7 +3,7 @@
 import { domainsOf } from '../aws/partitions.ts';
 import type { Environment } from '../base/environment.ts';
 import { examineConfig, readHeartbeatUrl } from '../config.ts';
-import { type Host, hostOfUrl } from '../process/egress/host.ts';
+import { type Host, hostOfUrl } from '../process/hosts.ts';
 
 /** An address of AWS for one of the services; the first group is its name. */
 const AWS_ENDPOINT =

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { defineJob } from '../../../../lib/job.ts';
-import { AllowedHosts, hostOfUrl, parseHost } from '../../../../lib/process/egress/host.ts';
+import { defineJob } from '../../../lib/job.ts';
+import { AllowedHosts, hostOfUrl, parseHost } from '../../../lib/process/hosts.ts';
 
 describe('a host that a job declares', () => {
   it('is a name with or without a port, 443 being the default', () => {

@@ -1,5 +1,5 @@
 /** A host and port that may be connected to, and a list of them. */
-import { lowerCase, matches, newTable, part, type Table } from './builtins.ts';
+import { lowerCase, matches, newTable, part, type Table } from './egress/builtins.ts';
 
 export interface Host {
   /** In lower case, without brackets; `*` stands for one label of a name. */
