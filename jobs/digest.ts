@@ -2,9 +2,10 @@
  * A mail to oneself about what came in yesterday or last week. It is put into the inbox and not sent, so the job's token
  * can neither send nor change mail; and there is one for each period, however often the job runs.
  */
-import { deliverOnce, identifyDigest, isDelivered } from '../lib/digest/claim.ts';
+
 import { composeMail } from '../lib/digest/compose.ts';
 import { gatherContents } from '../lib/digest/contents.ts';
+import { deliverOnce, identifyDigest, isDelivered } from '../lib/digest/delivery.ts';
 import { lastPeriod } from '../lib/digest/period.ts';
 import { DIGEST_LABEL } from '../lib/gmail/journal-label.ts';
 import { choiceOption, defineJob, Scope, timeZoneOption } from '../lib/job.ts';

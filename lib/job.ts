@@ -14,7 +14,7 @@ import type { Mailbox } from './gmail/mailbox.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
 import { parseHost } from './process/hosts.ts';
 import type { Log } from './screen/log.ts';
-import type { RunJournal } from './undo/run-journal.ts';
+import type { RunJournal } from './undo/journal.ts';
 
 export { searchOption } from './gmail/query/option.ts';
 export { choiceOption, countOption, switchOption, textOption, textsOption, timeZoneOption } from './options.ts';

@@ -21,7 +21,7 @@ import { personAt } from '../screen/person.ts';
 import type { Progress } from '../screen/progress.ts';
 import type { Terminal } from '../screen/terminal.ts';
 import { typedIn } from '../screen/typed.ts';
-import { RunJournal, type RunJournalOptions } from '../undo/run-journal.ts';
+import { RunJournal, type RunJournalOptions } from '../undo/journal.ts';
 import { type Budget, startBudget } from './budget.ts';
 import { type Connection, connect } from './connection.ts';
 import { createHeartbeat, type Heartbeat } from './monitor.ts';

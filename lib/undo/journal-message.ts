@@ -1,6 +1,6 @@
 /** A journal as a message: a text for a person who stumbles over it, what `job runs` shows as headers, the rest attached. */
 import { RUN_ID } from '../base/run-id.ts';
-import { damaged, FORMAT, type JournalRecord, packRecord, requireKnownFormat, unpackRecord } from './record.ts';
+import { damaged, FORMAT, type JournalRecord, packRecord, requireKnownFormat, unpackRecord } from './journal-record.ts';
 
 /** After this the journals are thrown away. */
 export const KEPT_DAYS = 30;

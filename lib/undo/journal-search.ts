@@ -4,7 +4,7 @@ import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { MessageSource } from '../gmail/messages.ts';
 import { decodeJournal, headersOf, isOwn, journalMessageIds, KEPT_DAYS } from './journal-message.ts';
-import { JournalError, type JournalRecord } from './record.ts';
+import { JournalError, type JournalRecord } from './journal-record.ts';
 
 /** Parts that are looked for by one search. */
 const PARTS_AT_ONCE = 8;

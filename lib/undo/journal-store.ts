@@ -20,8 +20,8 @@ import {
   readHead,
   SENDER,
 } from './journal-message.ts';
+import { JournalError, type JournalRecord } from './journal-record.ts';
 import { type JournaledRun, RunSearch } from './journal-search.ts';
-import { JournalError, type JournalRecord } from './record.ts';
 
 /**
  * A search may not find the journal of a run that began so short a time ago, nor the last parts of one that has worked

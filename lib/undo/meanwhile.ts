@@ -2,7 +2,7 @@
 import { UnavailableError } from '../errors.ts';
 import { IdSet } from '../gmail/ids.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
-import { HIDING, type UndoGroup } from './plan.ts';
+import { HIDING, type UndoGroup } from './undo-model.ts';
 
 /**
  * The messages of `groups` that were deleted or hidden since the history id `since`, or got or lost a label that is to

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { IdSet } from '../../../lib/gmail/ids.ts';
-import { withoutUnreached } from '../../../lib/undo/later.ts';
-import type { JournalEntry, JournalRecord } from '../../../lib/undo/record.ts';
+import type { JournalEntry, JournalRecord } from '../../../lib/undo/journal-record.ts';
+import { withoutUnreached } from '../../../lib/undo/undo-unreached.ts';
 
 const ARCHIVE = { id: 'INBOX', name: 'INBOX', add: false };
 const STAR = { id: 'STARRED', name: 'STARRED', add: true };

@@ -4,7 +4,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import PostalMime from 'postal-mime';
 import { IdSet } from '../../../lib/gmail/ids.ts';
 import { decodeJournal, encodeJournal, readHead } from '../../../lib/undo/journal-message.ts';
-import { JournalError, type JournalRecord, packRecord, unpackRecord } from '../../../lib/undo/record.ts';
+import { JournalError, type JournalRecord, packRecord, unpackRecord } from '../../../lib/undo/journal-record.ts';
 import { seededRandom } from '../../virtual-clock.ts';
 
 const random = seededRandom(7);

@@ -5,8 +5,8 @@ import type { Happened } from '../../../lib/gmail/history.ts';
 import { IdSet } from '../../../lib/gmail/ids.ts';
 import type { LabelStep } from '../../../lib/gmail/label-book.ts';
 import { LabelDirectory } from '../../../lib/gmail/labels.ts';
-import { RunModel } from '../../../lib/undo/plan.ts';
-import { planUndo } from '../../../lib/undo/state.ts';
+import { RunModel } from '../../../lib/undo/undo-model.ts';
+import { planUndo } from '../../../lib/undo/undo-state.ts';
 
 const IDS = IdSet.of(Array.from({ length: 400 }, (_, index) => (0x18c0_0000_0000 + index).toString(16)));
 const MINUTE = 60_000;

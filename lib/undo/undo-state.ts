@@ -8,9 +8,9 @@ import { IdSet } from '../gmail/ids.ts';
 import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { findGone } from './gone.ts';
-import type { RunModel, UndoPlan } from './plan.ts';
-import type { JournalRecord } from './record.ts';
+import type { JournalRecord } from './journal-record.ts';
 import { sampleOf } from './sample.ts';
+import type { RunModel, UndoPlan } from './undo-model.ts';
 
 /** How often and for how long it is waited for the searches: about a minute. */
 const POLL_MS = 5_000;

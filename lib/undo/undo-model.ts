@@ -5,7 +5,7 @@
 
 import { IdSet } from '../gmail/ids.ts';
 import type { LabelStep } from '../gmail/label-book.ts';
-import type { JournalEntry } from './record.ts';
+import type { JournalEntry } from './journal-record.ts';
 
 /** Messages that are restored by the same change. */
 export interface UndoGroup {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Counts } from '../../../lib/base/tally.ts';
-import { type Delivery, deliverOnce, identifyDigest } from '../../../lib/digest/claim.ts';
+import { type Delivery, deliverOnce, identifyDigest } from '../../../lib/digest/delivery.ts';
 import { lastPeriod } from '../../../lib/digest/period.ts';
 import { RefusedError, UnavailableError } from '../../../lib/errors.ts';
 import { DIGEST_LABEL } from '../../../lib/gmail/journal-label.ts';

@@ -6,9 +6,9 @@ import { JOURNAL_LABEL } from '../gmail/journal-label.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { QuotaWindow } from '../gmail/quota.ts';
 import type { Log } from '../screen/log.ts';
+import type { JournalRecord } from './journal-record.ts';
 import type { JournalStore } from './journal-store.ts';
 import type { MadeChanges } from './made.ts';
-import type { JournalRecord } from './record.ts';
 
 export interface RunJournalOptions {
   readonly mailbox: Mailbox;
@@ -71,7 +71,7 @@ export class RunJournal implements PlanJournal {
     const { log, mailbox, quota, runId, job, startedAt } = this.#options;
     const whole = mailbox.span?.whole;
     const store = await this.#open();
-    const { entriesOf } = await import('./entries.ts');
+    const { entriesOf } = await import('./journal-entries.ts');
     const entries = entriesOf(page);
     const { part, parts, messages } = page;
     const range = whole === undefined ? null : { fromS: whole.fromS, toS: whole.toS };
@@ -102,7 +102,7 @@ export class RunJournal implements PlanJournal {
   async #correct(last: Kept, store: JournalStore): Promise<void> {
     if (last.record.corrected || last.made.leftOut === 0) return;
     this.#options.quota?.release();
-    const { entriesOf } = await import('./entries.ts');
+    const { entriesOf } = await import('./journal-entries.ts');
     const { page, record, made, messageId } = last;
     const messages = record.messages - made.leftOut;
     const corrected = { ...record, messages, corrected: true, entries: entriesOf(page, made.messages) } as const;
@@ -168,7 +168,7 @@ export class RunJournal implements PlanJournal {
     const { count, isWhole } = this.#madeInAll(last);
     if (isWhole && part === parts) await this.#correct(last, store);
     if ((isWhole && part === parts) || count === 0) return await this.#conclude(store, last);
-    const { entriesOf } = await import('./entries.ts');
+    const { entriesOf } = await import('./journal-entries.ts');
     const entries = entriesOf(page, made.messages);
     const completed = this.#before.isWhole && !made.isDoubtful;
     await store.write({ ...record, parts: part, messages: count, revised: true, entries }, { completed });

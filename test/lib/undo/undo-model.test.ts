@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { IdSet } from '../../../lib/gmail/ids.ts';
-import { RunModel, type UndoPlan } from '../../../lib/undo/plan.ts';
-import type { JournalEntry } from '../../../lib/undo/record.ts';
+import type { JournalEntry } from '../../../lib/undo/journal-record.ts';
+import { RunModel, type UndoPlan } from '../../../lib/undo/undo-model.ts';
 import { seededRandom } from '../../virtual-clock.ts';
 
 /** Message id → its labels. */

@@ -5,8 +5,8 @@
 
 import { IdSet } from '../gmail/ids.ts';
 import type { LabelStep } from '../gmail/label-book.ts';
-import { keepMarked } from './entries.ts';
-import type { JournalEntry, JournalRecord } from './record.ts';
+import { keepMarked } from './journal-entries.ts';
+import type { JournalEntry, JournalRecord } from './journal-record.ts';
 
 /** The entries of the run, in its order, without the messages that `later` shows it had not come to. */
 export async function withoutUnreached(

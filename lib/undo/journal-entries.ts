@@ -2,7 +2,7 @@
 import { GmailRefusal } from '../gmail/answers.ts';
 import type { JournalPage } from '../gmail/carry-out.ts';
 import { IdSet } from '../gmail/ids.ts';
-import type { JournalEntry } from './record.ts';
+import type { JournalEntry } from './journal-record.ts';
 
 /**
  * What each set does to its messages, part by part of the portion, and before that which of them are hidden places;
