@@ -10,9 +10,8 @@ import { systemLabelId } from '../lib/gmail/labels.ts';
 import { defineJob, type RunContext, Scope, switchOption } from '../lib/job.ts';
 import type { OptionSpecs } from '../lib/options.ts';
 import { JournalStore } from '../lib/undo/journal-store.ts';
-import { changedMeanwhile } from '../lib/undo/meanwhile.ts';
 import { RunModel } from '../lib/undo/undo-model.ts';
-import { planUndo } from '../lib/undo/undo-state.ts';
+import { changedMeanwhile, planUndo } from '../lib/undo/undo-state.ts';
 import { withoutUnreached } from '../lib/undo/undo-unreached.ts';
 
 /** The job whose next run finds the restored messages again. */

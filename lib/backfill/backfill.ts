@@ -11,8 +11,15 @@ import type { OptionSpecs } from '../options.ts';
 import type { Log } from '../screen/log.ts';
 import type { Person } from '../screen/person.ts';
 import type { Progress } from '../screen/progress.ts';
-import { type Costs, forecastChanges, forecastReading, forecastSearches } from './ahead.ts';
-import { type Forecast, forecastEvent, QUESTION } from './forecast.ts';
+import {
+  type Costs,
+  type Forecast,
+  forecastChanges,
+  forecastEvent,
+  forecastReading,
+  forecastSearches,
+  QUESTION,
+} from './forecast.ts';
 import { renderForecast } from './forecast-screen.ts';
 import type { BackfillValues } from './options.ts';
 import { leaveOut, type Range, readingSpanOf, readRange, spanOf } from './span.ts';
@@ -84,7 +91,7 @@ export class Backfill {
       .filter(({ ids }) => ids.length > 0);
     if (!span.oldestFirst) windows.reverse();
     const messages = windows.reduce((sum, { ids }) => sum + ids.length, 0);
-    this.#tell(forecastReading(this.#facts(span), this.#options.name, messages, windows.length));
+    this.#tell(forecastReading(this.#forecastInput(span), this.#options.name, messages, windows.length));
     const waiting = new Set<ReadingWindow>(windows);
     try {
       if (!mailbox.live || messages === 0) return;
@@ -126,13 +133,13 @@ export class Backfill {
 
   async #announce(ahead: Ahead): Promise<void> {
     if (this.#span === undefined) return;
-    this.#tell(await forecastChanges(this.#facts(this.#span), ahead));
+    this.#tell(await forecastChanges(this.#forecastInput(this.#span), ahead));
   }
 
   /** Logs the cost of listing every window, before the first request for it. */
   #announceSearches(span: Span | undefined, searches: number): void {
     if (span?.asked !== true || span.windows.length < 2 || searches === 0) return;
-    this.#options.log.info('backfill.look', forecastSearches(this.#facts(span), searches));
+    this.#options.log.info('backfill.look', forecastSearches(this.#forecastInput(span), searches));
   }
 
   #tell(forecast: Forecast): void {
@@ -144,7 +151,7 @@ export class Backfill {
     this.#begin = () => progress.plan({ total: changes || messages, units: units - unitsSpent, unitsPerMinute });
   }
 
-  #facts(span: Span) {
+  #forecastInput(span: Span) {
     if (this.#costs === undefined) throw new Error('the mailbox was not opened for this backfill');
     const { timeZone, yes } = this.#options.values;
     return { ...this.#costs, span, timeZone, asks: !yes };

@@ -5,8 +5,44 @@
 import { formatCount } from '../base/count.ts';
 import { Html, html } from '../screen/markup.ts';
 import type { Count, DigestContents, MessageLine } from './contents.ts';
-import { BAR_COLOR, CATEGORY_COLORS, COLOR_SCHEME, INK, LINE, PAGE, PAPER, SOFT, STYLE_SHEET, TRACK } from './style.ts';
 import * as wording from './wording.ts';
+
+// The light page's colors are inline; the style sheet holds the dark page and the phone, for programs that keep it.
+const PAGE = '#f3f4f6';
+const PAPER = '#ffffff';
+const INK = '#1f2328';
+const SOFT = '#656d76';
+const LINE = '#e7e9ec';
+const TRACK = '#eceef1';
+
+/** Of middle brightness, so that they can be told from a white and from a black page. */
+const BAR_COLOR = '#5b8def';
+const CATEGORY_COLORS: Readonly<Record<string, string>> = {
+  Primary: '#5b8def',
+  Updates: '#e2a33c',
+  Promotions: '#46a882',
+  Social: '#9a78dd',
+  Forums: '#d9708a',
+};
+
+/** Says that the page knows the dark; on its own, because Gmail drops a style sheet whole for one rule it dislikes. */
+const COLOR_SCHEME = ':root { color-scheme: light dark; supported-color-schemes: light dark; }';
+
+const STYLE_SHEET = `
+@media (max-width: 480px) {
+  .frame { padding: 0 !important; }
+  .paper { border-radius: 0 !important; }
+  .sheet { padding: 24px 18px !important; }
+}
+@media (prefers-color-scheme: dark) {
+  .page { background: #101214 !important; }
+  .paper { background: #1a1d21 !important; }
+  .ink { color: #e6e8eb !important; }
+  .soft { color: #9ba3ad !important; }
+  .line { border-color: #2b3036 !important; }
+  .track { background: #2b3036 !important; }
+}
+`;
 
 const TABLE = new Html('role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"');
 

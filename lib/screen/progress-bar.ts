@@ -2,7 +2,7 @@
 import { SingleBar } from 'cli-progress';
 import { systemClock } from '../base/clock.ts';
 import { LastMinute, Settled, TimeLeft } from './eta.ts';
-import type { Ahead, Progress } from './progress.ts';
+import type { PlannedWork, Progress } from './progress.ts';
 import { lookingLine, type Pause, pauseLine, workLine } from './progress-line.ts';
 
 /** Fewer items are done before anybody could look, unless they cost more than a minute's quota. */
@@ -83,7 +83,7 @@ export function createProgressBar(stream: NodeJS.WritableStream, now: () => numb
   const endPause = () => {
     if (!isWorthALine() && !isPaused()) erase();
   };
-  const begin = (total: number, cost: Omit<Ahead, 'total'> | null) => {
+  const begin = (total: number, cost: Omit<PlannedWork, 'total'> | null) => {
     erase();
     found = null;
     rate = new LastMinute(now);

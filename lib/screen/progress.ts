@@ -1,8 +1,7 @@
 /** How long work shows its progress; the bar itself is loaded on a terminal alone. */
 import type { Pause } from './progress-line.ts';
 
-/** What is ahead. */
-export interface Ahead {
+export interface PlannedWork {
   /** Messages. */
   readonly total: number;
   /** Quota units that will be spent on them. */
@@ -15,7 +14,7 @@ export interface Progress {
   /** So many messages are found by now; how many there are in all is not known yet. */
   looking(found: number): void;
   /** All of the work is known and begins. Until it is done, `start` begins a part of it. */
-  plan(ahead: Ahead): void;
+  plan(work: PlannedWork): void;
   /** Work on `total` more items begins. */
   start(total: number): void;
   /** The part of the work at hand, such as `2019`; null for none. */

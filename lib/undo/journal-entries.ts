@@ -1,7 +1,9 @@
 /** The entries of a journal: what a portion of a plan is about to do, and what of it is left when some was not done. */
 import { GmailRefusal } from '../gmail/answers.ts';
 import type { JournalPage } from '../gmail/carry-out.ts';
-import { IdSet } from '../gmail/ids.ts';
+import { batchCount, batchesOf } from '../gmail/change-plan.ts';
+import type { BatchTrace } from '../gmail/changes.ts';
+import { IdCollector, IdSet } from '../gmail/ids.ts';
 import type { JournalEntry } from './journal-record.ts';
 
 /**
@@ -46,4 +48,68 @@ export function keepMarked(entry: JournalEntry, marks: Uint8Array): JournalEntry
     ids: entry.ids.filter((index) => marks[index] === 1),
     changes: entry.changes.map((flags) => flags?.filter((_, at) => marks[at] === 1) ?? null),
   };
+}
+
+export class MadeChanges {
+  readonly #page: JournalPage;
+  /** For each set, what becomes of its batches, by their numbers. */
+  readonly #batches: { readonly messages: number; readonly trace: BatchTrace }[][];
+
+  constructor(page: JournalPage) {
+    this.#page = page;
+    this.#batches = page.plan.sets.map(() => []);
+  }
+
+  begin(set: number, batch: number, messages: number, trace: BatchTrace): void {
+    const batches = this.#batches[set];
+    if (batches !== undefined) batches[batch] = { messages, trace };
+  }
+
+  /** How many changes were made, with those that are in doubt. */
+  get count(): number {
+    const made = this.#batches.flat().filter(({ trace }) => mayBeMade(trace));
+    return made.reduce((sum, { messages, trace }) => sum + messages - trace.leftOut.length, 0);
+  }
+
+  /** How many changes of the portion were left out before they were sent. */
+  get leftOut(): number {
+    return this.#batches.flat().reduce((sum, { trace }) => sum + trace.leftOut.length, 0);
+  }
+
+  /** Whether something was sent of which nobody knows what became of it. */
+  get isDoubtful(): boolean {
+    return this.#batches.flat().some(({ trace }) => trace.isDoubtful && !trace.isChanged);
+  }
+
+  /** Whether all changes of the portion were made that its journal tells of, but for those that were left out. */
+  get isWhole(): boolean {
+    const { portion, plan, resolved } = this.#page;
+    return plan.sets.every((_, set) => {
+      const labels = resolved[set];
+      if (labels === undefined || labels instanceof GmailRefusal || labels.every((label) => label === null))
+        return true;
+      const changed = this.#batches[set]?.filter(({ trace }) => trace.isChanged) ?? [];
+      return changed.length === batchCount(portion, set);
+    });
+  }
+
+  /** For each set the messages that were changed, with those that are in doubt. */
+  get messages(): IdSet[] {
+    const { portion, plan } = this.#page;
+    return plan.sets.map((_, set) => {
+      const batches = this.#batches[set] ?? [];
+      if (batches.length === 0) return IdSet.empty;
+      const ids = new IdCollector();
+      let number = 0;
+      for (const batch of batchesOf(portion, set)) {
+        if (mayBeMade(batches[number]?.trace)) for (const id of batch.ids) ids.add(id);
+        number += 1;
+      }
+      return ids.finish().without(IdSet.of(batches.flatMap(({ trace }) => trace.leftOut)));
+    });
+  }
+}
+
+function mayBeMade(trace: BatchTrace | undefined): boolean {
+  return trace !== undefined && (trace.isChanged || trace.isDoubtful);
 }

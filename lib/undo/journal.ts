@@ -6,9 +6,9 @@ import { JOURNAL_LABEL } from '../gmail/journal-label.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { QuotaWindow } from '../gmail/quota.ts';
 import type { Log } from '../screen/log.ts';
+import type { MadeChanges } from './journal-entries.ts';
 import type { JournalRecord } from './journal-record.ts';
 import type { JournalStore } from './journal-store.ts';
-import type { MadeChanges } from './made.ts';
 
 export interface RunJournalOptions {
   readonly mailbox: Mailbox;
@@ -71,7 +71,7 @@ export class RunJournal implements PlanJournal {
     const { log, mailbox, quota, runId, job, startedAt } = this.#options;
     const whole = mailbox.span?.whole;
     const store = await this.#open();
-    const { entriesOf } = await import('./journal-entries.ts');
+    const { entriesOf, MadeChanges } = await import('./journal-entries.ts');
     const entries = entriesOf(page);
     const { part, parts, messages } = page;
     const range = whole === undefined ? null : { fromS: whole.fromS, toS: whole.toS };
@@ -80,7 +80,6 @@ export class RunJournal implements PlanJournal {
     log.info('journal.written', { part, parts, messages });
     if (this.#last === undefined) this.#closeWhenStopped();
     else this.#before = this.#madeInAll(this.#last);
-    const { MadeChanges } = await import('./made.ts');
     this.#last = { page, record, messageId, made: new MadeChanges(page) };
     if (messageId !== undefined) this.#messageIds = [...this.#messageIds, messageId];
     quota?.holdBack();

@@ -7,10 +7,10 @@ import { UnavailableError } from '../errors.ts';
 import { IdSet } from '../gmail/ids.ts';
 import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
-import { findGone } from './gone.ts';
+import { PAGE_SIZE } from '../gmail/searcher.ts';
+import { unitsOf } from '../gmail/units.ts';
 import type { JournalRecord } from './journal-record.ts';
-import { sampleOf } from './sample.ts';
-import type { RunModel, UndoPlan } from './undo-model.ts';
+import { HIDING, type RunModel, type UndoGroup, type UndoPlan } from './undo-model.ts';
 
 /** How often and for how long it is waited for the searches: about a minute. */
 const POLL_MS = 5_000;
@@ -145,4 +145,87 @@ async function readAgain({ model, mailbox }: StateOptions, known: Known, ids: Id
   const carrying = new Map(found);
   const gone = IdSet.union([known.gone, ids.without(IdSet.of(read.keys()))]);
   return { plan: model.judge(carrying, gone), carrying, read: ids, gone };
+}
+
+type Reading = Pick<Mailbox, 'labelsOf'>;
+
+/**
+ * Those of `ids` that exist no more, by what costs less: to read each of them, or to list all mail to which `terms`
+ * bind a search. 20 quota units for each message that is read, 5 for each 500 that are listed; no ids cost nothing.
+ */
+export async function findGone(
+  ids: IdSet,
+  terms: readonly string[],
+  mailbox: Reading & Pick<Mailbox, 'find' | 'size'>,
+): Promise<IdSet> {
+  if (ids.size === 0) return ids;
+  const messages = await mailbox.size();
+  // By the costs of newer projects; in an older one, where a message costs as little as a page, not always the least.
+  const toRead = ids.size * unitsOf('messages.get', '2026');
+  const toList = Math.ceil(messages / PAGE_SIZE) * unitsOf('messages.list', '2026');
+  if (toRead <= toList) return await readGone(ids, mailbox);
+  const query = ['in:anywhere', ...terms].join(' ');
+  const unlisted = async (some: IdSet) => {
+    const { loose } = await mailbox.find(query, { includeSpamTrash: true, among: some });
+    return some.without(loose);
+  };
+  const missing = await unlisted(ids);
+  // When others delete mail meanwhile, what stands on the pages of a list moves, and some is passed over.
+  return await confirmGone(areFew(missing) ? missing : await unlisted(missing), mailbox);
+}
+
+/** Those of `missing` that are really gone; of many all, when all of a sample are. */
+async function confirmGone(missing: IdSet, mailbox: Reading): Promise<IdSet> {
+  const sample = sampleOf(missing);
+  const gone = await readGone(sample, mailbox);
+  if (gone.size === sample.size) return missing;
+  // To wait for the search is no use: the run has found them all before, so it has had its time.
+  return IdSet.union([gone, await readGone(missing.without(sample), mailbox)]);
+}
+
+async function readGone(ids: IdSet, mailbox: Reading): Promise<IdSet> {
+  const read = await mailbox.labelsOf(ids.list());
+  return ids.without(IdSet.of(read.keys()));
+}
+
+/** So many messages are read singly, each 20 quota units, which is exact. */
+const MOST_READ = 100;
+
+/** Of more than that, so many are read to see whether the searches can be believed. */
+const SAMPLE = 10;
+
+/** Whether it is worth reading them all. */
+export function areFew(ids: IdSet): boolean {
+  return ids.size <= MOST_READ;
+}
+
+/** Those of the ids that are worth reading one by one: all, or some at even distances. */
+export function sampleOf(ids: IdSet): IdSet {
+  if (areFew(ids)) return ids;
+  return IdSet.of(Array.from({ length: SAMPLE }, (_, index) => ids.at(Math.floor((index * ids.size) / SAMPLE))));
+}
+
+/**
+ * The messages of `groups` that were deleted or hidden since the history id `since`, or got or lost a label that is to
+ * be restored. 2 quota units for each 500 changes of the mailbox.
+ * @throws UnavailableError when the history does not go back so far.
+ */
+export async function changedMeanwhile(
+  since: string,
+  groups: readonly UndoGroup[],
+  mailbox: Pick<Mailbox, 'history'>,
+): Promise<IdSet> {
+  const happened = await mailbox.history(since, IdSet.union(groups.map(({ ids }) => ids)));
+  if (happened === null) {
+    throw new UnavailableError(
+      "Gmail's history no longer reaches back to when the question was asked, so nothing was changed",
+      'Run the command again.',
+    );
+  }
+  const touched = groups.flatMap(({ ids, steps }) => {
+    const labels = [...new Set([...HIDING, ...steps.map(({ id }) => id)])];
+    const changed = labels.flatMap((label) => [...(happened.labels.get(label)?.keys() ?? [])]);
+    return [...changed, ...happened.deleted].filter((id) => ids.has(id));
+  });
+  return IdSet.of(touched);
 }

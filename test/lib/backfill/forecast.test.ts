@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { estimateDurationMs, type Forecast, forecastEvent, type Load } from '../../../lib/backfill/forecast.ts';
+import { estimateDurationMs, type Forecast, forecastEvent, type PacedWork } from '../../../lib/backfill/forecast.ts';
 import { renderForecast } from '../../../lib/backfill/forecast-screen.ts';
 import { QuotaWindow } from '../../../lib/gmail/quota.ts';
 import { isYes } from '../../../lib/screen/person.ts';
@@ -10,7 +10,7 @@ import { VirtualClock } from '../../virtual-clock.ts';
 const never = new AbortController().signal;
 
 /** How long the load really takes behind the real window, when as much as it says was used just before. */
-async function play({ units, requests, unitsPerMinute, usedInWindow, requestMs, atOnce }: Load): Promise<number> {
+async function play({ units, requests, unitsPerMinute, usedInWindow, requestMs, atOnce }: PacedWork): Promise<number> {
   const clock = new VirtualClock();
   const quota = new QuotaWindow({ unitsPerMinute, clock, onWait: () => undefined });
   if (usedInWindow > 0) (await quota.take(usedInWindow, never)).done();
@@ -27,7 +27,7 @@ async function play({ units, requests, unitsPerMinute, usedInWindow, requestMs, 
   return clock.now();
 }
 
-const LOAD: Load = {
+const LOAD: PacedWork = {
   units: 65_000,
   requests: 1_300,
   unitsPerMinute: 6_000,
@@ -37,7 +37,7 @@ const LOAD: Load = {
 };
 
 describe('the time that a load takes', () => {
-  const loads: Readonly<Record<string, Load>> = {
+  const loads: Readonly<Record<string, PacedWork>> = {
     'changes at the quota': LOAD,
     'changes after a search': { ...LOAD, usedInWindow: 2_000 },
     'changes with the larger quota': { ...LOAD, unitsPerMinute: 15_000 },
