@@ -102,7 +102,7 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
   const opened =
     access === null || versions === null || faulty.has('GMAIL_MAILBOX')
       ? yield* notReachedAll(['mailbox'])
-      : yield* checkMailbox({ access, meant: versions.meant, config, exchange, signal });
+      : yield* checkMailbox({ access, meant: versions.meant, config, hide, signal });
   yield* checkJobs({ jobs, mailbox: opened?.mailbox ?? null, rulesFile: config.rulesFile });
   yield isFaulty(['GMAIL_QUOTA_PROFILE', 'GMAIL_QUOTA_PER_MINUTE'])
     ? notReached('quota')

@@ -1,23 +1,14 @@
 /** `job runs`: the recent runs that changed something, and whether each can be undone. Changes nothing. */
 import { styleText } from 'node:util';
-import { createSecretFetcher } from '../aws/secret.ts';
 import { systemClock } from '../base/clock.ts';
 import { counted, formatCount } from '../base/count.ts';
-import { Tally } from '../base/tally.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { readConfig } from '../config.ts';
 import { ExitCode } from '../errors.ts';
-import { GmailClient } from '../gmail/client.ts';
-import { Mailbox } from '../gmail/mailbox.ts';
-import { askMailbox } from '../gmail/profile.ts';
-import { QuotaWindow } from '../gmail/quota.ts';
-import { UNITS_PER_MINUTE } from '../gmail/units.ts';
-import { dryWriter } from '../gmail/writer.ts';
-import { createAccessTokens } from '../google/access.ts';
+import type { Mailbox } from '../gmail/mailbox.ts';
 import { Scope } from '../job.ts';
 import { countOption, switchOption } from '../options.ts';
-import { noLog } from '../screen/log.ts';
-import { noProgress } from '../screen/progress.ts';
+import { openConnection, readOnlyMailbox } from '../run/connection.ts';
 import { KEPT_DAYS } from '../undo/journal-message.ts';
 import { JournalStore, type RunSummary } from '../undo/journal-store.ts';
 
@@ -53,42 +44,17 @@ export default defineCommand({
 
 type Opening = Pick<CommandContext<Record<string, never>>, 'env' | 'hide' | 'registry' | 'signal'>;
 
-/** The mailbox of the secret, with nothing that it could change anything with. */
 async function openForReading({ env, hide, registry, signal }: Opening): Promise<Mailbox> {
-  const config = readConfig(env);
-  const shared = { log: noLog, clock: systemClock, random: Math.random };
-  const tokens = createAccessTokens({
-    ...shared,
+  const connection = await openConnection(readConfig(env), {
     jobName: 'job runs',
-    // What undo needs as well, so that a list which can be read is one which can be used.
+    // The scope of `job undo`: whoever can list a run can undo it.
     scopes: [Scope.modify],
     installed: () => registry.scopes(),
-    fetchSecret: createSecretFetcher(
-      { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys },
-      hide,
-    ),
-    exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
-    mailbox: config.mailbox,
-    readProfile: (accessToken) =>
-      askMailbox(accessToken, signal, {
-        ...shared,
-        gmailApiUrl: config.gmailApiUrl,
-        timeoutMs: config.requestTimeoutMs,
-      }),
-    signal,
+    stop: { wrapUp: signal, giveUp: signal },
+    hide,
   });
-  const unitsPerMinute = config.quotaPerMinute ?? UNITS_PER_MINUTE[config.quotaProfile];
-  const client = new GmailClient({
-    ...shared,
-    tokens,
-    profile: config.quotaProfile,
-    quota: new QuotaWindow({ clock: systemClock, unitsPerMinute, onWait() {} }),
-    apiUrl: config.gmailApiUrl,
-    timeoutMs: config.requestTimeoutMs,
-    giveUp: signal,
-  });
-  await tokens.get();
-  return new Mailbox({ client, writer: dryWriter, tally: new Tally(), progress: noProgress, log: noLog, signal });
+  await connection.firstToken;
+  return readOnlyMailbox(connection, signal);
 }
 
 function canBeUndone({ undone, daysLeft }: RunSummary): boolean {

@@ -1,113 +1,93 @@
-/** A run's way to Gmail: the access tokens, and the client that sends its requests with them, under the quota. */
+/**
+ * The one way to Gmail: access tokens for the secret, and a client that sends requests with them under the quota. A run
+ * works through it; `job check` and `job runs` read through it.
+ */
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import type { FetchSecret } from '../aws/secret.ts';
 import { systemClock } from '../base/clock.ts';
+import { Tally } from '../base/tally.ts';
 import type { Config } from '../config.ts';
 import type { GmailClient } from '../gmail/client.ts';
-import { askMailbox } from '../gmail/profile.ts';
+import { Mailbox } from '../gmail/mailbox.ts';
+import { askMailbox, type ProfileAccess } from '../gmail/profile.ts';
 import { QuotaWindow } from '../gmail/quota.ts';
 import { type ClientStatistics, countRequest, UNITS_PER_MINUTE, unitsOf } from '../gmail/units.ts';
 import { openConnections } from '../gmail/warm.ts';
-import { type AccessTokens, createAccessTokens } from '../google/access.ts';
-import type { JobScopes } from '../google/job-scopes.ts';
-import { restrainV8 } from '../process/memory.ts';
-import type { Redactor } from '../process/redact.ts';
-import type { Log } from '../screen/log.ts';
-import type { Progress } from '../screen/progress.ts';
+import { dryWriter } from '../gmail/writer.ts';
+import { type AccessOptions, type AccessTokens, createAccessTokens } from '../google/access.ts';
+import { type Log, noLog } from '../screen/log.ts';
+import { noProgress, type Progress } from '../screen/progress.ts';
 import type { Budget } from './budget.ts';
 
-/** AWS's client looks for its settings in files first; then, in turns of the event loop, it connects and writes. */
+/** AWS's client reads its settings from files first, then connects and writes within some turns of the event loop. */
 const READ_SETTINGS_MS = 2;
 const TURNS_TO_SEND = 3;
 
-/** Connections to Gmail that are opened ahead: so many does `fetch` use for a plan of three searches at once. */
+/** Connections to Gmail opened in advance: `fetch` uses four for a plan of three searches at once. */
 const CONNECTIONS = 4;
 
 export interface Connection {
   readonly tokens: AccessTokens;
-  /** Settled when the first access token is there and opens the mailbox that is meant, or can't be had. */
+  /** Settles when the first access token is there and opens the mailbox that is meant, or cannot be had. */
   readonly firstToken: Promise<unknown>;
   readonly client: GmailClient;
   readonly quota: QuotaWindow;
 }
 
-export interface ConnectionOptions {
-  readonly jobName: string;
-  readonly scopes: readonly string[];
-  /** The installed jobs, for advice about scopes. */
-  readonly installed: () => Promise<JobScopes[]>;
-  readonly budget: Budget;
-  readonly redactor: Redactor;
-  readonly log: Log;
-  readonly progress: Progress;
-  /** Given the tokens as soon as the first is asked for. */
-  readonly onTokens: (tokens: AccessTokens) => void;
+export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scopes' | 'installed'> {
+  /** `wrapUp` ends fetching and exchanging, `giveUp` also ends requests that are under way. */
+  readonly stop: Pick<Budget, 'wrapUp' | 'giveUp'>;
+  /** Called with every credential before anything else uses it. */
+  readonly hide: (secret: string) => void;
+  /** A reader of the secret in place of the one for `config.secretId`. */
+  readonly fetchSecret?: FetchSecret;
+  /** Whether to store a refresh token that Google replaced during the exchange. */
+  readonly storesReplacedToken?: boolean;
+  readonly log?: Log;
+  readonly progress?: Progress;
+  /** Called with the tokens before the first one is requested. */
+  readonly onTokens?: (tokens: AccessTokens) => void;
+  /** Called when Gmail's client is loaded. */
+  readonly onLoaded?: () => void;
 }
 
-/**
- * Opens the connection, its token on the way. What takes time is begun first, and the rest is loaded while it is waited
- * for: the secret is asked for, then Gmail's client is loaded and the connections to Google are opened.
- */
-export async function connect(config: Config, options: ConnectionOptions): Promise<Connection> {
-  const { jobName, scopes, installed, budget, redactor, log, progress, onTokens } = options;
-  const hide = (secret: string) => redactor.add(secret);
+/** Requests the secret, then loads Gmail's client and connects to Google while AWS answers. */
+export async function openConnection(config: Config, options: ConnectionOptions): Promise<Connection> {
+  const { jobName, scopes, installed, stop, hide, log = noLog, progress = noProgress } = options;
   const shared = { log, clock: systemClock, random: Math.random };
-  const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
   const statistics: ClientStatistics = { requests: 0, retries: 0, quotaUnits: 0 };
   const quota = new QuotaWindow({
     clock: systemClock,
-    unitsPerMinute: config.quotaPerMinute ?? UNITS_PER_MINUTE[config.quotaProfile],
+    unitsPerMinute: unitsPerMinute(config),
     onWait: (waitMs, why) => {
       const isShown = progress.waiting(systemClock.now() + waitMs, why);
       log[isShown ? 'debug' : 'info']('quota.wait', { waitMs: Math.round(waitMs), why });
     },
   });
-  const method = 'users.getProfile';
-  const profileAccess = {
-    ...shared,
-    gmailApiUrl: config.gmailApiUrl,
-    timeoutMs: config.requestTimeoutMs,
-    onSent: () => {
-      const units = unitsOf(method, config.quotaProfile);
-      countRequest(statistics, units);
-      quota.spend(units);
-      progress.spent(units);
-    },
-    onRetry: ({ text: reason }: { readonly text: string }, attempt: number, delayMs: number) => {
-      statistics.retries += 1;
-      log.warn('gmail.retry', { method, reason, attempt, delayMs });
-    },
-  };
-  const { createSecretFetcher } = await import('../aws/secret.ts');
+  const secret = await openSecret(config, options);
   const tokens = createAccessTokens({
     ...shared,
+    ...secret,
     jobName,
     scopes,
-    installed,
-    fetchSecret: createSecretFetcher(address, hide),
-    keep: async (user, from) => {
-      const [{ keepRefreshToken }, { openVault }] = await Promise.all([
-        import('../aws/keep.ts'),
-        import('../aws/vault.ts'),
-      ]);
-      // Not ended by wrapUp: what Google gives once would be lost.
-      return await keepRefreshToken(openVault(address, hide), user, from, budget.giveUp);
-    },
+    ...(installed && { installed }),
     mailbox: config.mailbox,
-    readProfile: (accessToken) => askMailbox(accessToken, budget.wrapUp, profileAccess),
+    readProfile: (accessToken) =>
+      askMailbox(accessToken, stop.wrapUp, profileAccess(config, { statistics, quota, log, progress })),
     exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
-    signal: budget.wrapUp,
+    signal: stop.wrapUp,
   });
-  onTokens(tokens);
+  options.onTokens?.(tokens);
   const firstToken = tokens.get();
-  // Waited for by the caller; until then nobody listens.
+  // The caller awaits it; until then nothing handles a rejection.
   firstToken.catch(() => undefined);
-  // So that the request gets on its way, since to load the rest keeps everything else waiting.
+  // Loading blocks the event loop, so the request to AWS is sent first.
   await setTimeout(READ_SETTINGS_MS);
   for (let turn = 0; turn < TURNS_TO_SEND; turn += 1) await setImmediate();
   const { GmailClient } = await import('../gmail/client.ts');
   openConnections(config.tokenUrl, 1);
   openConnections(config.gmailApiUrl, CONNECTIONS);
-  restrainV8();
+  options.onLoaded?.();
   const client = new GmailClient({
     ...shared,
     tokens,
@@ -116,9 +96,68 @@ export async function connect(config: Config, options: ConnectionOptions): Promi
     profile: config.quotaProfile,
     apiUrl: config.gmailApiUrl,
     timeoutMs: config.requestTimeoutMs,
-    giveUp: budget.giveUp,
+    giveUp: stop.giveUp,
     onSpent: (units) => progress.spent(units),
     onRefused: (pauseMs) => progress.waiting(systemClock.now() + pauseMs, 'refused'),
   });
   return { tokens, firstToken, client, quota };
+}
+
+/** The mailbox of the connection, without a way to change it. */
+export function readOnlyMailbox({ client }: Connection, signal: AbortSignal): Mailbox {
+  return new Mailbox({ client, writer: dryWriter, tally: new Tally(), progress: noProgress, log: noLog, signal });
+}
+
+/** Quota units that the mailbox's user may spend in a minute. */
+export function unitsPerMinute({ quotaProfile, quotaPerMinute }: Config): number {
+  return quotaPerMinute ?? UNITS_PER_MINUTE[quotaProfile];
+}
+
+/** How the secret is read, and a replaced refresh token stored. AWS's client is loaded only where it is needed. */
+async function openSecret(
+  { secretId, awsRegion: region, awsKeys: keys }: Config,
+  { fetchSecret, storesReplacedToken, hide, stop }: ConnectionOptions,
+): Promise<Pick<AccessOptions, 'fetchSecret' | 'keep'>> {
+  if (fetchSecret !== undefined) return { fetchSecret };
+  const address = { secretId, region, keys };
+  const { createSecretFetcher } = await import('../aws/secret.ts');
+  const reader = { fetchSecret: createSecretFetcher(address, hide) };
+  if (!storesReplacedToken) return reader;
+  return {
+    ...reader,
+    keep: async (user, from) => {
+      const [{ keepRefreshToken }, { openVault }] = await Promise.all([
+        import('../aws/keep.ts'),
+        import('../aws/vault.ts'),
+      ]);
+      // Google gives the new token once, so wrapUp does not stop storing it.
+      return await keepRefreshToken(openVault(address, hide), user, from, stop.giveUp);
+    },
+  };
+}
+
+interface Accounts extends Required<Pick<ConnectionOptions, 'log' | 'progress'>> {
+  readonly statistics: ClientStatistics;
+  readonly quota: QuotaWindow;
+}
+
+/** The request that asks whose mailbox a token opens: sent without the client, counted as the client counts. */
+function profileAccess(config: Config, { statistics, quota, log, progress }: Accounts): ProfileAccess {
+  const method = 'users.getProfile';
+  return {
+    clock: systemClock,
+    random: Math.random,
+    gmailApiUrl: config.gmailApiUrl,
+    timeoutMs: config.requestTimeoutMs,
+    onSent: () => {
+      const units = unitsOf(method, config.quotaProfile);
+      countRequest(statistics, units);
+      quota.spend(units);
+      progress.spent(units);
+    },
+    onRetry: ({ text: reason }, attempt, delayMs) => {
+      statistics.retries += 1;
+      log.warn('gmail.retry', { method, reason, attempt, delayMs });
+    },
+  };
 }

@@ -14,6 +14,7 @@ import type { JobScopes } from '../google/job-scopes.ts';
 import { requireTellingScopes } from '../google/ownership.ts';
 import type { Job } from '../job.ts';
 import type { CommonOptions } from '../options.ts';
+import { restrainV8 } from '../process/memory.ts';
 import type { Redactor } from '../process/redact.ts';
 import type { Signals } from '../process/signals.ts';
 import type { Log } from '../screen/log.ts';
@@ -23,7 +24,7 @@ import type { Terminal } from '../screen/terminal.ts';
 import { typedIn } from '../screen/typed.ts';
 import { RunJournal, type RunJournalOptions } from '../undo/journal.ts';
 import { type Budget, startBudget } from './budget.ts';
-import { type Connection, connect } from './connection.ts';
+import { type Connection, openConnection } from './connection.ts';
 import { createHeartbeat, type Heartbeat } from './monitor.ts';
 import { canGoOn, concludeRun, stackOf } from './report.ts';
 
@@ -225,11 +226,20 @@ class Run {
   async #openMailbox(config: Config, budget: Budget, budgetMs: number): Promise<Mailbox> {
     const { name, job, common } = this.#request;
     const { redactor, log, progress, installed } = this.#surroundings;
-    const onTokens = (tokens: AccessTokens) => {
-      this.#tokens = tokens;
-    };
-    const about = { jobName: name, scopes: job.scopes, installed, budget, redactor, log, progress, onTokens };
-    const connection = await connect(config, about);
+    const connection = await openConnection(config, {
+      jobName: name,
+      scopes: job.scopes,
+      installed,
+      stop: budget,
+      hide: (secret) => redactor.add(secret),
+      storesReplacedToken: true,
+      log,
+      progress,
+      onTokens: (tokens) => {
+        this.#tokens = tokens;
+      },
+      onLoaded: restrainV8,
+    });
     this.#connection = connection;
     const { client, firstToken, tokens } = connection;
     const startedAt = systemClock.now();
