@@ -1,6 +1,7 @@
 /** The OAuth client that consent is asked for: the file that Google's console gives for a Desktop client. */
 import { readFile } from 'node:fs/promises';
-import { readPasted, secretsInText } from '../aws/pasted.ts';
+import { readPasted } from '../aws/pasted.ts';
+import { secretsInText } from '../aws/secrets-in-text.ts';
 import { isObject } from '../base/json.ts';
 import { ConfigError } from '../errors.ts';
 import { MIN_SECRET_LENGTH } from '../process/redact.ts';

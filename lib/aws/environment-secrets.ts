@@ -3,8 +3,8 @@
 import { credentialKind } from '../base/credential-like.ts';
 import type { Environment } from '../base/environment.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';
-import { embedded, holdsName, secretsInText } from './pasted.ts';
 import { isSecretId } from './secret-id.ts';
+import { embedded, holdsName, secretsInText } from './secrets-in-text.ts';
 
 export const CONTAINER_TOKEN = 'AWS_CONTAINER_AUTHORIZATION_TOKEN';
 /** Environment variables whose values are credentials, to be registered with the redactor before anything else. */

@@ -1,9 +1,9 @@
 /** Whose mailbox a refused value of the secret is for, when the value says so without doubt: a wrong one is worse than none. */
 import { isObject } from '../base/json.ts';
 import { isMailAddress, isSameMailbox, MAIL_ADDRESS } from '../base/mail-address.ts';
-import { MAX_DEPTH, readPasted, walk } from './pasted.ts';
+import { readPasted, unwrap } from './pasted.ts';
+import { contentsOf, MAX_DEPTH } from './secrets-in-text.ts';
 import { isFilled, isServiceAccount, looksLikeCredentials } from './shape.ts';
-import { unwrap } from './unwrap.ts';
 
 /** The address of a refused value; undefined when the value names none, or when the address may be of something else. */
 export function namedMailbox(text: string): string | undefined {
@@ -14,7 +14,7 @@ export function namedMailbox(text: string): string | undefined {
 /** The address of the credentials themselves: nothing counts that lies inside of another key. */
 function namedInJson(value: unknown, text: string): string | undefined {
   if (!isObject(value)) return undefined;
-  const { objects, depth } = walk(value);
+  const { objects, depth } = contentsOf(value);
   const isService = isServiceAccount(value);
   const isContrary = isFilled(isService ? value.refresh_token : value.private_key);
   const isClientFile = isObject(value.installed) || isObject(value.web);

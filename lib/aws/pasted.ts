@@ -1,42 +1,6 @@
-/**
- * Text that somebody pasted where credentials belong: the JSON value in it, or the mistake that was made; and every piece
- * of the text that may be secret, so that the redactor knows the pieces before a message about the text is written.
- */
-import { credentialKind, credentialsIn } from '../base/credential-like.ts';
-import { isPem, secretLines } from './private-key.ts';
-import { repair, slipIn } from './slips.ts';
-import { decode, parsePastedJson, trim, unwrap } from './unwrap.ts';
-
-/** A JSON value nested deeper than this is refused: the credentials are one level deep. */
-export const MAX_DEPTH = 100;
-
-/** Names that a message or remedy uses: they are no secrets wherever they stand. */
-const KNOWN_NAMES: ReadonlySet<string> = new Set([
-  ...['type', 'client_id', 'client_secret', 'refresh_token', 'email', 'authorized_user', 'service_account'],
-  ...['client_email', 'private_key', 'private_key_id', 'subject', 'project_id', 'installed', 'access_token'],
-  ...['GMAIL_SECRET_ID', 'GMAIL_MAILBOX', 'AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
-  ...['AWS_SESSION_TOKEN', 'AWSCURRENT', 'AWSPREVIOUS', 'AWSPENDING'],
-]);
-
-/** Keys whose values are no secrets. */
-const PUBLIC_KEYS = new Set([
-  'type',
-  'client_id',
-  'email',
-  'client_email',
-  'subject',
-  'project_id',
-  'auth_uri',
-  'token_uri',
-  'auth_provider_x509_cert_url',
-  'client_x509_cert_url',
-  'universe_domain',
-  'scope',
-  'scopes',
-  'account',
-  'expiry',
-  'quota_project_id',
-]);
+/** Text as somebody pasted it where credentials belong: the JSON value in it, or the slip that makes it no JSON. */
+import { CREDENTIAL_NAMES, credentialKind } from '../base/credential-like.ts';
+import { parseJson } from '../base/json.ts';
 
 /** The JSON value in a text; or what is wrong with the text, as a predicate that quotes none of its words. */
 export type Pasted = { readonly value: unknown } | { readonly problem: string };
@@ -48,155 +12,131 @@ export function readPasted(text: string): Pasted {
   return value === undefined ? { problem: slipIn(text) } : { value };
 }
 
-/** Every piece of `text` that may be secret. Names of keys, plain words, addresses and dates are none. */
-export function secretsInText(text: string): string[] {
-  const whole = parsePastedJson(text);
-  if (whole !== undefined) return [...walk(whole).secrets];
-  const decoded = decode(text);
-  if (decoded !== undefined) return secretsInText(decoded.text);
-  const repaired = parsePastedJson(repair(trim(text)).text);
-  // The repair of broken JSON is a guess, so all its words are hidden too.
-  return [...wordsOf(text), ...(repaired === undefined ? [] : walk(repaired).secrets)];
+/** More quotes around a value than pasting adds. */
+const MAX_QUOTES = 8;
+
+/** `text` without the spaces, line breaks, quotes and invisible characters that pasting adds around a value. */
+export function unwrap(text: string): string {
+  let bare = trim(text);
+  for (let layer = 0; layer < MAX_QUOTES; layer += 1) {
+    const quoted = /^["'“”‘’`]([\s\S]*)["'“”‘’`]$/.exec(bare)?.[1];
+    if (quoted === undefined) break;
+    bare = trim(quoted);
+  }
+  return bare;
 }
 
-/** The contents of a value, with those of JSON texts inside it. */
-export interface Contents {
-  /** Every text that may be secret. */
-  readonly secrets: readonly string[];
-  /** The objects, the value itself first, each with the key that it or the text around it stands under. */
-  readonly objects: readonly { readonly object: Readonly<Record<string, unknown>>; readonly key: string }[];
-  readonly depth: number;
+export function trim(text: string): string {
+  return text.replace(/^[\s\u200b-\u200f\u2060\ufeff]+/, '').replace(/[\s\u200b-\u200f\u2060\ufeff]+$/, '');
 }
 
-/** Looks through all of `value`, however deep it is. */
-export function walk(value: unknown): Contents {
-  const secrets: string[] = [];
-  const objects: Contents['objects'][number][] = [];
-  let deepest = 0;
-  // No recursion: a value may be nested deeper than the stack allows.
-  const queue: { value: unknown; key: string; depth: number }[] = [{ value, key: '', depth: 0 }];
-  for (let next = 0; next < queue.length; next += 1) {
-    const { value, key, depth } = queue[next] as (typeof queue)[number];
-    deepest = Math.max(deepest, depth);
-    if (typeof value === 'string') {
-      const inner = /^\s*["'“”‘’`\ufeff]*\s*[{[]/.test(value) ? parsePastedJson(value) : undefined;
-      if (typeof inner === 'object' && inner !== null) queue.push({ value: inner, key, depth: depth + 1 });
-      else secrets.push(...secretsInLeaf(key, value));
-    } else if (typeof value === 'object' && value !== null) {
-      if (!Array.isArray(value)) objects.push({ object: value as Record<string, unknown>, key });
-      for (const [name, inner] of Object.entries(value)) {
-        const nameOfInner = Array.isArray(value) ? key : name;
-        queue.push({ value: inner, key: nameOfInner, depth: depth + 1 });
-        // The console's form takes a whole JSON as a key.
-        if (Array.isArray(value)) continue;
-        if (credentialKind(name) !== undefined) queue.push({ value: name, key: 'a key', depth: depth + 1 });
-        else secrets.push(...embedded(name));
-      }
+/** The value in `text`, also when it was pasted with quotes around it; undefined when there is none. */
+export function parsePastedJson(text: string): unknown {
+  for (const candidate of [text, unwrap(text), unwrap(text).replace(/[\u200b-\u200f\u2060\ufeff]/g, '')]) {
+    try {
+      const value: unknown = JSON.parse(candidate);
+      return typeof value === 'string' ? JSON.parse(unwrap(value)) : value;
+    } catch {
+      // Try the next reading; what no reading fits is reported by the caller, without the parser's quote of the text.
     }
   }
-  return { secrets, objects, depth: deepest };
+  return undefined;
 }
 
-function secretsInLeaf(key: string, text: string): string[] {
-  if (isPem(text)) return [...secretLines(text), ...embedded(text)];
-  if (KNOWN_NAMES.has(unwrap(text))) return [];
-  if (credentialKind(text) === 'json') return secretsInText(text);
-  if (PUBLIC_KEYS.has(key) && credentialKind(text) === undefined) return embedded(text);
-  if (!mayBeCredential(key, text)) return embedded(text);
-  const decoded = decode(text);
-  const inside = decoded === undefined ? [] : secretsInText(decoded.text);
-  // As a whole it would take the names of keys with it.
-  return holdsName(text) ? [...wordsOf(text), ...inside] : [text, unwrap(text), ...embedded(text), ...inside];
+/** The JSON that `text` is an encoding of, and of which; undefined when it is none. */
+export function decode(text: string): { readonly encoding: string; readonly text: string } | undefined {
+  const bare = unwrap(text).replace(/\s+/g, '');
+  const readings = [
+    ['base64', /^[\w+/-]{16,}=*$/, () => Buffer.from(bare, 'base64').toString()],
+    ['hex', /^(?:[0-9a-f]{2}){16,}$/i, () => Buffer.from(bare, 'hex').toString()],
+    ['URL encoding', /^[^\s{}"]*%[0-9a-f]{2}[^\s{}"]*$/i, () => decodeURIComponent(bare)],
+  ] as const;
+  for (const [encoding, form, read] of readings) {
+    if (!form.test(bare)) continue;
+    try {
+      const decoded = read();
+      if (/^\s*[{[]/.test(decoded) && isJson(decoded)) return { encoding, text: decoded };
+    } catch {
+      // It is no such encoding.
+    }
+  }
+  return undefined;
 }
 
-/**
- * Whether a value may be a credential: by its key's name, or because it looks made by a machine. Dates, addresses, links
- * and plain words that somebody noted beside the credentials would otherwise be cut out of the log.
- */
-function mayBeCredential(key: string, value: string): boolean {
-  if (STRONG_NAME.test(key) || credentialKind(value) !== undefined) return true;
-  if (isOpen(value.trim())) return false;
-  if (/secret|token|key|password|credential|assertion|code/i.test(key)) return true;
-  return /^(?=.*\d)(?=.*[a-z])\S{16,}$/i.test(unwrap(value));
+export function isJson(text: string): boolean {
+  return parseJson(text) !== undefined;
 }
 
-/** PEM text inside of another one, whole or cut off. */
-const PEM = /-----BEGIN [A-Z0-9 ]+-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z0-9 ]+-----)?/g;
+/** Slips in JSON, each with how it is put right; in the order in which one may hide the next. */
+const SLIPS: readonly (readonly [slip: string, correct: (text: string) => string])[] = [
+  ['has typographic quotes in place of straight ones', (text) => text.replace(/[“”„«»]/g, '"').replace(/[‘’]/g, "'")],
+  ['has no-break spaces in it', (text) => text.replace(/[\u00a0\u2000-\u200a\u202f\u3000]/g, ' ')],
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are looked for
+  ['has control characters in it', (text) => text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '')],
+  ['has something before its opening brace', (text) => text.replace(/^[^{]+(?=\{)/, '')],
+  ['has backslashes before its quotes', (text) => (/^\s*\{\s*\\"/.test(text) ? text.replaceAll('\\"', '"') : text)],
+  ['has single quotes where JSON has double ones', withDoubleQuotes],
+  ['has words of Python (None, True, False)', withoutPython],
+  ['has keys without quotes', (text) => text.replace(/([{,]\s*)([A-Za-z_]\w*)(\s*:)/g, '$1"$2"$3')],
+  ['has = where JSON has a colon', (text) => text.replace(/("\w+"\s*)=(\s*")/g, '$1:$2')],
+  ['lacks a comma between two of its lines', (text) => text.replace(/("\s*)\n(\s*"[\w-]+"\s*:)/g, '$1,\n$2')],
+  ['has a comma after its last value', (text) => text.replace(/,(\s*[}\]])/g, '$1').replace(/,\s*$/, '')],
+  [
+    'has a line break inside a value',
+    (text) => text.replace(/"[^"]*"/g, (string) => string.replace(/\s*[\r\n]\s*/g, '')),
+  ],
+  ['has something behind its closing brace', (text) => text.replace(/^([^}]*\})[^{}]*$/, '$1')],
+  ['lacks the brace at its beginning', (text) => (/^\s*"/.test(text) ? `{${text}` : text)],
+  ['lacks the brace at its end', (text) => (/^\s*\{[^}]*$/.test(text) ? `${text}}` : text)],
+  ['ends in the middle of a value', (text) => (/^\s*[{]/.test(text) ? text.replace(/\}$/, '"}') : text)],
+];
 
-/** Names of keys and variables, also where one stands right beside another word. */
-const NAMES = new RegExp(
-  `AWS_[A-Z_]{4,}|GMAIL_[A-Z_]{4,}|${[...KNOWN_NAMES]
-    .sort((a, b) => b.length - a.length)
-    .map((name) => (name.includes('_') ? name : `(?<![A-Za-z0-9])${name}(?![A-Za-z0-9])`))
-    .join('|')}`,
-  'gi',
-);
-
-/** Whether the name of a key or variable stands in `text`. */
-export function holdsName(text: string): boolean {
-  return text.search(NAMES) !== -1;
+/** Puts slips right until the text is JSON. Returns what was put right, and the text then. */
+export function repair(text: string): { readonly slips: readonly string[]; readonly text: string } {
+  const slips: string[] = [];
+  let repaired = text;
+  for (const [slip, correct] of SLIPS) {
+    const before = repaired;
+    repaired = correct(before);
+    if (repaired !== before) slips.push(slip);
+    if (isJson(repaired)) return { slips, text: repaired };
+  }
+  return { slips: [], text };
 }
 
-/** `text` as it is, and without the escapes of JSON, HTML and URLs that hide where a word begins. */
-function readings(text: string): string[] {
-  const plain = text
-    .replace(/\\+u([0-9a-f]{4})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-    .replace(/\\+[nrt]/g, ' ')
-    .replace(/\\+(?=["'/])/g, '')
-    .replace(/&(?:quot|apos|amp|lt|gt|#x?[0-9a-f]{2,4});/gi, ' ');
-  const decoded = plain.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => {
-    const decoded = Buffer.from(bytes.replaceAll('%', ''), 'hex').toString();
-    return decoded.includes('\ufffd') ? bytes : decoded;
-  });
-  return [...new Set([text, plain, decoded])];
+/** Describes a text that is not JSON, as a predicate: `is empty`, `is only a refresh token`. */
+export function slipIn(pasted: string): string {
+  const text = unwrap(pasted);
+  const kind = credentialKind(text);
+  const alone = kind === 'json' || /\s/.test(text) ? undefined : kind;
+  const encoding = decode(text)?.encoding;
+  if (encoding !== undefined) return `is JSON in ${encoding}, and not the JSON itself`;
+  if (kind === 'pem') return 'is a private key alone, and not the JSON file that holds it';
+  if (alone !== undefined) return `is ${CREDENTIAL_NAMES[alone]} alone, and not JSON`;
+  if (/^</.test(text)) return 'is HTML or XML, and not JSON';
+  const several = text.split(/\}\s*,?\s*(?=\{)/).length;
+  const list = `[${text.replace(/\}\s*,?\s*(?=\{)/g, '},')}]`;
+  if (several > 1 && isJson(list)) return `holds ${several} JSON objects, one behind the other`;
+  if (/^(?:export\s+|set\s+)?\w+\s*=/i.test(text)) {
+    return /^\w+=[^\s&]*&/.test(text)
+      ? 'is form data (name=value&…), and not JSON'
+      : 'is lines of the form name=value, and not JSON';
+  }
+  if (/^(?:---\s*\n)?\s*(?:[\w-]+:\s*\n\s+)?["']?\w+["']?\s*:\s/.test(text) && !/^\s*"[^"]*"\s*:.*,\s*$/m.test(text)) {
+    return 'is YAML (name: value), and not JSON';
+  }
+  const { slips } = repair(trim(pasted));
+  if (slips.length > 0) return `is not JSON: it ${slips.join(', and ')}`;
+  if (/^arn:aws/.test(text)) return 'is an ARN, and not JSON';
+  return 'is not JSON';
 }
 
-/** Returns the parts of `text` that are credentials by their form, or that stand behind a credential's name. */
-export function embedded(text: string): string[] {
-  return readings(text).flatMap((reading) => [
-    ...credentialsIn(reading).flatMap(({ start, text }) => {
-      // The text right behind a credential, up to the next name, may belong to the credential.
-      const [rest = ''] = (/^\S*/.exec(reading.slice(start))?.[0] ?? '').split(NAMES);
-      return [text, rest.replace(/[>)\]}"'“”‘’`,;\\]+$/, '')];
-    }),
-    ...(reading.match(PEM) ?? []).flatMap(secretLines),
-    ...Array.from(reading.matchAll(NAMED_VALUE)).flatMap(([, name = '', value = '']) =>
-      KNOWN_NAMES.has(value) || !(STRONG_NAME.test(name) || (WEAK_NAME.test(name) && !isOrdinary(value)))
-        ? []
-        : [value],
-    ),
-  ]);
+/** Single quotes around keys and values made double ones. */
+function withDoubleQuotes(text: string): string {
+  return text.replace(/([{,:[]\s*)'([^'"]*)'(?=\s*[},:\]])/g, '$1"$2"');
 }
 
-/** `name=value`, `"name": "value"`, `name->value`. */
-const NAMED_VALUE =
-  /([A-Za-z][\w.-]*)["'”’`\])*]*\s*(?:[=:]|->|=>)\s*["'“‘`([<*]*(?!\w+[=:])([^\s"'“”‘’`,;&)\]}<>{[\\]{8,})/g;
-const STRONG_NAME = /(?:client_?secret|(?:refresh|access|session)_?token|(?:secret_?)?access_?key(?:_?id)?|password)$/i;
-const WEAK_NAME = /(?<!kms[-_]?)(?:secret|token|key|passwd|code|credential|assertion)s?$/i;
-
-function isOrdinary(value: string): boolean {
-  return isPlainWord(value) || isOpen(value) || /^(?:arn:|alias\/)/.test(value);
-}
-
-/** The words of a text that is no JSON, without those that are known or plain. */
-function wordsOf(text: string): string[] {
-  const withoutPem = text.replace(PEM, ' ');
-  const words = readings(withoutPem)
-    .map((reading) => reading.replace(NAMES, ' '))
-    .flatMap((reading) => [
-      ...reading.split(/[\s\\"'“”‘’`,:;=${}[\]<>()#*|&\u200b-\u200f\u2060\ufeff]+/),
-      // A credential may hold such a mark itself.
-      ...reading.split(/[\s"'“”‘’`<>{}[\]\\\u200b-\u200f\u2060\ufeff]+/),
-    ])
-    .map((word) => word.replace(/^[^A-Za-z0-9]+|[^\w=+/-]+$/g, ''));
-  return [...new Set([...embedded(text), ...words.filter((word) => !isOpen(word) && !isPlainWord(word))])];
-}
-
-function isPlainWord(word: string): boolean {
-  return KNOWN_NAMES.has(word) || /^(?=.{1,24}$)[A-Za-z]+(?:[_/.-][A-Za-z]+)*[.?!]?$/.test(word);
-}
-
-/** Whether it is a link, a mail address or a date. */
-function isOpen(text: string): boolean {
-  return /^\w+:\/\/|^[^\s@]+@[^\s@]+\.[^\s@]+$|^\d{4}-\d{2}-\d{2}/.test(text);
+function withoutPython(text: string): string {
+  const words: Readonly<Record<string, string>> = { None: 'null', True: 'true', False: 'false' };
+  return text.replace(/(:\s*)(None|True|False)(?=\s*[,}])/g, (_, before: string, word: string) => before + words[word]);
 }

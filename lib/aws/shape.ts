@@ -1,13 +1,12 @@
 /** The secret's value: parsed as it was pasted, given to the redactor, and proven to be credentials of a known kind. */
-import { KeyObject } from 'node:crypto';
+import { createPrivateKey, KeyObject } from 'node:crypto';
 import * as v from 'valibot';
 import { CREDENTIAL_NAMES, credentialKind, oddCharacter } from '../base/credential-like.ts';
 import { isObject } from '../base/json.ts';
 import { ConfigError } from '../errors.ts';
 import { MIN_SECRET_LENGTH } from '../process/redact.ts';
-import { type Contents, MAX_DEPTH, readPasted, secretsInText, walk } from './pasted.ts';
-import { isPem, readPrivateKey } from './private-key.ts';
-import { unwrap } from './unwrap.ts';
+import { readPasted, unwrap } from './pasted.ts';
+import { contentsOf, isPem, type JsonContents, MAX_DEPTH, pemLines, secretsInText } from './secrets-in-text.ts';
 
 /** A user's credentials in the format that Google's own tools write and read. */
 export interface AuthorizedUser {
@@ -52,7 +51,7 @@ export function readCredentials(
     return wrongShape(secretId, pasted.problem, isKey ? SERVICE_ACCOUNT_SHAPE : USER_SHAPE);
   }
   const { value } = pasted;
-  const { objects, depth } = walk(value);
+  const { objects, depth } = contentsOf(value);
   if (depth > MAX_DEPTH) {
     return wrongShape(secretId, `is JSON that is nested more than ${MAX_DEPTH} levels deep`, USER_SHAPE);
   }
@@ -70,7 +69,7 @@ function prove(value: unknown, secretId: string): Credentials | ConfigError {
  */
 function readInside(
   value: unknown,
-  objects: Contents['objects'],
+  objects: JsonContents['objects'],
   secretId: string,
 ): Credentials | ConfigError | undefined {
   const isOuter = (object: unknown) => object === value;
@@ -108,7 +107,7 @@ function nameOf(key: string): string {
   return /^[A-Za-z][\w-]{0,30}$/.test(key) && credentialKind(key) === undefined ? key : 'one of its keys';
 }
 
-function clientFileInstead({ object, key }: Contents['objects'][number], isOuter: boolean, secretId: string) {
+function clientFileInstead({ object, key }: JsonContents['objects'][number], isOuter: boolean, secretId: string) {
   const where = isOuter ? 'is' : `${nameOf(key)} holds`;
   const kind = isObject(object.installed) ? 'Desktop app' : 'Web application';
   const make =
@@ -255,6 +254,31 @@ function proveServiceAccount(value: unknown, secretId: string): ServiceAccount |
     privateKeyId: private_key_id,
     subject,
   };
+}
+
+const ARMOUR = /-----BEGIN ((?:RSA |EC |ENCRYPTED )?PRIVATE KEY)-----([\s\S]*?)-----END \1-----/;
+
+/** RS256 with less is refused by Google, and by OpenSSL for a key that is shorter than its hash needs. */
+const MIN_BITS = 2_048;
+
+/** The RSA key in `text`, or what is wrong with it as a predicate ("is encrypted"), without a word of the text. */
+function readPrivateKey(text: string): KeyObject | string {
+  const [, label = '', body = ''] = ARMOUR.exec(text) ?? [];
+  if (label === '') {
+    return isPem(text) ? 'is PEM, but no whole private key' : 'is no PEM text (it begins with five hyphens and BEGIN)';
+  }
+  if (label.startsWith('ENCRYPTED') || /\bProc-Type\b/.test(body)) return 'is encrypted with a passphrase';
+  const [base64 = ''] = pemLines(body);
+  const lines = base64.match(/.{1,64}/g) ?? [];
+  let key: KeyObject;
+  try {
+    key = createPrivateKey([`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n'));
+  } catch {
+    return 'is PEM, but its contents are damaged or incomplete';
+  }
+  if (key.asymmetricKeyType !== 'rsa') return 'is no RSA key';
+  if ((key.asymmetricKeyDetails?.modulusLength ?? 0) < MIN_BITS) return `is shorter than ${MIN_BITS} bits`;
+  return key;
 }
 
 function describe(issues: readonly v.BaseIssue<unknown>[], value: unknown): string {
