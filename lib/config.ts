@@ -1,7 +1,6 @@
 /** The only reader of the environment. Reports every problem at once, by the variable's name, never by its value. */
 import { type AwsKeys, type ContainerToken, missingKeys, problemsOfKeys, readAwsKeys } from './aws/keys.ts';
-import { hostOf, isRegion } from './aws/partitions.ts';
-import { isSecretId, regionOfSecret } from './aws/secret-id.ts';
+import { hostOf, isRegion, isSecretId, regionOfSecret } from './aws/names.ts';
 import { beginsLikeCredential } from './base/credential-like.ts';
 import { DURATION_EXAMPLES, parseDuration } from './base/duration.ts';
 import type { Environment } from './base/environment.ts';
@@ -201,8 +200,9 @@ function loopbackUrl(text: string): string | null {
   return url !== null && /^https?:$/.test(url.protocol) && isLoopback(url.hostname) ? text : null;
 }
 
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
+/** Whether the host, which may stand in a URL's brackets, is this machine. */
+export function isLoopback(hostname: string): boolean {
+  return /^(?:localhost|::1|\[::1\])$/.test(hostname) || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }
 
 function list(names: readonly string[]): string {

@@ -2,7 +2,7 @@
 
 import { serverWords } from '../base/server-words.ts';
 import { CredentialError } from '../errors.ts';
-import { partitionOf } from './partitions.ts';
+import { partitionOf } from './names.ts';
 
 const USER = /\bUser: (arn:aws[a-z-]*:(?:iam|sts)::\d{12}:[\w+=,.@/-]{1,256}) is not authorized/;
 const RESOURCE = /\bon resource: (arn:aws[a-z-]*:[a-z]+:[a-z0-9-]*:\d{12}:[\w+=,.@/:-]{1,600})/;

@@ -3,7 +3,7 @@
 import { credentialKind } from '../base/credential-like.ts';
 import type { Environment } from '../base/environment.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';
-import { isSecretId } from './secret-id.ts';
+import { isSecretId } from './names.ts';
 import { embedded, holdsName, secretsInText } from './secrets-in-text.ts';
 
 export const CONTAINER_TOKEN = 'AWS_CONTAINER_AUTHORIZATION_TOKEN';

@@ -1,5 +1,5 @@
 /** `job policy`: the least that AWS must allow, as a document for IAM or for CloudFormation, and nothing besides it. */
-import { isRegion } from '../aws/partitions.ts';
+import { isRegion } from '../aws/names.ts';
 import { defineCommand } from '../command.ts';
 import { ExitCode, UsageError } from '../errors.ts';
 import { choiceOption, type OptionSpec, switchOption, textOption } from '../options.ts';

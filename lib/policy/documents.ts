@@ -1,5 +1,5 @@
 /** IAM policies and the CloudFormation template, as JSON: who may do what with the secret, and nothing else. */
-import { hostOf } from '../aws/partitions.ts';
+import { hostOf } from '../aws/names.ts';
 import type { Place, Target } from './target.ts';
 
 type Resource = string | readonly string[] | { readonly Ref: string };

@@ -1,7 +1,6 @@
 /** Which secret a policy is about, and which key encrypts it: ARNs and names, proven by AWS's grammar. */
 
-import { isRegion, partitionOf } from '../aws/partitions.ts';
-import { SECRET_NAME } from '../aws/secret-id.ts';
+import { isRegion, partitionOf, SECRET_NAME } from '../aws/names.ts';
 import { beginsLikeCredential } from '../base/credential-like.ts';
 import { UsageError } from '../errors.ts';
 

@@ -1,13 +1,9 @@
 /** The hosts that the program itself needs, as its configuration names them. */
 
-import { domainsOf } from '../aws/partitions.ts';
+import { domainsOf, serviceAt } from '../aws/names.ts';
 import type { Environment } from '../base/environment.ts';
-import { examineConfig, readHeartbeatUrl } from '../config.ts';
+import { examineConfig, isLoopback, readHeartbeatUrl } from '../config.ts';
 import { type Host, hostOfUrl } from '../process/hosts.ts';
-
-/** An address of AWS for one of the services; the first group is its name. */
-const AWS_ENDPOINT =
-  /^(?:vpce-[a-z0-9-]+\.)?(secretsmanager|sts)(?:-fips)?(?:\.[a-z]+(?:-[a-z]+)+-\d+)?(?:\.vpce)?\.(?:amazonaws\.(?:com(?:\.cn)?|eu)|api\.aws)$/;
 
 /** Google's, AWS's and the monitor's, with those that a named source of AWS credentials asks. */
 export function neededHosts(env: Environment): Host[] {
@@ -38,8 +34,7 @@ function endpointOf(env: Environment, service: string): Host[] {
     const url = URL.parse(address?.trim() ?? '');
     if (url === null || !/^https?:$/.test(url.protocol)) return [];
     const host = hostOfUrl(url.href);
-    const isAws =
-      url.protocol === 'https:' && AWS_ENDPOINT.exec(host.name)?.[1] === service.replace('_', '').toLowerCase();
+    const isAws = url.protocol === 'https:' && serviceAt(host.name) === service.replace('_', '').toLowerCase();
     return isAws || isLoopback(host.name) ? [host] : [];
   });
 }
@@ -63,8 +58,4 @@ function credentialHosts(env: Environment, region: string): Host[] {
   const container = URL.parse(env.AWS_CONTAINER_CREDENTIALS_FULL_URI?.trim() ?? '');
   if (container !== null && /^https?:$/.test(container.protocol)) hosts.push(hostOfUrl(container.href));
   return hosts;
-}
-
-function isLoopback(name: string): boolean {
-  return name === 'localhost' || name === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name);
 }

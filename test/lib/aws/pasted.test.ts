@@ -1,7 +1,7 @@
 /** Mistakes in pasted secrets: the error names the mistake, shows no value, and the program's own words stay readable. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isSecretId } from '../../../lib/aws/secret-id.ts';
+import { isSecretId } from '../../../lib/aws/names.ts';
 import { readCredentials } from '../../../lib/aws/shape.ts';
 import { ConfigError } from '../../../lib/errors.ts';
 import { Redactor } from '../../../lib/process/redact.ts';

@@ -1,4 +1,5 @@
-/** AWS's regions and the partitions that they belong to, with their DNS names. Source: the endpoint rules of AWS's SDKs. */
+/** How AWS names things: partitions, regions and hosts, and the name or ARN of a secret. Nothing else knows these forms. */
+import { beginsLikeCredential } from '../base/credential-like.ts';
 
 interface Partition {
   /** How the names of its regions begin. */
@@ -12,6 +13,7 @@ interface Partition {
 /** Regions of all other beginnings. */
 const COMMERCIAL: Partition = { beginning: '', name: 'aws', domains: ['amazonaws.com', 'api.aws'] };
 
+/** Source: the endpoint rules of AWS's SDKs. */
 const PARTITIONS: readonly Partition[] = [
   { beginning: 'cn-', name: 'aws-cn', domains: ['amazonaws.com.cn', 'api.amazonwebservices.com.cn'] },
   { beginning: 'us-gov-', name: 'aws-us-gov', domains: ['amazonaws.com', 'api.aws'] },
@@ -23,11 +25,12 @@ const PARTITIONS: readonly Partition[] = [
   COMMERCIAL,
 ];
 
-const REGION = /^[a-z]{2,4}(-[a-z]+){1,3}-\d{1,2}$/;
+const REGION = String.raw`[a-z]{2,4}(?:-[a-z]+){1,3}-\d{1,2}`;
+const WHOLE_REGION = new RegExp(`^${REGION}$`);
 
 /** Whether AWS could have a region of that name. */
 export function isRegion(text: string): boolean {
-  return REGION.test(text);
+  return WHOLE_REGION.test(text);
 }
 
 /** The partition that a region belongs to, as ARNs name it. */
@@ -47,4 +50,29 @@ export function hostOf(service: string, region: string): string {
 
 function partitionIn(region: string): Partition {
   return PARTITIONS.find(({ beginning }) => region.startsWith(beginning)) ?? COMMERCIAL;
+}
+
+const DOMAINS = PARTITIONS.flatMap(({ domains }) => domains.map((domain) => RegExp.escape(domain))).join('|');
+const SERVICE_HOST = new RegExp(
+  String.raw`^(?:vpce-[a-z0-9-]+\.)?([a-z]+)(?:-fips)?(?:\.${REGION})?(?:\.vpce)?\.(?:${DOMAINS})$`,
+);
+
+/** The service that answers at a host of AWS, `secretsmanager`; undefined for hosts that AWS's customers rent, and others. */
+export function serviceAt(host: string): string | undefined {
+  return SERVICE_HOST.exec(host)?.[1];
+}
+
+/** Source: docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html. */
+export const SECRET_NAME = /^[\w/+=.@-]{1,512}$/;
+
+const SECRET_ARN = new RegExp(String.raw`^arn:aws[a-z-]*:secretsmanager:(${REGION}):\d{12}:secret:[\w/+=.@-]{1,519}$`);
+
+/** Whether `text` is the name or ARN of a secret, and no credential that was pasted in its place. */
+export function isSecretId(text: string): boolean {
+  return (SECRET_NAME.test(text) || SECRET_ARN.test(text)) && !beginsLikeCredential(text);
+}
+
+/** The region in `secretId`; undefined when it is no ARN. */
+export function regionOfSecret(secretId: string): string | undefined {
+  return SECRET_ARN.exec(secretId)?.[1];
 }
