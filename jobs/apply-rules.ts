@@ -7,16 +7,20 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { didYouMean } from '../lib/base/nearest.ts';
 import { ConfigError, UsageError } from '../lib/errors.ts';
-import { guardsOf } from '../lib/gmail/guards.ts';
+import { createGuards, shareOption } from '../lib/gmail/guards.ts';
+import { unitsOf } from '../lib/gmail/units.ts';
 import { countOption, defineJob, Scope, textsOption } from '../lib/job.ts';
+import { fitToMailbox } from '../lib/rules/labels.ts';
 import { describeRules, mayHaveMissed, planRules, type RulesPlan } from '../lib/rules/plan.ts';
-import { previewRules, surveyLabels } from '../lib/rules/preview.ts';
-import { MOST_IN_ALL, MOST_PER_RULE, SAMPLE_UNITS } from '../lib/rules/sample-limits.ts';
+import { previewRules } from '../lib/rules/preview.ts';
 import { parseRules, type RuleSet } from '../lib/rules/schema.ts';
-import { shareOption } from '../lib/rules/share.ts';
 
 /** The rules file beside this job; the build copies it. */
 const OWN_RULES = fileURLToPath(new URL('./rules.yaml', import.meta.url));
+
+/** Samples of one rule, and of all rules: together a third of the quota of a minute. */
+const MOST_PER_RULE = 20;
+const MOST_SAMPLES = 100;
 
 export default defineJob({
   summary: 'Apply the rules in rules.yaml to the mailbox: archive, trash, mark, star, label',
@@ -32,7 +36,7 @@ export default defineJob({
     ),
     samples: countOption(
       '<n>',
-      `in a dry run at a terminal, show up to n messages of each rule (${SAMPLE_UNITS} quota units per message, ${MOST_IN_ALL} messages in all)`,
+      `in a dry run at a terminal, show up to n messages of each rule (${unitsOf('messages.get', '2026')} quota units per message, ${MOST_SAMPLES} messages in all)`,
       1,
       MOST_PER_RULE,
     ),
@@ -53,11 +57,15 @@ export default defineJob({
   },
 
   async inspect({ mailbox, options, prepared: ruleSet }) {
-    return await previewRules(ruleSet, mailbox, guardsOf(ruleSet, { ...options, mailboxSize: undefined }));
+    return await previewRules(
+      ruleSet,
+      mailbox,
+      createGuards(limitsOf(ruleSet), { ...options, mailboxSize: undefined }),
+    );
   },
 
   async run({ mailbox, tally, options, prepared, log, journal, show }) {
-    const { ruleSet, labels, warnings } = await surveyLabels(prepared, mailbox);
+    const { ruleSet, labels, warnings } = await fitToMailbox(prepared, mailbox);
     for (const warning of warnings) log.warn('rules.warning', { ...warning });
 
     const isBackfill = mailbox.span !== undefined;
@@ -66,7 +74,7 @@ export default defineJob({
     const tidied = journal.tidy();
     const holdsShare = isBackfill || options.maxShare !== undefined;
     const mailboxSize = holdsShare ? await mailbox.size() : undefined;
-    const guards = guardsOf(ruleSet, { ...options, mailboxSize });
+    const guards = createGuards(limitsOf(ruleSet), { ...options, mailboxSize });
     const earlierPlans: RulesPlan[] = [];
     for (;;) {
       const isFirst = earlierPlans.length === 0;
@@ -84,10 +92,10 @@ export default defineJob({
       }
       if (options.samples !== undefined) {
         const { readSamples, renderSamples } = await import('../lib/rules/samples.ts');
-        const samples = await readSamples(plan, options.samples, { mailbox, log });
+        const samples = await readSamples(plan, { perRule: options.samples, inAll: MOST_SAMPLES }, { mailbox, log });
         show((columns) => renderSamples(samples, columns));
       }
-      await mailbox.carryOut(plan, { guards, earlierPlans, ...(ruleSet.undo && { journal }) });
+      await mailbox.applyPlan(plan, { guards, earlierPlans, ...(ruleSet.undo && { journal }) });
       earlierPlans.push(plan);
       if (!mailbox.live || !mayHaveMissed(plan) || earlierPlans.length === MOST_LOOKS) break;
     }
@@ -97,6 +105,10 @@ export default defineJob({
 
 /** Looking for what the searches may have missed comes to an end, whatever others do to the mailbox meanwhile. */
 const MOST_LOOKS = 5;
+
+function limitsOf(ruleSet: RuleSet & { readonly file: string }) {
+  return { ...ruleSet, sets: ruleSet.rules };
+}
 
 /** `file` as seen from the working folder, or as it is when that folder was deleted. */
 function shortPath(file: string): string {

@@ -7,7 +7,7 @@ import { composeMail } from '../lib/digest/compose.ts';
 import { gatherContents } from '../lib/digest/contents.ts';
 import { deliverOnce, identifyDigest, isDelivered } from '../lib/digest/delivery.ts';
 import { lastPeriod } from '../lib/digest/period.ts';
-import { DIGEST_LABEL } from '../lib/gmail/journal-label.ts';
+import { DIGEST_LABEL } from '../lib/gmail/own-labels.ts';
 import { choiceOption, defineJob, Scope, timeZoneOption } from '../lib/job.ts';
 
 export default defineJob({

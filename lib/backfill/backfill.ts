@@ -3,9 +3,9 @@
  * messages, one call after another for its windows.
  */
 import { UsageError } from '../errors.ts';
-import { alignWindows } from '../gmail/align.ts';
-import type { Ahead, Mailbox, MailboxOptions } from '../gmail/mailbox.ts';
-import type { Span, Window } from '../gmail/window.ts';
+import type { Mailbox, MailboxOptions, UpcomingChanges } from '../gmail/mailbox.ts';
+import type { Span, Window } from '../gmail/windows.ts';
+import { alignWindows } from '../gmail/windows.ts';
 import type { Job, RunContext } from '../job.ts';
 import type { OptionSpecs } from '../options.ts';
 import type { Log } from '../screen/log.ts';
@@ -73,7 +73,7 @@ export class Backfill {
     const { dryRun } = this.#options;
     return {
       ...(this.#span && { span: this.#span }),
-      announce: (ahead) => this.#announce(ahead),
+      announceChanges: (upcoming) => this.#announceChanges(upcoming),
       announceSearches: (searches) => this.#announceSearches(this.#span, searches),
       ...(!dryRun && { confirm: () => this.#confirm() }),
     };
@@ -131,9 +131,9 @@ export class Backfill {
     return readingSpanOf(this.#range, values.window, values.oldestFirst, await mailbox.size());
   }
 
-  async #announce(ahead: Ahead): Promise<void> {
+  async #announceChanges(upcoming: UpcomingChanges): Promise<void> {
     if (this.#span === undefined) return;
-    this.#tell(await forecastChanges(this.#forecastInput(this.#span), ahead));
+    this.#tell(await forecastChanges(this.#forecastInput(this.#span), upcoming));
   }
 
   /** Logs the cost of listing every window, before the first request for it. */

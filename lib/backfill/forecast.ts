@@ -2,11 +2,11 @@
 import type { QuotaProfile } from '../config.ts';
 import { batchCount, portionsOf, setSizes } from '../gmail/change-plan.ts';
 import type { GmailClient } from '../gmail/client.ts';
-import type { Ahead } from '../gmail/mailbox.ts';
+import type { UpcomingChanges } from '../gmail/mailbox.ts';
 import type { QuotaWindow } from '../gmail/quota.ts';
 import { PAGE_SIZE } from '../gmail/searcher.ts';
 import { unitsOf } from '../gmail/units.ts';
-import type { Span } from '../gmail/window.ts';
+import type { Span } from '../gmail/windows.ts';
 
 export interface ForecastRule {
   readonly name: string;
@@ -79,7 +79,7 @@ const AT_ONCE = 8;
 /** The forecast of a job that changes labels. */
 export async function forecastChanges(
   input: ForecastInput,
-  { plan, guards, newLabels, keepsJournal }: Ahead,
+  { plan, guards, newLabels, keepsJournal }: UpcomingChanges,
 ): Promise<Forecast> {
   const sizes = setSizes(plan);
   const portions = portionsOf(plan, keepsJournal);

@@ -2,7 +2,7 @@
 import { DateTime } from 'luxon';
 import { dateAt, firstSecondOf } from '../base/calendar.ts';
 import { UsageError } from '../errors.ts';
-import type { Span, Window } from '../gmail/window.ts';
+import type { Span, Window } from '../gmail/windows.ts';
 import { type BackfillValues, type Moment, WINDOW_UNITS, type WindowUnit } from './options.ts';
 
 /** Gmail began on this day: older mail was imported, and is all in the first window. */

@@ -6,7 +6,7 @@ import { type Label, labelSearch } from '../gmail/labels.ts';
 import { parseSender, type Sender, subjectLine } from '../gmail/mail-text.ts';
 import type { Mailbox, MessageRef } from '../gmail/mailbox.ts';
 import type { ReadMessage } from '../gmail/messages.ts';
-import { windowTerms } from '../gmail/window.ts';
+import { windowTerms } from '../gmail/windows.ts';
 import type { Period } from './period.ts';
 
 /** At most so many messages are read. */

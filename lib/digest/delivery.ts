@@ -11,9 +11,9 @@ import { createHash } from 'node:crypto';
 import { counted } from '../base/count.ts';
 import type { Tally } from '../base/tally.ts';
 import { RefusedError, UnavailableError } from '../errors.ts';
-import { DIGEST_LABEL } from '../gmail/journal-label.ts';
 import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
+import { DIGEST_LABEL } from '../gmail/own-labels.ts';
 import type { Log } from '../screen/log.ts';
 import { PERIOD_ID, type Period } from './period.ts';
 

@@ -1,7 +1,7 @@
 /** What a run is going to change, message by message, and in which order: by windows, and within a window by sets. */
 import { IdSet } from './ids.ts';
 import type { LabelDirectory } from './labels.ts';
-import type { Window } from './window.ts';
+import type { Window } from './windows.ts';
 
 /** Gmail's largest batch of changes. */
 export const BATCH_SIZE = 1_000;

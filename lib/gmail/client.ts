@@ -12,19 +12,21 @@ import type { QuotaProfile } from '../config.ts';
 import type { AccessTokens } from '../google/access.ts';
 import { createTidier } from '../process/memory.ts';
 import type { Log } from '../screen/log.ts';
-import { judge, type Verdict } from './answers.ts';
-import { ConcurrencyGate } from './gate.ts';
+import { ConcurrencyLimiter } from './concurrency.ts';
 import type { QuotaWindow } from './quota.ts';
+import { interpretResponse, type ResponseMeaning } from './responses.ts';
 import { type Retryable, retrying, verdictOfFailure } from './retry.ts';
 import { type ClientStatistics, countRequest, type GmailMethod, unitsOf } from './units.ts';
 
-export type Effect = 'none' | 'repeatable' | 'once';
+/** `read` changes nothing; `repeatable` is a change that may be sent twice; `once` is a change that must not. */
+export type RequestKind = 'read' | 'repeatable' | 'once';
 
-/** Something to be found out before a change is sent, if the last time is too long ago: waiting for quota takes time. */
-export interface Recheck {
+/** A check that must be no older than a while when a change is sent, although waiting for quota takes time. */
+export interface PreSendCheck {
+  /** Whether `run` must be called before the next attempt. */
   readonly isDue: boolean;
-  /** Returns whether there is still something to send. */
-  look(): Promise<boolean>;
+  /** Returns whether anything is left to send. */
+  run(): Promise<boolean>;
 }
 
 type Send = (
@@ -60,7 +62,7 @@ export class GmailClient {
   readonly #options: ClientOptions;
   readonly #api: gmail_v1.Gmail;
   readonly #auth: OAuth2Client;
-  readonly #gate = new ConcurrencyGate();
+  readonly #concurrency = new ConcurrencyLimiter();
   /** The access token that requests are sent with at the moment. */
   #token = '';
   #answerMs = 0;
@@ -81,27 +83,26 @@ export class GmailClient {
   }
 
   /**
-   * Sends one request until it is answered for good; `send` may be called several times. What it does in the mailbox
-   * is said by `effect`: `none` for reading, `repeatable` for a change that is safe to repeat, and `once` for one that is
-   * not: then only a refusal that surely had no effect is tried again.
-   * `signal` ends the waiting before an attempt, and a read under way; a change under way is ended by `giveUp` alone.
-   * With `recheck`, no attempt is sent that is due for it; undefined when nothing is left to send then.
+   * Sends one request until Gmail answers it for good; `send` may be called several times. A request of the kind `once`
+   * is sent again only after a refusal that certainly changed nothing.
+   * `signal` ends the wait before an attempt, and a read under way; only `giveUp` ends a change under way.
+   * Runs `check` before an attempt when the check is due, and returns undefined when nothing is left to send.
    * @throws UnavailableError, CredentialError, ConfigError, GmailRefusal, or the signal's StoppedError.
    */
-  async request<T>(method: GmailMethod, send: Send, signal: AbortSignal, effect?: Effect): Promise<T>;
+  async request<T>(method: GmailMethod, send: Send, signal: AbortSignal, requestKind?: RequestKind): Promise<T>;
   async request<T>(
     method: GmailMethod,
     send: Send,
     signal: AbortSignal,
-    effect: Effect,
-    recheck: Recheck,
+    requestKind: RequestKind,
+    check: PreSendCheck,
   ): Promise<T | undefined>;
   async request<T>(
     method: GmailMethod,
     send: Send,
     signal: AbortSignal,
-    effect: Effect = 'none',
-    recheck?: Recheck,
+    requestKind: RequestKind = 'read',
+    check?: PreSendCheck,
   ): Promise<T | undefined> {
     const { random, log, tokens } = this.#options;
     let token = '';
@@ -109,24 +110,24 @@ export class GmailClient {
       random,
       send: async () => {
         for (;;) {
-          const attempt = await this.#attempt(method, send, signal, effect, recheck);
+          const attempt = await this.#attempt(method, send, signal, requestKind, check);
           if (attempt !== 'due') {
             token = attempt.token;
-            return attempt.verdict;
+            return attempt.meaning;
           }
-          // Out of the line for quota, in which the look itself has to stand.
-          if (!(await recheck?.look())) return { kind: 'ok', data: undefined };
+          // Here no quota is held: the check sends requests itself.
+          if (!(await check?.run())) return { kind: 'ok', data: undefined };
         }
       },
-      mayRepeat: ({ kind }) => effect !== 'once' || kind !== 'again',
+      mayRepeat: ({ kind }) => requestKind !== 'once' || kind !== 'again',
       onUnauthorized: async () => {
         log.warn('gmail.unauthorized', { method });
         await tokens.renew(token);
         this.#auth.setCredentials({});
         this.statistics.retries += 1;
       },
-      wait: async (verdict, attempt, delayMs) => {
-        await this.#waitAfter(method, verdict, attempt, delayMs, signal);
+      wait: async (meaning, attempt, delayMs) => {
+        await this.#waitAfter(method, meaning, attempt, delayMs, signal);
         this.statistics.retries += 1;
       },
     });
@@ -149,21 +150,27 @@ export class GmailClient {
 
   async #waitAfter(
     method: GmailMethod,
-    verdict: Retryable,
+    meaning: Retryable,
     attempt: number,
     delayMs: number,
     signal: AbortSignal,
   ): Promise<void> {
     const { clock, log, quota } = this.#options;
-    const isShown = verdict.kind === 'quota' && this.#options.onRefused?.(delayMs) === true;
-    log[isShown ? 'debug' : 'warn']('gmail.retry', { method, reason: verdict.text, attempt, delayMs });
-    if (verdict.kind === 'quota') quota.refused(delayMs);
+    const isShown = meaning.kind === 'quota' && this.#options.onRefused?.(delayMs) === true;
+    log[isShown ? 'debug' : 'warn']('gmail.retry', { method, reason: meaning.text, attempt, delayMs });
+    if (meaning.kind === 'quota') quota.refused(delayMs);
     else await clock.sleep(delayMs, signal);
   }
 
-  async #attempt(method: GmailMethod, send: Send, signal: AbortSignal, effect: Effect, recheck: Recheck | undefined) {
+  async #attempt(
+    method: GmailMethod,
+    send: Send,
+    signal: AbortSignal,
+    requestKind: RequestKind,
+    check: PreSendCheck | undefined,
+  ) {
     const { quota, profile, giveUp, clock, onSpent } = this.#options;
-    const places = await this.#gate.enter(signal);
+    const limit = await this.#concurrency.acquire(signal);
     try {
       const units = unitsOf(method, profile);
       const lease = await quota.take(units, signal);
@@ -171,28 +178,28 @@ export class GmailClient {
         await this.#auth.getRequestHeaders();
         const token = this.#token;
         signal.throwIfAborted();
-        if (recheck?.isDue) {
+        if (check?.isDue) {
           lease.cancel();
           return 'due';
         }
         countRequest(this.statistics, units);
         onSpent?.(units);
         const sentAt = clock.now();
-        const verdict = await this.#send(method, send, effect === 'none' ? signal : giveUp);
+        const meaning = await this.#send(method, send, requestKind === 'read' ? signal : giveUp);
         this.#answerMs += clock.now() - sentAt;
-        if (verdict.kind === 'crowded') this.#gate.tooMany(places);
-        else if (verdict.kind === 'ok') this.#gate.good();
-        return { verdict, token };
+        if (meaning.kind === 'crowded') this.#concurrency.refused(limit);
+        else if (meaning.kind === 'ok') this.#concurrency.succeeded();
+        return { meaning, token };
       } finally {
         lease.done();
       }
     } finally {
-      this.#gate.leave();
+      this.#concurrency.release();
       this.#tidy();
     }
   }
 
-  async #send(method: GmailMethod, send: Send, stop: AbortSignal): Promise<Verdict> {
+  async #send(method: GmailMethod, send: Send, stop: AbortSignal): Promise<ResponseMeaning> {
     const { timeoutMs } = this.#options;
     // Not AbortSignal.timeout and any: these keep each request, with all its ids, until the time is over.
     const attempt = new AbortController();
@@ -209,7 +216,12 @@ export class GmailClient {
       const answer = await send(this.#api, sendOptions(attempt.signal));
       const body = typeof answer.data === 'string' ? answer.data : '';
       const retryAfter = answer.headers['retry-after'] ?? null;
-      return judge(method, { status: answer.status, retryAfter, body, urlLength: String(answer.url ?? '').length });
+      return interpretResponse(method, {
+        status: answer.status,
+        retryAfter,
+        body,
+        urlLength: String(answer.url ?? '').length,
+      });
     } catch (error) {
       stop.throwIfAborted();
       // Everything that happens on the wire arrives with the request's configuration; the rest is our own bug.

@@ -1,6 +1,27 @@
-/** The guards against a rule that is wrong: limits on the changes of a run, and on those of each rule. */
-import { formatCount, formatShare } from '../base/count.ts';
-import type { Guard } from './changes.ts';
+/**
+ * Guards: limits on how many messages a run, or one of its sets, may change. A run that would go beyond one changes
+ * nothing.
+ */
+import { counted, formatCount, formatShare } from '../base/count.ts';
+import { GuardError, UsageError } from '../errors.ts';
+import type { OptionSpec } from '../options.ts';
+import { type ChangePlan, setSizes } from './change-plan.ts';
+
+/** A limit on the changes of a run, or of one of its sets, and what to do about it. */
+export interface Guard {
+  /** The name of the set that is limited; all sets together without one. */
+  readonly set?: string;
+  /** Infinity for no limit. */
+  readonly atMost: number;
+  /** The origin of a limit that was computed: `50% of the 9,000 in the mailbox`. */
+  readonly meaning?: string;
+  /** Where the limit stands: `rules.yaml: maxChanges`. */
+  readonly from?: string;
+  /** Where the limit can be raised. */
+  readonly remedy: string;
+  /** The share of the mailbox, between 0 and 1, of which the limit was worked out. */
+  readonly share?: number;
+}
 
 /** A rule may change this share of a mailbox in a backfill, unless the rules say otherwise. */
 export const DEFAULT_MAX_SHARE = 0.5;
@@ -16,26 +37,27 @@ export interface GuardSettings {
   readonly mailboxSize: number | undefined;
 }
 
-/** The limits that a file of rules sets. */
-export interface GuardedRules {
+/** The limits of a job, and of the sets of messages that it changes. */
+export interface ChangeLimits {
+  /** The file in which they can be raised. */
   readonly file: string;
   /** Changes of a whole run. */
   readonly maxChanges: number | undefined;
-  /** The share of the mailbox, between 0 and 1, that a rule may change in a backfill. */
+  /** The share of the mailbox, between 0 and 1, that one set may change in a backfill. */
   readonly maxShare: number | undefined;
-  readonly rules: readonly { readonly name: string; readonly maxChanges: number | undefined }[];
+  readonly sets: readonly { readonly name: string; readonly maxChanges: number | undefined }[];
 }
 
-/** The guards that hold for a run of `ruleSet`; those of single rules first, since they say more. */
-export function guardsOf(ruleSet: GuardedRules, settings: GuardSettings): Guard[] {
-  const { file, rules } = ruleSet;
+/** The guards of a run; those of single sets first, since their messages say more. */
+export function createGuards(limits: ChangeLimits, settings: GuardSettings): Guard[] {
+  const { file, sets } = limits;
   const { mailboxSize } = settings;
-  const guards: Guard[] = rules.flatMap(({ name, maxChanges }) =>
+  const guards: Guard[] = sets.flatMap(({ name, maxChanges }) =>
     maxChanges === undefined
       ? []
       : [{ set: name, atMost: maxChanges, remedy: remedy(`raise maxChanges of the rule ${name} in ${file}`) }],
   );
-  const share = settings.maxShare ?? ruleSet.maxShare ?? DEFAULT_MAX_SHARE;
+  const share = settings.maxShare ?? limits.maxShare ?? DEFAULT_MAX_SHARE;
   const isHeld = settings.maxShare !== undefined || (mailboxSize ?? 0) > SMALL_MAILBOX;
   if (mailboxSize !== undefined && isHeld && share < 1) {
     const atMost = Math.floor(mailboxSize * share);
@@ -45,9 +67,9 @@ export function guardsOf(ruleSet: GuardedRules, settings: GuardSettings): Guard[
         ? `raise maxShare in ${file} (it is ${formatShare(share)}), or run once with --max-share`
         : `raise --max-share (it is ${formatShare(share)})`,
     );
-    guards.push(...rules.map(({ name }) => ({ set: name, atMost, meaning, remedy: raise, share })));
+    guards.push(...sets.map(({ name }) => ({ set: name, atMost, meaning, remedy: raise, share })));
   }
-  const atMost = settings.maxChanges ?? ruleSet.maxChanges;
+  const atMost = settings.maxChanges ?? limits.maxChanges;
   if (atMost !== undefined) {
     const from = settings.maxChanges === undefined ? `${file}: maxChanges` : '--max-changes';
     const raise = remedy(
@@ -58,6 +80,54 @@ export function guardsOf(ruleSet: GuardedRules, settings: GuardSettings): Guard[
     guards.push({ atMost, from, remedy: raise });
   }
   return guards;
+}
+
+/**
+ * The first of `guards` that `plans` of the same sets go beyond; undefined when all hold. All plans but the last are
+ * carried out: `changed` messages were changed so far.
+ */
+export function trippedGuard(
+  plans: readonly ChangePlan[],
+  guards: readonly Guard[],
+  changed = 0,
+): GuardError | undefined {
+  const counts = plans.map(setSizes);
+  for (const { set, atMost, meaning, remedy } of guards) {
+    const own = (sizes: readonly number[]) =>
+      sizes.reduce(
+        (sum, size, index) => (set === undefined || plans[0]?.sets[index]?.name === set ? sum + size : sum),
+        0,
+      );
+    const size = counts.reduce((sum, sizes) => sum + own(sizes), 0);
+    const added = own(counts.at(-1) ?? []);
+    if (size <= atMost || added === 0) continue;
+    const messages = counted(size, 'message');
+    const what = set === undefined ? `${messages} would be changed` : `the rule ${set} would change ${messages}`;
+    const limit = meaning === undefined ? formatCount(atMost) : `${formatCount(atMost)} (${meaning})`;
+    if (plans.length === 1) return new GuardError(`${what}, but the limit is ${limit}: nothing was changed`, remedy);
+    return new GuardError(
+      `${counted(added, 'more message was', 'more messages were')} found during the run. With ${added === 1 ? 'it' : 'them'} ${what}, but the limit is ${limit}. ${counted(changed, 'message was', 'messages were')} changed; the new ones were not`,
+      `The next run continues with the rest. ${remedy}`,
+    );
+  }
+  return undefined;
+}
+
+/** The share, above 0 and up to 1, that `text` means; null when it means none, or, as 1 does, might mean either. */
+export function parseShare(text: string): number | null {
+  const [, percent, fraction] = /^(?:(\d{1,3}(?:\.\d{1,3})?)\s*%|(0\.\d{1,6}))$/.exec(text.trim()) ?? [];
+  const share = percent === undefined ? Number(fraction ?? 0) : Number(percent) / 100;
+  return share > 0 && share <= 1 ? share : null;
+}
+
+/** An option whose value is a share of the mailbox. */
+export function shareOption(summary: string): OptionSpec<number | undefined> {
+  const parse = (text: string) => {
+    const share = parseShare(text);
+    if (share !== null) return share;
+    throw new UsageError(`"${text}" is no share`, 'Write a percentage, such as 50%.');
+  };
+  return { placeholder: '<percent>', summary, parse, fallback: undefined };
 }
 
 function remedy(what: string): string {

@@ -1,8 +1,8 @@
 /** What was done to messages since a moment. The history of a mailbox, unlike its searches, does not lag behind. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
-import { GmailRefusal } from './answers.ts';
 import type { GmailClient } from './client.ts';
 import type { IdSet } from './ids.ts';
+import { GmailRefusal } from './responses.ts';
 
 /** The records on one page; Gmail allows no more. */
 const PAGE_SIZE = 500;
@@ -10,7 +10,7 @@ const PAGE_SIZE = 500;
 const CHANGES = ['labelAdded', 'labelRemoved', 'messageDeleted'];
 
 /** What was done to messages, as far as it can still be seen in them. */
-export interface Happened {
+export interface HistoryChanges {
   /** Label id → message id → whether the message has carried the label since it got or lost it last. */
   readonly labels: ReadonlyMap<string, ReadonlyMap<string, boolean>>;
   /** The ids of those that were deleted for good. */
@@ -26,7 +26,7 @@ export async function readHistory(
   since: string,
   among: IdSet,
   signal: AbortSignal,
-): Promise<Happened | null> {
+): Promise<HistoryChanges | null> {
   const labels = new Map<string, Map<string, boolean>>();
   const deleted = new Set<string>();
   const note = (changes: gmail_v1.Schema$HistoryLabelAdded[] | undefined, carries: boolean) => {

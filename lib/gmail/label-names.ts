@@ -1,6 +1,6 @@
 /** Which names a label cannot have in a rule or a job: those that Gmail refuses, and those of the program's own labels. */
-import { COMPLETED_LABEL, DIGEST_LABEL, JOURNAL_LABEL, UNDONE_LABEL } from './journal-label.ts';
 import { normalizeLabel, systemLabelId } from './labels.ts';
+import { isOwnLabel, OWN_FOLDER } from './own-labels.ts';
 
 /** Gmail refuses longer names. */
 const MAX_LENGTH = 225;
@@ -16,29 +16,6 @@ const RESERVED: ReadonlySet<string> = new Set(
     ...['Voicemail', 'Todo', 'Todos', 'Buzz', 'Migrated'],
   ].map(normalizeLabel),
 );
-
-/** The folder of the program's own labels. */
-const OWN_FOLDER = 'gmail-jobs';
-
-/** Labels below it that Gmail also finds when their slash is written as a hyphen or a space. */
-const OWN_LABELS = [JOURNAL_LABEL, COMPLETED_LABEL, UNDONE_LABEL, DIGEST_LABEL].map(normalizeLabel);
-const DIGEST_LABELS = normalizeLabel(`${DIGEST_LABEL}/`);
-
-/**
- * Whether Gmail takes `name` for one of the program's own labels, or shows it below them. `gmail-jobs-notes` is neither:
- * only with a slash does it lie in the folder.
- */
-export function isOwnLabel(name: string): boolean {
-  const [folder = ''] = name.split('/');
-  const normalized = normalizeLabel(name);
-  return [normalizeLabel(folder), normalized].includes(OWN_FOLDER) || isProgramLabel(name);
-}
-
-/** Whether it is the name of a label that the program itself makes, and not just one in its folder. */
-export function isProgramLabel(name: string): boolean {
-  const normalized = normalizeLabel(name);
-  return OWN_LABELS.includes(normalized) || normalized.startsWith(DIGEST_LABELS);
-}
 
 /**
  * Why an action cannot use the label `name`, as the end of a sentence about the name; undefined when it can. An action can

@@ -5,22 +5,15 @@
  * apart, from the oldest on, until both sides meet.
  */
 import { IdCollector, IdSet } from './ids.ts';
-import type { Window } from './window.ts';
+import type { FoundIds, Window } from './windows.ts';
 
-export interface Page {
+export interface ListPage {
   readonly ids: readonly string[];
   readonly next: string | undefined;
 }
 
 /** The page of the search in `window`, or in the whole span with null, that begins at `token`. Newest first. */
-export type FetchPage = (window: Window | null, token: string | undefined) => Promise<Page>;
-
-/** What a search found, by windows as far as it is known. */
-export interface Found {
-  readonly windows: ReadonlyMap<Window, IdSet>;
-  /** Messages of which the window is not known; they are newer than those of the windows listed apart. */
-  readonly loose: IdSet;
-}
+export type FetchPage = (window: Window | null, token: string | undefined) => Promise<ListPage>;
 
 /** Pages of the list, after each of which one window more is worth its own list. */
 const PAGES_PER_WINDOW = 12;
@@ -32,7 +25,7 @@ const AT_ONCE = 8;
 const MILESTONES = 20;
 
 /** Everything in the whole span; `windows`, the oldest first, may be listed apart. */
-export async function listSideBySide(fetch: FetchPage, windows: readonly Window[]): Promise<Found> {
+export async function listSideBySide(fetch: FetchPage, windows: readonly Window[]): Promise<FoundIds> {
   const all = new IdCollector();
   const apart = new Map<Window, IdSet>();
   const milestones = new Set<string>();
@@ -96,14 +89,14 @@ export async function listSideBySide(fetch: FetchPage, windows: readonly Window[
   }
   met = true;
   await Promise.all(walks);
-  return { windows: apart, loose: all.finish().without(...apart.values()) };
+  return { windows: apart, unplaced: all.finish().without(...apart.values()) };
 }
 
 /** Of a few neighbours, one page tells first whether there is anything in any of them: most days have no match. */
 const NEIGHBOURS = 16;
 
 /** Each of `windows`, the oldest first, listed apart. */
-export async function listEach(fetch: FetchPage, windows: readonly Window[]): Promise<Found> {
+export async function listEach(fetch: FetchPage, windows: readonly Window[]): Promise<FoundIds> {
   const found = new Map(windows.map((window) => [window, IdSet.empty]));
   let failed = false;
   const list = async (window: Window): Promise<void> => {
@@ -142,13 +135,13 @@ export async function listEach(fetch: FetchPage, windows: readonly Window[]): Pr
     });
   }
   await sideBySide(filled, list);
-  return { windows: found, loose: IdSet.empty };
+  return { windows: found, unplaced: IdSet.empty };
 }
 
 /** Reads page after page into `ids`, as long as `goOn` says so. */
 async function collect(
-  fetch: (token: string | undefined) => Promise<Page>,
-  goOn: (page: Page, isFirst: boolean) => boolean = () => true,
+  fetch: (token: string | undefined) => Promise<ListPage>,
+  goOn: (page: ListPage, isFirst: boolean) => boolean = () => true,
   ids = new IdCollector(),
 ): Promise<IdCollector> {
   let token: string | undefined;

@@ -6,7 +6,7 @@ import { UnavailableError } from '../errors.ts';
 import type { MailboxProfile } from '../google/ownership.ts';
 import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
-import { carryOut, type PlanJournal, planOfLabels } from './carry-out.ts';
+import { applyPlan, type PlanJournal, planOfLabels } from './apply-plan.ts';
 import {
   type ChangePlan,
   type ChangeSet,
@@ -16,27 +16,25 @@ import {
   setSizes,
   totalOf,
 } from './change-plan.ts';
-import { type Guard, trippedGuard } from './changes.ts';
 import type { GmailClient } from './client.ts';
-import { WIDEST } from './gate.ts';
-import { type Happened, readAdded, readHistory } from './history.ts';
-import type { IdSet } from './ids.ts';
-import { COMPLETED_LABEL, JOURNAL_LABEL } from './journal-label.ts';
-import { LabelBook, type ResolvedSet } from './label-book.ts';
-import type { Label, LabelDirectory } from './labels.ts';
-import type { Found } from './listing.ts';
+import { MAX_CONCURRENT } from './concurrency.ts';
+import { type Guard, trippedGuard } from './guards.ts';
+import { type HistoryChanges, readAdded, readHistory } from './history.ts';
+import { IdSet } from './ids.ts';
+import { type Label, type LabelDirectory, labelSearch } from './labels.ts';
+import { MailboxLabels, type ResolvedSet } from './mailbox-labels.ts';
 import { describe, getMessage, getSource, type MessageSource, type ReadMessage } from './messages.ts';
+import { COMPLETED_LABEL, JOURNAL_LABEL } from './own-labels.ts';
 import { readProfile } from './profile.ts';
 import { Protection } from './protection.ts';
 import { type FindOptions, type MessageRef, Searcher, type SearchOptions } from './searcher.ts';
-import type { Span } from './window.ts';
-import { withoutJournals } from './without-journals.ts';
-import { certainIds, type LabelChange, type LabelSet, type Writer } from './writer.ts';
+import type { FoundIds, Span } from './windows.ts';
+import { fixedIds, type LabelChange, type LabelSet, type Writer } from './writer.ts';
 
 export type { MessageRef, SearchOptions } from './searcher.ts';
 
 /** What is ahead when a plan is carried out. */
-export interface Ahead {
+export interface UpcomingChanges {
   readonly plan: ChangePlan;
   readonly guards: readonly Guard[];
   /** Labels that will be made. */
@@ -44,7 +42,7 @@ export interface Ahead {
   readonly keepsJournal: boolean;
 }
 
-export interface CarryOutOptions {
+export interface ApplyPlanOptions {
   readonly guards?: readonly Guard[];
   readonly journal?: PlanJournal | undefined;
   /**
@@ -66,11 +64,11 @@ export interface MailboxOptions {
   readonly profile?: MailboxProfile | undefined;
   readonly span?: Span;
   /** The labels, when they are known from before. */
-  readonly labels?: LabelBook;
+  readonly labels?: MailboxLabels;
   /** Told that so many searches of all windows are ahead. */
   readonly announceSearches?: (searches: number) => void;
   /** Told what is ahead, before the guards are held against it. */
-  readonly announce?: (ahead: Ahead) => Promise<void>;
+  readonly announceChanges?: (upcoming: UpcomingChanges) => Promise<void>;
   /** Asked before the first change; rejects when there is to be none. Returns whether that took a person's answer. */
   readonly confirm?: () => Promise<boolean>;
 }
@@ -80,7 +78,7 @@ export class Mailbox {
   readonly #client: GmailClient;
   readonly #writer: Writer;
   readonly #signal: AbortSignal;
-  readonly #labels: LabelBook;
+  readonly #labels: MailboxLabels;
   readonly #searcher: Searcher;
   #profile: Promise<MailboxProfile> | undefined;
 
@@ -90,7 +88,7 @@ export class Mailbox {
     this.#writer = options.writer;
     this.#signal = options.signal;
     if (options.profile !== undefined) this.#profile = Promise.resolve(options.profile);
-    this.#labels = options.labels ?? new LabelBook(options);
+    this.#labels = options.labels ?? new MailboxLabels(options);
     this.#searcher = new Searcher({
       ...options,
       labels: this.#labels,
@@ -156,7 +154,7 @@ export class Mailbox {
   }
 
   /** The ids of all messages that `query` finds, packed, by windows in a backfill. 5 quota units for each 500. */
-  find(query: string, options?: FindOptions): Promise<Found> {
+  find(query: string, options?: FindOptions): Promise<FoundIds> {
     return this.#searcher.find(query, options);
   }
 
@@ -202,26 +200,29 @@ export class Mailbox {
    */
   async change(sets: readonly ChangeSet[], guard?: Guard): Promise<void> {
     const plan = planOf(sets);
-    await this.carryOut(plan, guard === undefined ? {} : { guards: [guard] });
+    await this.applyPlan(plan, guard === undefined ? {} : { guards: [guard] });
   }
 
   /** The same for a plan, whose way back is written to the journal portion by portion. */
-  async carryOut(given: ChangePlan, { guards = [], journal, earlierPlans = [] }: CarryOutOptions = {}): Promise<void> {
+  async applyPlan(
+    given: ChangePlan,
+    { guards = [], journal, earlierPlans = [] }: ApplyPlanOptions = {},
+  ): Promise<void> {
     const { tally, progress, log } = this.#options;
-    const { announce, confirm } = earlierPlans.length > 0 ? {} : this.#options;
+    const { announceChanges, confirm } = earlierPlans.length > 0 ? {} : this.#options;
     await this.#labels.requireClear(given.sets.flatMap(({ operations }) => operations.map(({ label }) => label)));
-    let plan = this.live ? await withoutJournals(given, this) : given;
+    let plan = this.live ? await this.#withoutJournals(given) : given;
     const sizes = setSizes(plan);
     const total = totalOf(plan);
     tally.matched(total);
     const keepsJournal = journal !== undefined && total > 0;
-    if (announce !== undefined) {
+    if (announceChanges !== undefined) {
       const added = neededOperations(plan).flatMap((operations) => operations.filter(({ add }) => add));
       const newLabels = await this.#labels.missing([
         ...added.map(({ label }) => label),
         ...(keepsJournal ? [JOURNAL_LABEL, COMPLETED_LABEL] : []),
       ]);
-      await announce({ plan, guards, keepsJournal, newLabels });
+      await announceChanges({ plan, guards, keepsJournal, newLabels });
     }
     const tripped = total === 0 ? undefined : trippedGuard([...earlierPlans, plan], guards, tally.counts.changed);
     if (tripped !== undefined) throw tripped;
@@ -238,7 +239,19 @@ export class Mailbox {
     const resolved: ResolvedSet[] = [];
     for (const operations of neededOperations(plan)) resolved.push(await this.#labels.resolve(operations));
     const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, journal, protection };
-    await carryOut(plan, resolved, context);
+    await applyPlan(plan, resolved, context);
+  }
+
+  /**
+   * The plan without journals. Searches leave journals out by their label; a run that began before the label existed may
+   * have found the first journal of another run. 1 quota unit, in such a run alone.
+   */
+  async #withoutJournals(plan: ChangePlan): Promise<ChangePlan> {
+    if (totalOf(plan) === 0 || (await this.knownLabels()).find(JOURNAL_LABEL) !== undefined) return plan;
+    const label = (await this.labels()).find(JOURNAL_LABEL);
+    if (label === undefined) return plan;
+    const journals = await this.search(labelSearch(label.name), { journals: true, includeSpamTrash: true });
+    return leaveOut(plan, IdSet.of(journals.map(({ id }) => id)));
   }
 
   /** The plan without these messages, which are counted as skipped. */
@@ -264,14 +277,14 @@ export class Mailbox {
     progress.start(total);
     const plan = this.#skip(whole, leftOut);
     const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, journal: undefined };
-    await carryOut(plan, resolved, context);
+    await applyPlan(plan, resolved, context);
   }
 
   /** Reads headers of messages, in the order of `ids`; those that vanished meanwhile are left out. 20 units each. */
   async read(ids: readonly string[], headers: readonly string[]): Promise<ReadMessage[]> {
     const read = (id: string) =>
       getMessage(this.#client, { id, format: 'metadata', metadataHeaders: headers }, this.#signal);
-    const messages = await mapAtOnce(ids, WIDEST, read);
+    const messages = await mapAtOnce(ids, MAX_CONCURRENT, read);
     return messages.flatMap((message, index) => (message === null ? [] : [describe(ids[index] ?? '', message)]));
   }
 
@@ -294,7 +307,7 @@ export class Mailbox {
       id,
       message: await getMessage(this.#client, { id, format: 'minimal' }, this.#signal),
     });
-    const found = await mapAtOnce(ids, WIDEST, read);
+    const found = await mapAtOnce(ids, MAX_CONCURRENT, read);
     return new Map(found.flatMap(({ id, message }) => (message === null ? [] : [[id, message.labelIds ?? []]])));
   }
 
@@ -314,7 +327,7 @@ export class Mailbox {
   }
 
   /** The changes to these messages after the history id `since`; null when Gmail's history does not reach back so far. */
-  history(since: string, among: IdSet): Promise<Happened | null> {
+  history(since: string, among: IdSet): Promise<HistoryChanges | null> {
     return readHistory(this.#client, since, among, this.#signal);
   }
 
@@ -325,7 +338,7 @@ export class Mailbox {
 
   /** Changes up to 1,000 messages of the program's own, which count nowhere. 5 quota units each, at most 50. */
   async changeOwn(ids: readonly string[], change: LabelChange): Promise<void> {
-    if (ids.length > 10) return await this.#writer.modify(certainIds(ids), change, this.#signal);
+    if (ids.length > 10) return await this.#writer.modify(fixedIds(ids), change, this.#signal);
     for (const id of ids) await this.#writer.modifyOne(id, change, this.#signal);
   }
 }

@@ -1,8 +1,8 @@
 /** Reads one message, in whatever form. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import { UnavailableError } from '../errors.ts';
-import { GmailRefusal } from './answers.ts';
 import type { GmailClient } from './client.ts';
+import { GmailRefusal } from './responses.ts';
 
 export interface MessageRequest {
   readonly id: string;

@@ -4,8 +4,8 @@ import type { Clock } from '../base/clock.ts';
 import { CredentialError } from '../errors.ts';
 import type { MailboxProfile } from '../google/ownership.ts';
 import { RENEW_ACCESS } from '../google/token.ts';
-import { GmailRefusal, judge, type Verdict } from './answers.ts';
 import type { GmailClient } from './client.ts';
+import { GmailRefusal, interpretResponse, type ResponseMeaning } from './responses.ts';
 import { type Retryable, retrying, verdictOfFailure } from './retry.ts';
 
 /** Where Gmail is, and how long it may take. */
@@ -77,7 +77,12 @@ function profileIn({ emailAddress, messagesTotal }: gmail_v1.Schema$Profile): Ma
   return { address: emailAddress ?? '', messages: typeof messagesTotal === 'number' ? messagesTotal : undefined };
 }
 
-async function send(address: string, accessToken: string, signal: AbortSignal, timeoutMs: number): Promise<Verdict> {
+async function send(
+  address: string,
+  accessToken: string,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<ResponseMeaning> {
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
     const response = await fetch(address, {
@@ -86,7 +91,7 @@ async function send(address: string, accessToken: string, signal: AbortSignal, t
       signal: AbortSignal.any([signal, timeout]),
     });
     const retryAfter = response.headers.get('retry-after');
-    return judge(METHOD, { status: response.status, retryAfter, body: await response.text() });
+    return interpretResponse(METHOD, { status: response.status, retryAfter, body: await response.text() });
   } catch (error) {
     signal.throwIfAborted();
     return verdictOfFailure(METHOD, error, timeout.aborted ? timeoutMs : undefined);

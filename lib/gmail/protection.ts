@@ -4,13 +4,13 @@
  */
 import { ConfigError, UnavailableError } from '../errors.ts';
 import type { Log } from '../screen/log.ts';
-import { GmailRefusal } from './answers.ts';
 import type { PlanProtection } from './change-plan.ts';
-import type { GmailClient, Recheck } from './client.ts';
+import type { GmailClient, PreSendCheck } from './client.ts';
 import { IdSet } from './ids.ts';
 import type { LabelDirectory } from './labels.ts';
-import type { Found } from './listing.ts';
+import { GmailRefusal } from './responses.ts';
 import { type FindOptions, SearchRefusal } from './searcher.ts';
+import type { FoundIds } from './windows.ts';
 
 /** Changes are sent on the word of a search that began no longer ago. */
 const FRESH_MS = 30_000;
@@ -21,7 +21,7 @@ const MOST_OF_QUOTA = 0.05;
 export interface ProtectionOptions {
   readonly client: Pick<GmailClient, 'clock' | 'unitsPerMinute' | 'statistics'>;
   readonly mailbox: {
-    find(query: string, options: FindOptions): Promise<Found>;
+    find(query: string, options: FindOptions): Promise<FoundIds>;
     knownLabels(): Promise<LabelDirectory>;
   };
   readonly log: Log;
@@ -66,8 +66,8 @@ export class Protection {
     const unitsBefore = client.statistics.quotaUnits;
     const { query, ...where } = this.#plan.search(sets, await mailbox.knownLabels());
     try {
-      const { windows, loose } = await mailbox.find(query, { ...where, isRecheck: true });
-      this.found = IdSet.union([this.found, ...windows.values(), loose]);
+      const { windows, unplaced } = await mailbox.find(query, { ...where, isRecheck: true });
+      this.found = IdSet.union([this.found, ...windows.values(), unplaced]);
     } catch (error) {
       if (error instanceof SearchRefusal) {
         throw new ConfigError(
@@ -91,7 +91,7 @@ export class Protection {
 }
 
 /** The messages of one change: those of `ids` that protect has not found by the time it is sent. */
-export class PendingChange implements Recheck {
+export class ProtectedBatch implements PreSendCheck {
   readonly #protection: Protection | undefined;
   readonly #remaining: () => readonly number[];
   readonly #onLeftOut: (leftOut: readonly string[]) => void;
@@ -118,7 +118,7 @@ export class PendingChange implements Recheck {
   }
 
   /** Returns whether there is something left to be changed. */
-  async look(): Promise<boolean> {
+  async run(): Promise<boolean> {
     if (this.#protection?.isDue) await this.#protection.look(this.#remaining());
     this.#leaveOut();
     return this.ids.length > 0;

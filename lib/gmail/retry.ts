@@ -4,11 +4,11 @@ import { formatDuration } from '../base/duration.ts';
 import { judgeFailure } from '../base/network-failure.ts';
 import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
 import { RENEW_ACCESS } from '../google/token.ts';
-import type { Verdict } from './answers.ts';
+import type { ResponseMeaning } from './responses.ts';
 import type { GmailMethod } from './units.ts';
 
 /** An answer after which the same request may succeed. */
-export type Retryable = Extract<Verdict, { retryAfterMs: number }>;
+export type Retryable = Extract<ResponseMeaning, { retryAfterMs: number }>;
 
 /** Attempts of one request when the service stumbles; about 15 seconds of waiting in all. */
 const MAX_ATTEMPTS = 6;
@@ -32,7 +32,7 @@ const MAX_RETRY_AFTER_MS = 10 * 60_000;
 /** How one request is sent, and what is done between its attempts. */
 export interface Attempts {
   /** Sends the request once. */
-  readonly send: () => Promise<Verdict>;
+  readonly send: () => Promise<ResponseMeaning>;
   readonly random: () => number;
   /** Called after the first 401. */
   readonly onUnauthorized: () => Promise<void>;
@@ -71,7 +71,7 @@ export async function retrying({ send, random, onUnauthorized, wait, mayRepeat }
  * The verdict on a request that threw `error` in place of an answer; `timeoutMs` is how long it was waited for, when that
  * is why it ended. @throws the refusal of our own egress guard, and what is a bug.
  */
-export function verdictOfFailure(method: GmailMethod, error: unknown, timeoutMs: number | undefined): Verdict {
+export function verdictOfFailure(method: GmailMethod, error: unknown, timeoutMs: number | undefined): ResponseMeaning {
   const refused = egressBehind(error);
   if (refused !== undefined) throw refused;
   const what = timeoutMs === undefined ? judgeFailure(error, 'Gmail') : `no answer within ${formatDuration(timeoutMs)}`;

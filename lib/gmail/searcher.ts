@@ -3,18 +3,18 @@ import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import { formatCount } from '../base/count.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { ConfigError } from '../errors.ts';
-import { GmailRefusal } from './answers.ts';
 import type { GmailClient } from './client.ts';
 import { IdSet } from './ids.ts';
-import { journalExclusion } from './journal-label.ts';
-import type { LabelBook } from './label-book.ts';
-import { systemLabelId } from './labels.ts';
-import { type Found, listEach, listSideBySide } from './listing.ts';
-import { labelNamed } from './query/labels.ts';
+import { labelSearch, systemLabelId } from './labels.ts';
+import { listEach, listSideBySide } from './listing.ts';
+import type { MailboxLabels } from './mailbox-labels.ts';
+import { JOURNAL_LABEL } from './own-labels.ts';
+import { labelNamed } from './query/label-terms.ts';
 import { parseQuery, type Term } from './query/parse.ts';
 import { QueryError } from './query/tokens.ts';
 import { PLACES } from './query/values.ts';
-import { type Span, type Window, windowTerms } from './window.ts';
+import { GmailRefusal } from './responses.ts';
+import { type FoundIds, type Span, type Window, windowTerms } from './windows.ts';
 
 /** Gmail's largest page of a list. */
 export const PAGE_SIZE = 500;
@@ -79,7 +79,7 @@ function isAboutSearch(error: unknown, pageToken: string | undefined): error is 
 
 export interface SearcherOptions {
   readonly client: GmailClient;
-  readonly labels: LabelBook;
+  readonly labels: MailboxLabels;
   readonly span: Span | undefined;
   readonly signal: AbortSignal;
   /** Told how many messages all searches of ids have found so far. */
@@ -111,7 +111,7 @@ export class Searcher {
   }
 
   /** The ids of all messages that `query` finds, packed, by windows in a backfill. 5 quota units for each 500. */
-  async find(query: string, options: FindOptions = {}): Promise<Found> {
+  async find(query: string, options: FindOptions = {}): Promise<FoundIds> {
     await this.#requireSearch(query, options);
     const { span, onFound } = this.#options;
     const fetch = async (window: Window | null, token: string | undefined) => {
@@ -160,9 +160,9 @@ export class Searcher {
     window = this.#options.span?.whole,
   ): Promise<string> {
     if (journals === true) return query;
-    const exclusion = journalExclusion(await this.#options.labels.known());
+    const label = (await this.#options.labels.known()).find(JOURNAL_LABEL);
     const bounds = window === undefined || allTime === true ? [] : windowTerms(window);
-    const terms = [...(exclusion === null ? [] : [exclusion]), ...bounds];
+    const terms = [...(label === undefined ? [] : [`-${labelSearch(label.name)}`]), ...bounds];
     return terms.length === 0 ? query : [`(${query})`, ...terms].join(' ');
   }
 

@@ -3,10 +3,10 @@
  * it could send with.
  */
 import { UnavailableError } from '../errors.ts';
-import { GmailRefusal } from './answers.ts';
-import type { GmailClient, Recheck } from './client.ts';
+import type { GmailClient, PreSendCheck } from './client.ts';
 import type { IdSet } from './ids.ts';
 import { type Label, normalizeLabel } from './labels.ts';
+import { GmailRefusal } from './responses.ts';
 
 export interface LabelChange {
   readonly addLabelIds: readonly string[];
@@ -21,25 +21,25 @@ export interface LabelSet {
 }
 
 /** Tells what became of a change that was not confirmed. */
-export interface Trace {
+export interface ChangeState {
   /** Gmail may have made it: it was sent, and not refused. */
-  isDoubtful: boolean;
+  mayBeApplied: boolean;
 }
 
 /** Messages of which some may be left out until they are sent. */
-export interface LateIds extends Recheck {
+export interface CheckedIds extends PreSendCheck {
   readonly ids: readonly string[];
 }
 
 /** Messages of which none is left out. */
-export function certainIds(ids: readonly string[]): LateIds {
-  return { ids, isDue: false, look: async () => true };
+export function fixedIds(ids: readonly string[]): CheckedIds {
+  return { ids, isDue: false, run: async () => true };
 }
 
 export interface Writer {
   /** Whether what it is told really happens. */
   readonly live: boolean;
-  modify(messages: LateIds, change: LabelChange, signal: AbortSignal, trace?: Trace): Promise<void>;
+  modify(messages: CheckedIds, change: LabelChange, signal: AbortSignal, state?: ChangeState): Promise<void>;
   /** @throws GmailRefusal with status 409 when a label of that name exists. */
   createLabel(name: string, hidden: boolean, signal: AbortSignal): Promise<Label>;
   /** @throws GmailRefusal with status 404 when there is no such label. */
@@ -64,18 +64,18 @@ const me = { userId: 'me' };
 export function createLiveWriter(client: GmailClient): Writer {
   return {
     live: true,
-    async modify(messages, change, signal, trace = { isDoubtful: false }) {
+    async modify(messages, change, signal, state = { mayBeApplied: false }) {
       const labels = { addLabelIds: [...change.addLabelIds], removeLabelIds: [...change.removeLabelIds] };
-      let wasDoubtful = trace.isDoubtful;
+      let mayHaveBeenApplied = state.mayBeApplied;
       const request = client.request(
         'messages.batchModify',
         async (api, options) => {
-          wasDoubtful = trace.isDoubtful;
-          trace.isDoubtful = true;
+          mayHaveBeenApplied = state.mayBeApplied;
+          state.mayBeApplied = true;
           const requestBody = { ids: [...messages.ids], ...labels };
           const answer = await api.users.messages.batchModify({ ...me, requestBody }, options);
           // Refused, it had no effect, which says nothing about attempts before.
-          if (answer.status >= 400 && answer.status < 500) trace.isDoubtful = wasDoubtful;
+          if (answer.status >= 400 && answer.status < 500) state.mayBeApplied = mayHaveBeenApplied;
           return answer;
         },
         signal,
@@ -84,7 +84,7 @@ export function createLiveWriter(client: GmailClient): Writer {
       );
       await request.catch((error) => {
         // A refusal may also stand in the body of a 200.
-        if (error instanceof GmailRefusal) trace.isDoubtful = wasDoubtful;
+        if (error instanceof GmailRefusal) state.mayBeApplied = mayHaveBeenApplied;
         throw error;
       });
     },

@@ -26,13 +26,11 @@ export function describeActions({ pending }: Pick<Actions, 'pending'>): string[]
   });
 }
 
-type Effect = readonly LabelOperation[];
-
 const add = (label: string): LabelOperation => ({ add: true, label });
 const remove = (label: string): LabelOperation => ({ add: false, label });
 
 /** Trash takes the inbox and spam labels off in the same call; whether Gmail would do so by itself is disputed. */
-const TRASH: Effect = [add('TRASH'), remove('INBOX'), remove('SPAM')];
+const TRASH: readonly LabelOperation[] = [add('TRASH'), remove('INBOX'), remove('SPAM')];
 
 /** Actions that are switched on with `true`. */
 export const SWITCHES = {
@@ -44,7 +42,7 @@ export const SWITCHES = {
   unstar: [remove('STARRED')],
   markImportant: [add('IMPORTANT')],
   markUnimportant: [remove('IMPORTANT')],
-} as const satisfies Record<string, Effect>;
+} as const satisfies Record<string, readonly LabelOperation[]>;
 
 export interface ActionSettings extends Partial<Record<keyof typeof SWITCHES, boolean | undefined>> {
   readonly addLabels?: readonly string[] | undefined;
@@ -68,7 +66,7 @@ export function labelKey(label: string): string {
 /** An action as the file has it, and what it does to labels. */
 interface Written {
   readonly action: string;
-  readonly effect: Effect;
+  readonly effect: readonly LabelOperation[];
 }
 
 /** `settings` as label changes, or what is contradictory in them. */

@@ -3,26 +3,18 @@
  * it, and what an earlier rule already does is left out of later ones.
  */
 
-import { alignWindows } from '../gmail/align.ts';
-import { type ChangePlan, type PlannedChange, setSizes } from '../gmail/change-plan.ts';
+import { type ChangePlan, setSizes } from '../gmail/change-plan.ts';
 import { IdSet } from '../gmail/ids.ts';
-import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
-import type { Found } from '../gmail/listing.ts';
+import type { LabelDirectory } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { PAGE_SIZE } from '../gmail/searcher.ts';
+import { alignWindows } from '../gmail/windows.ts';
 import type { PlannedRule } from '../screen/planned-rule.ts';
 import { describeActions } from './actions.ts';
-import { blame } from './blame.ts';
-import { claimMessages } from './claims.ts';
-import type { Rule, RuleSet, Search } from './schema.ts';
-import {
-  type ComposedSearch,
-  composeEffect,
-  composeMatches,
-  composeProtected,
-  composeSearch,
-  type Effect,
-} from './search.ts';
+import { messagesToChange } from './earlier-rules.ts';
+import { findEffects, findMatches, findPlaces, NO_MATCHES } from './find.ts';
+import type { Rule, RuleSet } from './schema.ts';
+import { composeProtected } from './search.ts';
 
 export interface PlanOptions {
   /** Whether to look up which of the changes are real ones, message by message, so that they can be taken back. */
@@ -53,8 +45,6 @@ function sizeOfAll(sets: readonly IdSet[]): number {
   return sets.reduce((sum, { size }) => sum + size, 0);
 }
 
-const NOTHING: Found = { windows: new Map(), loose: IdSet.empty };
-
 /**
  * Searches the mailbox for all rules side by side, and works out what each of them changes. Changes nothing.
  *
@@ -76,9 +66,7 @@ export async function planRules(
   const last = earlierPlans.at(-1);
   const matches = await Promise.all(
     rules.map((rule, index) =>
-      last === undefined || isLong(last, index)
-        ? findMatches(rule, protect, mailbox, labels)
-        : { search: null, found: NOTHING, newest: IdSet.empty },
+      last === undefined || isLong(last, index) ? findMatches(rule, protect, mailbox, labels) : NO_MATCHES,
     ),
   );
   const windows = alignWindows(
@@ -92,7 +80,7 @@ export async function planRules(
     const found = ids.map((own, index) =>
       own.without(...touched, ...earlierPlans.flatMap((plan) => plan.found[index] ?? [])),
     );
-    return { window, found, ids: claimMessages(rules, found, spared) };
+    return { window, found, ids: messagesToChange(rules, found, spared) };
   });
   const lookUp = async (rule: Rule, index: number) => {
     const own = claimed.map(({ ids }) => ids[index] ?? IdSet.empty);
@@ -161,82 +149,4 @@ async function inTurnIfMany<T>(
   const results: T[] = [];
   for (const [index, rule] of rules.entries()) results.push(await lookUp(rule, index));
   return results;
-}
-
-async function findMatches(rule: Rule, protect: Search | undefined, mailbox: Mailbox, labels: LabelDirectory) {
-  const search = composeSearch(rule, protect, labels);
-  if (search === null) return { search, found: NOTHING, newest: IdSet.empty };
-  try {
-    const found = await mailbox.find(search.query, search);
-    const isEmpty = found.loose.size === 0 && [...found.windows.values()].every(({ size }) => size === 0);
-    if (rule.keepNewest === 0 || isEmpty) return { search, found, newest: IdSet.empty };
-    // The newest are looked for afterwards: mail that arrives in between is then spared, not changed.
-    const matches = composeMatches(rule);
-    return { search, found, newest: await mailbox.findNewest(matches.query, rule.keepNewest, matches) };
-  } catch (error) {
-    throw blame(error, rule, protect);
-  }
-}
-
-/** Which messages of searches that look into Trash and Spam are there: taken back, they must be left there. */
-async function findPlaces(
-  searches: readonly { readonly rule: Rule; readonly search: ComposedSearch | null | undefined }[],
-  ids: readonly IdSet[],
-  protect: Search | undefined,
-  mailbox: Mailbox,
-) {
-  const wide = searches.filter(({ search }) => search?.includeSpamTrash === true);
-  if (wide.length === 0 || ids.every(({ size }) => size === 0)) return [];
-  const find = async (label: 'TRASH' | 'SPAM') => {
-    const found = await Promise.all(
-      wide.map(({ rule, search }) =>
-        mailbox
-          .find(`${search?.query} ${labelSearch(label)}`, { includeSpamTrash: true, labelsChecked: true })
-          .catch((error) => {
-            throw blame(error, rule, protect);
-          }),
-      ),
-    );
-    return { label, ids: IdSet.union(found.flatMap(({ windows, loose }) => [...windows.values(), loose])) };
-  };
-  return [await find('TRASH'), await find('SPAM')];
-}
-
-/** The effects of each operation of the rule on the messages of each window. */
-async function findEffects(
-  rule: Rule,
-  windows: readonly IdSet[],
-  protect: Search | undefined,
-  mailbox: Mailbox,
-  labels: LabelDirectory,
-): Promise<PlannedChange['effects'][]> {
-  const byOperation: (Uint8Array | null)[][] = [];
-  const isEmpty = windows.every(({ size }) => size === 0);
-  try {
-    for (const operation of rule.operations) {
-      const effect = isEmpty ? 'all' : composeEffect(rule, operation, protect, labels);
-      byOperation.push(await findEffect(effect, windows, mailbox));
-    }
-  } catch (error) {
-    throw blame(error, rule, protect);
-  }
-  return windows.map((_, at) => byOperation.map((flags) => flags[at] ?? null));
-}
-
-/** Fewer messages than these are one page of a list. */
-const FEW = 500;
-
-async function findEffect(effect: Effect, windows: readonly IdSet[], mailbox: Mailbox): Promise<(Uint8Array | null)[]> {
-  if (effect === 'all') return windows.map(() => null);
-  if (effect === 'none') return windows.map(({ size }) => new Uint8Array(size));
-  const { changed, unchanged } = effect;
-  // Mostly a rule's actions are all still to be done where one of them is: then the exceptions fit into one page.
-  if (windows.reduce((sum, { size }) => sum + size, 0) > FEW) {
-    const exceptions = await mailbox.search(unchanged.query, { ...unchanged, limit: FEW });
-    if (exceptions.length === 0) return windows.map(() => null);
-    const spared = IdSet.of(exceptions.map(({ id }) => id));
-    if (spared.size < FEW) return windows.map((ids) => ids.marks(spared).map((mark) => 1 - mark));
-  }
-  const found = await mailbox.find(changed.query, changed);
-  return windows.map((ids) => ids.marks(found.loose, ...found.windows.values()));
 }

@@ -1,34 +1,12 @@
 /** What the rules would do to the mailbox as it is now, for a person who has not run them yet. Changes nothing. */
 import { counted, formatCount } from '../base/count.ts';
-import { type Guard, trippedGuard } from '../gmail/changes.ts';
-import { LabelDirectory } from '../gmail/labels.ts';
+import { type Guard, trippedGuard } from '../gmail/guards.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { describePlan } from '../screen/planned-rule.ts';
+import { fitToMailbox } from './labels.ts';
 import { describeRules, planRules } from './plan.ts';
-import { resolveLabels } from './resolve.ts';
 import type { RuleSet } from './schema.ts';
-import { composeSearch, namesUserLabels, requireLabels } from './search.ts';
-import { findLabelWarnings, findWarnings, type RuleWarning, trustsSenders } from './warnings.ts';
-
-/** The rules on a mailbox: with its labels in place of the names that the file has for them. */
-export interface Survey<R extends RuleSet> {
-  readonly ruleSet: R;
-  /** As far as the rules need them. */
-  readonly labels: LabelDirectory;
-  readonly warnings: readonly RuleWarning[];
-}
-
-/**
- * Everything about the rules that depends on the mailbox's labels.
- * @throws ConfigError when a label that does not exist would change what is protected or left out, or a name fits several.
- */
-export async function surveyLabels<R extends RuleSet>(given: R, mailbox: Mailbox): Promise<Survey<R>> {
-  const labels = namesUserLabels(given) ? await mailbox.labels() : new LabelDirectory([]);
-  const ruleSet = resolveLabels(given, labels);
-  requireLabels(ruleSet, labels);
-  const own = trustsSenders(ruleSet) ? await mailbox.address() : undefined;
-  return { ruleSet, labels, warnings: [...findWarnings(ruleSet, own), ...findLabelWarnings(ruleSet, labels)] };
-}
+import { composeSearch } from './search.ts';
 
 /**
  * How many messages each rule's search finds and how many it would change, and whether the guard would stop the run; in
@@ -39,7 +17,7 @@ export async function previewRules(
   mailbox: Mailbox,
   guards: readonly Guard[],
 ) {
-  const { ruleSet, labels, warnings } = await surveyLabels(given, mailbox);
+  const { ruleSet, labels, warnings } = await fitToMailbox(given, mailbox);
   const { file, rules, disabled, protect } = ruleSet;
   const plan = await planRules(ruleSet, mailbox, labels, { withEffects: false });
   const planned = describeRules(plan, rules);

@@ -4,10 +4,10 @@ import { counted, formatCount } from '../base/count.ts';
 import { IdSet } from '../gmail/ids.ts';
 import { parseSender, subjectLine } from '../gmail/mail-text.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
+import { unitsOf } from '../gmail/units.ts';
 import type { Log } from '../screen/log.ts';
 import { cut, widthOf } from '../screen/wrap.ts';
 import type { RulesPlan } from './plan.ts';
-import { MOST_IN_ALL, SAMPLE_UNITS } from './sample-limits.ts';
 
 const LONGEST_SENDER = 24;
 
@@ -24,21 +24,21 @@ export interface RuleSamples {
   readonly samples: readonly Sample[];
 }
 
-/** Reads up to `perRule` messages that each rule of the plan would change, no more than MOST_IN_ALL. */
+/** Reads up to `perRule` of the messages that each rule of the plan would change, and up to `inAll` of all rules. */
 export async function readSamples(
   plan: RulesPlan,
-  perRule: number,
+  { perRule, inAll }: { readonly perRule: number; readonly inAll: number },
   { mailbox, log }: { readonly mailbox: Pick<Mailbox, 'read'>; readonly log: Log },
 ): Promise<RuleSamples[]> {
   const changes = plan.sets.map(({ name }, index) => ({
     rule: name,
     ids: IdSet.union(plan.windows.map((window) => window.changes[index]?.ids ?? IdSet.empty)),
   }));
-  const changing = changes.filter(({ ids }) => ids.size > 0).slice(0, MOST_IN_ALL);
-  const each = Math.min(perRule, Math.floor(MOST_IN_ALL / Math.max(1, changing.length)));
+  const changing = changes.filter(({ ids }) => ids.size > 0).slice(0, inAll);
+  const each = Math.min(perRule, Math.floor(inAll / Math.max(1, changing.length)));
   const chosen = changing.map(({ rule, ids }) => ({ rule, toChange: ids.size, ids: spread(ids, each) }));
   const messages = chosen.reduce((sum, { ids }) => sum + ids.length, 0);
-  if (messages > 0) log.info('rules.samples', { messages, unitsEach: SAMPLE_UNITS });
+  if (messages > 0) log.info('rules.samples', { messages, unitsEach: unitsOf('messages.get', '2026') });
   return await Promise.all(
     chosen.map(async ({ ids, ...rest }) => {
       const read = await mailbox.read(ids, ['From', 'Subject']);

@@ -2,11 +2,11 @@
 import * as v from 'valibot';
 import { didYouMean } from '../base/nearest.ts';
 import { ConfigError } from '../errors.ts';
+import { parseShare } from '../gmail/guards.ts';
 import { labelProblem } from '../gmail/label-names.ts';
 import { parseQuery, type Term } from '../gmail/query/parse.ts';
 import { QueryError } from '../gmail/query/tokens.ts';
 import { type Actions, reduceActions, SWITCHES } from './actions.ts';
-import { parseShare } from './share.ts';
 import { type Path, type Problem, readYaml } from './yaml.ts';
 
 export interface Search {

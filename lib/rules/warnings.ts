@@ -1,10 +1,8 @@
 /** What is allowed in rules but probably not meant: told when the rules are read, for a person to think about. */
-import type { LabelDirectory } from '../gmail/labels.ts';
-import { labelNamed } from '../gmail/query/labels.ts';
+import { labelNamed } from '../gmail/query/label-terms.ts';
 import type { Term } from '../gmail/query/parse.ts';
 import { labelKey } from './actions.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
-import { isUserLabel, missingLabels } from './search.ts';
 
 export interface RuleWarning {
   readonly rule: string;
@@ -61,17 +59,6 @@ function byLabel(rules: readonly Rule[], labelsOf: (rule: Rule) => readonly stri
 /** `a, b and c` */
 function listed(names: readonly string[]): string {
   return new Intl.ListFormat('en-GB').format(names);
-}
-
-/** Labels that a rule's query names and the mailbox does not have: the rule finds less than it seems. */
-export function findLabelWarnings({ rules }: RuleSet, labels: LabelDirectory): RuleWarning[] {
-  return rules.flatMap(({ name, search }) => {
-    const asked = search.terms.filter((term) => !term.negated && isUserLabel(labelNamed(term)));
-    return missingLabels({ ...search, terms: asked }, labels).map(({ told }) => ({
-      rule: name,
-      warning: `its query names ${told}`,
-    }));
-  });
 }
 
 /** Whether a rule that throws mail away relies on who sent it: then the mailbox's own address tells whether that is safe. */

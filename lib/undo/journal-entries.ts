@@ -1,16 +1,17 @@
 /** The entries of a journal: what a portion of a plan is about to do, and what of it is left when some was not done. */
-import { GmailRefusal } from '../gmail/answers.ts';
-import type { JournalPage } from '../gmail/carry-out.ts';
+
+import type { BatchState } from '../gmail/apply-batches.ts';
+import type { JournaledPortion } from '../gmail/apply-plan.ts';
 import { batchCount, batchesOf } from '../gmail/change-plan.ts';
-import type { BatchTrace } from '../gmail/changes.ts';
 import { IdCollector, IdSet } from '../gmail/ids.ts';
+import { GmailRefusal } from '../gmail/responses.ts';
 import type { JournalEntry } from './journal-record.ts';
 
 /**
  * What each set does to its messages, part by part of the portion, and before that which of them are hidden places;
  * of each set only the messages in `made`, if that is given.
  */
-export function entriesOf({ portion, plan, resolved }: JournalPage, made?: readonly IdSet[]): JournalEntry[] {
+export function entriesOf({ portion, plan, resolved }: JournaledPortion, made?: readonly IdSet[]): JournalEntry[] {
   const entries: JournalEntry[] = [];
   const all = IdSet.union(made ?? portion.flatMap(({ changes }) => changes.map(({ ids }) => ids)));
   for (const { label, ids } of plan.places ?? []) {
@@ -51,16 +52,16 @@ export function keepMarked(entry: JournalEntry, marks: Uint8Array): JournalEntry
 }
 
 export class MadeChanges {
-  readonly #page: JournalPage;
+  readonly #page: JournaledPortion;
   /** For each set, what becomes of its batches, by their numbers. */
-  readonly #batches: { readonly messages: number; readonly trace: BatchTrace }[][];
+  readonly #batches: { readonly messages: number; readonly trace: BatchState }[][];
 
-  constructor(page: JournalPage) {
+  constructor(page: JournaledPortion) {
     this.#page = page;
     this.#batches = page.plan.sets.map(() => []);
   }
 
-  begin(set: number, batch: number, messages: number, trace: BatchTrace): void {
+  begin(set: number, batch: number, messages: number, trace: BatchState): void {
     const batches = this.#batches[set];
     if (batches !== undefined) batches[batch] = { messages, trace };
   }
@@ -78,7 +79,7 @@ export class MadeChanges {
 
   /** Whether something was sent of which nobody knows what became of it. */
   get isDoubtful(): boolean {
-    return this.#batches.flat().some(({ trace }) => trace.isDoubtful && !trace.isChanged);
+    return this.#batches.flat().some(({ trace }) => trace.mayBeApplied && !trace.isConfirmed);
   }
 
   /** Whether all changes of the portion were made that its journal tells of, but for those that were left out. */
@@ -88,7 +89,7 @@ export class MadeChanges {
       const labels = resolved[set];
       if (labels === undefined || labels instanceof GmailRefusal || labels.every((label) => label === null))
         return true;
-      const changed = this.#batches[set]?.filter(({ trace }) => trace.isChanged) ?? [];
+      const changed = this.#batches[set]?.filter(({ trace }) => trace.isConfirmed) ?? [];
       return changed.length === batchCount(portion, set);
     });
   }
@@ -110,6 +111,6 @@ export class MadeChanges {
   }
 }
 
-function mayBeMade(trace: BatchTrace | undefined): boolean {
-  return trace !== undefined && (trace.isChanged || trace.isDoubtful);
+function mayBeMade(trace: BatchState | undefined): boolean {
+  return trace !== undefined && (trace.isConfirmed || trace.mayBeApplied);
 }

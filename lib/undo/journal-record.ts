@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { RUN_ID } from '../base/run-id.ts';
 import { ExitCode, JobError } from '../errors.ts';
 import { IdSet } from '../gmail/ids.ts';
-import type { LabelStep } from '../gmail/label-book.ts';
+import type { LabelStep } from '../gmail/mailbox-labels.ts';
 
 export interface JournalEntry {
   readonly rule: string;

@@ -1,8 +1,9 @@
 /** Looks for the journals of one run: by their Message-IDs, and only among what carries the label. */
-import { COMPLETED_LABEL, UNDONE_LABEL } from '../gmail/journal-label.ts';
+
 import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { MessageSource } from '../gmail/messages.ts';
+import { COMPLETED_LABEL, UNDONE_LABEL } from '../gmail/own-labels.ts';
 import { decodeJournal, headersOf, isOwn, journalMessageIds, KEPT_DAYS } from './journal-message.ts';
 import { JournalError, type JournalRecord } from './journal-record.ts';
 

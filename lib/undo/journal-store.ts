@@ -4,10 +4,10 @@
  */
 
 import { timeOfRunId } from '../base/run-id.ts';
-import { GmailRefusal } from '../gmail/answers.ts';
-import { COMPLETED_LABEL, JOURNAL_LABEL, UNDONE_LABEL } from '../gmail/journal-label.ts';
 import { type Label, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
+import { COMPLETED_LABEL, JOURNAL_LABEL, UNDONE_LABEL } from '../gmail/own-labels.ts';
+import { GmailRefusal } from '../gmail/responses.ts';
 import {
   decodeJournal,
   encodeJournal,

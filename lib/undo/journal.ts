@@ -1,9 +1,9 @@
 /** The journal of one run: how each portion of its changes is taken back, written down before the first of them. */
 import { orAbort } from '../base/clock.ts';
-import type { JournalPage, PlanJournal } from '../gmail/carry-out.ts';
-import type { BatchTrace } from '../gmail/changes.ts';
-import { JOURNAL_LABEL } from '../gmail/journal-label.ts';
+import type { BatchState } from '../gmail/apply-batches.ts';
+import type { JournaledPortion, PlanJournal } from '../gmail/apply-plan.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
+import { JOURNAL_LABEL } from '../gmail/own-labels.ts';
 import type { QuotaWindow } from '../gmail/quota.ts';
 import type { Log } from '../screen/log.ts';
 import type { MadeChanges } from './journal-entries.ts';
@@ -35,7 +35,7 @@ const PATIENCE_MS = 8_000;
 
 /** A portion that was written down. */
 interface Kept {
-  readonly page: JournalPage;
+  readonly page: JournaledPortion;
   record: JournalRecord;
   /** The journal's. */
   messageId: string | undefined;
@@ -65,7 +65,7 @@ export class RunJournal implements PlanJournal {
   }
 
   /** Writes a page; resolves when Gmail has it, so that its changes may begin. */
-  async keep(planned: JournalPage): Promise<void> {
+  async keep(planned: JournaledPortion): Promise<void> {
     if (this.#last !== undefined) await this.#correct(this.#last, await this.#open());
     const page = this.#continued(planned);
     const { log, mailbox, quota, runId, job, startedAt } = this.#options;
@@ -86,14 +86,14 @@ export class RunJournal implements PlanJournal {
   }
 
   /** The page with its numbers among all that the run plans: it may plan again, for what it has missed. */
-  #continued(page: JournalPage): JournalPage {
+  #continued(page: JournaledPortion): JournaledPortion {
     if (page.part === 1) this.#earlier = this.#planned;
     const { parts, messages } = this.#earlier;
     this.#planned = { parts: parts + page.parts, messages: messages + page.messages };
     return { ...page, part: parts + page.part, ...this.#planned };
   }
 
-  begin(set: number, batch: number, messages: number, trace: BatchTrace): void {
+  begin(set: number, batch: number, messages: number, trace: BatchState): void {
     this.#last?.made.begin(set, batch, messages, trace);
   }
 

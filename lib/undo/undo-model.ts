@@ -4,7 +4,7 @@
  */
 
 import { IdSet } from '../gmail/ids.ts';
-import type { LabelStep } from '../gmail/label-book.ts';
+import type { LabelStep } from '../gmail/mailbox-labels.ts';
 import type { JournalEntry } from './journal-record.ts';
 
 /** Messages that are restored by the same change. */

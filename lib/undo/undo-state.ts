@@ -103,8 +103,8 @@ async function list({ model, ranges, mailbox, labels }: StateOptions): Promise<M
   const names = new Map(labels.all().map(({ id, name }) => [id, name]));
   const listed = model.labels.map(async (id) => {
     const query = [labelSearch(names.get(id) ?? id), ...terms].join(' ');
-    const { loose } = await mailbox.find(query, { includeSpamTrash: true, among: model.messages });
-    return [id, loose] as const;
+    const { unplaced } = await mailbox.find(query, { includeSpamTrash: true, among: model.messages });
+    return [id, unplaced] as const;
   });
   return new Map(await Promise.all(listed));
 }
@@ -166,8 +166,8 @@ export async function findGone(
   if (toRead <= toList) return await readGone(ids, mailbox);
   const query = ['in:anywhere', ...terms].join(' ');
   const unlisted = async (some: IdSet) => {
-    const { loose } = await mailbox.find(query, { includeSpamTrash: true, among: some });
-    return some.without(loose);
+    const { unplaced } = await mailbox.find(query, { includeSpamTrash: true, among: some });
+    return some.without(unplaced);
   };
   const missing = await unlisted(ids);
   // When others delete mail meanwhile, what stands on the pages of a list moves, and some is passed over.

@@ -4,7 +4,7 @@
  */
 
 import { IdSet } from '../gmail/ids.ts';
-import type { LabelStep } from '../gmail/label-book.ts';
+import type { LabelStep } from '../gmail/mailbox-labels.ts';
 import { keepMarked } from './journal-entries.ts';
 import type { JournalEntry, JournalRecord } from './journal-record.ts';
 

@@ -1,5 +1,5 @@
 /** What a run cost and what it could have cost, worked out from what the sandbox was asked in the course of it. */
-import { ConcurrencyGate } from '../../lib/gmail/gate.ts';
+import { ConcurrencyLimiter } from '../../lib/gmail/concurrency.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import type { Asked, StandInReport } from './stand-in.ts';
 
@@ -69,16 +69,16 @@ function longestWay(requests: readonly Asked[]): number {
 
 /** The requests by a clock without waits, through a gate that has seen so many good answers before. */
 async function throughGate(requests: readonly Asked[], answersBefore: number): Promise<number> {
-  const gate = new ConcurrencyGate();
+  const limiter = new ConcurrencyLimiter();
   const clock = new VirtualClock();
   const { signal } = new AbortController();
-  for (let answer = 0; answer < answersBefore; answer += 1) gate.good();
+  for (let answer = 0; answer < answersBefore; answer += 1) limiter.succeeded();
   for (const rule of Map.groupBy(requests, ({ change }) => change).values()) {
     const pass = async (request: Asked) => {
-      await gate.enter(signal);
+      await limiter.acquire(signal);
       await clock.sleep(durationMs(request), signal);
-      gate.good();
-      gate.leave();
+      limiter.succeeded();
+      limiter.release();
     };
     await Promise.all(rule.map(pass));
   }

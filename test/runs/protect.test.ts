@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRunId } from '../../lib/base/run-id.ts';
 import { StoppedError } from '../../lib/errors.ts';
-import type { CarryOutOptions } from '../../lib/gmail/mailbox.ts';
+import type { ApplyPlanOptions } from '../../lib/gmail/mailbox.ts';
 import { planRules } from '../../lib/rules/plan.ts';
 import { parseRules } from '../../lib/rules/schema.ts';
 import { RunJournal } from '../../lib/undo/journal.ts';
@@ -53,11 +53,11 @@ async function start(count: number, { rules = [ARCHIVE], protect = 'is:starred',
     wait: async () => undefined,
     log,
   });
-  const run = async (options: CarryOutOptions = {}) => {
+  const run = async (options: ApplyPlanOptions = {}) => {
     const labels = await opened.mailbox.labels();
     const plan = await planRules(ruleSet, opened.mailbox, labels, { withEffects: keepsJournal });
     try {
-      await opened.mailbox.carryOut(plan, { ...options, ...(keepsJournal && { journal }) });
+      await opened.mailbox.applyPlan(plan, { ...options, ...(keepsJournal && { journal }) });
       await journal.complete();
     } finally {
       await journal.close();

@@ -3,7 +3,7 @@
  * its terms with their operators, their negation, and whether they stand in an alternative. What a search finds, Gmail
  * alone decides.
  */
-import { foreignMember } from './alternatives.ts';
+import { foreignMember } from './foreign-values.ts';
 import { isTerm, missingColon } from './operators.ts';
 import { orQuotes, QueryError, type Token, tokenize } from './tokens.ts';
 import { valueProblem } from './values.ts';
@@ -27,7 +27,7 @@ export interface Term {
 }
 
 /** Properties of a group that its terms inherit. */
-interface Around {
+interface GroupContext {
   readonly operator: string;
   readonly negated: boolean;
   readonly required: boolean;
@@ -52,7 +52,7 @@ export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
   let next = 0;
   let conditions = 0;
 
-  const readLevel = (around: Around, opened: Token | undefined): void => {
+  const readLevel = (around: GroupContext, opened: Token | undefined): void => {
     const first = terms.length;
     let members = 0;
     let groups = 0;
@@ -102,7 +102,7 @@ export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
     }
   };
 
-  const readMember = (token: Token, around: Around): void => {
+  const readMember = (token: Token, around: GroupContext): void => {
     if (token.operator !== '' && around.operator !== '') {
       const term = `${token.operator}:${token.value}`;
       const instead = around.operator === 'subject' ? orQuotes(query, token.at) : '';

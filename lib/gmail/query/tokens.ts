@@ -3,8 +3,8 @@
  * would search for it as words.
  */
 import { nearest, slips } from '../../base/nearest.ts';
-import { foreignValue } from './alternatives.ts';
 import { findOddCharacter, nameForeign } from './characters.ts';
+import { foreignValue } from './foreign-values.ts';
 import { decodeQuery, hiddenOperator, missingColon, OPERATORS } from './operators.ts';
 import { isChecked, isMeasured, valueProblem } from './values.ts';
 

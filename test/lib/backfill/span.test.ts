@@ -4,7 +4,7 @@ import { DateTime } from 'luxon';
 import { BACKFILL_OPTIONS, type BackfillValues, WINDOW_UNITS, type WindowUnit } from '../../../lib/backfill/options.ts';
 import { leaveOut, readingSpanOf, readRange, spanOf } from '../../../lib/backfill/span.ts';
 import { UsageError } from '../../../lib/errors.ts';
-import type { Span } from '../../../lib/gmail/window.ts';
+import type { Span } from '../../../lib/gmail/windows.ts';
 
 const NOW = new Date('2026-03-15T10:30:00Z');
 

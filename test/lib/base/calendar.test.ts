@@ -4,7 +4,7 @@ import { DateTime } from 'luxon';
 import { readRange, spanOf } from '../../../lib/backfill/span.ts';
 import { dateAt, firstSecondOf } from '../../../lib/base/calendar.ts';
 import { lastPeriod, type Period } from '../../../lib/digest/period.ts';
-import type { Window } from '../../../lib/gmail/window.ts';
+import type { Window } from '../../../lib/gmail/windows.ts';
 
 const HOUR_S = 3_600;
 const DAY_S = 24 * HOUR_S;

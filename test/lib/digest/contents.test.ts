@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type DigestContents, gatherContents, MOST_READ } from '../../../lib/digest/contents.ts';
 import { lastPeriod } from '../../../lib/digest/period.ts';
-import { DIGEST_LABEL } from '../../../lib/gmail/journal-label.ts';
+import { DIGEST_LABEL } from '../../../lib/gmail/own-labels.ts';
 import { startSandbox } from '../../sandbox/index.ts';
 import { SandboxMailbox, type StoredMessage } from '../../sandbox/mailbox.ts';
 import { EMAIL, message, openForDigest } from './support.ts';

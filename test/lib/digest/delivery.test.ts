@@ -4,7 +4,7 @@ import type { Counts } from '../../../lib/base/tally.ts';
 import { type Delivery, deliverOnce, identifyDigest } from '../../../lib/digest/delivery.ts';
 import { lastPeriod } from '../../../lib/digest/period.ts';
 import { RefusedError, UnavailableError } from '../../../lib/errors.ts';
-import { DIGEST_LABEL } from '../../../lib/gmail/journal-label.ts';
+import { DIGEST_LABEL } from '../../../lib/gmail/own-labels.ts';
 import type { FaultKind } from '../../sandbox/faults.ts';
 import type { RecordedRequest } from '../../sandbox/http.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts';

@@ -10,7 +10,7 @@ import {
   sizeOf,
 } from '../../../lib/gmail/change-plan.ts';
 import { IdSet } from '../../../lib/gmail/ids.ts';
-import { type Window, windowTerms } from '../../../lib/gmail/window.ts';
+import { type Window, windowTerms } from '../../../lib/gmail/windows.ts';
 
 /** Ids from `start` up, which overlap between sets that begin at the same place. */
 function idsFrom(start: number, count: number): IdSet {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { ConfigError, CredentialError, UnavailableError } from '../../../lib/errors.ts';
-import { GmailRefusal } from '../../../lib/gmail/answers.ts';
 import type { GmailClient } from '../../../lib/gmail/client.ts';
-import { certainIds, createLiveWriter } from '../../../lib/gmail/writer.ts';
+import { GmailRefusal } from '../../../lib/gmail/responses.ts';
+import { createLiveWriter, fixedIds } from '../../../lib/gmail/writer.ts';
 import { Scope } from '../../../lib/job.ts';
 import { openMailbox } from '../../in-process.ts';
 import type { Fault, FaultKind } from '../../sandbox/faults.ts';
@@ -273,7 +273,7 @@ describe('GmailClient', () => {
       const stop = new AbortController();
       const star = () =>
         createLiveWriter(client).modify(
-          certainIds(sandbox.mailbox.messages().map(({ id }) => id)),
+          fixedIds(sandbox.mailbox.messages().map(({ id }) => id)),
           { addLabelIds: ['STARRED'], removeLabelIds: [] },
           stop.signal,
         );
@@ -284,7 +284,7 @@ describe('GmailClient', () => {
       sandbox.faults.add({ service: 'gmail', kind: 'hook', before: () => giveUp.abort(stopped) });
       sandbox.faults.add({ service: 'gmail', kind: 'hang' });
       const change = createLiveWriter(client).modify(
-        certainIds(['0']),
+        fixedIds(['0']),
         { addLabelIds: ['STARRED'], removeLabelIds: [] },
         signal,
       );

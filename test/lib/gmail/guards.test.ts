@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type ChangePlan, planOf } from '../../../lib/gmail/change-plan.ts';
-import { trippedGuard } from '../../../lib/gmail/changes.ts';
-import { type GuardSettings, guardsOf } from '../../../lib/gmail/guards.ts';
+import { createGuards, type GuardSettings, parseShare, shareOption, trippedGuard } from '../../../lib/gmail/guards.ts';
 import { parseRules } from '../../../lib/rules/schema.ts';
 
 const NONE: GuardSettings = { maxChanges: undefined, maxShare: undefined, mailboxSize: undefined };
@@ -19,7 +18,7 @@ function stops(
     { name: 'two', query: 'y', actions: { star: true }, ...(ofTwo !== undefined && { maxChanges: ofTwo }) },
   ];
   const ruleSet = { ...parseRules(JSON.stringify({ ...rest, rules }), 'my.yaml'), file: 'my.yaml' };
-  return trippedGuard([planWith(sizes)], guardsOf(ruleSet, { ...NONE, ...settings }));
+  return trippedGuard([planWith(sizes)], createGuards({ ...ruleSet, sets: ruleSet.rules }, { ...NONE, ...settings }));
 }
 
 function planWith(sizes: readonly number[]): ChangePlan {
@@ -97,4 +96,40 @@ describe('guards', () => {
     );
     assert.equal(stops([800, 0], {}, { mailboxSize: 900 }), undefined);
   });
+});
+
+describe('a share of the mailbox', () => {
+  for (const [text, share] of [
+    ['50%', 0.5],
+    [' 2.5 % ', 0.025],
+    ['100%', 1],
+    ['0.5', 0.5],
+    ['0.05', 0.05],
+    ['0.001%', 0.00001],
+  ] as const) {
+    it(`is read: ${text}`, () => assert.equal(parseShare(text), share));
+  }
+
+  for (const text of [
+    '',
+    '%',
+    '0%',
+    '0',
+    '0.0',
+    '1',
+    '50',
+    '101%',
+    '-5%',
+    '1.5',
+    '5e1%',
+    '50%%',
+    'half',
+    '0,5',
+    'NaN%',
+  ]) {
+    it(`is refused: "${text}"`, () => {
+      assert.equal(parseShare(text), null);
+      assert.throws(() => shareOption('x').parse(text), /is no share/);
+    });
+  }
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isOwnLabel, labelProblem } from '../../../lib/gmail/label-names.ts';
+import { labelProblem } from '../../../lib/gmail/label-names.ts';
+import { isOwnLabel } from '../../../lib/gmail/own-labels.ts';
 
 describe('labelProblem', () => {
   for (const name of [

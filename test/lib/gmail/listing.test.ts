@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { IdSet } from '../../../lib/gmail/ids.ts';
-import { type FetchPage, type Found, listEach, listSideBySide } from '../../../lib/gmail/listing.ts';
-import type { Window } from '../../../lib/gmail/window.ts';
+import { type FetchPage, listEach, listSideBySide } from '../../../lib/gmail/listing.ts';
+import type { FoundIds, Window } from '../../../lib/gmail/windows.ts';
 import { seededRandom } from '../../virtual-clock.ts';
 
 /** Gmail's has 500; nothing depends on that but the time that the test takes. */
@@ -80,8 +80,8 @@ class VirtualMailbox {
 }
 
 /** Everything that was found; asserts that windows hold what is theirs, and the rest is newer. */
-function everything({ windows, loose }: Found, messages: readonly Message[], lasting = messages): IdSet {
-  const parts = [loose, ...windows.values()];
+function everything({ windows, unplaced }: FoundIds, messages: readonly Message[], lasting = messages): IdSet {
+  const parts = [unplaced, ...windows.values()];
   const all = IdSet.union(parts);
   assert.equal(
     all.size,
@@ -95,7 +95,7 @@ function everything({ windows, loose }: Found, messages: readonly Message[], las
     for (const id of ids.list()) assert.ok(isIn(window, dates.get(id) as Message), `${id} is not of ${window.name}`);
   }
   const older = IdSet.of(lasting.filter(({ atS }) => atS < newest).map(({ id }) => id));
-  assert.equal(loose.marks(older).indexOf(1), -1, 'the rest is newer than the windows');
+  assert.equal(unplaced.marks(older).indexOf(1), -1, 'the rest is newer than the windows');
   return all;
 }
 
@@ -193,7 +193,7 @@ describe('listEach', () => {
     const mailbox = new VirtualMailbox(mailOf(every((year) => (year % 3 === 0 ? 0 : 120))));
     const found = await listEach(mailbox.fetch, YEARS);
     assert.deepEqual([...found.windows.keys()], YEARS);
-    assert.equal(found.loose.size, 0);
+    assert.equal(found.unplaced.size, 0);
     assert.equal(everything(found, mailbox.messages).size, mailbox.messages.length);
     assert.equal(mailbox.mostAtOnce, 8);
     assert.equal(mailbox.byWindow.has('all'), false);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LabelDirectory } from '../../../lib/gmail/labels.ts';
+import { findLabelWarnings, requireLabels } from '../../../lib/rules/labels.ts';
 import { parseRules, type RuleSet } from '../../../lib/rules/schema.ts';
-import { requireLabels } from '../../../lib/rules/search.ts';
-import { findLabelWarnings, findWarnings } from '../../../lib/rules/warnings.ts';
+import { findWarnings } from '../../../lib/rules/warnings.ts';
 
 type RuleText = readonly [query: string, actions: object];
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { JournalPage } from '../../../lib/gmail/carry-out.ts';
+import type { JournaledPortion } from '../../../lib/gmail/apply-plan.ts';
 import { IdSet } from '../../../lib/gmail/ids.ts';
 import { RunJournal } from '../../../lib/undo/journal.ts';
 import { JournalStore } from '../../../lib/undo/journal-store.ts';
@@ -11,7 +11,7 @@ import { startSandbox } from '../../sandbox/index.ts';
 const RUN = '20261123-031608-7f3a';
 
 /** A page of 1,500 messages, so of two batches, that are archived; every other one was in the inbox. */
-function pageOf(part: number, parts: number): JournalPage {
+function pageOf(part: number, parts: number): JournaledPortion {
   const ids = IdSet.of(Array.from({ length: 1_500 }, (_, index) => (part * 0x10_0000 + index).toString(16)));
   const effects = [Uint8Array.from({ length: ids.size }, (_, index) => index % 2)];
   const operations = [{ add: false, label: 'INBOX' }];
@@ -43,7 +43,7 @@ async function play(...fates: readonly (readonly Fate[])[]) {
   for (const [index, batches] of fates.entries()) {
     await journal.keep(pageOf(index + 1, 3));
     for (const [batch, fate] of batches.entries()) {
-      const trace = { isChanged: fate === 'changed', isDoubtful: fate === 'doubtful', leftOut: [] };
+      const trace = { isConfirmed: fate === 'changed', mayBeApplied: fate === 'doubtful', leftOut: [] };
       journal.begin(0, batch, batch === 0 ? 1_000 : 500, trace);
     }
   }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { UnavailableError } from '../../../lib/errors.ts';
-import type { Happened } from '../../../lib/gmail/history.ts';
+import type { HistoryChanges } from '../../../lib/gmail/history.ts';
 import { IdSet } from '../../../lib/gmail/ids.ts';
-import type { LabelStep } from '../../../lib/gmail/label-book.ts';
 import { LabelDirectory } from '../../../lib/gmail/labels.ts';
+import type { LabelStep } from '../../../lib/gmail/mailbox-labels.ts';
 import { RunModel } from '../../../lib/undo/undo-model.ts';
 import { findGone, planUndo } from '../../../lib/undo/undo-state.ts';
 
@@ -20,7 +20,7 @@ const LABELLED = { id: 'Label_1', name: 'Old name', add: true };
  */
 function play(
   shown: (look: number) => { inbox: IdSet; labelled: IdSet },
-  truth: { inbox: IdSet; gone?: IdSet; inMailbox?: number; happened?: Happened },
+  truth: { inbox: IdSet; gone?: IdSet; inMailbox?: number; happened?: HistoryChanges },
   steps: readonly LabelStep[] = [ARCHIVED, LABELLED],
 ) {
   const entries = [{ rule: 'archive', steps, ids: IDS, changes: steps.map(() => null) }];
@@ -34,10 +34,11 @@ function play(
     async find(query: string) {
       queries.push(query);
       const now = shown(waits.length);
-      if (query.startsWith('in:anywhere')) return { windows: new Map(), loose: IDS.without(truth.gone ?? IdSet.empty) };
+      if (query.startsWith('in:anywhere'))
+        return { windows: new Map(), unplaced: IDS.without(truth.gone ?? IdSet.empty) };
       const isInbox = query.startsWith('in:inbox');
-      const loose = isInbox ? now.inbox : query.startsWith('label:"New name"') ? now.labelled : IdSet.empty;
-      return { windows: new Map(), loose };
+      const unplaced = isInbox ? now.inbox : query.startsWith('label:"New name"') ? now.labelled : IdSet.empty;
+      return { windows: new Map(), unplaced };
     },
     async size() {
       return truth.inMailbox ?? IDS.size;
@@ -178,7 +179,7 @@ async function look({ ids = IDS, messages = 500, gone = NONE, unlisted = gone, u
     async find(query: string, { among = IDS, ...options }: { among?: IdSet }) {
       asked.push(query);
       assert.deepEqual(options, { includeSpamTrash: true });
-      return { windows: new Map(), loose: among.without(lists.shift() ?? NONE) };
+      return { windows: new Map(), unplaced: among.without(lists.shift() ?? NONE) };
     },
     async labelsOf(wanted: readonly string[]) {
       reads.push(...wanted);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { asksForSpamOrTrash, labelNamed } from '../../../../lib/gmail/query/labels.ts';
+import { asksForSpamOrTrash, labelNamed } from '../../../../lib/gmail/query/label-terms.ts';
 import { parseQuery, type Term } from '../../../../lib/gmail/query/parse.ts';
 import { QueryError } from '../../../../lib/gmail/query/tokens.ts';
 

@@ -1,11 +1,12 @@
 /** The labels of one mailbox: listed when they are needed, made when something gets one that does not exist. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Log } from '../screen/log.ts';
-import { GmailRefusal } from './answers.ts';
 import type { LabelOperation } from './change-plan.ts';
 import type { GmailClient } from './client.ts';
-import { isOwnLabel, requireUsable } from './label-names.ts';
+import { requireUsable } from './label-names.ts';
 import { type Label, LabelDirectory, normalizeLabel, systemLabelId } from './labels.ts';
+import { isOwnLabel } from './own-labels.ts';
+import { GmailRefusal } from './responses.ts';
 import type { Writer } from './writer.ts';
 
 /** One label that is put on or taken off, by its id. */
@@ -18,21 +19,21 @@ export interface LabelStep {
 /** The labels of a set's operations, null for one to take off that does not exist; or why one could not be made. */
 export type ResolvedSet = readonly (LabelStep | null)[] | GmailRefusal;
 
-export interface LabelBookOptions {
+export interface MailboxLabelsOptions {
   readonly client: GmailClient;
   readonly writer: Writer;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-export class LabelBook {
-  readonly #options: LabelBookOptions;
+export class MailboxLabels {
+  readonly #options: MailboxLabelsOptions;
   /** The labels as they were listed last, and those made since. */
   #listed: Promise<LabelDirectory> | undefined;
   /** Names whose label.matched event is already logged. */
   readonly #matched = new Set<string>();
 
-  constructor(options: LabelBookOptions) {
+  constructor(options: MailboxLabelsOptions) {
     this.#options = options;
   }
 

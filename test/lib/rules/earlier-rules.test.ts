@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { IdSet } from '../../../lib/gmail/ids.ts';
 import { LabelDirectory } from '../../../lib/gmail/labels.ts';
-import { claimMessages } from '../../../lib/rules/claims.ts';
-import { resolveLabels } from '../../../lib/rules/resolve.ts';
+import { messagesToChange } from '../../../lib/rules/earlier-rules.ts';
+import { resolveLabels } from '../../../lib/rules/labels.ts';
 import { parseRules, type Rule } from '../../../lib/rules/schema.ts';
 import { seededRandom } from '../../virtual-clock.ts';
 
@@ -42,7 +42,7 @@ function claimsOf(rules: readonly Rule[], isFound: (rule: number) => boolean): n
   return claims;
 }
 
-describe('claimMessages', () => {
+describe('messagesToChange', () => {
   it('says of every message what a plain look at that message says, for any rules', () => {
     const random = seededRandom(7);
     const pick = (count: number) => Math.floor(random() * count);
@@ -53,7 +53,7 @@ describe('claimMessages', () => {
       const subset = (share: number) => IdSet.of(ids.filter(() => random() < share));
       const found = rules.map(() => subset(0.7));
       const spared = rules.map(() => subset(pick(2) * 0.2));
-      const claimed = claimMessages(rules, found, spared);
+      const claimed = messagesToChange(rules, found, spared);
       assert.equal(claimed.length, rules.length);
       for (const id of ids) {
         const isFound = (rule: number) => found[rule]?.has(id) === true && spared[rule]?.has(id) !== true;
@@ -70,10 +70,10 @@ describe('claimMessages', () => {
     const [rule] = rulesOf([{ star: true }]);
     const found = IdSet.of(['a', 'b']);
     const single = [rule as Rule];
-    assert.deepEqual(claimMessages(single, [found], [IdSet.empty])[0]?.list(), ['b', 'a']);
-    assert.deepEqual(claimMessages(single, [found], [IdSet.of(['b', 'c'])])[0]?.list(), ['a']);
+    assert.deepEqual(messagesToChange(single, [found], [IdSet.empty])[0]?.list(), ['b', 'a']);
+    assert.deepEqual(messagesToChange(single, [found], [IdSet.of(['b', 'c'])])[0]?.list(), ['a']);
     assert.deepEqual(
-      claimMessages(single, [], []).map(({ size }) => size),
+      messagesToChange(single, [], []).map(({ size }) => size),
       [0],
     );
   });

@@ -12,7 +12,7 @@ const TAKEN_OFF = 2;
  * The messages that each rule changes, of those in `found`, by the index of the rule: without what `spared` keeps from
  * it, what an earlier rule trashes, and what earlier rules have already changed in the same way.
  */
-export function claimMessages(rules: readonly Rule[], found: readonly IdSet[], spared: readonly IdSet[]): IdSet[] {
+export function messagesToChange(rules: readonly Rule[], found: readonly IdSet[], spared: readonly IdSet[]): IdSet[] {
   const wanted: IdSet[] = [];
   for (const [index, rule] of rules.entries()) {
     const candidates = (found[index] ?? IdSet.empty).without(spared[index] ?? IdSet.empty);

@@ -7,7 +7,7 @@ import { ConfigError, CredentialError, type JobError, RefusedError, UnavailableE
 import { RENEW_ACCESS } from '../google/token.ts';
 import type { GmailMethod } from './units.ts';
 
-export interface RawAnswer {
+export interface RawResponse {
   readonly status: number;
   readonly retryAfter: string | null;
   readonly body: string;
@@ -15,7 +15,7 @@ export interface RawAnswer {
   readonly urlLength?: number;
 }
 
-export type Verdict =
+export type ResponseMeaning =
   | { readonly kind: 'ok'; readonly data: unknown }
   /** The service stumbled: the same request may succeed in a moment. `text` says what happened. */
   | {
@@ -102,17 +102,17 @@ function isText(value: unknown): boolean {
  * What `answer` means. Sources of the reasons: developers.google.com/workspace/gmail/api/guides/handle-errors; a quota
  * refusal comes as 429 or as 403 with a quota reason, and other 403s must not be retried.
  */
-export function judge(method: string, answer: RawAnswer, now: number = Date.now()): Verdict {
+export function interpretResponse(method: string, answer: RawResponse, now: number = Date.now()): ResponseMeaning {
   const { status } = answer;
   const retryAfterMs = parseRetryAfter(answer.retryAfter, now);
   const body = parseJson(answer.body);
   const isPage = /^\s*</.test(answer.body);
   if (status < 200 || status >= 300) {
-    return judgeError(method, status, body, retryAfterMs, answer.urlLength, isPage);
+    return interpretError(method, status, body, retryAfterMs, answer.urlLength, isPage);
   }
   if (isObject(body) && body.error !== undefined) {
     const code = isObject(body.error) ? Number(body.error.code) : Number.NaN;
-    if (code >= 400 && code < 600) return judgeError(method, code, body, retryAfterMs);
+    if (code >= 400 && code < 600) return interpretError(method, code, body, retryAfterMs);
     return { kind: 'again', text: `${method} was answered with ${status} and an error`, retryAfterMs };
   }
   if (WITHOUT_ANSWER.has(method)) {
@@ -137,14 +137,14 @@ function pageInstead(method: string, status: number): ConfigError {
   );
 }
 
-function judgeError(
+function interpretError(
   method: string,
   status: number,
   body: unknown,
   retryAfterMs: number,
   urlLength = 0,
   isPage = false,
-): Verdict {
+): ResponseMeaning {
   if (status === 407) return failed(wantsProxyLogin('Gmail'));
   if (status === 401) return { kind: 'unauthorized' };
   const { message, words, reasons } = googleError(body);
@@ -196,7 +196,7 @@ function judgeError(
   return failed(new GmailRefusal(status, `Gmail refused ${said}`, reason));
 }
 
-function failed(error: JobError): Verdict {
+function failed(error: JobError): ResponseMeaning {
   return { kind: 'failed', error };
 }
 

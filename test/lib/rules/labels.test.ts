@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LabelDirectory } from '../../../lib/gmail/labels.ts';
-import { resolveLabels } from '../../../lib/rules/resolve.ts';
+import { resolveLabels } from '../../../lib/rules/labels.ts';
 import { parseRules } from '../../../lib/rules/schema.ts';
 import { composeSearch } from '../../../lib/rules/search.ts';
 

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ConfigError, CredentialError, RefusedError, UnavailableError } from '../../../lib/errors.ts';
-import { GmailRefusal, judge, parseRetryAfter, type Verdict } from '../../../lib/gmail/answers.ts';
+import {
+  GmailRefusal,
+  interpretResponse,
+  parseRetryAfter,
+  type ResponseMeaning,
+} from '../../../lib/gmail/responses.ts';
 import { type GoogleError, googleErrors } from '../../sandbox/gmail/errors.ts';
 
-function verdictOf({ status, body }: GoogleError, retryAfter: string | null = null): Verdict {
-  return judge('messages.list', { status, retryAfter, body: JSON.stringify(body) });
+function verdictOf({ status, body }: GoogleError, retryAfter: string | null = null): ResponseMeaning {
+  return interpretResponse('messages.list', { status, retryAfter, body: JSON.stringify(body) });
 }
 
 /** An error body in Google's older form, with one reason. */
@@ -20,9 +25,9 @@ function withDetail(status: number, reason: string): GoogleError {
 
 const HTML = '<!DOCTYPE html><html><title>Error</title></html>';
 
-describe('judge', () => {
+describe('interpretResponse', () => {
   it('gives the data of an answer that is a JSON object', () => {
-    const verdict = judge('messages.list', { status: 200, retryAfter: null, body: '{"messages":[]}' });
+    const verdict = interpretResponse('messages.list', { status: 200, retryAfter: null, body: '{"messages":[]}' });
     assert.deepEqual(verdict, { kind: 'ok', data: { messages: [] } });
   });
 
@@ -49,7 +54,7 @@ describe('judge', () => {
     ['users.getProfile', 200, '{"emailAddress":"","messagesTotal":7}'],
   ] as const) {
     it(`asks again when ${method} is answered with ${status} ${body}, of which half is missing`, () => {
-      assert.equal(judge(method, { status, retryAfter: null, body }).kind, 'again');
+      assert.equal(interpretResponse(method, { status, retryAfter: null, body }).kind, 'again');
     });
   }
 
@@ -57,7 +62,7 @@ describe('judge', () => {
     for (const method of ['users.getProfile', 'labels.list']) {
       for (const status of [400, 409, 410]) {
         const { body } = withReason(status, 'other');
-        const verdict = judge(method, { status, retryAfter: null, body: JSON.stringify(body) });
+        const verdict = interpretResponse(method, { status, retryAfter: null, body: JSON.stringify(body) });
         assert.ok(verdict.kind === 'failed' && verdict.error instanceof CredentialError, `${method} ${status}`);
       }
     }
@@ -70,17 +75,18 @@ describe('judge', () => {
       [404, true],
       [502, false],
     ] as const) {
-      const verdict = judge('messages.list', { status, retryAfter: null, body: HTML });
+      const verdict = interpretResponse('messages.list', { status, retryAfter: null, body: HTML });
       assert.equal(verdict.kind, 'again');
       assert.equal('error' in verdict && verdict.error instanceof ConfigError, isLasting, String(status));
     }
-    const proxy = judge('messages.list', { status: 407, retryAfter: null, body: HTML });
+    const proxy = interpretResponse('messages.list', { status: 407, retryAfter: null, body: HTML });
     assert.ok(proxy.kind === 'failed' && proxy.error instanceof ConfigError);
   });
 
   for (const method of ['messages.batchModify', 'labels.delete']) {
     it(`takes for a success of ${method} an answer without content, and no other`, () => {
-      const kindOf = (status: number, body: string) => judge(method, { status, retryAfter: null, body }).kind;
+      const kindOf = (status: number, body: string) =>
+        interpretResponse(method, { status, retryAfter: null, body }).kind;
       for (const [status, body] of [
         [204, ''],
         [200, ''],
@@ -115,7 +121,7 @@ describe('judge', () => {
         [googleErrors.backendError(), 'again'],
         [googleErrors.failedPrecondition(), 'precondition'],
       ] as const) {
-        const verdict = judge(method, { status: 200, retryAfter: null, body: JSON.stringify(error.body) });
+        const verdict = interpretResponse(method, { status: 200, retryAfter: null, body: JSON.stringify(error.body) });
         assert.equal(verdict.kind, kind, `${method} ${JSON.stringify(error.body)}`);
       }
     }
@@ -123,7 +129,7 @@ describe('judge', () => {
 
   it('tells a request that is too long from a stumble of the front end', () => {
     const reasonOf = (status: number, urlLength: number, body = HTML) => {
-      const verdict = judge('messages.list', { status, retryAfter: null, body, urlLength });
+      const verdict = interpretResponse('messages.list', { status, retryAfter: null, body, urlLength });
       return verdict.kind === 'failed' && verdict.error instanceof GmailRefusal ? verdict.error.reason : verdict.kind;
     };
     for (const status of [413, 414, 431]) assert.equal(reasonOf(status, 0), 'tooLong');
@@ -150,11 +156,11 @@ describe('judge', () => {
     'a number': '7',
   })) {
     it(`asks again when a success comes with ${what}`, () => {
-      assert.equal(judge('messages.list', { status: 200, retryAfter: null, body }).kind, 'again');
+      assert.equal(interpretResponse('messages.list', { status: 200, retryAfter: null, body }).kind, 'again');
     });
   }
 
-  const kinds: ReadonlyArray<readonly [string, GoogleError, Verdict['kind']]> = [
+  const kinds: ReadonlyArray<readonly [string, GoogleError, ResponseMeaning['kind']]> = [
     ['429 for the quota', googleErrors.quota429(), 'quota'],
     ['403 userRateLimitExceeded', googleErrors.quota403(), 'quota'],
     ['403 rateLimitExceeded', googleErrors.quota403('rateLimitExceeded'), 'quota'],
@@ -197,7 +203,7 @@ describe('judge', () => {
 
   for (const status of [400, 403, 404, 429, 500, 502, 503]) {
     it(`does not believe an HTML page with status ${status} to be the last word`, () => {
-      const { kind } = judge('messages.list', { status, retryAfter: null, body: HTML });
+      const { kind } = interpretResponse('messages.list', { status, retryAfter: null, body: HTML });
       assert.equal(kind, status === 429 ? 'quota' : 'again');
     });
   }
@@ -244,7 +250,7 @@ describe('judge', () => {
   it('survives error bodies of every wrong form', () => {
     for (const body of ['{}', '{"error":null}', '{"error":"text"}', '{"error":{"errors":{},"details":[null,1]}}']) {
       for (const status of [400, 403, 404, 418]) {
-        assert.equal(judge('x', { status, retryAfter: null, body }).kind, 'failed', `${status} ${body}`);
+        assert.equal(interpretResponse('x', { status, retryAfter: null, body }).kind, 'failed', `${status} ${body}`);
       }
     }
   });

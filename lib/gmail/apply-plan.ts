@@ -3,17 +3,17 @@
 import type { Tally } from '../base/tally.ts';
 import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
-import { GmailRefusal } from './answers.ts';
+import { type BatchState, changeSet, type SetCounts } from './apply-batches.ts';
 import { batchCount, type ChangePlan, leaveOutOf, type Portion, portionsOf, setSizes, sizeOf } from './change-plan.ts';
-import { type BatchTrace, changeSet, type SetCounts } from './changes.ts';
 import { IdSet } from './ids.ts';
-import type { ResolvedSet } from './label-book.ts';
+import type { ResolvedSet } from './mailbox-labels.ts';
 import type { Protection } from './protection.ts';
-import type { Window } from './window.ts';
+import { GmailRefusal } from './responses.ts';
+import type { Window } from './windows.ts';
 import type { LabelChange, LabelSet, Writer } from './writer.ts';
 
 /** What one journal has to hold: a portion of a plan, with the labels of its sets. */
-export interface JournalPage {
+export interface JournaledPortion {
   readonly portion: Portion;
   readonly plan: ChangePlan;
   readonly resolved: readonly ResolvedSet[];
@@ -27,12 +27,12 @@ export interface JournalPage {
 /** Where it is written down how to take changes back. */
 export interface PlanJournal {
   /** Writes down how to take the portion back; resolves when that is safe. */
-  keep(page: JournalPage): Promise<void>;
+  keep(page: JournaledPortion): Promise<void>;
   /** Told of each batch of the portion that was kept last: of which set, its number in it, and what becomes of it. */
-  begin(set: number, batch: number, messages: number, trace: BatchTrace): void;
+  begin(set: number, batch: number, messages: number, state: BatchState): void;
 }
 
-export interface CarryOutContext {
+export interface ApplyContext {
   readonly writer: Writer;
   readonly tally: Tally;
   readonly progress: Progress;
@@ -48,10 +48,10 @@ export interface CarryOutContext {
  * Makes all changes of the plan in its order, and counts them. Ends before the next batch when the signal is aborted,
  * and before the portion whose journal could not be written.
  */
-export async function carryOut(
+export async function applyPlan(
   plan: ChangePlan,
   resolved: readonly ResolvedSet[],
-  context: CarryOutContext,
+  context: ApplyContext,
 ): Promise<void> {
   const { writer, tally, log, journal, progress, signal, protection } = context;
   const portions = portionsOf(plan, journal !== undefined);
@@ -115,11 +115,11 @@ export async function carryOut(
           ...context,
           protection,
           remaining,
-          modify: (ids, labels, stop, trace) =>
-            writer.modify(ids, labels, stop, trace).catch((error) => {
+          modify: (ids, labels, stop, state) =>
+            writer.modify(ids, labels, stop, state).catch((error) => {
               throw naming(error, resolved[set]);
             }),
-          onBegin: journal && ((batch, messages, trace) => journal.begin(set, batch, messages, trace)),
+          onBegin: journal && ((batch, messages, state) => journal.begin(set, batch, messages, state)),
           count: (how, batch) => {
             for (const [part, items] of batch.shares) count(set, how, items, portion[part]?.window);
             progress.window(portion[Math.max(...batch.shares.keys())]?.window?.name ?? null);

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { alignWindows } from '../../../lib/gmail/align.ts';
 import { IdSet } from '../../../lib/gmail/ids.ts';
-import type { Found } from '../../../lib/gmail/listing.ts';
-import type { Span, Window } from '../../../lib/gmail/window.ts';
+import type { Span, Window } from '../../../lib/gmail/windows.ts';
+import { alignWindows, type FoundIds } from '../../../lib/gmail/windows.ts';
 
 const WINDOWS: readonly Window[] = [2021, 2022, 2023, 2024].map((year) => ({
   name: `${year}`,
@@ -14,15 +13,15 @@ const WHOLE: Window = { name: 'all of it', fromS: 2021, toS: 2025 };
 const SPAN: Span = { whole: WHOLE, unit: 'year', windows: WINDOWS, asked: false, oldestFirst: false };
 
 /** What a search found: ids of windows that were listed apart, and the rest. */
-function found(windows: Readonly<Record<string, readonly string[]>>, loose: readonly string[] = []): Found {
+function found(windows: Readonly<Record<string, readonly string[]>>, unplaced: readonly string[] = []): FoundIds {
   const listed = WINDOWS.filter(({ name }) => Object.hasOwn(windows, name));
   return {
     windows: new Map(listed.map((window) => [window, IdSet.of(windows[window.name] ?? [])])),
-    loose: IdSet.of(loose),
+    unplaced: IdSet.of(unplaced),
   };
 }
 
-function aligned(all: readonly Found[], span: Span | undefined = SPAN) {
+function aligned(all: readonly FoundIds[], span: Span | undefined = SPAN) {
   return alignWindows(all, span).map(({ window, ids }) => [window?.name ?? null, ...ids.map((set) => set.list())]);
 }
 
@@ -71,8 +70,8 @@ describe('alignWindows', () => {
       found({}, ['1', '4', '6', 'd', 'e']),
     ];
     const parts = alignWindows(all, SPAN);
-    for (const [index, { windows, loose }] of all.entries()) {
-      const before = IdSet.union([...windows.values(), loose]).list();
+    for (const [index, { windows, unplaced }] of all.entries()) {
+      const before = IdSet.union([...windows.values(), unplaced]).list();
       const after = parts.flatMap(({ ids }) => ids[index]?.list() ?? []);
       assert.deepEqual(after.sort(), before.sort());
     }
