@@ -58,7 +58,7 @@ export function readLogConfig(env: Environment, isTerminal: boolean): LogConfig 
 }
 
 /** Where the monitor is; read by itself, so that it hears of a configuration that is wrong elsewhere. */
-export function readHeartbeatUrl(env: Environment): string | undefined {
+export function readMonitorUrl(env: Environment): string | undefined {
   return webUrl(env.HEARTBEAT_URL?.trim() ?? '') ?? undefined;
 }
 
@@ -181,7 +181,7 @@ function defaultBudgetMs({ DYNO }: Environment): number {
 function addressesOf({ gmailApiUrl, tokenUrl, awsRegion }: Config, env: Environment): string[] {
   const endpoint = env.AWS_ENDPOINT_URL_SECRETS_MANAGER?.trim() || env.AWS_ENDPOINT_URL?.trim();
   const aws = `https://${hostOf('secretsmanager', awsRegion)}`;
-  return [gmailApiUrl, tokenUrl, endpoint ?? aws, readHeartbeatUrl(env) ?? []].flat();
+  return [gmailApiUrl, tokenUrl, endpoint ?? aws, readMonitorUrl(env) ?? []].flat();
 }
 
 function quotaUnits(text: string): number | null {

@@ -81,7 +81,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       return invocation.exitCode;
     }
     if (invocation.kind === 'command') return await runCommand(invocation, registry);
-    const [{ createLog }, { runJob }] = await Promise.all([import('./screen/log.ts'), import('./run/runner.ts')]);
+    const [{ createLog }, { runJob }] = await Promise.all([import('./screen/log.ts'), import('./run/run.ts')]);
     const { level, format } = readLogConfig(env, process.stdout.isTTY === true);
     const progress =
       format === 'pretty' && process.stderr.isTTY

@@ -85,7 +85,7 @@ describe('the arrows between modules, those of types too,', () => {
       const written = codeOf(file).match(/\bfrom '/g)?.length ?? 0;
       assert.ok(importsOf(file).length >= written, file);
     }
-    assert.ok(importsOf('lib/main.ts').some(({ target }) => target === 'lib/run/runner.ts'));
+    assert.ok(importsOf('lib/main.ts').some(({ target }) => target === 'lib/run/run.ts'));
   });
 
   it('lead to files that exist', () => {
@@ -200,7 +200,7 @@ describe('the code', () => {
       reached.add(file);
       for (const { target } of NEEDS.get(file) ?? []) reach(target);
     };
-    for (const file of ['lib/run/runner.ts', ...within('jobs/')]) reach(file);
+    for (const file of ['lib/run/run.ts', ...within('jobs/')]) reach(file);
     assert.ok(reached.has('lib/gmail/client.ts'));
     assert.ok(!reached.has('node:child_process'));
   });

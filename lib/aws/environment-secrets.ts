@@ -29,16 +29,11 @@ const UNWANTED_VARIABLES = [
  * credentials that were pasted into any variable, and a value of GMAIL_SECRET_ID that is not a secret's name.
  */
 export function secretsIn(env: Environment): string[] {
-  const heartbeat = URL.parse(env.HEARTBEAT_URL ?? '');
+  const monitor = URL.parse(env.HEARTBEAT_URL ?? '');
   const fromUrl =
-    heartbeat === null
+    monitor === null
       ? []
-      : [
-          heartbeat.username,
-          heartbeat.password,
-          heartbeat.search,
-          ...heartbeat.pathname.split('/').filter(looksLikeToken),
-        ];
+      : [monitor.username, monitor.password, monitor.search, ...monitor.pathname.split('/').filter(looksLikeToken)];
   const pasted = Object.entries(env).flatMap(([name, value = '']) => {
     if (AWS_SECRETS.includes(name)) return [];
     if (name === 'GMAIL_SECRET_ID' && !isSecretId(value.trim())) return secretsInText(value);

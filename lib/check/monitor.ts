@@ -4,14 +4,14 @@
  * token is right shows in the first run.
  */
 import type { Environment } from '../base/environment.ts';
-import { readHeartbeatUrl } from '../config.ts';
+import { readMonitorUrl } from '../config.ts';
 import { protocolOf } from '../run/monitor.ts';
 import { type Finding, notReached, ok, warning } from './finding.ts';
 import { askForHead } from './head.ts';
 
 /** The line `monitor`. A monitor that fails does not fail a run, so it is never worse than a warning. Never rejects. */
 export async function checkMonitor(env: Environment, signal: AbortSignal): Promise<Finding> {
-  const address = readHeartbeatUrl(env);
+  const address = readMonitorUrl(env);
   if (address === undefined) {
     if ((env.HEARTBEAT_URL?.trim() ?? '') !== '') return notReached('monitor');
     return warning(

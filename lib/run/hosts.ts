@@ -2,14 +2,14 @@
 
 import { domainsOf, serviceAt } from '../aws/names.ts';
 import type { Environment } from '../base/environment.ts';
-import { examineConfig, isLoopback, readHeartbeatUrl } from '../config.ts';
+import { examineConfig, isLoopback, readMonitorUrl } from '../config.ts';
 import { type Host, hostOfUrl } from '../process/hosts.ts';
 
 /** Google's, AWS's and the monitor's, with those that a named source of AWS credentials asks. */
 export function neededHosts(env: Environment): Host[] {
   const { config, faulty } = examineConfig(env);
   const { gmailApiUrl, tokenUrl, revokeUrl, awsRegion } = config;
-  const monitor = readHeartbeatUrl(env);
+  const monitor = readMonitorUrl(env);
   const urls = [gmailApiUrl, tokenUrl, revokeUrl, ...(monitor === undefined ? [] : [monitor])];
   const aws = [
     ...(faulty.has('AWS_REGION') || faulty.has('AWS_DEFAULT_REGION') ? [] : awsHosts('secretsmanager', awsRegion)),

@@ -10,7 +10,7 @@ const TIMEOUT_MS = 5_000;
 /** How much of that a run that has ended waits for the ping of its start. */
 const START_PATIENCE_MS = 2_000;
 
-export interface Heartbeat {
+export interface Monitor {
   /** Sends the ping of the start, without waiting for its answer. */
   start(): void;
   /** Sends the ping of the end, and waits for it for at most five seconds. */
@@ -50,8 +50,8 @@ const sentry: Pings = {
   takesReport: false,
 };
 
-/** The heartbeat of the monitor at `address`; one that does nothing when there is none. */
-export function createHeartbeat(address: string | undefined, log: Log): Heartbeat {
+/** The monitor at `address`; without an address it does nothing. */
+export function createMonitor(address: string | undefined, log: Log): Monitor {
   if (address === undefined) return { start() {}, async end() {} };
   const url = new URL(address);
   const pings = pingsOf(url);

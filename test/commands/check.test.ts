@@ -54,7 +54,7 @@ interface CheckOptions extends Pick<RunOptions, 'env' | 'rules'> {
 /** Runs `job check --json`, whose whole output is one object on one line, and whose code is the object's. */
 async function check(sandbox: Sandbox, args: readonly string[] = [], options: CheckOptions = {}) {
   const { rules = STAR, built = false } = options;
-  const env = { HEARTBEAT_URL: sandbox.heartbeatUrl, ...options.env };
+  const env = { HEARTBEAT_URL: sandbox.monitorUrl, ...options.env };
   const run = await (built ? runJob : commandHere)(sandbox, ['check', '--json', ...args], { rules, env });
   assert.equal(run.stderr, '');
   assert.match(run.stdout, /^\{.*\}\n$/);
@@ -596,14 +596,14 @@ describe('what job check shows', { concurrency: 8 }, () => {
         refreshToken: '1//0gMark-refresh/token+with=all&kinds-of-signs',
         clientSecret: 'GOCSPX-Mark/client+secret=with&some-signs',
         accessToken: 'ya29.a0Mark_access-token/with+other=signs',
-        heartbeatToken: 'hc-Mark-ping-key-with-odd-signs-6yU1',
+        monitorToken: 'hc-Mark-ping-key-with-odd-signs-6yU1',
       };
       const mailbox = mailboxOf([{ subject: 'hit The-Subject-Of-A-Mail' }]);
       await using sandbox = await startSandbox({ mailbox, credentials: marks });
       sandbox.oauth.newAccessToken = () => marks.accessToken;
       arrange(sandbox);
       const env = {
-        HEARTBEAT_URL: `${new URL(sandbox.heartbeatUrl).origin}/${marks.heartbeatToken}`,
+        HEARTBEAT_URL: `${new URL(sandbox.monitorUrl).origin}/${marks.monitorToken}`,
         NODE_DEBUG: 'http,fetch',
         GOOGLE_SDK_NODE_LOGGING: 'all',
         LOG_LEVEL: 'debug',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Environment } from '../../lib/base/environment.ts';
-import { readConfig, readHeartbeatUrl, readLogConfig } from '../../lib/config.ts';
+import { readConfig, readLogConfig, readMonitorUrl } from '../../lib/config.ts';
 import { ConfigError } from '../../lib/errors.ts';
 
 const GOOD: Environment = {
@@ -349,16 +349,16 @@ describe('readLogConfig', () => {
   }
 });
 
-describe('readHeartbeatUrl', () => {
+describe('readMonitorUrl', () => {
   it('takes https anywhere, and http on this machine', () => {
     for (const url of ['https://hc-ping.com/x', 'http://127.0.0.1:5000/x']) {
-      assert.equal(readHeartbeatUrl({ HEARTBEAT_URL: ` ${url} ` }), url);
+      assert.equal(readMonitorUrl({ HEARTBEAT_URL: ` ${url} ` }), url);
     }
   });
 
   it('has none when it is missing or wrong', () => {
     for (const HEARTBEAT_URL of [undefined, '', 'http://hc-ping.com/x', 'nonsense']) {
-      assert.equal(readHeartbeatUrl({ HEARTBEAT_URL }), undefined);
+      assert.equal(readMonitorUrl({ HEARTBEAT_URL }), undefined);
     }
   });
 });

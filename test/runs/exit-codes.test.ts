@@ -145,7 +145,7 @@ describe('a configuration that is wrong', { concurrency: 4 }, () => {
 
   it('is told to the monitor', async () => {
     await using sandbox = await sandboxOf();
-    const env = { HEARTBEAT_URL: sandbox.heartbeatUrl, RUN_BUDGET: 'soon' };
+    const env = { HEARTBEAT_URL: sandbox.monitorUrl, RUN_BUDGET: 'soon' };
     assertEnded(await apply(sandbox, { env }), 78);
     assert.deepEqual(
       sandbox.monitor.pings.map(({ path }) => path.split('/').at(-1)),

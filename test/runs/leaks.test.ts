@@ -16,7 +16,7 @@ const MARKS = {
   clientSecret: 'GOCSPX-Mark/client+secret=with&some%2Bsigns"5b2cKd9',
   accessToken: 'ya29.a0Mark_access-token/with+other=signs&more%25~"Hj4Tn8',
   awsSessionToken: 'IQoJb3JpZ2luMark//session+token==&with-_signs8vB2',
-  heartbeatToken: 'hc-Mark+ping=key&with"odd\'signs-6yU1',
+  monitorToken: 'hc-Mark+ping=key&with"odd\'signs-6yU1',
 };
 
 /** Everything that makes Node and the libraries talkative. */
@@ -43,7 +43,7 @@ async function markedSandbox(count = 3): Promise<MarkedSandbox> {
   const env = {
     ...NOISY,
     AWS_SESSION_TOKEN: MARKS.awsSessionToken,
-    HEARTBEAT_URL: `${new URL(sandbox.heartbeatUrl).origin}/${MARKS.heartbeatToken}`,
+    HEARTBEAT_URL: `${new URL(sandbox.monitorUrl).origin}/${MARKS.monitorToken}`,
     REQUEST_TIMEOUT: '1s',
   };
   const marks = { ...MARKS, awsSecretKey: sandbox.env.AWS_SECRET_ACCESS_KEY ?? '' };
@@ -227,7 +227,7 @@ describe('no secret is shown', { concurrency: 6 }, () => {
       },
       { GMAIL_SECRET_ID: refreshToken, RULES_FILE: accessToken, GMAIL_MAILBOX: clientSecret },
       { GMAIL_SECRET_ID: JSON.stringify({ client_secret: clientSecret, refresh_token: refreshToken }) },
-      { AWS_SESSION_TOKEN: `${secret}\n${secret}`, HTTPS_PROXY: `http://alice:${MARKS.heartbeatToken}@proxy.example` },
+      { AWS_SESSION_TOKEN: `${secret}\n${secret}`, HTTPS_PROXY: `http://alice:${MARKS.monitorToken}@proxy.example` },
       { AWS_SESSION_TOKEN: `"${secret}"` },
       { AWS_SESSION_TOKEN: `${secret}\u200b`, HTTP_PROXY: accessToken },
     ];

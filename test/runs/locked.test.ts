@@ -100,7 +100,7 @@ describe('a job that tries to get out', () => {
 
   function tryAll(only?: string, options: RunOptions = {}): Promise<Finished> {
     const { outside, ports } = around;
-    const env = { PRISON: JSON.stringify({ outside, ...ports, only }), HEARTBEAT_URL: sandbox.heartbeatUrl };
+    const env = { PRISON: JSON.stringify({ outside, ...ports, only }), HEARTBEAT_URL: sandbox.monitorUrl };
     return runJob(sandbox, ['prisoner'], { dist: dist.folder, ...options, env: { ...env, ...options.env } });
   }
 

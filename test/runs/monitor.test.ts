@@ -16,7 +16,7 @@ describe('the monitor', { concurrency: 4 }, () => {
         endedAt = performance.now();
       },
     });
-    const run = await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.heartbeatUrl } });
+    const run = await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.monitorUrl } });
     assertEnded(run, 0, { outcome: 'ok', changed: 3 });
     assert.ok(performance.now() - endedAt < 7_500, 'the monitor delayed the end');
     assert.match(run.stdout, /"event":"heartbeat.failed"/);
@@ -24,9 +24,9 @@ describe('the monitor', { concurrency: 4 }, () => {
 
   it('hears of the start, and of the end with outcome and counts alone', async () => {
     await using sandbox = await sandboxOf();
-    const run = await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.heartbeatUrl } });
+    const run = await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.monitorUrl } });
     const final = assertEnded(run, 0, { changed: 3 });
-    const path = new URL(sandbox.heartbeatUrl).pathname;
+    const path = new URL(sandbox.monitorUrl).pathname;
     assert.deepEqual(
       sandbox.monitor.pings.map((ping) => ping.path),
       [`${path}/start`, `${path}/0`],
@@ -44,7 +44,7 @@ describe('the monitor', { concurrency: 4 }, () => {
   it('hears the exit code of a run that failed', async () => {
     await using sandbox = await sandboxOf();
     sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
-    assertEnded(await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.heartbeatUrl } }), 77);
+    assertEnded(await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.monitorUrl } }), 77);
     assert.match(String(sandbox.monitor.pings.at(-1)?.path), /\/77$/);
   });
 
@@ -57,7 +57,7 @@ describe('the monitor', { concurrency: 4 }, () => {
     for (const fault of faults) {
       await using sandbox = await sandboxOf();
       sandbox.faults.add({ service: 'monitor', ...forever, ...fault });
-      const run = await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.heartbeatUrl } });
+      const run = await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.monitorUrl } });
       assertEnded(run, 0, { outcome: 'ok', changed: 3 });
       assert.match(run.stdout, /"level":"warn",[^\n]*"event":"heartbeat.failed"/);
       assert.equal(verbs(sandbox, 'monitor').length, 2);

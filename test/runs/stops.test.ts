@@ -80,7 +80,7 @@ describe('a run that is stopped', { concurrency: 4 }, () => {
       sandbox.faults.add({ kind: 'hook', verb: 'messages.batchModify', before: () => [kill(), kill()], after: kill });
       // The last ping of the monitor: the run has ended, its final line is not yet written.
       sandbox.faults.add({ kind: 'hook', service: 'monitor', skip: 1, after: kill });
-      const env = { HEARTBEAT_URL: sandbox.heartbeatUrl };
+      const env = { HEARTBEAT_URL: sandbox.monitorUrl };
       const run = await apply(sandbox, { rules, env, onStart: child.onStart }, ['--budget=9m']);
       assertEnded(run, code, {
         outcome: 'interrupted',

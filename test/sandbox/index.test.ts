@@ -13,7 +13,7 @@ test('one sandbox carries a run from the secret to the mailbox, and lists its re
   const found = await gmail.users.messages.list({ userId: 'me', q: 'in:inbox', maxResults: 500 });
   const ids = (found.data.messages ?? []).map(({ id }) => id ?? '');
   await gmail.users.messages.batchModify({ userId: 'me', requestBody: { ids, removeLabelIds: ['INBOX'] } });
-  await fetch(`${sandbox.heartbeatUrl}/0`, { method: 'POST', body: 'done' });
+  await fetch(`${sandbox.monitorUrl}/0`, { method: 'POST', body: 'done' });
 
   assert.ok(ids.length > 0);
   assert.deepEqual(sandbox.mailbox.search('in:inbox'), []);
@@ -50,7 +50,7 @@ test('names every stand-in in the environment, each at an address of this machin
 
 test('holds answers back by the latency that was asked for', async () => {
   await using sandbox = await startSandbox({ messages: 1, latencyMs: () => 40 });
-  await fetch(sandbox.heartbeatUrl);
+  await fetch(sandbox.monitorUrl);
   const [ping] = sandbox.requests;
   assert.ok(ping?.finishedAt !== undefined && ping.finishedAt - ping.startedAt >= 38);
 });
@@ -58,7 +58,7 @@ test('holds answers back by the latency that was asked for', async () => {
 test('closes while a request hangs', async () => {
   const sandbox = await startSandbox({ messages: 1 });
   sandbox.faults.add({ service: 'monitor', kind: 'hang' });
-  const ping = fetch(sandbox.heartbeatUrl);
+  const ping = fetch(sandbox.monitorUrl);
   const refused = assert.rejects(ping);
   while (sandbox.requests.length === 0) await new Promise(setImmediate);
   await sandbox.close();

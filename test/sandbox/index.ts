@@ -63,7 +63,7 @@ export interface Sandbox extends AsyncDisposable {
   /** Every variable that a child process needs to work on the sandbox. */
   readonly env: Record<string, string>;
   /** A monitor's address, for HEARTBEAT_URL. */
-  readonly heartbeatUrl: string;
+  readonly monitorUrl: string;
   readonly mailbox: SandboxMailbox;
   readonly secrets: SandboxSecretsManager;
   /** The users of AWS; `env` holds the key of the first. */
@@ -123,7 +123,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       GOOGLE_TOKEN_URL: `${oauthUrl}/token`,
       GOOGLE_REVOKE_URL: `${oauthUrl}/revoke`,
     },
-    heartbeatUrl: `${monitorUrl}/${randomUUID()}`,
+    monitorUrl: `${monitorUrl}/${randomUUID()}`,
     mailbox,
     secrets,
     iam,

@@ -123,7 +123,7 @@ async function main(): Promise<void> {
 /** Writes the files, and returns their paths as a shell takes them. */
 async function writeFiles(folder: string, sandbox: Sandbox, variables: Record<string, string>) {
   const files = { env: join(folder, 'sandbox.env'), client: join(folder, 'client.json') };
-  const exports = Object.entries({ ...variables, HEARTBEAT_URL: sandbox.heartbeatUrl }).map(
+  const exports = Object.entries({ ...variables, HEARTBEAT_URL: sandbox.monitorUrl }).map(
     ([name, value]) => `export ${name}=${quote(value)}`,
   );
   const lines = ['# To be read by a shell: . sandbox.env', `unset ${TAKEN_AWAY.join(' ')}`, ...exports, ''];

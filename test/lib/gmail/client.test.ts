@@ -335,7 +335,7 @@ describe('GmailClient', () => {
 
   it('does not follow a redirect with its token', async () => {
     const { client } = openMailbox(sandbox);
-    const elsewhere = `${sandbox.heartbeatUrl}/stolen`;
+    const elsewhere = `${sandbox.monitorUrl}/stolen`;
     plant({ status: 302, headers: { location: elsewhere } }, 100);
     await assert.rejects(profile(client), ConfigError);
     assert.equal(sandbox.monitor.pings.length, 0);

@@ -254,7 +254,7 @@ describe('createAccessTokens', () => {
     });
 
     it('does not follow a redirect with the refresh token', async () => {
-      sandbox.faults.add({ service: 'oauth', status: 307, headers: { location: sandbox.heartbeatUrl }, times: 100 });
+      sandbox.faults.add({ service: 'oauth', status: 307, headers: { location: sandbox.monitorUrl }, times: 100 });
       await failure();
       assert.deepEqual(sandbox.monitor.pings, []);
     });

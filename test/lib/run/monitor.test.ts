@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it, type TestContext } from 'node:test';
-import { createHeartbeat } from '../../../lib/run/monitor.ts';
+import { createMonitor } from '../../../lib/run/monitor.ts';
 import { recordLog } from '../../in-process.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
 
 const REPORT = { outcome: 'ok', matched: 3 };
 
-/** The addresses that a heartbeat pings, without a network. */
+/** The addresses that a monitor is pinged at, without a network. */
 async function addressesOf(t: TestContext, address: string, exitCode = 0): Promise<string[]> {
   const pinged: string[] = [];
   t.mock.method(globalThis, 'fetch', async (url: URL) => {
     pinged.push(String(url));
     return new Response('OK');
   });
-  const heartbeat = createHeartbeat(address, recordLog().log);
-  heartbeat.start();
-  await heartbeat.end(exitCode, REPORT);
+  const monitor = createMonitor(address, recordLog().log);
+  monitor.start();
+  await monitor.end(exitCode, REPORT);
   return pinged;
 }
 
-describe('createHeartbeat', () => {
+describe('createMonitor', () => {
   for (const [address, exitCode, expected] of [
     ['https://hc-ping.com/uuid', 0, ['https://hc-ping.com/uuid/start', 'https://hc-ping.com/uuid/0']],
     ['https://hc-ping.com/uuid/', 75, ['https://hc-ping.com/uuid/start', 'https://hc-ping.com/uuid/75']],
@@ -59,9 +59,9 @@ describe('createHeartbeat', () => {
 
   it('pings nothing without an address', async (t) => {
     const { mock } = t.mock.method(globalThis, 'fetch', async () => new Response());
-    const heartbeat = createHeartbeat(undefined, recordLog().log);
-    heartbeat.start();
-    await heartbeat.end(0, REPORT);
+    const monitor = createMonitor(undefined, recordLog().log);
+    monitor.start();
+    await monitor.end(0, REPORT);
     assert.equal(mock.callCount(), 0);
   });
 
@@ -74,7 +74,7 @@ describe('createHeartbeat', () => {
     after(() => sandbox.close());
 
     it('sends the report with the last ping', async () => {
-      await createHeartbeat(sandbox.heartbeatUrl, recordLog().log).end(0, REPORT);
+      await createMonitor(sandbox.monitorUrl, recordLog().log).end(0, REPORT);
       assert.deepEqual(sandbox.monitor.pings.at(-1)?.body, REPORT);
     });
 
@@ -86,7 +86,7 @@ describe('createHeartbeat', () => {
       it(`warns, and does not fail, when the monitor ${what}`, async () => {
         const { log, named } = recordLog();
         sandbox.faults.add({ service: 'monitor', ...fault });
-        await createHeartbeat(sandbox.heartbeatUrl, log).end(0, REPORT);
+        await createMonitor(sandbox.monitorUrl, log).end(0, REPORT);
         assert.deepEqual(
           named('heartbeat.failed').map((event) => event.reason),
           [reason],
@@ -97,10 +97,10 @@ describe('createHeartbeat', () => {
     it('waits no more than five seconds for a monitor that hangs at the start and at the end', async () => {
       const { log, named } = recordLog();
       sandbox.faults.add({ service: 'monitor', kind: 'hang', times: 2 });
-      const heartbeat = createHeartbeat(sandbox.heartbeatUrl, log);
+      const monitor = createMonitor(sandbox.monitorUrl, log);
       const startedAt = performance.now();
-      heartbeat.start();
-      await heartbeat.end(0, REPORT);
+      monitor.start();
+      await monitor.end(0, REPORT);
       const tookMs = performance.now() - startedAt;
       assert.ok(tookMs > 4_900 && tookMs < 5_500, `took ${tookMs} ms`);
       assert.ok(named('heartbeat.failed').every(({ reason }) => reason === 'no answer within 5s'));

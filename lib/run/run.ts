@@ -5,7 +5,7 @@ import { orAbort, systemClock } from '../base/clock.ts';
 import type { Environment } from '../base/environment.ts';
 import { createRunId } from '../base/run-id.ts';
 import { Tally } from '../base/tally.ts';
-import { type Config, readConfig, readHeartbeatUrl } from '../config.ts';
+import { type Config, readConfig, readMonitorUrl } from '../config.ts';
 import { type ExitCode, egressBehind, StoppedError, UsageError } from '../errors.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from '../gmail/writer.ts';
@@ -25,7 +25,7 @@ import { typedIn } from '../screen/typed.ts';
 import { RunJournal, type RunJournalOptions } from '../undo/journal.ts';
 import { type Budget, startBudget } from './budget.ts';
 import { type Connection, openConnection } from './connection.ts';
-import { createHeartbeat, type Heartbeat } from './monitor.ts';
+import { createMonitor, type Monitor } from './monitor.ts';
 import { canGoOn, concludeRun, stackOf } from './report.ts';
 
 /** What to run, as the command line says. */
@@ -90,7 +90,7 @@ export async function runJob(request: RunRequest, surroundings: Surroundings): P
     durationMs: Math.round(performance.now() - startedAt),
     dryRun: request.common.dryRun,
   };
-  await run.heartbeat?.end(ending.exitCode, report);
+  await run.monitor?.end(ending.exitCode, report);
   const { error: cause, remedy } = ending;
   const resume = canGoOn(happened, ending, request.backfill !== undefined) ? run.resume : undefined;
   const notes = { declined: run.stopped === 'declined', undo: run.undo(runId) };
@@ -103,7 +103,7 @@ class Run {
   /** An error that was thrown and not caught. */
   fault: unknown;
   stopped: StoppedError['reason'] | null = null;
-  heartbeat: Heartbeat | undefined;
+  monitor: Monitor | undefined;
   readonly #request: RunRequest;
   readonly #surroundings: Surroundings;
   #connection: Connection | undefined;
@@ -129,7 +129,7 @@ class Run {
   async execute(runId: string, startedAt: Date): Promise<void> {
     const { name, job, argument, options, common, backfill: values } = this.#request;
     const { env, signals, log, terminal, isWatched, onFault } = this.#surroundings;
-    this.heartbeat = createHeartbeat(readHeartbeatUrl(env), log);
+    this.monitor = createMonitor(readMonitorUrl(env), log);
     const config = readConfig(env);
     const budgetMs = common.budgetMs ?? config.budgetMs;
     using budget = startBudget(budgetMs, signals);
@@ -160,7 +160,7 @@ class Run {
       });
       const backfill = await this.#prepareBackfill({ person, confirm, now: startedAt });
       log.info('run.started', { job: name, runId, dryRun });
-      this.heartbeat.start();
+      this.monitor.start();
       const wait = (ms: number) => systemClock.sleep(ms, budget.wrapUp);
       const work = async () => {
         const mailbox = await this.#openMailbox(config, budget, budgetMs);
