@@ -15,7 +15,7 @@ import type { Log } from '../screen/log.ts';
 import { ConcurrencyLimiter } from './concurrency.ts';
 import type { QuotaWindow } from './quota.ts';
 import { interpretResponse, type ResponseMeaning } from './responses.ts';
-import { type Retryable, retrying, verdictOfFailure } from './retry.ts';
+import { meaningOfFailure, type Retryable, untilAnswered } from './retry.ts';
 import { type ClientStatistics, countRequest, type GmailMethod, unitsOf } from './units.ts';
 
 /** `read` changes nothing; `repeatable` is a change that may be sent twice; `once` is a change that must not. */
@@ -106,7 +106,7 @@ export class GmailClient {
   ): Promise<T | undefined> {
     const { random, log, tokens } = this.#options;
     let token = '';
-    const data = await retrying({
+    const data = await untilAnswered({
       random,
       send: async () => {
         for (;;) {
@@ -119,15 +119,15 @@ export class GmailClient {
           if (!(await check?.run())) return { kind: 'ok', data: undefined };
         }
       },
-      mayRepeat: ({ kind }) => requestKind !== 'once' || kind !== 'again',
+      isRepeatable: requestKind !== 'once',
       onUnauthorized: async () => {
         log.warn('gmail.unauthorized', { method });
         await tokens.renew(token);
         this.#auth.setCredentials({});
         this.statistics.retries += 1;
       },
-      wait: async (meaning, attempt, delayMs) => {
-        await this.#waitAfter(method, meaning, attempt, delayMs, signal);
+      wait: async (pauseMs, meaning, attempt) => {
+        await this.#waitAfter(method, meaning, attempt, pauseMs, signal);
         this.statistics.retries += 1;
       },
     });
@@ -226,7 +226,7 @@ export class GmailClient {
       stop.throwIfAborted();
       // Everything that happens on the wire arrives with the request's configuration; the rest is our own bug.
       if (!(error instanceof Error && 'config' in error)) throw error;
-      return verdictOfFailure(method, error, isLate ? timeoutMs : undefined);
+      return meaningOfFailure(method, error, isLate ? timeoutMs : undefined);
     } finally {
       clearTimeout(timer);
       stop.removeEventListener('abort', onStop);

@@ -6,7 +6,7 @@ import type { MailboxProfile } from '../google/ownership.ts';
 import { RENEW_ACCESS } from '../google/token.ts';
 import type { GmailClient } from './client.ts';
 import { GmailRefusal, interpretResponse, type ResponseMeaning } from './responses.ts';
-import { type Retryable, retrying, verdictOfFailure } from './retry.ts';
+import { meaningOfFailure, type Retryable, untilAnswered } from './retry.ts';
 
 /** Where Gmail is, and how long it may take. */
 export interface ProfileAccess {
@@ -35,18 +35,18 @@ export async function askMailbox(
   access: ProfileAccess,
 ): Promise<MailboxProfile> {
   const address = `${access.gmailApiUrl.replace(/\/+$/, '')}/gmail/v1/users/me/profile`;
-  const wait = async (answer: Retryable, attempt: number, delayMs: number) => {
-    access.onRetry?.(answer, attempt, delayMs);
-    await access.clock.sleep(delayMs, signal);
+  const wait = async (pauseMs: number, answer: Retryable, attempt: number) => {
+    access.onRetry?.(answer, attempt, pauseMs);
+    await access.clock.sleep(pauseMs, signal);
   };
-  const answer = await retrying({
+  const answer = await untilAnswered({
     random: access.random,
     send: async () => {
       signal.throwIfAborted();
       access.onSent?.();
       return await send(address, accessToken, signal, access.timeoutMs);
     },
-    onUnauthorized: () => wait(UNKNOWN_TOKEN, 1, UNKNOWN_TOKEN.retryAfterMs),
+    onUnauthorized: () => wait(UNKNOWN_TOKEN.retryAfterMs, UNKNOWN_TOKEN, 1),
     wait,
   }).catch(blameAccount);
   return profileIn(answer as gmail_v1.Schema$Profile);
@@ -94,6 +94,6 @@ async function send(
     return interpretResponse(METHOD, { status: response.status, retryAfter, body: await response.text() });
   } catch (error) {
     signal.throwIfAborted();
-    return verdictOfFailure(METHOD, error, timeout.aborted ? timeoutMs : undefined);
+    return meaningOfFailure(METHOD, error, timeout.aborted ? timeoutMs : undefined);
   }
 }

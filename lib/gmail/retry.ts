@@ -1,7 +1,8 @@
-/** How often a request to Gmail is tried again, after which pauses, and what is said when it was enough. */
+/** When a request to Gmail is sent again, and the error when Gmail stays away. */
 import { counted } from '../base/count.ts';
 import { formatDuration } from '../base/duration.ts';
 import { judgeFailure } from '../base/network-failure.ts';
+import { type RetryPolicy, retry } from '../base/retry.ts';
 import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
 import { RENEW_ACCESS } from '../google/token.ts';
 import type { ResponseMeaning } from './responses.ts';
@@ -10,89 +11,75 @@ import type { GmailMethod } from './units.ts';
 /** An answer after which the same request may succeed. */
 export type Retryable = Extract<ResponseMeaning, { retryAfterMs: number }>;
 
-/** Attempts of one request when the service stumbles; about 15 seconds of waiting in all. */
-const MAX_ATTEMPTS = 6;
-const BASE_DELAY_MS = 500;
-const MAX_DELAY_MS = 32_000;
-
-/** Attempts of one request that is refused for its quota: the pauses add up to more than a minute. */
-const MAX_REFUSALS = 8;
-const BASE_PAUSE_MS = 1_000;
-const MAX_PAUSE_MS = 64_000;
-
-/**
- * Attempts of one request that Gmail refuses with failedPrecondition: users report that one in a hundred requests gets this
- * answer for no reason (github.com/googleapis/google-api-php-client/issues/2558).
- */
-const MAX_PRECONDITIONS = 4;
-
 /** A longer Retry-After is not worth a waiting dyno: the next run will do. */
-const MAX_RETRY_AFTER_MS = 10 * 60_000;
+const longestRetryAfterMs = 10 * 60_000;
 
-/** How one request is sent, and what is done between its attempts. */
-export interface Attempts {
+/** The service stumbled, or too many requests were under way at once. */
+const STUMBLED: RetryPolicy = { pausesMs: [500, 1_000, 2_000, 4_000, 8_000], floor: 0, longestRetryAfterMs };
+
+const POLICIES: Readonly<Record<Retryable['kind'], RetryPolicy>> = {
+  again: STUMBLED,
+  crowded: STUMBLED,
+  // Quota comes back with time alone: half of each pause is certain, and all pauses together exceed Gmail's minute.
+  quota: { pausesMs: [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000], floor: 0.5, longestRetryAfterMs },
+  // Users report that 1 in 100 requests is refused with failedPrecondition for no reason
+  // (github.com/googleapis/google-api-php-client/issues/2558).
+  precondition: { pausesMs: [500, 1_000, 2_000], floor: 0, longestRetryAfterMs },
+};
+
+/** For a change that must not be made twice: Gmail may have made it before it stumbled. */
+const UNREPEATABLE: typeof POLICIES = { ...POLICIES, again: { pausesMs: [], floor: 0 } };
+
+export interface GmailRequest {
   /** Sends the request once. */
   readonly send: () => Promise<ResponseMeaning>;
   readonly random: () => number;
   /** Called after the first 401. */
   readonly onUnauthorized: () => Promise<void>;
   /** Waits after the `attempt`th answer of its kind. */
-  readonly wait: (answer: Retryable, attempt: number, delayMs: number) => Promise<void>;
-  /** Whether the request may be sent again after this answer; always when left out. */
-  readonly mayRepeat?: (answer: Retryable) => boolean;
+  readonly wait: (pauseMs: number, answer: Retryable, attempt: number) => Promise<void>;
+  /** Whether the request is sent again although Gmail may have acted on it; true when left out. */
+  readonly isRepeatable?: boolean;
 }
 
 /**
- * Sends a request until it is answered for good, and returns the answer's data.
- * @throws CredentialError after the second 401, UnavailableError after enough attempts, and the error of a failure.
+ * Sends a request until Gmail answers it for good, and returns the answer's data.
+ * @throws CredentialError after the second 401, UnavailableError after enough attempts, and the error of a failed meaning.
  */
-export async function retrying({ send, random, onUnauthorized, wait, mayRepeat }: Attempts): Promise<unknown> {
-  const counts = { quota: 0, precondition: 0, other: 0 };
+export async function untilAnswered(request: GmailRequest): Promise<unknown> {
+  const { random, wait, onUnauthorized, isRepeatable = true } = request;
   let wasUnauthorized = false;
-  for (;;) {
-    const verdict = await send();
-    if (verdict.kind === 'ok') return verdict.data;
-    if (verdict.kind === 'failed') throw verdict.error;
-    if (verdict.kind === 'unauthorized') {
+  const send = async () => {
+    for (;;) {
+      const meaning = await request.send();
+      if (meaning.kind === 'ok') return { value: meaning.data };
+      if (meaning.kind === 'failed') throw meaning.error;
+      if (meaning.kind !== 'unauthorized') return meaning;
       if (wasUnauthorized) throw rejectedToken();
       wasUnauthorized = true;
       await onUnauthorized();
-      continue;
     }
-    const key = verdict.kind === 'quota' || verdict.kind === 'precondition' ? verdict.kind : 'other';
-    counts[key] += 1;
-    const attempt = counts[key];
-    if (isLastAttempt(verdict, attempt) || mayRepeat?.(verdict) === false) throw unavailable(verdict, attempt);
-    await wait(verdict, attempt, delayAfter(verdict, attempt, random));
-  }
+  };
+  return await retry({
+    send,
+    policies: isRepeatable ? POLICIES : UNREPEATABLE,
+    random,
+    wait,
+    failure: unavailable,
+  });
 }
 
 /**
- * The verdict on a request that threw `error` in place of an answer; `timeoutMs` is how long it was waited for, when that
- * is why it ended. @throws the refusal of our own egress guard, and what is a bug.
+ * The meaning of a request that threw `error` in place of an answer. `timeoutMs` is given when the request ended because it
+ * took that long.
+ * @throws EgressError, and an Error for what is a bug.
  */
-export function verdictOfFailure(method: GmailMethod, error: unknown, timeoutMs: number | undefined): ResponseMeaning {
+export function meaningOfFailure(method: GmailMethod, error: unknown, timeoutMs: number | undefined): ResponseMeaning {
   const refused = egressBehind(error);
   if (refused !== undefined) throw refused;
   const what = timeoutMs === undefined ? judgeFailure(error, 'Gmail') : `no answer within ${formatDuration(timeoutMs)}`;
   if (what instanceof ConfigError) return { kind: 'failed', error: what };
   return { kind: 'again', text: `${method}: ${what}`, retryAfterMs: 0 };
-}
-
-/** Whether the `count`th answer of its kind is the last that is waited for. */
-function isLastAttempt({ kind, retryAfterMs }: Retryable, count: number): boolean {
-  const most = kind === 'quota' ? MAX_REFUSALS : kind === 'precondition' ? MAX_PRECONDITIONS : MAX_ATTEMPTS;
-  return count >= most || retryAfterMs > MAX_RETRY_AFTER_MS;
-}
-
-/** How long to wait after the `count`th answer of its kind, in milliseconds. */
-function delayAfter({ kind, retryAfterMs }: Retryable, count: number, random: () => number): number {
-  // Quota returns only with time, so a pause for quota has at least half of its full length. Other pauses have full jitter.
-  const jittered =
-    kind === 'quota'
-      ? Math.min(MAX_PAUSE_MS, BASE_PAUSE_MS * 2 ** (count - 1)) * (0.5 + random() / 2)
-      : Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (count - 1)) * random();
-  return Math.round(Math.max(jittered, retryAfterMs));
 }
 
 function rejectedToken(): CredentialError {
