@@ -1,7 +1,6 @@
-/** Every option of every command, and every command line of the README: each does what was typed, and no more. */
+/** Every option of every job and command sets itself and nothing else. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { BACKFILL_OPTIONS } from '../../lib/backfill/options.ts';
@@ -157,36 +156,4 @@ describe('what is typed with bin/job', { concurrency: 2 }, () => {
       assert.deepEqual(changed, dyno ? [0, 0, 3] : [3, 0, 0]);
     });
   }
-});
-
-describe('the README', () => {
-  const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  const fenced = [...README.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, text = '']) => text.split('\n'));
-  const inline = [...README.matchAll(/`([^`\n]+)`/g)].map(([, text = '']) => text);
-  const lines = [...fenced, ...inline].map((line) => line.replace(/\s*(#|>).*$/, '').trim());
-
-  it('has no command line that the program would refuse', async () => {
-    const words = lines.flatMap((line) => {
-      const [, rest] = /^(?:bin\/job|job|heroku run(?::detached)?(?: --exit-code)? job) (.*)$/.exec(line) ?? [];
-      // With an ellipsis or a placeholder it is none to be typed; and the job that the README writes is not installed.
-      return rest === undefined || /[…<$]|archive-quiet/.test(rest) ? [] : [rest.split(/\s+/)];
-    });
-    assert.ok(words.length > 30, String(words.length));
-    for (const argv of words) {
-      // A name alone stands for the job or command itself.
-      if (argv.length === 1) await assert.doesNotReject(parse(['help', ...argv]), argv[0]);
-      else await assert.doesNotReject(parse(argv), argv.join(' '));
-    }
-  });
-
-  it('names no npm script that is not there, and hands options to none that npm would take', () => {
-    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-    const typed = lines.flatMap((line) => [...line.matchAll(/npm run ((?:-\S+ )*)(\S+)(.*)/g)]);
-    assert.ok(typed.length > 5);
-    for (const [line, , script = '', rest = ''] of typed) {
-      assert.ok(script in scripts, line);
-      assert.doesNotMatch(rest.split(' -- ')[0] ?? '', /(^|\s)-/, line);
-    }
-    assert.ok(!('job' in scripts));
-  });
 });
