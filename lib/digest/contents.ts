@@ -4,8 +4,9 @@
  */
 import { type Label, labelSearch } from '../gmail/labels.ts';
 import { parseSender, type Sender, subjectLine } from '../gmail/mail-text.ts';
-import type { Mailbox, MessageRef } from '../gmail/mailbox.ts';
+import type { Mailbox } from '../gmail/mailbox.ts';
 import type { ReadMessage } from '../gmail/messages.ts';
+import type { MessageRef } from '../gmail/searcher.ts';
 import { windowTerms } from '../gmail/windows.ts';
 import type { Period } from './period.ts';
 

@@ -95,7 +95,7 @@ export async function applyPlan(
     for (const [index, planned] of portions.entries()) {
       signal.throwIfAborted();
       // Before the journal is written, since a message that is left out later makes a correction of the journal necessary.
-      if (protection?.isDue) await protection.look(remaining());
+      if (protection?.isDue) await protection.search(remaining());
       const portion = leaveOutOf(planned, protection?.found ?? IdSet.empty);
       for (const [part, { window, changes }] of planned.entries()) {
         for (const [set, { ids }] of changes.entries()) {

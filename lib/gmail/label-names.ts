@@ -1,4 +1,4 @@
-/** Which names a label cannot have in a rule or a job: those that Gmail refuses, and those of the program's own labels. */
+/** Names that a label cannot have in a rule or a job: those that Gmail refuses, and the program's own labels. */
 import { normalizeLabel, systemLabelId } from './labels.ts';
 import { isOwnLabel, OWN_FOLDER } from './own-labels.ts';
 
@@ -6,9 +6,9 @@ import { isOwnLabel, OWN_FOLDER } from './own-labels.ts';
 const MAX_LENGTH = 225;
 
 /**
- * Names that labels.create answers with "Invalid label name", in any case, although no label of the system has them.
- * Sources: `reserved_labels` in github.com/GAM-team/got-your-back and its issues 95, 264 and 350; the caveats in
- * github.com/gauteh/lieer; gmail's own views. The list is not complete, since Gmail documents none.
+ * Names that labels.create refuses with "Invalid label name", in upper or lower case, although no system label has them.
+ * Gmail documents none, so the list is incomplete. Sources: `reserved_labels` in github.com/GAM-team/got-your-back and its
+ * issues 95, 264 and 350; the caveats in github.com/gauteh/lieer; the names of Gmail's views.
  */
 const RESERVED: ReadonlySet<string> = new Set(
   [
@@ -18,8 +18,8 @@ const RESERVED: ReadonlySet<string> = new Set(
 );
 
 /**
- * Why an action cannot use the label `name`, as the end of a sentence about the name; undefined when it can. An action can
- * use the system's labels, in upper or lower case.
+ * Why an action cannot use the label `name`, as the end of a sentence that begins with the name; undefined when it can.
+ * System labels are allowed, in upper or lower case.
  */
 export function labelProblem(name: string): string | undefined {
   if (systemLabelId(name) !== undefined) return undefined;
@@ -35,15 +35,15 @@ export function labelProblem(name: string): string | undefined {
   if (name.split('/').some((part) => part.trim() === ''))
     return `has an empty part before or behind a slash: "${name}"`;
   if ([...name].length > MAX_LENGTH) return `is longer than the ${MAX_LENGTH} characters that Gmail allows`;
-  if (RESERVED.has(normalizeLabel(name))) return `is "${name}", a name that Gmail keeps for itself: choose another one`;
-  if (isOwnLabel(name)) return `is "${name}", which gmail-jobs keeps for itself: choose a label outside ${OWN_FOLDER}/`;
+  if (RESERVED.has(normalizeLabel(name))) return `is "${name}", a name that Gmail reserves: choose another one`;
+  if (isOwnLabel(name)) return `is "${name}", which gmail-jobs reserves: choose a label outside ${OWN_FOLDER}/`;
   return undefined;
 }
 
-/** @throws Error when one of `names` is none for an action: the job that gives it has a bug. */
+/** @throws Error for a name that an action cannot use: the job has a bug. */
 export function requireUsable(names: readonly string[]): void {
   for (const name of names) {
     const problem = labelProblem(name);
-    if (problem !== undefined) throw new Error(`the job uses a label that jobs may not change: the name ${problem}`);
+    if (problem !== undefined) throw new Error(`the job changes a label that jobs may not change: its name ${problem}`);
   }
 }

@@ -1,13 +1,12 @@
-/** Labels by name, as Gmail compares names, and how a label is written in a search. */
+/** Finds labels by name as Gmail compares names, and writes a label as a search term. */
 import { ConfigError } from '../errors.ts';
 
-/** A label of the mailbox. */
 export interface Label {
   readonly id: string;
   readonly name: string;
 }
 
-/** System labels that a search or a change can name, with the search that finds their messages. */
+/** System label id → the search that finds its messages. */
 const SYSTEM_SEARCHES: ReadonlyMap<string, string> = new Map([
   ['INBOX', 'in:inbox'],
   ['TRASH', 'in:trash'],
@@ -26,9 +25,9 @@ const SYSTEM_SEARCHES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * `name` in the form in which Gmail compares names: without regard to case and to spaces around a slash, and with hyphen,
- * slash, space and some punctuation counting as one character (as reported: "Auto-Archived" and "Auto/Archived" conflict,
- * and so do "Clients / Acme" and "Clients/Acme", see github.com/elie222/inbox-zero/pull/1672).
+ * `name` in the form in which Gmail compares names: case and spaces around a slash do not count, and hyphen, slash, space
+ * and some punctuation are the same character. "Auto-Archived" and "Auto/Archived" conflict, and so do "Clients / Acme"
+ * and "Clients/Acme" (source: github.com/elie222/inbox-zero/pull/1672).
  */
 export function normalizeLabel(name: string): string {
   return name
@@ -40,7 +39,7 @@ export function normalizeLabel(name: string): string {
     .replace(/[-/ &(){}"|]/g, '-');
 }
 
-/** The id of the system label called `name`; undefined when there is none of that name. */
+/** The id of the system label called `name`, in upper or lower case; undefined when there is none. */
 export function systemLabelId(name: string): string | undefined {
   const id = name.trim().toUpperCase();
   return SYSTEM_SEARCHES.has(id) ? id : undefined;
@@ -51,18 +50,17 @@ export function labelSearch(name: string): string {
   return SYSTEM_SEARCHES.get(name.trim().toUpperCase()) ?? `label:${quoteLabel(name)}`;
 }
 
-/** A label's name as the value of a search term. Between quotes no quote can stand; Gmail takes a hyphen for one. */
+/** A label's name as the value of a search term. Gmail has no escape for a quote in it, and takes a hyphen for one. */
 export function quoteLabel(name: string): string {
   return `"${name.replaceAll('"', '-')}"`;
 }
 
-/** Told when a label is taken for a name that is spelled in another way than the label's own. */
+/** Called when `find` takes a label for a name that is `written` differently from the label's own. */
 export type OnMatched = (written: string, label: Label) => void;
 
-/** A mailbox's labels. */
 export class LabelDirectory {
   readonly #byName = new Map<string, Label>();
-  /** By the form in which Gmail compares names. */
+  /** Normalized name → labels. */
   readonly #alike = new Map<string, Label[]>();
   readonly #onMatched: OnMatched;
 
@@ -71,7 +69,6 @@ export class LabelDirectory {
     this.#onMatched = onMatched;
   }
 
-  /** Adds a label that was made since. */
   add(label: Label): void {
     const normalized = normalizeLabel(label.name);
     const others = (this.#alike.get(normalized) ?? []).filter(({ name }) => name !== label.name);
@@ -80,8 +77,8 @@ export class LabelDirectory {
   }
 
   /**
-   * The label with exactly this name, or else the label that Gmail would use for the name. An error names `whose`, the
-   * place where the name was written.
+   * The label with exactly this name, or else the label that Gmail would use for the name. `whose` is the place where the
+   * name was written, for the error.
    * @throws ConfigError when several labels fit, and none exactly.
    */
   find(name: string, whose?: string): Label | undefined {
@@ -102,12 +99,12 @@ export class LabelDirectory {
     return label;
   }
 
-  /** All labels, but for those of the system that were not listed. */
+  /** The listed labels; Gmail does not list every system label. */
   all(): Label[] {
     return [...this.#byName.values()];
   }
 
-  /** All labels whose names begin with `prefix`. */
+  /** The labels whose normalized names begin with `prefix`, normalized. */
   startingWith(prefix: string): Label[] {
     const wanted = normalizeLabel(prefix);
     return [...this.#alike].flatMap(([name, labels]) => (name.startsWith(wanted) ? labels : []));

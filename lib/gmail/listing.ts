@@ -1,9 +1,11 @@
 /**
- * Lists what a search finds. A list is read page by page, and only its next page is known: what is quick is to list
- * several spans of time side by side, at the price of up to a page for each. So that a small search pays nothing and a
- * big one little, the list of all is read from its newest end, and for every dozen of pages one more window is read
- * apart, from the oldest on, until both sides meet.
+ * Lists what a search finds. Gmail gives a list page by page, each with the token of the next one, so that one list cannot
+ * be read in parallel; lists of separate windows of time can, at the price of up to one page for each window.
+ *
+ * `listSideBySide` reads the list of the whole span from its newest end. After every dozen pages it begins the list of one
+ * more window, from the oldest on, until both sides meet: a small search pays nothing extra, a big one little.
  */
+import { mapAtOnce } from '../base/pool.ts';
 import { IdCollector, IdSet } from './ids.ts';
 import type { FoundIds, Window } from './windows.ts';
 
@@ -12,43 +14,43 @@ export interface ListPage {
   readonly next: string | undefined;
 }
 
-/** The page of the search in `window`, or in the whole span with null, that begins at `token`. Newest first. */
+/** Returns the page at `token` of the search in `window`, or in the whole span when that is null; newest first. */
 export type FetchPage = (window: Window | null, token: string | undefined) => Promise<ListPage>;
 
-/** Pages of the list, after each of which one window more is worth its own list. */
+/** One more window gets a list of its own after this many pages. */
 const PAGES_PER_WINDOW = 12;
 
-/** Lists read at once for one search. */
+/** Lists of one search that are read in parallel. */
 const AT_ONCE = 8;
 
-/** Of so many of a window's newest messages it is remembered that the list of all has come to the window. */
-const MILESTONES = 20;
+/** When the list of all contains some of this many newest messages of a window, it has reached the window. */
+const NEWEST_OF_WINDOW = 20;
 
-/** Everything in the whole span; `windows`, the oldest first, may be listed apart. */
+/** All messages in the whole span. `windows`, oldest first, may get lists of their own. */
 export async function listSideBySide(fetch: FetchPage, windows: readonly Window[]): Promise<FoundIds> {
   const all = new IdCollector();
   const apart = new Map<Window, IdSet>();
-  const milestones = new Set<string>();
-  const walks: Promise<void>[] = [];
+  const newestOfWindows = new Set<string>();
+  const lists: Promise<void>[] = [];
   let pages = 0;
-  let walking = 1;
-  /** Whether the list of all has come to a window that is listed apart, or even further. */
+  let listing = 1;
+  /** Whether the list of all has reached a window that has a list of its own. */
   let met = false;
   let failed = false;
 
-  const walkApart = async (window: Window): Promise<void> => {
-    walking += 1;
+  const listWindow = async (window: Window): Promise<void> => {
+    listing += 1;
     let overtaken = false;
     try {
       const ids = await collect(
         (token) => fetch(window, token),
         (page, isFirst) => {
           pages += 1;
-          // The list of all has come here before, and goes on by itself.
+          // The list of all was here first and reads the window, too.
           overtaken ||= isFirst && page.ids[0] !== undefined && all.has(page.ids[0]);
           met ||= overtaken;
-          if (isFirst && !overtaken) for (const id of page.ids.slice(0, MILESTONES)) milestones.add(id);
-          more();
+          if (isFirst && !overtaken) for (const id of page.ids.slice(0, NEWEST_OF_WINDOW)) newestOfWindows.add(id);
+          listMore();
           return !overtaken && !failed;
         },
       );
@@ -57,16 +59,16 @@ export async function listSideBySide(fetch: FetchPage, windows: readonly Window[
       failed = true;
       throw error;
     } finally {
-      walking -= 1;
+      listing -= 1;
     }
   };
-  /** Begins to list further windows, but never the newest one, in which the list of all begins. */
-  const more = (): void => {
-    while (!met && !failed && walking < AT_ONCE && walks.length < windows.length - 1) {
-      if (pages < PAGES_PER_WINDOW * (walks.length + 1)) return;
-      const walk = walkApart(windows[walks.length] as Window);
-      walk.catch(() => undefined);
-      walks.push(walk);
+  /** Begins lists of further windows, except the newest window, in which the list of all begins. */
+  const listMore = (): void => {
+    while (!met && !failed && listing < AT_ONCE && lists.length < windows.length - 1) {
+      if (pages < PAGES_PER_WINDOW * (lists.length + 1)) return;
+      const list = listWindow(windows[lists.length] as Window);
+      list.catch(() => undefined);
+      lists.push(list);
     }
   };
 
@@ -75,10 +77,10 @@ export async function listSideBySide(fetch: FetchPage, windows: readonly Window[
       (token) => fetch(null, token),
       (page) => {
         pages += 1;
-        // One of them might be out of its order; a window with a single message is listed twice, and counted once.
-        const arrived = page.ids.filter((id) => milestones.has(id)).length > 1;
+        // More than one, because a single message may be out of order.
+        const arrived = page.ids.filter((id) => newestOfWindows.has(id)).length > 1;
         met ||= arrived;
-        more();
+        listMore();
         return !arrived && !failed;
       },
       all,
@@ -88,57 +90,49 @@ export async function listSideBySide(fetch: FetchPage, windows: readonly Window[
     throw error;
   }
   met = true;
-  await Promise.all(walks);
+  await Promise.all(lists);
   return { windows: apart, unplaced: all.finish().without(...apart.values()) };
 }
 
-/** Of a few neighbours, one page tells first whether there is anything in any of them: most days have no match. */
+/** Neighbouring windows that one page tests together for any match at all, because most days have none. */
 const NEIGHBOURS = 16;
 
-/** Each of `windows`, the oldest first, listed apart. */
+/** Lists each of `windows`, oldest first, by itself. */
 export async function listEach(fetch: FetchPage, windows: readonly Window[]): Promise<FoundIds> {
   const found = new Map(windows.map((window) => [window, IdSet.empty]));
   let failed = false;
   const list = async (window: Window): Promise<void> => {
-    const ids = await collect(
-      (token) => fetch(window, token),
-      () => !failed,
-    );
-    found.set(window, ids.finish());
-  };
-  const sideBySide = async <T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> => {
-    const waiting = items.values();
-    const walk = async () => {
-      for (const item of waiting) if (!failed) await work(item);
-    };
-    const walks = Array.from({ length: Math.min(AT_ONCE, items.length) }, walk);
     try {
-      await Promise.all(walks);
+      const ids = await collect(
+        (token) => fetch(window, token),
+        () => !failed,
+      );
+      found.set(window, ids.finish());
     } catch (error) {
       failed = true;
       throw error;
     }
   };
-
-  const groups = Array.from({ length: Math.ceil(windows.length / NEIGHBOURS) }, (_, index) =>
-    windows.slice(index * NEIGHBOURS, (index + 1) * NEIGHBOURS),
-  );
-  const filled: Window[] = [];
-  if (groups.length < 2) {
-    filled.push(...windows);
-  } else {
-    await sideBySide(groups, async (group) => {
-      const [first, last] = [group[0] as Window, group.at(-1) as Window];
-      const name = `${first.name} to ${last.name}`;
-      const { ids } = await fetch({ name, fromS: first.fromS, toS: last.toS }, undefined);
-      if (ids.length > 0) filled.push(...group);
-    });
-  }
-  await sideBySide(filled, list);
+  await mapAtOnce(await withMatches(fetch, windows), AT_ONCE, list);
   return { windows: found, unplaced: IdSet.empty };
 }
 
-/** Reads page after page into `ids`, as long as `goOn` says so. */
+/** The windows without groups of neighbours in which nothing matches. */
+async function withMatches(fetch: FetchPage, windows: readonly Window[]): Promise<readonly Window[]> {
+  if (windows.length <= NEIGHBOURS) return windows;
+  const groups = Array.from({ length: Math.ceil(windows.length / NEIGHBOURS) }, (_, index) =>
+    windows.slice(index * NEIGHBOURS, (index + 1) * NEIGHBOURS),
+  );
+  const kept = await mapAtOnce(groups, AT_ONCE, async (group) => {
+    const [first, last] = [group[0] as Window, group.at(-1) as Window];
+    const name = `${first.name} to ${last.name}`;
+    const { ids } = await fetch({ name, fromS: first.fromS, toS: last.toS }, undefined);
+    return ids.length > 0 ? group : [];
+  });
+  return kept.flat();
+}
+
+/** Reads page after page into `ids` while `goOn` returns true. */
 async function collect(
   fetch: (token: string | undefined) => Promise<ListPage>,
   goOn: (page: ListPage, isFirst: boolean) => boolean = () => true,

@@ -1,4 +1,4 @@
-/** The labels of one mailbox: listed when they are needed, made when something gets one that does not exist. */
+/** The labels of one mailbox: lists them once, and creates, resolves and deletes them. Names are compared in labels.ts. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Log } from '../screen/log.ts';
 import type { LabelOperation } from './change-plan.ts';
@@ -9,14 +9,14 @@ import { isOwnLabel } from './own-labels.ts';
 import { GmailRefusal } from './responses.ts';
 import type { Writer } from './writer.ts';
 
-/** One label that is put on or taken off, by its id. */
+/** One label, by id, that a change adds or removes. */
 export interface LabelStep {
   readonly id: string;
   readonly name: string;
   readonly add: boolean;
 }
 
-/** The labels of a set's operations, null for one to take off that does not exist; or why one could not be made. */
+/** The labels of a set's operations, null for one to remove that does not exist; or Gmail's refusal to create one. */
 export type ResolvedSet = readonly (LabelStep | null)[] | GmailRefusal;
 
 export interface MailboxLabelsOptions {
@@ -28,7 +28,7 @@ export interface MailboxLabelsOptions {
 
 export class MailboxLabels {
   readonly #options: MailboxLabelsOptions;
-  /** The labels as they were listed last, and those made since. */
+  /** As listed last, with the labels created since. */
   #listed: Promise<LabelDirectory> | undefined;
   /** Names whose label.matched event is already logged. */
   readonly #matched = new Set<string>();
@@ -37,7 +37,7 @@ export class MailboxLabels {
     this.#options = options;
   }
 
-  /** The labels as they are now. 1 quota unit. */
+  /** Lists the labels. 1 quota unit. */
   list(): Promise<LabelDirectory> {
     this.#listed = this.#options.client
       .request<gmail_v1.Schema$ListLabelsResponse>(
@@ -49,20 +49,20 @@ export class MailboxLabels {
         ({ labels = [] }) =>
           new LabelDirectory(
             labels.flatMap(({ id, name }) => (id && name ? [{ id, name }] : [])),
-            (written, label) => this.#tellMatched(written, label),
+            (written, label) => this.#logMatched(written, label),
           ),
       );
     return this.#listed;
   }
 
-  /** The labels as they were listed before in this run, if they were. */
+  /** The labels as listed earlier in this run, and those created since; lists them when that has not happened. */
   known(): Promise<LabelDirectory> {
     return this.#listed ?? this.list();
   }
 
   /**
-   * Makes a label; null when one of that name exists. `hidden` keeps it out of Gmail's lists, as all labels of the
-   * program's own are. 5 quota units.
+   * Creates a label; null when one of that name exists. `hidden` keeps it out of Gmail's lists, and is for the program's
+   * own labels. 5 quota units.
    */
   async create(name: string, hidden: boolean): Promise<Label | null> {
     const { writer, log, signal } = this.#options;
@@ -76,14 +76,14 @@ export class MailboxLabels {
       if (error.status === 409) return null;
       throw new GmailRefusal(
         error.status,
-        `the label "${name}" cannot be made: ${error.message}`,
+        `the label "${name}" cannot be created: ${error.message}`,
         error.reason,
-        `${hidden ? '' : 'Choose another name for it. '}Gmail allows 10,000 labels in a mailbox: if it has as many, delete some.`,
+        `${hidden ? '' : 'Choose another name. '}Gmail allows 10,000 labels in a mailbox: if it has that many, delete some.`,
       );
     }
   }
 
-  /** Deletes a label, not its messages; false when it was already gone. 5 quota units. */
+  /** Deletes a label, not its messages; false when there was none. 5 quota units. */
   async delete({ id }: Label): Promise<boolean> {
     try {
       await this.#options.writer.deleteLabel(id, this.#options.signal);
@@ -94,27 +94,27 @@ export class MailboxLabels {
     }
   }
 
-  /** The label called `name`, made now; or the one that another run has just made, or that Gmail takes it for. */
-  async make(name: string, hidden = false): Promise<Label> {
+  /** Creates the label called `name`, or finds the existing one that Gmail takes the name for. */
+  async ensure(name: string, hidden = false): Promise<Label> {
     const label = (await this.create(name, hidden)) ?? (await this.list()).find(name);
     if (label === undefined)
       throw new GmailRefusal(
         409,
-        `the label "${name}" cannot be made: Gmail says that one of this name exists, but lists none that fits`,
+        `the label "${name}" cannot be created: Gmail says that it exists, but lists no such label`,
         'other',
-        'Write the name as the mailbox has it, or choose another one: Gmail keeps some for itself.',
+        'Write the name as the mailbox has it, or choose another name: Gmail reserves some.',
       );
     (await this.known()).add(label);
     return label;
   }
 
-  /** The operations' labels by their ids, or Gmail's refusal to make one. Those to add are made when they do not exist. */
+  /** The operations' labels by id, or Gmail's refusal to create one. Creates labels that are added and do not exist. */
   async resolve(operations: readonly LabelOperation[]): Promise<ResolvedSet> {
     const steps: (LabelStep | null)[] = [];
     try {
       const directory = await this.#directoryFor(operations);
       for (const { add, label } of operations) {
-        const known = directory.find(label) ?? (add ? await this.make(label) : undefined);
+        const known = directory.find(label) ?? (add ? await this.ensure(label) : undefined);
         steps.push(known === undefined ? null : { id: known.id, name: known.name, add });
       }
     } catch (error) {
@@ -125,14 +125,14 @@ export class MailboxLabels {
   }
 
   /**
-   * Refuses names that nothing can be done with, before anything is done.
-   * @throws Error for a name that no label of an action can have; ConfigError for one that several labels fit.
+   * Refuses label names before the first change.
+   * @throws Error for a name that a change cannot use; ConfigError for one that fits several labels.
    */
   async requireClear(names: readonly string[]): Promise<void> {
     requireUsable(names.filter(isOwnLabel));
     if (names.every((name) => systemLabelId(name) !== undefined)) return;
     const directory = await this.known();
-    // A label that exists may have a name that no new one can have.
+    // An existing label may have a name that Gmail would refuse for a new one.
     requireUsable(names.filter((name) => directory.find(name) === undefined));
   }
 
@@ -143,13 +143,13 @@ export class MailboxLabels {
     return [...new Map(missing.map((name) => [normalizeLabel(name), name])).values()];
   }
 
-  #tellMatched(written: string, { name }: Label): void {
+  #logMatched(written: string, { name }: Label): void {
     if (this.#matched.has(written)) return;
     this.#matched.add(written);
     this.#options.log.info('label.matched', { label: name, written });
   }
 
-  /** Gmail's own labels are known without a list. */
+  /** System labels need no list: their ids are their names. */
   #directoryFor(operations: readonly LabelOperation[]): Promise<LabelDirectory> {
     const onlySystem = operations.every(({ label }) => systemLabelId(label) !== undefined);
     return onlySystem ? Promise.resolve(new LabelDirectory([])) : this.known();

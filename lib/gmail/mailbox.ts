@@ -1,5 +1,7 @@
-/** The verbs that jobs use. They count, chunk, page and stop by themselves. */
-
+/**
+ * The mailbox as jobs see it: searches, label changes, reads and inserts. Pages results, cuts changes into batches, counts
+ * them in the tally, and stops with the run.
+ */
 import { mapAtOnce } from '../base/pool.ts';
 import type { Tally } from '../base/tally.ts';
 import { UnavailableError } from '../errors.ts';
@@ -23,7 +25,7 @@ import { type HistoryChanges, readAdded, readHistory } from './history.ts';
 import { IdSet } from './ids.ts';
 import { type Label, type LabelDirectory, labelSearch } from './labels.ts';
 import { MailboxLabels, type ResolvedSet } from './mailbox-labels.ts';
-import { describe, getMessage, getSource, type MessageSource, type ReadMessage } from './messages.ts';
+import { getMessage, getSource, type MessageSource, type ReadMessage, readHeaders } from './messages.ts';
 import { COMPLETED_LABEL, JOURNAL_LABEL } from './own-labels.ts';
 import { readProfile } from './profile.ts';
 import { Protection } from './protection.ts';
@@ -31,13 +33,10 @@ import { type FindOptions, type MessageRef, Searcher, type SearchOptions } from 
 import type { FoundIds, Span } from './windows.ts';
 import { fixedIds, type LabelChange, type LabelSet, type Writer } from './writer.ts';
 
-export type { MessageRef, SearchOptions } from './searcher.ts';
-
-/** What is ahead when a plan is carried out. */
 export interface UpcomingChanges {
   readonly plan: ChangePlan;
   readonly guards: readonly Guard[];
-  /** Labels that will be made. */
+  /** Labels that do not exist yet and will be created. */
   readonly newLabels: readonly string[];
   readonly keepsJournal: boolean;
 }
@@ -46,8 +45,8 @@ export interface ApplyPlanOptions {
   readonly guards?: readonly Guard[];
   readonly journal?: PlanJournal | undefined;
   /**
-   * Plans of the same sets that the run has carried out, when it goes on with what it has missed: nobody is told or
-   * asked again, and the guards hold for all plans together.
+   * Plans of the same sets that this run has already applied. With any, nothing is announced or confirmed again, and the
+   * guards limit all plans together.
    */
   readonly earlierPlans?: readonly ChangePlan[];
 }
@@ -58,18 +57,18 @@ export interface MailboxOptions {
   readonly tally: Tally;
   readonly progress: Progress;
   readonly log: Log;
-  /** Ends the work before the next request. */
+  /** Stops the work before its next request. */
   readonly signal: AbortSignal;
-  /** Whose mailbox it is, and how large it is, when that is known from before. */
+  /** Asked of Gmail when left out. */
   readonly profile?: MailboxProfile | undefined;
   readonly span?: Span;
-  /** The labels, when they are known from before. */
+  /** Listed anew when left out. */
   readonly labels?: MailboxLabels;
-  /** Told that so many searches of all windows are ahead. */
+  /** Called before this many searches, each of all windows of the span. */
   readonly announceSearches?: (searches: number) => void;
-  /** Told what is ahead, before the guards are held against it. */
+  /** Called before the guards are checked. */
   readonly announceChanges?: (upcoming: UpcomingChanges) => Promise<void>;
-  /** Asked before the first change; rejects when there is to be none. Returns whether that took a person's answer. */
+  /** Called before the first change; rejects to prevent it. Returns whether a person was asked, which takes time. */
   readonly confirm?: () => Promise<boolean>;
 }
 
@@ -97,52 +96,48 @@ export class Mailbox {
     });
   }
 
-  /** Milliseconds by the clock of the mailbox's client. */
+  /** Milliseconds by the clock of the Gmail client. */
   now(): number {
     return this.#client.clock.now();
   }
 
-  /** False in a dry run, in which nothing that a job wants to change is sent. */
+  /** False in a dry run, which sends no changes. */
   get live(): boolean {
     return this.#writer.live;
   }
 
-  /** The span of time to which searches are bound; undefined for all mail. */
+  /** The span of time that limits searches; undefined for all mail. */
   get span(): Span | undefined {
     return this.#options.span;
   }
 
-  /** The same mailbox, with searches bound to `span`. */
+  /** The same mailbox with searches limited to `span`. */
   spanning(span: Span): Mailbox {
     const narrowed = new Mailbox({ ...this.#options, span, labels: this.#labels });
     narrowed.#profile = this.#profile;
     return narrowed;
   }
 
-  /** Says that so many searches of all windows are about to be made, so that a person knows what that costs. */
+  /** Tells a person that this many searches follow, each of all windows of the span, and what they cost. */
   announceSearches(searches: number): void {
     this.#options.announceSearches?.(searches);
   }
 
-  /** The mailbox's own address. */
   async address(): Promise<string> {
     return (await this.#getProfile()).address;
   }
 
-  /**
-   * How many messages there are in the mailbox, with Spam and Trash.
-   * @throws UnavailableError when Gmail does not say: no guard is held against a guess.
-   */
+  /** The number of messages, Spam and Trash included. @throws UnavailableError when Gmail does not say. */
   async size(): Promise<number> {
     const { messages } = await this.#getProfile();
     if (messages !== undefined) return messages;
     throw new UnavailableError(
-      'Gmail did not say how many messages the mailbox holds (users.getProfile without messagesTotal)',
+      'Gmail did not say how many messages the mailbox holds: its answer to users.getProfile has no messagesTotal',
       'Run again later.',
     );
   }
 
-  /** 1 quota unit, once; none where it is known from the access token. */
+  /** 1 quota unit, once; none when the run asked with its access token. */
   #getProfile(): Promise<MailboxProfile> {
     this.#profile ??= readProfile(this.#client, this.#signal);
     return this.#profile;
@@ -153,57 +148,60 @@ export class Mailbox {
     return this.#searcher.search(query, options);
   }
 
-  /** The ids of all messages that `query` finds, packed, by windows in a backfill. 5 quota units for each 500. */
+  /** The ids of all messages that `query` finds, by window in a backfill. 5 quota units for each 500. */
   find(query: string, options?: FindOptions): Promise<FoundIds> {
     return this.#searcher.find(query, options);
   }
 
-  /** The newest so many messages that `query` finds in all mail, whatever the span of a backfill is. */
-  findNewest(
+  /** The newest `limit` messages that `query` finds in all mail, also in a backfill. */
+  async findNewest(
     query: string,
     limit: number,
-    options?: Pick<SearchOptions, 'includeSpamTrash' | 'labelsChecked'>,
+    options: Pick<SearchOptions, 'includeSpamTrash' | 'labelsChecked'> = {},
   ): Promise<IdSet> {
-    return this.#searcher.findNewest(query, limit, options);
+    return IdSet.of((await this.search(query, { ...options, limit, allTime: true })).map(({ id }) => id));
   }
 
-  /** The mailbox's labels as they are now. 1 quota unit. */
+  /** Lists the labels. 1 quota unit. */
   labels(): Promise<LabelDirectory> {
     return this.#labels.list();
   }
 
-  /** The mailbox's labels as they were listed before in this run, with those made since. */
+  /** The labels as listed earlier in this run, and those created since; lists them when that has not happened. */
   knownLabels(): Promise<LabelDirectory> {
     return this.#labels.known();
   }
 
-  /** The hidden label of this name, made when there is none. */
+  /** The hidden label called `name`, created when there is none. */
   async hiddenLabel(name: string): Promise<Label> {
-    return (await this.#labels.known()).find(name) ?? (await this.#labels.make(name, true));
+    return (await this.#labels.known()).find(name) ?? (await this.#labels.ensure(name, true));
   }
 
-  /** Makes a label; null when one of that name exists. `hidden` keeps it out of Gmail's lists. 5 quota units. */
+  /** Creates a label; null when one of that name exists. `hidden` keeps it out of Gmail's lists. 5 quota units. */
   createLabel(name: string, { hidden = false } = {}): Promise<Label | null> {
     return this.#labels.create(name, hidden);
   }
 
-  /** Deletes a label, not its messages; false when it was already gone. 5 quota units. */
+  /** Deletes a label, not its messages; false when there was none. 5 quota units. */
   deleteLabel(label: Label): Promise<boolean> {
     return this.#labels.delete(label);
   }
 
   /**
-   * Changes the labels of messages, set after set, in batches of 1,000, and counts each: changed when Gmail accepted
-   * the batch, failed when it refused it, remaining when the run ended before or the service stayed away. A label
-   * that does not exist is made when something gets it.
-   * @throws GuardError before the first change when there are more than `guard` allows.
+   * Changes the labels of messages, set after set, in batches of 1,000. Counts a message as changed when Gmail accepted
+   * its batch, as failed when Gmail refused it, and as remaining when the run ended first or Gmail was away. Creates
+   * labels that are added and do not exist.
+   * @throws GuardError before the first change when `guard` does not allow them all.
    */
   async change(sets: readonly ChangeSet[], guard?: Guard): Promise<void> {
     const plan = planOf(sets);
     await this.applyPlan(plan, guard === undefined ? {} : { guards: [guard] });
   }
 
-  /** The same for a plan, whose way back is written to the journal portion by portion. */
+  /**
+   * Makes the changes of a plan, as `change` does. Writes each portion of the plan to the journal before changing it.
+   * @throws GuardError before the first change when a guard does not allow them all.
+   */
   async applyPlan(
     given: ChangePlan,
     { guards = [], journal, earlierPlans = [] }: ApplyPlanOptions = {},
@@ -230,12 +228,12 @@ export class Mailbox {
     const protection = plan.protection && new Protection(plan.protection, { client: this.#client, mailbox: this, log });
     const wasAsked = await confirm?.();
     progress.start(total);
-    // A person may take any time to answer.
+    // A person may take minutes to answer, and star messages meanwhile.
     if (wasAsked === true && protection !== undefined) {
-      await protection.look([...sizes.keys()].filter((set) => (sizes[set] ?? 0) > 0));
+      await protection.search([...sizes.keys()].filter((set) => (sizes[set] ?? 0) > 0));
       plan = this.#skip(plan, protection.found);
     }
-    // Labels are made before the first batch, while there is room for small requests in the quota of the minute.
+    // Labels are created before the first batch: later the minute's quota may have no room for small requests.
     const resolved: ResolvedSet[] = [];
     for (const operations of neededOperations(plan)) resolved.push(await this.#labels.resolve(operations));
     const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, journal, protection };
@@ -254,7 +252,7 @@ export class Mailbox {
     return leaveOut(plan, IdSet.of(journals.map(({ id }) => id)));
   }
 
-  /** The plan without these messages, which are counted as skipped. */
+  /** The plan without the messages of `leftOut`, which count as skipped. */
   #skip(plan: ChangePlan, leftOut: IdSet): ChangePlan {
     const rest = leaveOut(plan, leftOut);
     const skipped = totalOf(plan) - totalOf(rest);
@@ -264,8 +262,8 @@ export class Mailbox {
   }
 
   /**
-   * The same for labels that are known by their ids; `confirm` is asked before the first change, and says which messages
-   * are to be left out after all.
+   * Changes labels that are given by their ids. Calls `confirm` with the number of messages before the first change, and
+   * leaves out the messages that it returns.
    */
   async changeLabels(sets: readonly LabelSet[], confirm: (messages: number) => Promise<IdSet>): Promise<void> {
     const { tally, progress, log } = this.#options;
@@ -280,17 +278,16 @@ export class Mailbox {
     await applyPlan(plan, resolved, context);
   }
 
-  /** Reads headers of messages, in the order of `ids`; those that vanished meanwhile are left out. 20 units each. */
+  /** Reads headers of messages, in the order of `ids`, without messages that no longer exist. 20 quota units each. */
   async read(ids: readonly string[], headers: readonly string[]): Promise<ReadMessage[]> {
-    const read = (id: string) =>
-      getMessage(this.#client, { id, format: 'metadata', metadataHeaders: headers }, this.#signal);
-    const messages = await mapAtOnce(ids, MAX_CONCURRENT, read);
-    return messages.flatMap((message, index) => (message === null ? [] : [describe(ids[index] ?? '', message)]));
+    const read = (id: string) => readHeaders(this.#client, id, headers, this.#signal);
+    return (await mapAtOnce(ids, MAX_CONCURRENT, read)).filter((message) => message !== null);
   }
 
   /**
-   * Puts a message into the mailbox without sending it; only a `repeatable` one is sent again: see Writer. 25 units.
-   * Rejects with the reason of `tooLate` when that is aborted before the message could be given to Gmail.
+   * Inserts a message into the mailbox and returns its id; nothing is mailed. Only a `repeatable` request is sent again
+   * after a failure: see Writer. 25 quota units. Rejects with the reason of `tooLate` when that aborts before the request
+   * is sent.
    */
   insert(
     raw: Buffer,
@@ -301,7 +298,7 @@ export class Mailbox {
     return this.#writer.insert(raw, labelIds, signal, repeatable);
   }
 
-  /** The labels of messages, as they are and not as searches know them; without those that vanished. 20 units each. */
+  /** The current labels of messages, which searches show late; without messages that no longer exist. 20 quota units each. */
   async labelsOf(ids: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
     const read = async (id: string) => ({
       id,
@@ -311,39 +308,39 @@ export class Mailbox {
     return new Map(found.flatMap(({ id, message }) => (message === null ? [] : [[id, message.labelIds ?? []]])));
   }
 
-  /** The RFC 822 source of a message, and its labels; null when it vanished. 20 quota units. */
+  /** The RFC 822 source of a message, and its labels; null when it no longer exists. 20 quota units. */
   source(id: string): Promise<MessageSource | null> {
     return getSource(this.#client, id, this.#signal);
   }
 
-  /** An id of this moment in the mailbox's history. 1 quota unit. @throws UnavailableError when Gmail names none. */
+  /** The current history id of the mailbox. 1 quota unit. @throws UnavailableError when Gmail names none. */
   async historyId(): Promise<string> {
     const { historyId } = await readProfile(this.#client, this.#signal);
     if (historyId !== undefined) return historyId;
     throw new UnavailableError(
-      'Gmail did not say where its history of the mailbox stands (users.getProfile without historyId)',
+      'Gmail did not name the current history id: its answer to users.getProfile has no historyId',
       'Run the command again.',
     );
   }
 
-  /** The changes to these messages after the history id `since`; null when Gmail's history does not reach back so far. */
+  /** The changes to the messages of `among` after the history id `since`; null when Gmail no longer knows that id. */
   history(since: string, among: IdSet): Promise<HistoryChanges | null> {
     return readHistory(this.#client, since, among, this.#signal);
   }
 
-  /** The messages of a label that were put into the mailbox after the history id `since`, also before searches show them. */
+  /** Messages with a label that were added to the mailbox after the history id `since`, also before searches show them. */
   addedSince(since: string, labelId: string): Promise<string[]> {
     return readAdded(this.#client, since, labelId, this.#signal);
   }
 
-  /** Changes up to 1,000 messages of the program's own, which count nowhere. 5 quota units each, at most 50. */
+  /** Changes up to 1,000 of the program's own messages, outside the tally. 5 quota units each, at most 50. */
   async changeOwn(ids: readonly string[], change: LabelChange): Promise<void> {
     if (ids.length > 10) return await this.#writer.modify(fixedIds(ids), change, this.#signal);
     for (const id of ids) await this.#writer.modifyOne(id, change, this.#signal);
   }
 }
 
-/** The operations of each set of the plan; none for a set without messages, whose labels are not made. */
+/** The operations of each set; none for a set without messages, so that its labels are not created. */
 function neededOperations(plan: ChangePlan): (readonly LabelOperation[])[] {
   const sizes = setSizes(plan);
   return plan.sets.map(({ operations }, index) => ((sizes[index] ?? 0) > 0 ? operations : []));

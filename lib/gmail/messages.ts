@@ -1,4 +1,4 @@
-/** Reads one message, in whatever form. */
+/** Reads one message: its labels, some of its headers, or its source. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import { UnavailableError } from '../errors.ts';
 import type { GmailClient } from './client.ts';
@@ -11,7 +11,7 @@ export interface MessageRequest {
   readonly metadataHeaders?: readonly string[];
 }
 
-/** The message as it is, not as searches know it; null when it vanished. 20 quota units. */
+/** The current message, which searches show late; null when it no longer exists. 20 quota units. */
 export async function getMessage(
   client: GmailClient,
   { metadataHeaders = [], ...request }: MessageRequest,
@@ -31,14 +31,14 @@ export async function getMessage(
 }
 
 export interface MessageSource {
-  /** As RFC 822 has it. */
+  /** In the format of RFC 822. */
   readonly raw: Buffer;
   readonly labelIds: readonly string[];
-  /** Stands for what was last done to the message: see readHistory. */
+  /** The id of the last change to the message: see readHistory. */
   readonly historyId: string | undefined;
 }
 
-/** The source of a message; null when it vanished. 20 quota units. @throws UnavailableError for an answer without it. */
+/** The source of a message; null when it no longer exists. 20 quota units. @throws UnavailableError without a source. */
 export async function getSource(client: GmailClient, id: string, signal: AbortSignal): Promise<MessageSource | null> {
   const message = await getMessage(client, { id, format: 'raw' }, signal);
   if (message === null) return null;
@@ -52,22 +52,28 @@ export async function getSource(client: GmailClient, id: string, signal: AbortSi
   return { raw, labelIds: message.labelIds ?? [], historyId: message.historyId ?? undefined };
 }
 
-/** A message with those headers that were asked for. */
 export interface ReadMessage {
   readonly id: string;
   readonly threadId: string;
   readonly labelIds: readonly string[];
   readonly receivedAt: Date;
   readonly sizeBytes: number;
-  /** Stands for what was last done to the message: see readHistory. */
+  /** The id of the last change to the message: see readHistory. */
   readonly historyId: string | undefined;
   /** The header's value; '' when the message has none of that name. */
   header(name: string): string;
 }
 
-/** A message of the format `metadata`. */
-export function describe(id: string, message: gmail_v1.Schema$Message): ReadMessage {
-  const headers = message.payload?.headers ?? [];
+/** A message with the headers of these names; null when it no longer exists. 20 quota units. */
+export async function readHeaders(
+  client: GmailClient,
+  id: string,
+  headers: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadMessage | null> {
+  const message = await getMessage(client, { id, format: 'metadata', metadataHeaders: headers }, signal);
+  if (message === null) return null;
+  const received = message.payload?.headers ?? [];
   return {
     id,
     threadId: message.threadId ?? id,
@@ -75,6 +81,6 @@ export function describe(id: string, message: gmail_v1.Schema$Message): ReadMess
     receivedAt: new Date(Number(message.internalDate ?? 0)),
     sizeBytes: message.sizeEstimate ?? 0,
     historyId: message.historyId ?? undefined,
-    header: (name) => headers.find((header) => header.name?.toLowerCase() === name.toLowerCase())?.value ?? '',
+    header: (name) => received.find((header) => header.name?.toLowerCase() === name.toLowerCase())?.value ?? '',
   };
 }

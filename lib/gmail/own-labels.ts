@@ -3,23 +3,25 @@ import { normalizeLabel } from './labels.ts';
 
 export const JOURNAL_LABEL = 'gmail-jobs/journal';
 
-/** On a journal of a run that made all its changes, and of one that was taken back. */
+/** On the journal of a run that made all its changes. */
 export const COMPLETED_LABEL = 'gmail-jobs/completed';
+
+/** On the journal of a run that was undone. */
 export const UNDONE_LABEL = 'gmail-jobs/undone';
 
-/** On digests. The labels that claim a period lie below it. */
+/** On digests. The labels that claim a period are below it, as in `gmail-jobs/digest/…`. */
 export const DIGEST_LABEL = 'gmail-jobs/digest';
 
 /** The folder of the program's own labels. */
 export const OWN_FOLDER = 'gmail-jobs';
 
-/** Labels below it that Gmail also finds when their slash is written as a hyphen or a space. */
+/** As Gmail compares names: it finds them also when a hyphen or a space stands for their slash. */
 const OWN_LABELS = [JOURNAL_LABEL, COMPLETED_LABEL, UNDONE_LABEL, DIGEST_LABEL].map(normalizeLabel);
 const DIGEST_LABELS = normalizeLabel(`${DIGEST_LABEL}/`);
 
 /**
- * Whether Gmail takes `name` for one of the program's own labels, or shows it below them. `gmail-jobs-notes` is neither:
- * only with a slash does it lie in the folder.
+ * Whether `name` is one of the program's own labels to Gmail, or lies in their folder. `gmail-jobs-notes` does not: the
+ * folder's name ends at a slash.
  */
 export function isOwnLabel(name: string): boolean {
   const [folder = ''] = name.split('/');
@@ -27,7 +29,7 @@ export function isOwnLabel(name: string): boolean {
   return [normalizeLabel(folder), normalized].includes(OWN_FOLDER) || isProgramLabel(name);
 }
 
-/** Whether it is the name of a label that the program itself makes, and not just one in its folder. */
+/** Whether the program itself creates a label of this name; other labels may lie in the folder, too. */
 export function isProgramLabel(name: string): boolean {
   const normalized = normalizeLabel(name);
   return OWN_LABELS.includes(normalized) || normalized.startsWith(DIGEST_LABELS);

@@ -1,6 +1,6 @@
 /**
- * Keeps protected messages out of a plan while it runs, since a person may star a message after planning. Before a change
- * is sent, protect is searched again if the last search began more than 30 seconds ago.
+ * Keeps protected messages out of a plan while it runs, since a person may star a message after planning. Searches for
+ * them again before a change is sent, when the last such search began more than 30 seconds ago.
  */
 import { ConfigError, UnavailableError } from '../errors.ts';
 import type { Log } from '../screen/log.ts';
@@ -12,11 +12,10 @@ import { GmailRefusal } from './responses.ts';
 import { type FindOptions, SearchRefusal } from './searcher.ts';
 import type { FoundIds } from './windows.ts';
 
-/** Changes are sent on the word of a search that began no longer ago. */
 const FRESH_MS = 30_000;
 
-/** Where the search is costly, it is repeated as rarely as keeps it under this share of the quota. */
-const MOST_OF_QUOTA = 0.05;
+/** A costly search is repeated so rarely that it takes at most this share of the quota. */
+const LARGEST_QUOTA_SHARE = 0.05;
 
 export interface ProtectionOptions {
   readonly client: Pick<GmailClient, 'clock' | 'unitsPerMinute' | 'statistics'>;
@@ -32,8 +31,8 @@ export class Protection {
   readonly #options: ProtectionOptions;
   #searchedAtMs: number;
   #freshMs = FRESH_MS;
-  #looking: Promise<void> | undefined;
-  /** Messages that protect has found since the plan was made. */
+  #searching: Promise<void> | undefined;
+  /** Messages that searches found since the plan was made. */
   found = IdSet.empty;
   /** Grows with each search. */
   version = 0;
@@ -44,29 +43,29 @@ export class Protection {
     this.#searchedAtMs = plan.searchedAtMs;
   }
 
-  /** Whether `look` has to come before the next change. */
+  /** Whether `search` must be called before the next change. */
   get isDue(): boolean {
     return this.#options.client.clock.now() - this.#searchedAtMs > this.#freshMs;
   }
 
   /**
-   * Searches now, or waits for the search that is under way, for what concerns the sets of these indices. 5 quota units
-   * for each 500 messages found.
+   * Searches for protected messages that the sets of these indices may change, or waits for the search under way.
+   * 5 quota units for each 500 messages found.
    */
-  look(sets: readonly number[]): Promise<void> {
-    this.#looking ??= this.#search(sets).finally(() => {
-      this.#looking = undefined;
+  search(sets: readonly number[]): Promise<void> {
+    this.#searching ??= this.#searchNow(sets).finally(() => {
+      this.#searching = undefined;
     });
-    return this.#looking;
+    return this.#searching;
   }
 
-  async #search(sets: readonly number[]): Promise<void> {
+  async #searchNow(sets: readonly number[]): Promise<void> {
     const { client, mailbox, log } = this.#options;
     const startedAtMs = client.clock.now();
     const unitsBefore = client.statistics.quotaUnits;
     const { query, ...where } = this.#plan.search(sets, await mailbox.knownLabels());
     try {
-      const { windows, unplaced } = await mailbox.find(query, { ...where, isRecheck: true });
+      const { windows, unplaced } = await mailbox.find(query, { ...where, isBackground: true });
       this.found = IdSet.union([this.found, ...windows.values(), unplaced]);
     } catch (error) {
       if (error instanceof SearchRefusal) {
@@ -76,7 +75,7 @@ export class Protection {
           { cause: error },
         );
       }
-      // It says nothing about the change that waits for the search, and must not count as its refusal.
+      // Otherwise the change that waits for the search would count as refused.
       if (!(error instanceof GmailRefusal)) throw error;
       throw new UnavailableError(`The search for protected messages failed: ${error.message}`, error.remedy, {
         cause: error,
@@ -85,12 +84,12 @@ export class Protection {
     const units = client.statistics.quotaUnits - unitsBefore;
     this.version += 1;
     this.#searchedAtMs = startedAtMs;
-    this.#freshMs = Math.max(FRESH_MS, (units / (client.unitsPerMinute * MOST_OF_QUOTA)) * 60_000);
+    this.#freshMs = Math.max(FRESH_MS, (units / (client.unitsPerMinute * LARGEST_QUOTA_SHARE)) * 60_000);
     log.info('protect.looked_up', { found: this.found.size, units, againAfterMs: Math.round(this.#freshMs) });
   }
 }
 
-/** The messages of one change: those of `ids` that protect has not found by the time it is sent. */
+/** The messages of one batch, without those that `protection` finds before the batch is sent. */
 export class ProtectedBatch implements PreSendCheck {
   readonly #protection: Protection | undefined;
   readonly #remaining: () => readonly number[];
@@ -117,9 +116,8 @@ export class ProtectedBatch implements PreSendCheck {
     return protection !== undefined && (protection.isDue || protection.version > this.#version);
   }
 
-  /** Returns whether there is something left to be changed. */
   async run(): Promise<boolean> {
-    if (this.#protection?.isDue) await this.#protection.look(this.#remaining());
+    if (this.#protection?.isDue) await this.#protection.search(this.#remaining());
     this.#leaveOut();
     return this.ids.length > 0;
   }

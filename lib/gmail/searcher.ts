@@ -45,7 +45,7 @@ export interface FindOptions extends Pick<SearchOptions, 'includeSpamTrash' | 'j
   /** Only these are of interest: others that the query finds are not remembered. */
   readonly among?: IdSet;
   /** A look between changes: it is not shown as progress, and nobody asks for its windows. */
-  readonly isRecheck?: boolean;
+  readonly isBackground?: boolean;
 }
 
 /** A search that Gmail refuses, for what it says or for its length. It is shown without addresses. */
@@ -118,11 +118,11 @@ export class Searcher {
       const q = await this.#bound(query, options, window ?? span?.whole);
       const { messages, next } = await this.#listPage(q, PAGE_SIZE, options, token, IDS_ALONE);
       this.#found += messages.length;
-      if (options.isRecheck !== true) onFound(this.#found);
+      if (options.isBackground !== true) onFound(this.#found);
       const ids = messages.map(({ id }) => id);
       return { ids: options.among === undefined ? ids : ids.filter((id) => options.among?.has(id)), next };
     };
-    return span?.asked === true && options.isRecheck !== true
+    return span?.asked === true && options.isBackground !== true
       ? listEach(fetch, span.windows)
       : listSideBySide(fetch, span?.windows ?? []);
   }

@@ -18,7 +18,7 @@ describe('a label that no rule may change', () => {
     await using sandbox = await sandboxOf();
     const before = sandbox.mailbox.snapshot();
     const rules = rulesWith('{ addLabels: [Fine, "Gmail-Jobs/journal", Muted], removeLabels: ["a//b", "gmail jobs"] }');
-    const places = ['5:34: .*keeps for itself', '5:56: .*"Muted"', '5:79: .*empty part', '5:87: .*"gmail jobs"'];
+    const places = ['5:34: .*reserves', '5:56: .*"Muted"', '5:79: .*empty part', '5:87: .*"gmail jobs"'];
     const expected = new RegExp(places.map((place) => `rules\\.yaml:${place}`).join('.*'));
     for (const args of [[], ['--dry-run']]) {
       const final = assertEnded(await apply(sandbox, { rules }, args), 78, { outcome: 'failed', matched: 0 });
@@ -49,7 +49,7 @@ describe('a label that no rule may change', () => {
     ]) {
       const run = await runHere(sandbox, ['labelling', ...args], { jobs: 'fixtures' });
       const final: LogEvent = assertEnded(run, 1, { outcome: 'failed', changed: 0 });
-      assert.match(String(final.error), /uses a label that jobs may not change: the name is "/);
+      assert.match(String(final.error), /changes a label that jobs may not change: its name is "/);
     }
     assert.deepEqual(sandbox.mailbox.snapshot(), before);
     assert.ok(sandbox.mailbox.labels().every(({ type }) => type === 'system'));
@@ -146,7 +146,7 @@ describe('a label that Gmail refuses all the same', () => {
     sandbox.faults.add({ verb: 'labels.create', match: isAbout('Enviado'), ...refused });
     const run = await apply(sandbox, { rules: { rules: [ADD, STAR] } });
     const final = assertEnded(run, 65, { changed: 3, failed: 3 });
-    const told = /the label "Enviado" cannot be made: Gmail refused labels\.create: 400 Invalid label name/;
+    const told = /the label "Enviado" cannot be created: Gmail refused labels\.create: 400 Invalid label name/;
     assert.match(String(final.error), new RegExp(`add-it: ${told.source}`));
     const [event] = run.events.filter((one) => one.event === 'gmail.refused');
     assert.equal(event?.rule, 'add-it');

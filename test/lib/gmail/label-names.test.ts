@@ -38,13 +38,13 @@ describe('labelProblem', () => {
     ['/', /empty part/],
     ['^k', /begins with "\^"/],
     ['x'.repeat(226), /longer than the 225/],
-    ['Muted', /is "Muted", a name that Gmail keeps for itself/],
-    ['SNOOZED', /keeps for itself/],
-    ['scheduled', /keeps for itself/],
-    ['Drafts', /keeps for itself/],
-    ['all mail', /keeps for itself/],
-    ['ToDo', /keeps for itself/],
-    ['gmail-jobs/journal', /which gmail-jobs keeps for itself/],
+    ['Muted', /is "Muted", a name that Gmail reserves/],
+    ['SNOOZED', /Gmail reserves/],
+    ['scheduled', /Gmail reserves/],
+    ['Drafts', /Gmail reserves/],
+    ['all mail', /Gmail reserves/],
+    ['ToDo', /Gmail reserves/],
+    ['gmail-jobs/journal', /which gmail-jobs reserves/],
   ] as const) {
     it(`refuses ${JSON.stringify(name.slice(0, 30))}`, () => assert.match(labelProblem(name) ?? '', problem));
   }
