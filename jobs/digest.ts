@@ -19,7 +19,7 @@ export default defineJob({
   scopes: [Scope.readonly, Scope.insert, Scope.labels],
   options: {
     period: choiceOption(['day', 'week'], 'the last full day, or the last week from Monday to Sunday'),
-    timeZone: timeZoneOption('whose midnight counts, such as Europe/Berlin (default UTC)'),
+    timeZone: timeZoneOption(),
   },
 
   async run({ options, mailbox, tally, log, wait }) {

@@ -7,7 +7,7 @@ import { timeOfRunId } from '../lib/base/run-id.ts';
 import { UsageError } from '../lib/errors.ts';
 import { IdSet } from '../lib/gmail/ids.ts';
 import { systemLabelId } from '../lib/gmail/labels.ts';
-import { defineJob, type RunContext, Scope, switchOption } from '../lib/job.ts';
+import { defineJob, type RunContext, Scope, switchOption, yesOption } from '../lib/job.ts';
 import type { OptionSpecs } from '../lib/options.ts';
 import { JournalStore } from '../lib/undo/journal-store.ts';
 import { RunModel } from '../lib/undo/undo-model.ts';
@@ -37,7 +37,7 @@ export default defineJob({
   },
   options: {
     last: switchOption('the newest run that was not undone yet, in place of a <runId>'),
-    yes: switchOption('do not ask before changing anything'),
+    yes: yesOption,
   },
 
   prepare({ options, interactive, dryRun }) {

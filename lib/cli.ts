@@ -1,16 +1,15 @@
-/** The command line: what `argv` asks for, the help texts, and usage errors that name the nearest word. */
+/** Reads the command line: which job or command, with which options; prints help, and suggests the nearest word for typos. */
 import { readFileSync } from 'node:fs';
 import { CommanderError, Command as CommandLine, InvalidArgumentError, Option } from 'commander';
 import { BACKFILL_OPTIONS, type BackfillValues } from './backfill/options.ts';
-import { DURATION_EXAMPLES, parseDuration } from './base/duration.ts';
 import type { Command } from './command.ts';
 import { COMMANDS, type CommandName } from './commands/index.ts';
 import { list, overview } from './commands/overview.ts';
 import { ExitCode, JobError, UsageError } from './errors.ts';
 import type { ArgumentSpec, Job } from './job.ts';
-import type { CommonOptions, OptionSpec, OptionSpecs } from './options.ts';
+import { COMMON_OPTIONS, type CommonOptions, flagOf, type OptionSpec, type OptionSpecs } from './options.ts';
 import type { Registry } from './registry.ts';
-import type { Typed } from './screen/typed.ts';
+import type { CommandSpelling } from './screen/command-spelling.ts';
 import { wrapColumns } from './screen/wrap.ts';
 
 export type Invocation =
@@ -35,49 +34,48 @@ export type Invocation =
 
 const SEE_HELP = 'See `job --help`.';
 
-/** Where nobody looks at a screen, a help text is as wide as this. */
+/** The width of a help text when stdout is no terminal. */
 const HELP_COLUMNS = 80;
 
 /**
- * Returns what the arguments ask for, and loads only the job that they name. Help texts name commands as `typed` does, in
- * lines of at most `columns`.
- * @throws UsageError for everything that the command line does not know.
+ * Returns what the arguments ask for. Loads only the job that they name. Help texts have lines of at most `columns`.
+ * @throws UsageError for unknown jobs and options, and for invalid values.
  */
 export async function parseCommandLine(
   argv: readonly string[],
   registry: Registry,
-  typed: Typed,
+  spelling: CommandSpelling,
   columns = Number.POSITIVE_INFINITY,
 ): Promise<Invocation> {
   const helpColumns = Number.isFinite(columns) ? columns : HELP_COLUMNS;
   const help = (text: string) => print(wrapColumns(text, helpColumns));
   const [name, ...rest] = argv;
-  if (name === undefined) return { ...help(await overview(registry, typed)), exitCode: ExitCode.usage };
+  if (name === undefined) return { ...help(await overview(registry, spelling)), exitCode: ExitCode.usage };
   if (name === 'help' || name === '--help' || name === '-h') {
     const [about, ...more] = rest.filter((word) => word !== '--help' && word !== '-h');
-    if (about === undefined || about === 'help') return help(await overview(registry, typed));
-    return await parseCommandLine([about, '--help', ...more], registry, typed, columns);
+    if (about === undefined || about === 'help') return help(await overview(registry, spelling));
+    return await parseCommandLine([about, '--help', ...more], registry, spelling, columns);
   }
   if (name === '--version' || name === '-V') return print(`gmail-jobs ${readVersion()}\n`);
   if (name === 'list') {
     if (rest[0] === '--help' || rest[0] === '-h')
-      return print(`Usage: ${typed.command(['job', 'list'])}\n\nLists the jobs.\n`);
+      return print(`Usage: ${spelling.command(['job', 'list'])}\n\nLists the jobs.\n`);
     if (rest.length > 0) throw new UsageError(`job list takes no argument, but got "${rest[0]}"`, SEE_HELP);
     return print(wrapColumns(await list(registry), columns));
   }
   if (name.startsWith('-')) throw new UsageError(`the job's name comes first, but got "${name}"`, SEE_HELP);
   if (isCommand(name)) {
     const command = await COMMANDS[name]();
-    const parsed = parseOptions(describe(name, command, { typed, helpColumns }), command.options, name, rest);
+    const parsed = parseOptions(describe(name, command, { spelling, helpColumns }), command.options, name, rest);
     return 'help' in parsed ? help(parsed.help) : { kind: 'command', command, ...parsed };
   }
   if (name === 'version' && !registry.names.includes(name)) {
     throw new UsageError('there is no job "version" (did you mean --version?)', SEE_HELP);
   }
   const job = await registry.load(name, [...Object.keys(COMMANDS), 'list', 'help']);
-  const specs = job.backfill === undefined ? job.options : { ...job.options, ...BACKFILL_OPTIONS };
-  const described = describe(name, { ...job, options: specs }, { typed, helpColumns });
-  const parsed = parseOptions(withCommonOptions(described), specs, name, rest);
+  const backfillOptions = job.backfill === undefined ? {} : BACKFILL_OPTIONS;
+  const specs: OptionSpecs = { ...job.options, ...backfillOptions, ...COMMON_OPTIONS };
+  const parsed = parseOptions(describe(name, { ...job, options: specs }, { spelling, helpColumns }), specs, name, rest);
   if ('help' in parsed) return help(parsed.help);
   const { dryRun, budget, ...given } = parsed.options;
   const { options, backfill } = job.backfill === undefined ? { options: given } : splitBackfill(given, job.options);
@@ -89,7 +87,7 @@ function print(text: string): Extract<Invocation, { kind: 'print' }> {
   return { kind: 'print', text, exitCode: ExitCode.ok };
 }
 
-/** The version in package.json; the build writes one with the same version into dist/. */
+/** The build writes a package.json with the same version into dist/. */
 function readVersion(): string {
   const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   return manifest.version;
@@ -103,7 +101,7 @@ function readArgument(
   if (spec === undefined) return '';
   const isGiven = spec.orSwitch !== undefined && options[spec.orSwitch] === true;
   if (isGiven && text !== undefined) {
-    throw new UsageError(`\`job ${job}\` takes a <${spec.name}> or --${spec.orSwitch}, and not both`, spec.remedy);
+    throw new UsageError(`\`job ${job}\` takes a <${spec.name}> or --${spec.orSwitch}, not both`, spec.remedy);
   }
   if (isGiven) return '';
   if (text === undefined)
@@ -115,7 +113,7 @@ function orSwitch({ orSwitch }: ArgumentSpec, or = ' | '): string {
   return orSwitch === undefined ? '' : `${or}--${orSwitch}`;
 }
 
-/** The job's own options, and those of the backfill when there is to be one. An option may be both. */
+/** Separates the options of the backfill from the job's own. An option may be both. */
 function splitBackfill(given: Readonly<Record<string, unknown>>, own: OptionSpecs) {
   const isShared = ([key]: [string, unknown]) => Object.hasOwn(BACKFILL_OPTIONS, key) && !Object.hasOwn(own, key);
   const { from, to, window, oldestFirst, ...rest } = given as Readonly<Record<string, unknown>> & BackfillValues;
@@ -125,7 +123,10 @@ function splitBackfill(given: Readonly<Record<string, unknown>>, own: OptionSpec
   const alone =
     window !== undefined ? '--window' : oldestFirst ? '--oldest-first' : isZoneAlone ? '--time-zone' : undefined;
   if (alone === undefined) return { options, backfill: undefined };
-  throw new UsageError(`${alone} says how to backfill, but not what`, 'Write --from <date> or --to <date> too.');
+  throw new UsageError(
+    `${alone} belongs to a backfill, and no dates are given`,
+    'Write --from <date> or --to <date> too.',
+  );
 }
 
 function isCommand(name: string): name is CommandName {
@@ -137,7 +138,7 @@ interface Parsed {
   readonly argument?: string;
 }
 
-/** The values of all options, those left out by their fallbacks; or the help, when that was asked for. */
+/** The values of all options, with fallbacks for those left out; or the help text for `--help`. */
 function parseOptions(
   commandLine: CommandLine,
   specs: OptionSpecs,
@@ -164,7 +165,7 @@ function parseOptions(
   return { options, ...(argument === undefined ? {} : { argument }) };
 }
 
-/** The options that were given; commander takes `--no-browser` for `browser: false`, and it is `noBrowser: true` here. */
+/** The options that were typed. Commander reads `--no-browser` as `browser: false`; this returns `noBrowser: true`. */
 function givenOptions(commandLine: CommandLine): Record<string, unknown> {
   const values = commandLine.opts<Record<string, unknown>>();
   for (const option of commandLine.options.filter(({ negate }) => negate)) {
@@ -176,51 +177,34 @@ function givenOptions(commandLine: CommandLine): Record<string, unknown> {
   return values;
 }
 
-/** The command line of a job or command, with its own options. */
+/** Commander's description of a job or command. */
 function describe(
   name: string,
   { summary, description, argument, options }: Pick<Job, 'summary' | 'description' | 'argument' | 'options'>,
-  { typed, helpColumns }: { readonly typed: Typed; readonly helpColumns: number },
+  { spelling, helpColumns }: { readonly spelling: CommandSpelling; readonly helpColumns: number },
 ) {
-  const commandLine = new CommandLine(typed.command(['job', name]))
-    .description(typed.text(description === undefined ? summary : `${summary}\n\n${description}`))
+  const commandLine = new CommandLine(spelling.command(['job', name]))
+    .description(spelling.text(description === undefined ? summary : `${summary}\n\n${description}`))
     .usage(`${argument === undefined ? '' : `<${argument.name}>${orSwitch(argument)} `}[options]`)
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
     .showSuggestionAfterError(true)
     .configureOutput({ getOutHelpWidth: () => helpColumns })
     .exitOverride();
-  // Optional for commander, so that our own words are said when it is missing.
-  if (argument !== undefined) commandLine.argument(`[${argument.name}]`, typed.text(argument.summary));
+  // Optional for commander: readArgument() has the better message when it is missing.
+  if (argument !== undefined) commandLine.argument(`[${argument.name}]`, spelling.text(argument.summary));
   for (const [key, spec] of Object.entries(options)) {
-    const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const flag = flagOf(key);
     const option = new Option(
       spec.placeholder === undefined ? flag : `${flag} ${spec.placeholder}`,
-      typed.text(spec.summary),
+      spelling.text(spec.summary),
     );
     commandLine.addOption(spec.placeholder === undefined ? option : option.argParser(parser(flag, spec)));
   }
   return commandLine;
 }
 
-function withCommonOptions(commandLine: CommandLine): CommandLine {
-  const budget = new Option(
-    '--budget <duration>',
-    'stop after this time; the next run continues (default 50m; 23h30m with heroku run)',
-  );
-  return commandLine
-    .option('--dry-run', 'say what would change, and change nothing')
-    .addOption(budget.argParser(parser('--budget', { parse: toBudget })));
-}
-
-function toBudget(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === null) throw new UsageError(`"${text}" is no duration`, `${DURATION_EXAMPLES}.`);
-  return ms;
-}
-
-/** Commander names the option in its message; ours says what is wrong with the value and what to write instead. */
-/** Reads the values of an option; refuses a second value where only one can count. */
+/** Reads an option's values. Refuses a second, different value of an option that is not repeatable. */
 function parser(
   flag: string,
   { parse, repeatable = false }: Pick<OptionSpec<unknown>, 'parse' | 'repeatable'>,
@@ -240,6 +224,7 @@ function parser(
   };
 }
 
+/** Commander's error in our words: it quotes the value, which may be a secret. */
 function usageError(error: CommanderError, name: string): UsageError {
   const message = error.message
     .replace(/^error: /, '')

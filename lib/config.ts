@@ -6,6 +6,7 @@ import { DURATION_EXAMPLES, parseDuration } from './base/duration.ts';
 import type { Environment } from './base/environment.ts';
 import { isMailAddress } from './base/mail-address.ts';
 import { ConfigError } from './errors.ts';
+import { DEFAULT_BUDGET_MS, HEROKU_RUN_BUDGET_MS } from './options.ts';
 import { proxiesIn } from './process/proxies.ts';
 import type { Level, LogFormat } from './screen/log.ts';
 
@@ -169,12 +170,8 @@ export function examineConfig(env: Environment): {
   return { config, error, faulty };
 }
 
-/**
- * How long a run may work when nobody says. What `heroku run` started has a person waiting for it and no next run that
- * goes on: it ends before Heroku's daily restart of dynos would end it.
- */
 function defaultBudgetMs({ DYNO }: Environment): number {
-  return DYNO?.startsWith('run.') ? 23.5 * 3_600_000 : 50 * 60_000;
+  return DYNO?.startsWith('run.') ? HEROKU_RUN_BUDGET_MS : DEFAULT_BUDGET_MS;
 }
 
 /** The addresses that every run asks: Gmail, Google's token endpoint, AWS and the monitor. */

@@ -1,6 +1,18 @@
 /**
- * Every way in which a run can fail, as classes that know their exit code and what a person should do about it.
- * What is not one of these is a bug: exit code 1, with a stack.
+ * Every expected failure of a run or command: which error has which exit code. Anything else that is thrown is a bug, with
+ * exit code 1 and a stack.
+ *
+ * | error            | exit code | thrown for                                                             |
+ * | ---------------- | --------- | ---------------------------------------------------------------------- |
+ * | UsageError       | 2         | unknown job or option, missing or malformed value                      |
+ * | GuardError       | 65        | a guard stopped the work before the first change                       |
+ * | RefusedError     | 65        | a service refused one request for a reason that lies in the request    |
+ * | UnavailableError | 75        | Gmail, Google or AWS was not available, or quota ran out               |
+ * | CredentialError  | 77        | revoked, expired, wrong account, missing scope, access denied          |
+ * | ConfigError      | 78        | environment, the secret's shape, rules file or Cloud project           |
+ *
+ * A remedy is the second argument of the error, at the place that throws it. Remedies that several places share are
+ * constants beside the code that knows the cause, such as AUTHORIZE_AGAIN in google/.
  */
 
 /** Exit codes of the program, from sysexits.h where it has a fitting one. */
@@ -18,7 +30,19 @@ export const ExitCode = {
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
-/** An expected failure: `message` names the cause, `remedy` the next step, each in one line. */
+/** The exit codes and their meanings, as `job --help` lists them. */
+export const EXIT_CODES: readonly (readonly [codes: string, meaning: string])[] = [
+  ['0', 'done, nothing to do, or the budget is used up'],
+  ['2', 'usage'],
+  ['65', 'items failed, or a guard stopped the work'],
+  ['75', 'a service was not available, or quota ran out'],
+  ['77', 'credentials'],
+  ['78', 'configuration'],
+  ['130, 143', 'stopped by a signal'],
+  ['1', 'a bug'],
+];
+
+/** `message` names the cause, `remedy` the next step, each in one line. */
 export abstract class JobError extends Error {
   abstract readonly exitCode: ExitCode;
   readonly remedy: string;
@@ -30,44 +54,38 @@ export abstract class JobError extends Error {
   }
 }
 
-/** The command line is wrong: unknown job or option, missing or malformed value. */
 export class UsageError extends JobError {
   readonly exitCode = ExitCode.usage;
 }
 
-/** A guard stopped the work before anything was changed. */
 export class GuardError extends JobError {
   readonly exitCode = ExitCode.itemsFailed;
 }
 
-/** A service refused one request for good, for a reason that lies in the request itself. */
 export class RefusedError extends JobError {
   readonly exitCode = ExitCode.itemsFailed;
 }
 
-/** Gmail, Google or AWS was not available, or quota ran out: the next run may succeed. */
 export class UnavailableError extends JobError {
   readonly exitCode = ExitCode.unavailable;
 }
 
-/** Revoked, expired, wrong account, missing scope, access denied: a person has to authorize again. */
 export class CredentialError extends JobError {
   readonly exitCode = ExitCode.credentials;
 }
 
-/** The environment, the secret's shape, the rules file or the Cloud project is set up wrongly. */
 export class ConfigError extends JobError {
   readonly exitCode = ExitCode.configuration;
 }
 
-/** A connection that no part of the run needs was refused before it was opened. */
+/** A connection to an undeclared host was refused before it was opened. */
 export class EgressError extends ConfigError {
   readonly code = 'ERR_EGRESS_REFUSED';
   readonly how: string;
   readonly host: string;
   readonly port: number | undefined;
 
-  /** `how` is the way that was tried: tcp, tls, dns and so on. */
+  /** `how` is the kind of connection: tcp, tls, dns and so on. */
   constructor(how: string, host: string, port?: number) {
     const where = port === undefined ? host : `${host.includes(':') ? `[${host}]` : host}:${port}`;
     super(
@@ -82,7 +100,7 @@ export class EgressError extends ConfigError {
   }
 }
 
-/** The refused connection that is behind `error`, however a library has wrapped it. */
+/** The EgressError among the causes of `error`, which libraries wrap in errors of their own. */
 export function egressBehind(error: unknown, depth = 0): EgressError | undefined {
   if (error instanceof EgressError) return error;
   if (!(error instanceof Error) || depth > 8) return undefined;
@@ -105,17 +123,16 @@ export class StoppedError extends Error {
 }
 
 /**
- * `declined` is a person who was asked and did not want it; `fault` something thrown that nobody caught; `finished` ends
- * what a finished run left under way.
+ * `declined`: the person answered no. `fault`: an uncaught exception. `finished`: the run is over, and stops what it left
+ * under way.
  */
 export type StopReason = 'budget' | 'SIGTERM' | 'SIGINT' | 'declined' | 'fault' | 'finished';
 
-/** `text` on one line, so that an error is one line in every log whatever a service answered. */
+/** Services answer with line breaks; an error is one line in every log. */
 export function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
 }
 
-/** The exit code that `error` stands for; 1 for what is not an expected failure. */
 export function exitCodeOf(error: unknown): ExitCode {
   return error instanceof JobError ? error.exitCode : ExitCode.bug;
 }

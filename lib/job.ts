@@ -17,7 +17,15 @@ import type { Log } from './screen/log.ts';
 import type { RunJournal } from './undo/journal.ts';
 
 export { searchOption } from './gmail/query/search-option.ts';
-export { choiceOption, countOption, switchOption, textOption, textsOption, timeZoneOption } from './options.ts';
+export {
+  choiceOption,
+  countOption,
+  switchOption,
+  textOption,
+  textsOption,
+  timeZoneOption,
+  yesOption,
+} from './options.ts';
 
 /** The one word that a job needs on its command line besides options. */
 export interface ArgumentSpec {

@@ -16,9 +16,9 @@ import { rememberSignals } from './process/signals.ts';
 import { Registry } from './registry.ts';
 import { neededHosts } from './run/hosts.ts';
 import { stackOf } from './run/report.ts';
+import { commandSpelling } from './screen/command-spelling.ts';
 import { noProgress } from './screen/progress.ts';
 import type { Terminal } from './screen/terminal.ts';
-import { typedIn } from './screen/typed.ts';
 import { columnsOf, wrap } from './screen/wrap.ts';
 
 /** How long what a job has left behind may go on after the final line. */
@@ -30,13 +30,13 @@ const redactor = new Redactor();
 const env = { ...process.env };
 for (const secret of [...secretsIn(env), ...secretsInWords(process.argv.slice(2))]) redactor.add(secret);
 disarm(process.env);
-const typed = typedIn(env);
+const spelling = commandSpelling(env);
 const output = guardOutput(redactor, process);
 /** Gives the terminal back as it was. */
 let leaveScreen = (): void => {};
 const say = ({ message, remedy }: JobError): void => {
   const columns = columnsOf(process.stderr);
-  const lines = [wrap(`job: ${typed.text(message)}`, columns, 5), wrap(`     ${typed.text(remedy)}`, columns)];
+  const lines = [wrap(`job: ${spelling.text(message)}`, columns, 5), wrap(`     ${spelling.text(remedy)}`, columns)];
   process.stderr.write(`${lines.join('\n')}\n`);
 };
 lockV8(process);
@@ -74,7 +74,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       egress.allow(hosts.map(parseHost)),
     );
     const { parseCommandLine } = await import('./cli.ts');
-    const invocation = await parseCommandLine(argv, registry, typed, columnsOf(process.stdout));
+    const invocation = await parseCommandLine(argv, registry, spelling, columnsOf(process.stdout));
     if (invocation.kind === 'print') {
       const stream = invocation.exitCode === ExitCode.ok ? process.stdout : process.stderr;
       stream.write(invocation.text);
@@ -93,7 +93,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       process.stdout.write(output.atLineStart() ? line : `\n${line}`);
     };
     const redact = (text: string) => redactor.text(text);
-    const log = createLog({ level, format, write, redact, typed, columns: () => columnsOf(process.stdout) });
+    const log = createLog({ level, format, write, redact, spelling, columns: () => columnsOf(process.stdout) });
     egress.tell = ({ host, port, how, remedy }: EgressError) =>
       log.error('egress.refused', { host, port, how, remedy });
     egress.allow(neededHosts(env));
@@ -163,5 +163,5 @@ async function runCommand(
 async function openTerminal(): Promise<Terminal> {
   const { createTerminal } = await import('./screen/terminal.ts');
   const interrupt = () => process.kill(process.pid, 'SIGINT');
-  return createTerminal({ stdin: process.stdin, stdout: output.screens.stdout, interrupt, typed });
+  return createTerminal({ stdin: process.stdin, stdout: output.screens.stdout, interrupt, spelling });
 }

@@ -1,18 +1,21 @@
-/** Options of the command line as data: what a job or command declares, and how the values of each are read. */
+/**
+ * Options of the command line as data: the options that every job has, the options that several commands share, and
+ * functions for a job's own. cli.ts reads the command line with this data.
+ */
 import { formatCount } from './base/count.ts';
+import { DURATION_EXAMPLES, formatDuration, parseDuration } from './base/duration.ts';
 import { UsageError } from './errors.ts';
 
-/** One option of a job's or a command's own. */
 export interface OptionSpec<T> {
-  /** The value's placeholder in the help, such as `<n>`; undefined for a switch. */
+  /** Stands for the value in the help, such as `<n>`. Undefined for a switch. */
   readonly placeholder: string | undefined;
   readonly summary: string;
   /**
-   * Returns the option's value. `before` is the value so far, when the option is typed more than once.
-   * @throws UsageError for a text that is not a valid value.
+   * Returns the option's value. `before` is the value so far of an option that is typed more than once.
+   * @throws UsageError for an invalid value.
    */
   readonly parse: (text: string, before?: T) => T;
-  /** Whether it may be typed more than once with different values. */
+  /** Whether the option may be typed more than once with different values. */
   readonly repeatable?: boolean;
   /** The value when the option is not given. */
   readonly fallback: T;
@@ -25,19 +28,59 @@ export type OptionValues<O extends OptionSpecs> = {
   readonly [K in keyof O]: O[K] extends OptionSpec<infer T> ? T : never;
 };
 
-/** What the command line says for every job. */
+/** The values of the options that every job has. */
 export interface CommonOptions {
   readonly dryRun: boolean;
-  /** Undefined when the command line does not say. */
+  /** Undefined without `--budget`. */
   readonly budgetMs: number | undefined;
+}
+
+/** The budget of a run without `--budget` and `RUN_BUDGET`. */
+export const DEFAULT_BUDGET_MS = 50 * 60_000;
+
+/** The same with `heroku run`, which no next run continues: it ends before Heroku's daily restart of dynos. */
+export const HEROKU_RUN_BUDGET_MS = 23.5 * 3_600_000;
+
+const spell = (ms: number) => formatDuration(ms).replaceAll(' ', '');
+
+/** Options of every job. */
+export const COMMON_OPTIONS = {
+  dryRun: switchOption('say what would change, and change nothing'),
+  budget: durationOption(
+    `stop after this time; the next run continues (default ${spell(DEFAULT_BUDGET_MS)}; ${spell(HEROKU_RUN_BUDGET_MS)} with heroku run)`,
+    undefined,
+  ),
+} satisfies OptionSpecs;
+
+export const jsonOption = switchOption('print JSON, for machines');
+
+export const yesOption = switchOption('do not ask before the first change');
+
+/** `--jobs`. `byDefault` names the jobs that count without the option. */
+export function jobsOption(byDefault = 'all that are installed'): OptionSpec<readonly string[] | undefined> {
+  return listOption('<a,b>', `only these jobs (default ${byDefault})`);
+}
+
+/** The option's name on the command line: `--dry-run` for `dryRun`. */
+export function flagOf(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** An option whose value `parse` reads. */
+export function valueOption<T>(
+  placeholder: string,
+  summary: string,
+  parse: (text: string) => T,
+): OptionSpec<T | undefined> {
+  return { placeholder, summary, parse, fallback: undefined };
 }
 
 /** An option with any text as its value. */
 export function textOption(placeholder: string, summary: string): OptionSpec<string | undefined> {
-  return { placeholder, summary, parse: (text) => text, fallback: undefined };
+  return valueOption(placeholder, summary, (text) => text);
 }
 
-/** An option with any text as its value that may be typed more than once; the same text twice counts once. */
+/** An option that may be typed more than once, each time with any text; the same text twice counts once. */
 export function textsOption(placeholder: string, summary: string): OptionSpec<readonly string[] | undefined> {
   const parse = (text: string, before: readonly string[] = []) => [...new Set([...before, text])];
   return { placeholder, summary: `${summary}; may be repeated`, parse, repeatable: true, fallback: undefined };
@@ -45,29 +88,27 @@ export function textsOption(placeholder: string, summary: string): OptionSpec<re
 
 /** An option whose value is a list of words with commas between them. */
 export function listOption(placeholder: string, summary: string): OptionSpec<readonly string[] | undefined> {
-  const parse = (text: string) => {
+  return valueOption<readonly string[]>(placeholder, summary, (text) => {
     const words = text.split(',').map((word) => word.trim());
     if (words.includes('')) throw new UsageError(`"${text}" is no list`, 'Write it like a,b without spaces.');
     return [...new Set(words)];
-  };
-  return { placeholder, summary, parse, fallback: undefined };
+  });
 }
 
-/** An option whose value is a whole number of at least `least`, and at most `most`. */
+/** An option whose value is a whole number from `least` to `most`. */
 export function countOption(
   placeholder: string,
   summary: string,
   least = 0,
   most = 999_999_999,
 ): OptionSpec<number | undefined> {
-  const parse = (text: string) => {
+  return valueOption(placeholder, summary, (text) => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : -1;
     if (value > most) throw new UsageError(`"${text}" is more than ${formatCount(most)}`, 'Write a smaller number.');
     if (value < least)
       throw new UsageError(`"${text}" is not a whole number of at least ${least}`, 'Write digits only.');
     return value;
-  };
-  return { placeholder, summary, parse, fallback: undefined };
+  });
 }
 
 /** An option with a few possible values, the first of which is the default. */
@@ -86,18 +127,30 @@ export function choiceOption<const T extends string>(choices: readonly [T, ...T[
   };
 }
 
+/** An option whose value is a duration such as `50m`, in milliseconds. */
+export function durationOption<F extends number | undefined>(summary: string, fallback: F): OptionSpec<number | F> {
+  const parse = (text: string) => {
+    const ms = parseDuration(text);
+    if (ms === null) throw new UsageError(`"${text}" is no duration`, `${DURATION_EXAMPLES}.`);
+    return ms;
+  };
+  return { placeholder: '<duration>', summary, parse, fallback };
+}
+
 /** An option without a value. */
 export function switchOption(summary: string): OptionSpec<boolean> {
   return { placeholder: undefined, summary, parse: () => true, fallback: false };
 }
 
-/** An option whose value is a time zone of the IANA list; UTC when it is not given. */
-export function timeZoneOption(summary: string): OptionSpec<string> {
+/** An option whose value is a time zone of the IANA list, UTC by default. */
+export function timeZoneOption(
+  summary = 'the time zone in which days begin, such as Europe/Berlin (default UTC)',
+): OptionSpec<string> {
   return { placeholder: '<zone>', summary, parse: parseTimeZone, fallback: 'UTC' };
 }
 
 function parseTimeZone(text: string): string {
-  // Offsets such as +01:00 count as zones to Intl, and know nothing of summer time.
+  // Intl also accepts offsets such as +01:00, which have no daylight saving time.
   if (/^[a-z]/i.test(text) && isTimeZone(text)) return text;
   throw new UsageError(
     `"${text}" is not a time zone`,

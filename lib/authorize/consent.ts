@@ -1,61 +1,207 @@
-/** The question to the person, as a link to Google's consent page: PKCE, state and what is asked for. */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { CredentialError } from '../errors.ts';
-
-export interface ConsentQuestion {
-  /** Google's consent page. */
-  readonly authUrl: string;
-  readonly clientId: string;
-  readonly redirectUri: string;
-  readonly scopes: readonly string[];
-  /** The mailbox that is meant, to have its account chosen beforehand. */
-  readonly loginHint: string | undefined;
-}
-
-/** What ties an answer to the question that it answers: new for each question. */
-export interface Tie {
-  /** Comes back with the answer. */
-  readonly state: string;
-  /** Stays here, and proves at the exchange that the code was asked for by this process (RFC 7636). */
-  readonly verifier: string;
-}
-
-export function createTie(): Tie {
-  return { state: randomBytes(32).toString('base64url'), verifier: randomBytes(32).toString('base64url') };
-}
-
 /**
- * The link to open. Sources: developers.google.com/identity/protocols/oauth2/native-app; a refresh token is given again
- * to one who had consented before only with `prompt=consent`.
+ * Asks the person for consent on Google's page, exchanges the code in the answer for a refresh token, and refuses a grant
+ * that lacks a scope or is for another mailbox. Storing the token is left to the caller.
  */
-export function consentLink(question: ConsentQuestion, { state, verifier }: Tie): string {
-  const link = new URL(question.authUrl);
-  const parameters = {
-    client_id: question.clientId,
-    redirect_uri: question.redirectUri,
-    response_type: 'code',
-    scope: question.scopes.join(' '),
-    state,
-    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
-    code_challenge_method: 'S256',
-    access_type: 'offline',
-    prompt: 'consent',
+
+import type { AuthorizedUser } from '../aws/secret.ts';
+import { formatDuration } from '../base/duration.ts';
+import { isSameMailbox } from '../base/mail-address.ts';
+import type { CommandContext } from '../command.ts';
+import { CredentialError, UnavailableError } from '../errors.ts';
+import { askMailbox } from '../gmail/profile.ts';
+import { isServed, type JobScopes } from '../google/job-scopes.ts';
+import { shortScope } from '../google/token.ts';
+import type { OptionSpecs } from '../options.ts';
+import { commandSpelling } from '../screen/command-spelling.ts';
+import { type ConsentAnswer, type Loopback, pastedAnswer, startLoopback } from './answer.ts';
+import type { OAuthClient } from './client.ts';
+import { exchangeCode, type GoogleAccess, REMOVE_ACCESS } from './google.ts';
+import { consentLink, createLinkSecrets, type LinkSecrets, openBrowser, wrongState } from './link.ts';
+import { failurePage, type OutcomePage, type PageFacts, pageAsTyped } from './outcome-page.ts';
+
+export interface ConsentRequest {
+  readonly client: OAuthClient;
+  readonly scopes: readonly string[];
+  /** The jobs that need these scopes. */
+  readonly jobs: readonly JobScopes[];
+  /** The mailbox that the grant must be for; undefined allows any. */
+  readonly email: string | undefined;
+  /** The account that Google's page selects; undefined lets the person choose. */
+  readonly loginHint: string | undefined;
+  /** The port of 127.0.0.1 to listen on; 0 takes a free one. */
+  readonly port: number;
+  readonly withBrowser: boolean;
+  /** How long to wait for the person. */
+  readonly timeoutMs: number;
+  /** The title of the browser's page after a failure. */
+  readonly failureTitle: string;
+  /** The secret's name, for that page. */
+  readonly secret: string;
+}
+
+/** Has every scope of the request, for the mailbox in `user.email`. */
+export interface Grant {
+  readonly user: AuthorizedUser & { readonly email: string };
+  readonly scopes: readonly string[];
+  /** Undefined when Google names no end. */
+  readonly refreshTokenLifetimeMs: number | undefined;
+}
+
+export interface Consent extends AsyncDisposable {
+  /**
+   * Asks the person and passes the grant to `finish`. Shows the page that `finish` returns in the browser, and returns it.
+   * @throws CredentialError for a refusal, UnavailableError when nobody answers, and what `finish` throws.
+   */
+  obtain(finish: (grant: Grant) => Promise<OutcomePage>): Promise<OutcomePage>;
+}
+
+type ConsentContext = Pick<CommandContext<OptionSpecs>, 'env' | 'terminal' | 'hide' | 'signal'>;
+
+/** Starts the loopback server, so that a taken port fails before the person is asked. @throws ConfigError for that. */
+export async function openConsent(
+  request: ConsentRequest,
+  context: ConsentContext,
+  google: GoogleAccess,
+): Promise<Consent> {
+  const secrets = createLinkSecrets();
+  context.hide(secrets.verifier);
+  const loopback = await startLoopback(request.port, secrets.state);
+  const spelling = commandSpelling(context.env);
+  return {
+    async obtain(finish) {
+      const answer = await ask(request, secrets, loopback, context, google);
+      let mailbox: PageFacts = [];
+      try {
+        const grant = await takeGrant(answer.parameters, request, secrets, loopback.redirectUri, context, google);
+        mailbox = [['Mailbox', grant.user.email]];
+        const page = await finish(grant);
+        await answer.reply(pageAsTyped(page, spelling));
+        return page;
+      } catch (error) {
+        const failed = failurePage(request.failureTitle, error, [...mailbox, ['Secret', request.secret]]);
+        await answer.reply(pageAsTyped(failed, spelling));
+        throw error;
+      }
+    },
+    [Symbol.asyncDispose]: () => loopback[Symbol.asyncDispose](),
   };
-  for (const [name, value] of Object.entries(parameters)) link.searchParams.set(name, value);
-  if (question.loginHint !== undefined) link.searchParams.set('login_hint', question.loginHint);
-  return link.href;
 }
 
-/** Whether `given` is the state, in a time that says nothing about how much of it is right. */
-export function isState(given: string | null, state: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return given !== null && timingSafeEqual(digest(given), digest(state));
+async function ask(
+  request: ConsentRequest,
+  secrets: LinkSecrets,
+  loopback: Loopback,
+  { env, terminal, hide, signal }: ConsentContext,
+  google: GoogleAccess,
+): Promise<ConsentAnswer> {
+  const link = consentLink(
+    {
+      authUrl: google.authUrl,
+      clientId: request.client.clientId,
+      redirectUri: loopback.redirectUri,
+      scopes: request.scopes,
+      loginHint: request.loginHint,
+    },
+    secrets,
+  );
+  terminal.print('Agree on this page, with every box ticked:');
+  terminal.print();
+  terminal.print(`  ${link}`);
+  terminal.print();
+  // Hidden after the link was printed: the redactor would cut the state out of the link.
+  hide(secrets.state);
+  const opened = request.withBrowser && (await openBrowser(link, env));
+  terminal.print(
+    opened
+      ? 'Your browser should show it now. If not, open the link yourself.'
+      : 'Open the link in a browser, on this computer or another.',
+  );
+
+  const ending = new AbortController();
+  const waiting = AbortSignal.any([signal, ending.signal]);
+  const timeout = google.clock.sleep(request.timeoutMs, waiting).then(() => {
+    throw loopback.mismatched ? wrongState() : nobodyAnswered(request.timeoutMs);
+  });
+  const pasted = pastedAnswer(secrets.state, terminal, hide, waiting);
+  try {
+    return await Promise.race([loopback.answer, pasted, timeout]);
+  } finally {
+    for (const loser of [pasted, timeout]) loser.catch(() => undefined);
+    ending.abort(new Error('answered'));
+    terminal.print();
+  }
 }
 
-/** The answer that came was not to this question. */
-export function wrongState(): CredentialError {
+async function takeGrant(
+  parameters: URLSearchParams,
+  request: ConsentRequest,
+  { verifier }: LinkSecrets,
+  redirectUri: string,
+  { hide, signal }: ConsentContext,
+  google: GoogleAccess,
+): Promise<Grant> {
+  const code = parameters.get('code') ?? '';
+  if (code === '') throw refusal(parameters.get('error') ?? '');
+  hide(code);
+  const tokens = await exchangeCode(request.client, { code, verifier, redirectUri }, signal, google);
+  const scopes = tokens.scopes ?? request.scopes;
+  requireAllScopes(request, scopes);
+  if (tokens.refreshToken === undefined) {
+    throw new CredentialError('Google gave no refresh token: the jobs could work for one hour only', REMOVE_ACCESS);
+  }
+  const { address: email } = await askMailbox(tokens.accessToken, signal, google);
+  if (request.email !== undefined && !isSameMailbox(email, request.email)) {
+    throw new CredentialError(
+      `you agreed for the mailbox ${email}, but it must be ${request.email}`,
+      `Run the command again and choose the account ${request.email} on Google's page.`,
+    );
+  }
+  const user = { type: 'authorized_user', ...request.client, refreshToken: tokens.refreshToken, email } as const;
+  return { user, scopes, refreshTokenLifetimeMs: tokens.refreshTokenLifetimeMs };
+}
+
+/** @throws CredentialError that names the scopes without consent, and the jobs that would not run. */
+function requireAllScopes({ scopes, jobs }: ConsentRequest, granted: readonly string[]): void {
+  // A wider scope does not replace a missing one: Google would not narrow a run's access token to the missing scope.
+  const missing = scopes.filter((scope) => !granted.includes(scope));
+  if (missing.length === 0) return;
+  const wide = jobs.filter((job) => job.scopes.some((scope) => missing.includes(scope))).map(({ name }) => name);
+  const stopped = jobs.filter((job) => !isServed(job, granted)).map(({ name }) => name);
+  const left = jobs.map(({ name }) => name).filter((name) => !stopped.includes(name));
+  const effect =
+    stopped.length > 0
+      ? `so ${stopped.join(', ')} would not run`
+      : wide.length > 0
+        ? `so ${wide.join(', ')} would run with more access than needed`
+        : 'and the credentials so far had them';
+  const fewer =
+    left.length === 0 || stopped.length === 0
+      ? ''
+      : `; or add \`--jobs ${left.join(',')}\` to authorize for fewer jobs`;
+  const boxes = missing.length === 1 ? 'the box' : 'the boxes';
+  throw new CredentialError(
+    `${boxes} for ${missing.map(shortScope).join(', ')} on Google's page ${missing.length === 1 ? 'was' : 'were'} left empty, ${effect}`,
+    `Run the command again and leave every box ticked${fewer}.`,
+  );
+}
+
+function refusal(error: string): CredentialError {
+  if (error === 'access_denied') {
+    return new CredentialError(
+      "access was denied on Google's page",
+      'Run the command again and agree. If Google itself blocked the app: add the account as a test user, or publish the app (Google Auth Platform → Audience).',
+    );
+  }
+  const word = /^[a-z_]{1,40}$/.test(error) ? error : 'no reason given';
   return new CredentialError(
-    'the answer does not carry the state of this command: it comes from an earlier link, or from somebody else',
-    'Run the command again, and use the link that it prints then.',
+    `Google's page ended without consent (${word})`,
+    'Check the client and the audience in the Cloud console (Google Auth Platform), then run the command again.',
+  );
+}
+
+function nobodyAnswered(timeoutMs: number): UnavailableError {
+  return new UnavailableError(
+    `nobody answered within ${formatDuration(timeoutMs)}`,
+    'Run the command again, and agree on the page that it opens. `--timeout 15m` waits longer.',
   );
 }

@@ -1,12 +1,13 @@
-/** What the commands ask Google about a person's grant: code for tokens, whose mailbox it is, and to revoke it. */
+/** Exchanges a person's authorization code for tokens, and revokes a grant, at Google's OAuth endpoints. */
 import { systemClock } from '../base/clock.ts';
 import type { Config } from '../config.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
 import { errorWord, googleSays, notGoogle, postForm, refreshTokenLifetimeIn, scopesIn } from '../google/oauth.ts';
 import type { ExchangeOptions } from '../google/token.ts';
-import type { OAuthClient } from './client-file.ts';
+import type { OAuthClient } from './client.ts';
+import { USE_NEW_LINK } from './link.ts';
 
-/** Where Google is, and how long it may take. */
+/** Google's addresses, and how to ask them. */
 export interface GoogleAccess extends ExchangeOptions {
   readonly authUrl: string;
   readonly revokeUrl: string;
@@ -17,11 +18,15 @@ export interface IssuedTokens {
   readonly accessToken: string;
   /** Undefined when Google gave none. */
   readonly refreshToken: string | undefined;
-  /** Undefined when the answer names none: then they are those that were asked for. */
+  /** Undefined when the answer names none: then Google granted the requested scopes. */
   readonly scopes: readonly string[] | undefined;
-  /** How long the refresh token lives, where Google says that it ends. */
+  /** Undefined when Google names no end. */
   readonly refreshTokenLifetimeMs: number | undefined;
 }
+
+export const REMOVE_ACCESS = "Remove the app's access at myaccount.google.com/connections, then run the command again.";
+export const DOWNLOAD_CLIENT =
+  "Download the client's file again from the Cloud console (Google Auth Platform → Clients)";
 
 const MAX_ATTEMPTS = 5;
 const BASE_DELAY_MS = 500;
@@ -40,8 +45,8 @@ export function reachGoogle(config: Config, hide: (secret: string) => void): Goo
 }
 
 /**
- * The tokens for a code. A code is good for one exchange, so a request that Google may have received is not repeated.
- * @throws CredentialError when Google refuses, UnavailableError when it cannot be reached, the signal's reason on abort.
+ * The tokens for a code. Does not repeat a request that Google may have received, because a code can be used only once.
+ * @throws CredentialError when Google refuses, UnavailableError when Google cannot be reached, the signal's reason on abort.
  */
 export async function exchangeCode(
   client: OAuthClient,
@@ -67,7 +72,7 @@ export async function exchangeCode(
       if (result.isForeign) throw notGoogle('token endpoint', result.trouble);
       throw new UnavailableError(
         `Google's token endpoint was not available: ${result.trouble}`,
-        'Run the command again and agree once more: a code that may have been used cannot be used again.',
+        'Run the command again and agree once more: Google accepts a code only once.',
       );
     }
     const { status, body } = result;
@@ -91,15 +96,15 @@ function refusedCode(code: string, said: string): CredentialError {
   switch (code) {
     case 'invalid_grant':
       return new CredentialError(
-        'Google does not accept the code (invalid_grant): it was used before, is older than a few minutes, or was not meant for this command',
-        'Run the command again, and use the link that it prints then.',
+        'Google does not accept the code (invalid_grant): it was used before, has expired after a few minutes, or belongs to another command',
+        USE_NEW_LINK,
       );
     case 'invalid_client':
     case 'deleted_client':
     case 'unauthorized_client':
       return new CredentialError(
         `Google does not accept the OAuth client (${code}): the client secret is wrong or was reset, or the client was deleted`,
-        'Download the file of the client anew from the Cloud console (Google Auth Platform → Clients), then run the command again.',
+        `${DOWNLOAD_CLIENT}, then run the command again.`,
       );
     default:
       return new CredentialError(
@@ -110,8 +115,8 @@ function refusedCode(code: string, said: string): CredentialError {
 }
 
 /**
- * Ends the grant that the refresh token belongs to; true when Google ended it, false when it was dead already.
- * @throws UnavailableError when Google cannot be reached, CredentialError when it refuses.
+ * Revokes the grant behind the refresh token. Returns false when the token was dead already.
+ * @throws UnavailableError when Google cannot be reached, CredentialError when Google refuses.
  */
 export async function revokeGrant(refreshToken: string, signal: AbortSignal, google: GoogleAccess): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
@@ -122,7 +127,7 @@ export async function revokeGrant(refreshToken: string, signal: AbortSignal, goo
       if (code === 'invalid_token') return false;
       throw new CredentialError(
         `Google refused to revoke the grant (${code || `status ${answer.status}`})${googleSays(answer.body.error_description)}`,
-        "Remove the app's access at myaccount.google.com/connections, then run the command again.",
+        REMOVE_ACCESS,
       );
     }
     if (attempt === MAX_ATTEMPTS && answer.isForeign) throw notGoogle('revocation endpoint', answer.trouble);

@@ -1,6 +1,6 @@
 /**
- * A rotation's way from a new version to the current one. Only one request changes what runs of jobs use, and only to a
- * version that was proven just before: so AWSCURRENT works wherever the command is stopped.
+ * The steps of a rotation: reads the current version, stores a new one as AWSPENDING, proves it, and moves AWSCURRENT to
+ * it. Only promote() and putBack() move AWSCURRENT, and only to a proven version, so jobs work wherever the command stops.
  */
 
 import { type AuthorizedUser, type FetchedSecret, noVersion } from '../aws/secret.ts';
@@ -10,28 +10,29 @@ import { ConfigError, CredentialError, JobError, UnavailableError } from '../err
 import { isCurable } from '../google/exchange.ts';
 import { requireAgreement } from '../google/ownership.ts';
 import { missingScopes, shortScope } from '../google/token.ts';
+import type { OAuthClient } from './client.ts';
 import type { GoogleAccess } from './google.ts';
-import { isServiceAccount, type Proof, prove } from './prove.ts';
+import { type ProvenVersion, proveVersion, serviceAccountError } from './stored-secret.ts';
 
-/** What is to be replaced. */
-export interface Current {
+/** The version to replace. */
+export interface CurrentVersion {
   readonly versionId: string;
   readonly user: AuthorizedUser;
   readonly mailbox: string;
-  /** What it was granted; undefined when Google does not say, or it does not work. */
+  /** The granted scopes; undefined when Google names none, or the version does not work. */
   readonly scopes: readonly string[] | undefined;
-  /** What is wrong with it; null when it works. */
+  /** Null when the version works. */
   readonly problem: JobError | null;
 }
 
-/** What must be true of the version that comes after it. */
-export interface Demands {
+/** The new version must be for this mailbox, with these scopes. */
+export interface RotationDemands {
   readonly mailbox: string;
   readonly scopes: readonly string[];
 }
 
 export interface RotationContext {
-  /** GMAIL_MAILBOX: the mailbox that it must be, when that is set. */
+  /** The address in GMAIL_MAILBOX. */
   readonly configuredMailbox: string | undefined;
   readonly vault: Vault;
   readonly google: GoogleAccess;
@@ -39,11 +40,15 @@ export interface RotationContext {
 }
 
 /**
- * The current version, and whether it works.
- * @throws ConfigError when it is none that a consent could follow, or is for another mailbox than GMAIL_MAILBOX says;
- * CredentialError when nobody can say whose it is.
+ * @throws ConfigError when there is no current version, its value is broken or a service account's key, or it is for
+ * another mailbox than GMAIL_MAILBOX; CredentialError when it does not work and nothing names its mailbox.
  */
-export async function readCurrent({ configuredMailbox, vault, google, signal }: RotationContext): Promise<Current> {
+export async function readCurrent({
+  configuredMailbox,
+  vault,
+  google,
+  signal,
+}: RotationContext): Promise<CurrentVersion> {
   const version = await vault.read({ stage: 'AWSCURRENT' }, signal);
   if (version === null) throw noVersion('AWSCURRENT');
   const { credentials: user, versionId } = version;
@@ -53,11 +58,11 @@ export async function readCurrent({ configuredMailbox, vault, google, signal }: 
       `${user.remedy} Or store a new one with \`job authorize --replace\`.`,
     );
   }
-  if (user.type === 'service_account') throw isServiceAccount(vault);
+  if (user.type === 'service_account') throw serviceAccountError(vault);
   requireAgreement(configuredMailbox, version);
   const meant = configuredMailbox ?? user.email;
   try {
-    const proof = await prove(version, 'AWSCURRENT', vault, google, signal);
+    const proof = await proveVersion(version, 'AWSCURRENT', vault, google, signal);
     const problem = meant === undefined ? null : wrongMailbox(proof.email, meant);
     const mailbox = meant ?? proof.email;
     return { versionId: proof.versionId, user: proof.user, mailbox, scopes: proof.scopes, problem };
@@ -73,22 +78,80 @@ export async function readCurrent({ configuredMailbox, vault, google, signal }: 
   }
 }
 
+/** The version that an interrupted rotation left as AWSPENDING. */
+export type PendingVersion =
+  /** No usable version. `why` says what is wrong with the version in AWSPENDING. */
+  | { readonly kind: 'none'; readonly why?: string }
+  /** Works, and is not current yet. */
+  | { readonly kind: 'ready'; readonly versionId: string; readonly createdAt: Date | undefined }
+  /** Works, and is current: only AWSPENDING has to be removed. */
+  | { readonly kind: 'live' };
+
 /**
- * Proves the version that waits as AWSPENDING.
- * @throws what is wrong with it: CredentialError, ConfigError; or UnavailableError when that cannot be said now.
+ * Reads and proves the version in AWSPENDING. With `client`, a version of another client counts as none.
+ * @throws UnavailableError when this cannot be found out now; CredentialError when the interrupted rotation had made a
+ * version current that does not work, and the version before was put back.
  */
-export async function provePending(
+export async function findPending(
+  before: CurrentVersion,
+  demands: RotationDemands,
+  client: OAuthClient | null,
+  context: RotationContext,
+): Promise<PendingVersion> {
+  const version = await context.vault.read({ stage: 'AWSPENDING' }, context.signal);
+  if (version === null) return { kind: 'none' };
+  const { credentials } = version;
+  if (client !== null && (credentials instanceof Error || !isOf(credentials, client))) {
+    return { kind: 'none', why: 'it was made with another client' };
+  }
+  if (version.versionId === before.versionId) {
+    if (before.problem === null) return { kind: 'live' };
+    await restorePrevious(before, before.problem, context);
+    return { kind: 'none', why: before.problem.message };
+  }
+  try {
+    const { versionId } = await provePending(version, demands, context);
+    return { kind: 'ready', versionId, createdAt: version.createdAt };
+  } catch (error) {
+    if (!(error instanceof JobError) || error instanceof UnavailableError) throw error;
+    return { kind: 'none', why: error.message };
+  }
+}
+
+/** Whether the credentials hold this client's id and secret. */
+export function isOf(credentials: { readonly type: string }, client: OAuthClient): boolean {
+  const { clientId, clientSecret } = credentials as AuthorizedUser;
+  return clientId === client.clientId && clientSecret === client.clientSecret;
+}
+
+/** Puts AWSPREVIOUS back if it works for the same mailbox. @throws CredentialError after it put it back. */
+async function restorePrevious(before: CurrentVersion, problem: JobError, context: RotationContext): Promise<void> {
+  const { vault, google, signal } = context;
+  const previous = await vault.read({ stage: 'AWSPREVIOUS' }, signal);
+  if (previous === null) return;
+  try {
+    const proof = await proveVersion(previous, 'AWSPREVIOUS', vault, google, signal);
+    if (!isSameMailbox(proof.email, before.mailbox)) return;
+  } catch (error) {
+    if (!(error instanceof JobError) || error instanceof UnavailableError) throw error;
+    return;
+  }
+  throw await putBack(before.versionId, previous.versionId, problem, context);
+}
+
+/** @throws CredentialError or ConfigError for the version's problem; UnavailableError when it cannot be found out now. */
+async function provePending(
   version: FetchedSecret,
-  demands: Demands,
+  demands: RotationDemands,
   { vault, google, signal }: RotationContext,
-): Promise<Proof> {
-  const proof = await prove(version, 'AWSPENDING', vault, google, signal);
+): Promise<ProvenVersion> {
+  const proof = await proveVersion(version, 'AWSPENDING', vault, google, signal);
   requireDemands(proof, demands);
   return proof;
 }
 
-/** Stores the credentials as AWSPENDING and proves what was stored. Returns the proven version's id. */
-export async function stage(user: AuthorizedUser, demands: Demands, context: RotationContext): Promise<string> {
+/** Stores the credentials as AWSPENDING and proves them. Returns the version's id. */
+export async function stage(user: AuthorizedUser, demands: RotationDemands, context: RotationContext): Promise<string> {
   const { vault, google, signal } = context;
   const versionId = await vault.put(user, 'AWSPENDING', signal);
   const version = await readWhenVisible(vault, { versionId }, versionId, google.clock, signal);
@@ -96,23 +159,21 @@ export async function stage(user: AuthorizedUser, demands: Demands, context: Rot
 }
 
 /**
- * Makes the proven version the current one, proves it again as a run would find it, and takes AWSPENDING off. Returns
- * the proof of the version that is current then.
- * @throws CredentialError or UnavailableError when it did not work after all: then the version before is current again,
- * unless that one did not work either.
+ * Moves AWSCURRENT to the proven version, proves it once more through AWSCURRENT, and removes AWSPENDING.
+ * @throws CredentialError or UnavailableError when that fails. The version before is then current again, if it worked.
  */
 export async function promote(
   versionId: string,
-  before: Current,
-  demands: Demands,
+  before: CurrentVersion,
+  demands: RotationDemands,
   context: RotationContext,
-): Promise<Proof> {
+): Promise<ProvenVersion> {
   const { vault, google, signal } = context;
   await vault.moveStage('AWSCURRENT', before.versionId, versionId, signal);
-  let proof: Proof;
+  let proof: ProvenVersion;
   try {
     const version = await readWhenVisible(vault, { stage: 'AWSCURRENT' }, versionId, google.clock, signal);
-    proof = await prove(version, 'AWSCURRENT', vault, google, signal);
+    proof = await proveVersion(version, 'AWSCURRENT', vault, google, signal);
     requireDemands(proof, demands);
   } catch (error) {
     if (!(error instanceof JobError) || before.problem !== null) throw error;
@@ -122,8 +183,8 @@ export async function promote(
   return proof;
 }
 
-/** Makes the version before the current one again. Returns the error that tells of it. */
-export async function putBack(
+/** Moves AWSCURRENT back to the version `before`. Returns the error to throw. */
+async function putBack(
   versionId: string,
   before: string,
   why: JobError,
@@ -134,19 +195,19 @@ export async function putBack(
   } catch (error) {
     if (!(error instanceof JobError)) throw error;
     return new CredentialError(
-      `the new version does not work (${why.message}), and the one before could not be put back: ${error.message}`,
+      `the new version does not work (${why.message}), and the version before could not be put back: ${error.message}`,
       `Move AWSCURRENT to the version ${before} in the AWS console, or run the command again.`,
       { cause: error },
     );
   }
-  const message = `the new version did not work when it was current, so the one before (${before}) was put back and is used: ${why.message}`;
+  const message = `the new version did not work once it was current, so the version before (${before}) is current again: ${why.message}`;
   const remedy = `${why.remedy} Then run \`job rotate\` again.`;
   return why instanceof UnavailableError
     ? new UnavailableError(message, remedy, { cause: why })
     : new CredentialError(message, remedy, { cause: why });
 }
 
-function requireDemands({ email, scopes }: Proof, demands: Demands): void {
+function requireDemands({ email, scopes }: ProvenVersion, demands: RotationDemands): void {
   const problem = wrongMailbox(email, demands.mailbox);
   if (problem !== null) throw problem;
   const missing = missingScopes(demands.scopes, scopes ?? demands.scopes);

@@ -9,8 +9,8 @@ import { alignWindows } from '../gmail/windows.ts';
 import type { Job, RunContext } from '../job.ts';
 import type { OptionSpecs } from '../options.ts';
 import type { Log } from '../screen/log.ts';
-import type { Person } from '../screen/person.ts';
 import type { Progress } from '../screen/progress.ts';
+import type { RunTerminal } from '../screen/terminal.ts';
 import {
   type Costs,
   type Forecast,
@@ -30,7 +30,7 @@ export interface BackfillOptions {
   readonly values: BackfillValues;
   readonly kind: Job['backfill'];
   readonly dryRun: boolean;
-  readonly person: Person;
+  readonly person: RunTerminal;
   readonly progress: Progress;
   readonly log: Log;
   readonly now: Date;

@@ -1,6 +1,6 @@
 /** The options of a backfill, as every job has them that declares one. */
 import { UsageError } from '../errors.ts';
-import { type OptionSpec, type OptionValues, switchOption, timeZoneOption } from '../options.ts';
+import { type OptionSpec, type OptionValues, switchOption, timeZoneOption, yesOption } from '../options.ts';
 
 export const WINDOW_UNITS = ['day', 'week', 'month', 'year'] as const;
 
@@ -52,8 +52,8 @@ export const BACKFILL_OPTIONS = {
   to: momentOption('backfill: mail from before this date, or older than this age (default now)'),
   window: windowOption,
   oldestFirst: switchOption('the oldest window first, instead of the newest'),
-  timeZone: timeZoneOption('whose midnight a date means, such as Europe/Berlin (default UTC)'),
-  yes: switchOption('do not ask before the first change'),
+  timeZone: timeZoneOption(),
+  yes: yesOption,
 };
 
 export type BackfillValues = OptionValues<typeof BACKFILL_OPTIONS>;

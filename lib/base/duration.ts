@@ -1,8 +1,11 @@
-/** Durations as people write them: `90s`, `50m`, `2h`, `1h30m`. */
+/** Durations as people write them: `90s`, `50m`, `2h`, `1h30m`; and ages: `12 days`. */
+import { counted } from './count.ts';
+
+export const DAY_MS = 86_400_000;
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
-/** Milliseconds of `text`, or null when it is no duration or not above zero. */
+/** Milliseconds; null when `text` is no duration or zero. */
 export function parseDuration(text: string): number | null {
   const match = /^(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?$/.exec(text.trim());
   if (match === null) return null;
@@ -11,7 +14,7 @@ export function parseDuration(text: string): number | null {
   return ms > 0 ? ms : null;
 }
 
-/** What a message about a malformed duration says is allowed. */
+/** Follows the message about an invalid duration. */
 export const DURATION_EXAMPLES = 'write it like 50m, 90s or 1h30m';
 
 /** `ms` for a person: `0.4s`, `12s`, `3m 20s`, `50m`, `1h 05m`. */
@@ -26,4 +29,17 @@ export function formatDuration(ms: number): string {
 
 function inTwo(whole: number, unit: string, rest: number, smaller: string): string {
   return rest === 0 ? `${whole}${unit}` : `${whole}${unit} ${String(rest).padStart(2, '0')}${smaller}`;
+}
+
+/** `ms` in whole units of the largest that fits: `12 days`, `3 hours`, `less than a minute`. */
+export function formatAge(ms: number): string {
+  const units = [
+    [DAY_MS, 'day'],
+    [UNIT_MS.h, 'hour'],
+    [UNIT_MS.m, 'minute'],
+  ] as const;
+  for (const [unitMs, name] of units) {
+    if (ms >= unitMs) return counted(Math.floor(ms / unitMs), name);
+  }
+  return 'less than a minute';
 }

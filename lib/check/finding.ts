@@ -1,6 +1,6 @@
 /** One line of `job check`, as data: what was looked at, how it stands, and what a person should do about it. */
 import { ExitCode, JobError } from '../errors.ts';
-import type { Typed } from '../screen/typed.ts';
+import type { CommandSpelling } from '../screen/command-spelling.ts';
 
 /** `skipped` is what could not be looked at, or has nothing to look at; it is neither good nor bad. */
 export type Status = 'ok' | 'warning' | 'failed' | 'skipped';
@@ -80,7 +80,7 @@ export function worstExitCode(findings: readonly Finding[]): ExitCode {
 }
 
 /** The finding with the commands in its texts as they are typed. */
-export function asTyped(finding: Finding, { text }: Typed): Finding {
+export function asTyped(finding: Finding, { text }: CommandSpelling): Finding {
   const { detail, remedy, rows, notes } = finding;
   return {
     ...finding,

@@ -5,7 +5,7 @@ import { createScreen, verdictOf } from '../check/screen.ts';
 import { defineCommand } from '../command.ts';
 import { ExitCode } from '../errors.ts';
 import { choiceOption, listOption, switchOption } from '../options.ts';
-import { typedIn } from '../screen/typed.ts';
+import { commandSpelling } from '../screen/command-spelling.ts';
 
 export default defineCommand({
   summary: 'Say whether the next run would work, and what to do if not; changes nothing',
@@ -30,10 +30,10 @@ export default defineCommand({
       terminal.print(`${styleText('bold', `Would the next run work${which}?`)}\n`);
     }
     const findings: Finding[] = [];
-    const typed = typedIn(env);
+    const spelling = commandSpelling(env);
     for await (const found of runChecks({ env, stage, jobs, installed, hide, signal })) {
       // Before it is wrapped.
-      const finding = asTyped(found, typed);
+      const finding = asTyped(found, spelling);
       findings.push(finding);
       if (!json) terminal.print(show(finding));
     }

@@ -1,39 +1,35 @@
 /** The texts of `job --help` and `job list`. */
 
+import { EXIT_CODES } from '../errors.ts';
+import { COMMON_OPTIONS, flagOf } from '../options.ts';
 import type { Registry } from '../registry.ts';
-import type { Typed } from '../screen/typed.ts';
+import type { CommandSpelling } from '../screen/command-spelling.ts';
 import { COMMANDS } from './index.ts';
 
-/** The text of `job --help`. */
-export async function overview(registry: Registry, typed: Typed): Promise<string> {
-  return `Usage: ${typed.command(['job'])} <name> [options]
+export async function overview(registry: Registry, spelling: CommandSpelling): Promise<string> {
+  return `Usage: ${spelling.command(['job'])} <name> [options]
 
 Scheduled work on a Gmail mailbox: fetches the credential, does one batch of work, exits.
 
 Jobs:
 ${await list(registry)}
 Options of every job:
-  --dry-run            say what would change, and change nothing
-  --budget <duration>  stop after this time; the next run continues (default 50m; 23h30m with heroku run)
-  -h, --help           show the help of a job
-
+${table([...commonOptions(), ['-h, --help', 'show the help of a job']])}
 Commands:
 ${await listCommands()}
 Exit codes:
-  0         done, nothing to do, or the budget is used up
-  2         usage
-  65        items failed, or a guard stopped the work
-  75        a service was not available, or quota ran out
-  77        credentials
-  78        configuration
-  130, 143  stopped by a signal
-  1         a bug
-`;
+${table(EXIT_CODES)}`;
 }
 
-/** The text of `job list`. */
 export async function list(registry: Registry): Promise<string> {
   return table(await Promise.all(registry.names.map(async (name) => [name, (await registry.load(name)).summary])));
+}
+
+function commonOptions(): string[][] {
+  return Object.entries(COMMON_OPTIONS).map(([key, { placeholder, summary }]) => [
+    placeholder === undefined ? flagOf(key) : `${flagOf(key)} ${placeholder}`,
+    summary,
+  ]);
 }
 
 async function listCommands(): Promise<string> {

@@ -18,10 +18,8 @@ import { restrainV8 } from '../process/memory.ts';
 import type { Redactor } from '../process/redact.ts';
 import type { Signals } from '../process/signals.ts';
 import type { Log } from '../screen/log.ts';
-import { personAt } from '../screen/person.ts';
 import type { Progress } from '../screen/progress.ts';
-import type { Terminal } from '../screen/terminal.ts';
-import { typedIn } from '../screen/typed.ts';
+import { runTerminal, type Terminal } from '../screen/terminal.ts';
 import { RunJournal, type RunJournalOptions } from '../undo/journal.ts';
 import { type Budget, startBudget } from './budget.ts';
 import { type Connection, openConnection } from './connection.ts';
@@ -142,7 +140,7 @@ class Run {
     const releaseKeys = asks ? terminal.swallowKeys() : undefined;
     try {
       const { dryRun } = common;
-      const person = personAt(terminal, { isWatched, signal: budget.wrapUp });
+      const person = runTerminal(terminal, { isWatched, signal: budget.wrapUp });
       const { interactive } = person;
       const confirm = async (question: string) => {
         if (await person.confirm(question)) return;
@@ -213,13 +211,13 @@ class Run {
     const resolvedWords = words.map((word) =>
       word === `--${job.argument?.orSwitch}` ? (this.#resolvedArgument ?? word) : word,
     );
-    return typedIn(this.#surroundings.env).command(this.#backfill?.resume(resolvedWords) ?? resolvedWords);
+    return commandSpelling(this.#surroundings.env).command(this.#backfill?.resume(resolvedWords) ?? resolvedWords);
   }
 
   /** The command that takes the run back; undefined when it changed nothing, or kept no journal. */
   undo(runId: string): string | undefined {
     const isKept = this.#journal?.isKept === true && this.tally.counts.changed > 0;
-    return isKept ? typedIn(this.#surroundings.env).command(['job', 'undo', runId]) : undefined;
+    return isKept ? commandSpelling(this.#surroundings.env).command(['job', 'undo', runId]) : undefined;
   }
 
   /** The mailbox that is meant: before it is known to be that one, nothing is asked of it but whose it is. */

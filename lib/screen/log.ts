@@ -1,7 +1,7 @@
 /** One line per event: JSON for machines, a readable line on a terminal. Never subjects, senders or bodies. */
 import { pino } from 'pino';
+import type { CommandSpelling } from './command-spelling.ts';
 import { type FinalNotes, prettyLine } from './pretty.ts';
-import type { Typed } from './typed.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -26,16 +26,16 @@ export interface LogOptions {
   readonly columns?: () => number;
   /** Takes secrets out of a text. Each string passes it by itself: in JSON a secret may look like what stands around it. */
   readonly redact?: (text: string) => string;
-  /** How commands are typed that the events name. */
-  readonly typed: Typed;
+  /** Spells the commands that the events name. */
+  readonly spelling: CommandSpelling;
 }
 
 /** A log that writes its lines to `write`. */
 export function createLog(options: LogOptions): Log {
-  const { format, columns, typed, redact = (text) => text } = options;
+  const { format, columns, spelling, redact = (text) => text } = options;
   // In JSON too: neither backticks nor the words of a command are escaped there.
   const render = (given: string) => {
-    const line = typed.text(given);
+    const line = spelling.text(given);
     return format === 'pretty' ? prettyLine(JSON.parse(line), columns?.(), finalNotes) : line;
   };
   const logger = pino(

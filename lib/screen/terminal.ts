@@ -1,56 +1,52 @@
-/** The person at the keyboard: what is printed for them, and what they are asked. */
+/** Prints text for the person at the terminal, and asks questions. */
 import { Writable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
-import type { Typed } from './typed.ts';
+import type { CommandSpelling } from './command-spelling.ts';
 import { columnsOf, wrap } from './wrap.ts';
 
 export interface Terminal {
-  /** Whether there is a person who can answer. */
+  /** Whether a person can answer. */
   readonly interactive: boolean;
-  /** How many characters fit into a line at the moment; Infinity where nobody looks at a screen. */
+  /** The width of a line at the moment; Infinity when stdout is no terminal. */
   readonly columns: number;
-  /** Prints text, or an empty line; on a screen broken at words, with `hang` more of indent for what follows. */
+  /** Prints text, or an empty line. A terminal breaks it at words and indents the further lines by `hang` more. */
   print(text?: string, hang?: number): void;
-  /** Prints text for a machine as it is. */
+  /** Prints text unchanged, with a line end. */
   printExactly(text: string): void;
   /**
-   * Takes what is typed before a question can be read: it is neither shown nor left to the shell, and Ctrl-C stays what
-   * it is. Ends with the first question, or when what was returned is called.
+   * Discards keys until the first question, or until the returned function is called. The terminal does not show them, the
+   * shell does not get them, and Ctrl-C still interrupts.
    */
   swallowKeys(): () => Promise<void>;
-  /**
-   * The next line of the standard input, without its end; null when it has ended.
-   * Rejects with the signal's reason when it is aborted.
-   */
+  /** The next line of stdin, without its end; null at the end of the input. Rejects with the signal's reason on abort. */
   ask(question: string, signal: AbortSignal, options?: AskOptions): Promise<string | null>;
 }
 
 export interface AskOptions {
-  /** Does not show what is typed. */
+  /** Does not show the keys. */
   readonly secret?: boolean;
-  /** Takes no answer that was typed before the question could be read. */
+  /** Discards keys that were typed before the question was shown. */
   readonly fresh?: boolean;
 }
 
-/** What was typed ahead comes at once. */
+/** Keys that were typed ahead arrive within this time. */
 const TYPED_AHEAD_MS = 50;
 
 const CTRL_C = '\x03';
 
-interface Surroundings {
+interface TerminalStreams {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
-  /** Called for Ctrl-C while a line is being typed, which then is no signal. */
+  /** Called for Ctrl-C while a question waits: Node then delivers it as a key and not as a signal. */
   readonly interrupt: () => void;
-  /** How commands are typed that are printed. */
-  readonly typed: Typed;
+  readonly spelling: CommandSpelling;
 }
 
-export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings): Terminal {
+export function createTerminal({ stdin, stdout, interrupt, spelling }: TerminalStreams): Terminal {
   const interactive = stdin.isTTY === true && stdout.isTTY === true;
-  /** Lines that came in one piece, of which only the first was asked for. */
+  /** Lines that arrived together with the answer to an earlier question. */
   const unread: string[] = [];
-  /** Ends the swallowing that is on. */
+  /** Ends swallowKeys(). */
   let releaseKeys = (): void => {};
   return {
     interactive,
@@ -58,7 +54,7 @@ export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings
       return columnsOf(stdout);
     },
     print(text = '', hang = 0) {
-      stdout.write(`${wrap(typed.text(text), columnsOf(stdout), hang)}\n`);
+      stdout.write(`${wrap(spelling.text(text), columnsOf(stdout), hang)}\n`);
     },
     printExactly(text) {
       stdout.write(`${text}\n`);
@@ -80,7 +76,7 @@ export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings
       releaseKeys = release;
       return async () => {
         if (releaseKeys !== release) return;
-        // A turn of the event loop reads what has just been typed.
+        // Gives the event loop time to read the last keys.
         await setTimeout(TYPED_AHEAD_MS);
         release();
       };
@@ -99,7 +95,7 @@ export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings
         stdin.ref?.();
         const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
         const reader = createInterface({ input: stdin, output: secret ? silent : stdout, terminal: interactive });
-        // Not before: until the reader is there, the terminal shows what is typed, also a secret.
+        // Asks only now: without the reader the terminal would show a secret that the person types.
         if (secret) {
           stdout.write(shown);
         } else {
@@ -117,7 +113,7 @@ export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings
         signal.addEventListener('abort', end, { once: true });
         reader.on('close', () => {
           signal.removeEventListener('abort', end);
-          // An input that stays open would keep the process alive. A file has no unref.
+          // An open stdin would keep the process alive. A file has no unref().
           stdin.unref?.();
           if (secret && interactive) stdout.write('\n');
           if (signal.aborted) reject(signal.reason);
@@ -128,7 +124,6 @@ export function createTerminal({ stdin, stdout, interrupt, typed }: Surroundings
   };
 }
 
-/** Throws away what was typed until now. */
 async function discard(stdin: NodeJS.ReadStream, unread: string[]): Promise<void> {
   const ignore = () => undefined;
   unread.length = 0;
@@ -136,4 +131,37 @@ async function discard(stdin: NodeJS.ReadStream, unread: string[]): Promise<void
   await setTimeout(TYPED_AHEAD_MS);
   stdin.off('data', ignore);
   stdin.pause();
+}
+
+/** The terminal as a run uses it: shows tables only to a person who watches, and asks only yes or no. */
+export interface RunTerminal {
+  /** Whether a person can answer. */
+  readonly interactive: boolean;
+  /** Prints a text for the terminal's columns if a person watches. */
+  show(render: (columns: number) => string): void;
+  /** Whether a person answers yes. Rejects with the signal's reason on abort. */
+  confirm(question: string): Promise<boolean>;
+}
+
+export function runTerminal(
+  terminal: Terminal,
+  { isWatched, signal }: { readonly isWatched: boolean; readonly signal: AbortSignal },
+): RunTerminal {
+  return {
+    interactive: terminal.interactive,
+    show(render) {
+      if (isWatched) terminal.print(`\n${render(terminal.columns)}\n`);
+    },
+    async confirm(question) {
+      if (!terminal.interactive) return false;
+      const answer = await terminal.ask(`  ${question}`, signal, { fresh: true });
+      terminal.print();
+      return isYes(answer);
+    },
+  };
+}
+
+/** Null, the end of the input, is a no. */
+export function isYes(answer: string | null): boolean {
+  return /^\s*y(es)?\s*$/i.test(answer ?? '');
 }

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { quote } from '../../lib/screen/typed.ts';
+import { quote } from '../../lib/screen/command-spelling.ts';
 import { Faults } from './faults.ts';
 import { listen } from './http.ts';
 import { type Sandbox, startSandbox } from './index.ts';

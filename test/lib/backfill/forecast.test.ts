@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { estimateDurationMs, type Forecast, forecastEvent, type PacedWork } from '../../../lib/backfill/forecast.ts';
 import { renderForecast } from '../../../lib/backfill/forecast-screen.ts';
 import { QuotaWindow } from '../../../lib/gmail/quota.ts';
-import { isYes } from '../../../lib/screen/person.ts';
+import { isYes } from '../../../lib/screen/terminal.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
 
 const never = new AbortController().signal;

@@ -14,7 +14,7 @@ it('logs what is nested 50,000 deep: values, keys, causes of errors', () => {
   }
   for (const format of ['json', 'pretty'] as const) {
     const lines: string[] = [];
-    const log = createLog({ level: 'info', format, typed: AS_NAMED, write: (line) => lines.push(line) });
+    const log = createLog({ level: 'info', format, spelling: AS_NAMED, write: (line) => lines.push(line) });
     for (const fields of [{ list }, object, { err: error }, { error }]) log.info('job.event', fields);
     assert.equal(lines.length, 4);
     for (const line of lines) assert.ok(line.length < 1_000, line);

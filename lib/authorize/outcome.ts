@@ -1,35 +1,34 @@
-/** How an authorization or rotation ended, in words that are the same in the browser and in the terminal. */
+/** The words for the end of an authorization or rotation, the same in the browser and in the terminal. */
 
 import type { Stage } from '../aws/secret.ts';
 import type { Vault } from '../aws/vault.ts';
 import { counted } from '../base/count.ts';
+import { DAY_MS } from '../base/duration.ts';
+import { StoppedError } from '../errors.ts';
 import { isServed, type JobScopes, rotateFor } from '../google/job-scopes.ts';
 import { AUTHORIZE_AGAIN, shortScope } from '../google/token.ts';
 import type { Terminal } from '../screen/terminal.ts';
-import type { Grant } from './flow.ts';
-import type { Page } from './page.ts';
-import type { Proof } from './prove.ts';
-import type { Current } from './rotation.ts';
-import { unionOf } from './scopes.ts';
+import type { Grant } from './consent.ts';
+import { unionOf } from './options.ts';
+import type { OutcomePage } from './outcome-page.ts';
+import type { CurrentVersion } from './rotation.ts';
+import type { ProvenVersion } from './stored-secret.ts';
 
-const DAY_MS = 86_400_000;
-
-/** It is stored. */
 export function storedPage(
   grant: Grant,
   installed: readonly JobScopes[],
   vault: Vault,
   stored: { readonly versionId: string; readonly stage: Stage; readonly clientFile: string | undefined },
-): Page {
+): OutcomePage {
   const live = stored.stage === 'AWSCURRENT';
   const tidy =
-    stored.clientFile === undefined ? [] : [`Delete ${stored.clientFile}: what was in it is in the secret now.`];
+    stored.clientFile === undefined ? [] : [`Delete ${stored.clientFile}: the secret holds its content now.`];
   return {
     tone: 'good',
     title: live ? 'Everything is in place' : 'Ready for the rotation',
     text: live
       ? 'The credentials were stored in AWS. The next run of a job uses them.'
-      : 'The credentials were stored in AWS beside the current ones, which the jobs go on using for now.',
+      : 'The credentials were stored in AWS beside the current ones. The jobs use the current ones until the rotation.',
     facts: [
       ['Mailbox', grant.user.email],
       ['Secret', secretName(vault)],
@@ -38,7 +37,7 @@ export function storedPage(
     ],
     next: [
       ...(live
-        ? ['Run `job check`: it says whether everything else is in place too.']
+        ? ['Run `job check`: it says whether everything else is in place.']
         : ['Run `job rotate`: it checks this version and puts it live.']),
       ...leftOut(installed, grant.scopes),
       ...lifeWarning(grant),
@@ -47,29 +46,27 @@ export function storedPage(
   };
 }
 
-/** It would have been stored. */
-export function dryRunPage(grant: Grant, installed: readonly JobScopes[], vault: Vault): Page {
+export function dryRunPage(grant: Grant, installed: readonly JobScopes[], vault: Vault): OutcomePage {
   return {
     tone: 'neutral',
     title: 'It works, and nothing was stored',
-    text: 'This was a dry run: everything was gone through, up to storing the credentials in AWS.',
+    text: 'This was a dry run: it did everything except storing the credentials in AWS.',
     facts: [
       ['Mailbox', grant.user.email],
-      ['Secret', `${secretName(vault)}, as it was`],
+      ['Secret', `${secretName(vault)}, unchanged`],
       ...servedFacts(installed, grant.scopes),
     ],
     next: ['Run the same command without `--dry-run` to store it.', ...lifeWarning(grant)],
   };
 }
 
-/** Other credentials are current now. */
 export function rotatedPage(
-  before: Current,
-  { versionId, scopes }: Pick<Proof, 'versionId' | 'scopes'>,
+  before: CurrentVersion,
+  { versionId, scopes }: Pick<ProvenVersion, 'versionId' | 'scopes'>,
   installed: readonly JobScopes[],
   vault: Vault,
   revoked = false,
-): Page {
+): OutcomePage {
   const changed = versionId !== before.versionId;
   const spare = before.problem === null ? ', used if the new one fails' : ', which does not work';
   const fate = revoked ? 'revoked' : `AWSPREVIOUS${spare}`;
@@ -91,7 +88,7 @@ export function rotatedPage(
   };
 }
 
-/** Which installed jobs do not run with the scopes, and how to have them all; null when every job runs. */
+/** Names the installed jobs that lack a scope, with the remedy. Null when every job runs. */
 export function jobsLeftOut(
   installed: readonly JobScopes[],
   scopes: readonly string[],
@@ -102,12 +99,11 @@ export function jobsLeftOut(
   return `${lost.join(', ')} will not run. ${remedy}`;
 }
 
-/** There was nothing to rotate. */
-export function sameClientPage(before: Current, vault: Vault): Page {
+export function sameClientPage(before: CurrentVersion, vault: Vault): OutcomePage {
   return {
     tone: 'neutral',
     title: 'Nothing had to be rotated',
-    text: 'The current version holds this very client secret, and works.',
+    text: 'The current version holds this client secret already, and works.',
     facts: [
       ['Mailbox', before.mailbox],
       ['Secret', secretName(vault)],
@@ -117,13 +113,11 @@ export function sameClientPage(before: Current, vault: Vault): Page {
   };
 }
 
-/** Which secret, and where. */
 export function secretName({ address }: Vault): string {
   return `${address.secretId} in ${address.region}`;
 }
 
-/** Prints the page on the terminal. */
-export function printPage({ title, text, facts = [], next }: Page, terminal: Terminal): void {
+export function printPage({ title, text, facts = [], next }: OutcomePage, terminal: Terminal): void {
   const width = Math.max(0, ...facts.map(([name]) => name.length));
   terminal.print(`${title}. ${text}`);
   for (const [name, value] of facts) terminal.print(`  ${name.padEnd(width)}  ${value}`, width + 2);
@@ -135,7 +129,6 @@ function leftOut(installed: readonly JobScopes[], scopes: readonly string[]): st
   return lost === null ? [] : [`With these scopes, ${lost}`];
 }
 
-/** The jobs that run with the scopes, and those that do not. */
 function servedFacts(installed: readonly JobScopes[], scopes: readonly string[]): [string, string][] {
   const needed = unionOf(installed);
   const more = scopes.filter((scope) => !needed.includes(scope));
@@ -151,17 +144,54 @@ function servedFacts(installed: readonly JobScopes[], scopes: readonly string[])
         .map(shortScope)
         .join(', '),
     ],
-    ...(more.length === 0
-      ? []
-      : [['Besides', `${more.map(shortScope).join(', ')}, which no job needs`] as [string, string]]),
+    ...(more.length === 0 ? [] : [['Not needed', more.map(shortScope).join(', ')] as [string, string]]),
   ];
 }
 
-/** What to do about a refresh token that Google ends by itself. */
+/** The warning that Google gave the access for a limited time. */
 function lifeWarning({ refreshTokenLifetimeMs: lifetimeMs }: Grant): string[] {
   if (lifetimeMs === undefined) return [];
   const days = Math.max(1, Math.round(lifetimeMs / DAY_MS));
   return [
     `Google ends this access after ${counted(days, 'day')}. If the consent screen is in Testing, publish the app (Google Auth Platform → Audience), then ${AUTHORIZE_AGAIN}.`,
   ];
+}
+
+export interface WatchedVault {
+  readonly vault: Vault;
+  /** Returns what `work` returns. On a StoppedError, prints first whether the vault was asked to store anything. */
+  orSayWhatWasStored<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** The vault, watched for requests that change the secret. After one, a person who stops the command gets `advice`. */
+export function watchVault(vault: Vault, terminal: Pick<Terminal, 'print'>, advice: string): WatchedVault {
+  let asked = false;
+  const noting =
+    <A extends unknown[], R>(method: (...values: A) => R) =>
+    (...values: A): R => {
+      asked = true;
+      return method(...values);
+    };
+  const { create, put, moveStage, dropStage } = vault;
+  return {
+    vault: {
+      ...vault,
+      create: noting(create),
+      put: noting(put),
+      moveStage: noting(moveStage),
+      dropStage: noting(dropStage),
+    },
+    async orSayWhatWasStored(work) {
+      try {
+        return await work();
+      } catch (error) {
+        if (error instanceof StoppedError) {
+          terminal.print(
+            asked ? `Stopped while credentials were being stored in AWS: ${advice}` : 'Stopped: nothing was stored.',
+          );
+        }
+        throw error;
+      }
+    },
+  };
 }

@@ -3,11 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { typedIn } from '../../../lib/screen/typed.ts';
+import { commandSpelling } from '../../../lib/screen/command-spelling.ts';
 import { ROOT } from '../../run.ts';
 
-const laptop = typedIn({});
-const dyno = typedIn({ DYNO: 'scheduler.1234' });
+const laptop = commandSpelling({});
+const dyno = commandSpelling({ DYNO: 'scheduler.1234' });
 
 describe('a command in a text', () => {
   const texts: [named: string, onLaptop: string, onDyno: string][] = [

@@ -1,8 +1,8 @@
-/** The page that the browser shows at the end. */
+/** The page that the browser shows at the end of an authorization. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { it } from 'node:test';
-import { failurePage, PAGE_HEADERS, renderPage } from '../../../lib/authorize/page.ts';
+import { failurePage, PAGE_HEADERS, renderPage } from '../../../lib/authorize/outcome-page.ts';
 import { CredentialError } from '../../../lib/errors.ts';
 
 const PAGE = { tone: 'good', title: 'Done', text: 'It worked.', next: ['Run `job check`.'] } as const;

@@ -1,33 +1,32 @@
-/** The page that the browser shows at the end: what happened, to whose mailbox, and what to do next. It loads nothing. */
+/** The page that the browser shows at the end of an authorization or rotation, as HTML that loads nothing. */
 import { createHash } from 'node:crypto';
 import { JobError } from '../errors.ts';
+import type { CommandSpelling } from '../screen/command-spelling.ts';
 import { type Html, html } from '../screen/markup.ts';
-import type { Typed } from '../screen/typed.ts';
 
-/** What was found out and done: names and values. */
-export type Facts = readonly (readonly [string, string])[];
+/** Names and values of a table. */
+export type PageFacts = readonly (readonly [string, string])[];
 
-export interface Page {
+export interface OutcomePage {
   readonly tone: 'good' | 'bad' | 'neutral';
   readonly title: string;
   /** What happened, in a sentence or two. */
   readonly text: string;
-  readonly facts?: Facts;
-  /** What to do now. Words in backticks are something to type. */
+  readonly facts?: PageFacts;
+  /** What to do now. Words in backticks are commands to type. */
   readonly next: readonly string[];
 }
 
-/** The page with the commands in it as they are typed. */
-export function asTyped(page: Page, typed: Typed): Page {
-  return { ...page, text: typed.text(page.text), next: page.next.map(typed.text) };
+export function pageAsTyped(page: OutcomePage, spelling: CommandSpelling): OutcomePage {
+  return { ...page, text: spelling.text(page.text), next: page.next.map(spelling.text) };
 }
 
-/** It came to nothing, and this is why. */
-export function failurePage(title: string, error: unknown, facts: Facts = []): Page {
+/** The page for an error. A bug's own message may hold a secret and is not shown. */
+export function failurePage(title: string, error: unknown, facts: PageFacts = []): OutcomePage {
   const [text, remedy] =
     error instanceof JobError
       ? [sentence(error.message), sentence(error.remedy)]
-      : ['The command ended before it was done.', 'Look at the terminal: it says why.'];
+      : ['The command failed.', 'The terminal shows why.'];
   return { tone: 'bad', title, text, facts, next: [remedy] };
 }
 
@@ -62,17 +61,16 @@ footer { margin-top: 30px; font-size: 13px; color: var(--soft); }
 }
 `;
 
-const MARKS: Readonly<Record<Page['tone'], Html>> = {
+const MARKS: Readonly<Record<OutcomePage['tone'], Html>> = {
   good: html`<path d="M5 12.5l4.5 4.5L19 7.5"/>`,
   bad: html`<path d="M12 5v8.5M12 18.6v.1"/>`,
   neutral: html`<path d="M8.5 6v12M15.5 6v12"/>`,
 };
 
-/** The page as HTML. */
-export function renderPage({ tone, title, text, facts = [], next }: Page): string {
+export function renderPage({ tone, title, text, facts = [], next }: OutcomePage): string {
   const rows = facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${withCode(value)}</dd></div>`);
   const list = rows.length === 0 ? html`` : html`<dl>${rows}</dl>`;
-  // STYLE stands outside the template: its hash must be that of the text as it is sent.
+  // STYLE is not escaped by the template: the Content-Security-Policy holds the hash of this very text.
   return `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${html`${title}`.source} · gmail-jobs</title><style>${STYLE}</style></head>
@@ -91,7 +89,7 @@ ${list}
 `;
 }
 
-/** Headers under which the page can load nothing, run nothing, be framed by nobody and is kept nowhere. */
+/** Headers that forbid the page to load, run or submit anything, forbid frames around it, and keep it out of caches. */
 export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy': `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,

@@ -1,0 +1,68 @@
+/** Asks a person for consent and stores the refresh token in AWS, for the command `job authorize`. */
+import { openVault } from '../aws/vault.ts';
+import type { CommandContext } from '../command.ts';
+import { examineConfig } from '../config.ts';
+import { ConfigError, ExitCode, UsageError } from '../errors.ts';
+import { NAME_CLIENT, readClient } from './client.ts';
+import { openConsent } from './consent.ts';
+import { reachGoogle } from './google.ts';
+import { type authorizeOptions, readJobScopes, readMailbox, unionOf } from './options.ts';
+import { dryRunPage, jobsLeftOut, printPage, secretName, storedPage, watchVault } from './outcome.ts';
+import { inspectSecret, requireSameMailbox } from './stored-secret.ts';
+
+export async function authorize(context: CommandContext<typeof authorizeOptions>): Promise<ExitCode> {
+  const { options, env, registry, terminal, hide, signal } = context;
+  const { config, error } = examineConfig(env);
+  if (error !== null) throw isClientNamed(options) ? error : alsoWithoutClient(error);
+  const email = readMailbox(options.email, config.mailbox);
+  const jobs = await readJobScopes(registry, options.jobs);
+  const installed = await registry.scopes();
+  const google = reachGoogle(config, hide);
+  const opened = openVault({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
+  const { vault, orSayWhatWasStored } = watchVault(opened, terminal, '`job check` says whether they are in place.');
+  return await orSayWhatWasStored(async () => {
+    const client = await readClient(options, terminal, hide, signal);
+    if (client === null) throw new UsageError('the OAuth client is not known', NAME_CLIENT);
+    const stored = await inspectSecret(vault, google, { ...options, email }, signal);
+    const known = stored.kind === 'value' && !options.replace ? stored.mailbox : null;
+
+    const lost = jobsLeftOut(installed, unionOf(jobs), 'To authorize for every installed job, leave out `--jobs`.');
+    if (lost !== null) terminal.print(`With these scopes, ${lost}`);
+    await using consent = await openConsent(
+      {
+        client,
+        scopes: unionOf(jobs),
+        jobs,
+        email,
+        loginHint: email ?? known ?? undefined,
+        port: options.port,
+        withBrowser: !options.noBrowser,
+        timeoutMs: options.timeout,
+        failureTitle: 'Nothing was stored',
+        secret: secretName(vault),
+      },
+      context,
+      google,
+    );
+    const page = await consent.obtain(async (grant) => {
+      requireSameMailbox(stored, grant.user.email, options.replace, vault);
+      if (options.dryRun) return dryRunPage(grant, installed, vault);
+      const versionId =
+        stored.kind === 'no secret'
+          ? await vault.create(grant.user, signal)
+          : await vault.put(grant.user, options.stage, signal);
+      return storedPage(grant, installed, vault, { versionId, stage: options.stage, clientFile: options.client });
+    });
+    printPage(page, terminal);
+    return ExitCode.ok;
+  });
+}
+
+function isClientNamed(options: Readonly<Record<'client' | 'clientId', string | undefined>>): boolean {
+  return options.client !== undefined || options.clientId !== undefined;
+}
+
+/** Both problems at once, so that the person corrects the command line once. */
+function alsoWithoutClient({ message, remedy }: ConfigError): ConfigError {
+  return new ConfigError(`${message}; and the OAuth client is not named`, `${remedy} ${NAME_CLIENT}`);
+}

@@ -1,0 +1,150 @@
+/**
+ * Replaces the stored credentials, for the command `job rotate`: continues an interrupted rotation, stores the new client
+ * secret of the same client, or asks for consent.
+ */
+import type { AuthorizedUser } from '../aws/secret.ts';
+import { openVault } from '../aws/vault.ts';
+import { counted } from '../base/count.ts';
+import type { CommandContext } from '../command.ts';
+import { readConfig } from '../config.ts';
+import { CredentialError, ExitCode } from '../errors.ts';
+import { isServed, type JobScopes } from '../google/job-scopes.ts';
+import { exchangeRefreshToken, TokenRefusal } from '../google/token.ts';
+import { type OAuthClient, readClient } from './client.ts';
+import { openConsent } from './consent.ts';
+import { DOWNLOAD_CLIENT, reachGoogle } from './google.ts';
+import { readJobScopes, type rotateOptions, unionOf } from './options.ts';
+import { jobsLeftOut, printPage, rotatedPage, sameClientPage, secretName, watchVault } from './outcome.ts';
+import type { OutcomePage } from './outcome-page.ts';
+import { confirmRevocation, revokeAll } from './revocation.ts';
+import {
+  type CurrentVersion,
+  findPending,
+  isOf,
+  promote,
+  type RotationContext,
+  type RotationDemands,
+  readCurrent,
+  stage,
+} from './rotation.ts';
+
+type RotateContext = CommandContext<typeof rotateOptions>;
+
+export async function rotate(context: RotateContext): Promise<ExitCode> {
+  const { env, registry, terminal, hide, signal } = context;
+  const config = readConfig(env);
+  const chosen = await readJobScopes(registry, context.options.jobs);
+  const installed = await registry.scopes();
+  const opened = openVault({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
+  const { vault, orSayWhatWasStored } = watchVault(opened, terminal, '`job rotate` continues.');
+  return await orSayWhatWasStored(async () => {
+    const client = await readClient(context.options, terminal, hide, signal);
+    const rotation = { configuredMailbox: config.mailbox, vault, google: reachGoogle(config, hide), signal };
+
+    const before = await readCurrent(rotation);
+    if (before.problem !== null) terminal.print(`The current version does not work: ${before.problem.message}.`);
+    const scopes = context.options.jobs === undefined ? (before.scopes ?? unionOf(chosen)) : unionOf(chosen);
+    const demands = { mailbox: before.mailbox, scopes };
+
+    const page =
+      (context.options.revoke ? null : await withoutConsent(client, before, demands, installed, context, rotation)) ??
+      (await withConsent(client ?? before.user, before, demands, { chosen, installed }, context, rotation));
+    printPage(page, terminal);
+    return ExitCode.ok;
+  });
+}
+
+/** Rotates with a version that an earlier rotation left, or with a new client secret. Null when consent is needed. */
+async function withoutConsent(
+  client: OAuthClient | null,
+  before: CurrentVersion,
+  demands: RotationDemands,
+  installed: readonly JobScopes[],
+  { terminal }: RotateContext,
+  rotation: RotationContext,
+): Promise<OutcomePage | null> {
+  const { vault, signal } = rotation;
+  const pending = await findPending(before, demands, client, rotation);
+  if (pending.kind === 'live') {
+    terminal.print('An interrupted rotation had already made its version current, and the version works.');
+    await vault.dropStage('AWSPENDING', before.versionId, signal);
+    return rotatedPage(before, before, installed, vault);
+  }
+  if (pending.kind === 'ready') {
+    const since = pending.createdAt === undefined ? '' : `, stored ${pending.createdAt.toISOString()}`;
+    terminal.print(`Continuing with the version in AWSPENDING${since}: it works, and no new consent is needed.`);
+    return rotatedPage(before, await promote(pending.versionId, before, demands, rotation), installed, vault);
+  }
+  if (pending.why !== undefined) terminal.print(`The version in AWSPENDING is not used: ${pending.why}.`);
+
+  if (client === null || client.clientId !== before.user.clientId) return null;
+  if (isOf(before.user, client) && before.problem === null) return sameClientPage(before, vault);
+  const user = await withClientSecret(client, before, rotation);
+  if (user === null) return null;
+  const versionId = await stage(user, demands, rotation);
+  return rotatedPage(before, await promote(versionId, before, demands, rotation), installed, vault);
+}
+
+/** The current credentials with another secret of the same client. Null when the refresh token is dead. */
+async function withClientSecret(
+  client: OAuthClient,
+  before: CurrentVersion,
+  { google, signal }: RotationContext,
+): Promise<AuthorizedUser | null> {
+  const user = { ...before.user, ...client, email: before.mailbox };
+  try {
+    const { newRefreshToken } = await exchangeRefreshToken(user, null, undefined, signal, google);
+    return newRefreshToken === undefined ? user : { ...user, refreshToken: newRefreshToken };
+  } catch (error) {
+    if (!(error instanceof TokenRefusal)) throw error;
+    if (error.code === 'invalid_grant') return null;
+    throw new CredentialError(
+      `Google does not accept the new client secret (${error.code}): nothing was changed`,
+      `${DOWNLOAD_CLIENT}.`,
+      { cause: error },
+    );
+  }
+}
+
+async function withConsent(
+  { clientId, clientSecret }: OAuthClient,
+  before: CurrentVersion,
+  demands: RotationDemands,
+  { chosen, installed }: Readonly<Record<'chosen' | 'installed', readonly JobScopes[]>>,
+  { options, env, terminal, hide, signal }: RotateContext,
+  rotation: RotationContext,
+): Promise<OutcomePage> {
+  const { vault, google } = rotation;
+  const lost = jobsLeftOut(installed, demands.scopes);
+  if (lost !== null) terminal.print(`With these scopes, ${lost}`);
+  if (options.revoke && !options.yes) await confirmRevocation(before, rotation, terminal);
+  await using consent = await openConsent(
+    {
+      client: { clientId, clientSecret },
+      scopes: demands.scopes,
+      jobs: chosen.filter((job) => isServed(job, demands.scopes)),
+      email: before.mailbox,
+      loginHint: before.mailbox,
+      port: options.port,
+      withBrowser: !options.noBrowser,
+      timeoutMs: options.timeout,
+      failureTitle: 'The credentials were not rotated',
+      secret: secretName(vault),
+    },
+    { env, terminal, hide, signal },
+    google,
+  );
+  if (options.revoke) {
+    const count = await revokeAll(before, rotation);
+    terminal.print(`Revoked: ${counted(count, 'refresh token')}. No job can run until you have agreed below.`);
+    terminal.print('If this command is interrupted, `job rotate` continues it.');
+    terminal.print();
+  }
+  // A revoked version must not be put back.
+  const fallback = options.revoke ? { ...before, problem: new CredentialError('it was revoked', '') } : before;
+  return await consent.obtain(async (grant) => {
+    const versionId = await stage(grant.user, demands, rotation);
+    const proof = await promote(versionId, fallback, demands, rotation);
+    return rotatedPage(before, proof, installed, vault, options.revoke);
+  });
+}

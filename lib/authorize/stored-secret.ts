@@ -1,0 +1,141 @@
+/**
+ * The secret as it is stored: inspectSecret() says what it holds and whether it may be replaced, proveVersion() whether a
+ * version works.
+ */
+import { NoSuchSecretError } from '../aws/client.ts';
+import { keepRefreshToken } from '../aws/keep.ts';
+import type { AuthorizedUser, FetchedSecret, Stage } from '../aws/secret.ts';
+import type { Vault } from '../aws/vault.ts';
+import { isSameMailbox } from '../base/mail-address.ts';
+import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
+import { askMailbox } from '../gmail/profile.ts';
+import { AUTHORIZE_SOON, exchangeRefreshToken } from '../google/token.ts';
+import type { GoogleAccess } from './google.ts';
+
+/** `mailbox` is null when the value names no mailbox and does not work. */
+export type StoredSecret =
+  | { readonly kind: 'no secret' }
+  | { readonly kind: 'no value' }
+  | { readonly kind: 'value'; readonly mailbox: string | null };
+
+/**
+ * @throws ConfigError when the secret holds a service account's key, or `wanted.stage` is AWSPENDING and nothing is
+ * current; CredentialError when the secret is for another mailbox and `wanted.replace` is false.
+ */
+export async function inspectSecret(
+  vault: Vault,
+  google: GoogleAccess,
+  wanted: { readonly stage: Stage; readonly email: string | undefined; readonly replace: boolean },
+  signal: AbortSignal,
+): Promise<StoredSecret> {
+  const stored = await lookUp(vault, google, signal);
+  if (stored.kind === 'value') {
+    if (!wanted.replace && stored.mailbox === null) throw unknownMailbox(vault);
+    if (wanted.email !== undefined) requireSameMailbox(stored, wanted.email, wanted.replace, vault);
+    return stored;
+  }
+  if (wanted.stage === 'AWSPENDING') {
+    throw new ConfigError(
+      `secret ${vault.address.secretId}: it has no current version, so nothing can be stored as AWSPENDING`,
+      'Leave out --stage: the first version is current at once.',
+    );
+  }
+  return stored;
+}
+
+/** @throws CredentialError when the secret is for another mailbox than `email`. */
+export function requireSameMailbox(stored: StoredSecret, email: string, replace: boolean, vault: Vault): void {
+  if (replace || stored.kind !== 'value' || stored.mailbox === null) return;
+  if (isSameMailbox(stored.mailbox, email)) return;
+  throw new CredentialError(
+    `secret ${vault.address.secretId} is for the mailbox ${stored.mailbox}, and not for ${email}`,
+    `Run the command again and choose ${stored.mailbox}; or name another secret in GMAIL_SECRET_ID; or add \`--replace\` if the jobs shall work on ${email}.`,
+  );
+}
+
+async function lookUp(vault: Vault, google: GoogleAccess, signal: AbortSignal): Promise<StoredSecret> {
+  const version = await vault.read({ stage: 'AWSCURRENT' }, signal).catch((error: unknown) => {
+    if (error instanceof NoSuchSecretError && !vault.address.secretId.startsWith('arn:')) return undefined;
+    throw error;
+  });
+  if (version === undefined) return { kind: 'no secret' };
+  if (version === null) return { kind: 'no value' };
+  const { credentials } = version;
+  if (credentials instanceof ConfigError) return { kind: 'value', mailbox: null };
+  if (credentials.type === 'service_account') throw serviceAccountError(vault);
+  if (credentials.email !== undefined) return { kind: 'value', mailbox: credentials.email };
+  // The secret names no mailbox. Gmail does, if the token works.
+  const proof = await proveVersion(version, 'AWSCURRENT', vault, google, signal).catch((error: unknown) => {
+    if (error instanceof JobError && !(error instanceof UnavailableError)) return null;
+    throw error;
+  });
+  return { kind: 'value', mailbox: proof?.email ?? null };
+}
+
+function unknownMailbox({ address }: Vault): CredentialError {
+  return new CredentialError(
+    `secret ${address.secretId} holds a value that names no mailbox and does not work, so its mailbox is not known`,
+    'Check GMAIL_SECRET_ID; if this secret is the right one, add `--replace`.',
+  );
+}
+
+export interface ProvenVersion {
+  readonly user: AuthorizedUser;
+  /** A new version when Google replaced the refresh token, else the version that was read. */
+  readonly versionId: string;
+  readonly email: string;
+  /** Undefined when Google names none. */
+  readonly scopes: readonly string[] | undefined;
+}
+
+/**
+ * Proves that the version of `stage` works, as a run uses it: exchanges its refresh token, and asks Gmail for the mailbox.
+ * Stores a refresh token that Google replaced at once under the same stage, because the old one may be dead.
+ * @throws ConfigError, TokenRefusal, CredentialError or UnavailableError, as a run would.
+ */
+export async function proveVersion(
+  version: FetchedSecret,
+  stage: Stage,
+  vault: Vault,
+  google: GoogleAccess,
+  signal: AbortSignal,
+): Promise<ProvenVersion> {
+  const { credentials, createdAt } = version;
+  if (credentials instanceof ConfigError) throw credentials;
+  if (credentials.type === 'service_account') throw serviceAccountError(vault);
+  const ageMs = createdAt === undefined ? undefined : Date.now() - createdAt.getTime();
+  const token = await exchangeRefreshToken(credentials, null, ageMs, signal, google);
+  let user: AuthorizedUser = credentials;
+  let { versionId } = version;
+  if (token.newRefreshToken !== undefined) {
+    user = { ...credentials, refreshToken: token.newRefreshToken };
+    versionId = await keep(user, { stage, versionId }, vault, signal);
+  }
+  const { address: email } = await askMailbox(token.value, signal, google);
+  return { user, versionId, scopes: token.scopes, email };
+}
+
+async function keep(
+  user: AuthorizedUser,
+  from: { readonly stage: Stage; readonly versionId: string },
+  vault: Vault,
+  signal: AbortSignal,
+): Promise<string> {
+  try {
+    return await keepRefreshToken(vault, user, from, signal);
+  } catch (error) {
+    if (!(error instanceof JobError)) throw error;
+    throw new CredentialError(
+      `Google replaced the refresh token, and the new one could not be stored: ${error.message}`,
+      `${AUTHORIZE_SOON} ${error.remedy}`,
+      { cause: error },
+    );
+  }
+}
+
+export function serviceAccountError({ address }: Vault): ConfigError {
+  return new ConfigError(
+    `secret ${address.secretId}: it holds the key of a service account, which needs no consent: an administrator allows it for the whole Workspace`,
+    "`job check` says whether it works. To replace it, create a new key in the Cloud console and paste it into the secret. To use a person's consent instead, name another secret in GMAIL_SECRET_ID.",
+  );
+}
