@@ -17,6 +17,7 @@ import type { CommonOptions } from '../options.ts';
 import { restrainV8 } from '../process/memory.ts';
 import type { Redactor } from '../process/redact.ts';
 import type { Signals } from '../process/signals.ts';
+import { commandSpelling } from '../screen/command-spelling.ts';
 import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
 import { runTerminal, type Terminal } from '../screen/terminal.ts';

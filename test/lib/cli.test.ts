@@ -27,7 +27,7 @@ describe('parseCommandLine', () => {
     const { name, options, common } = await run('apply-rules');
     assert.equal(name, 'apply-rules');
     assert.deepEqual(options, { rule: undefined, maxChanges: undefined, maxShare: undefined, samples: undefined });
-    assert.deepEqual(common, { dryRun: false, budgetMs: undefined, backfill: undefined });
+    assert.deepEqual(common, { dryRun: false, budgetMs: undefined });
   });
 
   it('reads all options, in both ways of writing them', async () => {
@@ -45,7 +45,7 @@ describe('parseCommandLine', () => {
     const two = await run('apply-rules', '--budget=9m', '--max-changes=100', '--dry-run', '--rule=spent-codes');
     for (const { options, common } of [one, two]) {
       assert.deepEqual(options, expected);
-      assert.deepEqual(common, { dryRun: true, budgetMs: 540_000, backfill: undefined });
+      assert.deepEqual(common, { dryRun: true, budgetMs: 540_000 });
     }
   });
 
@@ -112,7 +112,7 @@ describe('parseCommandLine', () => {
     [['apply-rules', '--budget=5m', '--budget', '6m'], /^--budget was given twice/, /^Write it once/],
     [['apply-rules', '--from', '3y', '--from', '2y'], /^--from was given twice/, /^Write it once/],
     [['undo'], /^`job undo` needs a <runId> or --last$/, /`job runs`/],
-    [['undo', '--last', '20261123-031608-7f3a'], /^`job undo` takes a <runId> or --last, and not both$/, /`job runs`/],
+    [['undo', '--last', '20261123-031608-7f3a'], /^`job undo` takes a <runId> or --last, not both$/, /`job runs`/],
     [['undo', '--yes'], /^`job undo` needs a <runId> or --last$/, /`job runs`/],
     [['undo', ''], /^"" is no run id$/, /`job runs`/],
     [['undo', '20261123'], /is no run id/, /`job runs`/],
@@ -199,7 +199,7 @@ describe('parseCommandLine', () => {
     assert.ok(help.kind === 'print');
     assert.match(
       help.text.replace(/\s+/g, ' '),
-      /--jobs <a,b> the jobs to authorize for \(default what the current token/,
+      /--jobs <a,b> only these jobs \(default those that the current token serves/,
     );
   });
 
