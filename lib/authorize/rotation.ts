@@ -200,7 +200,7 @@ async function putBack(
       { cause: error },
     );
   }
-  const message = `the new version did not work once it was current, so the version before (${before}) is current again: ${why.message}`;
+  const message = `the new version did not work once it was current, so the version before (${before}) was put back: ${why.message}`;
   const remedy = `${why.remedy} Then run \`job rotate\` again.`;
   return why instanceof UnavailableError
     ? new UnavailableError(message, remedy, { cause: why })

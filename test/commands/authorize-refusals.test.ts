@@ -51,9 +51,9 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
     await using sandbox = await open();
     sandbox.consent.behave({ wrongState: true });
     const run = await authorize(sandbox, ['--timeout', '1s']);
-    assertRefused(run, sandbox, 77, /does not carry the state/);
+    assertRefused(run, sandbox, 77, /has another state/);
     assert.equal(run.visit?.status, 400);
-    assert.match(run.visit?.body ?? '', /belongs to another question/);
+    assert.match(run.visit?.body ?? '', /belongs to another link/);
     assert.deepEqual(asked(sandbox, 'oauth'), []);
   });
 
@@ -66,7 +66,7 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
         return undefined;
       },
     });
-    assert.match(run.stdout, /Not used: the answer does not carry the state/);
+    assert.match(run.stdout, /Not used: the answer has another state/);
     assertRefused(run, sandbox, 75, /nobody answered/);
   });
 
@@ -185,7 +185,7 @@ describe('job authorize refuses before it asks anybody', { concurrency: 8 }, () 
     await refuses(sandbox, ['--client', web.file], 78, /Web application.*\n.*Desktop/);
     const key = sandbox.oauth.serviceAccount({ subjects: [], scopes: [] });
     await writeFile(web.file, JSON.stringify(key));
-    await refuses(sandbox, ['--client', web.file], 78, /service account.*nobody consents/);
+    await refuses(sandbox, ['--client', web.file], 78, /service account, which needs no consent/);
     await writeFile(web.file, JSON.stringify(sandbox.secretValue));
     await refuses(sandbox, ['--client', web.file], 78, /credentials of a user/);
     await writeFile(web.file, '{');
@@ -197,7 +197,7 @@ describe('job authorize refuses before it asks anybody', { concurrency: 8 }, () 
   it('a command line that does not fit', async () => {
     await using sandbox = await open();
     await refuses(sandbox, [], 2, /client is not known/, { built: true });
-    await refuses(sandbox, ['--client', 'a', '--client-id', 'b'], 2, /two ways/);
+    await refuses(sandbox, ['--client', 'a', '--client-id', 'b'], 2, /both name a client/);
     await refuses(sandbox, ['--client-id', 'b'], 78, /no client secret/, { stdin: '' });
     await refuses(sandbox, ['--client', 'a', '--jobs', 'dijest'], 2, /no job "dijest" \(did you mean "digest"\?\)/);
     await refuses(sandbox, ['--client', 'a', '--port', '70000'], 2, /no port/);
@@ -212,7 +212,7 @@ describe('job authorize refuses before it asks anybody', { concurrency: 8 }, () 
     const { port } = server.address() as AddressInfo;
     const run = await authorize(sandbox, ['--port', String(port)]);
     server.close();
-    assertRefused(run, sandbox, 78, /port \d+ of 127\.0\.0\.1 is taken/);
+    assertRefused(run, sandbox, 78, /port \d+ of 127\.0\.0\.1 is used/);
   });
 
   it('a secret that is the key of a service account, even with --replace', async () => {
@@ -226,12 +226,12 @@ describe('job authorize refuses before it asks anybody', { concurrency: 8 }, () 
     assert.equal(run.link, undefined);
   });
 
-  it('a value of which nobody can say for whom it is, unless --replace is given', async () => {
+  it('a value that names no mailbox and does not work, unless --replace is given', async () => {
     await using sandbox = await open();
     sandbox.secrets.put('hunter2 is the password of the database');
     const run = await authorize(sandbox);
     assert.equal(run.code, 77, run.stderr);
-    assert.match(run.stderr, /names no mailbox and is not a working credential.*\n.*--replace/);
+    assert.match(run.stderr, /names no mailbox and does not work.*\n.*--replace/);
     assert.equal(run.link, undefined);
     assert.equal((await authorize(sandbox, ['--replace'])).code, 0);
   });

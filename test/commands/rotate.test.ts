@@ -77,7 +77,7 @@ describe('job rotate', { concurrency: 8 }, () => {
       const { stdout, ...run } = await rotate(sandbox, args);
       assertRotated({ stdout, ...run });
       const told = `apply-rules, undo will not run. To authorize for every installed job: ${all}.`;
-      assert.ok(stdout.startsWith(`With the scopes that are asked for, ${told}\nAgree on this page`), stdout);
+      assert.ok(stdout.startsWith(`With these scopes, ${told}\nAgree on this page`), stdout);
       assert.match(stdout, /^ {2}Will run +digest\n {2}Will not run +apply-rules, undo$/m);
       assert.ok(stdout.includes(`Next: With these scopes, ${told}\n`), stdout);
       assert.match(run.visit?.body ?? '', /Will not run/);
@@ -312,7 +312,7 @@ describe('job rotate --revoke', { concurrency: 8 }, () => {
     await using sandbox = await open();
     const run = await rotate(sandbox, ['--revoke'], { stdin: 'y\n', built: true });
     assertRotated(run);
-    assert.match(run.stdout, /every run of every job fails, until.*\n.*\[y\/N\]/);
+    assert.match(run.stdout, /Every run of every job then fails until.*\n.*\[y\/N\]/);
     assert.equal(sandbox.oauth.grants.get(sandbox.secretValue.refresh_token)?.alive, false);
     const verbs = asked(sandbox);
     assert.ok(verbs.indexOf('oauth revoke') < verbs.indexOf('consent auth'), verbs.join());
@@ -332,7 +332,7 @@ describe('job rotate --revoke', { concurrency: 8 }, () => {
       const run = await rotate(sandbox, ['--revoke'], { stdin });
       assert.equal(run.code, code);
       assert.match(run.stderr, told);
-      assert.match(run.stdout, /all access to alice@example\.com and bob@example\.com that the secret/);
+      assert.match(run.stdout, /in the secret gmail-jobs\/alice, for alice@example\.com and bob@example\.com/);
     }
     assert.ok(!asked(sandbox).includes('oauth revoke'));
     assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue, AWSPREVIOUS: bobs });
