@@ -73,7 +73,7 @@ describe('the documents', () => {
 
   for (const [name, text] of TEXTS) {
     it(`have only links that lead somewhere: ${name}`, () => {
-      const links = [...withoutFences(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+      const links = [...withoutFences(text).matchAll(/(?:\]\(|src=")([^)\s"]+)/g)].map(([, target = '']) => target);
       for (const link of links.filter((target) => !/^https?:/.test(target))) {
         const [path = '', anchor] = link.split('#');
         const file = path === '' ? name : join(dirname(name), path);
