@@ -2,7 +2,14 @@
 import { systemClock } from '../base/clock.ts';
 import type { Config } from '../config.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
-import { errorWord, googleSays, notGoogle, postForm, refreshTokenLifetimeIn, scopesIn } from '../google/oauth.ts';
+import {
+  errorWord,
+  googleSays,
+  type OAuthBody,
+  refreshTokenLifetimeIn,
+  requestForm,
+  scopesIn,
+} from '../google/oauth.ts';
 import type { ExchangeOptions } from '../google/token.ts';
 import type { OAuthClient } from './client.ts';
 import { USE_NEW_LINK } from './link.ts';
@@ -27,9 +34,6 @@ export interface IssuedTokens {
 export const REMOVE_ACCESS = "Remove the app's access at myaccount.google.com/connections, then run the command again.";
 export const DOWNLOAD_CLIENT =
   "Download the client's file again from the Cloud console (Google Auth Platform → Clients)";
-
-const MAX_ATTEMPTS = 5;
-const BASE_DELAY_MS = 500;
 
 export function reachGoogle(config: Config, hide: (secret: string) => void): GoogleAccess {
   return {
@@ -62,34 +66,32 @@ export async function exchangeCode(
     redirect_uri: answer.redirectUri,
     code_verifier: answer.verifier,
   });
-  for (let attempt = 1; ; attempt += 1) {
-    const result = await postForm(google.tokenUrl, form, signal, google);
-    if ('trouble' in result) {
-      if (!result.spent && attempt < MAX_ATTEMPTS) {
-        await pause(attempt, signal, google);
-        continue;
-      }
-      if (result.isForeign) throw notGoogle('token endpoint', result.trouble);
-      throw new UnavailableError(
-        `Google's token endpoint was not available: ${result.trouble}`,
-        'Run the command again and agree once more: Google accepts a code only once.',
-      );
-    }
-    const { status, body } = result;
-    const isRefused = errorWord(body.error) !== '' && body.access_token === undefined;
-    if (isRefused || status < 200 || status >= 300)
-      throw refusedCode(errorWord(body.error), googleSays(body.error_description));
-    const { access_token: accessToken, refresh_token: refreshToken } = body;
-    if (typeof accessToken !== 'string' || accessToken === '' || /[^!-~]/.test(accessToken)) {
-      throw new UnavailableError('Google answered without an access token', 'Run the command again.');
-    }
-    return {
-      accessToken,
-      refreshToken: typeof refreshToken === 'string' && refreshToken !== '' ? refreshToken : undefined,
-      scopes: scopesIn(body),
-      refreshTokenLifetimeMs: refreshTokenLifetimeIn(body),
-    };
+  const request = {
+    endpoint: 'token endpoint',
+    url: google.tokenUrl,
+    form,
+    read: readTokens,
+    isSingleUse: true,
+    remedy: 'Run the command again and agree once more: Google accepts a code only once.',
+  };
+  return await requestForm(request, signal, google);
+}
+
+function readTokens({ status, body }: OAuthBody): { readonly value: IssuedTokens } {
+  const isRefused = errorWord(body.error) !== '' && body.access_token === undefined;
+  if (isRefused || status < 200 || status >= 300)
+    throw refusedCode(errorWord(body.error), googleSays(body.error_description));
+  const { access_token: accessToken, refresh_token: refreshToken } = body;
+  if (typeof accessToken !== 'string' || accessToken === '' || /[^!-~]/.test(accessToken)) {
+    throw new UnavailableError('Google answered without an access token', 'Run the command again.');
   }
+  const value = {
+    accessToken,
+    refreshToken: typeof refreshToken === 'string' && refreshToken !== '' ? refreshToken : undefined,
+    scopes: scopesIn(body),
+    refreshTokenLifetimeMs: refreshTokenLifetimeIn(body),
+  };
+  return { value };
 }
 
 function refusedCode(code: string, said: string): CredentialError {
@@ -119,28 +121,21 @@ function refusedCode(code: string, said: string): CredentialError {
  * @throws UnavailableError when Google cannot be reached, CredentialError when Google refuses.
  */
 export async function revokeGrant(refreshToken: string, signal: AbortSignal, google: GoogleAccess): Promise<boolean> {
-  for (let attempt = 1; ; attempt += 1) {
-    const answer = await postForm(google.revokeUrl, new URLSearchParams({ token: refreshToken }), signal, google);
-    if (!('trouble' in answer)) {
-      if (answer.status >= 200 && answer.status < 300) return true;
-      const code = errorWord(answer.body.error);
-      if (code === 'invalid_token') return false;
-      throw new CredentialError(
-        `Google refused to revoke the grant (${code || `status ${answer.status}`})${googleSays(answer.body.error_description)}`,
-        REMOVE_ACCESS,
-      );
-    }
-    if (attempt === MAX_ATTEMPTS && answer.isForeign) throw notGoogle('revocation endpoint', answer.trouble);
-    if (attempt === MAX_ATTEMPTS) {
-      throw new UnavailableError(
-        `Google's revocation endpoint was not available after ${attempt} attempts: ${answer.trouble}`,
-        "Run the command again, or remove the app's access at myaccount.google.com/connections.",
-      );
-    }
-    await pause(attempt, signal, google);
-  }
-}
-
-function pause(attempt: number, signal: AbortSignal, { clock, random }: GoogleAccess): Promise<void> {
-  return clock.sleep(BASE_DELAY_MS * 2 ** (attempt - 1) * random(), signal);
+  const read = ({ status, body }: OAuthBody) => {
+    if (status >= 200 && status < 300) return { value: true };
+    const code = errorWord(body.error);
+    if (code === 'invalid_token') return { value: false };
+    throw new CredentialError(
+      `Google refused to revoke the grant (${code || `status ${status}`})${googleSays(body.error_description)}`,
+      REMOVE_ACCESS,
+    );
+  };
+  const request = {
+    endpoint: 'revocation endpoint',
+    url: google.revokeUrl,
+    form: new URLSearchParams({ token: refreshToken }),
+    read,
+    remedy: "Run the command again, or remove the app's access at myaccount.google.com/connections.",
+  };
+  return await requestForm(request, signal, google);
 }

@@ -7,6 +7,9 @@ export interface Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
+/** The remedy for a time of day that a service does not accept. */
+export const SET_CLOCK = 'Set the clock of this machine (NTP); on Heroku, run again: the next dyno is another machine.';
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   sleep(ms, signal) {

@@ -1,6 +1,13 @@
 /** Why a request got no usable answer: whether the next run may succeed, a person has to act, or nobody knows. */
 import { ConfigError } from '../errors.ts';
 
+/** The remedy for an answer that the service itself would not give. */
+export const FOREIGN_ANSWER =
+  'A firewall or a login page may have answered in its place: check the network of this machine. If the network is fine, run again.';
+
+/** The remedy while a service is away. */
+export const TRY_NEXT_RUN = 'Nothing to do unless it lasts: the next run tries again.';
+
 /** Failures of the network that pass. Sources: errno(3), Node's DNS and TLS errors, undici's docs/api/Errors.md. */
 const PASSING: ReadonlySet<string> = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'ESOCKETTIMEDOUT', 'EPROTO'],
@@ -40,10 +47,7 @@ export function judgeFailure(error: unknown, service: string): string | ConfigEr
   const passing = passingFailure(error);
   if (passing !== undefined) return passing;
   if (codes.includes('unexpected redirect')) {
-    return new ConfigError(
-      `${service} answers with a redirect, which is not followed`,
-      'A firewall or a login page may be answering for the service: check the network of this machine.',
-    );
+    return new ConfigError(`${service} answers with a redirect, which is not followed`, FOREIGN_ANSWER);
   }
   if (codes.includes('ERR_INVALID_CHAR')) {
     return new ConfigError(

@@ -1,4 +1,5 @@
 /** How far this machine's clock is from Google's: AWS and Google refuse what is signed at a wrong time. */
+import { SET_CLOCK } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
 import { ConfigError } from '../errors.ts';
 import { type Finding, failed, ok, skipped, warning } from './finding.ts';
@@ -28,9 +29,7 @@ function judge(offsetMs: number): Finding {
   if (off < NOTICEABLE_MS) return ok('clock', "agrees with Google's", { data });
   const detail = `${formatDuration(off)} ${offsetMs > 0 ? 'ahead of' : 'behind'} Google's`;
   if (off < WORTH_A_WARNING_MS) return ok('clock', detail, { data });
-  const remedy = 'Set the clock of this machine (NTP); on Heroku, run again: the next dyno is another machine.';
-  if (off < REFUSED_MS) return warning('clock', detail, remedy, { data });
-  return failed('clock', new ConfigError(`${detail}: AWS refuses requests that are more than 5 minutes off`, remedy), {
-    data,
-  });
+  if (off < REFUSED_MS) return warning('clock', detail, SET_CLOCK, { data });
+  const error = new ConfigError(`${detail}: AWS refuses requests that are more than 5 minutes off`, SET_CLOCK);
+  return failed('clock', error, { data });
 }

@@ -1,7 +1,7 @@
 /** What an answer of the Gmail API means: go on, try again, slow down, renew the token, or a failure with its remedy. */
 
 import { isObject, parseJson } from '../base/json.ts';
-import { wantsProxyLogin } from '../base/network-failure.ts';
+import { FOREIGN_ANSWER, wantsProxyLogin } from '../base/network-failure.ts';
 import { serverCode, serverWords } from '../base/server-words.ts';
 import { ConfigError, CredentialError, type JobError, RefusedError, UnavailableError } from '../errors.ts';
 import { RENEW_ACCESS } from '../google/token.ts';
@@ -131,10 +131,7 @@ export function interpretResponse(method: string, answer: RawResponse, now: numb
 }
 
 function pageInstead(method: string, status: number): ConfigError {
-  return new ConfigError(
-    `Gmail: a page came instead of an answer to ${method} (status ${status})`,
-    'A firewall or a login page may have sent it: check the network of this machine. If that is fine, run again.',
-  );
+  return new ConfigError(`Gmail: a page came instead of an answer to ${method} (status ${status})`, FOREIGN_ANSWER);
 }
 
 function interpretError(

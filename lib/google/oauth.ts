@@ -1,22 +1,83 @@
-/** One form sent to one of Google's OAuth endpoints, and what came back: an answer to read, or what went wrong. */
-import { orAbort } from '../base/clock.ts';
+/** One form sent to one of Google's OAuth endpoints, and its answer: a body to read, or why there is none. */
+import { type Clock, orAbort } from '../base/clock.ts';
+import { counted } from '../base/count.ts';
 import { formatDuration } from '../base/duration.ts';
-import { judgeFailure, wantsProxyLogin } from '../base/network-failure.ts';
+import { isObject, parseJson } from '../base/json.ts';
+import { FOREIGN_ANSWER, judgeFailure, wantsProxyLogin } from '../base/network-failure.ts';
+import { type RetryPolicy, retry } from '../base/retry.ts';
 import { serverCode, serverWords } from '../base/server-words.ts';
-import { ConfigError, egressBehind } from '../errors.ts';
+import { ConfigError, egressBehind, UnavailableError } from '../errors.ts';
 
-export type OAuthAnswer =
-  | { readonly status: number; readonly body: Readonly<Record<string, unknown>> }
-  /**
-   * `spent`: Google may have acted on the request, so a code that can be used only once may be used up. `isForeign`: the
-   * answer is a page or a refusal without JSON, which Google's endpoint does not send.
-   */
-  | { readonly trouble: string; readonly spent: boolean; readonly isForeign?: boolean };
+export interface OAuthBody {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * No usable answer. `spent`: Google may have acted on the request, so a code that can be used only once may be used up.
+ * `isForeign`: the answer is a page or a refusal without JSON, which Google's endpoint does not send.
+ */
+export interface OAuthTrouble {
+  readonly kind: 'unspent' | 'spent';
+  readonly trouble: string;
+  readonly isForeign?: boolean;
+}
 
 export interface PostOptions {
   readonly timeoutMs: number;
   /** Given every token in the answer before anything else is done with it. */
   readonly hide: (secret: string) => void;
+  /** Sent besides the form's own: a DPoP proof, for instance. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** How a form is sent again until there is a usable answer. */
+export interface RepeatOptions extends PostOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+export interface OAuthRequest<Value> {
+  /** The endpoint's name in messages, such as `token endpoint`. */
+  readonly endpoint: string;
+  readonly url: string;
+  readonly form: URLSearchParams;
+  /** The value in an answer, or why the answer is unusable. Throws the error for a refusal. */
+  readonly read: (answer: OAuthBody) => { readonly value: Value } | OAuthTrouble;
+  /** Whether Google accepts the form only once: then a form on which Google may have acted is not sent again. */
+  readonly isSingleUse?: boolean;
+  /** The remedy when Google is away. */
+  readonly remedy: string;
+}
+
+const AWAY: RetryPolicy = { pausesMs: [500, 1_000, 2_000, 4_000], floor: 0 };
+const SPENT: RetryPolicy = { pausesMs: [], floor: 0 };
+
+/**
+ * Sends the form until `read` finds a value in the answer.
+ * @throws what `read` throws, ConfigError or UnavailableError without a usable answer, the signal's reason on abort.
+ */
+export async function requestForm<Value>(
+  { endpoint, url, form, read, isSingleUse, remedy }: OAuthRequest<Value>,
+  signal: AbortSignal,
+  options: RepeatOptions,
+): Promise<Value> {
+  return await retry({
+    send: async () => {
+      const answer = await postForm(url, form, signal, options);
+      return 'trouble' in answer ? answer : read(answer);
+    },
+    policies: { unspent: AWAY, spent: isSingleUse ? SPENT : AWAY },
+    random: options.random,
+    wait: (pauseMs) => options.clock.sleep(pauseMs, signal),
+    failure: ({ trouble, isForeign }: OAuthTrouble, attempts) =>
+      isForeign
+        ? new ConfigError(`Google's ${endpoint} did not answer as expected: ${trouble}`, FOREIGN_ANSWER)
+        : new UnavailableError(
+            `Google's ${endpoint} was not available after ${counted(attempts, 'attempt')}: ${trouble}`,
+            remedy,
+          ),
+  });
 }
 
 /** What fails before a request is on its way. */
@@ -29,7 +90,7 @@ const NOT_SENT = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
-/** OAuth's words for trouble that passes, whatever status they come with. */
+/** OAuth's error words for failures that pass, whatever the status. */
 const TRANSIENT = new Set([
   'temporarily_unavailable',
   'server_error',
@@ -39,22 +100,24 @@ const TRANSIENT = new Set([
 ]);
 
 /**
- * Sends the form once. Rejects with the signal's reason on abort, EgressError when it was not let out, ConfigError when it
- * cannot succeed before a person acts.
+ * Sends the form once.
+ * @throws the signal's reason on abort, EgressError when the request was not let out, ConfigError when no request can
+ * succeed before a person acts.
  */
 export async function postForm(
   url: string,
   form: URLSearchParams,
   signal: AbortSignal,
-  { timeoutMs, hide }: PostOptions,
-): Promise<OAuthAnswer> {
+  { timeoutMs, hide, headers = {} }: PostOptions,
+): Promise<OAuthBody | OAuthTrouble> {
   const timeout = AbortSignal.timeout(timeoutMs);
+  const either = AbortSignal.any([signal, timeout]);
   let status: number;
   let text: string;
   try {
     const response = await orAbort(
       // A redirect would carry the form's secrets to another address.
-      fetch(url, { method: 'POST', body: form, redirect: 'error', signal: AbortSignal.any([signal, timeout]) }),
+      fetch(url, { method: 'POST', headers, body: form, redirect: 'error', signal: either }),
       signal,
     );
     status = response.status;
@@ -63,30 +126,29 @@ export async function postForm(
     signal.throwIfAborted();
     const refused = egressBehind(error);
     if (refused !== undefined) throw refused;
-    if (timeout.aborted) return { trouble: `no answer within ${formatDuration(timeoutMs)}`, spent: true };
+    if (timeout.aborted) return { kind: 'spent', trouble: `no answer within ${formatDuration(timeoutMs)}` };
     const failure = judgeFailure(error, "Google's OAuth endpoint");
     if (failure instanceof ConfigError) throw failure;
-    return { trouble: `the connection failed (${failure})`, spent: !neverSent(error) };
+    return { kind: neverSent(error) ? 'unspent' : 'spent', trouble: `the connection failed (${failure})` };
   }
   const good = status >= 200 && status < 300;
   const body = good && text.trim() === '' ? {} : parseObject(text);
-  const spent = status !== 429;
+  const kind = status === 429 ? 'unspent' : 'spent';
   const isAway = status === 408 || status === 429 || status >= 500;
   if (status === 407) throw wantsProxyLogin("Google's OAuth endpoint");
   if (body === null) {
     const isForeign = !isAway && (!good || /^\s*</.test(text));
-    return { trouble: `status ${status} without JSON`, spent, isForeign };
+    return { kind, trouble: `status ${status} without JSON`, isForeign };
   }
   for (const name of ['access_token', 'refresh_token', 'id_token']) {
     if (typeof body[name] === 'string') hide(body[name]);
   }
-  if (isAway) return { trouble: `status ${status}`, spent };
+  if (isAway) return { kind, trouble: `status ${status}` };
   const word = errorWord(body.error);
-  if (TRANSIENT.has(word)) return { trouble: word, spent };
-  return { status, body };
+  return TRANSIENT.has(word) ? { kind, trouble: word } : { status, body };
 }
 
-/** An OAuth error word, `''` for none; what has not its form (the request itself, say) is `an unknown code`. */
+/** An OAuth error word, `''` for none. Text without the form of one, such as an echo of the request, is `an unknown code`. */
 export function errorWord(value: unknown): string {
   if (value === undefined || value === null || value === '') return '';
   return serverCode(value) ?? 'an unknown code';
@@ -98,20 +160,12 @@ export function googleSays(description: unknown): string {
   return words === '' || /^bad request\.?$/i.test(words) ? '' : `; Google says: ${words}`;
 }
 
-/** For an answer that Google's endpoint does not give: a refusal without JSON. Whether Google sent it is not known. */
-export function notGoogle(endpoint: string, trouble: string): ConfigError {
-  return new ConfigError(
-    `Google's ${endpoint} did not answer as expected: ${trouble}`,
-    'A firewall or a network with a login page may have answered in its place: check the connection to oauth2.googleapis.com. If it is fine, run again.',
-  );
-}
-
-/** The scopes in an answer; undefined when it names none (then they are those that were asked for). */
+/** The scopes in an answer; undefined when it names none, because Google granted the requested ones. */
 export function scopesIn(body: Readonly<Record<string, unknown>>): readonly string[] | undefined {
   return typeof body.scope === 'string' ? body.scope.split(' ').filter((one) => one !== '') : undefined;
 }
 
-/** How long the refresh token lives, in milliseconds, where Google gave it for a limited time. */
+/** Milliseconds until the refresh token ends; undefined when Google names no end. */
 export function refreshTokenLifetimeIn({ refresh_token_expires_in: seconds }: Readonly<Record<string, unknown>>) {
   return typeof seconds === 'number' && seconds > 0 ? seconds * 1_000 : undefined;
 }
@@ -122,13 +176,7 @@ function neverSent(error: unknown): boolean {
   return causes.every((one) => NOT_SENT.has(String((one as NodeJS.ErrnoException | undefined)?.code)));
 }
 
-function parseObject(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
-  } catch {
-    return null;
-  }
+function parseObject(text: string): Readonly<Record<string, unknown>> | null {
+  const value = parseJson(text);
+  return isObject(value) ? value : null;
 }

@@ -4,6 +4,7 @@
  */
 import { sign } from 'node:crypto';
 import type { ServiceAccount } from '../aws/shape.ts';
+import { SET_CLOCK } from '../base/clock.ts';
 import { googleSays } from './oauth.ts';
 import { type ExchangedToken, type ExchangeOptions, type Refusal, requestToken, TokenRefusal } from './token.ts';
 
@@ -74,7 +75,7 @@ function explain({ code, description }: Refusal, account: ServiceAccount, scopes
       if (says(/short-lived|\biat\b|\bexp\b|timeframe/i)) {
         return refusal(
           `Google takes the time in the request for wrong (invalid_grant): the clock of this machine says ${new Date().toISOString()}`,
-          'Set the clock of this machine (NTP); on Heroku, run again: the next dyno is another machine.',
+          SET_CLOCK,
         );
       }
       if (says(/account not found|disabled|deleted/i)) return accountGone(code, clientEmail);

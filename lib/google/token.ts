@@ -1,10 +1,18 @@
 /** Exchanges a refresh token for an access token that may do no more than the job needs. */
 
 import type { AuthorizedUser } from '../aws/secret.ts';
-import type { Clock } from '../base/clock.ts';
-import { counted } from '../base/count.ts';
-import { CredentialError, UnavailableError } from '../errors.ts';
-import { errorWord, googleSays, notGoogle, postForm, refreshTokenLifetimeIn, scopesIn } from './oauth.ts';
+import { TRY_NEXT_RUN } from '../base/network-failure.ts';
+import { CredentialError } from '../errors.ts';
+import {
+  errorWord,
+  googleSays,
+  type OAuthBody,
+  type OAuthTrouble,
+  type RepeatOptions,
+  refreshTokenLifetimeIn,
+  requestForm,
+  scopesIn,
+} from './oauth.ts';
 
 export interface ExchangedToken {
   readonly value: string;
@@ -27,17 +35,9 @@ export class TokenRefusal extends CredentialError {
   }
 }
 
-export interface ExchangeOptions {
+export interface ExchangeOptions extends RepeatOptions {
   readonly tokenUrl: string;
-  readonly timeoutMs: number;
-  readonly clock: Clock;
-  readonly random: () => number;
-  /** Given every token before anything else is done with it. */
-  readonly hide: (secret: string) => void;
 }
-
-const MAX_ATTEMPTS = 5;
-const BASE_DELAY_MS = 500;
 
 /** The remedy for a refresh token that no longer works, wherever that is noticed. */
 export const AUTHORIZE_AGAIN = 'authorize again with `job rotate`';
@@ -77,7 +77,7 @@ export interface Refusal {
 }
 
 /**
- * The access token that Google gives for `form`, asked for again while the endpoint is away.
+ * The access token that Google gives for `form`. Asks again while the endpoint is away.
  * @throws what `toError` makes of a refusal, UnavailableError when Google cannot be reached, the signal's reason on abort.
  */
 export async function requestToken(
@@ -86,48 +86,32 @@ export async function requestToken(
   signal: AbortSignal,
   options: ExchangeOptions,
 ): Promise<ExchangedToken> {
-  for (let attempt = 1; ; attempt += 1) {
-    const answer = await post(form, signal, options);
-    if ('token' in answer) return answer.token;
-    if ('refusal' in answer) throw toError(answer.refusal);
-    if (attempt === MAX_ATTEMPTS && answer.isForeign) throw notGoogle('token endpoint', answer.trouble);
-    if (attempt === MAX_ATTEMPTS) {
-      throw new UnavailableError(
-        `Google's token endpoint was not available after ${counted(attempt, 'attempt')}: ${answer.trouble}`,
-        'Nothing to do unless it lasts: the next run tries again.',
-      );
-    }
-    await options.clock.sleep(BASE_DELAY_MS * 2 ** (attempt - 1) * options.random(), signal);
-  }
+  const read = ({ status, body }: OAuthBody) => {
+    const isRefused = errorWord(body.error) !== '' && body.access_token === undefined;
+    if (status >= 200 && status < 300 && !isRefused) return readToken(body);
+    const description = typeof body.error_description === 'string' ? body.error_description : '';
+    throw toError({ code: errorWord(body.error), subtype: errorWord(body.error_subtype), description });
+  };
+  return await requestForm(
+    { endpoint: 'token endpoint', url: options.tokenUrl, form, read, remedy: TRY_NEXT_RUN },
+    signal,
+    options,
+  );
 }
 
-type Answer =
-  | { readonly token: ExchangedToken }
-  | { readonly refusal: Refusal }
-  | { readonly trouble: string; readonly isForeign?: boolean };
-
-async function post(form: URLSearchParams, signal: AbortSignal, options: ExchangeOptions): Promise<Answer> {
-  const answer = await postForm(options.tokenUrl, form, signal, options);
-  if ('trouble' in answer) return answer;
-  const { status, body } = answer;
-  const isRefused = errorWord(body.error) !== '' && body.access_token === undefined;
-  if (status >= 200 && status < 300 && !isRefused) return readToken(body);
-  const description = typeof body.error_description === 'string' ? body.error_description : '';
-  return { refusal: { code: errorWord(body.error), subtype: errorWord(body.error_subtype), description } };
-}
-
-function readToken(body: Readonly<Record<string, unknown>>): Answer {
+function readToken(body: Readonly<Record<string, unknown>>): { readonly value: ExchangedToken } | OAuthTrouble {
   const { access_token: value, expires_in: lifetimeS, refresh_token: replacement } = body;
-  if (typeof value !== 'string' || value === '') return { trouble: 'an answer without access token' };
-  if (/[^!-~]/.test(value)) return { trouble: 'an access token with characters that no header may have' };
+  const unusable = (trouble: string): OAuthTrouble => ({ kind: 'spent', trouble });
+  if (typeof value !== 'string' || value === '') return unusable('an answer without access token');
+  if (/[^!-~]/.test(value)) return unusable('an access token with characters that no header may have');
   if (body.token_type !== undefined && String(body.token_type).toLowerCase() !== 'bearer') {
-    return { trouble: 'an access token of another type than Bearer' };
+    return unusable('an access token of another type than Bearer');
   }
   const seconds = typeof lifetimeS === 'string' && /^\d{1,9}$/.test(lifetimeS) ? Number(lifetimeS) : lifetimeS;
   const lifetimeMs = (typeof seconds === 'number' && seconds > 0 ? seconds : 3_600) * 1_000;
   const newRefreshToken = typeof replacement === 'string' && replacement !== '' ? replacement : undefined;
   const refreshTokenLifetimeMs = refreshTokenLifetimeIn(body);
-  return { token: { value, lifetimeMs, scopes: scopesIn(body), newRefreshToken, refreshTokenLifetimeMs } };
+  return { value: { value, lifetimeMs, scopes: scopesIn(body), newRefreshToken, refreshTokenLifetimeMs } };
 }
 
 const DAY_MS = 86_400_000;

@@ -1,7 +1,10 @@
 /** Answers of the token endpoint, and the error that each causes. */
 import assert from 'node:assert/strict';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { JobError } from '../../../lib/errors.ts';
+import { postForm } from '../../../lib/google/oauth.ts';
 import { exchangeRefreshToken } from '../../../lib/google/token.ts';
 import type { FaultKind } from '../../sandbox/faults.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
@@ -108,4 +111,28 @@ describe("Google's token endpoint", () => {
       assert.doesNotMatch(`${message}${remedy}${stack}`, /Somebodys/);
     });
   }
+});
+
+describe('postForm', () => {
+  it('sends the headers that it is given with the form', async () => {
+    const received: { headers: IncomingHttpHeaders; form: string }[] = [];
+    const standIn = createServer(async (request, response) => {
+      received.push({ headers: request.headers, form: (await request.toArray()).join('') });
+      response.end('{"access_token":"ya29.made-up"}');
+    });
+    await new Promise<void>((resolve) => standIn.listen(0, '127.0.0.1', resolve));
+    const hidden: string[] = [];
+    const options = { timeoutMs: 2_000, hide: (secret: string) => hidden.push(secret), headers: { DPoP: 'a.proof' } };
+    const url = `http://127.0.0.1:${(standIn.address() as AddressInfo).port}/token`;
+    const answer = await postForm(url, new URLSearchParams({ grant_type: 'refresh_token' }), never, options);
+    standIn.close();
+    assert.deepEqual(answer, { status: 200, body: { access_token: 'ya29.made-up' } });
+    assert.deepEqual(hidden, ['ya29.made-up']);
+    assert.partialDeepStrictEqual(received, [
+      {
+        headers: { dpop: 'a.proof', 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' },
+        form: 'grant_type=refresh_token',
+      },
+    ]);
+  });
 });
