@@ -7,25 +7,16 @@ import { COMMANDS, type CommandName } from './commands/index.ts';
 import { list, overview } from './commands/overview.ts';
 import { ExitCode, JobError, UsageError } from './errors.ts';
 import type { ArgumentSpec, Job } from './job.ts';
-import { COMMON_OPTIONS, type CommonOptions, flagOf, type OptionSpec, type OptionSpecs } from './options.ts';
+import { COMMON_OPTIONS, flagOf, type OptionSpec, type OptionSpecs } from './options.ts';
 import type { Registry } from './registry.ts';
+import type { RunRequest } from './run/run.ts';
 import type { CommandSpelling } from './screen/command-spelling.ts';
 import { wrapColumns } from './screen/wrap.ts';
 
 export type Invocation =
-  /** A text for stdout, or for stderr when it is there because the command line was wrong. */
+  /** Written to stdout, or to stderr when the command line was wrong. */
   | { readonly kind: 'print'; readonly text: string; readonly exitCode: ExitCode }
-  | {
-      readonly kind: 'run';
-      readonly name: string;
-      readonly job: Job;
-      /** '' for a job that takes none. */
-      readonly argument: string;
-      readonly options: Readonly<Record<string, unknown>>;
-      readonly common: CommonOptions;
-      /** What the command line says of a backfill; undefined when it asks for none. */
-      readonly backfill: BackfillValues | undefined;
-    }
+  | ({ readonly kind: 'run' } & RunRequest)
   | {
       readonly kind: 'command';
       readonly command: Command;
@@ -80,7 +71,8 @@ export async function parseCommandLine(
   const { dryRun, budget, ...given } = parsed.options;
   const { options, backfill } = job.backfill === undefined ? { options: given } : splitBackfill(given, job.options);
   const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined };
-  return { kind: 'run', name, job, argument: readArgument(name, job.argument, parsed), options, common, backfill };
+  const argument = readArgument(name, job.argument, parsed);
+  return { kind: 'run', name, job, argument, options, common, backfill, words: ['job', ...argv] };
 }
 
 function print(text: string): Extract<Invocation, { kind: 'print' }> {

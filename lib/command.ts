@@ -5,6 +5,7 @@
 import type { Environment } from './base/environment.ts';
 import type { ExitCode } from './errors.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
+import type { Host } from './process/hosts.ts';
 import type { Registry } from './registry.ts';
 import type { Terminal } from './screen/terminal.ts';
 
@@ -14,8 +15,10 @@ export interface CommandContext<O extends OptionSpecs> {
   /** The jobs that are installed. */
   readonly registry: Registry;
   readonly terminal: Terminal;
-  /** From now on the text is cut out of everything that is printed. To be called before anything else is done with it. */
+  /** Cuts the text out of everything that is printed from now on. Call it before anything else is done with a secret. */
   readonly hide: (secret: string) => void;
+  /** From now on the process may connect to these hosts too. */
+  readonly allowHosts: (hosts: readonly Host[]) => void;
   /** Aborted with a StoppedError when the person presses Ctrl-C, or the process is told to end. */
   readonly signal: AbortSignal;
 }

@@ -9,10 +9,10 @@
  */
 
 import type { Tally } from './base/tally.ts';
-import type { JobError } from './errors.ts';
+import { ConfigError, type JobError } from './errors.ts';
 import type { Mailbox } from './gmail/mailbox.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
-import { parseHost } from './process/hosts.ts';
+import { type Host, parseHost } from './process/hosts.ts';
 import type { Log } from './screen/log.ts';
 import type { RunJournal } from './undo/journal.ts';
 
@@ -121,6 +121,12 @@ export interface Inspection {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** What the hosts of a job may depend on. */
+export type HostsContext<O extends OptionSpecs> = Pick<PrepareContext<O>, 'options' | 'argument' | 'rulesFile'>;
+
+/** Hosts such as `api.example.com` (port 443) or `api.example.com:8443`. */
+export type JobHosts<O extends OptionSpecs> = readonly string[] | ((context: HostsContext<O>) => readonly string[]);
+
 export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   /** What the job does, in one line. */
   readonly summary: string;
@@ -129,8 +135,8 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   /** Google's scopes that it needs, and no others. */
   readonly scopes: readonly string[];
   readonly argument?: ArgumentSpec;
-  /** What it connects to besides Gmail: `api.example.com`, or with a port other than 443 `api.example.com:8443`. */
-  readonly hosts: readonly string[];
+  /** The hosts that it connects to besides Google's: granted to the process before `prepare`. */
+  readonly hosts: JobHosts<O>;
   /** Option name in camelCase → its specification. */
   readonly options: O;
   /** Undefined for a job that cannot be backfilled. */
@@ -140,15 +146,41 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   run(context: RunContext<O, P>): Promise<void>;
 }
 
-/** A job from its definition; `prepare` and `hosts` may be left out. @throws TypeError for a host that is none. */
+/** A job from its definition; `prepare` and `hosts` may be left out. @throws TypeError when a listed host is malformed. */
 export function defineJob<const O extends OptionSpecs, P = undefined>(
   definition: Omit<Job<O, P>, 'prepare' | 'hosts'> & {
-    hosts?: readonly string[];
+    hosts?: JobHosts<O>;
     prepare?(context: PrepareContext<O>): P | Promise<P>;
   },
 ): Job<O, P> {
-  for (const host of definition.hosts ?? []) parseHost(host);
-  return { prepare: () => undefined as P, hosts: [], ...definition };
+  const { hosts = [] } = definition;
+  if (typeof hosts !== 'function') hosts.forEach(parseHost);
+  return { prepare: () => undefined as P, ...definition, hosts };
+}
+
+/**
+ * The hosts of a job that runs with these options.
+ * @throws ConfigError when the job computes a malformed host.
+ */
+export function hostsOf(name: string, { hosts }: Pick<Job, 'hosts'>, context: HostsContext<OptionSpecs>): Host[] {
+  if (typeof hosts !== 'function') return hosts.map(parseHost);
+  return hosts(context).map((host) => {
+    try {
+      return parseHost(host);
+    } catch (error) {
+      throw new ConfigError(
+        `the job ${name} needs the host "${hostPart(String(host))}", which is malformed`,
+        'Correct the option or variable that the host comes from: it must be a name such as api.example.com, or api.example.com:8443.',
+        { cause: error },
+      );
+    }
+  });
+}
+
+/** `text` without user, path and query, since those of a webhook's URL are credentials. */
+function hostPart(text: string): string {
+  const [, scheme = '', rest = ''] = /^([a-z]+:\/\/)?(?:[^/?#]*@)?(.*)$/is.exec(text) ?? [];
+  return `${scheme}${rest.replace(/[/?#].*$/s, '/…')}`.slice(0, 200);
 }
 
 /** Gmail's scopes by their short names. Source: developers.google.com/workspace/gmail/api/auth/scopes. */

@@ -5,15 +5,16 @@
 
 import { disarm, secretsIn, secretsInWords } from './aws/environment-secrets.ts';
 import type { Invocation } from './cli.ts';
-import { readLogConfig } from './config.ts';
+import { examineConfig, readLogConfig, readMonitorUrl } from './config.ts';
 import { type EgressError, ExitCode, JobError, StoppedError } from './errors.ts';
 import { guardEgress } from './process/egress.ts';
-import { parseHost } from './process/hosts.ts';
 import { lockV8, refuseUnlocked } from './process/lockdown.ts';
+import { restrainV8 } from './process/memory.ts';
 import { guardOutput } from './process/output.ts';
 import { Redactor } from './process/redact.ts';
 import { rememberSignals } from './process/signals.ts';
 import { Registry } from './registry.ts';
+import { Faults } from './run/faults.ts';
 import { neededHosts } from './run/hosts.ts';
 import { stackOf } from './run/report.ts';
 import { commandSpelling } from './screen/command-spelling.ts';
@@ -55,9 +56,15 @@ const crash = (error: unknown): void => {
   leaveScreen();
   process.stderr.write(`${stackOf(error)}\n`);
 };
-let fault = crash;
-process.on('uncaughtException', (error) => fault(error));
-process.on('unhandledRejection', (error) => fault(error));
+const faults = new Faults();
+const onFault = (error: unknown): void => {
+  if (!faults.handle(error)) crash(error);
+};
+process.on('uncaughtException', onFault);
+process.on('unhandledRejection', onFault);
+/** Aborted when the process is told to end. */
+const stop = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) signals.on(signal, () => stop.abort(new StoppedError(signal)));
 
 // Until it is known: what ends without having said how is a bug.
 process.exitCode = ExitCode.bug;
@@ -70,9 +77,7 @@ main(process.argv.slice(2)).then((exitCode) => {
 async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
     refuseUnlocked(env, Boolean(env.DYNO) || process.permission !== undefined);
-    const registry = new Registry(new URL('../jobs/', import.meta.url), ({ hosts }) =>
-      egress.allow(hosts.map(parseHost)),
-    );
+    const registry = new Registry(new URL('../jobs/', import.meta.url));
     const { parseCommandLine } = await import('./cli.ts');
     const invocation = await parseCommandLine(argv, registry, spelling, columnsOf(process.stdout));
     if (invocation.kind === 'print') {
@@ -105,23 +110,22 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     }
     process.removeAllListeners('warning');
     process.on('warning', (warning) => log.warn('process.warning', { warning: `${warning.name}: ${warning.message}` }));
-    const exitCode = await runJob(
-      { ...invocation, words: ['job', ...argv] },
-      {
-        env,
-        signals,
-        redactor,
-        log,
-        progress,
-        terminal: await openTerminal(),
-        isWatched: format === 'pretty',
-        installed: () => registry.scopes(),
-        onFault: (handler) => {
-          fault = handler;
-        },
-      },
-    );
-    fault = crash;
+    const { config, error } = examineConfig(env);
+    const { exitCode } = await runJob(invocation, {
+      config: error ?? config,
+      monitorUrl: readMonitorUrl(env),
+      stop: stop.signal,
+      faults,
+      redactor,
+      log,
+      progress,
+      terminal: await openTerminal(),
+      isWatched: format === 'pretty',
+      spelling,
+      installed: () => registry.scopes(),
+      allowHosts: egress.allow,
+      onLoaded: restrainV8,
+    });
     return exitCode;
   } catch (error) {
     if (error instanceof JobError) {
@@ -137,22 +141,19 @@ async function runCommand(
   { command, options }: Extract<Invocation, { kind: 'command' }>,
   registry: Registry,
 ): Promise<ExitCode> {
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) signals.on(signal, () => stop.abort(new StoppedError(signal)));
-  const hide = (secret: string) => redactor.add(secret);
   const terminal = await openTerminal();
   egress.allow(neededHosts(env));
   if (command.listens) egress.allowListening();
   try {
-    const context = {
+    return await command.run({
       options,
-      registry,
-      hide,
       env,
+      registry,
       terminal,
+      hide: (secret) => redactor.add(secret),
+      allowHosts: egress.allow,
       signal: stop.signal,
-    };
-    return await command.run(context);
+    });
   } catch (error) {
     if (!(error instanceof StoppedError)) throw error;
     return error.reason === 'SIGINT' ? ExitCode.sigint : ExitCode.sigterm;

@@ -1,4 +1,4 @@
-/** Finds the jobs in the jobs folder, and loads the one that is asked for, and that one alone. */
+/** The installed jobs: the files of the jobs folder. Loads only the job that is asked for. */
 import { readdirSync } from 'node:fs';
 import { didYouMean } from './base/nearest.ts';
 import { UsageError } from './errors.ts';
@@ -11,12 +11,10 @@ export class Registry {
   readonly #folder: URL;
   /** Job name → file name. */
   readonly #files: ReadonlyMap<string, string>;
-  readonly #onLoad: (job: Job) => void;
 
-  /** `folder` is the URL of the jobs folder, beside the program or in its sources; `onLoad` is given each job first. */
-  constructor(folder: URL, onLoad: (job: Job) => void = () => undefined) {
+  /** `folder` is the URL of the jobs folder, beside the program or in its sources. */
+  constructor(folder: URL) {
     this.#folder = folder;
-    this.#onLoad = onLoad;
     const files = readdirSync(folder).sort();
     this.#files = new Map(files.flatMap((file) => (JOB_FILE.test(file) ? [[file.replace(/\.[jt]s$/, ''), file]] : [])));
   }
@@ -25,29 +23,21 @@ export class Registry {
     return [...this.#files.keys()];
   }
 
-  /**
-   * The name and the scopes of every installed job whose file can be loaded. Nothing else is done with these jobs, so
-   * `onLoad` is not given them.
-   */
+  /** The name and the scopes of every installed job whose file can be loaded. */
   async scopes(): Promise<JobScopes[]> {
-    const read = await Promise.allSettled(this.names.map((name) => this.#read(name, [])));
+    const loaded = await Promise.allSettled(this.names.map((name) => this.load(name)));
     return this.names.flatMap((name, index) => {
-      const job = read[index];
+      const job = loaded[index];
       return job?.status === 'fulfilled' ? [{ name, scopes: job.value.scopes }] : [];
     });
   }
 
   /**
    * The job called `name`.
-   * @throws UsageError, with the nearest of all names and `others`, when there is none; Error when its file defines none.
+   * @throws UsageError, which suggests the nearest of the jobs' names and `others`, when there is no such job; Error when
+   * the file has no job.
    */
   async load(name: string, others: readonly string[] = []): Promise<Job> {
-    const job = await this.#read(name, others);
-    this.#onLoad(job);
-    return job;
-  }
-
-  async #read(name: string, others: readonly string[]): Promise<Job> {
     const file = this.#files.get(name);
     if (file === undefined) {
       throw new UsageError(

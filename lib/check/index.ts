@@ -9,6 +9,7 @@ import type { Environment } from '../base/environment.ts';
 import { type Config, examineConfig, GMAIL_API_URL } from '../config.ts';
 import type { ConfigError } from '../errors.ts';
 import type { JobScopes } from '../google/job-scopes.ts';
+import type { Host } from '../process/hosts.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';
 import { checkAccess } from './access.ts';
 import { checkClock } from './clock.ts';
@@ -27,6 +28,7 @@ export interface CheckRequest {
   /** All that are installed, for advice about scopes. */
   readonly installed: readonly JobScopes[];
   readonly hide: (secret: string) => void;
+  readonly allowHosts: (hosts: readonly Host[]) => void;
   readonly signal: AbortSignal;
 }
 
@@ -63,7 +65,7 @@ export function lineIds(jobs: readonly NamedJob[]): string[] {
 
 /** Yields each line as soon as it is known. @throws StoppedError when the person stops it, and what is a bug. */
 export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding, void> {
-  const { env, stage, jobs, installed, hide, signal } = request;
+  const { env, stage, jobs, installed, hide, allowHosts, signal } = request;
   const { config, error, faulty } = examineConfig(env);
   const isFaulty = (names: readonly string[]) => names.some((name) => faulty.has(name));
   // What does not depend on anything else is asked meanwhile.
@@ -103,7 +105,7 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
     access === null || versions === null || faulty.has('GMAIL_MAILBOX')
       ? yield* notReachedAll(['mailbox'])
       : yield* checkMailbox({ access, meant: versions.meant, config, hide, signal });
-  yield* checkJobs({ jobs, mailbox: opened?.mailbox ?? null, rulesFile: config.rulesFile });
+  yield* checkJobs({ jobs, mailbox: opened?.mailbox ?? null, rulesFile: config.rulesFile, allowHosts });
   yield isFaulty(['GMAIL_QUOTA_PROFILE', 'GMAIL_QUOTA_PER_MINUTE'])
     ? notReached('quota')
     : checkQuota(config, opened?.client.statistics);

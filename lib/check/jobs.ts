@@ -3,8 +3,9 @@
 import { UsageError } from '../errors.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { requireTellingScopes } from '../google/ownership.ts';
-import type { Job } from '../job.ts';
+import { hostsOf, type Job } from '../job.ts';
 import type { OptionSpecs } from '../options.ts';
+import type { Host } from '../process/hosts.ts';
 import { type Finding, failed, skipped } from './finding.ts';
 
 export interface NamedJob {
@@ -17,14 +18,16 @@ export interface JobsCheck {
   /** Null when it could not be opened. */
   readonly mailbox: Mailbox | null;
   readonly rulesFile: string | undefined;
+  readonly allowHosts: (hosts: readonly Host[]) => void;
 }
 
 /** Yields a line for each job that has something to tell, or that would not start. */
-export async function* checkJobs({ jobs, mailbox, rulesFile }: JobsCheck): AsyncGenerator<Finding, void> {
+export async function* checkJobs({ jobs, mailbox, rulesFile, allowHosts }: JobsCheck): AsyncGenerator<Finding, void> {
   for (const { name, job } of jobs) {
     const options = fallbacks(job.options);
     try {
       requireTellingScopes(name, job.scopes);
+      allowHosts(hostsOf(name, job, { options, argument: '', rulesFile }));
       const prepared = await job.prepare({
         options,
         argument: '',

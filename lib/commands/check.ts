@@ -18,7 +18,7 @@ export default defineCommand({
     json: switchOption('print one JSON object, for machines'),
   },
 
-  async run({ options: { jobs: names, stage, json }, env, registry, terminal, hide, signal }) {
+  async run({ options: { jobs: names, stage, json }, env, registry, terminal, hide, allowHosts, signal }) {
     // Gmail's library is loaded when it is needed, and not for the help.
     const { lineIds, runChecks } = await import('../check/index.ts');
     const chosen = names ?? registry.names;
@@ -31,7 +31,7 @@ export default defineCommand({
     }
     const findings: Finding[] = [];
     const spelling = commandSpelling(env);
-    for await (const found of runChecks({ env, stage, jobs, installed, hide, signal })) {
+    for await (const found of runChecks({ env, stage, jobs, installed, hide, allowHosts, signal })) {
       // Before it is wrapped.
       const finding = asTyped(found, spelling);
       findings.push(finding);

@@ -1,14 +1,13 @@
 /**
- * How long the run may work, as AbortSignals: `wrapUp` says to start nothing new, `giveUp` to drop what is under way.
- * A spent budget, SIGTERM and SIGINT are the same thing with different names.
+ * How long a run may work, as AbortSignals: `wrapUp` says to start nothing new, `giveUp` to abort what is under way. A
+ * spent budget, SIGTERM and SIGINT stop a run in the same way.
  */
 import { StoppedError, type StopReason } from '../errors.ts';
-import type { Signals } from '../process/signals.ts';
 
-/** What is under way when the run is told to stop may take this long to finish. Heroku kills after 30 seconds. */
+/** How long requests under way may take after `wrapUp`. Heroku sends SIGKILL 30 seconds after SIGTERM. */
 export const WIND_DOWN_MS = 20_000;
 
-/** After something was thrown that nobody caught, nobody may be left who finishes anything. */
+/** The same after an error that nothing caught: the code that would finish the work may be gone. */
 const FAULT_WIND_DOWN_MS = 2_000;
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -16,16 +15,16 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export interface Budget extends Disposable {
   /** Aborted with a StoppedError when nothing new may be started. */
   readonly wrapUp: AbortSignal;
-  /** Aborted with the same reason when also what is under way must be given up. */
+  /** Aborted with the same reason when requests under way must be aborted too. */
   readonly giveUp: AbortSignal;
-  /** Why the run was stopped, if it was. */
+  /** Why the run was stopped; null when it was not. */
   readonly stopped: StopReason | null;
-  /** Ends the run now, before its time; the first reason stays. */
+  /** Stops the run now. A second reason changes nothing. */
   stop(reason: StopReason): void;
 }
 
-/** Starts the time budget and listens to the signals that Heroku and a person at the keyboard send. */
-export function startBudget(budgetMs: number, signals: Signals): Budget {
+/** Starts the time budget. `processStop` is aborted with a StoppedError when the process is told to end. */
+export function startBudget(budgetMs: number, processStop: AbortSignal): Budget {
   const wrapUp = new AbortController();
   const giveUp = new AbortController();
   let windDown: NodeJS.Timeout | undefined;
@@ -39,7 +38,9 @@ export function startBudget(budgetMs: number, signals: Signals): Budget {
     wrapUp.abort(error);
   };
   const timer = setTimeout(() => stop('budget'), Math.min(budgetMs, MAX_TIMER_MS));
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) signals.on(signal, () => stop(signal));
+  const onProcessStop = () => stop((processStop.reason as StoppedError).reason);
+  if (processStop.aborted) onProcessStop();
+  else processStop.addEventListener('abort', onProcessStop, { once: true });
 
   return {
     wrapUp: wrapUp.signal,
@@ -51,7 +52,8 @@ export function startBudget(budgetMs: number, signals: Signals): Budget {
     [Symbol.dispose]() {
       clearTimeout(timer);
       clearTimeout(windDown);
-      // Whatever the job left under way ends with it.
+      processStop.removeEventListener('abort', onProcessStop);
+      // Ends requests and waits that the job did not await.
       wrapUp.abort(new StoppedError('finished'));
       giveUp.abort(new StoppedError('finished'));
     },

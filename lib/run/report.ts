@@ -1,9 +1,26 @@
-/** How a run ended: outcome and exit code from what happened, and the final line. */
+/** How a run ended: its report, with outcome and exit code concluded from the run's counts and errors. */
 import { counted, formatCount } from '../base/count.ts';
 import type { Counts } from '../base/tally.ts';
 import { ExitCode, exitCodeOf, JobError, oneLine, StoppedError, type StopReason } from '../errors.ts';
+import type { ClientStatistics } from '../gmail/units.ts';
 
 export type Outcome = 'ok' | 'nothing-to-do' | 'partial' | 'failed' | 'interrupted';
+
+/** The fields of the event `run.finished`. */
+export interface RunReport extends Counts, Readonly<ClientStatistics> {
+  readonly job: string;
+  readonly runId: string;
+  readonly outcome: Outcome;
+  readonly exitCode: ExitCode;
+  readonly durationMs: number;
+  readonly dryRun: boolean;
+  /** Undefined when no token was issued. */
+  readonly secretVersion: string | undefined;
+  readonly error: string | undefined;
+  readonly remedy: string | undefined;
+  /** The command that continues the run, for a run that a person can continue. */
+  readonly resume: string | undefined;
+}
 
 export interface Ending {
   readonly outcome: Outcome;
@@ -13,19 +30,19 @@ export interface Ending {
 }
 
 /** What the end of a run depends on. */
-export interface Happened {
+export interface RunFacts {
   readonly counts: Counts;
-  /** Why Gmail refused first to change something. */
+  /** Gmail's first reason for not changing a message. */
   readonly refusal?: string | undefined;
   readonly dryRun: boolean;
-  /** What `run` threw; undefined when it returned. */
+  /** Undefined when the job's `run` returned. */
   readonly error: unknown;
-  /** Why the run was told to stop, if it was. */
+  /** Null when the run was not stopped. */
   readonly stopped: StopReason | null;
 }
 
-/** Outcome and exit code of what happened. What needs a person comes before what the next run mends. */
-export function concludeRun({ counts, refusal, dryRun, error, stopped }: Happened): Ending {
+/** Outcome and exit code of a run. A cause that needs a person wins over one that the next run repairs. */
+export function concludeRun({ counts, refusal, dryRun, error, stopped }: RunFacts): Ending {
   if (error !== undefined && !(error instanceof StoppedError)) {
     const failedItems = counts.failed > 0 && exitCodeOf(error) === ExitCode.unavailable;
     const exitCode = failedItems ? ExitCode.itemsFailed : exitCodeOf(error);
@@ -45,11 +62,11 @@ export function concludeRun({ counts, refusal, dryRun, error, stopped }: Happene
   return { outcome: 'nothing-to-do', exitCode: ExitCode.ok };
 }
 
-/** Whether a person can go on with the run by hand. */
-export function canGoOn({ counts, dryRun, error }: Happened, ending: Ending, isBackfill: boolean): boolean {
-  // A run that was stopped during its search does not know its messages yet, so `remaining` is 0 although all remain.
+/** Whether a person can continue the run by hand. */
+export function canGoOn({ counts, dryRun, error }: RunFacts, ending: Ending, isBackfill: boolean): boolean {
+  // Stopped while searching: `remaining` is 0 although nothing was done.
   const isIncomplete = counts.remaining > 0 || error instanceof StoppedError;
-  // No scheduled run continues a backfill when Gmail is available again.
+  // No scheduled run continues a backfill.
   const isAway = isBackfill && ending.exitCode === ExitCode.unavailable;
   return !dryRun && (isAway || (isIncomplete && ending.outcome !== 'failed'));
 }
@@ -77,10 +94,10 @@ function describe(error: unknown): { error: string; remedy: string } {
   };
 }
 
-/** Heroku cuts lines of over 10,000 bytes in two. */
+/** Characters. Heroku splits log lines of over 10,000 bytes: devcenter.heroku.com/articles/logging. */
 const LONGEST = 3_000;
 
-/** The stack of a bug with those of its causes, cut to what fits into one log line. */
+/** The stack of an error and of its causes, cut to fit into one log line. */
 export function stackOf(error: unknown): string {
   const stacks: string[] = [];
   for (

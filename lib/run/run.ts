@@ -1,146 +1,175 @@
-/** One run from start to exit code: config, secret, token, mailbox, job, tally, monitor, final line. */
+/**
+ * One run, from a request to its report: hosts, secret, token, mailbox, job, monitor, final line. A process may do many
+ * runs, also at once: they share what `Surroundings` names and no credential of a mailbox.
+ */
 import type { Backfill, BackfillOptions } from '../backfill/backfill.ts';
 import type { BackfillValues } from '../backfill/options.ts';
 import { orAbort, systemClock } from '../base/clock.ts';
-import type { Environment } from '../base/environment.ts';
 import { createRunId } from '../base/run-id.ts';
 import { Tally } from '../base/tally.ts';
-import { type Config, readConfig, readMonitorUrl } from '../config.ts';
-import { type ExitCode, egressBehind, StoppedError, UsageError } from '../errors.ts';
+import type { Config } from '../config.ts';
+import { ConfigError, egressBehind, StoppedError, type StopReason, UsageError } from '../errors.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from '../gmail/writer.ts';
 import type { AccessTokens } from '../google/access.ts';
 import type { JobScopes } from '../google/job-scopes.ts';
 import { requireTellingScopes } from '../google/ownership.ts';
-import type { Job } from '../job.ts';
+import { hostsOf, type Job } from '../job.ts';
 import type { CommonOptions } from '../options.ts';
-import { restrainV8 } from '../process/memory.ts';
+import type { Host } from '../process/hosts.ts';
 import type { Redactor } from '../process/redact.ts';
-import type { Signals } from '../process/signals.ts';
-import { commandSpelling } from '../screen/command-spelling.ts';
-import type { Log } from '../screen/log.ts';
+import type { CommandSpelling } from '../screen/command-spelling.ts';
+import type { Log, ProcessLog } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
 import { runTerminal, type Terminal } from '../screen/terminal.ts';
 import { RunJournal, type RunJournalOptions } from '../undo/journal.ts';
 import { type Budget, startBudget } from './budget.ts';
 import { type Connection, openConnection } from './connection.ts';
-import { createMonitor, type Monitor } from './monitor.ts';
-import { canGoOn, concludeRun, stackOf } from './report.ts';
+import type { Faults } from './faults.ts';
+import { createMonitor } from './monitor.ts';
+import { canGoOn, concludeRun, type RunReport, stackOf } from './report.ts';
 
-/** What to run, as the command line says. */
 export interface RunRequest {
   readonly name: string;
   readonly job: Job;
+  /** '' for a job that takes none. */
   readonly argument: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly common: CommonOptions;
-  /** What the command line says of a backfill; undefined when it asks for none. */
+  /** Undefined when the run is no backfill. */
   readonly backfill: BackfillValues | undefined;
-  /** The command line, to continue a run by hand. */
+  /** The command line, from which the command that continues the run is made. */
   readonly words: readonly string[];
+  /** Left out for the mailbox of the process's configuration. */
+  readonly mailbox?: ChosenMailbox;
 }
 
-/** What a run has around it. */
+/** One of several mailboxes that a process works on; its values replace those of the configuration. */
+export interface ChosenMailbox extends Pick<Config, 'secretId' | 'mailbox'> {
+  /** Written into every line of the run's log, as `mailbox`. */
+  readonly name: string;
+  /** RULES_FILE when left out. */
+  readonly rulesFile?: string;
+}
+
+/** What the process gives to each of its runs. */
 export interface Surroundings {
-  readonly env: Environment;
-  readonly signals: Signals;
+  /** The process's configuration, or the error that each run ends with. */
+  readonly config: Config | ConfigError;
+  /** Where runs report their start and end; undefined for nowhere. */
+  readonly monitorUrl: string | undefined;
+  /** Aborted with a StoppedError when the process is told to end. */
+  readonly stop: AbortSignal;
+  readonly faults: Faults;
   readonly redactor: Redactor;
-  readonly log: Log;
+  readonly log: ProcessLog;
   readonly progress: Progress;
   readonly terminal: Terminal;
-  /** Whether a person looks on, who is shown tables in place of events. */
+  /** Whether a person reads the log at a terminal, and is shown tables in place of some events. */
   readonly isWatched: boolean;
+  readonly spelling: CommandSpelling;
   /** The installed jobs, for advice about scopes. */
   readonly installed: () => Promise<JobScopes[]>;
-  /** Given a function that ends the run when something was thrown that nobody caught. */
-  readonly onFault: (fault: (error: unknown) => void) => void;
+  /** From now on the process may connect to these hosts too. */
+  readonly allowHosts: (hosts: readonly Host[]) => void;
+  /** Called when a run has loaded Gmail's client. */
+  readonly onLoaded?: () => void;
 }
 
 /**
- * Runs the job and writes the final line, whatever happens.
- * @throws UsageError, before anything else was done, when the job finds fault with its options.
+ * Runs the job, writes the final line whatever happens, and returns its report.
+ * @throws UsageError, before anything else was done, when the job refuses its options.
  */
-export async function runJob(request: RunRequest, surroundings: Surroundings): Promise<ExitCode> {
-  const { log } = surroundings;
-  const startedAt = performance.now();
-  const startedOn = new Date();
-  const runId = createRunId(startedOn);
+export function runJob(request: RunRequest, surroundings: Surroundings): Promise<RunReport> {
   const run = new Run(request, surroundings);
-  const thrown = await run.execute(runId, startedOn).then(
-    () => run.fault,
-    (thrown: unknown) => run.fault ?? thrown ?? new Error('undefined was thrown'),
+  return surroundings.faults.during(
+    (error) => run.endByFault(error),
+    () => run.execute(),
   );
-  // What a library made of a refused connection says less than the refusal.
-  const error = egressBehind(thrown) ?? thrown;
-  if (error instanceof UsageError) throw error;
-  surroundings.progress.end();
-  const { counts, refusal } = run.tally;
-  const happened = { counts, refusal, dryRun: request.common.dryRun, error, stopped: run.stopped };
-  const ending = concludeRun(happened);
-  if (ending.exitCode === 1) log.error('run.bug', { stack: stackOf(error) });
-
-  const report = {
-    job: request.name,
-    runId,
-    outcome: ending.outcome,
-    exitCode: ending.exitCode,
-    ...counts,
-    ...run.statistics,
-    durationMs: Math.round(performance.now() - startedAt),
-    dryRun: request.common.dryRun,
-  };
-  await run.monitor?.end(ending.exitCode, report);
-  const { error: cause, remedy } = ending;
-  const resume = canGoOn(happened, ending, request.backfill !== undefined) ? run.resume : undefined;
-  const notes = { declined: run.stopped === 'declined', undo: run.undo(runId) };
-  log.last('run.finished', { ...report, secretVersion: run.secretVersion, error: cause, remedy, resume }, notes);
-  return ending.exitCode;
 }
 
 class Run {
-  readonly tally = new Tally();
-  /** An error that was thrown and not caught. */
-  fault: unknown;
-  stopped: StoppedError['reason'] | null = null;
-  monitor: Monitor | undefined;
   readonly #request: RunRequest;
   readonly #surroundings: Surroundings;
-  #connection: Connection | undefined;
+  readonly #log: Log;
+  readonly #startedAt = new Date();
+  readonly #runId = createRunId(this.#startedAt);
+  readonly #tally = new Tally();
+  /** An error that the run threw outside of its promise. */
+  #fault: unknown;
+  #budget: Budget | undefined;
   #tokens: AccessTokens | undefined;
+  #connection: Connection | undefined;
   #backfill: Backfill | undefined;
   #journal: RunJournal | undefined;
-  /** The argument that the switch in its place was resolved to. */
+  /** The argument that stands for a switch such as `--last`. */
   #resolvedArgument: string | undefined;
 
   constructor(request: RunRequest, surroundings: Surroundings) {
+    const { log } = surroundings;
     this.#request = request;
     this.#surroundings = surroundings;
+    this.#log = request.mailbox === undefined ? log : log.forRun({ mailbox: request.mailbox.name });
   }
 
-  get statistics() {
-    return this.#connection?.client.statistics ?? { requests: 0, retries: 0, quotaUnits: 0 };
+  endByFault(error: unknown): void {
+    this.#fault ??= error ?? new Error('undefined was thrown');
+    this.#budget?.stop('fault');
   }
 
-  get secretVersion(): string | undefined {
-    return this.#tokens?.secretVersion;
+  async execute(): Promise<RunReport> {
+    const { name, common, backfill } = this.#request;
+    const { progress, monitorUrl } = this.#surroundings;
+    const startedMs = performance.now();
+    const monitor = createMonitor(monitorUrl, this.#log);
+    const thrown = await this.#work(() => monitor.start()).then(
+      () => this.#fault,
+      (thrown: unknown) => this.#fault ?? thrown ?? new Error('undefined was thrown'),
+    );
+    // A library's error about a refused connection says less than the refusal.
+    const error = egressBehind(thrown) ?? thrown;
+    if (error instanceof UsageError) throw error;
+    progress.end();
+    const { counts, refusal } = this.#tally;
+    const stopped: StopReason | null = this.#budget?.stopped ?? null;
+    const facts = { counts, refusal, dryRun: common.dryRun, error, stopped };
+    const ending = concludeRun(facts);
+    if (ending.exitCode === 1) this.#log.error('run.bug', { stack: stackOf(error) });
+    const summary = {
+      job: name,
+      runId: this.#runId,
+      outcome: ending.outcome,
+      exitCode: ending.exitCode,
+      ...counts,
+      ...(this.#connection?.client.statistics ?? { requests: 0, retries: 0, quotaUnits: 0 }),
+      durationMs: Math.round(performance.now() - startedMs),
+      dryRun: common.dryRun,
+    };
+    await monitor.end(ending.exitCode, summary);
+    const report: RunReport = {
+      ...summary,
+      secretVersion: this.#tokens?.secretVersion,
+      error: ending.error,
+      remedy: ending.remedy,
+      resume: canGoOn(facts, ending, backfill !== undefined) ? this.#resume : undefined,
+    };
+    this.#log.last('run.finished', { ...report }, { declined: stopped === 'declined', undo: this.#undo });
+    return report;
   }
 
-  async execute(runId: string, startedAt: Date): Promise<void> {
+  /** `onStarted` is called when nothing is left to refuse without the network. */
+  async #work(onStarted: () => void): Promise<void> {
     const { name, job, argument, options, common, backfill: values } = this.#request;
-    const { env, signals, log, terminal, isWatched, onFault } = this.#surroundings;
-    this.monitor = createMonitor(readMonitorUrl(env), log);
-    const config = readConfig(env);
+    const { terminal, isWatched, stop, allowHosts } = this.#surroundings;
+    const { dryRun } = common;
+    const config = this.#config;
     const budgetMs = common.budgetMs ?? config.budgetMs;
-    using budget = startBudget(budgetMs, signals);
-    onFault((error) => {
-      this.fault ??= error ?? new Error('undefined was thrown');
-      budget.stop('fault');
-    });
+    using budget = startBudget(budgetMs, stop);
+    this.#budget = budget;
     // A run that will ask takes no answer that was typed before, and leaves none to the shell.
-    const asks = !common.dryRun && (values ?? options).yes === false;
+    const asks = !dryRun && (values ?? options).yes === false;
     const releaseKeys = asks ? terminal.swallowKeys() : undefined;
     try {
-      const { dryRun } = common;
       const person = runTerminal(terminal, { isWatched, signal: budget.wrapUp });
       const { interactive } = person;
       const confirm = async (question: string) => {
@@ -149,17 +178,13 @@ class Run {
         throw new StoppedError('declined');
       };
       requireTellingScopes(name, job.scopes);
-      const prepared = await job.prepare({
-        options,
-        argument,
-        dryRun,
-        interactive,
-        canShowMail: interactive && isWatched,
-        rulesFile: config.rulesFile,
-      });
-      const backfill = await this.#prepareBackfill({ person, confirm, now: startedAt });
-      log.info('run.started', { job: name, runId, dryRun });
-      this.monitor.start();
+      const { rulesFile } = config;
+      allowHosts(hostsOf(name, job, { options, argument, rulesFile }));
+      const canShowMail = interactive && isWatched;
+      const prepared = await job.prepare({ options, argument, dryRun, interactive, canShowMail, rulesFile });
+      const backfill = await this.#prepareBackfill({ person, confirm, now: this.#startedAt });
+      this.#log.info('run.started', { job: name, runId: this.#runId, dryRun });
+      onStarted();
       const wait = (ms: number) => systemClock.sleep(ms, budget.wrapUp);
       const work = async () => {
         const mailbox = await this.#openMailbox(config, budget, budgetMs);
@@ -167,8 +192,8 @@ class Run {
           options,
           argument,
           prepared,
-          runId,
-          startedAt,
+          runId: this.#runId,
+          startedAt: this.#startedAt,
           resolveArgument: (resolved: string) => {
             this.#resolvedArgument = resolved;
           },
@@ -176,11 +201,11 @@ class Run {
           show: person.show,
           confirm,
           mailbox,
-          tally: this.tally,
-          log,
+          tally: this.#tally,
+          log: this.#log,
           signal: budget.wrapUp,
           wait,
-          journal: this.#openJournal(mailbox, { runId, startedAt, wait }, budget),
+          journal: this.#openJournal(mailbox, wait, budget),
         };
         try {
           await (backfill === undefined ? job.run(context) : backfill.run(job, context));
@@ -191,40 +216,31 @@ class Run {
       await orAbort(work(), budget.giveUp);
     } finally {
       await releaseKeys?.();
-      this.stopped = budget.stopped;
     }
   }
 
-  /** What the command line says of a backfill; its code is loaded for that alone. */
+  get #config(): Config {
+    const { config } = this.#surroundings;
+    if (config instanceof ConfigError) throw config;
+    const { name: _, ...chosen } = this.#request.mailbox ?? { name: '' };
+    return { ...config, ...chosen };
+  }
+
+  /** Loads the code of backfills for a backfill alone. */
   async #prepareBackfill(asking: Pick<BackfillOptions, 'person' | 'confirm' | 'now'>): Promise<Backfill | undefined> {
     const { name, job, common, backfill: values } = this.#request;
-    const { log, progress } = this.#surroundings;
+    const { progress } = this.#surroundings;
     const { dryRun } = common;
     if (values === undefined) return undefined;
     const { Backfill } = await import('../backfill/backfill.ts');
-    this.#backfill = new Backfill({ name, values, kind: job.backfill, dryRun, progress, log, ...asking });
+    this.#backfill = new Backfill({ name, values, kind: job.backfill, dryRun, progress, log: this.#log, ...asking });
     return this.#backfill;
   }
 
-  /** The command that continues the run. */
-  get resume(): string {
-    const { words, job } = this.#request;
-    const resolvedWords = words.map((word) =>
-      word === `--${job.argument?.orSwitch}` ? (this.#resolvedArgument ?? word) : word,
-    );
-    return commandSpelling(this.#surroundings.env).command(this.#backfill?.resume(resolvedWords) ?? resolvedWords);
-  }
-
-  /** The command that takes the run back; undefined when it changed nothing, or kept no journal. */
-  undo(runId: string): string | undefined {
-    const isKept = this.#journal?.isKept === true && this.tally.counts.changed > 0;
-    return isKept ? commandSpelling(this.#surroundings.env).command(['job', 'undo', runId]) : undefined;
-  }
-
-  /** The mailbox that is meant: before it is known to be that one, nothing is asked of it but whose it is. */
+  /** Until the first token is known to open the mailbox that is meant, Gmail is only asked whose mailbox it opens. */
   async #openMailbox(config: Config, budget: Budget, budgetMs: number): Promise<Mailbox> {
     const { name, job, common } = this.#request;
-    const { redactor, log, progress, installed } = this.#surroundings;
+    const { redactor, progress, installed, onLoaded } = this.#surroundings;
     const connection = await openConnection(config, {
       jobName: name,
       scopes: job.scopes,
@@ -232,12 +248,12 @@ class Run {
       stop: budget,
       hide: (secret) => redactor.add(secret),
       storesReplacedToken: true,
-      log,
+      log: this.#log,
       progress,
       onTokens: (tokens) => {
         this.#tokens = tokens;
       },
-      onLoaded: restrainV8,
+      ...(onLoaded && { onLoaded }),
     });
     this.#connection = connection;
     const { client, firstToken, tokens } = connection;
@@ -249,9 +265,9 @@ class Run {
     const mailbox: Mailbox = new Mailbox({
       client,
       writer: common.dryRun ? dryWriter : createLiveWriter(client),
-      tally: this.tally,
+      tally: this.#tally,
       progress,
-      log,
+      log: this.#log,
       signal: budget.wrapUp,
       profile: tokens.profile,
       ...this.#backfill?.hooks({ ...costs, mailboxSize }),
@@ -259,20 +275,39 @@ class Run {
     return mailbox;
   }
 
-  #openJournal(
-    mailbox: Mailbox,
-    about: Pick<RunJournalOptions, 'runId' | 'startedAt' | 'wait'>,
-    { wrapUp, giveUp }: Budget,
-  ): RunJournal {
-    const { log, progress } = this.#surroundings;
+  #openJournal(mailbox: Mailbox, wait: RunJournalOptions['wait'], { wrapUp, giveUp }: Budget): RunJournal {
+    const { progress } = this.#surroundings;
     const { client, quota } = this.#connection as Connection;
     const writer = mailbox.live ? createLiveWriter(client) : dryWriter;
-    const openAtEnd = (deadline: AbortSignal) => {
-      const signal = AbortSignal.any([giveUp, deadline]);
-      return new Mailbox({ client, writer, tally: this.tally, progress, log, signal });
-    };
-    const job = this.#request.name;
-    this.#journal = new RunJournal({ ...about, mailbox, openAtEnd, quota, signal: wrapUp, job, log });
+    const [log, tally] = [this.#log, this.#tally];
+    const openAtEnd = (deadline: AbortSignal) =>
+      new Mailbox({ client, writer, tally, progress, log, signal: AbortSignal.any([giveUp, deadline]) });
+    this.#journal = new RunJournal({
+      runId: this.#runId,
+      startedAt: this.#startedAt,
+      job: this.#request.name,
+      mailbox,
+      openAtEnd,
+      quota,
+      signal: wrapUp,
+      wait,
+      log,
+    });
     return this.#journal;
+  }
+
+  /** The command that continues the run. */
+  get #resume(): string {
+    const { words, job } = this.#request;
+    const resolvedWords = words.map((word) =>
+      word === `--${job.argument?.orSwitch}` ? (this.#resolvedArgument ?? word) : word,
+    );
+    return this.#surroundings.spelling.command(this.#backfill?.resume(resolvedWords) ?? resolvedWords);
+  }
+
+  /** The command that takes the run back; undefined when the run changed nothing, or keeps no journal. */
+  get #undo(): string | undefined {
+    const isKept = this.#journal?.isKept === true && this.#tally.counts.changed > 0;
+    return isKept ? this.#surroundings.spelling.command(['job', 'undo', this.#runId]) : undefined;
   }
 }

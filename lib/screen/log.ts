@@ -1,5 +1,5 @@
 /** One line per event: JSON for machines, a readable line on a terminal. Never subjects, senders or bodies. */
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import type { CommandSpelling } from './command-spelling.ts';
 import { type FinalNotes, prettyLine } from './pretty.ts';
 
@@ -18,6 +18,12 @@ export interface Log {
   last(event: string, fields: LogFields, notes?: FinalNotes): void;
 }
 
+/** The log of the process, and of the logs of its runs. */
+export interface ProcessLog extends Log {
+  /** A log with `fields` in each of its lines. Its final line does not close the log of the process. */
+  forRun(fields: LogFields): Log;
+}
+
 export interface LogOptions {
   readonly level: Level;
   readonly format: LogFormat;
@@ -31,8 +37,9 @@ export interface LogOptions {
 }
 
 /** A log that writes its lines to `write`. */
-export function createLog(options: LogOptions): Log {
-  const { format, columns, spelling, redact = (text) => text } = options;
+export function createLog(options: LogOptions): ProcessLog {
+  const { level, format, columns, spelling, write, redact = (text) => text } = options;
+  let finalNotes: FinalNotes | undefined;
   // In JSON too: neither backticks nor the words of a command are escaped there.
   const render = (given: string) => {
     const line = spelling.text(given);
@@ -40,32 +47,34 @@ export function createLog(options: LogOptions): Log {
   };
   const logger = pino(
     {
-      level: options.level,
+      level,
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: serializeError },
     },
-    {
-      write: (line: string) => {
-        if (!closed) options.write(render(line));
-      },
-    },
+    { write: (line: string) => write(render(line)) },
   );
-  let closed = false;
-  let finalNotes: FinalNotes | undefined;
-  return {
-    debug: (event, fields) => logger.debug({ event, ...redacted(fields, redact) }),
-    info: (event, fields) => logger.info({ event, ...redacted(fields, redact) }),
-    warn: (event, fields) => logger.warn({ event, ...redacted(fields, redact) }),
-    error: (event, fields) => logger.error({ event, ...redacted(fields, redact) }),
-    last(event, fields, notes) {
-      finalNotes = notes;
-      logger.level = 'info';
-      logger.info({ event, ...redacted(fields, redact) });
-      closed = true;
-    },
+  const logTo = (logger: Logger): Log => {
+    let isClosed = false;
+    const at = (level: Level) => (event: string, fields?: LogFields) => {
+      if (!isClosed) logger[level]({ event, ...redacted(fields, redact) });
+    };
+    return {
+      debug: at('debug'),
+      info: at('info'),
+      warn: at('warn'),
+      error: at('error'),
+      last(event, fields, notes) {
+        logger.level = 'info';
+        finalNotes = notes;
+        this.info(event, fields);
+        finalNotes = undefined;
+        isClosed = true;
+      },
+    };
   };
+  return { ...logTo(logger), forRun: (fields) => logTo(logger.child(redacted(fields, redact))) };
 }
 
 const nothing = () => {};

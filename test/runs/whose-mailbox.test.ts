@@ -182,6 +182,7 @@ describe('a run', { concurrency: 4 }, () => {
       jobs: [{ name: 'inserting', job }],
       mailbox: null,
       rulesFile: undefined,
+      allowHosts() {},
     })) {
       checked.push(finding);
     }

@@ -9,11 +9,11 @@ import {
   UnavailableError,
   UsageError,
 } from '../../../lib/errors.ts';
-import { concludeRun, type Happened, stackOf } from '../../../lib/run/report.ts';
+import { concludeRun, type RunFacts, stackOf } from '../../../lib/run/report.ts';
 
 type Numbers = readonly [changed: number, skipped: number, failed: number, remaining: number];
 
-function happened([changed, skipped, failed, remaining]: Numbers, rest: Partial<Happened> = {}): Happened {
+function ended([changed, skipped, failed, remaining]: Numbers, rest: Partial<RunFacts> = {}): RunFacts {
   const counts = { matched: changed + skipped + failed + remaining, changed, skipped, failed, remaining };
   return { counts, dryRun: false, error: undefined, stopped: null, ...rest };
 }
@@ -22,53 +22,53 @@ const stop = (stopped: 'budget' | 'SIGTERM' | 'SIGINT' | 'fault') => ({ error: n
 const NOTHING: Numbers = [0, 0, 0, 0];
 
 describe('concludeRun', () => {
-  const cases: ReadonlyArray<readonly [string, Happened, string, number]> = [
-    ['nothing was found', happened(NOTHING), 'nothing-to-do', 0],
-    ['all that was found was skipped', happened([0, 5, 0, 0]), 'nothing-to-do', 0],
-    ['something was changed', happened([5, 0, 0, 0]), 'ok', 0],
-    ['a dry run found something', happened([0, 0, 0, 5], { dryRun: true }), 'ok', 0],
-    ['a dry run found nothing', happened(NOTHING, { dryRun: true }), 'nothing-to-do', 0],
-    ['some items failed', happened([5, 0, 1, 0]), 'failed', 65],
-    ['all items failed', happened([0, 0, 9, 0]), 'failed', 65],
-    ['a guard stopped it', happened([0, 0, 0, 9], { error: new GuardError('g', 'r') }), 'failed', 65],
-    ['Gmail refused a request for good', happened(NOTHING, { error: new RefusedError('g', 'r') }), 'failed', 65],
-    ['a service stayed away', happened([3, 0, 0, 9], { error: new UnavailableError('g', 'r') }), 'failed', 75],
+  const cases: ReadonlyArray<readonly [string, RunFacts, string, number]> = [
+    ['nothing was found', ended(NOTHING), 'nothing-to-do', 0],
+    ['all that was found was skipped', ended([0, 5, 0, 0]), 'nothing-to-do', 0],
+    ['something was changed', ended([5, 0, 0, 0]), 'ok', 0],
+    ['a dry run found something', ended([0, 0, 0, 5], { dryRun: true }), 'ok', 0],
+    ['a dry run found nothing', ended(NOTHING, { dryRun: true }), 'nothing-to-do', 0],
+    ['some items failed', ended([5, 0, 1, 0]), 'failed', 65],
+    ['all items failed', ended([0, 0, 9, 0]), 'failed', 65],
+    ['a guard stopped it', ended([0, 0, 0, 9], { error: new GuardError('g', 'r') }), 'failed', 65],
+    ['Gmail refused a request for good', ended(NOTHING, { error: new RefusedError('g', 'r') }), 'failed', 65],
+    ['a service stayed away', ended([3, 0, 0, 9], { error: new UnavailableError('g', 'r') }), 'failed', 75],
     [
       'items failed and then a service stayed away',
-      happened([3, 0, 2, 9], { error: new UnavailableError('g', 'r') }),
+      ended([3, 0, 2, 9], { error: new UnavailableError('g', 'r') }),
       'failed',
       65,
     ],
-    ['the token was refused', happened(NOTHING, { error: new CredentialError('g', 'r') }), 'failed', 77],
+    ['the token was refused', ended(NOTHING, { error: new CredentialError('g', 'r') }), 'failed', 77],
     [
       'items failed and then the token was refused',
-      happened([0, 0, 2, 9], { error: new CredentialError('g', 'r') }),
+      ended([0, 0, 2, 9], { error: new CredentialError('g', 'r') }),
       'failed',
       77,
     ],
-    ['the configuration is wrong', happened(NOTHING, { error: new ConfigError('g', 'r') }), 'failed', 78],
-    ['the usage is wrong', happened(NOTHING, { error: new UsageError('g', 'r') }), 'failed', 2],
-    ['there is a bug', happened([3, 0, 0, 9], { error: new TypeError('x is undefined') }), 'failed', 1],
-    ['there is a bug, and items failed', happened([3, 0, 2, 9], { error: new TypeError('x') }), 'failed', 1],
-    ['something that is no error was thrown', happened([3, 0, 0, 9], { error: 'text' }), 'failed', 1],
-    ['null was thrown', happened([3, 0, 0, 9], { error: null }), 'failed', 1],
-    ['the budget ended in the middle', happened([3, 0, 0, 9], stop('budget')), 'partial', 0],
-    ['the budget ended before the first change', happened([0, 0, 0, 9], stop('budget')), 'partial', 0],
-    ['the budget ended before anything was planned', happened(NOTHING, stop('budget')), 'failed', 75],
-    ['the budget ended, and items failed', happened([3, 0, 1, 9], stop('budget')), 'failed', 65],
-    ['the budget ended after all was done', happened([3, 0, 0, 0], { stopped: 'budget' }), 'ok', 0],
-    ['SIGTERM came in the middle', happened([3, 0, 0, 9], stop('SIGTERM')), 'interrupted', 143],
-    ['SIGTERM came before anything was planned', happened(NOTHING, stop('SIGTERM')), 'interrupted', 143],
-    ['SIGTERM came after all was done', happened([3, 0, 0, 0], { stopped: 'SIGTERM' }), 'ok', 0],
-    ['SIGTERM came, and items failed', happened([3, 0, 1, 9], stop('SIGTERM')), 'failed', 65],
-    ['SIGINT came', happened([3, 0, 0, 9], stop('SIGINT')), 'interrupted', 130],
+    ['the configuration is wrong', ended(NOTHING, { error: new ConfigError('g', 'r') }), 'failed', 78],
+    ['the usage is wrong', ended(NOTHING, { error: new UsageError('g', 'r') }), 'failed', 2],
+    ['there is a bug', ended([3, 0, 0, 9], { error: new TypeError('x is undefined') }), 'failed', 1],
+    ['there is a bug, and items failed', ended([3, 0, 2, 9], { error: new TypeError('x') }), 'failed', 1],
+    ['something that is no error was thrown', ended([3, 0, 0, 9], { error: 'text' }), 'failed', 1],
+    ['null was thrown', ended([3, 0, 0, 9], { error: null }), 'failed', 1],
+    ['the budget ended in the middle', ended([3, 0, 0, 9], stop('budget')), 'partial', 0],
+    ['the budget ended before the first change', ended([0, 0, 0, 9], stop('budget')), 'partial', 0],
+    ['the budget ended before anything was planned', ended(NOTHING, stop('budget')), 'failed', 75],
+    ['the budget ended, and items failed', ended([3, 0, 1, 9], stop('budget')), 'failed', 65],
+    ['the budget ended after all was done', ended([3, 0, 0, 0], { stopped: 'budget' }), 'ok', 0],
+    ['SIGTERM came in the middle', ended([3, 0, 0, 9], stop('SIGTERM')), 'interrupted', 143],
+    ['SIGTERM came before anything was planned', ended(NOTHING, stop('SIGTERM')), 'interrupted', 143],
+    ['SIGTERM came after all was done', ended([3, 0, 0, 0], { stopped: 'SIGTERM' }), 'ok', 0],
+    ['SIGTERM came, and items failed', ended([3, 0, 1, 9], stop('SIGTERM')), 'failed', 65],
+    ['SIGINT came', ended([3, 0, 0, 9], stop('SIGINT')), 'interrupted', 130],
     [
       'SIGTERM came, and then a service stayed away',
-      happened([3, 0, 0, 9], { stopped: 'SIGTERM', error: new UnavailableError('g', 'r') }),
+      ended([3, 0, 0, 9], { stopped: 'SIGTERM', error: new UnavailableError('g', 'r') }),
       'failed',
       75,
     ],
-    ['undefined was thrown somewhere and not caught', happened([3, 0, 0, 9], stop('fault')), 'failed', 1],
+    ['undefined was thrown somewhere and not caught', ended([3, 0, 0, 9], stop('fault')), 'failed', 1],
   ];
   for (const [what, given, outcome, exitCode] of cases) {
     it(`says "${outcome}" and ${exitCode} when ${what}`, () => {
@@ -79,17 +79,17 @@ describe('concludeRun', () => {
   }
 
   it("takes an expected failure's own words, and those of a bug with its kind, on one line", () => {
-    assert.deepEqual(concludeRun(happened(NOTHING, { error: new ConfigError('a\nb', 'c\n d') })), {
+    assert.deepEqual(concludeRun(ended(NOTHING, { error: new ConfigError('a\nb', 'c\n d') })), {
       outcome: 'failed',
       exitCode: 78,
       error: 'a b',
       remedy: 'c d',
     });
-    assert.equal(concludeRun(happened(NOTHING, { error: new TypeError('a\nb') })).error, 'TypeError: a b');
+    assert.equal(concludeRun(ended(NOTHING, { error: new TypeError('a\nb') })).error, 'TypeError: a b');
   });
 
   it('keeps the message of a bug short', () => {
-    assert.ok((concludeRun(happened(NOTHING, { error: new Error('x'.repeat(9_000)) })).error ?? '').length <= 500);
+    assert.ok((concludeRun(ended(NOTHING, { error: new Error('x'.repeat(9_000)) })).error ?? '').length <= 500);
   });
 });
 

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Faults } from '../../../lib/run/faults.ts';
+
+/** A run that goes on until `end` is called; `errors` are the faults that it was given. */
+function startRun(faults: Faults, work: () => void = () => undefined) {
+  const errors: unknown[] = [];
+  const { promise, resolve: end } = Promise.withResolvers<void>();
+  const ended = faults.during(
+    (error) => errors.push(error),
+    () => {
+      work();
+      return promise;
+    },
+  );
+  return { errors, ended, end };
+}
+
+describe('Faults', () => {
+  const faults = new Faults();
+  const unowned: unknown[] = [];
+  const onFault = (error: unknown) => {
+    if (!faults.handle(error)) unowned.push(error);
+  };
+  // The test runner has listeners of its own, by which an error that nothing caught fails a test.
+  const others = { uncaughtException: [] as unknown[], unhandledRejection: [] as unknown[] };
+  before(() => {
+    for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+      others[event] = process.listeners(event as 'exit');
+      process.removeAllListeners(event);
+      process.on(event, onFault);
+    }
+  });
+  after(() => {
+    for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+      process.removeAllListeners(event);
+      for (const listener of others[event]) process.on(event, listener as () => void);
+    }
+  });
+
+  const ways: Readonly<Record<string, (error: Error) => void>> = {
+    'in a timer': (error) =>
+      setTimeout(() => {
+        throw error;
+      }),
+    'in a callback of process.nextTick': (error) =>
+      process.nextTick(() => {
+        throw error;
+      }),
+    'in a promise that nothing awaits': (error) => void Promise.reject(error),
+    'after an await': async (error) => {
+      await turn();
+      throw error;
+    },
+  };
+  for (const [where, way] of Object.entries(ways)) {
+    it(`gives an error that was thrown ${where} to its run, and to no other`, async () => {
+      const error = new Error(where);
+      const one = startRun(faults);
+      const two = startRun(faults, () => way(error));
+      while (one.errors.length + two.errors.length === 0) await turn();
+      assert.deepEqual([one.errors, two.errors], [[], [error]]);
+      for (const run of [one, two]) run.end();
+      await Promise.all([one.ended, two.ended]);
+    });
+  }
+
+  it('gives an error that was thrown in no run to all runs', async () => {
+    const runs = [startRun(faults), startRun(faults)];
+    const error = new Error('thrown in no run');
+    assert.equal(faults.handle(error), true);
+    for (const run of runs) {
+      assert.deepEqual(run.errors, [error]);
+      run.end();
+    }
+    await Promise.all(runs.map(({ ended }) => ended));
+    assert.equal(faults.handle(error), false);
+  });
+
+  it('gives an error that a run throws after its end to no run', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const error = new Error('too late');
+    const ended = startRun(faults, () => void promise.then(() => Promise.reject(error)));
+    ended.end();
+    await ended.ended;
+    const other = startRun(faults);
+    resolve();
+    while (unowned.length === 0) await turn();
+    assert.deepEqual([unowned, ended.errors, other.errors], [[error], [], []]);
+    other.end();
+    await other.ended;
+  });
+});
