@@ -1,38 +1,36 @@
-/** Makes the changes of one set of messages, batch by batch. */
+/** Changes the messages of one set, batch by batch. */
 import type { Tally } from '../base/tally.ts';
 import type { Log } from '../screen/log.ts';
-import { type Batch, batchesOf, type Portion, partBatch } from './change-plan.ts';
+import { type Batch, batchesOf, type Portion, splitBatch } from './change-plan.ts';
 import { ProtectedBatch, type Protection } from './protection.ts';
 import { GmailRefusal } from './responses.ts';
 import type { ChangeState, LabelChange, Writer } from './writer.ts';
 
-/** Batches made at once; the gate and the quota say when they are sent. */
+/** Batches that are prepared in parallel; the concurrency limiter and the quota delay their requests. */
 const AT_ONCE = 8;
 
 export interface ChangeContext {
   readonly modify: Writer['modify'];
   /** Undefined when no message is protected. */
   readonly protection: Protection | undefined;
-  /** The sets of the plan, by index, that have something left to change. */
+  /** The indices of the sets that still have messages to change. */
   readonly remaining: () => readonly number[];
   readonly tally: Tally;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** Counts the messages of every batch that is dealt with. */
-  readonly count: (how: keyof SetCounts, batch: Batch) => void;
-  /** Told of every batch, by its number in the set, that is about to be sent; its state says what becomes of it. */
+  readonly count: (fate: keyof SetCounts, batch: Batch) => void;
+  /** Called before each batch is sent, with its number in the set, from 0; `state` is updated afterwards. */
   readonly onBegin?: ((batch: number, messages: number, state: BatchState) => void) | undefined;
 }
 
-/** What becomes of a batch. */
 export interface BatchState extends ChangeState {
-  /** Gmail has confirmed the change of all that was not left out. */
+  /** Gmail has confirmed the change of all messages that were not left out. */
   isConfirmed: boolean;
-  /** Messages that were left out before they were sent. */
+  /** Messages that became protected before they were sent. */
   readonly leftOut: string[];
 }
 
-/** What has become of the messages of a set. */
+/** How many messages of a set have which fate. */
 export interface SetCounts {
   changed: number;
   skipped: number;
@@ -40,9 +38,9 @@ export interface SetCounts {
 }
 
 /**
- * Changes the messages of one set of the portion; `change` has its labels by their ids, or
- * Gmail's refusal to make one of them. What Gmail refuses is counted as failed and the rest goes on; when the service
- * stays away or the run is told to stop, what is under way is finished, the rest is not begun, and the reason is thrown.
+ * Changes the messages of one set of the portion. `change` is Gmail's refusal when one of its labels could not be created.
+ * Counts a batch that Gmail refuses as failed, and goes on. When Gmail is away or the run is stopped, finishes the batches
+ * under way and throws the reason.
  */
 export async function changeSet(
   { name, portion, set }: { readonly name: string; readonly portion: Portion; readonly set: number },
@@ -53,18 +51,18 @@ export async function changeSet(
   const away = new AbortController();
   const signal = AbortSignal.any([context.signal, away.signal]);
 
-  let begun = 0;
-  const deal = async (batch: Batch) => {
+  let number = 0;
+  const apply = async (batch: Batch) => {
     const state: BatchState = { isConfirmed: false, mayBeApplied: false, leftOut: [] };
-    onBegin?.(begun, batch.ids.length, state);
-    begun += 1;
+    onBegin?.(number, batch.ids.length, state);
+    number += 1;
     if (change instanceof GmailRefusal) return count('failed', batch);
     if (isEmpty(change)) return count('skipped', batch);
     let left = batch;
     const messages = new ProtectedBatch(batch.ids, protection, remaining, (leftOut) => {
-      const [kept, spared] = partBatch(left, new Set(leftOut));
+      const [kept, spared] = splitBatch(left, new Set(leftOut));
       left = kept;
-      // Messages that were sent in an earlier attempt without an answer may be changed.
+      // An earlier attempt without an answer may have changed them.
       if (!state.mayBeApplied) state.leftOut.push(...leftOut);
       count('skipped', spared);
     });
@@ -85,16 +83,16 @@ export async function changeSet(
     for (const batch of batches) {
       isComplete &&= !signal.aborted;
       if (!isComplete) return;
-      await deal(batch);
+      await apply(batch);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   away.signal.throwIfAborted();
-  // Told to stop when there was nothing more to begin, the set has come to its end all the same.
+  // A stop after the last batch was begun does not make the set incomplete.
   if (!isComplete) signal.throwIfAborted();
 }
 
-/** A change whose labels to remove do not exist: there is nothing to send, and Gmail would refuse it. */
+/** Whether the change only removes labels that do not exist: Gmail would refuse it. */
 function isEmpty({ addLabelIds, removeLabelIds }: LabelChange): boolean {
   return addLabelIds.length + removeLabelIds.length === 0;
 }

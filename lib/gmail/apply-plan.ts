@@ -1,10 +1,21 @@
-/** Carries out a plan of changes: portion after portion, each with its way back written down first. */
+/**
+ * Applies a plan of changes portion by portion: writes each portion to the journal, then changes its messages set by set
+ * (apply-batches.ts), and counts them.
+ */
 
 import type { Tally } from '../base/tally.ts';
 import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
 import { type BatchState, changeSet, type SetCounts } from './apply-batches.ts';
-import { batchCount, type ChangePlan, leaveOutOf, type Portion, portionsOf, setSizes, sizeOf } from './change-plan.ts';
+import {
+  batchCount,
+  type ChangePlan,
+  leaveOutOfWindows,
+  type Portion,
+  portionsOf,
+  setSizes,
+  sizeOf,
+} from './change-plan.ts';
 import { IdSet } from './ids.ts';
 import type { ResolvedSet } from './mailbox-labels.ts';
 import type { Protection } from './protection.ts';
@@ -12,24 +23,24 @@ import { GmailRefusal } from './responses.ts';
 import type { Window } from './windows.ts';
 import type { LabelChange, LabelSet, Writer } from './writer.ts';
 
-/** What one journal has to hold: a portion of a plan, with the labels of its sets. */
+/** A portion of a plan, with the labels of its sets, as one journal records it. */
 export interface JournaledPortion {
   readonly portion: Portion;
   readonly plan: ChangePlan;
   readonly resolved: readonly ResolvedSet[];
-  /** Counted from 1. */
+  /** The number of the portion, from 1. */
   readonly part: number;
   readonly parts: number;
-  /** Changes of the whole run. */
+  /** The number of changes of the whole run. */
   readonly messages: number;
 }
 
-/** Where it is written down how to take changes back. */
+/** A record of changes from which they can be undone. */
 export interface PlanJournal {
-  /** Writes down how to take the portion back; resolves when that is safe. */
-  keep(page: JournaledPortion): Promise<void>;
-  /** Told of each batch of the portion that was kept last: of which set, its number in it, and what becomes of it. */
-  begin(set: number, batch: number, messages: number, state: BatchState): void;
+  /** Resolves when the portion is recorded in the mailbox. */
+  writePortion(portion: JournaledPortion): Promise<void>;
+  /** Called before each batch of the portion that was written last. `batch` counts the batches of a set from 0. */
+  beginBatch(set: number, batch: number, messages: number, state: BatchState): void;
 }
 
 export interface ApplyContext {
@@ -38,15 +49,15 @@ export interface ApplyContext {
   readonly progress: Progress;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** Undefined when nothing is to be kept. */
+  /** Undefined for changes that cannot be undone. */
   readonly journal: PlanJournal | undefined;
-  /** Undefined when nothing is protected. */
+  /** Undefined when no message is protected. */
   readonly protection?: Protection | undefined;
 }
 
 /**
- * Makes all changes of the plan in its order, and counts them. Ends before the next batch when the signal is aborted,
- * and before the portion whose journal could not be written.
+ * Makes all changes of the plan in its order, and counts them. Stops before the next batch when the signal is aborted, and
+ * before a portion that could not be written to the journal.
  */
 export async function applyPlan(
   plan: ChangePlan,
@@ -62,7 +73,7 @@ export async function applyPlan(
     const { changed = 0, skipped = 0, failed = 0 } = counts[set] ?? {};
     return (sizes[set] ?? 0) - changed - skipped - failed;
   };
-  const tell = (set: number) => {
+  const logSet = (set: number) => {
     const { changed, skipped, failed } = counts[set] as SetCounts;
     log.info('rule.applied', {
       rule: plan.sets[set]?.name,
@@ -79,24 +90,23 @@ export async function applyPlan(
     tally.refused(`${plan.sets[set]?.name}: ${error}`);
     log.error('gmail.refused', { rule: plan.sets[set]?.name, count: sizes[set], error, remedy });
   }
-  // A run that changes nothing has nothing that could be taken back.
-  const changesSomething = resolved.some((labels) => isChange(toChange(labels)));
-  const told = new Set<number>();
+  const changesSomething = resolved.some((labels) => isChange(labelChangeOf(labels)));
+  const logged = new Set<number>();
   const windows = new WindowCounts(plan, log);
-  const count = (set: number, how: keyof SetCounts, items: number, window: Window | null | undefined) => {
+  const count = (set: number, fate: keyof SetCounts, items: number, window: Window | null | undefined) => {
     if (items === 0) return;
-    (counts[set] as SetCounts)[how] += items;
-    tally[how](items);
+    (counts[set] as SetCounts)[fate] += items;
+    tally[fate](items);
     progress.advance(items);
-    windows.count(window, items, how);
+    windows.count(window, items, fate);
   };
   let working: number | undefined;
   try {
     for (const [index, planned] of portions.entries()) {
       signal.throwIfAborted();
-      // Before the journal is written, since a message that is left out later makes a correction of the journal necessary.
+      // Before the journal is written, because a message that is left out later has to be removed from it.
       if (protection?.isDue) await protection.search(remaining());
-      const portion = leaveOutOf(planned, protection?.found ?? IdSet.empty);
+      const portion = leaveOutOfWindows(planned, protection?.found ?? IdSet.empty);
       for (const [part, { window, changes }] of planned.entries()) {
         for (const [set, { ids }] of changes.entries()) {
           count(set, 'skipped', ids.size - (portion[part]?.changes[set]?.ids.size ?? 0), window);
@@ -105,41 +115,41 @@ export async function applyPlan(
       if (changesSomething && (portions.length > 1 || portion.some((part) => sizeOf(part) > 0))) {
         const skipped = counts.reduce((sum, count) => sum + count.skipped, 0);
         const parts = { part: index + 1, parts: portions.length, messages: messages - skipped };
-        await journal?.keep({ portion, plan, resolved, ...parts });
+        await journal?.writePortion({ portion, plan, resolved, ...parts });
       }
       for (const [set, { name }] of plan.sets.entries()) {
         if (batchCount(portion, set) === 0) continue;
         working = set;
-        const change = toChange(resolved[set] ?? []);
+        const change = labelChangeOf(resolved[set] ?? []);
         await changeSet({ name, portion, set }, change, {
           ...context,
           protection,
           remaining,
           modify: (ids, labels, stop, state) =>
             writer.modify(ids, labels, stop, state).catch((error) => {
-              throw naming(error, resolved[set]);
+              throw withLabelNames(error, resolved[set]);
             }),
-          onBegin: journal && ((batch, messages, state) => journal.begin(set, batch, messages, state)),
-          count: (how, batch) => {
-            for (const [part, items] of batch.shares) count(set, how, items, portion[part]?.window);
+          onBegin: journal && ((batch, messages, state) => journal.beginBatch(set, batch, messages, state)),
+          count: (fate, batch) => {
+            for (const [part, items] of batch.shares) count(set, fate, items, portion[part]?.window);
             progress.window(portion[Math.max(...batch.shares.keys())]?.window?.name ?? null);
           },
         });
         if (left(set) > 0) continue;
-        told.add(set);
-        tell(set);
+        logged.add(set);
+        logSet(set);
       }
     }
   } finally {
-    // The set that was interrupted, and those of which a part was done in portions before.
+    // Sets that were interrupted, or partly done in earlier portions.
     for (const set of plan.sets.keys()) {
-      const begun = set === working || left(set) < (sizes[set] ?? 0);
-      if (begun && !told.has(set)) tell(set);
+      const isBegun = set === working || left(set) < (sizes[set] ?? 0);
+      if (isBegun && !logged.has(set)) logSet(set);
     }
   }
 }
 
-/** The plan for sets whose labels are known by their ids. */
+/** The plan for sets whose labels are given by id. */
 export function planOfLabels(sets: readonly LabelSet[]): { plan: ChangePlan; resolved: ResolvedSet[] } {
   const step = (add: boolean) => (id: string) => ({ id, name: id, add });
   const resolved = sets.map(({ change }) => [
@@ -153,8 +163,7 @@ export function planOfLabels(sets: readonly LabelSet[]): { plan: ChangePlan; res
   return { plan, resolved };
 }
 
-/** The change that these steps come to. */
-export function toChange(steps: ResolvedSet): LabelChange | GmailRefusal {
+function labelChangeOf(steps: ResolvedSet): LabelChange | GmailRefusal {
   if (steps instanceof GmailRefusal) return steps;
   const known = steps.filter((step) => step !== null);
   return {
@@ -167,8 +176,8 @@ function isChange(change: LabelChange | GmailRefusal): boolean {
   return !(change instanceof GmailRefusal) && change.addLabelIds.length + change.removeLabelIds.length > 0;
 }
 
-/** Gmail's refusal of a label with the names of those that were meant: Gmail names an id at most. */
-function naming(error: unknown, labels: ResolvedSet | undefined): unknown {
+/** Adds the names of the labels to Gmail's refusal of a label, which names an id at most. */
+function withLabelNames(error: unknown, labels: ResolvedSet | undefined): unknown {
   const isAboutLabel = error instanceof GmailRefusal && error.status === 400 && /label/i.test(error.message);
   if (!isAboutLabel || labels === undefined || labels instanceof GmailRefusal) return error;
   const names = labels.flatMap((step) => (step === null || step.id === step.name ? [] : [`"${step.name}"`]));
@@ -181,7 +190,7 @@ function naming(error: unknown, labels: ResolvedSet | undefined): unknown {
   );
 }
 
-/** Tells of every window as soon as all its changes are dealt with. */
+/** Logs each window as soon as all its changes are counted. */
 class WindowCounts {
   readonly #log: Log;
   readonly #open = new Map<
@@ -198,11 +207,11 @@ class WindowCounts {
     }
   }
 
-  count(window: Window | null | undefined, items: number, how: keyof SetCounts): void {
+  count(window: Window | null | undefined, items: number, fate: keyof SetCounts): void {
     const name = window?.name ?? '';
     const counts = this.#open.get(name);
     if (counts === undefined) return;
-    counts[how] += items;
+    counts[fate] += items;
     counts.left -= items;
     if (counts.left > 0) return;
     this.#open.delete(name);

@@ -1,4 +1,4 @@
-/** What a run is going to change, message by message, and in which order: by windows, and within a window by sets. */
+/** Which messages a run is going to change, and in which order: by window, within a window by set, in batches. */
 import { IdSet } from './ids.ts';
 import type { LabelDirectory } from './labels.ts';
 import type { Window } from './windows.ts';
@@ -7,23 +7,23 @@ import type { Window } from './windows.ts';
 export const BATCH_SIZE = 1_000;
 
 /**
- * Changes in one portion, which has one journal, for each set that takes part in it, and in all. Their last batches are
- * rarely full, so that a portion should be worth many; and it is a step that a person sees the work take.
+ * The largest number of changes in a portion, for each set in it and in all. Each portion costs a journal and one batch
+ * for each set that is not full, so portions are large; the progress of a run is seen by portions, so they are limited.
  */
 const CHANGES_PER_SET = 25_000;
 const LARGEST_PORTION = 100_000;
 
-/** One label, by name, that is put on or taken off. */
+/** One label, by name, that a change adds or removes. */
 export interface LabelOperation {
   readonly add: boolean;
   readonly label: string;
 }
 
-/** Messages that get the same change, under the name of the rule that wants it. */
+/** Messages that get the same change, such as those of a rule, whose name the set has. */
 export interface PlannedSet {
   readonly name: string;
   readonly operations: readonly LabelOperation[];
-  /** How many messages the set's search found, with those that are left as they are. */
+  /** How many messages the search of the set found, unchanged ones included. */
   readonly found: number;
 }
 
@@ -31,23 +31,23 @@ export interface PlannedSet {
 export interface PlannedChange {
   readonly ids: IdSet;
   /**
-   * For each operation of the set, which of the messages (1 by index of `ids`) it really changes; null when it changes
-   * all of them. Undefined when that was not looked up, as for a run that keeps no journal.
+   * For each operation of the set, a flag by index of `ids`: 1 when the operation really changes the message. Null when it
+   * changes all messages. Undefined when that was not searched for, because the run has no journal.
    */
   readonly effects: readonly (Uint8Array | null)[] | undefined;
 }
 
-/** The changes in one window, one for each set of the plan. The window is null in a run that has none. */
+/** The changes in one window, one for each set of the plan. The window is null in a run without windows. */
 export interface WindowPlan {
   readonly window: Window | null;
   readonly changes: readonly PlannedChange[];
 }
 
-/** How to find, while a plan is carried out, what must be left out of it. */
+/** How to find messages that become protected while a plan is applied. */
 export interface PlanProtection {
-  /** When it was last looked for, by the client's clock. */
+  /** When the last search for them began, by the client's clock. */
   readonly searchedAtMs: number;
-  /** The search, as far as it concerns these sets. */
+  /** The search for protected messages that sets of these indices may change. */
   readonly search: (
     sets: readonly number[],
     labels: LabelDirectory,
@@ -56,14 +56,14 @@ export interface PlanProtection {
 
 export interface ChangePlan {
   readonly sets: readonly PlannedSet[];
-  /** In the order of the work. */
+  /** In the order in which they are changed. */
   readonly windows: readonly WindowPlan[];
-  /** Messages that are in Trash or in Spam all along. */
+  /** Messages that are in Trash or in Spam before the run. */
   readonly places?: readonly { readonly label: 'TRASH' | 'SPAM'; readonly ids: IdSet }[];
   readonly protection?: PlanProtection | undefined;
 }
 
-/** Messages that get the same change, under the name of the rule that wants it. Labels are given by name. */
+/** Messages that get the same change. Labels are given by name. */
 export interface ChangeSet {
   readonly name: string;
   readonly ids: readonly string[];
@@ -71,7 +71,7 @@ export interface ChangeSet {
   readonly remove: readonly string[];
 }
 
-/** The plan for sets of which the ids are known. */
+/** The plan for sets whose message ids are known. */
 export function planOf(sets: readonly ChangeSet[]): ChangePlan {
   return {
     sets: sets.map(({ name, add, remove, ids }) => ({
@@ -83,26 +83,25 @@ export function planOf(sets: readonly ChangeSet[]): ChangePlan {
   };
 }
 
-/** Windows, or parts of one, whose changes are made together. */
+/** Windows, or parts of windows, whose changes share one journal. */
 export type Portion = readonly WindowPlan[];
 
 export function sizeOf({ changes }: WindowPlan): number {
   return changes.reduce((sum, { ids }) => sum + ids.size, 0);
 }
 
-/** How many messages each set of the plan changes. */
+/** The number of messages that each set changes. */
 export function setSizes({ sets, windows }: ChangePlan): number[] {
   return sets.map((_, set) => windows.reduce((sum, { changes }) => sum + (changes[set]?.ids.size ?? 0), 0));
 }
 
-/** How many changes there are in the whole plan. */
 export function totalOf({ windows }: ChangePlan): number {
   return windows.reduce((sum, window) => sum + sizeOf(window), 0);
 }
 
 /**
- * The plan cut into portions: small windows together, so that their batches are full; big ones in parts. Without windows
- * and without a journal all is one portion, since each further one costs a batch.
+ * Cuts the plan into portions: several small windows in one, a big window in parts. Without windows and without a journal
+ * the whole plan is one portion, because each further portion costs a batch.
  */
 export function portionsOf({ sets, windows }: ChangePlan, keepsJournal: boolean): Portion[] {
   const working = sets.filter((_, set) => windows.some(({ changes }) => (changes[set]?.ids.size ?? 0) > 0)).length;
@@ -124,7 +123,7 @@ export function portionsOf({ sets, windows }: ChangePlan, keepsJournal: boolean)
 }
 
 /**
- * The window in parts that are not much larger than a portion, the newest first. A message is in the same part for all
+ * Cuts the window into parts that are not much larger than `most`, the newest first. A message is in the same part for all
  * sets; the largest set is cut between its batches.
  */
 function cut(plan: WindowPlan, most: number): WindowPlan[] {
@@ -132,7 +131,7 @@ function cut(plan: WindowPlan, most: number): WindowPlan[] {
   if (parts < 2) return [plan];
   const largest = plan.changes.reduce((one, two) => (two.ids.size > one.ids.size ? two : one)).ids;
   const step = Math.ceil(largest.size / parts / BATCH_SIZE) * BATCH_SIZE;
-  /** Where the parts begin and end in the largest set, from its newest end on. */
+  /** The indices in the largest set at which parts begin and end, from its newest end on. */
   const edges = Array.from({ length: parts + 1 }, (_, part) => Math.max(0, largest.size - part * step));
   const cuts = plan.changes.map(({ ids }) =>
     edges.map((edge) => (edge === 0 ? 0 : edge === largest.size ? ids.size : ids.countBelow(largest, edge))),
@@ -149,13 +148,11 @@ function cut(plan: WindowPlan, most: number): WindowPlan[] {
   }));
 }
 
-/** The plan without the messages in `ids`. */
 export function leaveOut(plan: ChangePlan, ids: IdSet): ChangePlan {
-  return { ...plan, windows: leaveOutOf(plan.windows, ids) };
+  return { ...plan, windows: leaveOutOfWindows(plan.windows, ids) };
 }
 
-/** The same for windows, or parts of one. */
-export function leaveOutOf(plans: readonly WindowPlan[], ids: IdSet): WindowPlan[] {
+export function leaveOutOfWindows(plans: readonly WindowPlan[], ids: IdSet): WindowPlan[] {
   if (ids.size === 0) return [...plans];
   return plans.map(({ window, changes }) => ({
     window,
@@ -169,19 +166,18 @@ export function leaveOutOf(plans: readonly WindowPlan[], ids: IdSet): WindowPlan
   }));
 }
 
-/** Batches that it takes to change the messages of one set in a portion. */
+/** The number of batches that one set has in a portion. */
 export function batchCount(portion: Portion, set: number): number {
   return Math.ceil(portion.reduce((sum, { changes }) => sum + (changes[set]?.ids.size ?? 0), 0) / BATCH_SIZE);
 }
 
-/** A batch of one set: its messages, and how many of them lie in which part of the portion. */
 export interface Batch {
   readonly ids: readonly string[];
-  /** Counts by the index of the part. */
+  /** Index of a part of the portion → how many of the messages lie in that part. */
   readonly shares: ReadonlyMap<number, number>;
 }
 
-/** The batches of one set, made one by one as they are needed: as strings ids take ten times the memory. */
+/** The batches of one set, one at a time, because ids as strings take ten times the memory. */
 export function* batchesOf(portion: Portion, set: number): Generator<Batch> {
   let ids: string[] = [];
   let shares = new Map<number, number>();
@@ -201,8 +197,8 @@ export function* batchesOf(portion: Portion, set: number): Generator<Batch> {
   if (ids.length > 0) yield { ids, shares };
 }
 
-/** The batch without these messages, and a batch of them. */
-export function partBatch({ ids, shares }: Batch, apart: ReadonlySet<string>): readonly [Batch, Batch] {
+/** The batch without the messages of `apart`, and a batch of these. */
+export function splitBatch({ ids, shares }: Batch, apart: ReadonlySet<string>): readonly [Batch, Batch] {
   const batchOf = (isApart: boolean): Batch => {
     const own = new Map<number, number>();
     let at = 0;

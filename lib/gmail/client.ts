@@ -1,10 +1,11 @@
 /**
- * One request to Gmail, made safe: googleapis' client behind the quota, the concurrency gate, a timeout per attempt,
- * retries with full jitter, and one renewal of the access token for all requests that wait for it.
+ * Sends requests to Gmail through googleapis: within the quota and the concurrency limit, with a timeout for each attempt,
+ * retries (retry.ts), and one renewal of the access token for all requests that need it. The meaning of responses is in
+ * responses.ts.
  */
 
 import type { IncomingHttpHeaders } from 'node:http';
-// The packages' main files bring along all of Google's ways to log in, which take longer to load than all of the rest.
+// The packages' main files import all of Google's credential types, which take longer to load than everything else.
 import { OAuth2Client } from 'google-auth-library/build/src/auth/oauth2client.js';
 import { gmail_v1 } from 'googleapis/build/src/apis/gmail/v1.js';
 import type { Clock } from '../base/clock.ts';
@@ -21,7 +22,7 @@ import { type ClientStatistics, countRequest, type GmailMethod, unitsOf } from '
 /** `read` changes nothing; `repeatable` is a change that may be sent twice; `once` is a change that must not. */
 export type RequestKind = 'read' | 'repeatable' | 'once';
 
-/** A check that must be no older than a while when a change is sent, although waiting for quota takes time. */
+/** A check before each attempt to send a change, because an attempt may wait minutes for quota. */
 export interface PreSendCheck {
   /** Whether `run` must be called before the next attempt. */
   readonly isDue: boolean;
@@ -34,26 +35,24 @@ type Send = (
   options: SendOptions,
 ) => Promise<{ status: number; headers: IncomingHttpHeaders; data: unknown; url?: unknown }>;
 
-/** Per-call options of googleapis' methods: the raw text of every answer, whatever its status, and no hidden retries. */
 type SendOptions = ReturnType<typeof sendOptions>;
 
 export interface ClientOptions {
   readonly tokens: AccessTokens;
   readonly quota: QuotaWindow;
   readonly profile: QuotaProfile;
-  /** Where Gmail's API is. */
   readonly apiUrl: string;
   readonly timeoutMs: number;
-  /** Ends everything, also what is under way. */
+  /** Aborts everything, changes under way included. */
   readonly giveUp: AbortSignal;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Told of the quota units of every request that is sent. */
+  /** Called with the quota units of each request that is sent. */
   readonly onSpent?: (units: number) => void;
-  /** Told of every pause that Google's quota imposes; returns whether a person is shown it. */
+  /** Called before each pause after a quota refusal; returns whether a person sees it. */
   readonly onRefused?: (pauseMs: number) => boolean;
-  /** Counted up by the client; given where requests beside it count, too. */
+  /** Given when requests of others are counted with those of the client. */
   readonly statistics?: ClientStatistics;
 }
 
@@ -63,7 +62,7 @@ export class GmailClient {
   readonly #api: gmail_v1.Gmail;
   readonly #auth: OAuth2Client;
   readonly #concurrency = new ConcurrencyLimiter();
-  /** The access token that requests are sent with at the moment. */
+  /** The access token of the requests that are sent now. */
   #token = '';
   #answerMs = 0;
   readonly #tidy = createTidier();
@@ -71,14 +70,14 @@ export class GmailClient {
   constructor(options: ClientOptions) {
     this.#options = options;
     this.statistics = options.statistics ?? { requests: 0, retries: 0, quotaUnits: 0 };
-    // The client's own request logging prints the token; it is switched off with its request interceptor.
+    // googleapis' request logging prints the token; it goes with the request interceptor.
     this.#auth = new OAuth2Client({ useAuthRequestParameters: false });
     this.#auth.refreshHandler = async () => {
       const token = await options.tokens.get();
       this.#token = token.value;
       return { access_token: token.value, expiry_date: token.expiresAtMs };
     };
-    // Without universeDomain an environment variable decides which hosts get the token.
+    // Without universeDomain an environment variable would decide which hosts get the token.
     this.#api = new gmail_v1.Gmail({ auth: this.#auth, universeDomain: 'googleapis.com', rootUrl: options.apiUrl });
   }
 
@@ -138,12 +137,11 @@ export class GmailClient {
     return this.#options.clock;
   }
 
-  /** The quota. */
   get unitsPerMinute(): number {
     return this.#options.quota.unitsPerMinute;
   }
 
-  /** How long requests took until their answers, on average. */
+  /** The mean time of a request, in milliseconds. */
   get meanRequestMs(): number {
     return this.#answerMs / Math.max(1, this.statistics.requests);
   }
@@ -201,7 +199,7 @@ export class GmailClient {
 
   async #send(method: GmailMethod, send: Send, stop: AbortSignal): Promise<ResponseMeaning> {
     const { timeoutMs } = this.#options;
-    // Not AbortSignal.timeout and any: these keep each request, with all its ids, until the time is over.
+    // AbortSignal.timeout and AbortSignal.any would keep each request, with its 1,000 ids, in memory until the timeout.
     const attempt = new AbortController();
     let isLate = false;
     const onLate = () => {
@@ -224,7 +222,7 @@ export class GmailClient {
       });
     } catch (error) {
       stop.throwIfAborted();
-      // Everything that happens on the wire arrives with the request's configuration; the rest is our own bug.
+      // googleapis adds `config` to errors of the network; any other error is a bug of the program.
       if (!(error instanceof Error && 'config' in error)) throw error;
       return meaningOfFailure(method, error, isLate ? timeoutMs : undefined);
     } finally {

@@ -1,54 +1,49 @@
-/**
- * Guards: limits on how many messages a run, or one of its sets, may change. A run that would go beyond one changes
- * nothing.
- */
+/** Guards: limits on the number of messages that a run, or one of its sets, may change. A run beyond a limit changes none. */
 import { counted, formatCount, formatShare } from '../base/count.ts';
 import { GuardError, UsageError } from '../errors.ts';
 import type { OptionSpec } from '../options.ts';
 import { type ChangePlan, setSizes } from './change-plan.ts';
 
-/** A limit on the changes of a run, or of one of its sets, and what to do about it. */
 export interface Guard {
-  /** The name of the set that is limited; all sets together without one. */
+  /** The name of the limited set; all sets together when left out. */
   readonly set?: string;
-  /** Infinity for no limit. */
   readonly atMost: number;
-  /** The origin of a limit that was computed: `50% of the 9,000 in the mailbox`. */
+  /** How the limit was computed: `50% of the 9,000 in the mailbox`. */
   readonly meaning?: string;
-  /** Where the limit stands: `rules.yaml: maxChanges`. */
+  /** Where the limit is written: `rules.yaml: maxChanges`. */
   readonly from?: string;
-  /** Where the limit can be raised. */
+  /** How to raise the limit. */
   readonly remedy: string;
-  /** The share of the mailbox, between 0 and 1, of which the limit was worked out. */
+  /** The share of the mailbox from which the limit was computed, between 0 and 1. */
   readonly share?: number;
 }
 
-/** A rule may change this share of a mailbox in a backfill, unless the rules say otherwise. */
-export const DEFAULT_MAX_SHARE = 0.5;
+/** The share of a mailbox that one set may change in a backfill when nothing else is given. */
+const DEFAULT_MAX_SHARE = 0.5;
 
-/** In a mailbox with fewer messages a rule may well be about most of them: only a share that was typed is held there. */
+/** In a mailbox of at most this many messages only a share from the command line is a limit: a set may rightly hold most of them. */
 const SMALL_MAILBOX = 1_000;
 
 export interface GuardSettings {
-  /** What --max-changes and --max-share say, in place of the rules file. */
+  /** The values of --max-changes and --max-share, which replace the limits of the job. */
   readonly maxChanges: number | undefined;
   readonly maxShare: number | undefined;
-  /** How many messages the mailbox holds; undefined where no share is held: outside a backfill without --max-share. */
+  /** The number of messages in the mailbox; undefined when shares are no limit: outside a backfill without --max-share. */
   readonly mailboxSize: number | undefined;
 }
 
 /** The limits of a job, and of the sets of messages that it changes. */
 export interface ChangeLimits {
-  /** The file in which they can be raised. */
+  /** The file in which the limits are written. */
   readonly file: string;
-  /** Changes of a whole run. */
+  /** The most changes of a whole run. */
   readonly maxChanges: number | undefined;
-  /** The share of the mailbox, between 0 and 1, that one set may change in a backfill. */
+  /** The largest share of the mailbox, between 0 and 1, that one set may change in a backfill. */
   readonly maxShare: number | undefined;
   readonly sets: readonly { readonly name: string; readonly maxChanges: number | undefined }[];
 }
 
-/** The guards of a run; those of single sets first, since their messages say more. */
+/** The guards of a run; the guards of single sets first, because their messages say more. */
 export function createGuards(limits: ChangeLimits, settings: GuardSettings): Guard[] {
   const { file, sets } = limits;
   const { mailboxSize } = settings;
@@ -58,8 +53,8 @@ export function createGuards(limits: ChangeLimits, settings: GuardSettings): Gua
       : [{ set: name, atMost: maxChanges, remedy: remedy(`raise maxChanges of the rule ${name} in ${file}`) }],
   );
   const share = settings.maxShare ?? limits.maxShare ?? DEFAULT_MAX_SHARE;
-  const isHeld = settings.maxShare !== undefined || (mailboxSize ?? 0) > SMALL_MAILBOX;
-  if (mailboxSize !== undefined && isHeld && share < 1) {
+  const isLimit = settings.maxShare !== undefined || (mailboxSize ?? 0) > SMALL_MAILBOX;
+  if (mailboxSize !== undefined && isLimit && share < 1) {
     const atMost = Math.floor(mailboxSize * share);
     const meaning = `${formatShare(share)} of the ${formatCount(mailboxSize)} in the mailbox`;
     const raise = remedy(
@@ -83,8 +78,8 @@ export function createGuards(limits: ChangeLimits, settings: GuardSettings): Gua
 }
 
 /**
- * The first of `guards` that `plans` of the same sets go beyond; undefined when all hold. All plans but the last are
- * carried out: `changed` messages were changed so far.
+ * The error of the first guard that `plans` of the same sets exceed together; undefined when none is exceeded. All plans
+ * except the last are already applied and changed `changed` messages.
  */
 export function trippedGuard(
   plans: readonly ChangePlan[],
@@ -113,7 +108,7 @@ export function trippedGuard(
   return undefined;
 }
 
-/** The share, above 0 and up to 1, that `text` means; null when it means none, or, as 1 does, might mean either. */
+/** The share, above 0 and up to 1, in `50%`, `2.5 %` or `0.5`; null for other texts and for 1, which may mean 1% or 100%. */
 export function parseShare(text: string): number | null {
   const [, percent, fraction] = /^(?:(\d{1,3}(?:\.\d{1,3})?)\s*%|(0\.\d{1,6}))$/.exec(text.trim()) ?? [];
   const share = percent === undefined ? Number(fraction ?? 0) : Number(percent) / 100;
@@ -125,7 +120,7 @@ export function shareOption(summary: string): OptionSpec<number | undefined> {
   const parse = (text: string) => {
     const share = parseShare(text);
     if (share !== null) return share;
-    throw new UsageError(`"${text}" is no share`, 'Write a percentage, such as 50%.');
+    throw new UsageError(`"${text}" is not a percentage`, 'Write a percentage, such as 50%.');
   };
   return { placeholder: '<percent>', summary, parse, fallback: undefined };
 }

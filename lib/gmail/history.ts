@@ -1,25 +1,24 @@
-/** What was done to messages since a moment. The history of a mailbox, unlike its searches, does not lag behind. */
+/** Reads the history of a mailbox: changes since a history id. Unlike searches, it shows changes at once. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { GmailClient } from './client.ts';
 import type { IdSet } from './ids.ts';
 import { GmailRefusal } from './responses.ts';
 
-/** The records on one page; Gmail allows no more. */
+/** Gmail's largest page of history records. */
 const PAGE_SIZE = 500;
 
 const CHANGES = ['labelAdded', 'labelRemoved', 'messageDeleted'];
 
-/** What was done to messages, as far as it can still be seen in them. */
 export interface HistoryChanges {
-  /** Label id → message id → whether the message has carried the label since it got or lost it last. */
+  /** Label id → message id → whether the last change added the label (true) or removed it (false). */
   readonly labels: ReadonlyMap<string, ReadonlyMap<string, boolean>>;
-  /** The ids of those that were deleted for good. */
+  /** The ids of messages that were deleted permanently. */
   readonly deleted: ReadonlySet<string>;
 }
 
 /**
- * What was done to the messages of `among` after `since`, the history id of a message or of the mailbox; null when Gmail
- * does not know that any more, which it does for about a week. 2 quota units for each 500 changes of the mailbox.
+ * The changes to the messages of `among` after `since`, the history id of a message or of the mailbox; null when Gmail no
+ * longer knows that id, after about a week. 2 quota units for each 500 changes of the mailbox.
  */
 export async function readHistory(
   client: GmailClient,
@@ -46,7 +45,7 @@ export async function readHistory(
     for (const { labelsAdded, labelsRemoved, messagesDeleted } of page.history ?? []) {
       note(labelsAdded, true);
       note(labelsRemoved, false);
-      forgetBoth(labelsAdded, labelsRemoved, labels);
+      forgetContradictions(labelsAdded, labelsRemoved, labels);
       for (const { message } of messagesDeleted ?? []) {
         if (message?.id && among.has(message.id)) deleted.add(message.id);
       }
@@ -57,8 +56,8 @@ export async function readHistory(
 }
 
 /**
- * The ids of messages that carry this label and were put into the mailbox after `since`, the oldest first; none when Gmail
- * does not know that any more. 2 quota units for each 500.
+ * The ids of messages with this label that were added to the mailbox after the history id `since`, oldest first; none when
+ * Gmail no longer knows that id. 2 quota units for each 500.
  */
 export async function readAdded(
   client: GmailClient,
@@ -78,8 +77,8 @@ export async function readAdded(
   return ids;
 }
 
-/** What a message both got and lost in one record: which came last is not told. */
-function forgetBoth(
+/** Forgets labels that one record both adds to a message and removes from it: the record does not say which came last. */
+function forgetContradictions(
   added: gmail_v1.Schema$HistoryLabelAdded[] = [],
   removed: gmail_v1.Schema$HistoryLabelRemoved[] = [],
   labels: ReadonlyMap<string, Map<string, boolean>>,

@@ -1,4 +1,4 @@
-/** Sets of message ids, packed: 8 bytes each, so that the ids of a mailbox of a million messages fit into 8 MB. */
+/** Sets of message ids at 8 bytes each: the ids of a million messages take 8 MB. */
 import { UnavailableError } from '../errors.ts';
 
 /** Gmail's ids are 64-bit numbers in hexadecimal digits. */
@@ -6,24 +6,24 @@ const ID = /^[0-9a-f]{1,16}$/;
 
 const BYTES = 8;
 
-/** Room is made for so many ids at a time, and set aside for so many: memory is used by those alone that there are. */
+/** Ids by which the buffer grows, and for which it reserves addresses; only the pages in use take memory. */
 const STEP = 4_096;
 const ROOM = 4_000_000;
 
-/** Collects ids that come one after another, in any order and perhaps twice. */
+/** Collects ids in any order, duplicates included, for an IdSet. */
 export class IdCollector {
-  /** Grows where it is. What grows by being copied leaves holes in the memory, as large as all the ids together. */
+  /** Grows in place: growing by copies would leave holes in memory as large as all ids together. */
   #buffer = new ArrayBuffer(0, { maxByteLength: ROOM * BYTES });
   #words = new Uint32Array(this.#buffer);
   #size = 0;
   #padded = false;
 
-  /** How many were added. */
+  /** The number of added ids, duplicates included. */
   get size(): number {
     return this.#size;
   }
 
-  /** @throws UnavailableError when `id` is no id of Gmail's. */
+  /** @throws UnavailableError for a malformed id. */
   add(id: string): void {
     if (this.#size * BYTES === this.#buffer.byteLength) this.#grow();
     const [low, high] = halves(id);
@@ -33,7 +33,7 @@ export class IdCollector {
     this.#size += 1;
   }
 
-  /** Whether `id` was added. Looks at all of them. */
+  /** Whether `id` was added. Takes time linear in `size`. */
   has(id: string): boolean {
     const [low, high] = halves(id);
     for (let at = 0; at < this.#size * 2; at += 2) {
@@ -42,7 +42,7 @@ export class IdCollector {
     return false;
   }
 
-  /** The set of what was added; nothing can be added afterwards. */
+  /** The set of the added ids, which shares their memory: nothing can be added afterwards. */
   finish(): IdSet {
     return fromWords(this.#words.subarray(0, this.#size * 2), this.#padded);
   }
@@ -61,25 +61,25 @@ export class IdCollector {
   }
 }
 
-/** The lower and the upper half of the number that an id is. @throws UnavailableError for what is no id of Gmail's. */
+/** The lower and the upper 32 bits of an id. @throws UnavailableError for a malformed id. */
 function halves(id: string): [number, number] {
   if (!ID.test(id)) {
     throw new UnavailableError(
-      'Gmail answered with a message id of an unknown form',
-      'Nothing was done with it; run again, and report it if it lasts.',
+      'Gmail answered with a malformed message id',
+      'Nothing was done with it. Run again; if it happens again, report it.',
     );
   }
   return [Number.parseInt(id.slice(-8), 16), id.length > 8 ? Number.parseInt(id.slice(0, -8), 16) : 0];
 }
 
-/** An immutable set of message ids in ascending order, which is about that of their arrival. */
+/** An immutable set of message ids in ascending order, which is roughly the order of arrival. */
 export class IdSet {
-  /** Two words for each id, the lower half first. */
+  /** Two words for each id, the lower 32 bits first. */
   readonly #words: Uint32Array<ArrayBuffer>;
   /** Whether ids are written with leading zeros. */
   readonly #padded: boolean;
 
-  /** For `IdCollector` and for what lies in this file; others use `IdSet.of` and `IdSet.unpack`. */
+  /** Only for this file; others use `IdSet.of` and `IdSet.unpack`. */
   constructor(words: Uint32Array<ArrayBuffer>, padded: boolean) {
     this.#words = words;
     this.#padded = padded;
@@ -97,7 +97,7 @@ export class IdSet {
     return this.#words.length / 2;
   }
 
-  /** The id at `index`, counted from the oldest. */
+  /** The id at `index`; 0 is the oldest. */
   at(index: number): string {
     const low = (this.#words[index * 2] ?? 0).toString(16);
     const high = (this.#words[index * 2 + 1] ?? 0).toString(16);
@@ -105,12 +105,12 @@ export class IdSet {
     return high === '0' ? low : high + low.padStart(8, '0');
   }
 
-  /** The ids from index `start` up to, without, `end`, the newest first. */
+  /** The ids from index `start` to before `end`, newest first. */
   list(start = 0, end = this.size): string[] {
     return Array.from({ length: Math.max(0, end - start) }, (_, index) => this.at(end - 1 - index));
   }
 
-  /** For each id, whether it is in one of `others`. */
+  /** A flag by index: 1 when the id is in one of `others`. */
   marks(...others: readonly IdSet[]): Uint8Array {
     const marks = new Uint8Array(this.size);
     for (const other of others) {
@@ -121,13 +121,13 @@ export class IdSet {
     return marks;
   }
 
-  /** Calls `visit` for each id that is in `other` too, with its index here and there. */
+  /** Calls `visit` for each id that is also in `other`, with its indices in both. */
   meet(other: IdSet, visit: (index: number, otherIndex: number) => void): void {
     for (let index = 0, at = 0; index < this.size; index += 1) {
       at = other.#firstNotBelow(this, index, at);
       if (at === other.size) return;
       if (this.#compare(index, other, at) === 0) visit(index, at);
-      // As far as the other one is ahead, there is nothing to be met.
+      // Skips the ids below the next id of `other`.
       else index = this.#firstNotBelow(other, at, index) - 1;
     }
   }
@@ -138,7 +138,7 @@ export class IdSet {
     return at < this.size && this.#compare(at, one, 0) === 0;
   }
 
-  /** Those ids for which `keep` says so, by their index. It is asked twice, instead of remembering what it said. */
+  /** The ids for whose index `keep` returns true. Calls `keep` twice for each, which saves memory. */
   filter(keep: (index: number) => boolean): IdSet {
     let size = 0;
     for (let index = 0; index < this.size; index += 1) if (keep(index)) size += 1;
@@ -154,7 +154,7 @@ export class IdSet {
     return new IdSet(words, this.#padded);
   }
 
-  /** The ids from index `start` up to, without, `end`, as a set that shares their memory. */
+  /** The ids from index `start` to before `end`, as a set that shares their memory. */
   slice(start: number, end: number): IdSet {
     return new IdSet(this.#words.subarray(start * 2, end * 2), this.#padded);
   }
@@ -166,7 +166,7 @@ export class IdSet {
     return this.filter((index) => marks[index] === 0);
   }
 
-  /** How many ids are below the one at `index` of `other`. */
+  /** The number of ids below the id at `index` of `other`. */
   countBelow(other: IdSet, index: number): number {
     return this.#firstNotBelow(other, index, 0);
   }
@@ -186,12 +186,12 @@ export class IdSet {
     );
   }
 
-  /** Whether ids are written with leading zeros, which `unpack` has to be told. */
+  /** Whether ids are written with leading zeros, for `unpack`. */
   get padded(): boolean {
     return this.#padded;
   }
 
-  /** 8 bytes for each id, most significant first, in ascending order. */
+  /** The ids in ascending order, each as 8 bytes, most significant byte first. */
   pack(): Buffer {
     const bytes = Buffer.allocUnsafe(this.size * BYTES);
     for (let index = 0; index < this.size; index += 1) {
@@ -201,7 +201,7 @@ export class IdSet {
     return bytes;
   }
 
-  /** The opposite of `pack`. */
+  /** The set that `pack` wrote. */
   static unpack(bytes: Buffer, padded: boolean): IdSet {
     const words = new Uint32Array(Math.floor(bytes.length / BYTES) * 2);
     for (let index = 0; index < words.length / 2; index += 1) {
@@ -211,9 +211,9 @@ export class IdSet {
     return fromWords(words, padded);
   }
 
-  /** The least index from `from` on whose id is not below the one at `index` of `other`. */
+  /** The first index from `from` on whose id is not below the id at `index` of `other`. */
   #firstNotBelow(other: IdSet, index: number, from: number): number {
-    // Gallops, then halves: as fast for a few ids among a million as for two sets of the same size.
+    // Galloping search: fast for a few ids among a million and for two sets of equal size.
     let step = 1;
     let least = from;
     let end = from;
@@ -231,7 +231,7 @@ export class IdSet {
     return least;
   }
 
-  /** Below 0 when the id at `index` is below the one at `at` of `other`, 0 when it is the same. */
+  /** -1 when the id at `index` is below the id at `at` of `other`, 0 when it is the same, 1 when it is above. */
   #compare(index: number, other: IdSet, at: number): number {
     const own = this.#words;
     const its = other.#words;
@@ -242,9 +242,9 @@ export class IdSet {
   }
 }
 
-/** The set of the ids in `words`, which it sorts. */
+/** The set of the ids in `words`; sorts `words`. */
 function fromWords(words: Uint32Array<ArrayBuffer>, padded: boolean): IdSet {
-  // As one number of 64 bits each: Node runs on little-endian machines only.
+  // 64-bit numbers with the lower word first: Node runs on little-endian machines only.
   new BigUint64Array(words.buffer, words.byteOffset, words.length / 2).sort();
   let kept = 0;
   for (let at = 0; at < words.length; at += 2) {

@@ -1,47 +1,45 @@
 /**
- * Text that a sender chose, such as names and subjects, made fit to be shown in one line: nothing in it can move,
- * hide or turn around what stands beside it. It is not escaped: that is the business of what it is put into.
+ * Makes names and subjects that a sender chose safe to show in one line: no character can move, hide or reverse the text
+ * beside them. Does not escape them for HTML; callers do.
  */
 import { stripVTControlCharacters } from 'node:util';
 import addressParser from 'nodemailer/lib/addressparser';
 
-/** Longer texts fill a telephone's screen. */
+/** In characters; longer texts fill the screen of a phone. */
 const MAX_SUBJECT = 90;
 const MAX_NAME = 40;
 const MAX_ADDRESS = 254;
 
-/** Control characters, lone surrogates excluded; line and paragraph separators are white space. */
 const CONTROLS = /\p{Cc}+/gu;
-/** Embeddings, overrides and isolates, which change the direction of what follows; zero-width space and its like. */
+/** Characters that change the direction of the text that follows, and characters without width. */
 const INVISIBLE = /[\u202a-\u202e\u2066-\u2069\u200b\u2060-\u2064\u206a-\u206f\ufeff\u00ad\ufff9-\ufffb]/gu;
-/** More accents on one letter than any language needs, which would run over the lines around it. */
+/** More marks on one letter than any language needs; they would cover the lines above and below. */
 const STACKED_MARKS = /(\p{M}{4})\p{M}+/gu;
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** Whom a message comes from. */
 export interface Sender {
-  /** The name; without one, the address. */
+  /** The address when the sender has no name. */
   readonly name: string;
-  /** In lower case; '' when there is none. */
+  /** In lower case; '' for none. */
   readonly address: string;
 }
 
-/** A subject as one line; a message without one says so. */
+/** A subject in one line, or `(no subject)`. */
 export function subjectLine(subject: string): string {
-  return tame(subject, MAX_SUBJECT) || '(no subject)';
+  return sanitize(subject, MAX_SUBJECT) || '(no subject)';
 }
 
 /** The sender in a From header. */
 export function parseSender(from: string): Sender {
   const [first] = addressParser(from, { flatten: true });
-  const address = tame(first?.address ?? '', MAX_ADDRESS).toLowerCase();
-  const name = tame(first?.name ?? '', MAX_NAME) || tame(address, MAX_NAME) || '(unknown sender)';
+  const address = sanitize(first?.address ?? '', MAX_ADDRESS).toLowerCase();
+  const name = sanitize(first?.name ?? '', MAX_NAME) || sanitize(address, MAX_NAME) || '(unknown sender)';
   return { name, address };
 }
 
-/** `text` in one line of at most `most` characters as people count them. */
-function tame(text: string, most: number): string {
+/** `text` in one line of at most `most` grapheme clusters. */
+function sanitize(text: string, most: number): string {
   const line = stripVTControlCharacters(text)
     .toWellFormed()
     .replace(CONTROLS, ' ')

@@ -1,33 +1,33 @@
 /**
- * Keeps the run under Gmail's quota of units per minute without wasting any of it: a strict sliding window in which a
- * request's units come back 60 seconds after its answer. A refusal (somebody else uses the same quota) pauses all
- * requests and lowers the pace for a while.
+ * Keeps the run just under Gmail's quota of units per minute, with a sliding window: the units of a request come back 60
+ * seconds after its answer. A refusal means that another program uses the same quota; it pauses all requests and lowers the
+ * limit for a while.
  */
 import { type Clock, orAbort } from '../base/clock.ts';
 
 const WINDOW_MS = 60_000;
 
-/** After a refusal the pace is halved, down to this share of the limit. */
+/** Each refusal halves the limit, down to this share of it. */
 const SLOWEST_SHARE = 1 / 8;
 
-/** How long a lowered pace lasts before it is doubled again. */
+/** After this time without a refusal a lowered limit is doubled. */
 const SLOW_MS = 2 * WINDOW_MS;
 
-/** Shorter waits are the rhythm of a long batch, in which units come back one by one. */
-const WORTH_TELLING_MS = 1_000;
+/** Shorter waits are not reported: in a long batch each request waits for the units of an earlier one. */
+const SHORTEST_REPORTED_MS = 1_000;
 
-/** What is held back for the last requests of a run, under limits of which it is no more than this share. */
+/** Units held back for the last requests of a run, unless they are more than this share of the limit. */
 const RESERVE = 60;
 const LARGEST_RESERVE = 1 / 50;
 
 export interface Lease {
-  /** The answer has come (or never will): the units come back 60 seconds from now. */
+  /** The request has ended: its units come back 60 seconds from now. */
   done(): void;
-  /** Nothing was sent: the units come back at once. */
+  /** The request was not sent: its units come back at once. */
   cancel(): void;
 }
 
-/** Told when requests have to wait: for how long at least, and why. */
+/** Called when requests have to wait at least `waitMs`: for the sliding window, or after a refusal. */
 export type OnWait = (waitMs: number, why: 'window' | 'refused') => void;
 
 export class QuotaWindow {
@@ -39,7 +39,7 @@ export class QuotaWindow {
   #used = 0;
   /** Answered requests in order of their answers. */
   #returning: { at: number; units: number }[] = [];
-  /** Requests are served in the order in which they came. */
+  /** Resolves when all earlier requests have their units: they get them in the order of their calls. */
   #line: Promise<void> = Promise.resolve();
   #share = 1;
   #shareUntil = 0;
@@ -55,12 +55,12 @@ export class QuotaWindow {
     this.#startedAt = options.clock.now();
   }
 
-  /** The limit, without regard to a pace that was lowered for a while. */
+  /** The limit before it is lowered for a while. */
   get unitsPerMinute(): number {
     return this.#limit;
   }
 
-  /** Units spent within the last minute, and those of requests under way. */
+  /** Units of the last minute and of requests under way. */
   get used(): number {
     this.#collect(this.#clock.now());
     return this.#used;
@@ -76,7 +76,7 @@ export class QuotaWindow {
       await this.#untilFree(units, signal);
       this.#used += units;
     } finally {
-      // Whoever gives up while in line lets the next one in only when its own turn would have come.
+      // A request that is aborted keeps its place until its turn, so that later requests do not overtake earlier ones.
       before.then(mine.resolve);
     }
     let returned = false;
@@ -87,27 +87,27 @@ export class QuotaWindow {
     return { done: () => giveBack(WINDOW_MS), cancel: () => giveBack(0) };
   }
 
-  /** Counts the units of a request that is sent without waiting for quota, because other requests wait for its answer. */
+  /** Counts the units of a request that is sent without waiting, because all others wait for its answer. */
   spend(units: number): void {
     this.#used += units;
     this.#giveBack(units, WINDOW_MS);
   }
 
-  /** From now on some units are left unspent, for what a run has to do at its end, when the minute's are used up. */
+  /** Keeps some units unspent from now on, for the requests at the end of a run. */
   holdBack(): void {
     if (RESERVE <= this.#limit * LARGEST_RESERVE) this.#heldBack = RESERVE;
   }
 
-  /** The end has come: what was held back may be spent. */
+  /** Allows the units of `holdBack` to be spent. */
   release(): void {
     this.#heldBack = 0;
   }
 
-  /** Google refused a request for its quota: nothing is sent for `pauseMs`, and for a while less than before. */
+  /** After a quota refusal: sends nothing for `pauseMs`, and lowers the limit for a while. */
   refused(pauseMs: number): void {
     const now = this.#clock.now();
-    // In the first minute it may be the run before that has spent the quota: to wait is enough. Whatever is refused
-    // within a minute is refused for the same reason: that lowers the pace once.
+    // In the first minute the previous run may have spent the quota, so waiting is enough. Refusals within a minute have
+    // the same cause, and lower the limit once.
     if (now >= this.#loweredAt + WINDOW_MS && now >= this.#startedAt + WINDOW_MS) {
       this.#share = Math.max(SLOWEST_SHARE, this.#currentShare(now) / 2);
       this.#loweredAt = now;
@@ -126,7 +126,7 @@ export class QuotaWindow {
       if (paused <= 0 && free) return;
       const next = this.#returning[0];
       const waitMs = paused > 0 ? paused : next === undefined ? 0 : next.at - now;
-      if (!told && waitMs >= WORTH_TELLING_MS) {
+      if (!told && waitMs >= SHORTEST_REPORTED_MS) {
         this.#onWait(waitMs, paused > 0 ? 'refused' : 'window');
         told = true;
       }
@@ -152,7 +152,7 @@ export class QuotaWindow {
     if (count > 0) this.#returning = this.#returning.slice(count);
   }
 
-  /** The share of the limit in force at `now`: it doubles each time that a lowered pace has lasted long enough. */
+  /** The share of the limit at `now`. */
   #currentShare(now: number): number {
     while (this.#share < 1 && now >= this.#shareUntil) {
       this.#share = Math.min(1, this.#share * 2);

@@ -1,4 +1,4 @@
-/** What an answer of the Gmail API means: go on, try again, slow down, renew the token, or a failure with its remedy. */
+/** The meaning of a response of the Gmail API: success, retry, slow down, renew the token, or an error with its remedy. */
 
 import { isObject, parseJson } from '../base/json.ts';
 import { FOREIGN_ANSWER, wantsProxyLogin } from '../base/network-failure.ts';
@@ -11,34 +11,33 @@ export interface RawResponse {
   readonly status: number;
   readonly retryAfter: string | null;
   readonly body: string;
-  /** How long the request's address was; 0 when that is not known. */
+  /** The length of the request's URL; 0 when unknown. */
   readonly urlLength?: number;
 }
 
 export type ResponseMeaning =
   | { readonly kind: 'ok'; readonly data: unknown }
-  /** The service stumbled: the same request may succeed in a moment. `text` says what happened. */
+  /** The same request may succeed in a moment. `text` says what happened. */
   | {
       readonly kind: 'again';
       readonly text: string;
       readonly retryAfterMs: number;
-      /** The error when it does not succeed; without, that Gmail is not available. */
+      /** The error when no attempt succeeds, in place of one that says that Gmail was not available. */
       readonly error?: JobError;
     }
-  /** Too many quota units: all requests have to wait. */
+  /** The quota is spent: all requests have to wait. */
   | { readonly kind: 'quota'; readonly text: string; readonly retryAfterMs: number }
-  /** Too many requests at once. */
+  /** Too many requests were under way at once. */
   | { readonly kind: 'crowded'; readonly text: string; readonly retryAfterMs: number }
-  /** Gmail says that the account cannot be used. Sometimes a retry succeeds; if not, the request fails with `error`. */
+  /** Gmail says that the account cannot be used. A retry may succeed; otherwise the request fails with `error`. */
   | { readonly kind: 'precondition'; readonly text: string; readonly retryAfterMs: number; readonly error: JobError }
-  /** The access token is not accepted. */
+  /** Gmail does not accept the access token. */
   | { readonly kind: 'unauthorized' }
   | { readonly kind: 'failed'; readonly error: JobError };
 
-/** The reasons for a refusal that the program distinguishes. */
 export type RefusalReason = 'invalidArgument' | 'tooLong' | 'other';
 
-/** A request that Gmail refused for good, with the HTTP status, so that a caller can tell 404 and 409 apart. */
+/** Gmail refused the request for good. Callers tell 404 and 409 apart by the status. */
 export class GmailRefusal extends RefusedError {
   readonly status: number;
   readonly reason: RefusalReason;
@@ -59,20 +58,20 @@ const DISABLED_REASONS = ['accessNotConfigured', 'SERVICE_DISABLED'];
 const PRECONDITION_REASONS = ['failedPrecondition', 'FAILED_PRECONDITION'];
 const ARGUMENT_REASONS = ['invalidArgument', 'INVALID_ARGUMENT'];
 
-/** Content, address or headers are too long. */
+/** HTTP statuses for content, URL or headers that are too long. */
 const TOO_LONG: readonly number[] = [413, 414, 431];
 
-/** Characters of a request's address above which a 400 with an HTML page means too long: Google's limit is about 8 KB. */
+/** A 400 with an HTML page means that the URL was too long when it has more characters: Google's limit is about 8 KB. */
 const LONG_URL = 7_500;
 
-/** Methods whose good answer says nothing. */
-const WITHOUT_ANSWER: ReadonlySet<string> = new Set<GmailMethod>(['messages.batchModify', 'labels.delete']);
+/** Methods whose successful response has no body. */
+const WITHOUT_BODY: ReadonlySet<string> = new Set<GmailMethod>(['messages.batchModify', 'labels.delete']);
 
-/** Requests that name nothing but the account, so that a refusal concerns nothing else. profile.ts tells of a 404. */
+/** A refusal of these concerns the account, because the request names nothing else. profile.ts explains a 404. */
 const ABOUT_ACCOUNT: ReadonlySet<string> = new Set<GmailMethod>(['users.getProfile', 'labels.list']);
 
-/** The fields that a good answer must have: without this check, an incomplete answer would look like an empty result. */
-const SHAPES: ReadonlyMap<string, (body: Readonly<Record<string, unknown>>) => boolean> = new Map<
+/** Whether a successful response is complete: an incomplete one would look like an empty result. */
+const IS_COMPLETE: ReadonlyMap<string, (body: Readonly<Record<string, unknown>>) => boolean> = new Map<
   GmailMethod,
   (body: Readonly<Record<string, unknown>>) => boolean
 >([
@@ -99,24 +98,24 @@ function isText(value: unknown): boolean {
 }
 
 /**
- * What `answer` means. Sources of the reasons: developers.google.com/workspace/gmail/api/guides/handle-errors; a quota
- * refusal comes as 429 or as 403 with a quota reason, and other 403s must not be retried.
+ * The meaning of a response to `method`. A quota refusal is a 429, or a 403 with a quota reason; other 403s must not be
+ * retried. Source: developers.google.com/workspace/gmail/api/guides/handle-errors.
  */
-export function interpretResponse(method: string, answer: RawResponse, now: number = Date.now()): ResponseMeaning {
-  const { status } = answer;
-  const retryAfterMs = parseRetryAfter(answer.retryAfter, now);
-  const body = parseJson(answer.body);
-  const isPage = /^\s*</.test(answer.body);
+export function interpretResponse(method: string, response: RawResponse, now: number = Date.now()): ResponseMeaning {
+  const { status } = response;
+  const retryAfterMs = parseRetryAfter(response.retryAfter, now);
+  const body = parseJson(response.body);
+  const isPage = /^\s*</.test(response.body);
   if (status < 200 || status >= 300) {
-    return interpretError(method, status, body, retryAfterMs, answer.urlLength, isPage);
+    return interpretError(method, status, body, retryAfterMs, response.urlLength, isPage);
   }
   if (isObject(body) && body.error !== undefined) {
     const code = isObject(body.error) ? Number(body.error.code) : Number.NaN;
     if (code >= 400 && code < 600) return interpretError(method, code, body, retryAfterMs);
     return { kind: 'again', text: `${method} was answered with ${status} and an error`, retryAfterMs };
   }
-  if (WITHOUT_ANSWER.has(method)) {
-    const isEmpty = isObject(body) ? Object.keys(body).length === 0 : answer.body.trim() === '';
+  if (WITHOUT_BODY.has(method)) {
+    const isEmpty = isObject(body) ? Object.keys(body).length === 0 : response.body.trim() === '';
     if (isEmpty && (status === 200 || status === 204)) return { kind: 'ok', data: undefined };
     return {
       kind: 'again',
@@ -124,13 +123,13 @@ export function interpretResponse(method: string, answer: RawResponse, now: numb
       retryAfterMs,
     };
   }
-  if (status === 200 && isObject(body) && SHAPES.get(method)?.(body) !== false) return { kind: 'ok', data: body };
-  const what = isObject(body) ? 'incomplete JSON' : answer.body.trim() === '' ? 'no body' : 'broken JSON';
+  if (status === 200 && isObject(body) && IS_COMPLETE.get(method)?.(body) !== false) return { kind: 'ok', data: body };
+  const what = isObject(body) ? 'incomplete JSON' : response.body.trim() === '' ? 'no body' : 'broken JSON';
   const text = `${method} was answered with ${status} and ${what}`;
-  return { kind: 'again', text, retryAfterMs, ...(isPage && { error: pageInstead(method, status) }) };
+  return { kind: 'again', text, retryAfterMs, ...(isPage && { error: htmlInstead(method, status) }) };
 }
 
-function pageInstead(method: string, status: number): ConfigError {
+function htmlInstead(method: string, status: number): ConfigError {
   return new ConfigError(`Gmail: a page came instead of an answer to ${method} (status ${status})`, FOREIGN_ANSWER);
 }
 
@@ -160,10 +159,10 @@ function interpretError(
   if (TOO_LONG.includes(status) || (status === 400 && !isObject(body) && urlLength > LONG_URL)) {
     return failed(new GmailRefusal(status, `Gmail refused ${method}: ${status}, the request is too long`, 'tooLong'));
   }
-  // Google's front end answers with HTML pages; they say nothing about the request itself.
+  // HTML pages of Google's front end say nothing about the request.
   if (!isObject(body)) {
     const text = `${method} was answered with ${status} and no JSON`;
-    return { kind: 'again', text, retryAfterMs, ...(isPage && { error: pageInstead(method, status) }) };
+    return { kind: 'again', text, retryAfterMs, ...(isPage && { error: htmlInstead(method, status) }) };
   }
   if (status === 403 && has(SCOPE_REASONS)) {
     const remedy =
@@ -197,7 +196,7 @@ function failed(error: JobError): ResponseMeaning {
   return { kind: 'failed', error };
 }
 
-/** Milliseconds of a Retry-After header (seconds or a date); 0 when there is none that makes sense. */
+/** Milliseconds in a Retry-After header, which has seconds or a date; 0 for none and for an invalid one. */
 export function parseRetryAfter(header: string | null, now: number): number {
   if (header === null) return 0;
   const seconds = /^\d{1,6}$/.test(header.trim()) ? Number(header) : (Date.parse(header) - now) / 1_000;
@@ -205,8 +204,8 @@ export function parseRetryAfter(header: string | null, now: number): number {
 }
 
 /**
- * Message and all reasons of Google's error body, old form (`errors[].reason`) and new (`details[].reason`, `status`);
- * `words` are those of the message that can be shown, or the first reason.
+ * Reads Google's error body in its old form (`errors[].reason`) and its new one (`details[].reason`, `status`). `words` is
+ * the part of the message that may be shown, or the first reason.
  */
 function googleError(body: unknown): { message: string; words: string; reasons: string[] } {
   const error = isObject(body) && isObject(body.error) ? body.error : {};

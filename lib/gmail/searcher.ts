@@ -1,10 +1,13 @@
-/** Searches of a mailbox: paged, bound to the span of a backfill, and without the program's own journals. */
+/**
+ * Sends searches to Gmail: refuses invalid ones, limits them to the span of a backfill, leaves out the program's own
+ * journals, and reads all pages.
+ */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import { formatCount } from '../base/count.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { ConfigError } from '../errors.ts';
 import type { GmailClient } from './client.ts';
-import { IdSet } from './ids.ts';
+import type { IdSet } from './ids.ts';
 import { labelSearch, systemLabelId } from './labels.ts';
 import { listEach, listSideBySide } from './listing.ts';
 import type { MailboxLabels } from './mailbox-labels.ts';
@@ -19,39 +22,38 @@ import { type FoundIds, type Span, type Window, windowTerms } from './windows.ts
 /** Gmail's largest page of a list. */
 export const PAGE_SIZE = 500;
 
-/** The fields of a list that a search for many messages needs. Thread ids would double the size of the answer. */
+/** The fields of a page for a search of ids alone; thread ids would double its size. */
 const IDS_ALONE = 'messages/id,nextPageToken,resultSizeEstimate';
 
-/** A message as lists show it. */
 export interface MessageRef {
   readonly id: string;
   readonly threadId: string;
 }
 
 export interface SearchOptions {
-  /** Stop after this many, the newest ones. */
+  /** Find only this many, the newest. */
   readonly limit?: number;
-  /** Look in Trash and Spam too. */
+  /** Search Trash and Spam, too. */
   readonly includeSpamTrash?: boolean;
-  /** Look at mail outside the span of a backfill too. */
+  /** Search outside the span of a backfill, too. */
   readonly allTime?: boolean;
-  /** That each `in:` names a place or a label was looked up before. */
+  /** The caller has checked that each `in:` names a place or a label. */
   readonly labelsChecked?: boolean;
-  /** Look for the program's own journals, which no other search finds, in all mail. */
+  /** Find the program's own journals, too, in all mail: send the query as it is. */
   readonly journals?: boolean;
 }
 
 export interface FindOptions extends Pick<SearchOptions, 'includeSpamTrash' | 'journals' | 'labelsChecked'> {
-  /** Only these are of interest: others that the query finds are not remembered. */
+  /** Return only messages of this set, which saves memory. */
   readonly among?: IdSet;
-  /** A look between changes: it is not shown as progress, and nobody asks for its windows. */
+  /** A search between changes: it is not shown as progress and not split into windows that a person asked for. */
   readonly isBackground?: boolean;
 }
 
-/** A search that Gmail refuses, for what it says or for its length. It is shown without addresses. */
+/** Gmail refused a search for its content or its length. The message shows the search without mail addresses. */
 export class SearchRefusal extends ConfigError {
   readonly refusal: GmailRefusal;
-  /** The length of the whole search, in characters. */
+  /** Characters of the whole search. */
   readonly length: number;
 
   constructor(q: string, refusal: GmailRefusal) {
@@ -71,7 +73,7 @@ export class SearchRefusal extends ConfigError {
 
 const SHOWN = 100;
 
-/** Whether the search itself was refused: of a later page it would be the page's token. */
+/** Whether Gmail refused the search itself; on a later page it may have refused the page token. */
 function isAboutSearch(error: unknown, pageToken: string | undefined): error is GmailRefusal {
   if (!(error instanceof GmailRefusal)) return false;
   return error.reason === 'tooLong' || (error.reason === 'invalidArgument' && pageToken === undefined);
@@ -82,7 +84,7 @@ export interface SearcherOptions {
   readonly labels: MailboxLabels;
   readonly span: Span | undefined;
   readonly signal: AbortSignal;
-  /** Told how many messages all searches of ids have found so far. */
+  /** Called with the number of messages that all calls of `find` have found so far. */
   readonly onFound: (messages: number) => void;
 }
 
@@ -96,26 +98,26 @@ export class Searcher {
 
   /** All messages that `query` finds, newest first. 5 quota units for each 500. */
   async search(query: string, options: SearchOptions = {}): Promise<MessageRef[]> {
-    await this.#requireSearch(query, options);
+    await this.#requireValid(query, options);
     const { limit = Number.POSITIVE_INFINITY } = options;
     const found = new Map<string, MessageRef>();
-    const q = await this.#bound(query, options);
+    const q = await this.#complete(query, options);
     let token: string | undefined;
     do {
       const page = await this.#listPage(q, limit - found.size, options, token);
-      // A message that arrives meanwhile shifts the pages: one may be listed twice.
+      // A message that arrives meanwhile shifts the pages, so that another one may be listed twice.
       for (const message of page.messages) found.set(message.id, message);
       token = page.next;
     } while (token !== undefined && found.size < limit);
     return [...found.values()];
   }
 
-  /** The ids of all messages that `query` finds, packed, by windows in a backfill. 5 quota units for each 500. */
+  /** The ids of all messages that `query` finds, by window in a backfill. 5 quota units for each 500. */
   async find(query: string, options: FindOptions = {}): Promise<FoundIds> {
-    await this.#requireSearch(query, options);
+    await this.#requireValid(query, options);
     const { span, onFound } = this.#options;
     const fetch = async (window: Window | null, token: string | undefined) => {
-      const q = await this.#bound(query, options, window ?? span?.whole);
+      const q = await this.#complete(query, options, window ?? span?.whole);
       const { messages, next } = await this.#listPage(q, PAGE_SIZE, options, token, IDS_ALONE);
       this.#found += messages.length;
       if (options.isBackground !== true) onFound(this.#found);
@@ -127,25 +129,16 @@ export class Searcher {
       : listSideBySide(fetch, span?.windows ?? []);
   }
 
-  /** The newest so many messages that `query` finds in all mail, whatever the span of a backfill is. */
-  async findNewest(
-    query: string,
-    limit: number,
-    options: Pick<SearchOptions, 'includeSpamTrash' | 'labelsChecked'> = {},
-  ): Promise<IdSet> {
-    return IdSet.of((await this.search(query, { ...options, limit, allTime: true })).map(({ id }) => id));
-  }
-
-  /** Refuses a search that means something else to Gmail, and `in:` with neither a place nor a label of the mailbox. */
-  async #requireSearch(query: string, { labelsChecked = false }: SearchOptions): Promise<void> {
-    const terms = readSearch(query);
+  /** @throws Error for a search that Gmail would understand differently, or an `in:` without a place or label: a bug of the job. */
+  async #requireValid(query: string, { labelsChecked = false }: SearchOptions): Promise<void> {
+    const terms = parseValid(query);
     if (labelsChecked) return;
     for (const term of terms) {
       const label = term.operator === 'in' ? labelNamed(term) : null;
       if (label === null || systemLabelId(label) !== undefined) continue;
       const labels = await this.#options.labels.known();
       if (labels.find(label) !== undefined) continue;
-      throw noSearch(
+      throw invalidSearch(
         query,
         term.from,
         `"in:${label}" is neither a place of Gmail nor a label${didYouMean(label, PLACES)}`,
@@ -153,8 +146,8 @@ export class Searcher {
     }
   }
 
-  /** `query`, in parentheses for it may hold an OR, without journals, and bound to `window`, or else to the span. */
-  async #bound(
+  /** The search as it is sent: `query` in parentheses, since it may hold an OR, without journals, in `window` or the span. */
+  async #complete(
     query: string,
     { journals, allTime }: SearchOptions,
     window = this.#options.span?.whole,
@@ -167,8 +160,8 @@ export class Searcher {
   }
 
   /**
-   * One page of a list, with all fields of the answer or only with `fields`. The first page, and a page whose partial
-   * answer could not be read, are requested with all fields: Gmail may answer 204 when the requested fields are empty.
+   * One page of a list, with all fields or only `fields`. Requests the first page, and a page after an unreadable answer,
+   * with all fields: Gmail may answer 204 when the requested fields are empty.
    */
   async #listPage(
     q: string,
@@ -205,20 +198,19 @@ export class Searcher {
   }
 }
 
-/** Rules and options are checked when they are read, and composed searches are nested a little deeper than these. */
+/** More than parseQuery allows by default: the program nests the query of a rule or an option a little deeper. */
 const MOST_LEVELS = 200;
 
-/** @throws Error for a search that Gmail would understand differently: a bug of the job. */
-function readSearch(query: string): Term[] {
+function parseValid(query: string): Term[] {
   try {
     return parseQuery(query, MOST_LEVELS);
   } catch (error) {
     if (!(error instanceof QueryError)) throw error;
-    throw noSearch(query, error.at, error.message, error);
+    throw invalidSearch(query, error.at, error.message, error);
   }
 }
 
-function noSearch(query: string, at: number, problem: string, cause?: Error): Error {
+function invalidSearch(query: string, at: number, problem: string, cause?: Error): Error {
   const start = Math.max(0, at - 20);
   const part = `${start > 0 ? '…' : ''}${query.slice(start, start + 80)}${query.length > start + 80 ? '…' : ''}`;
   return new Error(`the job built an invalid search, which was not sent: ${problem} (in: ${part})`, { cause });

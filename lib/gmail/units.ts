@@ -1,11 +1,11 @@
 /**
- * What each Gmail method costs in quota units, for both profiles that Google has.
+ * The cost of each Gmail method in quota units, under both of Google's profiles.
  * Source: developers.google.com/workspace/gmail/api/reference/quota (profiles since 2026-05-01).
  */
 
 import type { QuotaProfile } from '../config.ts';
 
-/** Units that one user may spend in any 60 seconds, unless Google changed it for the project. */
+/** Units that one user may spend in any 60 seconds, unless Google set another limit for the project. */
 export const UNITS_PER_MINUTE: Readonly<Record<QuotaProfile, number>> = { '2026': 6_000, legacy: 15_000 };
 
 /** Method → units under the profile `2026` and under `legacy`. */
@@ -24,19 +24,17 @@ const UNITS = {
 
 export type GmailMethod = keyof typeof UNITS;
 
-/** Quota units that one call of `method` costs. */
+/** The quota units of one call of `method`. */
 export function unitsOf(method: GmailMethod, profile: QuotaProfile): number {
   return UNITS[method][profile === '2026' ? 0 : 1];
 }
 
-/** The requests of a run, and their cost. */
 export interface ClientStatistics {
   requests: number;
   retries: number;
   quotaUnits: number;
 }
 
-/** Adds one request to the statistics. */
 export function countRequest(statistics: ClientStatistics, units: number): void {
   statistics.requests += 1;
   statistics.quotaUnits += units;

@@ -4,29 +4,28 @@ import { IdSet } from './ids.ts';
 export interface Window {
   /** For people: `2023`, `2023-04`, `2015-01-01 to now`. */
   readonly name: string;
-  /** The first second that belongs to it, since 1970; null when it has no beginning. */
+  /** The first second in the window, since 1970; null when the window has no beginning. */
   readonly fromS: number | null;
-  /** The first second that does not belong to it any more; null when it has no end. */
+  /** The first second after the window, since 1970; null when the window has no end. */
   readonly toS: number | null;
 }
 
-/** The span of time that a backfill is about; without one, searches are about all mail. */
+/** The span of time of a backfill; without one, searches find all mail. */
 export interface Span {
   readonly whole: Window;
-  /** What a window is: a day, a week, a month, a year. */
+  /** The length of a window: `day`, `week`, `month` or `year`. */
   readonly unit: string;
-  /** Windows that together are the whole, the oldest first. */
+  /** Windows that together are `whole`, oldest first. */
   readonly windows: readonly Window[];
-  /** Whether a person wants exactly these windows; else searches use them as it pays. */
+  /** Whether a person asked for these windows. Otherwise searches use them only to be faster. */
   readonly asked: boolean;
-  /** Whether the work begins with the oldest window, instead of the newest. */
+  /** Whether the work begins with the oldest window; otherwise with the newest. */
   readonly oldestFirst: boolean;
 }
 
 /**
- * The search terms for messages of the window. Whether Gmail counts the very second of `after:` is not documented, so
- * `after:` only helps it to look at less, and `-before:` says exactly where the window begins: two windows that touch
- * find every message once.
+ * The search terms for messages of the window. Two adjacent windows find each message once: `-before:` is the exact
+ * beginning, because Gmail does not document whether `after:` includes its second; `after:` only makes the search faster.
  */
 export function windowTerms({ fromS, toS }: Window): string[] {
   return [
@@ -44,14 +43,14 @@ export interface FoundIds {
 
 export interface AlignedWindow {
   readonly window: Window | null;
-  /** What each search found in it, by the index of the search. */
+  /** The messages that each search found in the window, by the index of the search. */
   readonly ids: readonly IdSet[];
 }
 
 /**
- * The windows of `found`, the oldest first. A message that several searches found is in the same window for all of them.
- * What no search knows the window of is newer than what was listed apart, or belongs to a search so small that its order
- * does not matter: it is put into the newest window.
+ * Brings the messages of several searches into the same windows, oldest first: a message that several searches found is in
+ * the same window for all. Messages whose window no search knows go into the newest window: they are newer than the known
+ * windows, or belong to a search so small that its order does not matter.
  */
 export function alignWindows(found: readonly FoundIds[], span: Span | undefined): AlignedWindow[] {
   const known = (span?.windows ?? []).filter((window) => found.some(({ windows }) => windows.has(window)));
@@ -72,7 +71,7 @@ export function alignWindows(found: readonly FoundIds[], span: Span | undefined)
   return [...aligned, { window: span === undefined ? null : newest(span, known), ids: unplaced }];
 }
 
-/** The window of what was not listed apart. */
+/** The window that holds the messages of no known window. */
 function newest({ whole, windows }: Span, known: readonly Window[]): Window {
   const rest = windows.filter((window) => !known.includes(window));
   const [first, last] = [rest[0], rest.at(-1)];

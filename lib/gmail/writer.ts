@@ -1,7 +1,4 @@
-/**
- * The half of the mailbox that changes something. There are two: one sends, and the one of a dry run has nothing that
- * it could send with.
- */
+/** Everything that changes the mailbox goes through a writer. The writer of a dry run has no client to send with. */
 import { UnavailableError } from '../errors.ts';
 import type { GmailClient, PreSendCheck } from './client.ts';
 import type { IdSet } from './ids.ts';
@@ -13,42 +10,41 @@ export interface LabelChange {
   readonly removeLabelIds: readonly string[];
 }
 
-/** Messages that get the same change, under a name for the log. */
+/** Messages that get the same change. The name is for the log. */
 export interface LabelSet {
   readonly name: string;
   readonly ids: IdSet;
   readonly change: LabelChange;
 }
 
-/** Tells what became of a change that was not confirmed. */
 export interface ChangeState {
-  /** Gmail may have made it: it was sent, and not refused. */
+  /** The change was sent and not refused, so Gmail may have applied it. */
   mayBeApplied: boolean;
 }
 
-/** Messages of which some may be left out until they are sent. */
+/** Message ids from which a check may remove some before they are sent. */
 export interface CheckedIds extends PreSendCheck {
   readonly ids: readonly string[];
 }
 
-/** Messages of which none is left out. */
+/** Message ids that are sent without a check. */
 export function fixedIds(ids: readonly string[]): CheckedIds {
   return { ids, isDue: false, run: async () => true };
 }
 
 export interface Writer {
-  /** Whether what it is told really happens. */
+  /** False for the writer of a dry run. */
   readonly live: boolean;
   modify(messages: CheckedIds, change: LabelChange, signal: AbortSignal, state?: ChangeState): Promise<void>;
   /** @throws GmailRefusal with status 409 when a label of that name exists. */
   createLabel(name: string, hidden: boolean, signal: AbortSignal): Promise<Label>;
   /** @throws GmailRefusal with status 404 when there is no such label. */
   deleteLabel(id: string, signal: AbortSignal): Promise<void>;
-  /** Changes one message. */
+  /** Costs less quota than `modify` for up to 10 messages. */
   modifyOne(id: string, change: LabelChange, signal: AbortSignal): Promise<void>;
   /**
-   * Puts a message into the mailbox and returns its id. Unless it is `repeatable` it is sent at most once: an
-   * UnavailableError may mean that it is there all the same.
+   * Inserts a message into the mailbox and returns its id. Unless `repeatable`, the request is sent at most once, and the
+   * message may be there even after an UnavailableError.
    */
   insert(
     raw: Buffer,
@@ -60,7 +56,6 @@ export interface Writer {
 
 const me = { userId: 'me' };
 
-/** A writer that sends its changes to Gmail. */
 export function createLiveWriter(client: GmailClient): Writer {
   return {
     live: true,
@@ -74,7 +69,7 @@ export function createLiveWriter(client: GmailClient): Writer {
           state.mayBeApplied = true;
           const requestBody = { ids: [...messages.ids], ...labels };
           const answer = await api.users.messages.batchModify({ ...me, requestBody }, options);
-          // Refused, it had no effect, which says nothing about attempts before.
+          // A refusal says nothing about earlier attempts.
           if (answer.status >= 400 && answer.status < 500) state.mayBeApplied = mayHaveBeenApplied;
           return answer;
         },
@@ -83,7 +78,7 @@ export function createLiveWriter(client: GmailClient): Writer {
         messages,
       );
       await request.catch((error) => {
-        // A refusal may also stand in the body of a 200.
+        // A refusal may also be in the body of a 200.
         if (error instanceof GmailRefusal) state.mayBeApplied = mayHaveBeenApplied;
         throw error;
       });
@@ -108,7 +103,7 @@ export function createLiveWriter(client: GmailClient): Writer {
       );
       if (normalizeLabel(label.name) === normalizeLabel(name)) return { id: label.id, name: label.name };
       throw new UnavailableError(
-        `Gmail returned a different label when asked to create "${name}"`,
+        `Gmail created another label than "${name}"`,
         'No message was changed with it; the next run tries again.',
       );
     },
@@ -133,7 +128,6 @@ export function createLiveWriter(client: GmailClient): Writer {
   };
 }
 
-/** A writer without a connection: everything that it is told remains to be done. */
 export const dryWriter: Writer = {
   live: false,
   modify: async () => undefined,

@@ -65,7 +65,7 @@ export class RunJournal implements PlanJournal {
   }
 
   /** Writes a page; resolves when Gmail has it, so that its changes may begin. */
-  async keep(planned: JournaledPortion): Promise<void> {
+  async writePortion(planned: JournaledPortion): Promise<void> {
     if (this.#last !== undefined) await this.#correct(this.#last, await this.#open());
     const page = this.#continued(planned);
     const { log, mailbox, quota, runId, job, startedAt } = this.#options;
@@ -93,7 +93,7 @@ export class RunJournal implements PlanJournal {
     return { ...page, part: parts + page.part, ...this.#planned };
   }
 
-  begin(set: number, batch: number, messages: number, trace: BatchState): void {
+  beginBatch(set: number, batch: number, messages: number, trace: BatchState): void {
     this.#last?.made.begin(set, batch, messages, trace);
   }
 

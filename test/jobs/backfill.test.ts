@@ -181,7 +181,7 @@ describe('a backfill', () => {
       [['--window=year'], /--window says how to backfill, but not what/],
       [['--oldest-first', '--yes'], /--oldest-first says how/],
       [['--time-zone=Europe/Berlin'], /--time-zone says how/],
-      [['--from=3y', '--yes', '--max-share=0'], /--max-share: "0" is no share/],
+      [['--from=3y', '--yes', '--max-share=0'], /--max-share: "0" is not a percentage/],
       [['--from=3y', '--yes', '--time-zone=Mars'], /not a time zone/],
     ] as const) {
       const run = await apply(work.sandbox, args);

@@ -140,7 +140,7 @@ describe('an answer that says nothing of a success', () => {
     sandbox.faults.add({ verb: 'labels.create', status: 200, body: { id: 'Label_1', name: 'Keep' } });
     const rules = { undo: false, rules: [LABEL] };
     const final = assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 75, { changed: 0 });
-    assert.match(told(final), /returned a different label when asked to create "Fresh"/);
+    assert.match(told(final), /created another label than "Fresh"/);
     const id = sandbox.mailbox.findLabel('Keep')?.id ?? '';
     assert.equal(carrying(sandbox, id), 0);
   });

@@ -129,7 +129,7 @@ describe('a share of the mailbox', () => {
   ]) {
     it(`is refused: "${text}"`, () => {
       assert.equal(parseShare(text), null);
-      assert.throws(() => shareOption('x').parse(text), /is no share/);
+      assert.throws(() => shareOption('x').parse(text), /is not a percentage/);
     });
   }
 });

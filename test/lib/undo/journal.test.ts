@@ -41,10 +41,10 @@ async function play(...fates: readonly (readonly Fate[])[]) {
     log,
   });
   for (const [index, batches] of fates.entries()) {
-    await journal.keep(pageOf(index + 1, 3));
+    await journal.writePortion(pageOf(index + 1, 3));
     for (const [batch, fate] of batches.entries()) {
       const trace = { isConfirmed: fate === 'changed', mayBeApplied: fate === 'doubtful', leftOut: [] };
-      journal.begin(0, batch, batch === 0 ? 1_000 : 500, trace);
+      journal.beginBatch(0, batch, batch === 0 ? 1_000 : 500, trace);
     }
   }
   await Promise.all([journal.close(), journal.close()]);
