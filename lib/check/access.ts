@@ -1,4 +1,4 @@
-/** Whether Google gives a token for the secret, for how long yet, and what the token may do for each job. */
+/** The lines `token`, `consent` and `scopes` of `job check`; consent.ts judges the consent screen. */
 
 import { formatDuration } from '../base/duration.ts';
 import { CredentialError, JobError } from '../errors.ts';
@@ -6,24 +6,17 @@ import { isCurable } from '../google/exchange.ts';
 import { authorizeForMore, type JobScopes } from '../google/job-scopes.ts';
 import { AUTHORIZE_SOON, shortScope } from '../google/token.ts';
 import { checkConsent } from './consent.ts';
-import { bridged, type Finding, failed, notReached, ok, type Row, warning } from './finding.ts';
-import { type Grant, learnGrant } from './grant.ts';
+import { bridged, type Finding, type FindingRow, failed, notReached, ok, warning } from './finding.ts';
+import { findStandIn, learnGrant, type StandInCheck, type VersionGrant, type WorkingVersion } from './grant.ts';
 import type { SoundVersion, Versions } from './secret.ts';
-import { findStandIn, type StandInCheck, type Working } from './stand-in.ts';
-
-export interface Access {
-  /** The version whose token works. */
-  readonly version: SoundVersion;
-  readonly granted: readonly string[];
-}
 
 export interface AccessCheck extends StandInCheck {
   readonly versions: Versions;
   readonly installed: readonly JobScopes[];
 }
 
-/** Yields the lines `token`, `consent` and `scopes`; returns null when no version of the secret works. */
-export async function* checkAccess(check: AccessCheck): AsyncGenerator<Finding, Access | null> {
+/** Returns the version that runs would use; null when no version works. */
+export async function* checkAccess(check: AccessCheck): AsyncGenerator<Finding, WorkingVersion | null> {
   const { chosen, previous } = check.versions;
   const outcome = await learnGrant(chosen, check).catch(orJobError);
   const working = outcome instanceof JobError ? await orStandIn(outcome, check) : { version: chosen, grant: outcome };
@@ -37,11 +30,11 @@ export async function* checkAccess(check: AccessCheck): AsyncGenerator<Finding, 
     return null;
   }
   yield compareScopes(working, check);
-  return { version: working.version, granted: working.grant.scopes };
+  return working;
 }
 
-/** The version before, if runs would go on with it; else what they would end with. */
-async function orStandIn(problem: JobError, check: AccessCheck): Promise<Working | JobError> {
+/** AWSPREVIOUS if runs would use it; else the error that runs would end with. */
+async function orStandIn(problem: JobError, check: AccessCheck): Promise<WorkingVersion | JobError> {
   if (!isCurable(problem)) return problem;
   const { chosen, meant, previous } = check.versions;
   const version = await previous();
@@ -53,10 +46,10 @@ function orJobError(error: unknown): JobError {
   throw error;
 }
 
-function issued({ stage }: SoundVersion, { lifetimeMs, replaced }: Grant): Finding {
+function issued({ stage }: SoundVersion, { lifetimeMs, replaced }: VersionGrant): Finding {
   if (replaced) {
     const error = new CredentialError(
-      'Google replaced the refresh token, and the new one was not kept: the stored one may stop working',
+      'Google replaced the refresh token, and the new one was not stored',
       AUTHORIZE_SOON,
     );
     return failed('token', error);
@@ -67,17 +60,17 @@ function issued({ stage }: SoundVersion, { lifetimeMs, replaced }: Grant): Findi
   });
 }
 
-/** The table of jobs: which run with what was granted, and what the others lack. */
-function compareScopes({ version, grant }: Working, { jobs, installed }: AccessCheck): Finding {
+/** A table of the jobs with the scopes that each needs or lacks. */
+function compareScopes({ version, grant }: WorkingVersion, { jobs, installed }: AccessCheck): Finding {
   const table = jobs.map(({ name, job }) => ({
     job: name,
     needs: job.scopes,
     missing: grant.missing.get(name) ?? [],
-    /** What Google cannot narrow a token to, because it was granted only as part of something wider. */
+    /** Granted only as part of a wider scope: Google cannot narrow a token to these. */
     implied: job.scopes.filter((scope) => !grant.scopes.includes(scope)),
   }));
   const lacking = table.filter(({ missing }) => missing.length > 0);
-  const rows = table.map(({ job, needs, missing, implied }): Row => {
+  const rows = table.map(({ job, needs, missing, implied }): FindingRow => {
     if (missing.length > 0) return { status: 'failed', cells: [job, `lacks ${shortScopes(missing)}`] };
     if (implied.length === 0) return { status: 'ok', cells: [job, shortScopes(needs)] };
     return { status: 'warning', cells: [job, `${shortScopes(implied)}: only as part of a wider scope`] };
@@ -108,7 +101,7 @@ function compareScopes({ version, grant }: Working, { jobs, installed }: AccessC
   const rest = table.filter(({ missing }) => missing.length === 0).map(({ job }) => job);
   const leaveOut = rest.length === 0 ? '' : ` If you do not run ${names}: \`job check --jobs ${rest.join(',')}\`.`;
   const remedy = version.credentials.type === 'service_account' ? grant.remedy : advise(lacking);
-  const error = new CredentialError(`${names} would not run, for want of scopes`, `${remedy}${leaveOut}`);
+  const error = new CredentialError(`${names} would not run: scopes are missing`, `${remedy}${leaveOut}`);
   return failed('scopes', error, { rows, data, stops: lacking.map(({ job }) => job) });
 }
 

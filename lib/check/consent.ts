@@ -1,13 +1,13 @@
 /**
- * Whether the consent screen looks like Testing, where Google lets every refresh token die after 7 days. Google does not
- * say so: the age of the secret's versions does, or the time that Google sets a token.
+ * The line `consent` of `job check`: whether the consent screen is in Testing, where refresh tokens die after 7 days.
+ * Google does not tell, so this judges by the age of the secret's versions and by the lifetime in the token's answer.
  */
 
+import { DAY_MS, formatAge } from '../base/duration.ts';
 import { JobError } from '../errors.ts';
 import { AUTHORIZE_AGAIN, TokenRefusal } from '../google/token.ts';
-import { DAY_MS, formatAge } from './age.ts';
 import { type Finding, notReached, ok, skipped, warning } from './finding.ts';
-import type { Grant } from './grant.ts';
+import type { VersionGrant } from './grant.ts';
 import type { SoundVersion } from './secret.ts';
 
 /** Source: developers.google.com/identity/protocols/oauth2, "Refresh token expiration". */
@@ -17,8 +17,8 @@ const PUBLISH = `Cloud console → Google Auth Platform → Audience: it must sa
 
 export interface ConsentCheck {
   readonly version: SoundVersion;
-  /** What Google gave for the version, or its error: it refused the token, or something else went wrong. */
-  readonly outcome: Pick<Grant, 'refreshTokenLifetimeMs'> | JobError;
+  /** The result of the token request for this version. */
+  readonly outcome: Pick<VersionGrant, 'refreshTokenLifetimeMs'> | JobError;
   readonly previous: () => Promise<SoundVersion | null>;
 }
 
@@ -53,7 +53,7 @@ function limited(remainingMs: number): Finding {
   return warning('consent', `access was allowed for a limited time: ${left}`, remedy, { data });
 }
 
-/** A version may be younger than the token in it, never older: a token that works is at least as old as its version. */
+/** The token is at least as old as the version that holds it. */
 function proven(ageMs: number): Finding {
   return ok('consent', `not in Testing: the token is at least ${formatAge(ageMs)} old and works`);
 }

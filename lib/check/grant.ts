@@ -1,5 +1,12 @@
-/** What Google lets the secret's credentials do, learnt by asking for access tokens. */
+/**
+ * Finds out which scopes Google granted to a version of the secret, by requesting access tokens, and whether AWSPREVIOUS
+ * would stand in for a version that does not work, as a run decides it.
+ */
+import { isSameMailbox } from '../base/mail-address.ts';
+import { JobError } from '../errors.ts';
+import { askMailbox, type ProfileAccess } from '../gmail/profile.ts';
 import { exchangeCredentials } from '../google/exchange.ts';
+import { type MeantMailbox, mayPreviousStandIn, opensAnother, withoutPrevious } from '../google/ownership.ts';
 import {
   type ExchangedToken,
   type ExchangeOptions,
@@ -10,34 +17,33 @@ import {
 import type { NamedJob } from './jobs.ts';
 import type { SoundVersion } from './secret.ts';
 
-export interface Grant {
+export interface VersionGrant {
   readonly scopes: readonly string[];
-  /** Job → the scopes that it lacks, for jobs that lack some. */
+  /** Job → missing scopes, only for jobs that lack some. */
   readonly missing: ReadonlyMap<string, readonly string[]>;
-  /** What a person can do about missing scopes, in Google's case for a service account. */
+  /** Google's remedy for missing scopes of a service account, else ''. */
   readonly remedy: string;
-  /** One that Google issued to find it out. */
   readonly accessToken: string;
-  /** How long the access token lives. */
+  /** Of the access token. */
   readonly lifetimeMs: number;
-  /** How long the refresh token still lives, where Google gave it for a limited time. */
+  /** Undefined when Google gave the refresh token for an unlimited time. */
   readonly refreshTokenLifetimeMs: number | undefined;
   /** Whether Google replaced the refresh token. */
   readonly replaced: boolean;
 }
 
-export interface LearnOptions {
+export interface GrantOptions {
   readonly jobs: readonly NamedJob[];
   readonly exchange: ExchangeOptions;
   readonly signal: AbortSignal;
 }
 
 /** @throws TokenRefusal when Google gives no token at all, UnavailableError when it cannot be reached. */
-export async function learnGrant(version: SoundVersion, options: LearnOptions): Promise<Grant> {
+export async function learnGrant(version: SoundVersion, options: GrantOptions): Promise<VersionGrant> {
   const { credentials, ageMs } = version;
   const { exchange, signal, jobs } = options;
   if (credentials.type !== 'authorized_user') return tryEachJob(version, options);
-  // Without a scope in the request the answer names all that were granted.
+  // The answer to a request without a scope names all granted scopes.
   const token = await exchangeRefreshToken(credentials, null, ageMs, signal, exchange);
   const granted = token.scopes;
   if (granted === undefined) return tryEachJob(version, options);
@@ -50,11 +56,11 @@ export async function learnGrant(version: SoundVersion, options: LearnOptions): 
   };
 }
 
-/** Refusals that may concern the scopes alone. */
-const OF_SCOPES = ['invalid_scope', 'unauthorized_client', 'access_denied'];
+/** Google's error codes for a scope that was not granted. */
+const SCOPE_REFUSALS = ['invalid_scope', 'unauthorized_client', 'access_denied'];
 
-/** Asks for what each job needs, as the job would: what is granted beyond that stays unknown. */
-async function tryEachJob({ credentials, ageMs }: SoundVersion, options: LearnOptions): Promise<Grant> {
+/** Requests the scopes of each job, as a run would. Further granted scopes stay unknown. */
+async function tryEachJob({ credentials, ageMs }: SoundVersion, options: GrantOptions): Promise<VersionGrant> {
   const { exchange, signal, jobs } = options;
   const missing = new Map<string, readonly string[]>();
   const scopes = new Set<string>();
@@ -65,7 +71,7 @@ async function tryEachJob({ credentials, ageMs }: SoundVersion, options: LearnOp
       token = await exchangeCredentials(credentials, job.scopes, ageMs, signal, exchange);
       for (const scope of job.scopes) scopes.add(scope);
     } catch (error) {
-      if (!(error instanceof TokenRefusal) || !OF_SCOPES.includes(error.code)) throw error;
+      if (!(error instanceof TokenRefusal) || !SCOPE_REFUSALS.includes(error.code)) throw error;
       refusal = error;
       missing.set(name, job.scopes);
     }
@@ -76,4 +82,36 @@ async function tryEachJob({ credentials, ageMs }: SoundVersion, options: LearnOp
 
 function tokenFacts({ value, lifetimeMs, refreshTokenLifetimeMs, newRefreshToken }: ExchangedToken) {
   return { accessToken: value, lifetimeMs, refreshTokenLifetimeMs, replaced: newRefreshToken !== undefined };
+}
+
+/** A version for which Google issues tokens. */
+export interface WorkingVersion {
+  readonly version: SoundVersion;
+  readonly grant: VersionGrant;
+}
+
+export interface StandInCheck extends GrantOptions {
+  readonly gmail: ProfileAccess;
+}
+
+/** AWSPREVIOUS with its grant if it stands in; else the error that a run would end with. */
+export async function findStandIn(
+  problem: JobError,
+  previous: SoundVersion | null,
+  expected: MeantMailbox | undefined,
+  check: StandInCheck,
+): Promise<WorkingVersion | JobError> {
+  if (previous === null) return problem;
+  const decision = mayPreviousStandIn(previous, expected);
+  if ('why' in decision) return withoutPrevious(problem, decision);
+  const { meant } = decision;
+  try {
+    const grant = await learnGrant(previous, check);
+    const { address } = await askMailbox(grant.accessToken, check.signal, check.gmail);
+    if (!isSameMailbox(address, meant.address)) return withoutPrevious(problem, opensAnother(address, meant));
+    return { version: previous, grant };
+  } catch (error) {
+    if (error instanceof JobError) return problem;
+    throw error;
+  }
 }

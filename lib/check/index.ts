@@ -1,31 +1,29 @@
 /**
- * "Would the next run work?", line by line, in the order in which a run needs things. Nothing is changed anywhere: the
- * secret is read, a token is issued, Gmail is searched. A line that fails ends only what depends on it.
+ * Runs the checks of `job check` in the order in which a run needs them: reads the secret, requests a token, searches
+ * Gmail, and changes nothing. After a failure, only the lines that depend on it are skipped.
  */
 
 import { createSecretFetcher, type Stage } from '../aws/secret.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Environment } from '../base/environment.ts';
-import { type Config, examineConfig, GMAIL_API_URL } from '../config.ts';
-import type { ConfigError } from '../errors.ts';
+import { examineConfig } from '../config.ts';
 import type { JobScopes } from '../google/job-scopes.ts';
 import type { Host } from '../process/hosts.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';
 import { checkAccess } from './access.ts';
-import { checkClock } from './clock.ts';
-import { type Finding, failed, notReached, ok } from './finding.ts';
+import { checkConfiguration, checkScheduler } from './configuration.ts';
+import { type Finding, notReached } from './finding.ts';
+import { findStandIn } from './grant.ts';
+import { checkClock, checkMonitor } from './head-requests.ts';
 import { checkJobs, type NamedJob } from './jobs.ts';
 import { checkMailbox, checkQuota } from './mailbox.ts';
-import { checkMonitor } from './monitor.ts';
-import { checkScheduler } from './scheduler.ts';
 import { checkSecret } from './secret.ts';
-import { findStandIn } from './stand-in.ts';
 
 export interface CheckRequest {
   readonly env: Environment;
   readonly stage: Stage;
   readonly jobs: readonly NamedJob[];
-  /** All that are installed, for advice about scopes. */
+  /** All installed jobs, for advice about scopes. */
   readonly installed: readonly JobScopes[];
   readonly hide: (secret: string) => void;
   readonly allowHosts: (hosts: readonly Host[]) => void;
@@ -44,7 +42,7 @@ const AWS_VARIABLES = [
 ];
 const GOOGLE_VARIABLES = ['GOOGLE_TOKEN_URL', 'GMAIL_API_URL'];
 
-/** The ids of all lines that `runChecks` yields, in their order. */
+/** The ids of all lines that `runChecks` may yield, in their order. */
 export function lineIds(jobs: readonly NamedJob[]): string[] {
   const own = jobs.map(({ name }) => name);
   return [
@@ -63,16 +61,17 @@ export function lineIds(jobs: readonly NamedJob[]): string[] {
   ];
 }
 
-/** Yields each line as soon as it is known. @throws StoppedError when the person stops it, and what is a bug. */
+/** Yields each line as soon as it is known. @throws StoppedError when the person stops the command. */
 export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding, void> {
   const { env, stage, jobs, installed, hide, allowHosts, signal } = request;
-  const { config, error, faulty } = examineConfig(env);
+  const examined = examineConfig(env);
+  const { config, faulty } = examined;
   const isFaulty = (names: readonly string[]) => names.some((name) => faulty.has(name));
-  // What does not depend on anything else is asked meanwhile.
+  // These two depend on nothing else and run in parallel with the rest.
   const monitor = isFaulty(PROXY_VARIABLES) ? notReached('monitor') : checkMonitor(env, signal);
   const clock = isFaulty(['GOOGLE_TOKEN_URL', ...PROXY_VARIABLES]) ? null : checkClock(config.tokenUrl, signal);
 
-  yield error === null ? configured(config) : misconfigured(error, faulty);
+  yield checkConfiguration(examined);
   const scheduler = checkScheduler(env);
   if (scheduler !== null) yield scheduler;
 
@@ -96,15 +95,15 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
         signal,
       });
 
-  const access =
+  const working =
     versions === null || isFaulty(GOOGLE_VARIABLES)
       ? yield* notReachedAll(['token', 'consent', 'scopes'])
       : yield* checkAccess({ versions, installed, ...asking });
 
   const opened =
-    access === null || versions === null || faulty.has('GMAIL_MAILBOX')
+    working === null || versions === null || faulty.has('GMAIL_MAILBOX')
       ? yield* notReachedAll(['mailbox'])
-      : yield* checkMailbox({ access, meant: versions.meant, config, hide, signal });
+      : yield* checkMailbox({ working, meant: versions.meant, config, hide, signal });
   yield* checkJobs({ jobs, mailbox: opened?.mailbox ?? null, rulesFile: config.rulesFile, allowHosts });
   yield isFaulty(['GMAIL_QUOTA_PROFILE', 'GMAIL_QUOTA_PER_MINUTE'])
     ? notReached('quota')
@@ -116,17 +115,4 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
 async function* notReachedAll(ids: readonly string[]): AsyncGenerator<Finding, null> {
   for (const id of ids) yield notReached(id);
   return null;
-}
-
-function misconfigured(error: ConfigError, faulty: ReadonlySet<string>): Finding {
-  const line = failed('configuration', error, { data: { faulty: [...faulty] } });
-  return { ...line, detail: line.detail.replace(/^configuration: /, '') };
-}
-
-function configured({ secretId, awsRegion, gmailApiUrl, rulesFile }: Config): Finding {
-  const isStandIn = gmailApiUrl !== GMAIL_API_URL;
-  const standIn = isStandIn ? '; Google is played by a stand-in on this machine' : '';
-  return ok('configuration', `secret ${secretId} in ${awsRegion}${standIn}`, {
-    data: { secretId, region: awsRegion, standIn: isStandIn, rulesFile: rulesFile ?? null },
-  });
 }

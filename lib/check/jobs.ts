@@ -1,4 +1,4 @@
-/** What each job finds before it starts, and what those that can tell would meet in the mailbox. */
+/** A line of `job check` for each job: whether it would start, and what its `inspect` finds in the mailbox. */
 
 import { UsageError } from '../errors.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
@@ -15,13 +15,13 @@ export interface NamedJob {
 
 export interface JobsCheck {
   readonly jobs: readonly NamedJob[];
-  /** Null when it could not be opened. */
+  /** Null when the mailbox could not be opened. */
   readonly mailbox: Mailbox | null;
   readonly rulesFile: string | undefined;
   readonly allowHosts: (hosts: readonly Host[]) => void;
 }
 
-/** Yields a line for each job that has something to tell, or that would not start. */
+/** A job that would start and has no `inspect` gets no line. */
 export async function* checkJobs({ jobs, mailbox, rulesFile, allowHosts }: JobsCheck): AsyncGenerator<Finding, void> {
   for (const { name, job } of jobs) {
     const options = fallbacks(job.options);
@@ -60,7 +60,7 @@ async function inspect(
   return { id: name, status: warnings.length > 0 ? 'warning' : 'ok', detail, ...extras };
 }
 
-/** The options of a run without any on its command line. */
+/** The options of a run without options on its command line. */
 function fallbacks(specs: OptionSpecs): Record<string, unknown> {
   return Object.fromEntries(Object.entries(specs).map(([key, { fallback }]) => [key, fallback]));
 }

@@ -7,8 +7,8 @@ import type { ClientStatistics } from '../gmail/units.ts';
 import { type MeantMailbox, requireExpectedMailbox } from '../google/ownership.ts';
 import { Scope } from '../job.ts';
 import { type Connection, openConnection, readOnlyMailbox, unitsPerMinute } from '../run/connection.ts';
-import type { Access } from './access.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
+import type { WorkingVersion } from './grant.ts';
 
 /** Scopes that can search, the least first. */
 const READING = [Scope.readonly, Scope.modify, 'https://mail.google.com/'];
@@ -20,7 +20,7 @@ export interface OpenedMailbox {
 }
 
 export interface MailboxCheck {
-  readonly access: Access;
+  readonly working: WorkingVersion;
   /** The mailbox that it must be; undefined when nothing says so. */
   readonly meant: MeantMailbox | undefined;
   readonly config: Config;
@@ -56,12 +56,12 @@ export async function* checkMailbox(check: MailboxCheck): AsyncGenerator<Finding
 }
 
 /** Reads with the version of the secret that was checked before. */
-function openForReading({ access, config, hide, signal }: MailboxCheck): Promise<Connection> {
-  const { version, granted } = access;
-  const reading = READING.find((scope) => granted.includes(scope));
+function openForReading({ working, config, hide, signal }: MailboxCheck): Promise<Connection> {
+  const { version, grant } = working;
+  const reading = READING.find((scope) => grant.scopes.includes(scope));
   return openConnection(config, {
     jobName: 'job check',
-    scopes: reading === undefined ? granted : [reading],
+    scopes: reading === undefined ? grant.scopes : [reading],
     fetchSecret: async () => ({ ...version, createdAt: undefined }),
     stop: { wrapUp: signal, giveUp: signal },
     hide,

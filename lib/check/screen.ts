@@ -1,29 +1,29 @@
-/** The lines of `job check` for a person: aligned and wrapped on a terminal, one line each in a log. */
+/** Shows the lines of `job check`: aligned and wrapped on a terminal, one line each in a log. */
 import { styleText } from 'node:util';
 import { counted } from '../base/count.ts';
 import { ExitCode } from '../errors.ts';
 import { splitProblems, wrap } from '../screen/wrap.ts';
-import { type Finding, type Row, type Status, worstExitCode } from './finding.ts';
+import { type Finding, type FindingRow, type FindingStatus, worstExitCode } from './finding.ts';
 
-const MARKS: Readonly<Record<Status, string>> = {
+const MARKS: Readonly<Record<FindingStatus, string>> = {
   ok: styleText('green', '✔'),
   warning: styleText('yellow', '!'),
   failed: styleText('red', '✖'),
   skipped: styleText('dim', '–'),
 };
 
-/** Narrower text is not readable. */
+/** The narrowest column of text. */
 const MIN_WIDTH = 20;
 
 export interface ScreenOptions {
-  /** The ids of all lines that may come, to align them. */
+  /** The ids of all lines, to align the columns. */
   readonly ids: readonly string[];
-  /** Characters in a line; Infinity for a log, in which nothing is wrapped. */
+  /** The width of a line; Infinity for a log. */
   readonly columns: number;
 }
 
-/** Turns each line into text of one or more lines. */
-export function createScreen({ ids, columns }: ScreenOptions): (finding: Finding) => string {
+/** A function that renders a finding as one or more lines. */
+export function createFindingRenderer({ ids, columns }: ScreenOptions): (finding: Finding) => string {
   const width = Math.max(...ids.map((id) => id.length));
   const indent = width + 6;
   const block = (text: string, at: number, style: (line: string) => string = (line) => line) =>
@@ -51,16 +51,16 @@ function label(id: string): string {
   return id === 'aws' ? 'AWS' : id;
 }
 
-/** The rows in columns; the last one goes below the others where no room is left beside them. */
+/** The rows in columns. The last cell moves below the others when the line is too narrow. */
 function table(
-  rows: readonly Row[],
+  rows: readonly FindingRow[],
   { indent, columns, block }: { indent: number; columns: number; block: (text: string, at: number) => string },
 ): string[] {
   const last = Math.max(0, ...rows.map(({ cells }) => cells.length)) - 1;
   const widths = Array.from({ length: last }, (_, column) =>
     Math.max(...rows.map(({ cells }) => cells[column]?.length ?? 0)),
   );
-  /** The cells before the last one, in several lines when one line has no room for them. */
+  /** The cells before the last one, wrapped to the line. */
   const besides = (before: string) => {
     const at = (widths[0] ?? 0) + 2;
     return `${before.slice(0, at)}${block(before.slice(at).trimEnd(), indent + 2 + at)}`;
@@ -76,7 +76,7 @@ function table(
   });
 }
 
-/** The answer to "would the next run work?", in a sentence. */
+/** Answers "would the next run work?" in a sentence. */
 export function verdictOf(findings: readonly Finding[], jobs: readonly string[]): string {
   const failures = findings.filter(({ status }) => status === 'failed');
   const warnings = findings.filter(({ status }) => status === 'warning').length;

@@ -1,16 +1,15 @@
-/** Whether AWS gives out the secret, and whether the secret is one: without it, what runs would do instead. */
+/** The lines `aws` and `secret` of `job check`: whether AWS returns the secret, and whether its value is sound. */
 import { SecretStateError } from '../aws/client.ts';
 import { type Credentials, type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
+import { formatAge } from '../base/duration.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import { type MeantMailbox, meantMailbox, requireAgreement } from '../google/ownership.ts';
-import { formatAge } from './age.ts';
 import { bridged, type Finding, failed, notReached, ok } from './finding.ts';
 
-/** A version of the secret whose shape is proven. */
+/** A version of the secret whose value has the right shape. */
 export interface SoundVersion {
   readonly stage: Stage;
   readonly credentials: Credentials;
-  /** The address that it names. */
   readonly mailbox: string | undefined;
   readonly versionId: string;
   /** Undefined when AWS does not say. */
@@ -18,11 +17,11 @@ export interface SoundVersion {
 }
 
 export interface Versions {
-  /** The version that was asked for, or the one before, which runs use as long as that one is broken. */
+  /** The version to check: the requested one, or AWSPREVIOUS if runs use it because the requested one is broken. */
   readonly chosen: SoundVersion;
-  /** The mailbox that is meant; undefined when nothing says so. */
+  /** Undefined when neither GMAIL_MAILBOX nor the secret names a mailbox. */
   readonly meant: MeantMailbox | undefined;
-  /** The version before; null when there is none, or none that is sound. Fetched at most once. */
+  /** AWSPREVIOUS; null when it is missing or not sound. Fetched at most once. */
   readonly previous: () => Promise<SoundVersion | null>;
 }
 
@@ -31,7 +30,7 @@ export interface SecretCheck {
   readonly stage: Stage;
   /** The address in GMAIL_MAILBOX. */
   readonly configuredMailbox: string | undefined;
-  /** Whether the version before stands in for one that is broken; a JobError when it does not. */
+  /** Returns AWSPREVIOUS if it stands in for a broken version, else the error that a run would end with. */
   readonly findStandIn: (
     problem: ConfigError,
     previous: SoundVersion | null,
@@ -40,7 +39,7 @@ export interface SecretCheck {
   readonly signal: AbortSignal;
 }
 
-/** Yields the lines `aws` and `secret`; returns null when there is no version to go on with. */
+/** Returns null when runs would have no usable version. */
 export async function* checkSecret({
   fetchSecret,
   stage,
@@ -101,7 +100,7 @@ export async function* checkSecret({
   return { chosen: outcome.version, meant, previous };
 }
 
-/** The beginning of a version's id, which is enough to find it in the console. */
+/** Enough of the id to find the version in the AWS console. */
 function shortId(versionId: string): string {
   return versionId.slice(0, 8);
 }

@@ -7,7 +7,7 @@ import { readConfig } from '../config.ts';
 import { ExitCode } from '../errors.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { Scope } from '../job.ts';
-import { countOption, switchOption } from '../options.ts';
+import { countOption, jsonOption } from '../options.ts';
 import { openConnection, readOnlyMailbox } from '../run/connection.ts';
 import { KEPT_DAYS } from '../undo/journal-message.ts';
 import { JournalStore, type RunSummary } from '../undo/journal-store.ts';
@@ -22,7 +22,7 @@ export default defineCommand({
   description: 'Costs 20 quota units for each run. A run that changed nothing, or keeps no journal, is not among them.',
   options: {
     limit: countOption('<n>', `the most runs to list (default ${DEFAULT_LIMIT})`, 1),
-    json: switchOption('print one JSON object for each run, for machines'),
+    json: jsonOption,
   },
 
   async run({ options: { limit = DEFAULT_LIMIT, json }, terminal, ...context }) {

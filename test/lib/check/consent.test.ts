@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DAY_MS, formatAge } from '../../../lib/check/age.ts';
+import { DAY_MS, formatAge } from '../../../lib/base/duration.ts';
 import { checkConsent } from '../../../lib/check/consent.ts';
 import type { SoundVersion } from '../../../lib/check/secret.ts';
 import { UnavailableError } from '../../../lib/errors.ts';

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { type Finding, failed, ok, skipped, warning } from '../../../lib/check/finding.ts';
-import { createScreen, verdictOf } from '../../../lib/check/screen.ts';
+import { createFindingRenderer, verdictOf } from '../../../lib/check/screen.ts';
 import { CredentialError, UnavailableError } from '../../../lib/errors.ts';
 
 const IDS = ['aws', 'mailbox'];
 
 function show(finding: Finding, columns = Number.POSITIVE_INFINITY): string[] {
-  return stripVTControlCharacters(createScreen({ ids: IDS, columns })(finding)).split('\n');
+  return stripVTControlCharacters(createFindingRenderer({ ids: IDS, columns })(finding)).split('\n');
 }
 
 describe('the screen of job check', () => {

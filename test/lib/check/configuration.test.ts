@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { checkScheduler } from '../../../lib/check/scheduler.ts';
+import { checkScheduler } from '../../../lib/check/configuration.ts';
 
 const METRICS = { HEROKU_METRICS_URL: 'https://app.metrics.heroku.com/x' };
 
