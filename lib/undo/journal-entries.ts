@@ -1,4 +1,4 @@
-/** The entries of a journal: what a portion of a plan is about to do, and what of it is left when some was not done. */
+/** Converts a portion of a plan to journal entries: all planned changes, or only those that the run has made. */
 
 import type { BatchState } from '../gmail/apply-batches.ts';
 import type { JournaledPortion } from '../gmail/apply-plan.ts';
@@ -8,8 +8,8 @@ import { GmailRefusal } from '../gmail/responses.ts';
 import type { JournalEntry } from './journal-record.ts';
 
 /**
- * What each set does to its messages, part by part of the portion, and before that which of them are hidden places;
- * of each set only the messages in `made`, if that is given.
+ * Returns the portion's entries in the order of its changes, after one for each place (Trash, Spam) in which messages
+ * already are. With `made`, which has the changed messages of each set, all other messages are left out.
  */
 export function entriesOf({ portion, plan, resolved }: JournaledPortion, made?: readonly IdSet[]): JournalEntry[] {
   const entries: JournalEntry[] = [];
@@ -18,7 +18,7 @@ export function entriesOf({ portion, plan, resolved }: JournaledPortion, made?: 
     const marks = all.marks(ids);
     const there = all.filter((at) => marks[at] === 1);
     if (there.size === 0) continue;
-    // An entry that changes nothing says in which state the messages were all along.
+    // An entry whose step changes nothing records that the messages were in this place before the run.
     const step = { id: label, name: label, add: true };
     entries.push({ rule: label, steps: [step], ids: there, changes: [new Uint8Array(there.size)] });
   }
@@ -41,7 +41,7 @@ export function entriesOf({ portion, plan, resolved }: JournaledPortion, made?: 
   return entries;
 }
 
-/** The entry with those messages alone that are marked with 1, by index. */
+/** Returns the entry with only the messages whose mark, by index, is 1. */
 export function keepMarked(entry: JournalEntry, marks: Uint8Array): JournalEntry {
   if (!marks.includes(0)) return entry;
   return {
@@ -51,9 +51,10 @@ export function keepMarked(entry: JournalEntry, marks: Uint8Array): JournalEntry
   };
 }
 
+/** Follows the batches of one portion while the run sends them, and tells which messages were changed. */
 export class MadeChanges {
   readonly #page: JournaledPortion;
-  /** For each set, what becomes of its batches, by their numbers. */
+  /** By set, then by batch number. */
   readonly #batches: { readonly messages: number; readonly trace: BatchState }[][];
 
   constructor(page: JournaledPortion) {
@@ -66,23 +67,23 @@ export class MadeChanges {
     if (batches !== undefined) batches[batch] = { messages, trace };
   }
 
-  /** How many changes were made, with those that are in doubt. */
+  /** How many changes were made, including those whose request was sent but not answered. */
   get count(): number {
     const made = this.#batches.flat().filter(({ trace }) => mayBeMade(trace));
     return made.reduce((sum, { messages, trace }) => sum + messages - trace.leftOut.length, 0);
   }
 
-  /** How many changes of the portion were left out before they were sent. */
+  /** How many changes were left out before they were sent, because protect finds their message. */
   get leftOut(): number {
     return this.#batches.flat().reduce((sum, { trace }) => sum + trace.leftOut.length, 0);
   }
 
-  /** Whether something was sent of which nobody knows what became of it. */
+  /** Whether a batch was sent and never answered. */
   get isDoubtful(): boolean {
     return this.#batches.flat().some(({ trace }) => trace.mayBeApplied && !trace.isConfirmed);
   }
 
-  /** Whether all changes of the portion were made that its journal tells of, but for those that were left out. */
+  /** Whether Gmail confirmed all changes of the portion, apart from those that were left out. */
   get isWhole(): boolean {
     const { portion, plan, resolved } = this.#page;
     return plan.sets.every((_, set) => {
@@ -94,7 +95,7 @@ export class MadeChanges {
     });
   }
 
-  /** For each set the messages that were changed, with those that are in doubt. */
+  /** By set, the messages that were changed, including those whose request was sent but not answered. */
   get messages(): IdSet[] {
     const { portion, plan } = this.#page;
     return plan.sets.map((_, set) => {

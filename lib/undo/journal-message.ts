@@ -1,11 +1,11 @@
-/** A journal as a message: a text for a person who stumbles over it, what `job runs` shows as headers, the rest attached. */
+/** A journal as a mail: a text for the person who opens it, headers for `job runs`, and the packed record attached. */
 import { RUN_ID } from '../base/run-id.ts';
 import { damaged, FORMAT, type JournalRecord, packRecord, requireKnownFormat, unpackRecord } from './journal-record.ts';
 
-/** After this the journals are thrown away. */
+/** Older journals are put into the trash. */
 export const KEPT_DAYS = 30;
 
-/** What the headers alone tell of a journal. */
+/** The part of a journal that its headers hold. */
 export interface JournalHead {
   readonly runId: string;
   readonly job: string;
@@ -13,7 +13,7 @@ export interface JournalHead {
   readonly part: number;
   readonly parts: number;
   readonly messages: number;
-  /** See JournalRecord. */
+  /** See JournalRecord.revised. */
   readonly revised?: true;
 }
 
@@ -30,29 +30,29 @@ export const SENDER = 'journal@gmail-jobs.invalid';
 const FROM = `gmail-jobs <${SENDER}>`;
 
 /**
- * Gmail adds at least one of these headers to every mail that it receives, whatever the sender does. Messages that the API
- * inserts have none of them.
+ * Gmail adds at least one of these headers to every mail that it receives, and no sender can prevent that. It adds none
+ * to messages that the API inserts.
  */
 const OF_RECEIVED_MAIL = ['Delivered-To', 'Return-Path', 'Received-SPF', 'Authentication-Results'];
 
-/** Labels that a journal does not have, unless a person has added them. */
+/** Labels that a journal has only when a person added them. */
 const PLACES = ['INBOX', 'SENT', 'DRAFT', 'CHAT', 'SPAM'];
 
-/** The headers by which `isOwn` knows a journal. */
+/** The headers that `isOwn` reads. */
 export const OWN_NAMES = ['From', 'Message-ID', 'X-Gmail-Jobs-Run', ...OF_RECEIVED_MAIL];
 
 /**
- * The Message-IDs that one part of a run's journal can have, without angle brackets: as it is written first, and when
- * it takes the place of that one. Gmail may take two messages with the same Message-ID for one.
+ * The Message-IDs of one part of a run's journal, without angle brackets: the first writing's, and that of the revised or
+ * corrected part which replaces it. They differ because Gmail may merge messages that have the same Message-ID.
  */
 export function journalMessageIds(runId: string, part: number): readonly [string, string] {
   return [`journal.${runId}.${part}@gmail-jobs.invalid`, `journal.${runId}.${part}.again@gmail-jobs.invalid`];
 }
 
 /**
- * Whether this program has put the message into the mailbox. The label does not prove that, since a person can add it to
- * any mail. The form does not prove it either, since anybody can send such a mail; but a mail that was sent has a header of
- * its delivery, or lacks the label, or is in the inbox or another place.
+ * Whether this program put the message into the mailbox. The label alone is no proof, because the mailbox's owner can add
+ * it to any mail; nor is the form, because anybody can send such a mail. A mail that was sent has a header of its
+ * delivery, or lacks the label, or is in the inbox or another place.
  */
 export function isOwn(header: (name: string) => string, labelIds: readonly string[], journalLabelId: string): boolean {
   const [, runId] =
@@ -67,7 +67,7 @@ export function isOwn(header: (name: string) => string, labelIds: readonly strin
   );
 }
 
-/** The headers of a message's source, by their names; '' for one that it has not. */
+/** Returns a function that gives the value of a header, or '' when the message lacks it. */
 export function headersOf(raw: Buffer): (name: string) => string {
   const { head } = splitHead(raw.toString('latin1'));
   const headers = new Map<string, string>();
@@ -99,17 +99,17 @@ export function encodeJournal(record: JournalRecord): Buffer {
     `--${boundary}`,
     'Content-Type: text/plain; charset=us-ascii',
     '',
-    `The program gmail-jobs wrote this ${revised ? 'after' : 'before'} it changed labels of messages in this mailbox:`,
-    'it lists which messages had which of these labels. With it',
+    `The program gmail-jobs wrote this ${revised ? 'after' : 'before'} it changed labels of messages in this mailbox.`,
+    'It lists the messages and the labels that they had. The command',
     '',
     `    bin/job undo ${runId}`,
     '',
-    'on your own computer, or for an app on Heroku',
+    'on your own computer, or for an app on Heroku the command',
     '',
     `    heroku run job undo ${runId}`,
     '',
-    `takes the run back. It goes to the trash after ${KEPT_DAYS} days. You may delete it before;`,
-    'then the run cannot be taken back any more, and nothing else happens.',
+    `gives these labels back. This message goes to the trash after ${KEPT_DAYS} days. You may delete it earlier;`,
+    'the run can then no longer be undone, and nothing else happens.',
     '',
     `--${boundary}`,
     `Content-Type: ${ATTACHMENT}; name="journal.gz"`,
@@ -124,15 +124,15 @@ export function encodeJournal(record: JournalRecord): Buffer {
 }
 
 /**
- * The record in a journal's source. Whether the message may be trusted is for the caller to know.
- * @throws JournalError when it is damaged, or of a later version.
+ * The record in a journal's source. The caller checks with `isOwn` whether to trust the message.
+ * @throws JournalError when the journal is damaged, or a later version wrote it.
  */
 export function decodeJournal(raw: Buffer): JournalRecord {
   const source = raw.toString('latin1');
   const { head, body } = splitHead(source);
   requireKnownFormat(Number(/^x-gmail-jobs-format:[ \t]*(\d{1,9})[ \t]*\r?$/im.exec(head)?.[1]));
   const boundary = /^content-type:\s*multipart\/mixed;\s*boundary="?([\w-]+)"?/im.exec(head)?.[1];
-  if (boundary === undefined) throw damaged('it is not in parts');
+  if (boundary === undefined) throw damaged('it has no MIME parts');
   const pieces = `\n${body}`.split(`\n--${boundary}`);
   if (!pieces.at(-1)?.startsWith('--')) throw damaged('its end is missing');
   for (const piece of pieces.slice(1, -1)) {
@@ -154,7 +154,7 @@ function splitHead(source: string): { head: string; body: string } {
   };
 }
 
-/** What the headers tell; null when they are not those of a journal that this program can read. */
+/** Returns null when the headers are not those of a journal that this program can read. */
 export function readHead(header: (name: string) => string): JournalHead | null {
   const [format = '', runId = '', job = '', started = '', place = '', messages = '', revised = ''] =
     HEAD_NAMES.map(header);

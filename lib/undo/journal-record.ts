@@ -1,4 +1,4 @@
-/** What a run was about to change, as it is kept for the way back, and its form in bytes. */
+/** The content of a journal (which messages a run is about to change, and how) and its compressed form. */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import * as v from 'valibot';
 import { RUN_ID } from '../base/run-id.ts';
@@ -12,8 +12,8 @@ export interface JournalEntry {
   /** The messages that the rule is about to change. */
   readonly ids: IdSet;
   /**
-   * For each step, by index of `ids`, whether it really changes the message (1), or the label was already so before the
-   * run (0); null when it changes all.
+   * For each step, by index of `ids`: 1 when the step changes the message, 0 when the message already had the label (or
+   * lacked it); null when the step changes all messages.
    */
   readonly changes: readonly (Uint8Array | null)[];
 }
@@ -22,30 +22,30 @@ export interface JournalRecord {
   readonly runId: string;
   readonly job: string;
   readonly startedAt: Date;
-  /** Counted from 1; a big run has several. */
+  /** Counted from 1; a large run writes several parts. */
   readonly part: number;
   readonly parts: number;
-  /** The run stopped early: this part replaces the part of the same number, and is the run's last. */
+  /** Written when the run stopped early: replaces the part of the same number and is the run's last part. */
   readonly revised?: true;
-  /** Messages were left out after the part was written: this part replaces the part of the same number. */
+  /** Written when messages were left out after the first writing: replaces the part of the same number. */
   readonly corrected?: true;
-  /** Changes of the whole run over all parts: as planned, in a revised part as made. */
+  /** Changes in all parts of the run: planned ones, or in a revised part the ones that were made. */
   readonly messages: number;
-  /** The span of time to which the run's searches were bound, in seconds since 1970; null for none. */
+  /** The time span of a backfill, in seconds since 1970; null when the run searched all mail. */
   readonly range: { readonly fromS: number | null; readonly toS: number | null } | null;
-  /** In the order in which they are made. */
+  /** In the order in which the run makes the changes. */
   readonly entries: readonly JournalEntry[];
 }
 
-/** There is no journal, or it cannot be used: nothing was changed. */
+/** The journal is missing or unusable; the undo has changed nothing. */
 export class JournalError extends JobError {
   readonly exitCode = ExitCode.itemsFailed;
 }
 
-/** Told apart from later forms, which this program cannot read. */
+/** A journal with a higher number was written by a later version; this program refuses it. */
 export const FORMAT = 1;
 
-/** More than any journal needs, and little enough for a small dyno. */
+/** Above the size of every journal that this program writes, and small enough for a dyno of 512 MB. */
 const MOST_IDS = 1_000_000;
 const MOST_BYTES = 64 * 1024 * 1024;
 
@@ -78,7 +78,7 @@ const headSchema = v.pipe(
           steps: v.pipe(v.array(v.strictObject({ id: name, name, add: v.boolean() })), v.minLength(1)),
           count: v.pipe(count, v.maxValue(MOST_IDS)),
           padded: v.boolean(),
-          /** For each step, whether it has flags; without, it changes all. */
+          /** For each step, whether flags follow; a step without flags changes all messages. */
           flagged: v.array(v.boolean()),
         }),
         v.check(({ steps, flagged }) => steps.length === flagged.length),
@@ -90,7 +90,7 @@ const headSchema = v.pipe(
 
 type EntryHead = v.InferOutput<typeof headSchema>['entries'][number];
 
-/** A line of JSON, then for each entry its ids and flags, all of it compressed. */
+/** Returns a line of JSON, then the ids and flags of each entry, gzipped together. */
 export function packRecord({ entries, startedAt, ...rest }: JournalRecord): Buffer {
   const head: v.InferInput<typeof headSchema> = {
     format: FORMAT,
@@ -111,7 +111,7 @@ export function packRecord({ entries, startedAt, ...rest }: JournalRecord): Buff
   return gzipSync(Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), ...bodies]));
 }
 
-/** The opposite of `packRecord`. @throws JournalError for anything that it did not make. */
+/** The opposite of `packRecord`. @throws JournalError when `packRecord` cannot have written the bytes. */
 export function unpackRecord(packed: Buffer): JournalRecord {
   const bytes = unzip(packed);
   const end = bytes.indexOf(NEWLINE);
@@ -132,7 +132,10 @@ function unzip(packed: Buffer): Buffer {
     return gunzipSync(packed, { maxOutputLength: MOST_BYTES });
   } catch (error) {
     const tooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
-    throw damaged(tooLarge ? 'it is larger than any that this program writes' : 'its data cannot be unzipped', error);
+    throw damaged(
+      tooLarge ? 'it is larger than any journal that this program writes' : 'its data cannot be unzipped',
+      error,
+    );
   }
 }
 
@@ -141,15 +144,15 @@ function readHead(line: string): v.InferOutput<typeof headSchema> {
   try {
     head = JSON.parse(line);
   } catch (error) {
-    throw damaged('its data has no beginning', error);
+    throw damaged('its data does not begin with JSON', error);
   }
   requireKnownFormat((head as { format?: unknown } | null)?.format);
   const result = v.safeParse(headSchema, head);
-  if (!result.success) throw damaged('its data has another form than expected');
+  if (!result.success) throw damaged('its data has an unexpected form');
   return result.output;
 }
 
-/** @throws JournalError for a form that a later version of this program wrote. */
+/** @throws JournalError for a format that a later version of this program wrote. */
 export function requireKnownFormat(format: unknown): void {
   if (typeof format !== 'number' || !(format > FORMAT)) return;
   throw new JournalError(
@@ -161,7 +164,7 @@ export function requireKnownFormat(format: unknown): void {
 function readEntry({ count, padded, flagged, rule, steps }: EntryHead, take: (length: number) => Buffer): JournalEntry {
   const bytes = fromColumns(take(count * ID_BYTES));
   const ids = IdSet.unpack(bytes, padded);
-  // Flags belong to places in the list: it must be one in which nothing stands twice or out of order.
+  // Flags are matched to ids by their index, so a list with doubled or unsorted ids would give wrong labels back.
   if (ids.size !== count || !ids.pack().equals(bytes)) throw damaged('its list of messages is out of order');
   const changes = flagged.map((has) => (has ? fromBits(take(Math.ceil(count / 8)), count) : null));
   return { rule, steps, ids, changes };
@@ -175,7 +178,7 @@ export function damaged(what: string, cause?: unknown): JournalError {
   );
 }
 
-/** First the most significant bytes of all ids, then the next ones: these repeat themselves, and so compress well. */
+/** All first bytes, then all second bytes, and so on: the high bytes of neighbouring ids are equal and compress well. */
 function toColumns(rows: Buffer): Buffer {
   const count = rows.length / ID_BYTES;
   const columns = Buffer.allocUnsafe(rows.length);

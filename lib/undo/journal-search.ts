@@ -1,4 +1,4 @@
-/** Looks for the journals of one run: by their Message-IDs, and only among what carries the label. */
+/** Finds the journal of one run, part by part: by the parts' Message-IDs, among messages with the journal's label. */
 
 import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
@@ -7,43 +7,42 @@ import { COMPLETED_LABEL, UNDONE_LABEL } from '../gmail/own-labels.ts';
 import { decodeJournal, headersOf, isOwn, journalMessageIds, KEPT_DAYS } from './journal-message.ts';
 import { JournalError, type JournalRecord } from './journal-record.ts';
 
-/** Parts that are looked for by one search. */
+/** How many parts one search looks for. */
 const PARTS_AT_ONCE = 8;
 
-/** What is kept of one run. */
 export interface JournaledRun {
   readonly startedAt: Date;
-  /** Ascending by part, one for each part that was found. */
+  /** One for each part that was found, ascending. */
   readonly records: readonly JournalRecord[];
-  /** Whether the run made all its changes. */
+  /** Whether the run recorded that it made all its changes. */
   readonly completed: boolean;
   readonly undone: boolean;
-  /** Parts that are not there: the run was killed before it had come to them, or somebody deleted them. */
+  /** How many parts were not found: the run was killed before it wrote them, or somebody deleted them. */
   readonly missing: number;
-  /** The ids of the journals. */
+  /** The ids of the messages that hold the parts. */
   readonly messageIds: readonly string[];
-  /** What was last done to one of the journals, which is at the run's end or later: see readHistory. */
+  /** The history id of the last change of one of these messages, which was at the run's end or later. */
   readonly historyId: string | undefined;
 }
 
-/** What was read of a message. */
-interface Read extends Omit<MessageSource, 'raw'> {
+/** A message that `isOwn` accepted; its record, or why the record cannot be used. */
+interface ReadPart extends Omit<MessageSource, 'raw'> {
   readonly record: JournalRecord | JournalError;
 }
 
-/** Looks for the parts of one run, again and again if need be, and reads each once. */
-export class RunSearch {
+/** Can be asked repeatedly while Gmail's search catches up; reads each message once. */
+export class JournalSearch {
   readonly #mailbox: Pick<Mailbox, 'search' | 'source'>;
   readonly #runId: string;
-  /** What was read of each message that was found: its record, or why it cannot be used. */
-  readonly #read = new Map<string, Read>();
+  /** By message id. */
+  readonly #read = new Map<string, ReadPart>();
 
   constructor(mailbox: Pick<Mailbox, 'search' | 'source'>, runId: string) {
     this.#mailbox = mailbox;
     this.#runId = runId;
   }
 
-  /** What is found now; null when it is nothing that can be used. */
+  /** Returns null when the search finds no usable part now. */
   async look(label: Label, labels: LabelDirectory): Promise<JournaledRun | null> {
     const records = new Map<number, JournalRecord>();
     const messageIds: string[] = [];
@@ -51,7 +50,7 @@ export class RunSearch {
     const marks = new Set<string>();
     let parts = 0;
     let last: number | undefined;
-    // Parts may have been added to those that the first ones tell of: it is looked on when all were there.
+    // A run that planned again has more parts than its first parts say, so a full result leads to one more search.
     for (let from = 1; from === 1 || from <= parts || records.has(from - 1); from += PARTS_AT_ONCE) {
       for (const [id, { record, labelIds, historyId }] of await this.#readParts(label, from)) {
         if (record instanceof JournalError || labelIds.includes('TRASH')) continue;
@@ -67,7 +66,7 @@ export class RunSearch {
       if (last !== undefined) parts = last;
       if (last !== undefined && from + PARTS_AT_ONCE > last) break;
     }
-    // Of the part after the last one nothing was changed.
+    // The revised part is the run's last: no change of a later part was made.
     const sorted = [...records.values()].filter(({ part }) => part <= parts).sort((a, b) => a.part - b.part);
     const [first] = sorted;
     if (first === undefined) return null;
@@ -83,7 +82,7 @@ export class RunSearch {
     };
   }
 
-  /** Says why nothing that was found can be used. */
+  /** @throws JournalError always, with the reason why `look` found no usable part. */
   fail(): never {
     const found = [...this.#read.values()];
     const broken = found.find(({ record, labelIds }) => record instanceof JournalError && !labelIds.includes('TRASH'));
@@ -91,7 +90,7 @@ export class RunSearch {
     if (found.length > 0) {
       throw new JournalError(
         `The journal of the run ${this.#runId} is in the trash: the run can no longer be undone`,
-        `Journals go there after ${KEPT_DAYS} days, and at once when the run has changed nothing. If it was thrown away by mistake, take it out of the trash and run again.`,
+        `Journals go there after ${KEPT_DAYS} days, and at once when the run has changed nothing. If somebody put it there by mistake, take it out of the trash and run the command again.`,
       );
     }
     throw new JournalError(
@@ -124,7 +123,7 @@ export class RunSearch {
     try {
       const record = decodeJournal(raw);
       if (record.runId === this.#runId) return record;
-      return new JournalError('The journal is damaged: it is of another run', 'This run cannot be undone.');
+      return new JournalError('The journal is damaged: it belongs to another run', 'This run cannot be undone.');
     } catch (error) {
       if (error instanceof JournalError) return error;
       throw error;
@@ -132,7 +131,7 @@ export class RunSearch {
   }
 }
 
-/** Numbers of any length, as strings of digits. */
+/** Compares numbers of any length, written as digits. */
 function byNumber(a: string, b: string): number {
   return a.length - b.length || (a < b ? -1 : 1);
 }

@@ -1,8 +1,7 @@
 /**
- * The journals of a mailbox: messages under a hidden label, written before a run changes anything. Only what this program
- * can have put there is believed, or thrown away: see `isOwn`.
+ * Stores journals as messages under a hidden label of the mailbox, finds, lists and discards them. Reads and discards only
+ * messages that this program put there: see `isOwn`.
  */
-
 import { timeOfRunId } from '../base/run-id.ts';
 import { type Label, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
@@ -21,28 +20,29 @@ import {
   SENDER,
 } from './journal-message.ts';
 import { JournalError, type JournalRecord } from './journal-record.ts';
-import { type JournaledRun, RunSearch } from './journal-search.ts';
+import { type JournaledRun, JournalSearch } from './journal-search.ts';
 
 /**
- * A search may not find the journal of a run that began so short a time ago, nor the last parts of one that has worked
- * for long; they are looked for again for half a minute.
+ * Gmail's search may not show the journal of a run that started less than 10 minutes ago, nor the last parts of one that
+ * started less than 70 minutes ago; `find` repeats the search for half a minute.
  */
 const YOUNG_MS = 10 * 60_000;
 const LONG_RUN_MS = 70 * 60_000;
 const POLL_MS = 3_000;
 const POLLS = 10;
 
-/** Journals whose headers `list` reads, for each run that it is to show. */
+/** How many journals `list` reads at most for each run: large runs have several. */
 const READ_PER_RUN = 3;
 
-/** Journals that one run throws away; each has to be read before. */
+/** How many journals one run discards; each has to be read first, for 20 quota units. */
 const MOST_TIDIED = 25;
 
-/** Runs after another one that are looked at, by their journals, to see what that one had not come to. */
+/** How many journals of later runs an undo reads, to learn which changes a killed run never made. */
 const MOST_LATER = 50;
 
-/** How many runs are read to find the last one that was not undone: first 3, then more. */
-const LAST_LIMITS = [3, 30, 300];
+/** `last` searches so many journals, one page of a search, and reads the headers of the newest few at a time. */
+const MOST_JOURNALS = 500;
+const READ_AT_ONCE = 3;
 
 const DAY_MS = 86_400_000;
 
@@ -69,7 +69,7 @@ export interface JournalOptions {
 /** One run as `job runs` shows it. */
 export interface RunSummary extends Omit<JournalHead, 'part' | 'revised'> {
   readonly undone: boolean;
-  /** Days until the journal is thrown away; 0 when the next run does it. */
+  /** Days until the journal is discarded; 0 when the next run does it. */
   readonly daysLeft: number;
 }
 
@@ -87,8 +87,8 @@ export class JournalStore {
   }
 
   /**
-   * Puts the record into the mailbox; in a dry run does nothing. Resolves only when Gmail has confirmed it: what it
-   * tells may then be changed. Returns the journal's id. 25 quota units, and up to 6 once for each label.
+   * Puts the record into the mailbox and returns its message id; does nothing in a dry run. Resolves when Gmail has
+   * confirmed the message. 25 quota units, and up to 6 once for each label.
    */
   async write(record: JournalRecord, { completed = false } = {}): Promise<string | undefined> {
     if (!this.#mailbox.live) return undefined;
@@ -110,23 +110,23 @@ export class JournalStore {
     return id;
   }
 
-  /** Notes that all changes of these journals were made, else of those written here. 5 quota units for each. */
+  /** Marks journals, by default those written here, as those of a complete run. 5 quota units each. */
   async complete(messageIds: readonly string[] = this.#written): Promise<void> {
     await this.#mark(messageIds, COMPLETED_LABEL);
   }
 
-  /** Throws journals away of which nothing was made, or that were revised. 5 quota units for each. */
+  /** Puts journals into the trash. 5 quota units each. */
   async discard(messageIds: readonly string[]): Promise<void> {
     if (this.#mailbox.live && messageIds.length > 0) await this.#mailbox.changeOwn(messageIds, TO_TRASH);
   }
 
-  /** Notes that a run was taken back. */
+  /** Marks the run's journals as undone. 5 quota units each. */
   async markUndone({ messageIds }: Pick<JournaledRun, 'messageIds'>): Promise<void> {
     await this.#mark(messageIds, UNDONE_LABEL);
   }
 
   /**
-   * Throws journals away whose time is over, some at a time; returns how many. 5 quota units, and at most 25 more for
+   * Puts up to 25 journals older than 30 days into the trash; returns how many. 5 quota units, and at most 25 more for
    * each.
    */
   async tidy(): Promise<number> {
@@ -145,20 +145,20 @@ export class JournalStore {
   }
 
   /**
-   * The journal of the run. 25 quota units, and 20 for each part after the first. `onWait` is told once when it is waited
+   * Returns the run's journal. 25 quota units, and 20 for each part after the first. Calls `onWait` once before it waits
    * for a journal that searches may not show yet.
-   * @throws JournalError when there is none, or none that can be used.
+   * @throws JournalError when there is no usable journal.
    */
   async find(runId: string, onWait: (atMostMs: number) => void = () => {}): Promise<JournaledRun> {
     const beganAt = timeOfRunId(runId)?.getTime() ?? 0;
-    const search = new RunSearch(this.#mailbox, runId);
+    const search = new JournalSearch(this.#mailbox, runId);
     for (let poll = 0; ; poll += 1) {
       const labels = await this.#mailbox.labels();
       const label = labels.find(JOURNAL_LABEL);
       const run = label === undefined ? null : await search.look(label, labels);
       const whole = run !== null && run.missing === 0;
       const ageMs = this.#now() - beganAt;
-      // Clocks differ a little, but no run began in a future that is further away.
+      // The machine that started the run may have a clock up to 10 minutes ahead of this one.
       const young = ageMs > -YOUNG_MS && ageMs < (run === null ? YOUNG_MS : LONG_RUN_MS);
       if (whole || !young || poll === POLLS) return run ?? search.fail();
       if (poll === 0) onWait(POLLS * POLL_MS);
@@ -166,7 +166,7 @@ export class JournalStore {
     }
   }
 
-  /** What the next 50 journals tell that were written by runs after this time. 20 quota units for each. */
+  /** Reads the next 50 journals of runs that started after this time, the oldest first. 20 quota units each. */
   async *after(startedAt: Date): AsyncGenerator<JournalRecord> {
     const label = (await this.#mailbox.knownLabels()).find(JOURNAL_LABEL);
     if (label === undefined) return;
@@ -186,35 +186,43 @@ export class JournalStore {
   }
 
   /**
-   * The newest run that can be taken back and was not yet. About 100 quota units, more when many were.
-   * @throws JournalError when there is none.
+   * Returns the newest run that can be undone and was not. About 100 quota units, more when the newest runs are undone.
+   * @throws JournalError when there is no such run.
    */
   async last(): Promise<RunSummary> {
-    for (const limit of LAST_LIMITS) {
-      const runs = await this.list(limit);
-      const last = runs.find(({ undone, daysLeft }) => !undone && daysLeft > 0);
-      if (last !== undefined) return last;
-      if (runs.length < limit) break;
-    }
+    const isOpen = ({ undone, daysLeft }: RunSummary) => !undone && daysLeft > 0;
+    // The newest journal may belong to a run that started before another one, so some more runs are compared.
+    const isEnough = (runs: readonly RunSummary[]) => runs.length > READ_AT_ONCE && runs.some(isOpen);
+    const last = (await this.#summarize(MOST_JOURNALS, READ_AT_ONCE, isEnough)).find(isOpen);
+    if (last !== undefined) return last;
     throw new JournalError(
       `No run can be undone: no run of the last ${KEPT_DAYS} days kept a journal and is not yet undone`,
-      '`job runs` lists the runs. The first run ever with a journal may appear after a minute.',
+      '`job runs` lists the runs. The very first journal of a mailbox may appear only after a minute.',
     );
   }
 
-  /** The newest runs that have journals, the newest first. 20 quota units for each journal. */
+  /** Returns the newest runs that have journals, the newest first. 20 quota units for each journal. */
   async list(limit: number): Promise<RunSummary[]> {
+    const runs = await this.#summarize(limit * READ_PER_RUN, limit, ({ length }) => length > limit);
+    return runs.slice(0, limit);
+  }
+
+  /** Reads the headers of up to `most` journals, the newest first, `atOnce` at a time until `isEnough`. */
+  async #summarize(
+    most: number,
+    atOnce: number,
+    isEnough: (runs: readonly RunSummary[]) => boolean,
+  ): Promise<RunSummary[]> {
     const labels = await this.#mailbox.knownLabels();
     const label = labels.find(JOURNAL_LABEL);
     if (label === undefined) return [];
-    const most = limit * READ_PER_RUN;
     const found = await this.#newest(label, most);
     const undoneId = labels.find(UNDONE_LABEL)?.id;
     const runs = new Map<string, RunSummary>();
     const made = new Map<string, number>();
     const lastParts = new Map<string, number>();
-    for (let start = 0; start < found.length && runs.size <= limit; start += limit) {
-      const ids = found.slice(start, start + limit);
+    for (let start = 0; start < found.length && !isEnough([...runs.values()]); start += atOnce) {
+      const ids = found.slice(start, start + atOnce);
       for (const message of await this.#mailbox.read(ids, [...HEAD_NAMES, ...OWN_NAMES])) {
         const isJournal = isOwn(message.header, message.labelIds, label.id) && !message.labelIds.includes('TRASH');
         const head = isJournal ? readHead(message.header) : null;
@@ -224,7 +232,7 @@ export class JournalStore {
         const age = (this.#now() - rest.startedAt.getTime()) / DAY_MS;
         const daysLeft = Math.max(0, Math.ceil(KEPT_DAYS - age));
         const known = runs.get(rest.runId);
-        // A run may add to what it had planned, or leave some of it out: a later part knows more, and a revised one all.
+        // A run may plan again or leave messages out: a later part has the newer count, and a revised part the final one.
         if (revised) made.set(rest.runId, rest.messages);
         const isLater = part >= (lastParts.get(rest.runId) ?? 0);
         if (isLater) lastParts.set(rest.runId, part);
@@ -232,10 +240,10 @@ export class JournalStore {
         runs.set(rest.runId, { ...rest, messages, daysLeft, undone: undone || known?.undone === true });
       }
     }
-    return [...runs.values()].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime()).slice(0, limit);
+    return [...runs.values()].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime());
   }
 
-  /** The ids of the newest journals, the newest first, with those that searches do not show yet. */
+  /** The ids of the newest journals, the newest first, including those that the search does not show yet. */
   async #newest(label: Label, most: number): Promise<string[]> {
     const listed = await this.#mailbox.search(journalSearch(label), { journals: true, limit: most });
     const ids = listed.map(({ id }) => id);
@@ -252,12 +260,12 @@ export class JournalStore {
   }
 }
 
-/** The search for what may be a journal: only what `isOwn` says of a message tells whether it is one. */
+/** Finds all journals, and possibly other mail: check each message with `isOwn`. */
 function journalSearch({ name }: Label): string {
   return `${labelSearch(name)} from:${SENDER}`;
 }
 
-/** The record of a journal; null when it cannot be used. */
+/** Returns null for a journal that cannot be used. */
 function readable(raw: Buffer): JournalRecord | null {
   try {
     return decodeJournal(raw);

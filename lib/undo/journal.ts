@@ -1,4 +1,8 @@
-/** The journal of one run: how each portion of its changes is taken back, written down before the first of them. */
+/**
+ * Keeps the journal of one run: writes each portion of its plan into the mailbox before the portion's first change, and
+ * records at the end which changes were made. The other journal-*.ts files say what a journal contains and how it is
+ * stored; undo.ts reads it.
+ */
 import { orAbort } from '../base/clock.ts';
 import type { BatchState } from '../gmail/apply-batches.ts';
 import type { JournaledPortion, PlanJournal } from '../gmail/apply-plan.ts';
@@ -12,7 +16,7 @@ import type { JournalStore } from './journal-store.ts';
 
 export interface RunJournalOptions {
   readonly mailbox: Mailbox;
-  /** The same mailbox for what is done when the run was told to stop; it ends with the signal. */
+  /** Opens the same mailbox with another signal, for requests after the run was told to stop. */
   readonly openAtEnd: (signal: AbortSignal) => Mailbox;
   readonly quota: Pick<QuotaWindow, 'holdBack' | 'release'> | undefined;
   /** Aborted when the run is told to stop. */
@@ -24,20 +28,19 @@ export interface RunJournalOptions {
   readonly log: Log;
 }
 
-/** The note that a run is complete may take this long. */
+/** A run that is complete waits so long for the journal to record that. */
 const LONGEST_NOTE_MS = 5_000;
 
-/** To tell what an incomplete run has made may take this long. */
+/** A run that is incomplete may spend so long on recording the changes that it made. */
 const LONGEST_CLOSE_MS = 10_000;
 
-/** After so long it is done also when answers are still missing: soon after, the run gives them up, and itself. */
+/** A stopped run waits so long for answers before it closes the journal: soon afterwards the process exits. */
 const PATIENCE_MS = 8_000;
 
-/** A portion that was written down. */
-interface Kept {
+interface KeptPortion {
   readonly page: JournaledPortion;
   record: JournalRecord;
-  /** The journal's. */
+  /** The message that holds `record`. */
   messageId: string | undefined;
   readonly made: MadeChanges;
 }
@@ -45,26 +48,26 @@ interface Kept {
 export class RunJournal implements PlanJournal {
   readonly #options: RunJournalOptions;
   #store: Promise<JournalStore> | undefined;
-  /** The portion that was kept last. */
-  #last: Kept | undefined;
-  /** The changes that were made of the portions before, and whether it was all of them. */
+  #last: KeptPortion | undefined;
+  /** How many changes of the portions before `#last` were made, and whether all of them were. */
   #before = { count: 0, isWhole: true };
   #messageIds: readonly string[] = [];
   #closed: Promise<void> | undefined;
-  /** Parts and messages of what the run has planned before, and with its present plan. */
+  /** What the run's earlier plans came to: a run plans again for messages that its searches missed. */
   #earlier = { parts: 0, messages: 0 };
+  /** The same with the present plan. */
   #planned = { parts: 0, messages: 0 };
 
   constructor(options: RunJournalOptions) {
     this.#options = options;
   }
 
-  /** Whether something was written down: then what was changed can be taken back. */
+  /** Whether a journal was written, so that the run can be undone. */
   get isKept(): boolean {
     return this.#messageIds.length > 0;
   }
 
-  /** Writes a page; resolves when Gmail has it, so that its changes may begin. */
+  /** Writes the portion's journal; resolves when Gmail has confirmed it, so that the changes may begin. */
   async writePortion(planned: JournaledPortion): Promise<void> {
     if (this.#last !== undefined) await this.#correct(this.#last, await this.#open());
     const page = this.#continued(planned);
@@ -85,7 +88,7 @@ export class RunJournal implements PlanJournal {
     quota?.holdBack();
   }
 
-  /** The page with its numbers among all that the run plans: it may plan again, for what it has missed. */
+  /** Numbers the portion over all plans of the run. */
   #continued(page: JournaledPortion): JournaledPortion {
     if (page.part === 1) this.#earlier = this.#planned;
     const { parts, messages } = this.#earlier;
@@ -97,8 +100,8 @@ export class RunJournal implements PlanJournal {
     this.#last?.made.begin(set, batch, messages, trace);
   }
 
-  /** Rewrites the last portion's journal without the messages that were left out: an undo must not treat them as changed. */
-  async #correct(last: Kept, store: JournalStore): Promise<void> {
+  /** Rewrites the last portion's journal without messages that were left out, so that an undo does not restore them. */
+  async #correct(last: KeptPortion, store: JournalStore): Promise<void> {
     if (last.record.corrected || last.made.leftOut === 0) return;
     this.#options.quota?.release();
     const { entriesOf } = await import('./journal-entries.ts');
@@ -114,54 +117,55 @@ export class RunJournal implements PlanJournal {
   }
 
   /**
-   * Notes that all changes were made; a run without that note can be taken back too, but less exactly. Not worth waiting
-   * for the quota: it is given up after some seconds.
+   * Records that all changes were made; without that, an undo has to infer how far the run came. Gives up after some
+   * seconds, because this is not worth a wait for the quota.
    */
   async complete(): Promise<void> {
     const last = this.#last;
     if (last !== undefined) {
-      await this.#besides('journal.not_corrected', async () => this.#correct(last, await this.#open()));
+      await this.#attempt('journal.not_corrected', async () => this.#correct(last, await this.#open()));
     }
-    if (!this.#options.signal.aborted) this.#closed ??= this.#besides('journal.unfinished', () => this.#note());
+    if (!this.#options.signal.aborted)
+      this.#closed ??= this.#attempt('journal.unfinished', () => this.#recordComplete());
     await this.close();
   }
 
-  async #note(): Promise<void> {
+  async #recordComplete(): Promise<void> {
     const { wait, quota, signal } = this.#options;
     quota?.release();
-    const note = async () => {
+    const conclude = async () => {
       if (this.#last !== undefined) await this.#conclude(await this.#open(), this.#last);
     };
     try {
-      await Promise.race([note(), wait(LONGEST_NOTE_MS)]);
+      await Promise.race([conclude(), wait(LONGEST_NOTE_MS)]);
     } catch (error) {
       if (!signal.aborted) throw error;
-      // Told to stop in the middle of it, the run can say so only as one that ends before its end does.
-      await this.#tellAtEnd();
+      // The run was told to stop meanwhile, so its mailbox sends nothing any more; #recordMade opens another one.
+      await this.#recordMade();
     }
   }
 
   /**
-   * Tells, when the run ends before its end, what it has changed, so that no more than this is taken back. Never rejects,
-   * and does nothing when the run is complete.
+   * Records the changes that an incomplete run has made, so that an undo restores no other message. Does nothing after
+   * `complete`. Never rejects.
    */
   async close(): Promise<void> {
     if (this.#last === undefined) return;
-    this.#closed ??= this.#besides('journal.not_closed', () => this.#tellAtEnd());
+    this.#closed ??= this.#attempt('journal.not_closed', () => this.#recordMade());
     await this.#closed;
   }
 
-  async #tellAtEnd(): Promise<void> {
+  async #recordMade(): Promise<void> {
     const last = this.#last;
     if (last === undefined) return;
     this.#options.quota?.release();
     const signal = AbortSignal.timeout(LONGEST_CLOSE_MS);
     const { JournalStore } = await import('./journal-store.ts');
     const store = new JournalStore({ ...this.#options, mailbox: this.#options.openAtEnd(signal) });
-    await orAbort(this.#tell(store, last), signal);
+    await orAbort(this.#writeMade(store, last), signal);
   }
 
-  async #tell(store: JournalStore, last: Kept): Promise<void> {
+  async #writeMade(store: JournalStore, last: KeptPortion): Promise<void> {
     const { page, record, made, messageId } = last;
     const { part, parts } = page;
     const { count, isWhole } = this.#madeInAll(last);
@@ -175,17 +179,17 @@ export class RunJournal implements PlanJournal {
     if (messageId !== undefined) await store.discard([messageId]);
   }
 
-  /** Notes that the run is complete; where nothing was changed, there is nothing to keep. */
-  async #conclude(store: JournalStore, last: Kept): Promise<void> {
+  /** Marks the journals of a complete run; discards them when the run changed nothing. */
+  async #conclude(store: JournalStore, last: KeptPortion): Promise<void> {
     if (this.#madeInAll(last).count > 0) await store.complete(this.#messageIds);
     else await store.discard(this.#messageIds);
   }
 
-  #madeInAll({ made }: Kept): { count: number; isWhole: boolean } {
+  #madeInAll({ made }: KeptPortion): { count: number; isWhole: boolean } {
     return { count: this.#before.count + made.count, isWhole: this.#before.isWhole && made.isWhole };
   }
 
-  /** What is under way then may still be answered; but when it is not, the run is given up, and this would be too late. */
+  /** Closes the journal some seconds after the run is told to stop, since requests under way may still be answered. */
   #closeWhenStopped(): void {
     const { signal } = this.#options;
     const later = () => {
@@ -195,24 +199,24 @@ export class RunJournal implements PlanJournal {
     else signal.addEventListener('abort', later, { once: true });
   }
 
-  /** Throws journals away whose time is over. */
+  /** Puts journals older than 30 days into the trash. */
   async tidy(): Promise<void> {
     const { mailbox, log } = this.#options;
-    await this.#besides('journal.not_tidied', async () => {
+    await this.#attempt('journal.not_tidied', async () => {
       if (!mailbox.live || (await mailbox.knownLabels()).find(JOURNAL_LABEL) === undefined) return;
       const count = await (await this.#open()).tidy();
       if (count > 0) log.info('journal.trashed', { count });
     });
   }
 
-  /** Its code is loaded only by runs that need it. */
+  /** Loads the store's code only in runs that need it. */
   #open(): Promise<JournalStore> {
     this.#store ??= import('./journal-store.ts').then(({ JournalStore }) => new JournalStore(this.#options));
     return this.#store;
   }
 
-  /** Does what must not make a run fail that has done its work. */
-  async #besides(event: string, work: () => Promise<unknown>): Promise<void> {
+  /** Logs a failure as a warning, because a run that did its work must not fail for its journal. */
+  async #attempt(event: string, work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
     } catch (error) {

@@ -1,72 +1,74 @@
 /**
- * From a run's journal and the labels that messages have now to what has to be changed to take the run back. Messages
- * are judged one by one, over all rules of the run together: either all labels that the run changed go back, or none.
+ * Plans an undo from a run's journal and the labels that messages have now. Judges each message over all rules of the run
+ * together: either all labels that the run changed go back, or none. Reads nothing from Gmail: see undo-state.ts.
  */
-
 import { IdSet } from '../gmail/ids.ts';
 import type { LabelStep } from '../gmail/mailbox-labels.ts';
 import type { JournalEntry } from './journal-record.ts';
 
 /** Messages that are restored by the same change. */
 export interface UndoGroup {
-  /** The last rule that changed them. */
+  /** The last rule of the run that changed these messages. */
   readonly rule: string;
   readonly ids: IdSet;
   readonly steps: readonly LabelStep[];
 }
 
 export interface UndoPlan {
-  /** Those of the newest rule first. */
+  /** The last rule's groups first. */
   readonly groups: readonly UndoGroup[];
-  /** Messages that are not as the run left them; they stay as they are. */
+  /** Messages that somebody changed or deleted since the run; the undo leaves them alone. */
   readonly differing: IdSet;
 }
 
 export interface UndoInput {
-  /** In the order in which the run made them. */
+  /** In the order of the run's changes. */
   readonly entries: readonly JournalEntry[];
-  /** Whether the run is known to have made all its changes. */
+  /** Whether the run recorded that it made all its changes. */
   readonly completed: boolean;
-  /** Whether there still is a label of this id. */
+  /** Whether the label still exists. */
   readonly exists: (labelId: string) => boolean;
 }
 
-/** Places that hide a message: one that was put there since is not as the run left it, whatever its other labels. */
+/** A message that somebody put here since the run counts as changed, whatever its other labels are. */
 export const HIDING: readonly string[] = ['TRASH', 'SPAM'];
 
-/** Of these a message can be given only one at a time. */
+/** Gmail refuses to add more than one of these labels in one change. */
 const PLACES: readonly string[] = ['TRASH', 'SPAM', 'INBOX'];
 
-/** A message that so many rules of one run touch is judged by their order alone, if the run was cut short. */
+/**
+ * For a message that more rules of a cut-short run touched, not every subset of rules is considered, but only that the
+ * run stopped after one of them.
+ */
 const MOST_COMBINED = 8;
 
-/** What the run did to a message. Shared by all messages to which it did the same. */
+/** What the run did to a message; all messages with the same changes share one. */
 interface Fate {
-  /** Entry by entry, with what each step really changed. */
+  /** Entry by entry: for each step, whether it changed the message. */
   readonly effects: readonly { readonly entry: number; readonly changes: readonly boolean[] }[];
   readonly next: Map<string, number>;
   verdict?: Verdict;
 }
 
-/** Which states are those in which the run left a message, and what restores each. */
+/** The states in which the run may have left a message, and the steps that restore each. */
 interface Verdict {
-  /** The labels whose state counts, by their ids. */
+  /** The ids of the labels that make up a state. */
   readonly labels: readonly string[];
   readonly rule: string;
   readonly entry: number;
-  /** State of `labels` as digits 1 and 0 → what restores it. */
+  /** State, a digit 1 or 0 for each of `labels` → the steps that restore the message. */
   readonly restoring: ReadonlyMap<string, readonly LabelStep[]>;
 }
 
-/** What a run did, message by message. */
+/** A run's changes, message by message. */
 export class RunModel {
   readonly #fates: Fate[] = [{ effects: [], next: new Map() }];
   /** For each message, the index of its fate. */
   readonly #fateOf: Uint32Array;
-  /** The messages that the run changed in the end, or may have changed when it was cut short. */
+  /** The messages that the run changed, or may have changed when it was cut short. */
   readonly messages: IdSet;
 
-  /** Keeps nothing of `input`, which is as large as the model itself. */
+  /** Keeps no reference to `input`, which needs as much memory as the model. */
   constructor(input: UndoInput) {
     const all = IdSet.union(input.entries.map(({ ids }) => ids));
     const fateOf = new Uint32Array(all.size);
@@ -83,13 +85,13 @@ export class RunModel {
     });
   }
 
-  /** The labels whose state has to be known to judge the messages, by their ids. */
+  /** The ids of the labels that `judge` needs to know about. */
   get labels(): string[] {
     const labels = [...new Set(this.#fateOf)].flatMap((fate) => this.#verdictOf(fate)?.labels ?? []);
     return [...new Set(labels)];
   }
 
-  /** The plan, when `carrying` has for each of `labels` the messages that carry it, and `gone` exist no more. */
+  /** `carrying` maps each of `labels` to the messages that carry it; `gone` are messages that were deleted for good. */
   judge(carrying: ReadonlyMap<string, IdSet>, gone: IdSet = IdSet.empty): UndoPlan {
     const marks = new Map([...carrying].map(([label, ids]) => [label, this.messages.marks(ids)]));
     const missing = this.messages.marks(gone);
@@ -121,7 +123,7 @@ export class RunModel {
     };
   }
 
-  /** The fate that follows from `fate` when `entry` is made; `own` is the message's place in the entry. */
+  /** Returns the fate of a message after one more entry; `own` is the message's index in the entry. */
   #follow(fate: number, entry: number, changes: JournalEntry['changes'], own: number): number {
     let key = `${entry}:`;
     for (const flags of changes) key += flags === null || flags[own] === 1 ? '1' : '0';
@@ -148,7 +150,7 @@ function numberOf(
   numbers: Map<string, number>,
 ): number {
   if (steps === undefined) return -1;
-  // The same rule has an entry in each part of a big run; its messages go back together, so that batches are full.
+  // A rule has an entry in each part of a large run; one group for all of them fills the batches.
   const key = JSON.stringify([rule, steps.map(({ id, add }) => [id, add])]);
   const number = numbers.get(key) ?? groups.push({ rule, entry, steps }) - 1;
   const group = groups[number] as (typeof groups)[number];
@@ -163,7 +165,7 @@ function reachVerdict({ effects }: Fate, { entries, completed, exists }: UndoInp
   const rounds = effects.map(({ entry, changes }) => {
     const steps = (entries[entry]?.steps ?? []).map((step, index) => ({ ...step, changes: changes[index] === true }));
     const left = steps.filter(({ id }) => exists(id));
-    // What was so before the run shows in the first rule that touches the label.
+    // The first rule that touches a label shows whether the message had the label before the run.
     for (const { id, name, add, changes } of left) {
       if (!before.has(id)) before.set(id, { on: changes ? !add : add, name });
     }
@@ -174,7 +176,7 @@ function reachVerdict({ effects }: Fate, { entries, completed, exists }: UndoInp
   const start = labels.map((id) => before.get(id)?.on === true);
   const states = (completed ? [apply(rounds, start, labels)] : reachable(rounds, start, labels)).map(digits);
   const left = states.filter((state) => state !== digits(start));
-  // Whatever the run may have changed is put back, and not only what a search shows: it may show an older state.
+  // Restores every label that the run may have changed, because a search may show an older state.
   const steps = labels.flatMap((id, index) => {
     const { on, name } = before.get(id) as { on: boolean; name: string };
     return left.every((state) => state[index] === digits([on])) ? [] : [{ id, name, add: on }];
@@ -193,7 +195,7 @@ function apply(rounds: readonly Round[], start: readonly boolean[], labels: read
   return state;
 }
 
-/** All states that a message can be in when some of the rounds were made: a run that was killed, or partly refused. */
+/** All states of a message when only some of the rounds were made, by a run that was killed or partly refused. */
 function reachable(rounds: readonly Round[], start: readonly boolean[], labels: readonly string[]): boolean[][] {
   const states = new Map([[digits(start), [...start]]]);
   for (const [index, round] of rounds.entries()) {
@@ -206,7 +208,7 @@ function reachable(rounds: readonly Round[], start: readonly boolean[], labels: 
   return [...states.values()];
 }
 
-/** Without labels that are the same in all states in which the run can have left the message; hiding ones stay. */
+/** Leaves out labels that are the same in all states in which the run can have left the message; those of HIDING stay. */
 function narrowed(verdict: Verdict, start: readonly boolean[]): Verdict {
   const states = [...verdict.restoring.keys()];
   const counts = verdict.labels.map(
@@ -222,7 +224,6 @@ function digits(state: readonly boolean[]): string {
   return state.map((on) => (on ? '1' : '0')).join('');
 }
 
-/** Gmail refuses to put a message into two places at once. */
 function onlyOnePlace(steps: readonly LabelStep[]): LabelStep[] {
   const place = PLACES.find((id) => steps.some((step) => step.add && step.id === id));
   return steps.filter(({ id, add }) => !add || id === place || !PLACES.includes(id));

@@ -1,7 +1,7 @@
 /**
- * Which labels the messages of a run have now: by searches, a listing for each label that counts. Searches lag behind, so
- * the mailbox's history tells what was done since the run, and what else speaks against restoring a message is looked at
- * again.
+ * Finds the labels that a run's messages have now, with one search for each label. Searches lag behind, so the mailbox's
+ * history corrects them, and messages that then still differ from what the run left are read one by one: all of a few, a
+ * sample of many.
  */
 import { UnavailableError } from '../errors.ts';
 import { IdSet } from '../gmail/ids.ts';
@@ -12,65 +12,70 @@ import { unitsOf } from '../gmail/units.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { HIDING, type RunModel, type UndoGroup, type UndoPlan } from './undo-model.ts';
 
-/** How often and for how long it is waited for the searches: about a minute. */
+/** Searches are repeated for up to a minute, until they agree with the messages that were read. */
 const POLL_MS = 5_000;
 const POLLS = 12;
 
-/** As often as that they have to say the same again: twenty seconds, since what a sample misses may still be stale. */
+/** After so many equal results (20 s) the searches count as current, since the sample may miss a stale message. */
 const STEADY_POLLS = 4;
 
-/** So long after its beginning a run has ended, and searches have caught up with it. */
+/** A run that started longer ago has ended as a rule, and searches show its changes. */
 const SETTLED_MS = 70 * 60_000;
 
-/** Searches are bound a little more widely than the run's were. */
+/** Searches reach so much further than the run's own, on both sides. */
 const MARGIN_S = 60;
+
+/** Up to so many messages are all read, for 20 quota units each. */
+const MOST_READ = 100;
+
+/** Of more, so many are read to check the searches. */
+const SAMPLE = 10;
 
 export interface StateOptions {
   readonly model: RunModel;
-  /** From when to when the parts of the run looked for mail. */
+  /** The time span of each part of the run. */
   readonly ranges: readonly JournalRecord['range'][];
-  /** Stands for the run's end in the mailbox's history, if that is known; since it was taken back, for that moment. */
+  /** The mailbox's history id at the run's end; undefined when unknown. */
   readonly historyId: string | undefined;
   readonly mailbox: Pick<Mailbox, 'find' | 'labelsOf' | 'history' | 'size'>;
-  /** The labels of the mailbox, by which they are searched. */
+  /** All labels of the mailbox. */
   readonly labels: LabelDirectory;
-  /** How long ago the run began. */
+  /** Milliseconds since the run started. */
   readonly ageMs: number;
   readonly wait: (ms: number) => Promise<void>;
-  /** Told once when it is waited for the searches, for how long at most. */
+  /** Called once, before the first wait for the searches. */
   readonly onWait: (atMostMs: number) => void;
 }
 
-/** What is known of the messages of a run. */
 interface Known {
   /** Label → the messages that carry it. */
   readonly carrying: ReadonlyMap<string, IdSet>;
-  /** Those that were read one by one; of the others it is known what searches and the history say. */
+  /** Messages that were read one by one; the others are known from searches and the history. */
   readonly read: IdSet;
-  /** Those that exist no more. */
+  /** Messages that were deleted for good. */
   readonly gone: IdSet;
 }
 
-/** And what follows from it. */
 interface State extends Known {
   readonly plan: UndoPlan;
 }
 
-/** What there is to do, on the mailbox as it is now. @throws UnavailableError when searches stay behind for a minute. */
-export async function planUndo(options: StateOptions): Promise<UndoPlan> {
+/** Returns the undo's plan. @throws UnavailableError when searches are still out of date after a minute. */
+export async function planFromState(options: StateOptions): Promise<UndoPlan> {
   const { model, ranges, mailbox } = options;
   const { plan, carrying, read, gone } = await settledState(options);
-  // What a search has shown exists. A message that none has shown may be as the run left it, or not be there at all.
+  // A message that no search shows either carries none of the labels, as the run left it, or was deleted for good.
   const unseen = IdSet.union(plan.groups.map(({ ids }) => ids)).without(read, ...carrying.values());
   const vanished = await findGone(unseen, termsOf(ranges), mailbox);
   return vanished.size === 0 ? plan : model.judge(carrying, IdSet.union([gone, vanished]));
 }
 
-/** The labels of the messages, when searches and what was read of the messages agree. */
+/** Repeats the searches until they agree with the messages that were read. */
 async function settledState(options: StateOptions): Promise<State> {
   const { model, ageMs, wait, onWait } = options;
-  /** How many differed when the searches were last believed, and how often they have said so again. */
+  /** How many messages differed when the sample last confirmed the searches; -1 when it did not. */
   let before = -1;
+  /** How many times in a row the searches have given that number again. */
   let steady = 0;
   for (let poll = 0; ; poll += 1) {
     const known = await withHistory(options, await list(options));
@@ -97,7 +102,7 @@ async function settledState(options: StateOptions): Promise<State> {
   }
 }
 
-/** For each label that counts, those messages of the run that carry it. 5 quota units for each 500 of the label. */
+/** Returns label → messages of the run that carry it. 5 quota units for each 500 messages with the label. */
 async function list({ model, ranges, mailbox, labels }: StateOptions): Promise<Map<string, IdSet>> {
   const terms = termsOf(ranges);
   const names = new Map(labels.all().map(({ id, name }) => [id, name]));
@@ -109,7 +114,7 @@ async function list({ model, ranges, mailbox, labels }: StateOptions): Promise<M
   return new Map(await Promise.all(listed));
 }
 
-/** What searches show, and over it what the history tells of the time since the run's end. */
+/** Applies the label changes since the run's end, which the history has, to the searches' results. */
 async function withHistory(
   { model, mailbox, historyId }: StateOptions,
   searched: ReadonlyMap<string, IdSet>,
@@ -124,7 +129,7 @@ async function withHistory(
   return { carrying: new Map(carrying), read: IdSet.empty, gone: IdSet.of(happened.deleted) };
 }
 
-/** The search terms for all mail that the run can have seen. */
+/** The search terms that bound a search to the time span of the run. */
 function termsOf(ranges: StateOptions['ranges']): string[] {
   const bounds = (side: 'fromS' | 'toS') => ranges.map((range) => range?.[side] ?? null);
   const from = bounds('fromS').filter((bound) => bound !== null);
@@ -135,7 +140,7 @@ function termsOf(ranges: StateOptions['ranges']): string[] {
   ];
 }
 
-/** The state when `ids` are not as it was known, but as they are when they are read one by one. */
+/** Reads `ids` one by one, and judges all messages with what was read. */
 async function readAgain({ model, mailbox }: StateOptions, known: Known, ids: IdSet): Promise<State> {
   const read = await mailbox.labelsOf(ids.list());
   const found = [...known.carrying].map(([label, before]) => {
@@ -147,20 +152,19 @@ async function readAgain({ model, mailbox }: StateOptions, known: Known, ids: Id
   return { plan: model.judge(carrying, gone), carrying, read: ids, gone };
 }
 
-type Reading = Pick<Mailbox, 'labelsOf'>;
-
 /**
- * Those of `ids` that exist no more, by what costs less: to read each of them, or to list all mail to which `terms`
- * bind a search. 20 quota units for each message that is read, 5 for each 500 that are listed; no ids cost nothing.
+ * Returns the `ids` that were deleted for good, which no search for a label can tell: a deleted message carries no label,
+ * and neither may one from which a run removed it. Takes the cheaper way: reads each message (20 quota units), or lists
+ * all mail that `terms` find (5 units for each 500 messages).
  */
 export async function findGone(
   ids: IdSet,
   terms: readonly string[],
-  mailbox: Reading & Pick<Mailbox, 'find' | 'size'>,
+  mailbox: Pick<Mailbox, 'find' | 'labelsOf' | 'size'>,
 ): Promise<IdSet> {
   if (ids.size === 0) return ids;
   const messages = await mailbox.size();
-  // By the costs of newer projects; in an older one, where a message costs as little as a page, not always the least.
+  // With the costs of the 2026 profile; in the legacy profile, where reading costs less, the choice may be the dearer one.
   const toRead = ids.size * unitsOf('messages.get', '2026');
   const toList = Math.ceil(messages / PAGE_SIZE) * unitsOf('messages.list', '2026');
   if (toRead <= toList) return await readGone(ids, mailbox);
@@ -170,45 +174,38 @@ export async function findGone(
     return some.without(unplaced);
   };
   const missing = await unlisted(ids);
-  // When others delete mail meanwhile, what stands on the pages of a list moves, and some is passed over.
+  // Mail that others delete during the listing moves messages between its pages, so a listing can miss some.
   return await confirmGone(areFew(missing) ? missing : await unlisted(missing), mailbox);
 }
 
-/** Those of `missing` that are really gone; of many all, when all of a sample are. */
-async function confirmGone(missing: IdSet, mailbox: Reading): Promise<IdSet> {
+/** Reads messages that the listing lacks; when all of a sample are gone, takes the others for gone too. */
+async function confirmGone(missing: IdSet, mailbox: Pick<Mailbox, 'labelsOf'>): Promise<IdSet> {
   const sample = sampleOf(missing);
   const gone = await readGone(sample, mailbox);
   if (gone.size === sample.size) return missing;
-  // To wait for the search is no use: the run has found them all before, so it has had its time.
+  // No wait for the search: the run found these messages long ago, so the search knows them.
   return IdSet.union([gone, await readGone(missing.without(sample), mailbox)]);
 }
 
-async function readGone(ids: IdSet, mailbox: Reading): Promise<IdSet> {
+async function readGone(ids: IdSet, mailbox: Pick<Mailbox, 'labelsOf'>): Promise<IdSet> {
   const read = await mailbox.labelsOf(ids.list());
   return ids.without(IdSet.of(read.keys()));
 }
 
-/** So many messages are read singly, each 20 quota units, which is exact. */
-const MOST_READ = 100;
-
-/** Of more than that, so many are read to see whether the searches can be believed. */
-const SAMPLE = 10;
-
-/** Whether it is worth reading them all. */
-export function areFew(ids: IdSet): boolean {
+function areFew(ids: IdSet): boolean {
   return ids.size <= MOST_READ;
 }
 
-/** Those of the ids that are worth reading one by one: all, or some at even distances. */
-export function sampleOf(ids: IdSet): IdSet {
+/** All of a few ids, or SAMPLE of many at even distances. */
+function sampleOf(ids: IdSet): IdSet {
   if (areFew(ids)) return ids;
   return IdSet.of(Array.from({ length: SAMPLE }, (_, index) => ids.at(Math.floor((index * ids.size) / SAMPLE))));
 }
 
 /**
- * The messages of `groups` that were deleted or hidden since the history id `since`, or got or lost a label that is to
- * be restored. 2 quota units for each 500 changes of the mailbox.
- * @throws UnavailableError when the history does not go back so far.
+ * Returns the messages of `groups` that somebody changed after the history id `since`, while a person was being asked: they
+ * were deleted or hidden, or got or lost a label that the undo restores. 2 quota units for each 500 changes of the mailbox.
+ * @throws UnavailableError when Gmail's history no longer reaches back to `since`.
  */
 export async function changedMeanwhile(
   since: string,

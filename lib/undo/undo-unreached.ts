@@ -1,14 +1,13 @@
 /**
- * What later runs tell of a run that was killed: of a message that one of them was about to change in the same way, the
- * labels were as before at that time, so the killed run had not come to it.
+ * Finds the messages that a killed run never changed. When a later run's journal plans the same change of the same
+ * message, the message still had its old labels then, so the killed run had not reached it.
  */
-
 import { IdSet } from '../gmail/ids.ts';
 import type { LabelStep } from '../gmail/mailbox-labels.ts';
 import { keepMarked } from './journal-entries.ts';
 import type { JournalEntry, JournalRecord } from './journal-record.ts';
 
-/** The entries of the run, in its order, without the messages that `later` shows it had not come to. */
+/** Returns the killed run's entries without the messages that it cannot have reached, by the journals of later runs. */
 export async function withoutUnreached(
   entries: readonly JournalEntry[],
   later: AsyncIterable<JournalRecord> | Iterable<JournalRecord>,
@@ -19,7 +18,7 @@ export async function withoutUnreached(
       for (const after of record.entries) markChangedByBoth(entry, after, unreached[index] as Uint8Array);
     }
   }
-  // A run comes to its entries in their order: to a message that it had not come to in one, it came in none after that.
+  // A run works through its entries in order: a message not reached in one entry was not reached in a later one.
   let dropped = IdSet.empty;
   return entries.flatMap((entry, index) => {
     const own = entry.ids.filter((at) => unreached[index]?.[at] === 1);
@@ -29,7 +28,7 @@ export async function withoutUnreached(
   });
 }
 
-/** Marks those messages of which both entries say that they really change the same label in the same way. */
+/** Sets `marks` to 1 for each message of `entry` to which both entries make the same change of the same label. */
 function markChangedByBoth(entry: JournalEntry, after: JournalEntry, marks: Uint8Array): void {
   for (const [index, step] of entry.steps.entries()) {
     const other = after.steps.findIndex((candidate) => isSame(step, candidate));

@@ -31,7 +31,7 @@ describe('job undo --last', () => {
     assertEnded(await runHere(sandbox, ['undo', third, '--yes']), 0, { changed: 2 });
     const asked = await runHere(sandbox, ['undo', '--last'], { answers: ['n'] });
     assertEnded(asked, 0, { outcome: 'partial', changed: 0, remaining: 2, resume: `bin/job undo ${second}` });
-    assert.match(asked.questions.join(), new RegExp(`Take the run ${second} back: restore 2 messages\\?`));
+    assert.match(asked.questions.join(), new RegExp(`Undo the run ${second}: restore 2 messages\\?`));
     for (const [runId, label] of [
       [second, 'second'],
       [first, 'first'],

@@ -208,7 +208,7 @@ describe('undo', { concurrency: 3 }, () => {
     const dry = await undo(sandbox, runId, ['--dry-run']);
     assertEnded(dry, 0, { matched: 5, changed: 0, skipped: 2, remaining: 3 });
     const { questions } = await runHere(sandbox, ['undo', runId], { answers: ['n'] });
-    assert.deepEqual(questions, [`  Take the run ${runId} back: restore 3 messages? [y/N] `]);
+    assert.deepEqual(questions, [`  Undo the run ${runId}: restore 3 messages? [y/N] `]);
     const run = await undo(sandbox, runId);
     assertEnded(run, 0, { outcome: 'ok', matched: 5, changed: 3, skipped: 2 });
     for (const { events } of [dry, run]) {

@@ -175,7 +175,7 @@ describe('a journal as a message', () => {
   it('is refused when it unzips to more than there can be', () => {
     refuses(() => unpackRecord(gzipSync(Buffer.alloc(65 * 1024 * 1024))), /larger than any/);
     refuses(() => unpackRecord(Buffer.from('nothing')), /cannot be unzipped/);
-    refuses(() => unpackRecord(gzipSync('no JSON\n')), /no beginning/);
-    refuses(() => unpackRecord(gzipSync('null\n')), /another form/);
+    refuses(() => unpackRecord(gzipSync('no JSON\n')), /does not begin with JSON/);
+    refuses(() => unpackRecord(gzipSync('null\n')), /unexpected form/);
   });
 });

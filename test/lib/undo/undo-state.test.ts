@@ -6,7 +6,7 @@ import { IdSet } from '../../../lib/gmail/ids.ts';
 import { LabelDirectory } from '../../../lib/gmail/labels.ts';
 import type { LabelStep } from '../../../lib/gmail/mailbox-labels.ts';
 import { RunModel } from '../../../lib/undo/undo-model.ts';
-import { findGone, planUndo } from '../../../lib/undo/undo-state.ts';
+import { findGone, planFromState } from '../../../lib/undo/undo-state.ts';
 
 const IDS = IdSet.of(Array.from({ length: 400 }, (_, index) => (0x18c0_0000_0000 + index).toString(16)));
 const MINUTE = 60_000;
@@ -58,14 +58,14 @@ function play(
     waits.push(ms);
   };
   const known = { model, ranges: [range], historyId: '4711', labels };
-  const plan = (ageMs: number) => planUndo({ ...known, mailbox, ageMs, wait, onWait: (ms) => told.push(ms) });
+  const plan = (ageMs: number) => planFromState({ ...known, mailbox, ageMs, wait, onWait: (ms) => told.push(ms) });
   return { plan, queries, waits, reads, told };
 }
 
 const done = { inbox: IdSet.empty, labelled: IDS };
 const notYet = { inbox: IDS, labelled: IdSet.empty };
 
-describe('planUndo', () => {
+describe('planFromState', () => {
   it('believes searches that speak for the undo, and reads nothing', async () => {
     const { plan, queries, reads, waits } = play(() => done, { inbox: IdSet.empty });
     const { groups, differing } = await plan(MINUTE);
