@@ -57,7 +57,7 @@ describe('job undo --last', () => {
 
   it('stands in place of the id: both, or neither, is a usage error', async () => {
     for (const [args, message] of [
-      [['undo', '20261123-031608-7f3a', '--last'], /takes a <runId> or --last, and not both/],
+      [['undo', '20261123-031608-7f3a', '--last'], /takes a <runId> or --last, not both/],
       [['undo', '--yes'], /needs a <runId> or --last/],
     ] as const) {
       const run = await runJob(null, args);
