@@ -94,6 +94,13 @@ describe('the documents', () => {
       }
     });
 
+    it(`name only functions, types and constants that their files have: ${name}`, () => {
+      for (const [mention, named = '', path = ''] of text.matchAll(/`(\w+)(?:\.\w+)?` \(`([\w/.-]+\.ts)`\)/g)) {
+        const file = ['', 'lib/'].map((folder) => folder + path).find((file) => existsSync(join(ROOT, file)));
+        assert.ok(file !== undefined && new RegExp(`\\b${named}\\b`).test(read(file)), mention);
+      }
+    });
+
     it(`have no command line that the program would refuse: ${name}`, async () => {
       const lines = [...fenced(text, 'sh').flatMap((code) => code.split('\n')), ...inline(text)];
       for (const line of lines.map((line) => line.replace(/\s*(#|>).*$/, '').trim())) {
