@@ -1,5 +1,5 @@
 /** Asks a person for consent and stores the refresh token in AWS, for the command `job authorize`. */
-import { openVault } from '../aws/vault.ts';
+import { openSecretStore } from '../aws/secret-store.ts';
 import type { CommandContext } from '../command.ts';
 import { examineConfig } from '../config.ts';
 import { ConfigError, ExitCode, UsageError } from '../errors.ts';
@@ -7,7 +7,7 @@ import { NAME_CLIENT, readClient } from './client.ts';
 import { openConsent } from './consent.ts';
 import { reachGoogle } from './google.ts';
 import { type authorizeOptions, readJobScopes, readMailbox, unionOf } from './options.ts';
-import { dryRunPage, jobsLeftOut, printPage, secretName, storedPage, watchVault } from './outcome.ts';
+import { dryRunPage, jobsLeftOut, printPage, secretName, storedPage, watchStore } from './outcome.ts';
 import { inspectSecret, requireSameMailbox } from './stored-secret.ts';
 
 export async function authorize(context: CommandContext<typeof authorizeOptions>): Promise<ExitCode> {
@@ -18,12 +18,12 @@ export async function authorize(context: CommandContext<typeof authorizeOptions>
   const jobs = await readJobScopes(registry, options.jobs);
   const installed = await registry.scopes();
   const google = reachGoogle(config, hide);
-  const opened = openVault({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
-  const { vault, orSayWhatWasStored } = watchVault(opened, terminal, '`job check` says whether they are in place.');
+  const opened = openSecretStore({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
+  const { store, orSayWhatWasStored } = watchStore(opened, terminal, '`job check` says whether they are in place.');
   return await orSayWhatWasStored(async () => {
     const client = await readClient(options, terminal, hide, signal);
     if (client === null) throw new UsageError('the OAuth client is not known', NAME_CLIENT);
-    const stored = await inspectSecret(vault, google, { ...options, email }, signal);
+    const stored = await inspectSecret(store, google, { ...options, email }, signal);
     const known = stored.kind === 'value' && !options.replace ? stored.mailbox : null;
 
     const lost = jobsLeftOut(installed, unionOf(jobs), 'To authorize for every installed job, leave out `--jobs`.');
@@ -39,19 +39,19 @@ export async function authorize(context: CommandContext<typeof authorizeOptions>
         withBrowser: !options.noBrowser,
         timeoutMs: options.timeout,
         failureTitle: 'Nothing was stored',
-        secret: secretName(vault),
+        secret: secretName(store),
       },
       context,
       google,
     );
     const page = await consent.obtain(async (grant) => {
-      requireSameMailbox(stored, grant.user.email, options.replace, vault);
-      if (options.dryRun) return dryRunPage(grant, installed, vault);
+      requireSameMailbox(stored, grant.user.email, options.replace, store);
+      if (options.dryRun) return dryRunPage(grant, installed, store);
       const versionId =
         stored.kind === 'no secret'
-          ? await vault.create(grant.user, signal)
-          : await vault.put(grant.user, options.stage, signal);
-      return storedPage(grant, installed, vault, { versionId, stage: options.stage, clientFile: options.client });
+          ? await store.create(grant.user, signal)
+          : await store.put(grant.user, options.stage, signal);
+      return storedPage(grant, installed, store, { versionId, stage: options.stage, clientFile: options.client });
     });
     printPage(page, terminal);
     return ExitCode.ok;

@@ -3,7 +3,7 @@
  * that lacks a scope or is for another mailbox. Storing the token is left to the caller.
  */
 
-import type { AuthorizedUser } from '../aws/secret.ts';
+import type { AuthorizedUser } from '../aws/shape.ts';
 import { formatDuration } from '../base/duration.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
 import type { CommandContext } from '../command.ts';

@@ -1,7 +1,7 @@
 /** The words for the end of an authorization or rotation, the same in the browser and in the terminal. */
 
 import type { Stage } from '../aws/secret.ts';
-import type { Vault } from '../aws/vault.ts';
+import type { SecretStore } from '../aws/secret-store.ts';
 import { counted } from '../base/count.ts';
 import { DAY_MS } from '../base/duration.ts';
 import { StoppedError } from '../errors.ts';
@@ -17,7 +17,7 @@ import type { ProvenVersion } from './stored-secret.ts';
 export function storedPage(
   grant: Grant,
   installed: readonly JobScopes[],
-  vault: Vault,
+  store: SecretStore,
   stored: { readonly versionId: string; readonly stage: Stage; readonly clientFile: string | undefined },
 ): OutcomePage {
   const live = stored.stage === 'AWSCURRENT';
@@ -31,7 +31,7 @@ export function storedPage(
       : 'The credentials were stored in AWS beside the current ones. The jobs use the current ones until the rotation.',
     facts: [
       ['Mailbox', grant.user.email],
-      ['Secret', secretName(vault)],
+      ['Secret', secretName(store)],
       ['Version', `${stored.versionId}, ${stored.stage}`],
       ...servedFacts(installed, grant.scopes),
     ],
@@ -46,14 +46,14 @@ export function storedPage(
   };
 }
 
-export function dryRunPage(grant: Grant, installed: readonly JobScopes[], vault: Vault): OutcomePage {
+export function dryRunPage(grant: Grant, installed: readonly JobScopes[], store: SecretStore): OutcomePage {
   return {
     tone: 'neutral',
     title: 'It works, and nothing was stored',
     text: 'This was a dry run: it did everything except storing the credentials in AWS.',
     facts: [
       ['Mailbox', grant.user.email],
-      ['Secret', `${secretName(vault)}, unchanged`],
+      ['Secret', `${secretName(store)}, unchanged`],
       ...servedFacts(installed, grant.scopes),
     ],
     next: ['Run the same command without `--dry-run` to store it.', ...lifeWarning(grant)],
@@ -64,7 +64,7 @@ export function rotatedPage(
   before: CurrentVersion,
   { versionId, scopes }: Pick<ProvenVersion, 'versionId' | 'scopes'>,
   installed: readonly JobScopes[],
-  vault: Vault,
+  store: SecretStore,
   revoked = false,
 ): OutcomePage {
   const changed = versionId !== before.versionId;
@@ -76,7 +76,7 @@ export function rotatedPage(
     text: 'They were checked before and after they became current. The next run of a job uses them.',
     facts: [
       ['Mailbox', before.mailbox],
-      ['Secret', secretName(vault)],
+      ['Secret', secretName(store)],
       ['Version', `${versionId}, AWSCURRENT`],
       ...(changed ? [['Before', `${before.versionId}, ${fate}`] as const] : []),
       ...(scopes === undefined ? [] : servedFacts(installed, scopes)),
@@ -99,21 +99,21 @@ export function jobsLeftOut(
   return `${lost.join(', ')} will not run. ${remedy}`;
 }
 
-export function sameClientPage(before: CurrentVersion, vault: Vault): OutcomePage {
+export function sameClientPage(before: CurrentVersion, store: SecretStore): OutcomePage {
   return {
     tone: 'neutral',
     title: 'Nothing had to be rotated',
     text: 'The current version holds this client secret already, and works.',
     facts: [
       ['Mailbox', before.mailbox],
-      ['Secret', secretName(vault)],
+      ['Secret', secretName(store)],
       ['Version', `${before.versionId}, AWSCURRENT`],
     ],
     next: ['For a new refresh token, run `job rotate` without naming a client.'],
   };
 }
 
-export function secretName({ address }: Vault): string {
+export function secretName({ address }: SecretStore): string {
   return `${address.secretId} in ${address.region}`;
 }
 
@@ -157,14 +157,14 @@ function lifeWarning({ refreshTokenLifetimeMs: lifetimeMs }: Grant): string[] {
   ];
 }
 
-export interface WatchedVault {
-  readonly vault: Vault;
-  /** Returns what `work` returns. On a StoppedError, prints first whether the vault was asked to store anything. */
+export interface WatchedStore {
+  readonly store: SecretStore;
+  /** Returns what `work` returns. On a StoppedError, prints first whether the store was asked to store anything. */
   orSayWhatWasStored<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** The vault, watched for requests that change the secret. After one, a person who stops the command gets `advice`. */
-export function watchVault(vault: Vault, terminal: Pick<Terminal, 'print'>, advice: string): WatchedVault {
+/** The store, watched for requests that change the secret. After one, a person who stops the command gets `advice`. */
+export function watchStore(store: SecretStore, terminal: Pick<Terminal, 'print'>, advice: string): WatchedStore {
   let asked = false;
   const noting =
     <A extends unknown[], R>(method: (...values: A) => R) =>
@@ -172,10 +172,10 @@ export function watchVault(vault: Vault, terminal: Pick<Terminal, 'print'>, advi
       asked = true;
       return method(...values);
     };
-  const { create, put, moveStage, dropStage } = vault;
+  const { create, put, moveStage, dropStage } = store;
   return {
-    vault: {
-      ...vault,
+    store: {
+      ...store,
       create: noting(create),
       put: noting(put),
       moveStage: noting(moveStage),

@@ -15,13 +15,13 @@ export async function confirmRevocation(
   rotation: RotationContext,
   terminal: Terminal,
 ): Promise<void> {
-  const { vault, signal } = rotation;
+  const { store, signal } = rotation;
   const others = (await otherVersions(rotation)).map(
     ({ mailbox }) => mailbox ?? 'a mailbox that the version does not name',
   );
   const all = [...new Set([before.mailbox, ...others.filter((other) => !isSameMailbox(other, before.mailbox))])];
   terminal.print(
-    `This revokes, at Google and at once, every refresh token in the secret ${vault.address.secretId}, for ${all.join(' and ')}.`,
+    `This revokes, at Google and at once, every refresh token in the secret ${store.address.secretId}, for ${all.join(' and ')}.`,
   );
   terminal.print('Every run of every job then fails until you give consent again on the page that follows.');
   const answer = await terminal.ask('Revoke it now? [y/N] ', signal);
@@ -47,9 +47,9 @@ export async function revokeAll(before: CurrentVersion, rotation: RotationContex
   return revoked;
 }
 
-async function otherVersions({ vault, signal }: RotationContext) {
+async function otherVersions({ store, signal }: RotationContext) {
   const stages = ['AWSPREVIOUS', 'AWSPENDING'] satisfies Stage[];
-  const versions = await Promise.all(stages.map((stage) => vault.read({ stage }, signal)));
+  const versions = await Promise.all(stages.map((stage) => store.read({ stage }, signal)));
   return versions.flatMap((version) =>
     version !== null && 'refreshToken' in version.credentials
       ? [{ refreshToken: version.credentials.refreshToken, mailbox: version.mailbox }]

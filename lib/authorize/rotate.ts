@@ -2,8 +2,9 @@
  * Replaces the stored credentials, for the command `job rotate`: continues an interrupted rotation, stores the new client
  * secret of the same client, or asks for consent.
  */
-import type { AuthorizedUser } from '../aws/secret.ts';
-import { openVault } from '../aws/vault.ts';
+
+import { openSecretStore } from '../aws/secret-store.ts';
+import type { AuthorizedUser } from '../aws/shape.ts';
 import { counted } from '../base/count.ts';
 import type { CommandContext } from '../command.ts';
 import { readConfig } from '../config.ts';
@@ -14,7 +15,7 @@ import { type OAuthClient, readClient } from './client.ts';
 import { openConsent } from './consent.ts';
 import { DOWNLOAD_CLIENT, reachGoogle } from './google.ts';
 import { readJobScopes, type rotateOptions, unionOf } from './options.ts';
-import { jobsLeftOut, printPage, rotatedPage, sameClientPage, secretName, watchVault } from './outcome.ts';
+import { jobsLeftOut, printPage, rotatedPage, sameClientPage, secretName, watchStore } from './outcome.ts';
 import type { OutcomePage } from './outcome-page.ts';
 import { confirmRevocation, revokeAll } from './revocation.ts';
 import {
@@ -35,11 +36,11 @@ export async function rotate(context: RotateContext): Promise<ExitCode> {
   const config = readConfig(env);
   const chosen = await readJobScopes(registry, context.options.jobs);
   const installed = await registry.scopes();
-  const opened = openVault({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
-  const { vault, orSayWhatWasStored } = watchVault(opened, terminal, '`job rotate` continues.');
+  const opened = openSecretStore({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
+  const { store, orSayWhatWasStored } = watchStore(opened, terminal, '`job rotate` continues.');
   return await orSayWhatWasStored(async () => {
     const client = await readClient(context.options, terminal, hide, signal);
-    const rotation = { configuredMailbox: config.mailbox, vault, google: reachGoogle(config, hide), signal };
+    const rotation = { configuredMailbox: config.mailbox, store, google: reachGoogle(config, hide), signal };
 
     const before = await readCurrent(rotation);
     if (before.problem !== null) terminal.print(`The current version does not work: ${before.problem.message}.`);
@@ -63,26 +64,26 @@ async function withoutConsent(
   { terminal }: RotateContext,
   rotation: RotationContext,
 ): Promise<OutcomePage | null> {
-  const { vault, signal } = rotation;
+  const { store, signal } = rotation;
   const pending = await findPending(before, demands, client, rotation);
   if (pending.kind === 'live') {
     terminal.print('An interrupted rotation had already made its version current, and the version works.');
-    await vault.dropStage('AWSPENDING', before.versionId, signal);
-    return rotatedPage(before, before, installed, vault);
+    await store.dropStage('AWSPENDING', before.versionId, signal);
+    return rotatedPage(before, before, installed, store);
   }
   if (pending.kind === 'ready') {
     const since = pending.createdAt === undefined ? '' : `, stored ${pending.createdAt.toISOString()}`;
     terminal.print(`Continuing with the version in AWSPENDING${since}: it works, and no new consent is needed.`);
-    return rotatedPage(before, await promote(pending.versionId, before, demands, rotation), installed, vault);
+    return rotatedPage(before, await promote(pending.versionId, before, demands, rotation), installed, store);
   }
   if (pending.why !== undefined) terminal.print(`The version in AWSPENDING is not used: ${pending.why}.`);
 
   if (client === null || client.clientId !== before.user.clientId) return null;
-  if (isOf(before.user, client) && before.problem === null) return sameClientPage(before, vault);
+  if (isOf(before.user, client) && before.problem === null) return sameClientPage(before, store);
   const user = await withClientSecret(client, before, rotation);
   if (user === null) return null;
   const versionId = await stage(user, demands, rotation);
-  return rotatedPage(before, await promote(versionId, before, demands, rotation), installed, vault);
+  return rotatedPage(before, await promote(versionId, before, demands, rotation), installed, store);
 }
 
 /** The current credentials with another secret of the same client. Null when the refresh token is dead. */
@@ -114,7 +115,7 @@ async function withConsent(
   { options, env, terminal, hide, signal }: RotateContext,
   rotation: RotationContext,
 ): Promise<OutcomePage> {
-  const { vault, google } = rotation;
+  const { store, google } = rotation;
   const lost = jobsLeftOut(installed, demands.scopes);
   if (lost !== null) terminal.print(`With these scopes, ${lost}`);
   if (options.revoke && !options.yes) await confirmRevocation(before, rotation, terminal);
@@ -129,7 +130,7 @@ async function withConsent(
       withBrowser: !options.noBrowser,
       timeoutMs: options.timeout,
       failureTitle: 'The credentials were not rotated',
-      secret: secretName(vault),
+      secret: secretName(store),
     },
     { env, terminal, hide, signal },
     google,
@@ -145,6 +146,6 @@ async function withConsent(
   return await consent.obtain(async (grant) => {
     const versionId = await stage(grant.user, demands, rotation);
     const proof = await promote(versionId, fallback, demands, rotation);
-    return rotatedPage(before, proof, installed, vault, options.revoke);
+    return rotatedPage(before, proof, installed, store, options.revoke);
   });
 }

@@ -3,8 +3,9 @@
  * it. Only promote() and putBack() move AWSCURRENT, and only to a proven version, so jobs work wherever the command stops.
  */
 
-import { type AuthorizedUser, type FetchedSecret, noVersion } from '../aws/secret.ts';
-import { readWhenVisible, type Vault } from '../aws/vault.ts';
+import { type FetchedSecret, noVersion } from '../aws/secret.ts';
+import { readWhenVisible, type SecretStore } from '../aws/secret-store.ts';
+import type { AuthorizedUser } from '../aws/shape.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
 import { isCurable } from '../google/exchange.ts';
@@ -34,7 +35,7 @@ export interface RotationDemands {
 export interface RotationContext {
   /** The address in GMAIL_MAILBOX. */
   readonly configuredMailbox: string | undefined;
-  readonly vault: Vault;
+  readonly store: SecretStore;
   readonly google: GoogleAccess;
   readonly signal: AbortSignal;
 }
@@ -45,11 +46,11 @@ export interface RotationContext {
  */
 export async function readCurrent({
   configuredMailbox,
-  vault,
+  store,
   google,
   signal,
 }: RotationContext): Promise<CurrentVersion> {
-  const version = await vault.read({ stage: 'AWSCURRENT' }, signal);
+  const version = await store.read({ stage: 'AWSCURRENT' }, signal);
   if (version === null) throw noVersion('AWSCURRENT');
   const { credentials: user, versionId } = version;
   if (user instanceof ConfigError) {
@@ -58,11 +59,11 @@ export async function readCurrent({
       `${user.remedy} Or store a new one with \`job authorize --replace\`.`,
     );
   }
-  if (user.type === 'service_account') throw serviceAccountError(vault);
+  if (user.type === 'service_account') throw serviceAccountError(store);
   requireAgreement(configuredMailbox, version);
   const meant = configuredMailbox ?? user.email;
   try {
-    const proof = await proveVersion(version, 'AWSCURRENT', vault, google, signal);
+    const proof = await proveVersion(version, 'AWSCURRENT', store, google, signal);
     const problem = meant === undefined ? null : wrongMailbox(proof.email, meant);
     const mailbox = meant ?? proof.email;
     return { versionId: proof.versionId, user: proof.user, mailbox, scopes: proof.scopes, problem };
@@ -98,7 +99,7 @@ export async function findPending(
   client: OAuthClient | null,
   context: RotationContext,
 ): Promise<PendingVersion> {
-  const version = await context.vault.read({ stage: 'AWSPENDING' }, context.signal);
+  const version = await context.store.read({ stage: 'AWSPENDING' }, context.signal);
   if (version === null) return { kind: 'none' };
   const { credentials } = version;
   if (client !== null && (credentials instanceof Error || !isOf(credentials, client))) {
@@ -126,11 +127,11 @@ export function isOf(credentials: { readonly type: string }, client: OAuthClient
 
 /** Puts AWSPREVIOUS back if it works for the same mailbox. @throws CredentialError after it put it back. */
 async function restorePrevious(before: CurrentVersion, problem: JobError, context: RotationContext): Promise<void> {
-  const { vault, google, signal } = context;
-  const previous = await vault.read({ stage: 'AWSPREVIOUS' }, signal);
+  const { store, google, signal } = context;
+  const previous = await store.read({ stage: 'AWSPREVIOUS' }, signal);
   if (previous === null) return;
   try {
-    const proof = await proveVersion(previous, 'AWSPREVIOUS', vault, google, signal);
+    const proof = await proveVersion(previous, 'AWSPREVIOUS', store, google, signal);
     if (!isSameMailbox(proof.email, before.mailbox)) return;
   } catch (error) {
     if (!(error instanceof JobError) || error instanceof UnavailableError) throw error;
@@ -143,18 +144,18 @@ async function restorePrevious(before: CurrentVersion, problem: JobError, contex
 async function provePending(
   version: FetchedSecret,
   demands: RotationDemands,
-  { vault, google, signal }: RotationContext,
+  { store, google, signal }: RotationContext,
 ): Promise<ProvenVersion> {
-  const proof = await proveVersion(version, 'AWSPENDING', vault, google, signal);
+  const proof = await proveVersion(version, 'AWSPENDING', store, google, signal);
   requireDemands(proof, demands);
   return proof;
 }
 
 /** Stores the credentials as AWSPENDING and proves them. Returns the version's id. */
 export async function stage(user: AuthorizedUser, demands: RotationDemands, context: RotationContext): Promise<string> {
-  const { vault, google, signal } = context;
-  const versionId = await vault.put(user, 'AWSPENDING', signal);
-  const version = await readWhenVisible(vault, { versionId }, versionId, google.clock, signal);
+  const { store, google, signal } = context;
+  const versionId = await store.put(user, 'AWSPENDING', signal);
+  const version = await readWhenVisible(store, { versionId }, versionId, google.clock, signal);
   return (await provePending(version, demands, context)).versionId;
 }
 
@@ -168,18 +169,18 @@ export async function promote(
   demands: RotationDemands,
   context: RotationContext,
 ): Promise<ProvenVersion> {
-  const { vault, google, signal } = context;
-  await vault.moveStage('AWSCURRENT', before.versionId, versionId, signal);
+  const { store, google, signal } = context;
+  await store.moveStage('AWSCURRENT', before.versionId, versionId, signal);
   let proof: ProvenVersion;
   try {
-    const version = await readWhenVisible(vault, { stage: 'AWSCURRENT' }, versionId, google.clock, signal);
-    proof = await proveVersion(version, 'AWSCURRENT', vault, google, signal);
+    const version = await readWhenVisible(store, { stage: 'AWSCURRENT' }, versionId, google.clock, signal);
+    proof = await proveVersion(version, 'AWSCURRENT', store, google, signal);
     requireDemands(proof, demands);
   } catch (error) {
     if (!(error instanceof JobError) || before.problem !== null) throw error;
     throw await putBack(versionId, before.versionId, error, context);
   }
-  await vault.dropStage('AWSPENDING', versionId, signal);
+  await store.dropStage('AWSPENDING', versionId, signal);
   return proof;
 }
 
@@ -188,10 +189,10 @@ async function putBack(
   versionId: string,
   before: string,
   why: JobError,
-  { vault, signal }: RotationContext,
+  { store, signal }: RotationContext,
 ): Promise<JobError> {
   try {
-    await vault.moveStage('AWSCURRENT', versionId, before, signal);
+    await store.moveStage('AWSCURRENT', versionId, before, signal);
   } catch (error) {
     if (!(error instanceof JobError)) throw error;
     return new CredentialError(

@@ -2,10 +2,11 @@
  * The secret as it is stored: inspectSecret() says what it holds and whether it may be replaced, proveVersion() whether a
  * version works.
  */
-import { NoSuchSecretError } from '../aws/client.ts';
-import { keepRefreshToken } from '../aws/keep.ts';
-import type { AuthorizedUser, FetchedSecret, Stage } from '../aws/secret.ts';
-import type { Vault } from '../aws/vault.ts';
+
+import type { FetchedSecret, Stage } from '../aws/secret.ts';
+import { type SecretStore, storeReplacedToken } from '../aws/secret-store.ts';
+import { NoSuchSecretError } from '../aws/secrets-manager.ts';
+import type { AuthorizedUser } from '../aws/shape.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
 import { askMailbox } from '../gmail/profile.ts';
@@ -23,20 +24,20 @@ export type StoredSecret =
  * current; CredentialError when the secret is for another mailbox and `wanted.replace` is false.
  */
 export async function inspectSecret(
-  vault: Vault,
+  store: SecretStore,
   google: GoogleAccess,
   wanted: { readonly stage: Stage; readonly email: string | undefined; readonly replace: boolean },
   signal: AbortSignal,
 ): Promise<StoredSecret> {
-  const stored = await lookUp(vault, google, signal);
+  const stored = await lookUp(store, google, signal);
   if (stored.kind === 'value') {
-    if (!wanted.replace && stored.mailbox === null) throw unknownMailbox(vault);
-    if (wanted.email !== undefined) requireSameMailbox(stored, wanted.email, wanted.replace, vault);
+    if (!wanted.replace && stored.mailbox === null) throw unknownMailbox(store);
+    if (wanted.email !== undefined) requireSameMailbox(stored, wanted.email, wanted.replace, store);
     return stored;
   }
   if (wanted.stage === 'AWSPENDING') {
     throw new ConfigError(
-      `secret ${vault.address.secretId}: it has no current version, so nothing can be stored as AWSPENDING`,
+      `secret ${store.address.secretId}: it has no current version, so nothing can be stored as AWSPENDING`,
       'Leave out --stage: the first version is current at once.',
     );
   }
@@ -44,35 +45,35 @@ export async function inspectSecret(
 }
 
 /** @throws CredentialError when the secret is for another mailbox than `email`. */
-export function requireSameMailbox(stored: StoredSecret, email: string, replace: boolean, vault: Vault): void {
+export function requireSameMailbox(stored: StoredSecret, email: string, replace: boolean, store: SecretStore): void {
   if (replace || stored.kind !== 'value' || stored.mailbox === null) return;
   if (isSameMailbox(stored.mailbox, email)) return;
   throw new CredentialError(
-    `secret ${vault.address.secretId} is for the mailbox ${stored.mailbox}, and not for ${email}`,
+    `secret ${store.address.secretId} is for the mailbox ${stored.mailbox}, and not for ${email}`,
     `Run the command again and choose ${stored.mailbox}; or name another secret in GMAIL_SECRET_ID; or add \`--replace\` if the jobs shall work on ${email}.`,
   );
 }
 
-async function lookUp(vault: Vault, google: GoogleAccess, signal: AbortSignal): Promise<StoredSecret> {
-  const version = await vault.read({ stage: 'AWSCURRENT' }, signal).catch((error: unknown) => {
-    if (error instanceof NoSuchSecretError && !vault.address.secretId.startsWith('arn:')) return undefined;
+async function lookUp(store: SecretStore, google: GoogleAccess, signal: AbortSignal): Promise<StoredSecret> {
+  const version = await store.read({ stage: 'AWSCURRENT' }, signal).catch((error: unknown) => {
+    if (error instanceof NoSuchSecretError && !store.address.secretId.startsWith('arn:')) return undefined;
     throw error;
   });
   if (version === undefined) return { kind: 'no secret' };
   if (version === null) return { kind: 'no value' };
   const { credentials } = version;
   if (credentials instanceof ConfigError) return { kind: 'value', mailbox: null };
-  if (credentials.type === 'service_account') throw serviceAccountError(vault);
+  if (credentials.type === 'service_account') throw serviceAccountError(store);
   if (credentials.email !== undefined) return { kind: 'value', mailbox: credentials.email };
   // The secret names no mailbox. Gmail does, if the token works.
-  const proof = await proveVersion(version, 'AWSCURRENT', vault, google, signal).catch((error: unknown) => {
+  const proof = await proveVersion(version, 'AWSCURRENT', store, google, signal).catch((error: unknown) => {
     if (error instanceof JobError && !(error instanceof UnavailableError)) return null;
     throw error;
   });
   return { kind: 'value', mailbox: proof?.email ?? null };
 }
 
-function unknownMailbox({ address }: Vault): CredentialError {
+function unknownMailbox({ address }: SecretStore): CredentialError {
   return new CredentialError(
     `secret ${address.secretId} holds a value that names no mailbox and does not work, so its mailbox is not known`,
     'Check GMAIL_SECRET_ID; if this secret is the right one, add `--replace`.',
@@ -96,20 +97,20 @@ export interface ProvenVersion {
 export async function proveVersion(
   version: FetchedSecret,
   stage: Stage,
-  vault: Vault,
+  store: SecretStore,
   google: GoogleAccess,
   signal: AbortSignal,
 ): Promise<ProvenVersion> {
   const { credentials, createdAt } = version;
   if (credentials instanceof ConfigError) throw credentials;
-  if (credentials.type === 'service_account') throw serviceAccountError(vault);
+  if (credentials.type === 'service_account') throw serviceAccountError(store);
   const ageMs = createdAt === undefined ? undefined : Date.now() - createdAt.getTime();
   const token = await exchangeRefreshToken(credentials, null, ageMs, signal, google);
   let user: AuthorizedUser = credentials;
   let { versionId } = version;
   if (token.newRefreshToken !== undefined) {
     user = { ...credentials, refreshToken: token.newRefreshToken };
-    versionId = await keep(user, { stage, versionId }, vault, signal);
+    versionId = await keep(user, { stage, versionId }, store, signal);
   }
   const { address: email } = await askMailbox(token.value, signal, google);
   return { user, versionId, scopes: token.scopes, email };
@@ -118,11 +119,11 @@ export async function proveVersion(
 async function keep(
   user: AuthorizedUser,
   from: { readonly stage: Stage; readonly versionId: string },
-  vault: Vault,
+  store: SecretStore,
   signal: AbortSignal,
 ): Promise<string> {
   try {
-    return await keepRefreshToken(vault, user, from, signal);
+    return await storeReplacedToken(store, user, from, signal);
   } catch (error) {
     if (!(error instanceof JobError)) throw error;
     throw new CredentialError(
@@ -133,7 +134,7 @@ async function keep(
   }
 }
 
-export function serviceAccountError({ address }: Vault): ConfigError {
+export function serviceAccountError({ address }: SecretStore): ConfigError {
   return new ConfigError(
     `secret ${address.secretId}: it holds the key of a service account, which needs no consent: an administrator allows it for the whole Workspace`,
     "`job check` says whether it works. To replace it, create a new key in the Cloud console and paste it into the secret. To use a person's consent instead, name another secret in GMAIL_SECRET_ID.",

@@ -1,11 +1,14 @@
-/** Fetches one version of the secret from AWS Secrets Manager, anew on every call, and proves its shape. */
-import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+/** Reads one version of the secret from AWS Secrets Manager, anew on every call. Writing is secret-store.ts's part. */
+import { GetSecretValueCommand, type GetSecretValueResponse } from '@aws-sdk/client-secrets-manager';
 import { ConfigError } from '../errors.ts';
-import { connectToAws, type SecretAddress, type SendToAws, valueIn } from './client.ts';
 import { namedMailbox } from './named-mailbox.ts';
+import {
+  connectToSecret,
+  NoSuchVersionError,
+  type SecretAddress,
+  type SendToSecretsManager,
+} from './secrets-manager.ts';
 import { type Credentials, mailboxOf, readCredentials } from './shape.ts';
-
-export type { AuthorizedUser, Credentials, ServiceAccount } from './shape.ts';
 
 export type Stage = 'AWSCURRENT' | 'AWSPREVIOUS' | 'AWSPENDING';
 
@@ -20,7 +23,7 @@ export interface FetchedSecret {
   readonly createdAt: Date | undefined;
   /** The proven credentials, or what is wrong with the value. */
   readonly credentials: Credentials | ConfigError;
-  /** The address of the mailbox that it is for, as far as the value says so without doubt: a broken one may, too. */
+  /** The mailbox's address in the value; undefined when the value names none, or a broken value does not without doubt. */
   readonly mailbox: string | undefined;
 }
 
@@ -28,17 +31,17 @@ export interface FetchedSecret {
 export type FetchSecret = (stage: Stage, signal: AbortSignal) => Promise<FetchedSecret | null>;
 
 /**
- * A way to fetch the secret at `address`. Everything in it is given to `hide` before it is looked at.
- * The fetch throws ConfigError, CredentialError or UnavailableError for what AWS refuses.
+ * A way to fetch the secret at `address`. Everything secret in it is given to `hide` first.
+ * @throws, when used, ConfigError, CredentialError or UnavailableError for what AWS refuses.
  */
 export function createSecretFetcher(address: SecretAddress, hide: (secret: string) => void): FetchSecret {
-  const sendToAws = connectToAws(address);
-  return (stage, signal) => fetchVersion(sendToAws, address.secretId, { stage }, hide, signal);
+  const send = connectToSecret(address);
+  return (stage, signal) => fetchVersion(send, address.secretId, { stage }, hide, signal);
 }
 
-/** The version of a stage or with an id; null when the secret has none. Everything secret is given to `hide` first. */
+/** The selected version; null when the secret has none. Everything secret in it is given to `hide` first. */
 export async function fetchVersion(
-  sendToAws: SendToAws,
+  send: SendToSecretsManager,
   secretId: string,
   which: VersionSelector,
   hide: (secret: string) => void,
@@ -46,18 +49,17 @@ export async function fetchVersion(
 ): Promise<FetchedSecret | null> {
   const selector = 'stage' in which ? { VersionStage: which.stage } : { VersionId: which.versionId };
   const command = new GetSecretValueCommand({ SecretId: secretId, ...selector });
-  const answer = await sendToAws(
+  const answer = await send(
     'GetSecretValue',
-    (client, options) =>
-      client.send(command, options).then(
-        (answer) => ({ ...answer, text: valueIn(answer) }),
-        (error: unknown) => {
-          if (isMissingVersion(error)) return null;
-          throw error;
-        },
-      ),
+    async (client, options) => {
+      const answer = await client.send(command, options);
+      return { ...answer, text: valueIn(answer) };
+    },
     signal,
-  );
+  ).catch((error: unknown) => {
+    if (error instanceof NoSuchVersionError) return null;
+    throw error;
+  });
   if (answer === null) return null;
   const { text } = answer;
   const credentials = readCredentials(text, secretId, hide);
@@ -70,6 +72,13 @@ export async function fetchVersion(
   };
 }
 
+/** The value in AWS's answer. @throws SyntaxError when there is none, so that the request is repeated. */
+function valueIn({ SecretString: text, SecretBinary: bytes }: GetSecretValueResponse): string {
+  if (typeof text === 'string') return text;
+  if (bytes instanceof Uint8Array) return Buffer.from(bytes).toString();
+  throw new SyntaxError('an answer without a value');
+}
+
 const REMEDY_WITHOUT: Readonly<Record<Stage, string>> = {
   AWSCURRENT: "Store one with `job authorize`, or put a service account's key into it in the AWS console.",
   AWSPENDING:
@@ -77,14 +86,7 @@ const REMEDY_WITHOUT: Readonly<Record<Stage, string>> = {
   AWSPREVIOUS: 'There is one as soon as another version is stored: check without --stage.',
 };
 
-/** The secret has no version with this staging label. */
+/** The error for a secret without a version of the stage. */
 export function noVersion(stage: Stage): ConfigError {
   return new ConfigError(`the secret has no version ${stage}`, REMEDY_WITHOUT[stage]);
-}
-
-/** AWS has one name for a missing secret and a missing version of it. */
-function isMissingVersion(error: unknown): boolean {
-  return (
-    error instanceof Error && error.name === 'ResourceNotFoundException' && /secret value for/i.test(error.message)
-  );
 }

@@ -1,6 +1,7 @@
 /** The lines `aws` and `secret` of `job check`: whether AWS returns the secret, and whether its value is sound. */
-import { SecretStateError } from '../aws/client.ts';
-import { type Credentials, type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
+import { type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
+import { SecretStateError } from '../aws/secrets-manager.ts';
+import type { Credentials } from '../aws/shape.ts';
 import { formatAge } from '../base/duration.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import { type MeantMailbox, meantMailbox, requireAgreement } from '../google/ownership.ts';

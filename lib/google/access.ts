@@ -3,8 +3,8 @@
  * and nothing of it is kept. A rotation that is under way, or that went wrong, must not stop the run.
  */
 
-import { type AuthorizedUser, type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
-import type { Credentials } from '../aws/shape.ts';
+import { type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
+import type { AuthorizedUser, Credentials } from '../aws/shape.ts';
 import type { Clock } from '../base/clock.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import type { Log } from '../screen/log.ts';

@@ -1,6 +1,6 @@
 /** Exchanges a refresh token for an access token that may do no more than the job needs. */
 
-import type { AuthorizedUser } from '../aws/secret.ts';
+import type { AuthorizedUser } from '../aws/shape.ts';
 import { TRY_NEXT_RUN } from '../base/network-failure.ts';
 import { CredentialError } from '../errors.ts';
 import {

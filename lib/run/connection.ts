@@ -126,12 +126,9 @@ async function openSecret(
   return {
     ...reader,
     keep: async (user, from) => {
-      const [{ keepRefreshToken }, { openVault }] = await Promise.all([
-        import('../aws/keep.ts'),
-        import('../aws/vault.ts'),
-      ]);
+      const { openSecretStore, storeReplacedToken } = await import('../aws/secret-store.ts');
       // Google gives the new token once, so wrapUp does not stop storing it.
-      return await keepRefreshToken(openVault(address, hide), user, from, stop.giveUp);
+      return await storeReplacedToken(openSecretStore(address, hide), user, from, stop.giveUp);
     },
   };
 }

@@ -11,6 +11,6 @@ it('a client secret is not shown when it is typed as soon as it is asked for', {
   const args = ['authorize', '--no-browser', '--client-id', '123-abc.apps.googleusercontent.com'];
   const shown = await runAtTerminal(sandbox, args, { keys: [['it is not shown', 'hush\r']] });
   assert.equal(shown.code, 78, shown.screen);
-  assert.match(shown.screen, /Client secret \(it is not shown\): \s+job: what was given is no client secret/);
+  assert.match(shown.screen, /Client secret \(it is not shown\): \s+job: the answer is no client secret/);
   assert.deepEqual([shown.screen.includes('hush'), shown.left, shown.isEchoing], [false, '', true]);
 });

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { denied } from '../../../lib/aws/denials.ts';
 import type { AwsKeys } from '../../../lib/aws/keys.ts';
 import { createSecretFetcher, type FetchedSecret } from '../../../lib/aws/secret.ts';
 import { ConfigError, CredentialError, type JobError, UnavailableError } from '../../../lib/errors.ts';
@@ -322,14 +321,15 @@ describe('createSecretFetcher', () => {
     }
   });
 
-  it("names the secret by the partition of its region when AWS's answer has no ARN", () => {
-    const refusal = { what: 'secret x', message: '', requested: 'secretsmanager:GetSecretValue', secretId: 'x' };
+  it("names the secret by the partition of its region when AWS's answer has no ARN", async () => {
     for (const [region, partition] of [
       ['eu-central-1', 'aws'],
       ['cn-north-1', 'aws-cn'],
       ['us-gov-west-1', 'aws-us-gov'],
     ] as const) {
-      assert.match(denied({ ...refusal, region }).remedy, new RegExp(` on arn:${partition}:secretsmanager:`));
+      sandbox.faults.add({ service: 'aws', status: 400, body: { __type: 'AccessDeniedException' } });
+      const { remedy } = await failure('gmail-jobs/alice', region);
+      assert.match(remedy, new RegExp(` on arn:${partition}:secretsmanager:\\*:\\*:secret:gmail-jobs/alice-`));
     }
   });
 

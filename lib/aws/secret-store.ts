@@ -1,7 +1,4 @@
-/**
- * The secret as a person's commands see it: its versions read by stage or id, new versions, and staging labels moved.
- * Runs of jobs only read, with secret.ts.
- */
+/** Writes the secret: new versions, staging labels moved, and a refresh token that Google replaced. Runs only read. */
 import { randomUUID } from 'node:crypto';
 import {
   CreateSecretCommand,
@@ -9,38 +6,38 @@ import {
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import type { Clock } from '../base/clock.ts';
+import { type RetryPolicy, retry } from '../base/retry.ts';
 import { ConfigError, UnavailableError } from '../errors.ts';
-import { connectToAws, type SecretAddress } from './client.ts';
-import { type AuthorizedUser, type FetchedSecret, fetchVersion, type Stage, type VersionSelector } from './secret.ts';
+import { type FetchedSecret, fetchVersion, type Stage, type VersionSelector } from './secret.ts';
+import { connectToSecret, LOOK_AT_VERSIONS, type SecretAddress } from './secrets-manager.ts';
+import type { AuthorizedUser } from './shape.ts';
 
-export interface Vault {
+/** Every method throws NoSuchSecretError without the secret, and ConfigError, CredentialError or UnavailableError. */
+export interface SecretStore {
   readonly address: SecretAddress;
-  /**
-   * The version, or null when the secret has no such version.
-   * @throws NoSuchSecretError when there is no secret, ConfigError, CredentialError or UnavailableError for the rest.
-   */
+  /** The version; null when the secret has no such version. */
   read(which: VersionSelector, signal: AbortSignal): Promise<FetchedSecret | null>;
   /** Makes the secret; its first version is AWSCURRENT. Returns the version's id. */
   create(user: AuthorizedUser, signal: AbortSignal): Promise<string>;
-  /** Stores a new version, to which AWS moves the staging label. Returns its id. */
+  /** Stores a new version, to which AWS moves the staging label. Returns the version's id. */
   put(user: AuthorizedUser, stage: Stage, signal: AbortSignal): Promise<string>;
   /**
-   * Moves a staging label from one version to another; from AWSCURRENT's old version AWS moves AWSPREVIOUS along.
-   * @throws ConfigError when the label is elsewhere by now.
+   * Moves a staging label from one version to another. With AWSCURRENT, AWS moves AWSPREVIOUS to the old version.
+   * @throws ConfigError when the label is on neither of the two.
    */
   moveStage(stage: Stage, from: string, to: string, signal: AbortSignal): Promise<void>;
   /** Takes a staging label off a version, if it is there. */
   dropStage(stage: Stage, from: string, signal: AbortSignal): Promise<void>;
 }
 
-/** The vault at `address`. Everything secret that it reads is given to `hide` before anything else. */
-export function openVault(address: SecretAddress, hide: (secret: string) => void): Vault {
+/** The store of the secret at `address`. Everything secret that it reads is given to `hide` first. */
+export function openSecretStore(address: SecretAddress, hide: (secret: string) => void): SecretStore {
   const { secretId } = address;
-  const send = connectToAws(address);
+  const send = connectToSecret(address);
 
   const read = (which: VersionSelector, signal: AbortSignal) => fetchVersion(send, secretId, which, hide, signal);
 
-  /** Moves the label and returns true; false when AWS finds it on another version than the one named. */
+  /** Moves the label and returns true; false when AWS finds the label on another version than `from`. */
   const relabel = (stage: Stage, from: string, to: string | undefined, signal: AbortSignal): Promise<boolean> => {
     const command = new UpdateSecretVersionStageCommand({
       SecretId: secretId,
@@ -64,7 +61,7 @@ export function openVault(address: SecretAddress, hide: (secret: string) => void
         Description: `Gmail credentials of ${user.email}: stored by gmail-jobs, read on each run of its jobs`,
         SecretString: toJson(user),
         Tags: [{ Key: 'application', Value: 'gmail-jobs' }],
-        // The same for every attempt, so that one whose answer got lost is not refused when it is repeated.
+        // One id for all attempts: AWS accepts a repetition after a lost answer, and makes no second version.
         ClientRequestToken: randomUUID(),
       });
       const answer = await send('CreateSecret', (client, options) => client.send(command, options), signal);
@@ -82,17 +79,37 @@ export function openVault(address: SecretAddress, hide: (secret: string) => void
     },
     async moveStage(stage, from, to, signal) {
       if (await relabel(stage, from, to, signal)) return;
-      // An attempt whose answer got lost may have moved it.
+      // An attempt whose answer got lost may have moved the label.
       if ((await read({ stage }, signal))?.versionId === to) return;
-      throw new ConfigError(
-        `secret ${secretId}: ${stage} was moved by somebody else during the command`,
-        'Look at the versions of the secret in the AWS console, then run the command again.',
-      );
+      throw movedMeanwhile(secretId, stage);
     },
     async dropStage(stage, from, signal) {
       await relabel(stage, from, undefined, signal);
     },
   };
+}
+
+/**
+ * Stores credentials whose refresh token Google replaced, since the token before may stop working. The new version gets the
+ * staging label that the old one was read by. Returns the new version's id.
+ * @throws ConfigError when the label has been moved, CredentialError or UnavailableError when AWS refuses.
+ */
+export async function storeReplacedToken(
+  store: SecretStore,
+  user: AuthorizedUser,
+  from: { readonly stage: Stage; readonly versionId: string },
+  signal: AbortSignal,
+): Promise<string> {
+  const now = await store.read({ stage: from.stage }, signal);
+  if (now?.versionId === from.versionId) return store.put(user, from.stage, signal);
+  throw movedMeanwhile(store.address.secretId, from.stage);
+}
+
+function movedMeanwhile(secretId: string, stage: Stage): ConfigError {
+  return new ConfigError(
+    `secret ${secretId}: ${stage} was moved by somebody else at the same time`,
+    `${LOOK_AT_VERSIONS}, then run the command again.`,
+  );
 }
 
 /** The secret's value, in the format that Google's own tools write and read. */
@@ -112,30 +129,32 @@ function isMisplaced(error: unknown): false {
   throw error;
 }
 
-/** How long a change in AWS may take until it is seen everywhere. */
-const VISIBLE_WITHIN = 6;
-const VISIBLE_STEP_MS = 500;
+/** AWS shows a change everywhere within seconds. */
+const NOT_VISIBLE: RetryPolicy = { pausesMs: [500, 1_000, 1_500, 2_000, 2_500], floor: 1 };
 
 /**
  * The version `versionId`, read by `which`, as soon as AWS shows it: reads may lag behind writes.
- * @throws UnavailableError when it is not seen within a few seconds.
+ * @throws UnavailableError when AWS does not show it within 7.5 seconds.
  */
 export async function readWhenVisible(
-  vault: Vault,
+  store: SecretStore,
   which: VersionSelector,
   versionId: string,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<FetchedSecret> {
-  for (let attempt = 1; ; attempt += 1) {
-    const version = await vault.read(which, signal);
-    if (version?.versionId === versionId) return version;
-    if (attempt === VISIBLE_WITHIN) {
-      throw new UnavailableError(
+  return await retry({
+    send: async () => {
+      const version = await store.read(which, signal);
+      return version?.versionId === versionId ? { value: version } : { kind: 'not visible' };
+    },
+    policies: { 'not visible': NOT_VISIBLE },
+    random: Math.random,
+    wait: (pauseMs) => clock.sleep(pauseMs, signal),
+    failure: () =>
+      new UnavailableError(
         `AWS does not show the version ${versionId} that was just stored`,
-        'Look at the secret in the AWS console, then run the command again.',
-      );
-    }
-    await clock.sleep(VISIBLE_STEP_MS * attempt, signal);
-  }
+        `${LOOK_AT_VERSIONS}, then run the command again.`,
+      ),
+  });
 }

@@ -1,8 +1,8 @@
 /** The secret as a person's commands see it. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { NoSuchSecretError } from '../../../lib/aws/client.ts';
-import { openVault, readWhenVisible, type Vault } from '../../../lib/aws/vault.ts';
+import { openSecretStore, readWhenVisible, type SecretStore } from '../../../lib/aws/secret-store.ts';
+import { NoSuchSecretError } from '../../../lib/aws/secrets-manager.ts';
 import { ConfigError, CredentialError, UnavailableError } from '../../../lib/errors.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
@@ -16,9 +16,9 @@ const USER = {
   email: 'alice@example.com',
 } as const;
 
-describe('openVault', () => {
+describe('openSecretStore', () => {
   let sandbox: Sandbox;
-  let vault: Vault;
+  let store: SecretStore;
   const hidden: string[] = [];
   const current = () => sandbox.secrets.secret().versions.find(({ stages }) => stages.has('AWSCURRENT'));
 
@@ -27,7 +27,7 @@ describe('openVault', () => {
     for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_ENDPOINT_URL_SECRETS_MANAGER']) {
       process.env[name] = sandbox.env[name];
     }
-    vault = openVault({ secretId: 'gmail-jobs/alice', region: 'us-east-1' }, (secret) => hidden.push(secret));
+    store = openSecretStore({ secretId: 'gmail-jobs/alice', region: 'us-east-1' }, (secret) => hidden.push(secret));
   });
   beforeEach(() => {
     sandbox.secrets.setSecret('gmail-jobs/alice', sandbox.secretValue);
@@ -38,19 +38,19 @@ describe('openVault', () => {
   after(() => sandbox.close());
 
   it('reads a version by stage and by id, hides what is in it, and knows when there is none', async () => {
-    const byStage = await vault.read({ stage: 'AWSCURRENT' }, signal);
+    const byStage = await store.read({ stage: 'AWSCURRENT' }, signal);
     assert.equal(byStage?.versionId, current()?.id);
     assert.ok(hidden.includes(sandbox.secretValue.refresh_token));
-    assert.deepEqual(await vault.read({ versionId: byStage?.versionId ?? '' }, signal), byStage);
-    assert.equal(await vault.read({ stage: 'AWSPENDING' }, signal), null);
-    assert.equal(await vault.read({ versionId: '0'.repeat(36) }, signal), null);
+    assert.deepEqual(await store.read({ versionId: byStage?.versionId ?? '' }, signal), byStage);
+    assert.equal(await store.read({ stage: 'AWSPENDING' }, signal), null);
+    assert.equal(await store.read({ versionId: '0'.repeat(36) }, signal), null);
     sandbox.secrets.remove();
-    await assert.rejects(vault.read({ stage: 'AWSCURRENT' }, signal), NoSuchSecretError);
+    await assert.rejects(store.read({ stage: 'AWSCURRENT' }, signal), NoSuchSecretError);
   });
 
   it('stores under a stage, in the format of Google, and leaves the current version alone', async () => {
     const before = current();
-    const versionId = await vault.put(USER, 'AWSPENDING', signal);
+    const versionId = await store.put(USER, 'AWSPENDING', signal);
     const { value, stages } = sandbox.secrets.secret().versions.find(({ id }) => id === versionId) ?? {};
     assert.deepEqual([...(stages ?? [])], ['AWSPENDING']);
     assert.deepEqual(Object.keys(JSON.parse(String(value))), [
@@ -71,8 +71,8 @@ describe('openVault', () => {
       sandbox.faults.add({ service: 'aws', verb, kind: 'reset-after' });
       sandbox.faults.add({ service: 'aws', verb, kind: 'malformed' });
       const versionId = await (verb === 'CreateSecret'
-        ? vault.create(USER, signal)
-        : vault.put(USER, 'AWSCURRENT', signal));
+        ? store.create(USER, signal)
+        : store.put(USER, 'AWSCURRENT', signal));
       assert.equal(versions(), before + 1);
       assert.equal(current()?.id, versionId);
     });
@@ -80,22 +80,22 @@ describe('openVault', () => {
 
   it('moves a label, also when the first answer is lost, and AWSPREVIOUS follows', async () => {
     const old = current()?.id ?? '';
-    const next = await vault.put(USER, 'AWSPENDING', signal);
+    const next = await store.put(USER, 'AWSPENDING', signal);
     sandbox.faults.add({ service: 'aws', verb: 'UpdateSecretVersionStage', kind: 'reset-after' });
-    await vault.moveStage('AWSCURRENT', old, next, signal);
+    await store.moveStage('AWSCURRENT', old, next, signal);
     assert.equal(current()?.id, next);
-    assert.equal((await vault.read({ stage: 'AWSPREVIOUS' }, signal))?.versionId, old);
-    await vault.dropStage('AWSPENDING', next, signal);
-    assert.equal(await vault.read({ stage: 'AWSPENDING' }, signal), null);
-    await vault.dropStage('AWSPENDING', next, signal);
+    assert.equal((await store.read({ stage: 'AWSPREVIOUS' }, signal))?.versionId, old);
+    await store.dropStage('AWSPENDING', next, signal);
+    assert.equal(await store.read({ stage: 'AWSPENDING' }, signal), null);
+    await store.dropStage('AWSPENDING', next, signal);
   });
 
   it('does not move a label that somebody else moved meanwhile', async () => {
     const old = current()?.id ?? '';
-    const next = await vault.put(USER, 'AWSPENDING', signal);
+    const next = await store.put(USER, 'AWSPENDING', signal);
     const theirs = sandbox.secrets.put(sandbox.secretValue);
     await assert.rejects(
-      vault.moveStage('AWSCURRENT', old, next, signal),
+      store.moveStage('AWSCURRENT', old, next, signal),
       (error) => error instanceof ConfigError && /somebody else/.test(error.message),
     );
     assert.equal(current()?.id, theirs);
@@ -105,20 +105,20 @@ describe('openVault', () => {
     sandbox.secrets.remove();
     sandbox.iam.deny(['TagResource']);
     await assert.rejects(
-      vault.create(USER, signal),
+      store.create(USER, signal),
       (error) => error instanceof CredentialError && /secretsmanager:TagResource on /.test(error.remedy),
     );
   });
 
   it('waits until a new version is seen, and not for ever', async () => {
     const clock = new VirtualClock();
-    const versionId = await vault.put(USER, 'AWSPENDING', signal);
+    const versionId = await store.put(USER, 'AWSPENDING', signal);
     sandbox.secrets.staleReads = 2;
-    const seen = await readWhenVisible(vault, { versionId }, versionId, clock, signal);
+    const seen = await readWhenVisible(store, { versionId }, versionId, clock, signal);
     assert.equal(seen.versionId, versionId);
     assert.ok(clock.now() > 0);
     await assert.rejects(
-      readWhenVisible(vault, { stage: 'AWSCURRENT' }, versionId, clock, signal),
+      readWhenVisible(store, { stage: 'AWSCURRENT' }, versionId, clock, signal),
       (error) => error instanceof UnavailableError,
     );
   });

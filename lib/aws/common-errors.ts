@@ -1,0 +1,265 @@
+/**
+ * The errors that all AWS services share, each as a cause and a remedy: keys, signature, clock, region, denials, throttling,
+ * the network. A service's own errors are in the service's own file.
+ */
+import { SET_CLOCK } from '../base/clock.ts';
+import {
+  FOREIGN_ANSWER,
+  judgeFailure,
+  passingFailure,
+  TRY_NEXT_RUN,
+  wantsProxyLogin,
+} from '../base/network-failure.ts';
+import { serverCode, serverWords } from '../base/server-words.ts';
+import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
+import type { AwsKeys, ContainerToken } from './keys.ts';
+
+/** What a request is about, as messages and remedies name it. */
+export interface AwsResource {
+  /** `AWS Secrets Manager`. */
+  readonly service: string;
+  /** How IAM's names of the service's actions begin: `secretsmanager`. */
+  readonly actionPrefix: string;
+  /** `secret`. */
+  readonly kind: string;
+  readonly name: string;
+  /** The resource's ARN, or a pattern for it, as a policy names it. */
+  readonly arn: string;
+  readonly region: string;
+  /** Undefined for the SDK's default chain. */
+  readonly keys: AwsKeys | ContainerToken | undefined;
+  /** The variable that names the resource: `GMAIL_SECRET_ID`. */
+  readonly nameVariable: string;
+  /** The variable that replaces the service's address: `AWS_ENDPOINT_URL_SECRETS_MANAGER`. */
+  readonly endpointVariable: string;
+  /** The service's own errors; undefined for a common one. */
+  readonly explain: (refusal: AwsRefusal) => JobError | undefined;
+}
+
+/** An error of AWS, with the parts of which messages are made. */
+export interface AwsRefusal {
+  readonly name: string;
+  /** AWS's text: for pattern matching, never to be shown. */
+  readonly message: string;
+  /** How a message begins: service, region and resource. */
+  readonly what: string;
+  /** How a message ends: `; AWS says: …` with the presentable words of AWS's text, or ''. */
+  readonly said: string;
+  /** The action that was asked for: `secretsmanager:GetSecretValue`. */
+  readonly action: string;
+}
+
+/**
+ * AWS's error as one of ours. Matched by name, since the SDK has no classes for most of these. Sources of the names:
+ * docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html and the API pages of each service.
+ * @throws Error, as a bug, for an unknown failure.
+ */
+export function explainAwsError(error: unknown, verb: string, resource: AwsResource): JobError {
+  const refused = egressBehind(error);
+  if (refused !== undefined) return refused;
+  const { name, message } = error instanceof Error ? error : { name: 'Error', message: '' };
+  const { service, region, kind, keys } = resource;
+  const what = `${service} (${region}), ${kind} ${resource.name}`;
+  const words = serverWords(message);
+  const said = words === '' ? '' : `; AWS says: ${words}`;
+  if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_ACCESS_DENIED') return lockedSource(what, error);
+  const refusal: AwsRefusal = { name, message, what, said, action: `${resource.actionPrefix}:${verb}` };
+  const own = resource.explain(refusal);
+  if (own !== undefined) return own;
+  switch (name) {
+    case 'InternalFailure':
+    case 'InternalServiceError':
+    case 'InternalServiceErrorException':
+    case 'InternalServerError':
+    case 'InternalServerException':
+    case 'ServiceUnavailable':
+    case 'ServiceUnavailableException':
+      return away(what, name);
+    case 'AccessDeniedException':
+      if (/\baccount\b.*\b(?:suspended|closed|blocked|on hold)\b/i.test(message)) {
+        return new CredentialError(
+          `${what}: the AWS account may not be used${said}`,
+          'Sign in to the AWS account as its owner and look at its billing and its messages, or write to AWS Support.',
+        );
+      }
+      return denied(refusal, resource);
+    case 'UnrecognizedClientException':
+    case 'InvalidClientTokenId':
+    case 'InvalidAccessKeyId':
+    case 'MissingAuthenticationToken':
+    case 'MissingAuthenticationTokenException':
+      if (isStaleSession(keys)) return staleSession(refusal);
+      return new CredentialError(
+        `${what}: AWS does not know the access key${said}`,
+        'AWS_ACCESS_KEY_ID is wrong, inactive or deleted: put an active key of the IAM user into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+      );
+    case 'InvalidSignatureException':
+    case 'SignatureDoesNotMatch':
+    case 'IncompleteSignature':
+    case 'IncompleteSignatureException':
+      if (/not yet current|signature expired|is now (?:earlier|later) than/i.test(message)) return wrongTime(refusal);
+      if (/scoped to a valid region|scoped to correct service|valid region/i.test(message)) {
+        return new ConfigError(
+          `${what}: the address of the request belongs to another region than AWS_REGION${said}`,
+          `Correct AWS_REGION, or unset AWS_ENDPOINT_URL and ${resource.endpointVariable}.`,
+        );
+      }
+      if (isStaleSession(keys)) return staleSession(refusal);
+      return new CredentialError(
+        `${what}: the signature does not fit the access key${said}`,
+        'AWS_SECRET_ACCESS_KEY does not belong to AWS_ACCESS_KEY_ID (or the clock of this machine is wrong): set both again.',
+      );
+    case 'RequestExpired':
+    case 'RequestTimeTooSkewed':
+    case 'RequestInTheFuture':
+      return wrongTime(refusal);
+    case 'ExpiredTokenException':
+    case 'ExpiredToken':
+      if (isStaleSession(keys)) return staleSession(refusal);
+      return new CredentialError(
+        `${what}: the AWS session has expired${said}`,
+        'Get new temporary keys and set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN again.',
+      );
+    case 'CredentialsProviderError':
+    case 'TokenProviderError':
+      return new ConfigError(
+        `${what}: no AWS credentials could be loaded`,
+        'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and no AWS_PROFILE, or correct the source of credentials that is named.',
+      );
+    case 'Throttling':
+    case 'ThrottlingException':
+    case 'ThrottledException':
+    case 'RequestThrottled':
+    case 'RequestThrottledException':
+    case 'TooManyRequestsException':
+    case 'RequestLimitExceeded':
+    case 'ProvisionedThroughputExceededException':
+    case 'PriorRequestNotComplete':
+    case 'BandwidthLimitExceeded':
+    case 'TransactionInProgressException':
+    case 'SlowDown':
+      return new UnavailableError(`${what}: AWS is throttling requests`, TRY_NEXT_RUN);
+    default:
+      return otherError(error, refusal, resource);
+  }
+}
+
+/** Whether the SDK could not read the answer: no JSON, or JSON that is nested deeper than the stack allows. */
+export function isUnreadable(error: unknown): boolean {
+  if (error instanceof SyntaxError || error instanceof RangeError) return true;
+  return error instanceof TypeError && '$response' in error;
+}
+
+/** The HTTP status of the answer behind `error`. */
+export function statusOf(error: unknown): number | undefined {
+  return (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
+}
+
+function away(what: string, reason: string): UnavailableError {
+  return new UnavailableError(
+    `${what}: AWS could not be reached or failed (${reason})`,
+    `${TRY_NEXT_RUN} If it lasts, check AWS_REGION.`,
+  );
+}
+
+/** An error whose name is not known: judged by status and content, or as a failure of the network. */
+function otherError(error: unknown, { what, said }: AwsRefusal, { nameVariable }: AwsResource): JobError {
+  const { name } = (error ?? {}) as { name?: unknown };
+  const status = statusOf(error);
+  const code = serverCode(name) ?? 'an unknown code';
+  if (status === 407) return wantsProxyLogin(what);
+  if (isPage(error) && (status === undefined || status < 500)) {
+    return new ConfigError(`${what}: a page came instead of an answer`, `${FOREIGN_ANSWER} Also check AWS_REGION.`);
+  }
+  if (status !== undefined && status >= 300 && status < 500 && ![408, 429].includes(status)) {
+    if (isUnreadable(error) || status < 400) {
+      return new ConfigError(
+        `${what}: AWS refused the request (status ${status})`,
+        `${FOREIGN_ANSWER} Also check AWS_REGION.`,
+      );
+    }
+    const Kind = status === 403 ? CredentialError : ConfigError;
+    return new Kind(
+      `${what}: AWS refused the request (${code})${said}`,
+      `Look the reason up in AWS's list of common errors; check the AWS keys and ${nameVariable}.`,
+    );
+  }
+  if (isUnreadable(error)) return away(what, 'the answer cannot be read');
+  if (name === 'TimeoutError') return away(what, passingFailure(error) ?? 'no answer in time');
+  if (status !== undefined && status !== 200) return away(what, code === 'Error' ? `status ${status}` : code);
+  const failure = judgeFailure(error, what);
+  return failure instanceof ConfigError ? failure : away(what, failure);
+}
+
+/** The SDK has consumed the body: only the message of JSON's parser tells how the body began. */
+function isPage(error: unknown): boolean {
+  return error instanceof SyntaxError && /^Unexpected token '<', "\s*</.test(error.message);
+}
+
+/** A source of AWS credentials needs a file or program that `--permission` keeps from the process. */
+function lockedSource(what: string, error: unknown): ConfigError {
+  const { permission, resource } = error as { permission?: string; resource?: string };
+  return permission === 'FileSystemRead'
+    ? new ConfigError(
+        `${what}: the AWS credentials are in ${resource || 'a file'}, which the process may not read`,
+        "Put the file into the app's folder, or add --allow-fs-read=<folder> to the command in the Procfile.",
+      )
+    : new ConfigError(
+        `${what}: the AWS credentials come from another program, which the process may not start`,
+        'Name another source, or add --allow-child-process to the command in the Procfile.',
+      );
+}
+
+/** Whether AWS_SESSION_TOKEN stands beside a long-lived key, which has none: it is left over from temporary keys. */
+function isStaleSession(keys: AwsResource['keys']): boolean {
+  return keys !== undefined && 'accessKeyId' in keys && keys.accessKeyId.startsWith('AKIA') && !!keys.sessionToken;
+}
+
+function staleSession({ what, said }: AwsRefusal): CredentialError {
+  return new CredentialError(
+    `${what}: AWS_SESSION_TOKEN is set, but the key in AWS_ACCESS_KEY_ID is a long-lived one (AKIA…), which has no session${said}`,
+    'Unset AWS_SESSION_TOKEN (`heroku config:unset AWS_SESSION_TOKEN`; on a laptop: unset AWS_SESSION_TOKEN), or set the three variables of the temporary keys again.',
+  );
+}
+
+function wrongTime({ what, said }: AwsRefusal): CredentialError {
+  return new CredentialError(
+    `${what}: AWS rejects the time of the request; this machine's clock says ${new Date().toISOString()}${said}`,
+    SET_CLOCK,
+  );
+}
+
+const USER = /\bUser: (arn:aws[a-z-]*:(?:iam|sts)::\d{12}:[\w+=,.@/-]{1,256}) is not authorized/;
+const RESOURCE = /\bon resource: (arn:aws[a-z-]*:[a-z]+:[a-z0-9-]*:\d{12}:[\w+=,.@/:-]{1,600})/;
+
+/** Source: docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html. */
+const EXPLICIT_DENY = /\bwith an explicit deny in (?:an? |the )?([A-Za-z -]{3,50}?)(?=$|[.:;,(]|\s*arn:)/;
+const NO_ALLOW = /\bbecause no ([A-Za-z -]{3,50}?) allows\b/;
+
+/** Which policy denies which action to whom, and where the action has to be allowed. */
+function denied({ what, message, said, action: requested }: AwsRefusal, { arn, kind }: AwsResource): CredentialError {
+  // One request may need several actions, such as TagResource or kms:GenerateDataKey beside CreateSecret.
+  const action = /\bto perform: ([a-z-]{1,30}:\w{1,60})/i.exec(message)?.[1] ?? requested;
+  const denying = EXPLICIT_DENY.exec(message)?.[1];
+  const silent = NO_ALLOW.exec(message)?.[1];
+  const who = USER.exec(message)?.[1] ?? 'the user that the AWS keys belong to';
+  const isKms = /\bKMS\b|kms:/i.test(message);
+  if (denying !== undefined) {
+    return new CredentialError(
+      `${what}: access denied${isKms ? ` to the ${kind}'s KMS key` : ''}, by an explicit deny (${denying})${said}`,
+      `A policy that allows ${action} does not override it: have the deny removed from that ${denying}, or its conditions met, for ${who}.`,
+    );
+  }
+  if (isKms) {
+    return new CredentialError(
+      `${what}: access to the ${kind}'s KMS key is denied${said}`,
+      `Allow ${action === requested ? 'kms:Decrypt' : action} on that key besides ${requested}.`,
+    );
+  }
+  // An identity-based policy is the usual place; a boundary or an organization's policy limits what it allows.
+  const where = silent === undefined || /identity/.test(silent) ? '' : ` in the ${silent}`;
+  return new CredentialError(
+    `${what}: access denied${said}`,
+    `Allow the IAM action ${action} on ${RESOURCE.exec(message)?.[1] ?? arn} for ${who}${where}.`,
+  );
+}
