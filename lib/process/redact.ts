@@ -1,20 +1,19 @@
 /**
- * Knows every live secret and cuts it out of everything that leaves the process, in whatever encoding it appears; and
- * what has the form of a credential, wherever it came from.
- * It keeps salted hashes of the secrets' pieces, never the secrets, so that holding the redactor holds no credential.
+ * Cuts secrets out of everything that leaves the process: those of the process and of its runs, in any common encoding,
+ * and texts in the form of a credential. Keeps salted hashes of the secrets' pieces, never the secrets.
  */
 import { randomBytes } from 'node:crypto';
 import { credentialsIn } from '../base/credential-like.ts';
 
-/** Shorter strings are not scrubbed (they occur by chance); a credential that short is refused instead. */
+/** Characters. Shorter texts occur by chance, so they are not cut out; config.ts and aws/ refuse credentials that short. */
 export const MIN_SECRET_LENGTH = 8;
 
-/** A piece of a secret this long (or the whole of a shorter one) is cut out wherever it appears. */
+/** Characters. Every piece of a secret that is this long is cut out, and a shorter secret as a whole. */
 const PIECE_LENGTH = 12;
 
 export const REDACTED = '[redacted]';
 
-/** How a secret may look when it is printed. Strings here are bytes, one character each ("latin1"). */
+/** How a secret may look when it is printed. Strings here are bytes, one character each (`latin1`). */
 const ENCODINGS: ReadonlyArray<(secret: Buffer) => string[]> = [
   (secret) => [secret.toString('latin1')],
   (secret) => {
@@ -35,25 +34,52 @@ const ENCODINGS: ReadonlyArray<(secret: Buffer) => string[]> = [
   (secret) => [0, 1, 2].map((shift) => base64At(secret, shift).replaceAll('+', '-').replaceAll('/', '_')),
 ];
 
+/** The secrets of one run. Dispose of them when the run has ended. */
+export interface RunSecrets extends Disposable {
+  add(secret: string): void;
+}
+
+/** A run may write after its end, in a timer that it left behind. */
+const FORGET_AFTER_MS = 60_000;
+
+/** At most so many ended runs are remembered, since each takes about 0.4 MB; the first of more is forgotten sooner. */
+const MOST_ENDED = 50;
+
 export class Redactor {
   readonly #hash = new PieceHash();
-  /** Piece length → hashes of all pieces of that length. */
-  readonly #pieces = new Map<number, HashSet>();
+  readonly #pieces = new HashCounts();
+  /** Piece length → how many pieces have it. */
+  readonly #lengths = new Map<number, number>();
+  readonly #ended = new Set<LearnedPieces>();
+  readonly #later: (work: () => void, ms: number) => void;
 
-  /** Length of the longest piece: how far apart two bytes can be that make up one. */
-  get reach(): number {
-    return Math.max(0, ...this.#pieces.keys());
+  /** `later` calls `work` after `ms`. */
+  constructor(later: (work: () => void, ms: number) => void = (work, ms) => void setTimeout(work, ms).unref()) {
+    this.#later = later;
   }
 
-  /** From now on `secret` is cut out of everything, also when only a part of it appears. */
+  /** Length of the longest piece: how far apart two bytes of one piece can be. 0 when no secret is known. */
+  get reach(): number {
+    return Math.max(0, ...this.#lengths.keys());
+  }
+
+  /** Cuts `secret` out of everything until the process ends, also when only a part of it appears. */
   add(secret: string): void {
-    const bytes = Buffer.from(secret.trim());
-    if (bytes.length < MIN_SECRET_LENGTH) return;
-    // Most encodings leave most secrets as they are.
-    for (const encoded of new Set(ENCODINGS.flatMap((encode) => encode(bytes)))) {
-      const length = Math.max(MIN_SECRET_LENGTH, Math.floor((encoded.length * PIECE_LENGTH) / bytes.length));
-      this.#learn(encoded, Math.min(length, encoded.length));
-    }
+    this.#learn(secret, null);
+  }
+
+  /** Cuts out the secrets of a run, and forgets them a minute after its end. Another run's equal secret stays. */
+  openRun(): RunSecrets {
+    const learned: LearnedPieces = { secrets: new Set(), hashes: [], lengths: new Map() };
+    return {
+      add: (secret) => this.#learn(secret, learned),
+      [Symbol.dispose]: () => {
+        this.#ended.add(learned);
+        this.#later(() => this.#forgetEnded(learned), FORGET_AFTER_MS);
+        const [first] = this.#ended;
+        if (first !== undefined && this.#ended.size > MOST_ENDED) this.#forgetEnded(first);
+      },
+    };
   }
 
   /** `text` without any secret. */
@@ -63,7 +89,7 @@ export class Redactor {
     return mask === null ? text : Buffer.from(cutOut(bytes, mask), 'latin1').toString();
   }
 
-  /** Marks with 1 every byte of `latin1` that belongs to a secret; null when there is none. */
+  /** Marks with 1 every byte of `latin1` that belongs to a secret; null when no byte does. */
   mask(latin1: string): Uint8Array | null {
     let mask = dumpedBytes(latin1);
     for (const { start, text } of credentialsIn(latin1)) {
@@ -71,9 +97,10 @@ export class Redactor {
       mask.fill(1, start, start + text.length);
     }
     const bytes = Buffer.from(latin1, 'latin1');
-    for (const [length, known] of this.#pieces) {
+    const pieces = this.#pieces;
+    for (const length of this.#lengths.keys()) {
       this.#hash.each(bytes, length, (start, high, low) => {
-        if (!known.has(high, low)) return;
+        if (!pieces.has(high, low)) return;
         mask ??= new Uint8Array(latin1.length);
         mask.fill(1, start, start + length);
       });
@@ -81,15 +108,61 @@ export class Redactor {
     return mask;
   }
 
-  #learn(encoded: string, length: number): void {
-    let hashes = this.#pieces.get(length);
-    if (hashes === undefined) {
-      hashes = new HashSet();
-      this.#pieces.set(length, hashes);
+  /** Notes in `learned` what is to be forgotten; null when nothing is. */
+  #learn(secret: string, learned: LearnedPieces | null): void {
+    const bytes = Buffer.from(secret.trim());
+    if (bytes.length < MIN_SECRET_LENGTH) return;
+    if (learned !== null) {
+      const id = this.#idOf(bytes);
+      // A run reads its secret again for each new access token.
+      if (learned.secrets.has(id)) return;
+      learned.secrets.add(id);
     }
-    const known = hashes;
-    this.#hash.each(Buffer.from(encoded, 'latin1'), length, (_start, high, low) => known.add(high, low));
+    // Most encodings leave most secrets as they are.
+    for (const encoded of new Set(ENCODINGS.flatMap((encode) => encode(bytes)))) {
+      const length = Math.max(MIN_SECRET_LENGTH, Math.floor((encoded.length * PIECE_LENGTH) / bytes.length));
+      this.#learnPieces(encoded, Math.min(length, encoded.length), learned);
+    }
   }
+
+  #learnPieces(encoded: string, length: number, learned: LearnedPieces | null): void {
+    let count = 0;
+    this.#hash.each(Buffer.from(encoded, 'latin1'), length, (_start, high, low) => {
+      count += 1;
+      this.#pieces.add(high, low);
+      learned?.hashes.push(high, low);
+    });
+    for (const lengths of [this.#lengths, learned?.lengths]) lengths?.set(length, (lengths.get(length) ?? 0) + count);
+  }
+
+  #forgetEnded(learned: LearnedPieces): void {
+    if (!this.#ended.delete(learned)) return;
+    const { hashes, lengths } = learned;
+    for (let i = 0; i < hashes.length; i += 2) this.#pieces.remove(hashes[i] as number, hashes[i + 1] as number);
+    for (const [length, count] of lengths) {
+      const left = (this.#lengths.get(length) ?? 0) - count;
+      if (left > 0) this.#lengths.set(length, left);
+      else this.#lengths.delete(length);
+    }
+  }
+
+  #idOf(bytes: Buffer): string {
+    let id = '';
+    this.#hash.each(bytes, bytes.length, (_start, high, low) => {
+      id = `${high} ${low}`;
+    });
+    return id;
+  }
+}
+
+/** What the redactor has learned for a run. */
+interface LearnedPieces {
+  /** A hash of each secret. */
+  readonly secrets: Set<string>;
+  /** The two halves of the hash of each piece, one after the other. */
+  readonly hashes: number[];
+  /** Piece length → how many pieces have it. */
+  readonly lengths: Map<number, number>;
 }
 
 /**
@@ -126,30 +199,90 @@ class PieceHash {
   }
 }
 
-/** Hashes of 53 bits. Nearly all that are looked up are not in it, and are told apart by a bit each. */
-class HashSet {
-  readonly #bits = new Uint8Array(8_192);
-  readonly #hashes = new Set<number>();
-
-  add(high: number, low: number): void {
-    this.#bits[low >>> 19] = (this.#bits[low >>> 19] as number) | (1 << ((low >>> 16) & 7));
-    this.#hashes.add(whole(high, low));
-  }
+/**
+ * Counts 64-bit hashes, in typed arrays by open addressing with linear probing: a Map takes about ten times as long for
+ * the thousands of pieces of each secret (seen with 24.21).
+ */
+class HashCounts {
+  #size = 0;
+  /** The place of a hash is its lower half without so many bits. */
+  #shift = 20;
+  /** 0 for a free slot; else a byte of the hash, which nearly always shows that a slot holds another one. */
+  #tags = new Uint8Array(2 ** 12);
+  #counts = new Uint32Array(2 ** 12);
+  #highs = new Int32Array(2 ** 12);
+  #lows = new Int32Array(2 ** 12);
 
   has(high: number, low: number): boolean {
-    const mayBe = ((this.#bits[low >>> 19] as number) & (1 << ((low >>> 16) & 7))) !== 0;
-    return mayBe && this.#hashes.has(whole(high, low));
+    return this.#tags[this.#slotOf(high, low)] !== 0;
+  }
+
+  add(high: number, low: number): void {
+    const slot = this.#slotOf(high, low);
+    if (this.#tags[slot] === 0) this.#size += 1;
+    this.#put(slot, high, low, (this.#counts[slot] as number) + 1);
+    if (this.#size * 2 > this.#tags.length) this.#grow();
+  }
+
+  /** Takes back one `add`. */
+  remove(high: number, low: number): void {
+    let free = this.#slotOf(high, low);
+    if (this.#tags[free] === 0) return;
+    this.#counts[free] = (this.#counts[free] as number) - 1;
+    if (this.#counts[free] !== 0) return;
+    this.#tags[free] = 0;
+    this.#size -= 1;
+    // A hash after the free slot moves there unless its place is after the free slot too: the search for it ends there.
+    const mask = this.#tags.length - 1;
+    for (let slot = (free + 1) & mask; this.#tags[slot] !== 0; slot = (slot + 1) & mask) {
+      const place = (this.#lows[slot] as number) >>> this.#shift;
+      if (((slot - place) & mask) < ((slot - free) & mask)) continue;
+      this.#put(free, this.#highs[slot] as number, this.#lows[slot] as number, this.#counts[slot] as number);
+      this.#tags[slot] = 0;
+      this.#counts[slot] = 0;
+      free = slot;
+    }
+  }
+
+  /** The slot of the hash, or the free one where it belongs. */
+  #slotOf(high: number, low: number): number {
+    const tags = this.#tags;
+    const mask = tags.length - 1;
+    const tag = tagOf(high);
+    for (let slot = low >>> this.#shift; ; slot = (slot + 1) & mask) {
+      const found = tags[slot];
+      if (found === 0 || (found === tag && this.#lows[slot] === low && this.#highs[slot] === high)) return slot;
+    }
+  }
+
+  #put(slot: number, high: number, low: number, count: number): void {
+    this.#tags[slot] = tagOf(high);
+    this.#highs[slot] = high;
+    this.#lows[slot] = low;
+    this.#counts[slot] = count;
+  }
+
+  #grow(): void {
+    const [tags, counts, highs, lows] = [this.#tags, this.#counts, this.#highs, this.#lows];
+    const capacity = tags.length * 2;
+    this.#shift -= 1;
+    this.#tags = new Uint8Array(capacity);
+    this.#counts = new Uint32Array(capacity);
+    this.#highs = new Int32Array(capacity);
+    this.#lows = new Int32Array(capacity);
+    for (let slot = 0; slot < tags.length; slot += 1) {
+      if (tags[slot] === 0) continue;
+      const [high, low] = [highs[slot] as number, lows[slot] as number];
+      this.#put(this.#slotOf(high, low), high, low, counts[slot] as number);
+    }
   }
 }
 
-function whole(high: number, low: number): number {
-  return (high >>> 11) * 0x100000000 + (low >>> 0);
+function tagOf(high: number): number {
+  return (high >>> 24) | 1;
 }
 
-/**
- * Marks the bytes in what Node prints for a Buffer. NODE_DEBUG shows answers in this form before anybody could know that
- * there is a credential in them.
- */
+/** Marks the bytes that Node prints for a Buffer: NODE_DEBUG prints answers so before their credentials are known. */
 function dumpedBytes(latin1: string): Uint8Array | null {
   let mask: Uint8Array | null = null;
   for (const { index, 0: dump } of latin1.matchAll(/(?<=<Buffer )[0-9a-f]{2}(?: [0-9a-f]{2}){3,}/g)) {

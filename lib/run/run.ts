@@ -17,7 +17,7 @@ import { requireTellingScopes } from '../google/ownership.ts';
 import { hostsOf, type Job } from '../job.ts';
 import type { CommonOptions } from '../options.ts';
 import type { Host } from '../process/hosts.ts';
-import type { Redactor } from '../process/redact.ts';
+import type { Redactor, RunSecrets } from '../process/redact.ts';
 import type { CommandSpelling } from '../screen/command-spelling.ts';
 import type { Log, ProcessLog } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
@@ -80,9 +80,10 @@ export interface Surroundings {
  * Runs the job, writes the final line whatever happens, and returns its report.
  * @throws UsageError, before anything else was done, when the job refuses its options.
  */
-export function runJob(request: RunRequest, surroundings: Surroundings): Promise<RunReport> {
-  const run = new Run(request, surroundings);
-  return surroundings.faults.during(
+export async function runJob(request: RunRequest, surroundings: Surroundings): Promise<RunReport> {
+  using secrets = surroundings.redactor.openRun();
+  const run = new Run(request, surroundings, secrets);
+  return await surroundings.faults.during(
     (error) => run.endByFault(error),
     () => run.execute(),
   );
@@ -91,6 +92,7 @@ export function runJob(request: RunRequest, surroundings: Surroundings): Promise
 class Run {
   readonly #request: RunRequest;
   readonly #surroundings: Surroundings;
+  readonly #secrets: RunSecrets;
   readonly #log: Log;
   readonly #startedAt = new Date();
   readonly #runId = createRunId(this.#startedAt);
@@ -105,10 +107,11 @@ class Run {
   /** The argument that stands for a switch such as `--last`. */
   #resolvedArgument: string | undefined;
 
-  constructor(request: RunRequest, surroundings: Surroundings) {
+  constructor(request: RunRequest, surroundings: Surroundings, secrets: RunSecrets) {
     const { log } = surroundings;
     this.#request = request;
     this.#surroundings = surroundings;
+    this.#secrets = secrets;
     this.#log = request.mailbox === undefined ? log : log.forRun({ mailbox: request.mailbox.name });
   }
 
@@ -240,13 +243,13 @@ class Run {
   /** Until the first token is known to open the mailbox that is meant, Gmail is only asked whose mailbox it opens. */
   async #openMailbox(config: Config, budget: Budget, budgetMs: number): Promise<Mailbox> {
     const { name, job, common } = this.#request;
-    const { redactor, progress, installed, onLoaded } = this.#surroundings;
+    const { progress, installed, onLoaded } = this.#surroundings;
     const connection = await openConnection(config, {
       jobName: name,
       scopes: job.scopes,
       installed,
       stop: budget,
-      hide: (secret) => redactor.add(secret),
+      hide: (secret) => this.#secrets.add(secret),
       storesReplacedToken: true,
       log: this.#log,
       progress,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { MIN_SECRET_LENGTH, REDACTED, Redactor } from '../../../lib/process/redact.ts';
@@ -147,6 +148,76 @@ describe('Redactor', () => {
     const secret = SECRETS[0]?.[1] ?? '';
     const shown = inspect(redactorOf(secret), { showHidden: true, depth: 9 });
     assert.equal(longestLeft(shown, secret).length < 4, true);
+  });
+});
+
+describe('the secrets of a run', () => {
+  // Not in the form of a credential, which is cut out without being known.
+  const secret = 'correct horse/battery+staple';
+  const other = 'never "gonna" give\\you up';
+
+  /** A redactor whose minutes pass when `elapse` is called. */
+  function start() {
+    const timers: { readonly work: () => void; readonly ms: number }[] = [];
+    const redactor = new Redactor((work, ms) => timers.push({ work, ms }));
+    const elapse = () => {
+      for (const { work } of timers.splice(0)) work();
+    };
+    return { redactor, timers, elapse };
+  }
+
+  it('are cut out until a minute after its end, and then forgotten entirely', () => {
+    const { redactor, timers, elapse } = start();
+    const run = redactor.openRun();
+    for (const one of [secret, other, secret]) run.add(one);
+    assert.equal(redactor.text(`a ${secret} b ${other}`), `a ${REDACTED} b ${REDACTED}`);
+    run[Symbol.dispose]();
+    assert.deepEqual(
+      timers.map(({ ms }) => ms),
+      [60_000],
+    );
+    assert.equal(redactor.text(secret), REDACTED);
+    elapse();
+    for (const [how, encode] of ENCODINGS) {
+      if (how !== 'an inspected buffer') assert.equal(redactor.text(encode(secret)), encode(secret), how);
+    }
+    // The length of the longest piece that is known.
+    assert.equal(redactor.reach, 0);
+  });
+
+  it('stay while another run, or the process, has the same one', () => {
+    const { redactor, elapse } = start();
+    const [one, two] = [redactor.openRun(), redactor.openRun()];
+    for (const run of [one, two]) run.add(secret);
+    redactor.add(other);
+    two.add(other);
+    one[Symbol.dispose]();
+    elapse();
+    assert.equal(redactor.text(`a ${secret} b`), `a ${REDACTED} b`);
+    two[Symbol.dispose]();
+    elapse();
+    assert.equal(redactor.text(`a ${secret} b`), `a ${secret} b`);
+    assert.equal(redactor.text(`a ${other} b`), `a ${REDACTED} b`);
+  });
+
+  it('are forgotten sooner when fifty later runs have ended, so that a busy process stays small', () => {
+    const { redactor, timers } = start();
+    const live = redactor.openRun();
+    live.add(other);
+    const secrets = Array.from({ length: 300 }, (_, n) => `secret-of-run-${n}-${randomBytes(20).toString('hex')}`);
+    for (const one of secrets) {
+      using run = redactor.openRun();
+      run.add(one);
+    }
+    const known = secrets.filter((one) => redactor.text(one) === REDACTED);
+    assert.deepEqual(known, secrets.slice(-50));
+    assert.equal(redactor.text(other), REDACTED);
+    for (const { work } of timers) work();
+    assert.deepEqual(
+      secrets.filter((one) => redactor.text(one) === REDACTED),
+      [],
+    );
+    assert.equal(redactor.text(other), REDACTED);
   });
 });
 
