@@ -12,6 +12,7 @@ import { ExitCode } from '../lib/errors.ts';
 import type { RunContext } from '../lib/job.ts';
 import type { OptionSpecs } from '../lib/options.ts';
 import { Registry } from '../lib/registry.ts';
+import { SWITCHES } from '../lib/rules/actions.ts';
 import { parseRules } from '../lib/rules/schema.ts';
 import { AS_NAMED } from './fixtures/as-named.ts';
 import { openMailbox } from './in-process.ts';
@@ -177,6 +178,11 @@ describe('the reference', () => {
   it('has every job and every command under a heading', () => {
     for (const name of [...registry.names, ...Object.keys(COMMANDS)])
       assert.ok(anchors(REFERENCE).includes(name), name);
+  });
+
+  it('has every action of rules.yaml, and no other', () => {
+    const written = firstColumn(section(REFERENCE, 'Actions')).flatMap((cell) => cell.match(/(?<=`)\w+/g) ?? []);
+    assert.deepEqual(written.sort(), [...Object.keys(SWITCHES), 'addLabels', 'removeLabels'].sort());
   });
 
   it('has every event of the log, and no other', () => {
