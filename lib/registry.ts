@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { didYouMean } from './base/nearest.ts';
 import { UsageError } from './errors.ts';
-import type { JobScopes } from './google/job-scopes.ts';
+import type { JobScopes } from './google/scopes.ts';
 import type { Job } from './job.ts';
 
 const JOB_FILE = /^([a-z][a-z0-9-]*)\.[jt]s$/;

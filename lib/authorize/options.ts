@@ -2,8 +2,8 @@
 
 import { isMailAddress, isSameMailbox } from '../base/mail-address.ts';
 import { UsageError } from '../errors.ts';
-import type { JobScopes } from '../google/job-scopes.ts';
 import { requireTellingScopes } from '../google/ownership.ts';
+import type { JobScopes } from '../google/scopes.ts';
 import { choiceOption, durationOption, jobsOption, switchOption, valueOption, yesOption } from '../options.ts';
 import type { Registry } from '../registry.ts';
 import { clientOptions } from './client.ts';

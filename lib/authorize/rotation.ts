@@ -10,7 +10,7 @@ import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
 import { isCurable } from '../google/exchange.ts';
 import { requireAgreement } from '../google/ownership.ts';
-import { missingScopes, shortScope } from '../google/token.ts';
+import { missingScopes, shortScope } from '../google/scopes.ts';
 import type { OAuthClient } from './client.ts';
 import type { GoogleAccess } from './google.ts';
 import { type ProvenVersion, proveVersion, serviceAccountError } from './stored-secret.ts';

@@ -3,8 +3,8 @@
 import { formatDuration } from '../base/duration.ts';
 import { CredentialError, JobError } from '../errors.ts';
 import { isCurable } from '../google/exchange.ts';
-import { authorizeForMore, type JobScopes } from '../google/job-scopes.ts';
-import { AUTHORIZE_SOON, shortScope } from '../google/token.ts';
+import { authorizeForMore, type JobScopes, shortScope } from '../google/scopes.ts';
+import { AUTHORIZE_SOON } from '../google/token.ts';
 import { checkConsent } from './consent.ts';
 import { bridged, type Finding, type FindingRow, failed, notReached, ok, warning } from './finding.ts';
 import { findStandIn, learnGrant, type StandInCheck, type VersionGrant, type WorkingVersion } from './grant.ts';

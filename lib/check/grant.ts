@@ -7,13 +7,8 @@ import { JobError } from '../errors.ts';
 import { askMailbox, type ProfileAccess } from '../gmail/profile.ts';
 import { exchangeCredentials } from '../google/exchange.ts';
 import { type MeantMailbox, mayPreviousStandIn, opensAnother, withoutPrevious } from '../google/ownership.ts';
-import {
-  type ExchangedToken,
-  type ExchangeOptions,
-  exchangeRefreshToken,
-  missingScopes,
-  TokenRefusal,
-} from '../google/token.ts';
+import { missingScopes } from '../google/scopes.ts';
+import { type ExchangedToken, type ExchangeOptions, exchangeRefreshToken, TokenRefusal } from '../google/token.ts';
 import type { NamedJob } from './jobs.ts';
 import type { SoundVersion } from './secret.ts';
 

@@ -7,7 +7,7 @@ import { createSecretFetcher, type Stage } from '../aws/secret.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Environment } from '../base/environment.ts';
 import { examineConfig } from '../config.ts';
-import type { JobScopes } from '../google/job-scopes.ts';
+import type { JobScopes } from '../google/scopes.ts';
 import type { Host } from '../process/hosts.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';
 import { checkAccess } from './access.ts';

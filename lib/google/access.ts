@@ -9,7 +9,6 @@ import type { Clock } from '../base/clock.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import type { Log } from '../screen/log.ts';
 import { exchangeCredentials, isCurable } from './exchange.ts';
-import { authorizeForMore, type JobScopes } from './job-scopes.ts';
 import {
   type MailboxProfile,
   type MeantMailbox,
@@ -22,16 +21,13 @@ import {
   WrongMailboxError,
   withoutPrevious,
 } from './ownership.ts';
+import { authorizeForMore, type Grantee, isNarrow, type JobScopes, missingScopes, requireScopes } from './scopes.ts';
 import { delegationOf } from './service-account.ts';
 import {
   AUTHORIZE_SOON,
   type ExchangedToken,
   type ExchangeOptions,
   exchangeRefreshToken,
-  type Grantee,
-  isNarrow,
-  missingScopes,
-  requireScopes,
   TokenRefusal,
 } from './token.ts';
 

@@ -7,7 +7,7 @@ import type { FetchedSecret } from '../aws/secret.ts';
 import { mailboxOf } from '../aws/shape.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError, type JobError } from '../errors.ts';
-import { covers } from './token.ts';
+import { covers } from './scopes.ts';
 
 /** Gmail's answer about the mailbox that an access token opens. */
 export interface MailboxProfile {

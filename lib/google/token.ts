@@ -181,57 +181,6 @@ function deathCauses(ageMs: number | undefined): string[] {
   ];
 }
 
-/** The scopes of `needed` that `granted` neither names nor includes. */
-export function missingScopes(needed: readonly string[], granted: readonly string[]): string[] {
-  return needed.filter((scope) => !covers(granted, scope));
-}
-
-/** Who was granted scopes, and how they are granted more. */
-export interface Grantee {
-  readonly name: string;
-  readonly remedy: string;
-}
-
-/** @throws CredentialError when `granted` lacks a scope that the job needs; names them all. */
-export function requireScopes(
-  jobName: string,
-  needed: readonly string[],
-  granted: readonly string[],
-  grantee: Grantee,
-): void {
-  const missing = missingScopes(needed, granted);
-  if (missing.length === 0) return;
-  throw new CredentialError(
-    `${jobName} needs the ${missing.length === 1 ? 'scope' : 'scopes'} ${missing.map(shortScope).join(', ')}, which the ${grantee.name} was not granted`,
-    grantee.remedy,
-  );
-}
-
-/** Whether every scope in `granted` is needed by a job that asked for `needed`. */
-export function isNarrow(needed: readonly string[], granted: readonly string[]): boolean {
-  return granted.every((scope) => needed.includes(scope));
-}
-
-const GMAIL = 'https://www.googleapis.com/auth/gmail.';
-const FULL = 'https://mail.google.com/';
-
-/** Scope → what it includes besides itself. Source: developers.google.com/workspace/gmail/api/auth/scopes. */
-const INCLUDES: ReadonlyMap<string, readonly string[]> = new Map([
-  [FULL, ['modify', 'readonly', 'labels', 'insert', 'send', 'compose', 'metadata'].map((name) => GMAIL + name)],
-  [`${GMAIL}modify`, ['readonly', 'labels', 'insert', 'send', 'compose', 'metadata'].map((name) => GMAIL + name)],
-  [`${GMAIL}readonly`, [`${GMAIL}metadata`]],
-]);
-
-/** Whether `needed` is among the granted scopes, or included in one of them. */
-export function covers(granted: readonly string[], needed: string): boolean {
-  return granted.some((scope) => scope === needed || INCLUDES.get(scope)?.includes(needed));
-}
-
-/** A scope without the part that they all share: `gmail.modify`. */
-export function shortScope(scope: string): string {
-  return scope.replace('https://www.googleapis.com/auth/', '');
-}
-
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -12,8 +12,8 @@ import { ConfigError, egressBehind, StoppedError, type StopReason, UsageError } 
 import { Mailbox } from '../gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from '../gmail/writer.ts';
 import type { AccessTokens } from '../google/access.ts';
-import type { JobScopes } from '../google/job-scopes.ts';
 import { requireTellingScopes } from '../google/ownership.ts';
+import type { JobScopes } from '../google/scopes.ts';
 import { hostsOf, type Job } from '../job.ts';
 import type { CommonOptions } from '../options.ts';
 import type { Host } from '../process/hosts.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { authorizeForMore } from '../../../lib/google/job-scopes.ts';
+import { authorizeForMore } from '../../../lib/google/scopes.ts';
 import { Scope } from '../../../lib/job.ts';
 
 describe('the advice for a grant that is too small', () => {
