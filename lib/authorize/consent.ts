@@ -54,6 +54,9 @@ export interface Consent extends AsyncDisposable {
   obtain(finish: (grant: Grant) => Promise<OutcomePage>): Promise<OutcomePage>;
 }
 
+/** The remedy for missing scopes, without the end of the sentence. */
+export const TICK_EVERY_BOX = "Run the command again and leave every box on Google's page ticked";
+
 type ConsentContext = Pick<CommandContext<OptionSpecs>, 'env' | 'terminal' | 'hide' | 'signal'>;
 
 /** Starts the loopback server, so that a taken port fails before the person is asked. @throws ConfigError for that. */
@@ -180,7 +183,7 @@ function requireAllScopes({ scopes, jobs }: ConsentRequest, granted: readonly st
   const boxes = missing.length === 1 ? 'the box' : 'the boxes';
   throw new CredentialError(
     `${boxes} for ${missing.map(shortScope).join(', ')} on Google's page ${missing.length === 1 ? 'was' : 'were'} left empty, ${effect}`,
-    `Run the command again and leave every box ticked${fewer}.`,
+    `${TICK_EVERY_BOX}${fewer}.`,
   );
 }
 

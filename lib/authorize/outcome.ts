@@ -10,7 +10,7 @@ import { AUTHORIZE_AGAIN } from '../google/token.ts';
 import type { Terminal } from '../screen/terminal.ts';
 import type { Grant } from './consent.ts';
 import { unionOf } from './options.ts';
-import type { OutcomePage } from './outcome-page.ts';
+import type { OutcomePage, PageFacts } from './outcome-page.ts';
 import type { CurrentVersion } from './rotation.ts';
 import type { ProvenVersion } from './stored-secret.ts';
 
@@ -129,23 +129,22 @@ function leftOut(installed: readonly JobScopes[], scopes: readonly string[]): st
   return lost === null ? [] : [`With these scopes, ${lost}`];
 }
 
-function servedFacts(installed: readonly JobScopes[], scopes: readonly string[]): [string, string][] {
-  const needed = unionOf(installed);
-  const more = scopes.filter((scope) => !needed.includes(scope));
-  const names = (jobs: readonly JobScopes[]) => jobs.map(({ name }) => name).join(', ');
-  const lost = installed.filter((job) => !isServed(job, scopes));
-  return [
-    ['Will run', names(installed.filter((job) => isServed(job, scopes))) || 'no installed job'],
-    ...(lost.length === 0 ? [] : [['Will not run', names(lost)] as [string, string]]),
-    [
-      'Scopes',
-      scopes
-        .filter((scope) => needed.includes(scope))
-        .map(shortScope)
-        .join(', '),
-    ],
-    ...(more.length === 0 ? [] : [['Not needed', more.map(shortScope).join(', ')] as [string, string]]),
+function servedFacts(installed: readonly JobScopes[], scopes: readonly string[]): PageFacts {
+  const needed = new Set(unionOf(installed));
+  const names = (isWanted: boolean) =>
+    installed.flatMap((job) => (isServed(job, scopes) === isWanted ? [job.name] : [])).join(', ');
+  const short = (isWanted: boolean) =>
+    scopes
+      .filter((scope) => needed.has(scope) === isWanted)
+      .map(shortScope)
+      .join(', ');
+  const facts: PageFacts = [
+    ['Will run', names(true) || 'no installed job'],
+    ['Will not run', names(false)],
+    ['Scopes', short(true)],
+    ['Not needed', short(false)],
   ];
+  return facts.filter(([name, value]) => value !== '' || name === 'Scopes');
 }
 
 /** The warning that Google gave the access for a limited time. */

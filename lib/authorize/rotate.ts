@@ -21,7 +21,7 @@ import { confirmRevocation, revokeAll } from './revocation.ts';
 import {
   type CurrentVersion,
   findPending,
-  isOf,
+  isSameClient,
   promote,
   type RotationContext,
   type RotationDemands,
@@ -79,7 +79,7 @@ async function withoutConsent(
   if (pending.why !== undefined) terminal.print(`The version in AWSPENDING is not used: ${pending.why}.`);
 
   if (client === null || client.clientId !== before.user.clientId) return null;
-  if (isOf(before.user, client) && before.problem === null) return sameClientPage(before, store);
+  if (isSameClient(before.user, client) && before.problem === null) return sameClientPage(before, store);
   const user = await withClientSecret(client, before, rotation);
   if (user === null) return null;
   const versionId = await stage(user, demands, rotation);

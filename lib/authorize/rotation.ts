@@ -12,6 +12,7 @@ import { isCurable } from '../google/exchange.ts';
 import { requireAgreement } from '../google/ownership.ts';
 import { missingScopes, shortScope } from '../google/scopes.ts';
 import type { OAuthClient } from './client.ts';
+import { TICK_EVERY_BOX } from './consent.ts';
 import type { GoogleAccess } from './google.ts';
 import { type ProvenVersion, proveVersion, serviceAccountError } from './stored-secret.ts';
 
@@ -102,7 +103,7 @@ export async function findPending(
   const version = await context.store.read({ stage: 'AWSPENDING' }, context.signal);
   if (version === null) return { kind: 'none' };
   const { credentials } = version;
-  if (client !== null && (credentials instanceof Error || !isOf(credentials, client))) {
+  if (client !== null && (credentials instanceof Error || !isSameClient(credentials, client))) {
     return { kind: 'none', why: 'it was made with another client' };
   }
   if (version.versionId === before.versionId) {
@@ -120,7 +121,7 @@ export async function findPending(
 }
 
 /** Whether the credentials hold this client's id and secret. */
-export function isOf(credentials: { readonly type: string }, client: OAuthClient): boolean {
+export function isSameClient(credentials: { readonly type: string }, client: OAuthClient): boolean {
   const { clientId, clientSecret } = credentials as AuthorizedUser;
   return clientId === client.clientId && clientSecret === client.clientSecret;
 }
@@ -215,7 +216,7 @@ function requireDemands({ email, scopes }: ProvenVersion, demands: RotationDeman
   if (missing.length === 0) return;
   throw new CredentialError(
     `the new version was not granted ${missing.map(shortScope).join(', ')}`,
-    "Run `job rotate` again and leave every box on Google's page ticked.",
+    `${TICK_EVERY_BOX}.`,
   );
 }
 

@@ -7,6 +7,7 @@ import type { FetchedSecret, Stage } from '../aws/secret.ts';
 import { type SecretStore, storeReplacedToken } from '../aws/secret-store.ts';
 import { NoSuchSecretError } from '../aws/secrets-manager.ts';
 import type { AuthorizedUser } from '../aws/shape.ts';
+import { ageOf } from '../base/duration.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
 import { askMailbox } from '../gmail/profile.ts';
@@ -104,8 +105,7 @@ export async function proveVersion(
   const { credentials, createdAt } = version;
   if (credentials instanceof ConfigError) throw credentials;
   if (credentials.type === 'service_account') throw serviceAccountError(store);
-  const ageMs = createdAt === undefined ? undefined : Date.now() - createdAt.getTime();
-  const token = await exchangeRefreshToken(credentials, null, ageMs, signal, google);
+  const token = await exchangeRefreshToken(credentials, null, ageOf(createdAt), signal, google);
   let user: AuthorizedUser = credentials;
   let { versionId } = version;
   if (token.newRefreshToken !== undefined) {

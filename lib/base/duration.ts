@@ -43,3 +43,8 @@ export function formatAge(ms: number): string {
   }
   return 'less than a minute';
 }
+
+/** How long ago `time` was, in milliseconds. */
+export function ageOf(time: Date | undefined): number | undefined {
+  return time === undefined ? undefined : Date.now() - time.getTime();
+}

@@ -2,7 +2,7 @@
 import { type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
 import { SecretStateError } from '../aws/secrets-manager.ts';
 import type { Credentials } from '../aws/shape.ts';
-import { formatAge } from '../base/duration.ts';
+import { ageOf, formatAge } from '../base/duration.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import { type MeantMailbox, meantMailbox, requireAgreement } from '../google/ownership.ts';
 import { bridged, type Finding, failed, notReached, ok } from './finding.ts';
@@ -108,13 +108,7 @@ function shortId(versionId: string): string {
 
 function sound({ credentials, mailbox, versionId, createdAt }: FetchedSecret, stage: Stage): SoundVersion | null {
   if (credentials instanceof ConfigError) return null;
-  return {
-    stage,
-    credentials,
-    mailbox,
-    versionId,
-    ageMs: createdAt === undefined ? undefined : Date.now() - createdAt.getTime(),
-  };
+  return { stage, credentials, mailbox, versionId, ageMs: ageOf(createdAt) };
 }
 
 function allowed(arn: string | undefined): Finding {

@@ -6,6 +6,7 @@
 import { type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
 import type { AuthorizedUser, Credentials } from '../aws/shape.ts';
 import type { Clock } from '../base/clock.ts';
+import { ageOf } from '../base/duration.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import type { Log } from '../screen/log.ts';
 import { exchangeCredentials, isCurable } from './exchange.ts';
@@ -202,7 +203,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     createdAt: Date | undefined,
     keep: (token: ExchangedToken) => Promise<void>,
   ): Promise<ExchangedToken> => {
-    const ageMs = createdAt === undefined ? undefined : Date.now() - createdAt.getTime();
+    const ageMs = ageOf(createdAt);
     let refused = false;
     const narrow = exchangeCredentials(credentials, scopes, ageMs, signal, options.exchange);
     const token = await narrow.catch((error: unknown) => {

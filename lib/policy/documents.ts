@@ -1,4 +1,4 @@
-/** IAM policies and the CloudFormation template, as JSON: who may do what with the secret, and nothing else. */
+/** The documents of `job policy`: IAM policies and the CloudFormation template. */
 import { hostOf } from '../aws/names.ts';
 import type { Place, Target } from './target.ts';
 
@@ -17,10 +17,10 @@ export interface PolicyDocument {
   readonly Statement: readonly Statement[];
 }
 
-/** What the program asks of AWS on behalf of the person who authorizes and rotates. */
+/** Secrets Manager's actions that `job authorize` and `job rotate` use. */
 const PERSONS_ACTIONS = ['GetSecretValue', 'CreateSecret', 'TagResource', 'PutSecretValue', 'UpdateSecretVersionStage'];
 
-/** What the running app needs: to read the secret. */
+/** Allows the running app to read the secret. */
 export function appPolicy(target: Target, place: Place, kmsKey: string | undefined): PolicyDocument {
   const suffix = target.suffix ?? '??????';
   return policyOf([
@@ -34,7 +34,7 @@ export function appPolicy(target: Target, place: Place, kmsKey: string | undefin
   ]);
 }
 
-/** What a person needs for `job authorize`, `job check` and `job rotate`. */
+/** Allows a person to use `job authorize`, `job check` and `job rotate`. */
 export function personPolicy(target: Target, place: Place, kmsKey: string | undefined): PolicyDocument {
   const arn = arnOf(target, place);
   return policyOf([
@@ -42,21 +42,21 @@ export function personPolicy(target: Target, place: Place, kmsKey: string | unde
       Sid: 'MakeReadAndRotateTheSecret',
       Effect: 'Allow',
       Action: PERSONS_ACTIONS.map((action) => `secretsmanager:${action}`),
-      // A secret that does not exist yet has no suffix: AWS makes one up for CreateSecret, and GetSecretValue is
-      // judged by the name alone; without the second ARN its answer would be "denied" and not "not found".
+      // A secret that does not exist yet has no suffix. AWS then checks GetSecretValue against the name alone: without the
+      // second ARN it would answer "denied" in place of "not found".
       Resource: [`${arn}-??????`, arn],
     },
     ...useOfKey('EncryptTheSecret', ['kms:GenerateDataKey', 'kms:Decrypt'], kmsKey, viaService(place)),
   ]);
 }
 
-/** A template that makes the secret without a value, and a user who may read it and nothing else. */
+/** A template that creates the secret without a value, and a user who may only read it. */
 export function stackTemplate({ name }: Target, kmsKey: string | undefined): object {
   const viaThisRegion = { 'Fn::Join': ['.', ['secretsmanager', { Ref: 'AWS::Region' }, { Ref: 'AWS::URLSuffix' }]] };
   return {
     AWSTemplateFormatVersion: '2010-09-09',
     Description:
-      'gmail-jobs: a secret without a value (bin/job authorize fills it) and an IAM user who may read that secret alone. It makes no access key, which would lie open in the stack: make one in the AWS console (IAM, Users, the user, Security credentials, Create access key) and put it into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+      'gmail-jobs: a secret without a value (bin/job authorize fills it) and an IAM user who may only read it. There is no access key, because everybody who sees the stack could read it: create one in the AWS console (IAM, Users, the user, Security credentials, Create access key) and put it into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
     Resources: {
       Secret: {
         Type: 'AWS::SecretsManager::Secret',
@@ -106,7 +106,7 @@ function arnOf({ name }: Target, { partition, region, account }: Place): string 
   return `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}`;
 }
 
-/** The key serves nothing but requests that Secrets Manager makes for whoever asks it. */
+/** Limits the use of the key to requests that come through Secrets Manager. */
 function useOfKey(
   sid: string,
   action: string | readonly string[],
@@ -118,7 +118,7 @@ function useOfKey(
   return [{ Sid: sid, Effect: 'Allow', Action: action, Resource: kmsKey, Condition: condition }];
 }
 
-/** Secrets Manager as `kms:ViaService` knows it. Source: docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html. */
+/** The value of `kms:ViaService` for Secrets Manager. Source: docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html. */
 function viaService({ region }: Place): string {
   return hostOf('secretsmanager', region);
 }

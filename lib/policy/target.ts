@@ -1,10 +1,11 @@
-/** Which secret a policy is about, and which key encrypts it: ARNs and names, proven by AWS's grammar. */
+/** The secret that `job policy` writes a document for, and the key that encrypts it: reads names and ARNs strictly. */
 
 import { isRegion, partitionOf, SECRET_NAME } from '../aws/names.ts';
 import { beginsLikeCredential } from '../base/credential-like.ts';
+import type { Environment } from '../base/environment.ts';
 import { UsageError } from '../errors.ts';
 
-/** Where the secret lies. An ARN says all of it; a name needs an account and a region besides. */
+/** Where the secret lies. An ARN holds all three values. */
 export interface Place {
   readonly partition: string;
   readonly region: string;
@@ -13,45 +14,59 @@ export interface Place {
 
 export interface Target {
   readonly name: string;
-  /** Undefined for a name without account or region, which is enough for CloudFormation. */
-  readonly place: Place | undefined;
-  /** The six characters that AWS has put behind the name; undefined when the name alone is known. */
+  /** `--secret` or GMAIL_SECRET_ID. */
+  readonly source: string;
+  /** The place; or the options that are missing to know it. CloudFormation needs no place. */
+  readonly place: Place | { readonly missing: readonly string[] };
+  /** The six characters that AWS appends to the name in the ARN. Undefined when only the name is known. */
   readonly suffix: string | undefined;
 }
 
 export interface TargetOptions {
-  readonly secret: string;
-  /** Where the secret was named: `--secret` or `GMAIL_SECRET_ID`. */
-  readonly source: string;
+  readonly secret: string | undefined;
   readonly account: string | undefined;
-  /** The region that was asked for, which an ARN must not contradict. */
   readonly region: string | undefined;
-  /** The region of the environment, for a name. */
-  readonly fallbackRegion: string | undefined;
 }
 
 const SUFFIX = /^(.+)-([A-Za-z0-9]{6}|\?{6})$/;
 const ACCOUNT = /^\d{12}$/;
 
-/** @throws UsageError that names what is wrong, and the remedy. */
-export function readTarget(options: TargetOptions): Target {
-  return options.secret.startsWith('arn:') ? fromArn(options) : fromName(options);
+/** The secret in `--secret`, else in GMAIL_SECRET_ID. @throws UsageError when it is missing or malformed. */
+export function readTarget(options: TargetOptions, env: Environment): Target {
+  const source = options.secret === undefined ? 'GMAIL_SECRET_ID' : '--secret';
+  const secret = (options.secret ?? env.GMAIL_SECRET_ID ?? '').trim();
+  const environmentRegion = regionOf(env);
+  if (secret === '') {
+    throw new UsageError(
+      options.secret === undefined ? 'the secret is not named' : '--secret is empty',
+      'Write --secret <arn>, or --secret <name> --account <12 digits> --region <region>, or set GMAIL_SECRET_ID.',
+    );
+  }
+  if (secret.startsWith('arn:')) return fromArn(secret, source, options);
+  return fromName(secret, source, { account: options.account, region: options.region ?? environmentRegion });
 }
 
-function fromName({ secret: name, source, account, region, fallbackRegion }: TargetOptions): Target {
+function regionOf({ AWS_REGION, AWS_DEFAULT_REGION }: Environment): string | undefined {
+  const region = AWS_REGION?.trim() || AWS_DEFAULT_REGION?.trim() || undefined;
+  if (region === undefined || isRegion(region)) return region;
+  throw new UsageError('AWS_REGION is no AWS region', 'Set it to one such as eu-central-1, or write --region.');
+}
+
+function fromName(name: string, source: string, { account, region }: Omit<TargetOptions, 'secret'>): Target {
   if (!SECRET_NAME.test(name) || beginsLikeCredential(name)) {
     throw new UsageError(
       `${source} is no name that AWS allows`,
       'A secret\'s name has up to 512 of the letters A-Z and a-z, digits and "/_+=.@-"; or write its ARN.',
     );
   }
-  const where = region ?? fallbackRegion;
-  const place = account === undefined || where === undefined ? undefined : placeIn(where, account);
-  return { name, place, suffix: undefined };
+  const missing = [...(account === undefined ? ['--account'] : []), ...(region === undefined ? ['--region'] : [])];
+  const place =
+    account === undefined || region === undefined ? { missing } : { partition: partitionOf(region), region, account };
+  return { name, source, place, suffix: undefined };
 }
 
-function fromArn({ secret, source, account, region }: TargetOptions): Target {
-  const { resource, ...place } = splitArn(secret, source, 'secretsmanager', SECRET_REMEDY);
+function fromArn(arn: string, source: string, { account, region }: TargetOptions): Target {
+  const { resource, ...place } = splitArn(arn, source, 'secretsmanager', SECRET_REMEDY);
   const [kind, rest = '', ...more] = resource.split(':');
   const [, name = '', suffix] = SUFFIX.exec(rest) ?? ['', rest];
   if (kind !== 'secret' || more.length > 0 || !SECRET_NAME.test(name)) {
@@ -69,27 +84,23 @@ function fromArn({ secret, source, account, region }: TargetOptions): Target {
       'Leave --region out: the ARN of the secret says the region.',
     );
   }
-  return { name, place, suffix: suffix?.startsWith('?') ? undefined : suffix };
+  return { name, source, place, suffix: suffix?.startsWith('?') ? undefined : suffix };
 }
 
-/** The target's place. @throws UsageError when it is not known. */
-export function requirePlace({ place }: Target, options: TargetOptions): Place {
-  if (place !== undefined) return place;
-  const missing = [
-    ...(options.account === undefined ? ['--account'] : []),
-    ...(options.region === undefined && options.fallbackRegion === undefined ? ['--region'] : []),
-  ];
+/** @throws UsageError when the target's place is not known. */
+export function requirePlace({ place, source }: Target): Place {
+  if (!('missing' in place)) return place;
   throw new UsageError(
-    `${options.source} is a name, and an IAM policy needs an ARN: ${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing`,
+    `${source} is a name, and an IAM policy needs an ARN: ${place.missing.join(' and ')} ${place.missing.length === 1 ? 'is' : 'are'} missing`,
     'Write --account <12 digits> (the AWS console shows it at the top right) and --region <region>, or the ARN of the secret in place of its name.',
   );
 }
 
-/** Proves that `keyArn` is a key's, in the secret's region. @throws UsageError that names what is wrong, and the remedy. */
+/** @throws UsageError when `keyArn` is not the ARN of a key, or lies in another region than the secret. */
 export function requireKeyIn(secretRegion: string | undefined, keyArn: string): void {
   const { resource, region } = splitArn(keyArn, '--kms-key', 'kms', KEY_REMEDY);
   if (resource.startsWith('alias/')) {
-    throw new UsageError('--kms-key is an alias, by which IAM cannot allow the use of a key', KEY_REMEDY);
+    throw new UsageError('--kms-key is an alias, but IAM allows the use of a key only by its ARN', KEY_REMEDY);
   }
   if (!/^key\/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.test(resource)) {
     throw new UsageError('--kms-key is no ARN of a key', KEY_REMEDY);
@@ -97,7 +108,7 @@ export function requireKeyIn(secretRegion: string | undefined, keyArn: string): 
   if (secretRegion !== undefined && region !== secretRegion) {
     throw new UsageError(
       `--kms-key lies in ${region}, but the secret in ${secretRegion}`,
-      'A secret is encrypted with a key of its own region: write the ARN of that key.',
+      'AWS encrypts a secret with a key of the same region: write the ARN of that key.',
     );
   }
 }
@@ -107,22 +118,18 @@ const SECRET_REMEDY =
 const KEY_REMEDY =
   'Copy the ARN of the key from the AWS console (Key Management Service → Customer managed keys): arn:aws:kms:REGION:ACCOUNT:key/ID.';
 
-/** The parts of an ARN of `wanted`, a service. */
+/** The parts of an ARN of the service `wanted`. */
 function splitArn(arn: string, source: string, wanted: string, remedy: string): Place & { resource: string } {
   const [prefix, partition = '', service = '', region = '', account = '', ...resource] = arn.split(':');
   const problem = (what: string) => new UsageError(`${source} ${what}`, remedy);
   if (prefix !== 'arn' || service === '' || resource.length === 0) throw problem('is no ARN');
   if (service !== wanted) throw problem(`is the ARN of another service (${service})`);
-  if (!isRegion(region)) throw problem('has no region that AWS could have');
+  if (!isRegion(region)) throw problem('has no region that AWS has');
   if (!ACCOUNT.test(account)) throw problem('has an account that is not 12 digits');
   if (partition !== partitionOf(region)) {
     throw problem(`has the partition "${partition}", but ${region} belongs to "${partitionOf(region)}"`);
   }
   return { partition, region, account, resource: resource.join(':') };
-}
-
-function placeIn(region: string, account: string): Place {
-  return { partition: partitionOf(region), region, account };
 }
 
 /** The value of `--account`. */
