@@ -1,6 +1,6 @@
 /**
- * Applies the rules of rules.yaml to the mailbox: archive, trash, mark, star and label what their searches find. The
- * searches find only what still has to be changed, so a second run finds nothing.
+ * Applies the rules of rules.yaml to the mailbox: archives, trashes, marks, stars and labels the messages that their
+ * searches find. The searches find only messages that still need the change, so a second run finds nothing.
  */
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
@@ -15,7 +15,7 @@ import { describeRules, mayHaveMissed, planRules, type RulesPlan } from '../lib/
 import { previewRules } from '../lib/rules/preview.ts';
 import { parseRules, type RuleSet } from '../lib/rules/schema.ts';
 
-/** The rules file beside this job; the build copies it. */
+/** Used when RULES_FILE is not set. */
 const OWN_RULES = fileURLToPath(new URL('./rules.yaml', import.meta.url));
 
 /** Samples of one rule, and of all rules: together a third of the quota of a minute. */
@@ -25,8 +25,8 @@ const MOST_SAMPLES = 100;
 export default defineJob({
   summary: 'Apply the rules in rules.yaml to the mailbox: archive, trash, mark, star, label',
   description:
-    'All rules are searched first; their counts are exact, and the guards are held against them before anything ' +
-    'changes. The rules come from RULES_FILE, or from the rules.yaml beside the job.',
+    'Searches for all rules first, so that their counts are exact, and checks the limits before it changes anything. ' +
+    'The rules come from RULES_FILE, or from the rules.yaml beside the job.',
   scopes: [Scope.modify],
   options: {
     rule: textsOption('<name>', 'apply this rule alone'),
@@ -51,7 +51,7 @@ export default defineJob({
       );
     }
     const file = rulesFile ?? OWN_RULES;
-    // The build copies it from there, and nobody edits the copy.
+    // The source's name: the build copies the file, and nobody edits the copy.
     const name = rulesFile === undefined ? 'jobs/rules.yaml' : shortPath(file);
     return { ...selectRules(parseRules(await readRules(file, name), name), options.rule), file: name };
   },
@@ -69,16 +69,16 @@ export default defineJob({
     for (const warning of warnings) log.warn('rules.warning', { ...warning });
 
     const isBackfill = mailbox.span !== undefined;
-    // A backfill says beforehand what it will cost, also as a dry run; to look up the effects is part of it.
+    // The forecast of a backfill includes the cost of these searches, also in a dry run.
     const withEffects = ruleSet.undo && (mailbox.live || isBackfill);
     const tidied = journal.tidy();
-    const holdsShare = isBackfill || options.maxShare !== undefined;
-    const mailboxSize = holdsShare ? await mailbox.size() : undefined;
+    const limitsShare = isBackfill || options.maxShare !== undefined;
+    const mailboxSize = limitsShare ? await mailbox.size() : undefined;
     const guards = createGuards(limitsOf(ruleSet), { ...options, mailboxSize });
     const earlierPlans: RulesPlan[] = [];
     for (;;) {
       const isFirst = earlierPlans.length === 0;
-      // The labels that this run has made are known to it by now.
+      // Later plans know the labels that this run created.
       const known = isFirst ? labels : await mailbox.knownLabels();
       if (isFirst) mailbox.announceSearches(ruleSet.rules.length);
       const plan = await planRules(ruleSet, mailbox, known, { withEffects, earlierPlans });
@@ -97,20 +97,20 @@ export default defineJob({
       }
       await mailbox.applyPlan(plan, { guards, earlierPlans, ...(ruleSet.undo && { journal }) });
       earlierPlans.push(plan);
-      if (!mailbox.live || !mayHaveMissed(plan) || earlierPlans.length === MOST_LOOKS) break;
+      if (!mailbox.live || !mayHaveMissed(plan) || earlierPlans.length === MOST_PLANS) break;
     }
     if (ruleSet.undo && tally.counts.failed === 0) await journal.complete();
   },
 });
 
-/** Looking for what the searches may have missed comes to an end, whatever others do to the mailbox meanwhile. */
-const MOST_LOOKS = 5;
+/** Limits how often a run searches again for missed messages while others change the mailbox. */
+const MOST_PLANS = 5;
 
 function limitsOf(ruleSet: RuleSet & { readonly file: string }) {
   return { ...ruleSet, sets: ruleSet.rules };
 }
 
-/** `file` as seen from the working folder, or as it is when that folder was deleted. */
+/** `file` relative to the working folder; unchanged when that folder was deleted. */
 function shortPath(file: string): string {
   try {
     return relative('', file) || file;
@@ -140,7 +140,7 @@ async function readRules(file: string, name: string): Promise<string> {
   }
 }
 
-/** The rules of these names alone, in the order of the file. */
+/** The rules with the chosen names, in the order of the file. */
 function selectRules(ruleSet: RuleSet, chosen: readonly string[] | undefined): RuleSet {
   if (chosen === undefined) return ruleSet;
   const names = ruleSet.rules.map(({ name }) => name);

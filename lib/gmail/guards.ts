@@ -1,4 +1,4 @@
-/** Guards: limits on the number of messages that a run, or one of its sets, may change. A run beyond a limit changes none. */
+/** Guards: limits on how many messages a run, or one of its sets, may change. A run beyond a limit changes none. */
 import { counted, formatCount, formatShare } from '../base/count.ts';
 import { GuardError, UsageError } from '../errors.ts';
 import type { OptionSpec } from '../options.ts';
@@ -21,7 +21,7 @@ export interface Guard {
 /** The share of a mailbox that one set may change in a backfill when nothing else is given. */
 const DEFAULT_MAX_SHARE = 0.5;
 
-/** In a mailbox of at most this many messages only a share from the command line is a limit: a set may rightly hold most of them. */
+/** In a smaller mailbox a set may rightly hold most messages: there only a share from the command line is a limit. */
 const SMALL_MAILBOX = 1_000;
 
 export interface GuardSettings {
@@ -108,7 +108,7 @@ export function trippedGuard(
   return undefined;
 }
 
-/** The share, above 0 and up to 1, in `50%`, `2.5 %` or `0.5`; null for other texts and for 1, which may mean 1% or 100%. */
+/** The share in `50%`, `2.5 %` or `0.5`; null for 0, for more than 1, and for 1, which may mean 1% or 100%. */
 export function parseShare(text: string): number | null {
   const [, percent, fraction] = /^(?:(\d{1,3}(?:\.\d{1,3})?)\s*%|(0\.\d{1,6}))$/.exec(text.trim()) ?? [];
   const share = percent === undefined ? Number(fraction ?? 0) : Number(percent) / 100;

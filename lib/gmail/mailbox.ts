@@ -298,7 +298,7 @@ export class Mailbox {
     return this.#writer.insert(raw, labelIds, signal, repeatable);
   }
 
-  /** The current labels of messages, which searches show late; without messages that no longer exist. 20 quota units each. */
+  /** The current labels of messages, which searches show late, by message id. 20 quota units each. */
   async labelsOf(ids: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
     const read = async (id: string) => ({
       id,

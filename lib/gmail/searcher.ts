@@ -129,7 +129,7 @@ export class Searcher {
       : listSideBySide(fetch, span?.windows ?? []);
   }
 
-  /** @throws Error for a search that Gmail would understand differently, or an `in:` without a place or label: a bug of the job. */
+  /** @throws Error for a search that Gmail would understand differently, which is a bug of the job. */
   async #requireValid(query: string, { labelsChecked = false }: SearchOptions): Promise<void> {
     const terms = parseValid(query);
     if (labelsChecked) return;
@@ -146,7 +146,7 @@ export class Searcher {
     }
   }
 
-  /** The search as it is sent: `query` in parentheses, since it may hold an OR, without journals, in `window` or the span. */
+  /** The search that is sent: `query`, in parentheses since it may hold an OR, without journals, in `window` or the span. */
   async #complete(
     query: string,
     { journals, allTime }: SearchOptions,

@@ -1,14 +1,14 @@
-/** The actions of a rule, reduced to label changes, and what of a message shows that they are still to be done. */
+/** The actions of a rule: reduces them to label changes, refuses contradictions, and describes them in words. */
 import type { LabelOperation } from '../gmail/change-plan.ts';
 import { labelSearch, systemLabelId } from '../gmail/labels.ts';
 
 export interface Actions {
   readonly operations: readonly LabelOperation[];
-  /** A message that fulfils any of these has the actions still before it. */
+  /** One operation for each action. A message still needs the actions when one of these would change it. */
   readonly pending: readonly LabelOperation[];
 }
 
-/** Words for adding and for removing a system label. */
+/** System label → the words for adding and for removing it. */
 const WORDS: Readonly<Record<string, readonly [string, string]>> = {
   INBOX: ['move to the inbox', 'archive'],
   TRASH: ['trash', 'take out of the trash'],
@@ -18,7 +18,7 @@ const WORDS: Readonly<Record<string, readonly [string, string]>> = {
   IMPORTANT: ['mark as important', 'mark as not important'],
 };
 
-/** The actions of a rule in words, one for each: `archive`, `mark as read`, `label Auto/Archived`. */
+/** The actions in words: `archive`, `mark as read`, `label Auto/Archived`. */
 export function describeActions({ pending }: Pick<Actions, 'pending'>): string[] {
   return pending.map(({ add, label }) => {
     const words = Object.hasOwn(WORDS, label) ? WORDS[label] : undefined;
@@ -29,10 +29,10 @@ export function describeActions({ pending }: Pick<Actions, 'pending'>): string[]
 const add = (label: string): LabelOperation => ({ add: true, label });
 const remove = (label: string): LabelOperation => ({ add: false, label });
 
-/** Trash takes the inbox and spam labels off in the same call; whether Gmail would do so by itself is disputed. */
+/** Removes INBOX and SPAM in the same request: sources disagree whether Gmail does so itself. */
 const TRASH: readonly LabelOperation[] = [add('TRASH'), remove('INBOX'), remove('SPAM')];
 
-/** Actions that are switched on with `true`. */
+/** Actions whose value is `true`, by their keys in the rules file. */
 export const SWITCHES = {
   archive: [remove('INBOX')],
   trash: TRASH,
@@ -49,33 +49,33 @@ export interface ActionSettings extends Partial<Record<keyof typeof SWITCHES, bo
   readonly removeLabels?: readonly string[] | undefined;
 }
 
-/** Of these a message can be given only one. */
+/** A message can be given only one of these. */
 const PLACES = ['INBOX', 'SPAM', 'TRASH'];
 
-/** Labels that Gmail alone sets, also by the names that Gmail's page has for them. */
+/** Labels that only Gmail sets, by their ids and by their names in Gmail's web page. */
 const UNTOUCHABLE = ['SENT', 'DRAFT', 'CHAT', 'drafts', 'chats'];
 
 /**
- * The key by which labels are compared: a system label's id, or the name in lower case. Only the mailbox knows which
- * other spellings mean the same label, see resolveLabels.
+ * The key by which rules compare labels: the id of a system label, or the name in lower case. Only the mailbox knows which
+ * other spellings mean the same label: see resolveLabels.
  */
 export function labelKey(label: string): string {
   return systemLabelId(label) ?? label.normalize('NFC').toLowerCase();
 }
 
-/** An action as the file has it, and what it does to labels. */
-interface Written {
+/** An action as written in the rules file, and its label changes. */
+interface WrittenAction {
   readonly action: string;
-  readonly effect: readonly LabelOperation[];
+  readonly changes: readonly LabelOperation[];
 }
 
-/** `settings` as label changes, or what is contradictory in them. */
+/** `settings` as label changes, or the problem for which they cannot be. */
 export function reduceActions(settings: ActionSettings): Actions | { readonly problem: string } {
   const operations = new Map<string, LabelOperation & { readonly action: string }>();
   const pending: LabelOperation[] = [];
-  for (const { action, effect } of writtenActions(settings)) {
-    if (effect[0] !== undefined) pending.push(effect[0]);
-    for (const { add, label } of effect) {
+  for (const { action, changes } of writtenActions(settings)) {
+    if (changes[0] !== undefined) pending.push(changes[0]);
+    for (const { add, label } of changes) {
       const key = labelKey(label);
       if (UNTOUCHABLE.includes(key)) return { problem: `${action} names a label that only Gmail sets and removes` };
       const other = operations.get(key);
@@ -95,22 +95,22 @@ export function reduceActions(settings: ActionSettings): Actions | { readonly pr
   return { operations: [...operations.values()].map(({ add, label }) => ({ add, label })), pending };
 }
 
-function writtenActions(settings: ActionSettings): Written[] {
+function writtenActions(settings: ActionSettings): WrittenAction[] {
   const switches = Object.entries(SWITCHES).filter(([name]) => settings[name as keyof typeof SWITCHES] === true);
   return [
-    ...switches.map(([action, effect]) => ({ action, effect })),
+    ...switches.map(([action, changes]) => ({ action, changes })),
     ...(settings.addLabels ?? []).map((label) => ({
       action: `addLabels "${label}"`,
-      effect: labelKey(label) === 'TRASH' ? TRASH : [add(systemLabelId(label) ?? label)],
+      changes: labelKey(label) === 'TRASH' ? TRASH : [add(systemLabelId(label) ?? label)],
     })),
     ...(settings.removeLabels ?? []).map((label) => ({
       action: `removeLabels "${label}"`,
-      effect: [remove(systemLabelId(label) ?? label)],
+      changes: [remove(systemLabelId(label) ?? label)],
     })),
   ];
 }
 
-/** The search for messages that `operation` has still before it. */
+/** The search term for messages that `operation` would change. */
 export function pendingSearch({ add, label }: LabelOperation): string {
   return add ? `-${labelSearch(label)}` : labelSearch(label);
 }

@@ -1,6 +1,6 @@
 /**
- * Sends the searches of rules: for what they match, for the matches that lie in Trash or Spam, and for the messages that
- * each operation really changes. Names the rule whose search Gmail refuses.
+ * Sends the searches of rules, which search.ts composes: for their matches, for the matches in Trash or Spam, and for the
+ * messages that each operation really changes. Names the rule whose search Gmail refuses.
  */
 import { formatCount } from '../base/count.ts';
 import { ConfigError } from '../errors.ts';
@@ -13,11 +13,18 @@ import type { FoundIds } from '../gmail/windows.ts';
 import type { Rule, Search } from './schema.ts';
 import { type ChangedMessages, type ComposedSearch, composeChanged, composeMatches, composeSearch } from './search.ts';
 
-/** The matches of a rule, and the newest of them that it spares. */
+/** The mailbox to search, with its labels, and the search for protected messages. */
+export interface RuleSearchContext {
+  readonly mailbox: Mailbox;
+  readonly labels: LabelDirectory;
+  readonly protect: Search | undefined;
+}
+
 export interface RuleMatches {
   /** Null when no message can match. */
   readonly search: ComposedSearch | null;
   readonly found: FoundIds;
+  /** The newest matches, which `keepNewest` spares. */
   readonly newest: IdSet;
 }
 
@@ -27,42 +34,41 @@ export const NO_MATCHES: RuleMatches = {
   newest: IdSet.empty,
 };
 
-export async function findMatches(
-  rule: Rule,
-  protect: Search | undefined,
-  mailbox: Mailbox,
-  labels: LabelDirectory,
-): Promise<RuleMatches> {
+/** The messages that still need the change of the rule. */
+export async function findMatches(rule: Rule, context: RuleSearchContext): Promise<RuleMatches> {
+  const { mailbox, labels, protect } = context;
   const search = composeSearch(rule, protect, labels);
   if (search === null) return NO_MATCHES;
   try {
     const found = await mailbox.find(search.query, search);
     const isEmpty = found.unplaced.size === 0 && [...found.windows.values()].every(({ size }) => size === 0);
     if (rule.keepNewest === 0 || isEmpty) return { search, found, newest: IdSet.empty };
-    // The newest are looked for afterwards: mail that arrives in between is then spared, not changed.
+    // After the first search, so that mail which arrives in between is spared, not changed.
     const matches = composeMatches(rule);
     return { search, found, newest: await mailbox.findNewest(matches.query, rule.keepNewest, matches) };
   } catch (error) {
-    throw naming(error, rule, protect);
+    throw withRuleName(error, rule, protect);
   }
 }
 
-/** Which messages of searches that look into Trash and Spam are there: taken back, they must be left there. */
-export async function findPlaces(
-  searches: readonly { readonly rule: Rule; readonly search: ComposedSearch | null | undefined }[],
-  ids: readonly IdSet[],
-  protect: Search | undefined,
-  mailbox: Mailbox,
-) {
-  const wide = searches.filter(({ search }) => search?.includeSpamTrash === true);
-  if (wide.length === 0 || ids.every(({ size }) => size === 0)) return [];
+/** A rule with the messages that it changes, by window. */
+interface RuleToChange {
+  readonly rule: Rule;
+  readonly search: ComposedSearch | null;
+  readonly windows: readonly IdSet[];
+}
+
+/** The matches that are in Trash or Spam, so that undo leaves them there. */
+export async function findPlaces(rules: readonly RuleToChange[], { mailbox, protect }: RuleSearchContext) {
+  const wide = rules.filter(({ search }) => search?.includeSpamTrash === true);
+  if (wide.length === 0) return [];
   const find = async (label: 'TRASH' | 'SPAM') => {
     const found = await Promise.all(
       wide.map(({ rule, search }) =>
         mailbox
           .find(`${search?.query} ${labelSearch(label)}`, { includeSpamTrash: true, labelsChecked: true })
           .catch((error) => {
-            throw naming(error, rule, protect);
+            throw withRuleName(error, rule, protect);
           }),
       ),
     );
@@ -71,48 +77,45 @@ export async function findPlaces(
   return [await find('TRASH'), await find('SPAM')];
 }
 
-/** The effects of each operation of the rule on the messages of each window. */
+/** For each window, which of the messages each operation of the rule really changes. */
 export async function findEffects(
-  rule: Rule,
-  windows: readonly IdSet[],
-  protect: Search | undefined,
-  mailbox: Mailbox,
-  labels: LabelDirectory,
+  { rule, windows }: RuleToChange,
+  { mailbox, labels, protect }: RuleSearchContext,
 ): Promise<PlannedChange['effects'][]> {
   const byOperation: (Uint8Array | null)[][] = [];
   const isEmpty = windows.every(({ size }) => size === 0);
   try {
     for (const operation of rule.operations) {
-      const effect = isEmpty ? 'all' : composeChanged(rule, operation, protect, labels);
-      byOperation.push(await findEffect(effect, windows, mailbox));
+      const changed = isEmpty ? 'all' : composeChanged(rule, operation, protect, labels);
+      byOperation.push(await findChanged(changed, windows, mailbox));
     }
   } catch (error) {
-    throw naming(error, rule, protect);
+    throw withRuleName(error, rule, protect);
   }
   return windows.map((_, at) => byOperation.map((flags) => flags[at] ?? null));
 }
 
-async function findEffect(
-  effect: ChangedMessages,
+/** For each window, which of its messages are changed, as flags by index; null for all. */
+async function findChanged(
+  changed: ChangedMessages,
   windows: readonly IdSet[],
   mailbox: Mailbox,
 ): Promise<(Uint8Array | null)[]> {
-  if (effect === 'all') return windows.map(() => null);
-  if (effect === 'none') return windows.map(({ size }) => new Uint8Array(size));
-  const { changed, unchanged } = effect;
-  // Mostly a rule's actions are all still to be done where one of them is: then the exceptions fit into one page.
+  if (changed === 'all') return windows.map(() => null);
+  if (changed === 'none') return windows.map(({ size }) => new Uint8Array(size));
+  // Usually an operation changes nearly all messages, and the unchanged ones fit on one page.
   if (windows.reduce((sum, { size }) => sum + size, 0) > PAGE_SIZE) {
-    const exceptions = await mailbox.search(unchanged.query, { ...unchanged, limit: PAGE_SIZE });
-    if (exceptions.length === 0) return windows.map(() => null);
-    const spared = IdSet.of(exceptions.map(({ id }) => id));
-    if (spared.size < PAGE_SIZE) return windows.map((ids) => ids.marks(spared).map((mark) => 1 - mark));
+    const { query, ...where } = changed.unchanged;
+    const unchanged = IdSet.of((await mailbox.search(query, { ...where, limit: PAGE_SIZE })).map(({ id }) => id));
+    if (unchanged.size === 0) return windows.map(() => null);
+    if (unchanged.size < PAGE_SIZE) return windows.map((ids) => ids.marks(unchanged).map((mark) => 1 - mark));
   }
-  const found = await mailbox.find(changed.query, changed);
+  const found = await mailbox.find(changed.changed.query, changed.changed);
   return windows.map((ids) => ids.marks(found.unplaced, ...found.windows.values()));
 }
 
-/** `error` with the rule's name when it is about the rule's search; any other as it is. */
-function naming(error: unknown, { name, search }: Rule, protect: Search | undefined): unknown {
+/** The error that names the rule whose search Gmail refused; other errors unchanged. */
+function withRuleName(error: unknown, { name, search }: Rule, protect: Search | undefined): unknown {
   if (!(error instanceof SearchRefusal)) return error;
   const { refusal, length } = error;
   if (refusal.reason !== 'tooLong') {

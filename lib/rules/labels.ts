@@ -1,6 +1,6 @@
 /**
- * Puts the mailbox's labels in the place of the names that rules have for them, once and before anything else: whatever
- * comes after compares names exactly, searches for listed names and changes listed labels.
+ * Fits rules to the labels of the mailbox, before the first search: replaces the names in the rules by the names that the
+ * mailbox lists, and refuses missing labels that would change what is protected or excluded.
  */
 import { didYouMean } from '../base/nearest.ts';
 import { ConfigError } from '../errors.ts';
@@ -13,25 +13,24 @@ import type { Term } from '../gmail/query/parse.ts';
 import { PLACES, termOf } from '../gmail/query/values.ts';
 import { labelKey } from './actions.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
-import { findWarnings, type RuleWarning, trustsSenders } from './warnings.ts';
+import { findWarnings, needsOwnAddress, type RuleWarning } from './warnings.ts';
 
-/** The rules on a mailbox: with its labels in place of the names that the file has for them. */
 export interface FittedRules<R extends RuleSet> {
   readonly ruleSet: R;
-  /** As far as the rules need them. */
+  /** Empty when the rules name none but system labels. */
   readonly labels: LabelDirectory;
   readonly warnings: readonly RuleWarning[];
 }
 
 /**
- * Everything about the rules that depends on the mailbox's labels.
- * @throws ConfigError when a label that does not exist would change what is protected or left out, or a name fits several.
+ * The rules with the mailbox's names for labels, and their warnings.
+ * @throws ConfigError when a missing label would change what is protected or excluded, or a name fits several labels.
  */
 export async function fitToMailbox<R extends RuleSet>(given: R, mailbox: Mailbox): Promise<FittedRules<R>> {
   const labels = namesUserLabels(given) ? await mailbox.labels() : new LabelDirectory([]);
   const ruleSet = resolveLabels(given, labels);
   requireLabels(ruleSet, labels);
-  const own = trustsSenders(ruleSet) ? await mailbox.address() : undefined;
+  const own = needsOwnAddress(ruleSet) ? await mailbox.address() : undefined;
   return { ruleSet, labels, warnings: [...findWarnings(ruleSet, own), ...findLabelWarnings(ruleSet, labels)] };
 }
 
@@ -39,11 +38,11 @@ export async function fitToMailbox<R extends RuleSet>(given: R, mailbox: Mailbox
 const PLAIN = /^[\p{L}\p{N}/_.-]+$/u;
 
 /**
- * The rules with the names of the mailbox's labels. Several spellings of a label that does not exist become the first.
+ * The rules with the mailbox's names for labels. Spellings of the same missing label all become the first of them.
  * @throws ConfigError when a name fits several labels, or a rule adds and removes the same label.
  */
 export function resolveLabels<R extends RuleSet>(ruleSet: R, labels: LabelDirectory): R {
-  /** Normalised name → how it is spelled first. */
+  /** Normalized name of a missing label → its first spelling. */
   const missing = new Map<string, string>();
   const nameOf = (label: string, whose: string): string => {
     if (!isUserLabel(label)) return label;
@@ -68,7 +67,7 @@ export function resolveLabels<R extends RuleSet>(ruleSet: R, labels: LabelDirect
   return { ...ruleSet, protect, rules };
 }
 
-/** The search with listed names as the values of its terms about labels. A label that does not exist stays as it is. */
+/** The search with the mailbox's names in its terms about labels; a missing label keeps its name. */
 function resolveSearch({ query, terms }: Search, nameOf: (label: string) => string, labels: LabelDirectory): Search {
   let text = '';
   let read = 0;
@@ -88,7 +87,7 @@ function resolveSearch({ query, terms }: Search, nameOf: (label: string) => stri
   return { query: text + query.slice(read), terms: resolved };
 }
 
-/** The operations, each label once, when two names of the rule turn out to be one label. */
+/** The operations with each label once: two names in a rule may be the same label of the mailbox. */
 function withoutRepetition(operations: readonly LabelOperation[], whose: string): LabelOperation[] {
   const byLabel = new Map<string, LabelOperation>();
   for (const operation of operations) {
@@ -96,7 +95,7 @@ function withoutRepetition(operations: readonly LabelOperation[], whose: string)
     if (known !== undefined && known.add !== operation.add) {
       throw new ConfigError(
         `${whose} both adds and removes the label "${operation.label}", which it spells in two ways`,
-        'Correct the names in the rules file; to Gmail case, hyphens, slashes and spaces are the same.',
+        'Correct the names in the rules file. Gmail ignores case, and takes hyphen, slash and space for the same character.',
       );
     }
     byLabel.set(labelKey(operation.label), known ?? operation);
@@ -104,7 +103,7 @@ function withoutRepetition(operations: readonly LabelOperation[], whose: string)
   return [...byLabel.values()];
 }
 
-/** Labels of a user's own that the rules name, in searches or actions: without any, the labels need not be listed. */
+/** Whether the rules name labels of the user: otherwise the mailbox's labels need not be listed. */
 export function namesUserLabels({ protect, rules }: RuleSet): boolean {
   const inTerms = (terms: readonly Term[]) => terms.some((term) => isUserLabel(labelNamed(term)));
   return (
@@ -114,59 +113,52 @@ export function namesUserLabels({ protect, rules }: RuleSet): boolean {
 }
 
 /**
- * @throws ConfigError when a label that does not exist would change what is protected or left out: one that `protect`
- *   names, or that a query negates and no enabled rule of the file adds; and when `in:` names neither a place nor a label.
+ * @throws ConfigError for a missing label that `protect` names, that a query negates and no enabled rule adds, or that
+ *   `in:` names.
  */
 export function requireLabels({ protect, rules, labelsAddedByAnyRule }: RuleSet, labels: LabelDirectory): void {
   const given = new Set(labelsAddedByAnyRule.map(normalizeLabel));
   const problems = missingLabels(protect ?? { query: '', terms: [] }, labels).map(
-    (missing) => `protect names ${missing.told}, so protect would match nothing for it`,
+    (missing) => `protect names ${missing}, so protect would match nothing for it`,
   );
   for (const { name, search } of rules) {
     const notGiven = search.terms.filter(
       (term) => isUserLabel(labelNamed(term)) && !given.has(normalizeLabel(labelNamed(term) ?? '')),
     );
     const negated = notGiven.filter((term) => term.negated);
-    for (const { told } of missingLabels({ ...search, terms: negated }, labels)) {
+    for (const missing of missingLabels({ ...search, terms: negated }, labels)) {
       problems.push(
-        `rule ${name}: the query excludes ${told}. No enabled rule adds this label, so nothing would be excluded`,
+        `rule ${name}: the query excludes ${missing}. No enabled rule adds this label, so nothing would be excluded`,
       );
     }
     const places = notGiven.filter((term) => !term.negated && term.operator === 'in');
-    for (const { told } of missingLabels({ ...search, terms: places }, labels)) {
-      problems.push(`rule ${name}: the query has ${told}. No enabled rule adds this label, so nothing would be found`);
+    for (const missing of missingLabels({ ...search, terms: places }, labels)) {
+      problems.push(
+        `rule ${name}: the query has ${missing}. No enabled rule adds this label, so nothing would be found`,
+      );
     }
   }
   if (problems.length === 0) return;
-  throw new ConfigError(problems.join('; '), 'Correct the name in the rules file, or make the label in Gmail.');
+  throw new ConfigError(problems.join('; '), 'Correct the name in the rules file, or create the label in Gmail.');
 }
 
-/** A label that a search names and the mailbox does not have. */
-interface MissingLabel {
-  readonly term: Term;
-  /** With the nearest that there is. */
-  readonly told: string;
-}
-
-function missingLabels({ query, terms }: Search, labels: LabelDirectory): MissingLabel[] {
-  const missing = new Map<string, MissingLabel>();
+/** Describes each label that a search names and the mailbox does not have, with the most similar name. */
+function missingLabels({ query, terms }: Search, labels: LabelDirectory): string[] {
+  const missing = new Map<string, string>();
   for (const term of terms) {
     const label = labelNamed(term);
-    // The program's own labels come with its first run.
+    // The program creates its own labels with its first run.
     if (!isListed(label) || isProgramLabel(label) || labels.find(label) !== undefined) continue;
     const what =
       term.operator === 'in'
         ? `"in:${label}", which is neither a place in Gmail nor a label`
         : `the label "${label}", which does not exist`;
-    missing.set(label, {
-      term,
-      told: what + (unquotedName(query, term, labels) ?? didYouMeanLabel(term, label, labels)),
-    });
+    missing.set(label, what + (unquotedName(query, term, labels) ?? didYouMeanLabel(term, label, labels)));
   }
   return [...missing.values()];
 }
 
-/** The label that the term names together with the words behind it: `label:Clean up` for `label:"Clean up"`. */
+/** The end of a message for `label:Clean up`, when the mailbox has a label "Clean up"; undefined otherwise. */
 function unquotedName(query: string, { operator, value, to }: Term, labels: LabelDirectory): string | undefined {
   const words = /^(?:[^\S\n]+[^\s:"(){}]+)*/.exec(query.slice(to))?.[0].trim().split(/\s+/) ?? [];
   for (let count = words.length; count > 0; count -= 1) {
@@ -183,23 +175,23 @@ function didYouMeanLabel({ operator }: Term, label: string, labels: LabelDirecto
   return meant === undefined ? didYouMean(label, names) : ` (did you mean ${meant}?)`;
 }
 
-/** Whether it is a label of the user's, and neither one of the system nor one of Gmail's internal ones. */
+/** Whether it is a label of the user: no system label, and no internal label of Gmail (`^…`). */
 function isUserLabel(label: string | null): label is string {
   return label !== null && systemLabelId(label) === undefined && !label.startsWith('^');
 }
 
-/** Whether the mailbox must list the label for a search to find it; one of Gmail's internal ones may be listed too. */
+/** Whether a search for the label finds nothing unless the mailbox lists it; Gmail may list internal labels. */
 function isListed(label: string | null): label is string {
   return label !== null && systemLabelId(label) === undefined;
 }
 
-/** Labels that a rule's query names and the mailbox does not have: the rule finds less than it seems. */
+/** Warnings about missing labels in queries: such a rule finds less than it seems. */
 export function findLabelWarnings({ rules }: RuleSet, labels: LabelDirectory): RuleWarning[] {
   return rules.flatMap(({ name, search }) => {
     const asked = search.terms.filter((term) => !term.negated && isUserLabel(labelNamed(term)));
-    return missingLabels({ ...search, terms: asked }, labels).map(({ told }) => ({
+    return missingLabels({ ...search, terms: asked }, labels).map((missing) => ({
       rule: name,
-      warning: `its query names ${told}`,
+      warning: `its query names ${missing}`,
     }));
   });
 }

@@ -1,4 +1,4 @@
-/** What the rules would do to the mailbox as it is now, for a person who has not run them yet. Changes nothing. */
+/** Shows what the rules would change in the mailbox now, for `job check`. Changes nothing. */
 import { counted, formatCount } from '../base/count.ts';
 import { type Guard, trippedGuard } from '../gmail/guards.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
@@ -8,10 +8,7 @@ import { describeRules, planRules } from './plan.ts';
 import type { RuleSet } from './schema.ts';
 import { composeSearch } from './search.ts';
 
-/**
- * How many messages each rule's search finds and how many it would change, and whether the guard would stop the run; in
- * the form of an Inspection.
- */
+/** An Inspection: how many messages each rule finds and would change, and whether a guard would stop the run. */
 export async function previewRules(
   given: RuleSet & { readonly file: string },
   mailbox: Mailbox,

@@ -1,4 +1,4 @@
-/** Some of the messages that rules would change, for a person at a terminal to look at. They are never part of a log. */
+/** Shows a person at a terminal some of the messages that rules would change. Samples are never logged. */
 import { styleText } from 'node:util';
 import { counted, formatCount } from '../base/count.ts';
 import { IdSet } from '../gmail/ids.ts';
@@ -19,7 +19,7 @@ export interface Sample {
 
 export interface RuleSamples {
   readonly rule: string;
-  /** How many messages the rule would change. */
+  /** The number of messages that the rule would change. */
   readonly toChange: number;
   readonly samples: readonly Sample[];
 }
@@ -52,14 +52,14 @@ export async function readSamples(
   );
 }
 
-/** `count` ids at even distances, the newest first. */
+/** `count` ids at equal distances, newest first. */
 function spread(ids: IdSet, count: number): string[] {
   const most = Math.min(count, ids.size);
   const step = most < 2 ? 0 : (ids.size - 1) / (most - 1);
   return Array.from({ length: most }, (_, index) => ids.at(ids.size - 1 - Math.round(index * step)));
 }
 
-/** The samples in lines of less than `columns`; nothing that a sender wrote can steer the terminal. */
+/** The samples in lines of fewer than `columns` characters, without control characters that a sender wrote. */
 export function renderSamples(rules: readonly RuleSamples[], columns: number): string {
   const shown = rules.flatMap(({ samples }) => samples.map(({ from }) => senderOf(from)));
   const senderWidth = Math.max(0, ...shown.map(widthOf));

@@ -1,4 +1,4 @@
-/** rules.yaml: from its text to proven rules, or to every problem with file, line and column. */
+/** rules.yaml: parses its text into checked rules, or lists every problem with file, line and column. */
 import * as v from 'valibot';
 import { didYouMean } from '../base/nearest.ts';
 import { ConfigError } from '../errors.ts';
@@ -17,28 +17,28 @@ export interface Search {
 export interface Rule extends Actions {
   readonly name: string;
   readonly search: Search;
-  /** The newest so many matches are spared. */
+  /** How many of the newest matches are spared. */
   readonly keepNewest: number;
-  /** More changes than this by the rule stop the run. */
+  /** More changes by the rule stop the run. */
   readonly maxChanges: number | undefined;
-  /** Whether its query has a line that looks like a comment, but is searched for. */
-  readonly noted: boolean;
+  /** Whether its query has a line that looks like a comment, although Gmail searches for its words. */
+  readonly hasNote: boolean;
 }
 
 export interface RuleSet {
-  /** What is never touched; undefined when there is nothing. */
+  /** Finds the messages that are never changed; undefined for none. */
   readonly protect: Search | undefined;
-  /** More changes than this stop the run. */
+  /** More changes stop the run. */
   readonly maxChanges: number | undefined;
   /** The largest share of the mailbox, between 0 and 1, that a rule may change in a backfill. */
   readonly maxShare: number | undefined;
-  /** Whether runs keep a journal, by which they can be taken back. */
+  /** Whether runs write a journal, so that they can be undone. */
   readonly undo: boolean;
-  /** Labels that enabled rules of the file give, those that --rule leaves out in this run among them. */
+  /** Labels that enabled rules add, rules that --rule leaves out included. */
   readonly labelsAddedByAnyRule: readonly string[];
-  /** The enabled rules, in their order. */
+  /** The enabled rules, in the order of the file. */
   readonly rules: readonly Rule[];
-  /** Names of the rules that are left out. */
+  /** Names of the disabled rules. */
   readonly disabled: readonly string[];
 }
 
@@ -49,7 +49,7 @@ const text = v.pipe(
 );
 const search = v.pipe(
   v.string('must be text (put it in quotes)'),
-  // Other spaces than ASCII's are no spaces to Gmail, and are refused below.
+  // parseQuery refuses other spaces than ASCII's, which Gmail does not take for spaces.
   v.transform((value) => value.replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '')),
   v.nonEmpty('is empty'),
   v.rawTransform(({ dataset, addIssue, NEVER }): Search => {
@@ -91,7 +91,7 @@ const switches = Object.fromEntries(Object.keys(SWITCHES).map((name) => [name, f
   typeof flag
 >;
 
-/** Must come before strictObject, which takes a list for a map with the keys 0, 1, 2 … */
+/** Must come before strictObject, which accepts a list as a map with the keys 0, 1, 2 … */
 const map = (message: string) =>
   v.custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), message);
 
@@ -137,11 +137,11 @@ const fileSchema = v.strictObject({
 });
 const rulesFile = v.pipe(map('must be a map with the key rules'), fileSchema);
 
-/** More are not told at once, to keep a line of the log a line. */
+/** The most problems in one message, so that it stays readable as one line of the log. */
 const MOST_PROBLEMS = 20;
 
 /**
- * The rules in `source`. `file` is only named in messages.
+ * The rules in `source`. `file` is only for messages.
  * @throws ConfigError with all problems, each as `file:line:column: what is wrong`.
  */
 export function parseRules(source: string, file: string): RuleSet {
@@ -149,8 +149,8 @@ export function parseRules(source: string, file: string): RuleSet {
   if ('broken' in yaml) throw broken(yaml.broken.map(({ place, message }) => `${file}${place}: ${message}`));
   const { plain, placeOf } = yaml;
   const result = v.safeParse(rulesFile, plain);
-  const found = [...(result.issues ?? []).map((issue) => describe(issue, plain)), ...doubledNames(plain)];
-  const problems = [...found, ...yaml.problems.map((problem) => told(problem, plain))];
+  const found = [...(result.issues ?? []).map((issue) => describe(issue, plain)), ...repeatedNames(plain)];
+  const problems = [...found, ...yaml.problems.map((problem) => withSubject(problem, plain))];
   if (problems.length > 0 || !result.success) {
     const placed = problems.map(({ message, ...where }) => ({ ...placeOf(where), message }));
     placed.sort((one, other) => one.offset - other.offset);
@@ -163,8 +163,8 @@ export function parseRules(source: string, file: string): RuleSet {
     maxShare,
     undo,
     rules: rules.flatMap(({ name, query, actions, enabled, keepNewest = 0, maxChanges: atMost }, index) => {
-      const noted = yaml.noted.some((path) => path[1] === index);
-      const rule = { name, search: query, keepNewest, maxChanges: atMost, noted, ...actions };
+      const hasNote = yaml.notes.some((path) => path[1] === index);
+      const rule = { name, search: query, keepNewest, maxChanges: atMost, hasNote, ...actions };
       return enabled === false ? [] : [rule];
     }),
     labelsAddedByAnyRule: rules
@@ -174,8 +174,8 @@ export function parseRules(source: string, file: string): RuleSet {
   };
 }
 
-/** Rules with the name of an earlier one, whatever else may be wrong with them. */
-function doubledNames(plain: unknown): Problem[] {
+/** A problem for each rule with the name of an earlier rule. */
+function repeatedNames(plain: unknown): Problem[] {
   const names = ruleNames(plain);
   return names.flatMap((name, index) => {
     const first = names.indexOf(name);
@@ -195,20 +195,20 @@ function describe(issue: v.BaseIssue<unknown>, plain: unknown): Problem {
   const key = String(path.at(-1) ?? '');
   if (issue.type === 'strict_object' && issue.expected === 'never') {
     const message = `unknown key "${key}"${meantKey(key, knownKeys(path))}`;
-    return { path, atKey: true, message: whoseProblem(path, plain) + message };
+    return { path, atKey: true, message: ruleSubject(path, plain) + message };
   }
   if (issue.type === 'strict_object' && issue.input === undefined && issue.expected?.startsWith('"')) {
-    return { path: path.slice(0, -1), message: `${whoseProblem(path, plain)}the key "${key}" is missing` };
+    return { path: path.slice(0, -1), message: `${ruleSubject(path, plain)}the key "${key}" is missing` };
   }
-  return told({ path, message: issue.message }, plain);
+  return withSubject({ path, message: issue.message }, plain);
 }
 
-/** The problem with what it is about before its message. */
-function told({ path, message }: Problem, plain: unknown): Problem {
+/** The problem with its subject before its message. */
+function withSubject({ path, message }: Problem, plain: unknown): Problem {
   const [first, index, ...inner] = path;
   if (first === undefined) return { path, message: `the file ${message}` };
   if (index === undefined) return { path, message: `${first} ${message}` };
-  const whose = whoseProblem(path, plain);
+  const whose = ruleSubject(path, plain);
   if (inner.length === 0) return { path, message: `${whose.slice(0, -2)} ${message}` };
   const keys = inner.filter((part) => typeof part === 'string').join('.');
   const member = inner.find((part) => typeof part === 'number');
@@ -218,8 +218,8 @@ function told({ path, message }: Problem, plain: unknown): Problem {
   };
 }
 
-/** `rule old-newsletters: `, or `the 3rd rule: ` where its name does not tell which it is; '' outside of rules. */
-function whoseProblem([first, index]: Path, plain: unknown): string {
+/** `rule old-newsletters: `, or `the 3rd rule: ` when the name is missing, invalid or repeated; '' outside rules. */
+function ruleSubject([first, index]: Path, plain: unknown): string {
   if (first !== 'rules' || typeof index !== 'number') return '';
   const names = ruleNames(plain);
   const name = names[index];
@@ -234,8 +234,8 @@ function ordinal(position: number): string {
   return `${position}${ending ?? 'th'}`;
 }
 
-/** Keys that people write, as other programs have them. */
-const MEANT_KEYS: ReadonlyMap<string, string> = new Map([
+/** A key of other programs → the key with that meaning. */
+const FOREIGN_KEYS: ReadonlyMap<string, string> = new Map([
   ...['delete', 'remove', 'bin'].map((key) => [key, 'trash'] as const),
   ...['read', 'seen'].map((key) => [key, 'markRead'] as const),
   ['unread', 'markUnread'],
@@ -251,7 +251,7 @@ const MEANT_KEYS: ReadonlyMap<string, string> = new Map([
 ]);
 
 function meantKey(key: string, known: readonly string[]): string {
-  const meant = MEANT_KEYS.get(key.toLowerCase());
+  const meant = FOREIGN_KEYS.get(key.toLowerCase());
   return meant !== undefined && known.includes(meant) ? ` (did you mean "${meant}"?)` : didYouMean(key, known);
 }
 

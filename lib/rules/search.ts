@@ -1,4 +1,4 @@
-/** From rules to searches: what still has to be changed, what state it is in, and which labels must exist for it. */
+/** Composes the searches of a rule from its query, `protect` and its actions. find.ts sends them. */
 
 import type { LabelOperation } from '../gmail/change-plan.ts';
 import type { LabelDirectory } from '../gmail/labels.ts';
@@ -9,13 +9,13 @@ import type { Rule, Search } from './schema.ts';
 export interface ComposedSearch {
   readonly query: string;
   readonly includeSpamTrash: boolean;
-  /** Its labels were looked up when the rules were read: one that does not exist is made by a rule. */
+  /** requireLabels has checked the labels: one that does not exist is created by a rule. */
   readonly labelsChecked: true;
 }
 
 /**
- * The search for exactly those messages that still need the rule's change; null when there can be none, because a label
- * that the rule only removes does not exist.
+ * The search for exactly the messages that still need the change of the rule; null when no message can, because the rule
+ * only removes labels that do not exist.
  */
 export function composeSearch(rule: Rule, protect: Search | undefined, labels: LabelDirectory): ComposedSearch | null {
   const exists = (label: string) => labels.find(label) !== undefined;
@@ -29,17 +29,17 @@ export function composeSearch(rule: Rule, protect: Search | undefined, labels: L
   ]);
 }
 
-/** The search for all that the rule's query matches, be it protected or done: of these keepNewest spares the newest. */
+/** The search for all matches of the query, protected and already changed ones included: keepNewest counts them all. */
 export function composeMatches(rule: Rule): ComposedSearch {
   return compose(rule, []);
 }
 
-/** Longer conditions are left out of the search for protected messages, which then finds more of them. */
+/** A longer condition is left out of the search for protected messages, which then finds more. In characters. */
 const LONGEST_CONDITION = 1_000;
 
 /**
- * The search for protected messages among those that `rules` may still change. Not by their queries: a person who stars
- * a message may have read it as well, so that a query finds it no more.
+ * The search for protected messages that `rules` may still change. Leaves out the queries: a person who stars a message may
+ * also have read it, and then `is:unread` does not find it any more.
  */
 export function composeProtected(rules: readonly Rule[], protect: Search, labels: LabelDirectory): ComposedSearch {
   const pending = rules.flatMap((rule) => possiblyPending(rule, labels));
@@ -54,14 +54,14 @@ export function composeProtected(rules: readonly Rule[], protect: Search, labels
 }
 
 /**
- * Which of the messages that a rule's search finds one of its operations really changes: all, none, those that one search
- * finds, which is all but those that the other one finds.
+ * The messages that an operation really changes, among the matches of its rule: all, none, or the messages that `changed`
+ * finds. `unchanged` finds the other matches.
  */
 export type ChangedMessages = 'all' | 'none' | { readonly changed: ComposedSearch; readonly unchanged: ComposedSearch };
 
 /**
- * What is known of the effect of `operation` on what the rule's search finds, or the searches that tell it: so the state
- * that each message had is known without reading any.
+ * Which matches of the rule `operation` really changes. From this, undo knows the earlier state of each message, although
+ * none was read.
  */
 export function composeChanged(
   rule: Rule,
@@ -84,7 +84,7 @@ export function composeChanged(
   };
 }
 
-/** What may still have to be done for a match: to take off a label that does not exist is nothing. */
+/** The pending operations without removals of labels that do not exist. */
 function possiblyPending({ pending }: Rule, labels: LabelDirectory): LabelOperation[] {
   return pending.filter(({ add, label }) => add || labels.find(label) !== undefined);
 }
@@ -93,7 +93,7 @@ function unprotected(protect: Search | undefined): string[] {
   return protect === undefined ? [] : [`-(${protect.query})`];
 }
 
-/** The rule's query with further conditions; without drafts and chats, unless the query names them. */
+/** The query of the rule with `conditions`, and without drafts and chats unless the query names them. */
 function compose({ search }: Rule, conditions: readonly string[]): ComposedSearch {
   const named = new Set(search.terms.map(labelNamed));
   const without = [...(named.has('DRAFT') ? [] : ['-in:drafts']), ...(named.has('CHAT') ? [] : ['-in:chats'])];

@@ -1,4 +1,4 @@
-/** What is allowed in rules but probably not meant: told when the rules are read, for a person to think about. */
+/** Warnings about rules that are allowed, but probably not meant. */
 import { labelNamed } from '../gmail/query/label-terms.ts';
 import type { Term } from '../gmail/query/parse.ts';
 import { labelKey } from './actions.ts';
@@ -9,19 +9,19 @@ export interface RuleWarning {
   readonly warning: string;
 }
 
-/** Everything about the rules that can be seen without the mailbox, but perhaps its `own` address. */
+/** The warnings that need no mailbox, except perhaps its `own` address. */
 export function findWarnings({ protect, rules }: RuleSet, own?: string): RuleWarning[] {
   const warnings: RuleWarning[] = [];
   for (const [index, rule] of rules.entries()) {
     const warn = (warning: string) => warnings.push({ rule: rule.name, warning });
-    const place = throwsInto(rule);
-    if (place !== undefined && !keepsSentMail(protect) && mayFindSentMail(rule.search.terms, own)) {
+    const place = discardsInto(rule);
+    if (place !== undefined && !protectsSentMail(protect) && mayFindSentMail(rule.search.terms, own)) {
       const what = place === 'TRASH' ? 'trash sent mail too' : 'mark sent mail as spam too';
       const alias = rule.search.terms.some((term) => term.negated && isFromMe(term, own));
       const why = alias ? ' (-from:me does not leave out what was sent from an alias)' : '';
       warn(`it would ${what}${why}: add -in:sent to its query unless that is meant`);
     }
-    if (rule.noted) {
+    if (rule.hasNote) {
       warn('a line of its query contains #. It is not a comment there: Gmail searches for its words');
     }
     const guarded = changedAndNamed(rule, protect?.terms ?? []);
@@ -30,7 +30,7 @@ export function findWarnings({ protect, rules }: RuleSet, own?: string): RuleWar
         `it changes ${listed(guarded)}, which protect names: messages may become protected, or stay so, against its intention`,
       );
     }
-    const contrary = byLabel(rules.slice(index + 1), (other) => opposed(rule, other));
+    const contrary = byLabel(rules.slice(index + 1), (other) => contradictions(rule, other));
     if (contrary.length > 0) {
       const told = contrary.map(
         ([label, names]) =>
@@ -50,37 +50,36 @@ export function findWarnings({ protect, rules }: RuleSet, own?: string): RuleWar
   return warnings;
 }
 
-/** Label → the names of the rules to which `labelsOf` gives it. */
+/** Pairs of a label and the names of the rules for which `labelsOf` returns it. */
 function byLabel(rules: readonly Rule[], labelsOf: (rule: Rule) => readonly string[]): [string, string[]][] {
   const pairs = rules.flatMap((rule) => labelsOf(rule).map((label) => ({ label, name: rule.name })));
   return [...Map.groupBy(pairs, ({ label }) => label)].map(([label, named]) => [label, named.map(({ name }) => name)]);
 }
 
-/** `a, b and c` */
 function listed(names: readonly string[]): string {
   return new Intl.ListFormat('en-GB').format(names);
 }
 
-/** Whether a rule that throws mail away relies on who sent it: then the mailbox's own address tells whether that is safe. */
-export function trustsSenders({ rules }: RuleSet): boolean {
+/** Whether a rule that trashes mail or marks it as spam searches by sender: then findWarnings needs the address. */
+export function needsOwnAddress({ rules }: RuleSet): boolean {
   const asksFrom = ({ search }: Rule) => search.terms.some(({ operator, negated }) => operator === 'from' && !negated);
-  return rules.some((rule) => throwsInto(rule) !== undefined && asksFrom(rule));
+  return rules.some((rule) => discardsInto(rule) !== undefined && asksFrom(rule));
 }
 
-/** Where a rule puts mail that Gmail deletes after 30 days. */
-function throwsInto({ operations }: Rule): string | undefined {
+/** TRASH or SPAM when the rule adds it: Gmail deletes such mail after 30 days. */
+function discardsInto({ operations }: Rule): string | undefined {
   return operations.find(({ add, label }) => add && (label === 'TRASH' || label === 'SPAM'))?.label;
 }
 
-/** Whether all of sent mail is protected. */
-function keepsSentMail(protect: Search | undefined): boolean {
+/** Whether `protect` finds all sent mail. */
+function protectsSentMail(protect: Search | undefined): boolean {
   const terms = protect?.terms ?? [];
   const [first] = terms;
   const isOneOf = first?.condition != null && terms.every(({ condition }) => condition === first.condition);
   return isOneOf && terms.some((term) => !term.negated && labelNamed(term) === 'SENT');
 }
 
-/** Categories that Gmail sorts incoming mail into; sent mail has none of them. */
+/** Labels that sent mail does not have. */
 const INCOMING = [
   'CATEGORY_SOCIAL',
   'CATEGORY_PROMOTIONS',
@@ -91,23 +90,23 @@ const INCOMING = [
   'TRASH',
 ];
 
-/** Whether nothing in the query keeps sent mail out: `-in:sent`, another place, a category, somebody else as sender. */
+/** Whether no condition of the query excludes sent mail: `-in:sent`, another place, a category, another sender. */
 function mayFindSentMail(terms: readonly Term[], own: string | undefined): boolean {
   const conditions = Map.groupBy(terms, ({ condition }) => condition);
   conditions.delete(null);
-  return ![...conditions.values()].some((alternatives) => alternatives.every((term) => keepsSentMailOut(term, own)));
+  return ![...conditions.values()].some((alternatives) => alternatives.every((term) => excludesSentMail(term, own)));
 }
 
-/** `-from:me` does not: Gmail means the main address by it, and mail may be sent from an alias. */
-function keepsSentMailOut(term: Term, own: string | undefined): boolean {
+/** `-from:me` does not exclude sent mail: it means the main address, and mail may be sent from an alias. */
+function excludesSentMail(term: Term, own: string | undefined): boolean {
   const label = labelNamed(term);
   if (term.negated) return label === 'SENT';
-  // Sent mail is in the archive.
+  // The archive contains sent mail.
   if (term.operator === 'in' && term.value.toLowerCase() === 'archive') return false;
   return (term.operator === 'from' && !isFromMe(term, own)) || (label !== null && INCOMING.includes(label));
 }
 
-/** Whether a term about the sender finds what the mailbox's owner sends: `me`, the own address, a part of it. */
+/** Whether a term finds mail from the mailbox's own address: `from:me`, `from:` that address or a part of it. */
 function isFromMe({ operator, value }: Term, own: string | undefined): boolean {
   if (operator !== 'from') return false;
   // Gmail compares whole words of an address.
@@ -127,7 +126,7 @@ function changedAndNamed(rule: Rule, terms: readonly Term[]): string[] {
 }
 
 /** Labels that one of the rules adds and the other removes. */
-function opposed(rule: Rule, other: Rule): string[] {
+function contradictions(rule: Rule, other: Rule): string[] {
   return rule.operations
     .filter((one) => other.operations.some((two) => labelKey(one.label) === labelKey(two.label) && one.add !== two.add))
     .map(({ label }) => label);

@@ -1,6 +1,6 @@
 /**
- * The rules file as YAML: from its text to plain values, with the place of each, and without what YAML reads otherwise
- * than a person wrote it. What the values mean is none of its business.
+ * Reads the rules file as YAML: returns plain values with their places, and reports text that YAML reads differently from
+ * what a person wrote. schema.ts checks the values.
  */
 import {
   type Alias,
@@ -19,10 +19,9 @@ import {
 
 export type Path = readonly (string | number)[];
 
-/** Where in the values something is. */
 export interface Where {
   readonly path: Path;
-  /** Whether the path's last part is a key that should not be there. */
+  /** Whether the place is the key at the end of the path, not its value. */
   readonly atKey?: boolean;
 }
 
@@ -30,27 +29,27 @@ export interface Problem extends Where {
   readonly message: string;
 }
 
-/** A place in the file: `:3:12`, or '' for the whole of it. */
-interface Placed {
+interface PlacedProblem {
+  /** `:3:12`, or '' for the whole file. */
   readonly place: string;
   readonly message: string;
 }
 
 export interface YamlFile {
   readonly plain: unknown;
-  /** Searches that YAML has cut short, or changed, without an error. */
+  /** Searches and labels that YAML cut short or changed without an error. */
   readonly problems: readonly Problem[];
   /** Paths of searches with a line that looks like a comment and is none. */
-  readonly noted: readonly Path[];
-  /** Where something is in the file; the nearest thing around it when it is missing. */
+  readonly notes: readonly Path[];
+  /** The place of a value in the file, or of the value around a missing one. */
   readonly placeOf: (where: Where) => { readonly offset: number; readonly place: string };
 }
 
-/** The parser calls itself for each level, until the stack is full. */
-const TOO_DEEP: Placed = { place: '', message: 'is nested too deeply' };
+/** The parser recurses for each level of nesting. */
+const TOO_DEEP: PlacedProblem = { place: '', message: 'is nested too deeply' };
 
-/** The file's values, or why it cannot be read. */
-export function readYaml(source: string): YamlFile | { readonly broken: readonly Placed[] } {
+/** The values of the file, or the problems for which it cannot be read. */
+export function readYaml(source: string): YamlFile | { readonly broken: readonly PlacedProblem[] } {
   const lines = new LineCounter();
   const placeAt = (offset: number) => {
     const { line, col } = lines.linePos(offset);
@@ -80,7 +79,7 @@ export function readYaml(source: string): YamlFile | { readonly broken: readonly
     return {
       plain: document.toJS({ maxAliasCount: 100 }),
       problems: findChanged(document, source),
-      noted: searchScalars(document).flatMap(({ path, scalar }) => (hasNoteLine(scalar, source) ? [path] : [])),
+      notes: searchScalars(document).flatMap(({ path, scalar }) => (hasNoteLine(scalar, source) ? [path] : [])),
       placeOf: (where) => {
         const offset = offsetOf(document, where);
         return { offset, place: placeAt(offset) };
@@ -132,7 +131,7 @@ function quote(value: string): string {
   return `cannot be read as it stands: put the query in ${single}${asQuoted(value)}`;
 }
 
-/** Searches and labels of which YAML takes a part for something else: a comment, an anchor. */
+/** Searches and labels of which YAML takes a part for a comment or an anchor. */
 function findChanged(document: Document, source: string): Problem[] {
   const used = new Set<string>();
   visit(document, { Alias: (_, { source: name }) => void used.add(name) });
@@ -152,7 +151,7 @@ function findChanged(document: Document, source: string): Problem[] {
   });
   const labels = labelScalars(document).flatMap(({ path, scalar }) => {
     const comment = commentBehind(scalar, source);
-    // With a space behind the # it can only be a comment.
+    // "# " is a comment, "#x" may be a part of the label.
     return comment !== undefined && /#\S/.test(comment) ? [cutShort(path, 'label', `${scalar.value}${comment}`)] : [];
   });
   return [...searches, ...labels];
@@ -173,7 +172,7 @@ function asQuoted(value: string): string {
   return value.length > 100 ? '' : `: '${value.replaceAll("'", "''")}'`;
 }
 
-/** Whether a text of several lines has a line, or the end of one, that looks like a comment. */
+/** Whether a text of several lines has something that looks like a comment. */
 function hasNoteLine({ type, range }: Scalar, source: string): boolean {
   const isBlock = type === 'BLOCK_FOLDED' || type === 'BLOCK_LITERAL';
   const isQuoted = type === 'QUOTE_DOUBLE' || type === 'QUOTE_SINGLE';
@@ -189,12 +188,12 @@ interface PlacedScalar {
   readonly scalar: Scalar;
 }
 
-/** The searches of the file, as far as they are text. */
+/** The searches of the file that are text. */
 function searchScalars(document: Document): PlacedScalar[] {
   return scalarsAt(document, [['protect'], ...rulePaths(document).map((path) => [...path, 'query'])]);
 }
 
-/** The labels of its actions, as far as they are text. */
+/** The labels in actions that are text. */
 function labelScalars(document: Document): PlacedScalar[] {
   const lists = rulePaths(document).flatMap((path) =>
     ['addLabels', 'removeLabels'].map((key) => [...path, 'actions', key]),
@@ -218,7 +217,7 @@ function scalarsAt(document: Document, paths: readonly Path[]): PlacedScalar[] {
   });
 }
 
-/** A reference to a value that is not there. */
+/** An alias without an anchor. */
 function findUnresolved(document: Document): Alias | undefined {
   let found: Alias | undefined;
   visit(document, {
@@ -231,7 +230,7 @@ function findUnresolved(document: Document): Alias | undefined {
   return found;
 }
 
-/** Where in the file a problem lies; the nearest thing around it when it is about something missing. */
+/** The offset of a problem in the file; of the nearest value around it when something is missing. */
 function offsetOf(document: Document, { path, atKey }: Where): number {
   if (atKey === true) {
     const parent = nodeAt(document, path.slice(0, -1));
@@ -252,7 +251,7 @@ function nodeAt(document: Document, path: Path): Node | null {
   return isNode(node) ? node : null;
 }
 
-/** The parser finds several problems where one mistake is: the first of each line, or one that tells more. */
+/** One error for each line, because the parser reports several for one mistake: the first, or a more specific one. */
 function firstOfEachLine(errors: readonly YAMLError[], lines: LineCounter): YAMLError[] {
   const byLine = Map.groupBy(errors, ({ pos }) => lines.linePos(pos[0]).line);
   return [...byLine.values()].flatMap(
@@ -260,7 +259,7 @@ function firstOfEachLine(errors: readonly YAMLError[], lines: LineCounter): YAML
   );
 }
 
-/** Where the quote or bracket opens that is missed at its end. */
+/** The offset of the quote or bracket that is not closed; undefined for other errors. */
 function openingOf(document: Document, code: string, message: string, missedAt: number): number | undefined {
   if (!isUnclosedQuote(code, message) && !/^Flow (?:map|sequence)/.test(message)) return undefined;
   let opening: number | undefined;
@@ -278,7 +277,7 @@ function isUnclosedQuote(code: string, message: string): boolean {
   return code === 'MISSING_CHAR' && message.startsWith('Missing closing');
 }
 
-/** The parser's problem in plain words; `rest` is the file from its place on. */
+/** The message for an error of the parser; `rest` is the file from its place on. */
 function yamlProblem(code: string, message: string, rest: string): string {
   if (code === 'TAB_AS_INDENT') return 'a tab is used for indentation: use spaces';
   if (code === 'MULTIPLE_DOCS') return 'the file must hold one YAML document, and a second one begins here';

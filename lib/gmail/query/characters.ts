@@ -1,24 +1,24 @@
 /**
- * Characters that look like a part of Gmail's search language and are none: word processors, phones and web pages put
- * them in place of quotation marks, minus signs and spaces. Gmail refuses none of them, and finds something else.
+ * Finds characters that look like a part of Gmail's search language and are not: word processors, phones and web pages put
+ * them in place of quotes, minus signs and spaces. Gmail accepts them, and finds something else.
  */
 
-/** A character that must not stand where it stands, at a place counted from 0. */
 export interface OddCharacter {
+  /** Its index in the search. */
   readonly at: number;
   /** The character with its code point, and what to do about it. */
   readonly problem: string;
-  /** Whether it may well be a part of text that stands without quotes. */
+  /** Whether it may be a part of text without quotes. */
   readonly inText: boolean;
 }
 
 const QUOTES = /[“”„‟«»‹›〝〞〟＂「」『』″❝❞˝]/u;
-/** Some of them stand for an apostrophe or a letter within a word. */
+/** Within a word some of them are an apostrophe or a letter. */
 const SINGLE_QUOTES = /[‘’‚‛′＇´ʹʺ❛❜]/u;
-/** Behind a number they are minutes, seconds, feet and inches. */
+/** After a number they are minutes, seconds, feet or inches. */
 const PRIMES = /[′″]/u;
 const DASHES = /[‐‑‒–—―−﹘﹣－˗⁃⁻₋➖]/u;
-/** Full-width brackets and colons; inside of a word of text they are punctuation. */
+/** Inside a word of text, full-width brackets and colons are punctuation. */
 const BRACKETS = /[（）｛｝［］]/u;
 const COLONS = /[：﹕∶꞉︰ː⁚։׃]/u;
 const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
@@ -46,9 +46,9 @@ const NAMES: Readonly<Record<string, string>> = {
   '：': 'a full-width colon',
 };
 
-/** The first character of `query` outside of ASCII quotes that Gmail would take for something else than a person means. */
+/** The first character outside ASCII quotes that Gmail understands differently from a person; undefined for none. */
 export function findOddCharacter(query: string): OddCharacter | undefined {
-  // Without an opening one, a closing single quote behind a word is an apostrophe.
+  // A closing single quote after a word is an apostrophe when there is no opening one.
   const isApostrophe = !/(?<![\p{L}\p{N}])[‘‚‛]/u.test(query);
   let inQuotes = false;
   let before = '';
@@ -66,7 +66,7 @@ export function findOddCharacter(query: string): OddCharacter | undefined {
   return undefined;
 }
 
-/** As many characters before one as the rules below look at: the longest operator with a minus. */
+/** The longest text before a character that problemOf reads: the longest operator with a minus. */
 const MOST_BEFORE = 16;
 
 function problemOf(character: string, before: string, after: string): string | undefined {
@@ -91,15 +91,15 @@ function problemOf(character: string, before: string, after: string): string | u
   if (/[\t\n\r]/.test(character)) return undefined;
   if (/\p{Z}/u.test(character)) return `${named} is no space to Gmail: write a plain space`;
   if (/[\p{Cf}\p{Cc}]/u.test(character)) {
-    return joins(character, before)
+    return isJoiner(character, before)
       ? undefined
       : `${named} cannot be seen, and Gmail takes it for a part of a word: remove it`;
   }
   return undefined;
 }
 
-/** Joiners belong to the spelling of Persian, of Indian languages and of many emoji. */
-function joins(character: string, before: string): boolean {
+/** Persian, Indian languages and many emoji are spelled with joiners. */
+function isJoiner(character: string, before: string): boolean {
   return /\u200c|\u200d|[\u{e0020}-\u{e007f}]/u.test(character) && /[^\0-\x7f]$/u.test(before);
 }
 
@@ -111,7 +111,7 @@ function startsWith(pattern: RegExp, text: string): boolean {
   return pattern.test(String.fromCodePoint(text.codePointAt(0) ?? 0));
 }
 
-/** `“ (U+201C)`, or for what cannot be seen `U+00A0 (a no-break space)`. */
+/** `“ (U+201C)`, or for an invisible character `U+00A0 (a no-break space)`. */
 function nameCharacter(character: string): string {
   const code = `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
   const name = NAMES[character];
@@ -119,7 +119,7 @@ function nameCharacter(character: string): string {
   return name === undefined ? `${character} (${code})` : `${character} (${code}, ${name})`;
 }
 
-/** ` (its а is U+0430)` for a word with a letter or digit beyond ASCII, which may look like one of ASCII's. */
+/** ` (its а is U+0430)` for a word with a character that may look like an ASCII one; '' for other words. */
 export function nameForeign(word: string): string {
   const foreign = [...word].find((character) => character > '~');
   return foreign === undefined

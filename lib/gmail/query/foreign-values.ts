@@ -1,21 +1,21 @@
 /**
- * Values that other programs take and Gmail does not: wildcards, and several values with commas. Gmail takes `*` and `,`
- * for a space between words (sensefulsolutions.com/2010/07/how-gmail-filter-email-matching-works.html), and finds whole
- * words only.
+ * Finds values that other programs understand and Gmail does not: wildcards, and several values with commas. Gmail finds
+ * whole words only, and takes `*` and `,` for a space between words. Source:
+ * sensefulsolutions.com/2010/07/how-gmail-filter-email-matching-works.html.
  */
 import { isChecked, valueProblem } from './values.ts';
 
 const ADDRESSES: readonly string[] = ['from', 'to', 'cc', 'bcc', 'deliveredto', 'list'];
 
-/** Returns what is wrong with an operator's value or a plain word; undefined when nothing is. */
+/** The problem of an operator's value, or of a plain word when `operator` is ''; undefined for none. */
 export function foreignValue(operator: string, value: string, minus: string): string | undefined {
   return commaProblem(operator, value, minus) ?? wildcardProblem(operator, value, minus);
 }
 
-/** The same for a member of the brackets behind `operator`, as in `from:(a@example.com, b@example.com)`. */
+/** The problem of a word in the brackets of `operator`, as in `from:(a@x.com, b@x.com)`; undefined for none. */
 export function foreignMember(operator: string, value: string, minus: string): string | undefined {
   if (operator === '') return undefined;
-  // A name may be written "Doe, John".
+  // A comma is right in a name: "Doe, John".
   const isAddress = ADDRESSES.includes(operator) && /[@.]/.test(value);
   const takesOne = isAddress || operator === 'filename' || isChecked(operator);
   if (takesOne && /^[,;|]|[,;|]$/.test(value)) {
@@ -36,7 +36,7 @@ function commaProblem(operator: string, value: string, minus: string): string | 
   return `"${operator}:${value}" has several values: write ${minus}{${terms}}`;
 }
 
-/** A star at the end of a word stands for more letters elsewhere; Gmail takes any star for a space: `*@shop.com`, `E*TRADE`. */
+/** A star at the end of a word is a problem. Elsewhere it works as a space: `*@shop.com` and `E*TRADE` find the right mail. */
 function wildcardProblem(operator: string, value: string, minus: string): string | undefined {
   const isPrefix = /^[\p{L}\p{N}][\p{L}\p{N}.-]*\*(?=$|@)/u.test(value) || (operator !== '' && value === '*');
   if (!isPrefix || operator === 'rfc822msgid') return undefined;

@@ -1,9 +1,9 @@
-/** The labels that a search names, and the places that it looks into. */
+/** The labels that the terms of a search name, and whether a search reaches Spam and Trash. */
 import { systemLabelId } from '../labels.ts';
 import type { Term } from './parse.ts';
 
-/** Labels of the system by the names that `in:`, `is:` and `label:` have for them. */
-const STATES: ReadonlyMap<string, string> = new Map([
+/** The name in `in:`, `is:` or `label:` → the id of the system label. */
+const SYSTEM_NAMES: ReadonlyMap<string, string> = new Map([
   ['unread', 'UNREAD'],
   ['starred', 'STARRED'],
   ['important', 'IMPORTANT'],
@@ -17,15 +17,15 @@ const STATES: ReadonlyMap<string, string> = new Map([
   ['spam', 'SPAM'],
 ]);
 
-/** Names that Gmail handles like labels but does not list: people search for `label:muted`. */
+/** Names that Gmail accepts in `label:` although it lists no such labels. */
 const UNLISTED = new Set(['muted', 'snoozed', 'scheduled']);
 
-/** The label that a term names: a system label's id, or a user's label as the term writes it; null for none. */
+/** The label that a term names: the id of a system label, or the name of a user's label as written; null for none. */
 export function labelNamed({ operator, value }: Term): string | null {
   const lower = value.toLowerCase();
   switch (operator) {
     case 'is':
-      return lower === 'read' ? 'UNREAD' : (STATES.get(lower) ?? null);
+      return lower === 'read' ? 'UNREAD' : (SYSTEM_NAMES.get(lower) ?? null);
     case 'has':
       return /star$/.test(lower) ? 'STARRED' : null;
     case 'category':
@@ -42,10 +42,10 @@ export function labelNamed({ operator, value }: Term): string | null {
 
 function labelCalled(value: string): string | null {
   const lower = value.toLowerCase();
-  return UNLISTED.has(lower) ? null : (STATES.get(lower) ?? systemLabelId(value) ?? value);
+  return UNLISTED.has(lower) ? null : (SYSTEM_NAMES.get(lower) ?? systemLabelId(value) ?? value);
 }
 
-/** Whether the search asks for messages in Trash or Spam, which Gmail leaves out otherwise. */
+/** Whether the search names Trash or Spam, which Gmail leaves out otherwise. */
 export function asksForSpamOrTrash(terms: readonly Term[]): boolean {
   return terms.some((term) => {
     if (term.negated) return false;

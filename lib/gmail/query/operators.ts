@@ -1,4 +1,4 @@
-/** Gmail's search operators, and the words in which one was meant: without a colon, Gmail searches for the word. */
+/** Gmail's search operators, and words in which an operator was meant: without a colon Gmail searches for the word. */
 import { isChecked, PLACES, valueProblem } from './values.ts';
 
 /** Source: support.google.com/mail/answer/7190. */
@@ -10,12 +10,12 @@ export const OPERATORS: readonly string[] = [
 const NAMES = OPERATORS.toSorted((a, b) => b.length - a.length).join('|');
 
 /**
- * `!is:starred`, `from:a+is:starred`: an operator where Gmail takes it for a part of a word. The ends of domains before
- * the number of a port are none, as in http://example.in:8080.
+ * An operator where Gmail takes it for a part of a word: `!is:starred`, `from:a+is:starred`. The end of a domain before a
+ * port is no operator, as in http://example.in:8080.
  */
 const HIDDEN = new RegExp(`[^\\p{L}\\p{N}_"](?:${NAMES}):(?<!\\.(?:in|is|to|cc):(?=\\d))`, 'iu');
 
-/** An operator inside of a word, with the sign before it; undefined for none. */
+/** An operator inside a word, with the character before it; undefined for none. */
 export function hiddenOperator(word: string): string | undefined {
   return HIDDEN.exec(word)?.[0];
 }
@@ -27,19 +27,19 @@ export function isTerm(word: string): boolean {
   return TERM.test(word);
 }
 
-/** Names that no text holds by chance. */
+/** These names are always meant as operators. */
 const UNDERSCORED = /^(older|newer)_than(.*)$/iu;
-/** The same as people write them; "older than" may be text. */
+/** People write these for the same operators; "older than" may also be text. */
 const NEARLY_UNDERSCORED = /^(older|newer)[-_]?than\W*(\d.*)?$/iu;
 const NAME_AND_SIGN = new RegExp(`^(${NAMES})([^\\p{L}\\p{N}\\s]+)(.+)$`, 'iu');
-/** Signs that join words of plain text too, as in `to/from`, `in-house`, `in_box` and `list@example.com`. */
+/** Characters that also join words of text, as in `to/from`, `in-house`, `in_box` and `list@example.com`. */
 const IN_TEXT = /^(?:[-_/.,+&|'’@~!?*%#$^\\…\p{Pd}\p{Extended_Pictographic}]|\ufe0f|\u200d)+$/u;
-const NO_SIGN_OF_A_COLON = /^['’@]/u;
+const NEVER_A_COLON = /^['’@]/u;
 const ADDRESS = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 
 /**
- * The problem of a plain word, or of a part of one, that was meant to be an operator; undefined for a word of text.
- * `following` is the plain word behind it, or ''.
+ * The problem of a plain word, or a part of one, that was meant as an operator; undefined for a word of text. `following`
+ * is the next plain word, or ''.
  */
 export function missingColon(word: string, following: string, negated: boolean): string | undefined {
   const refuse = (operator: string, value: string) => refusal(word, operator, value, negated ? '-' : '');
@@ -51,7 +51,7 @@ export function missingColon(word: string, following: string, negated: boolean):
   }
   const [, name = '', sign = '', value = ''] = NAME_AND_SIGN.exec(word) ?? [];
   const operator = name.toLowerCase();
-  if (name !== '' && !NO_SIGN_OF_A_COLON.test(sign) && (!IN_TEXT.test(sign) || isMeant(operator, value, sign))) {
+  if (name !== '' && !NEVER_A_COLON.test(sign) && (!IN_TEXT.test(sign) || isMeant(operator, value, sign))) {
     return refuse(operator, value);
   }
   if (!OPERATORS.includes(word.toLowerCase()) || following === '') return undefined;
@@ -59,10 +59,10 @@ export function missingColon(word: string, following: string, negated: boolean):
   return isMistake ? refuse(word.toLowerCase(), following) : undefined;
 }
 
-/** Whether `value` is one that the operator takes, and hardly anything else. */
+/** Whether `value` is a value of the operator, and unlikely to be text. */
 function isMeant(operator: string, value: string, sign: string): boolean {
   if (operator === 'in') return PLACES.includes(value.toLowerCase());
-  // The size of a shoe is no size of a message.
+  // A small number may be anything: "size 42".
   if (/^\d{1,4}$/.test(value)) return false;
   if (isChecked(operator)) return valueProblem(operator, value, '') === null;
   return sign === ',' && ADDRESS.test(value);
@@ -75,7 +75,7 @@ function refusal(word: string, operator: string, value: string, minus: string): 
   return problem === null ? `${taken}: write ${minus}${operator}:${value}` : `${taken}, and ${problem}`;
 }
 
-/** Decodes a search that was copied from a browser's address bar; undefined for any other search. */
+/** The decoded search when it was copied from the address bar of a browser; undefined for other searches. */
 export function decodeQuery(query: string): string | undefined {
   if (!/%(?:3a|40|20|22|28|7b|2f)/i.test(query.replace(/"[^"]*"/g, ''))) return undefined;
   try {

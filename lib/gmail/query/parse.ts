@@ -1,7 +1,6 @@
 /**
- * Reads a Gmail search far enough to refuse what means something else to Gmail than it looks, and to know what it names:
- * its terms with their operators, their negation, and whether they stand in an alternative. What a search finds, Gmail
- * alone decides.
+ * Parses a Gmail search into its terms, with their operators, negation and alternatives, and refuses what Gmail would
+ * understand differently from what it looks like. Does not decide what a search finds: Gmail does.
  */
 import { foreignMember } from './foreign-values.ts';
 import { isTerm, missingColon } from './operators.ts';
@@ -10,7 +9,7 @@ import { valueProblem } from './values.ts';
 
 /** One term of a search, such as `-label:"A&E"` or a plain word. */
 export interface Term {
-  /** In lower case, without the colon; '' for plain words and phrases. */
+  /** In lower case, without the colon; '' for a plain word or phrase. */
   readonly operator: string;
   /** Without quotes. */
   readonly value: string;
@@ -18,10 +17,10 @@ export interface Term {
   readonly negated: boolean;
   /**
    * The number of the term's condition: every match of the search fulfils at least one term of each condition. Null for
-   * a term in a negated group or in an alternative with groups, which belongs to no condition.
+   * a term in a negated group, or in an alternative with groups, which belongs to no condition.
    */
   readonly condition: number | null;
-  /** The place of the value, with its quotes, in the search: from index `from` up to, but not including, `to`. */
+  /** The place of the value, with its quotes, in the search: from index `from` to before `to`. */
   readonly from: number;
   readonly to: number;
 }
@@ -31,19 +30,18 @@ interface GroupContext {
   readonly operator: string;
   readonly negated: boolean;
   readonly required: boolean;
-  /** Whether every match of the search must lie outside of the group. */
+  /** Whether every match of the search must be outside the group. */
   readonly excluded: boolean;
   readonly depth: number;
 }
 
-/** Nobody nests deeper by hand; each level takes some of the stack. */
+/** Each level of brackets takes a part of the stack. */
 const MOST_LEVELS = 100;
 
 /**
  * The terms of `query`.
- * @throws QueryError for unbalanced quotes or brackets, empty groups, operators that are none or lack a value, values
- *   that their operator does not take, and words and characters that are mistaken for parts of Gmail's language: Gmail
- *   would search for words, and protect or find something else than meant.
+ * @throws QueryError for unbalanced quotes or brackets, empty groups, unknown operators, missing or invalid values, and
+ *   words and characters that only look like Gmail's search language: Gmail would find something else than meant.
  */
 export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
   const tokens = tokenize(query);
@@ -57,7 +55,7 @@ export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
     let members = 0;
     let groups = 0;
     let ors = 0;
-    /** An OR or AND to which the right side has yet to come. */
+    /** An OR or AND whose right side is not read yet. */
     let open: Token | undefined;
     const inBraces = opened?.bracket === '{';
     if (around.depth > mostLevels) {
@@ -121,7 +119,7 @@ export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
     }
     const following = tokens[next];
     const { value, from, to } = token;
-    // The tokens were looked at without the operator of the brackets.
+    // tokenize does not know the operator of the brackets.
     const foreign = token.operator === '' && !token.quoted && foreignMember(operator, value, negated ? '-' : '');
     if (foreign) throw new QueryError(foreign, token.at);
     const behind = following && isPlain(following) ? following.value : '';
@@ -134,13 +132,13 @@ export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
   return terms;
 }
 
-/** Refuses a search that is one phrase of nothing but terms: YAML and the shell take off only the outer quotes. */
+/** Refuses a search that is one phrase of terms: YAML and the shell remove only the outer quotes. */
 function refuseQuotedTerms([token, ...others]: readonly Token[]): void {
   if (token === undefined || others.length > 0 || !token.quoted || token.operator !== '') return;
   const words = token.value.split(/\s+/);
   if (!words.every((word) => isTerm(word) || word === 'OR')) return;
   const [operator = '', value = ''] = token.value.split(/:(.*)/s);
-  // One word whose value no operator takes is text.
+  // A single word with an invalid value is text.
   if (words.length === 1 && valueProblem(operator.toLowerCase(), value, '') !== null) return;
   throw new QueryError(
     `quotes inside quotes: Gmail would search for the phrase: write ${token.minus ? `-(${token.value})` : token.value}`,
@@ -148,7 +146,7 @@ function refuseQuotedTerms([token, ...others]: readonly Token[]): void {
   );
 }
 
-/** Words and signs that people mean as operators, and what Gmail has for them. */
+/** Words and signs that people mean as OR, AND or minus. */
 const MISTAKEN: ReadonlyMap<string, string> = new Map([
   ...['or', '|', '||', ',', '/'].map((word) => [word, 'OR'] as const),
   ...['and', '&', '&&', '+'].map((word) => [word, 'AND'] as const),
@@ -158,7 +156,7 @@ const MISTAKEN: ReadonlyMap<string, string> = new Map([
 /** Operators whose values are words of text. */
 const TEXTS: readonly string[] = ['from', 'to', 'cc', 'bcc', 'deliveredto', 'list', 'filename'];
 
-/** Refuses NOT, and `or`, `and` and `not` where they stand beside something that is no plain word. */
+/** Refuses NOT always, and `or`, `and` and `not` beside a term that is no plain word. */
 function refuseMistakenWord(query: string, tokens: readonly Token[], index: number, operator: string): void {
   const token = tokens[index];
   if (token === undefined || !isPlain(token)) return;
@@ -170,7 +168,7 @@ function refuseMistakenWord(query: string, tokens: readonly Token[], index: numb
   }
   const meant = MISTAKEN.get(value.toLowerCase());
   if (meant === undefined) return;
-  // In a group of people or files an "or" is no text; in one of labels, ages and the like no such word is.
+  // In brackets of people or files, "or" is no text; in brackets of labels, ages and the like, none of these words is.
   const isText = operator === '' || operator === 'subject' || (TEXTS.includes(operator) && meant !== 'OR');
   const strong = !isText || isStrong(after, ')}') || (meant !== '-' && isStrong(before, '({'));
   if (value !== 'NOT' && !strong) return;
@@ -179,7 +177,7 @@ function refuseMistakenWord(query: string, tokens: readonly Token[], index: numb
   throw new QueryError(`Gmail takes ${value} for a word: write ${right}${quoted}`, at);
 }
 
-/** Refuses `is starred` and `is;starred`; in a group behind an operator only what can be no text. */
+/** Refuses `is starred` and `is;starred`; in the brackets of an operator only words that cannot be text. */
 function refuseMissingColon(tokens: readonly Token[], index: number, operator: string): void {
   const token = tokens[index];
   if (token === undefined || !isPlain(token)) return;
@@ -190,7 +188,7 @@ function refuseMissingColon(tokens: readonly Token[], index: number, operator: s
   // "older than 14d"
   const isThan = /^(?:older|newer)$/i.test(token.value) && next(1) === 'than' && /^\d+[a-z]+$/i.test(next(2));
   const word = isThan ? `${token.value}_than` : token.value;
-  // Behind a plain word it is text: "your order is sent".
+  // After a plain word it is text: "your order is sent".
   const before = tokens[index - 1];
   const isSentence = before !== undefined && isPlain(before) && !token.minus && !isThan;
   const following = isSentence ? '' : next(isThan ? 2 : 1);
@@ -202,14 +200,14 @@ function refuseMissingColon(tokens: readonly Token[], index: number, operator: s
   throw new QueryError(`${problem}, or "${text}" for the text itself`, token.at);
 }
 
-/** Whether a token beside a word shows that the word was meant as an operator. */
+/** Whether the token beside a word shows that the word was meant as an operator. */
 function isStrong(token: Token | undefined, otherBrackets: string): boolean {
   if (token === undefined) return false;
   if (token.bracket !== undefined) return !otherBrackets.includes(token.bracket);
   return token.operator !== '' || token.quoted;
 }
 
-/** The token as it is written; a whole group as its bracket. */
+/** The token as written; a group as `(…)` or `{…}`. */
 function textOf(query: string, token: Token | undefined): string {
   if (token === undefined || token.bracket === ')' || token.bracket === '}') return 'word';
   const text = /^-?(?:[^\s"(){}]*"[^"]*"|[^\s"(){}]+[({]?|[({])/.exec(query.slice(token.at))?.[0] ?? '';

@@ -4,7 +4,7 @@ import type { OptionSpec } from '../../options.ts';
 import { parseQuery } from './parse.ts';
 import { QueryError } from './tokens.ts';
 
-/** The search as it was typed. A search that Gmail would understand differently is refused before the first request. */
+/** Returns the search as typed. Its `parse` throws UsageError for a search that Gmail would understand differently. */
 export function searchOption(placeholder: string, summary: string): OptionSpec<string | undefined> {
   const parse = (text: string) => {
     try {

@@ -1,6 +1,6 @@
 /**
- * Splits a Gmail search into its terms and brackets, and refuses what only looks like a part of Gmail's language: Gmail
- * would search for it as words.
+ * Splits a Gmail search into terms and brackets, and refuses words and characters that only look like Gmail's search
+ * language: Gmail would search for them as words.
  */
 import { nearest, slips } from '../../base/nearest.ts';
 import { findOddCharacter, nameForeign } from './characters.ts';
@@ -8,7 +8,7 @@ import { foreignValue } from './foreign-values.ts';
 import { decodeQuery, hiddenOperator, missingColon, OPERATORS } from './operators.ts';
 import { isChecked, isMeasured, valueProblem } from './values.ts';
 
-/** The search is broken, at a place counted from 0. */
+/** The search is invalid at the index `at`. */
 export class QueryError extends Error {
   readonly at: number;
 
@@ -21,11 +21,11 @@ export class QueryError extends Error {
 
 export interface Token {
   readonly at: number;
-  /** Where its value begins, with its quotes, and where the token ends. */
+  /** The place of the value, with its quotes, from index `from` to before `to`. `to` is the end of the token. */
   readonly from: number;
   readonly to: number;
   readonly minus: boolean;
-  /** In lower case, without the colon; '' without one. */
+  /** In lower case, without the colon; '' for none. */
   readonly operator: string;
   /** An opening or closing bracket, or undefined for a term. */
   readonly bracket: string | undefined;
@@ -36,8 +36,8 @@ export interface Token {
 /** `l` is a short form of `label`. */
 const SHORT: ReadonlyMap<string, string> = new Map([['l', 'label']]);
 
-/** Operators of other programs, and Gmail's for the same. */
-const MEANT: ReadonlyMap<string, string> = new Map([
+/** An operator of other programs → Gmail's operator with that meaning. */
+const FOREIGN_OPERATORS: ReadonlyMap<string, string> = new Map([
   ...['sender', 'author'].map((word) => [word, 'from'] as const),
   ['recipient', 'to'],
   ['title', 'subject'],
@@ -48,12 +48,12 @@ const MEANT: ReadonlyMap<string, string> = new Map([
   ...['message-id', 'messageid', 'msgid'].map((word) => [word, 'rfc822msgid'] as const),
 ]);
 
-/** `'is:starred'`, or its beginning: text in quotation marks that are none to Gmail. */
+/** Text in quotes that Gmail does not know, such as `'is:starred'`, or its beginning. */
 const OTHER_QUOTES = /^(?:'[^"']*'|`[^"`]*`)(?=[\s(){}]|$)/;
 
 const TOKEN = /(-?)(?:([\p{L}_][\p{L}\p{N}_-]*):(?!\/\/|[)}]))?(?:([(){}])|"([^"]*)"|([^\s"(){}]+))/uy;
 
-/** @throws QueryError for what is no term of Gmail's language, or would be another one than it looks. */
+/** @throws QueryError for a term that is invalid, or that Gmail would understand differently from what it looks like. */
 export function tokenize(query: string): Token[] {
   const odd = findOddCharacter(query);
   if (odd !== undefined) throw new QueryError(odd.inText ? odd.problem + orQuotes(query, odd.at) : odd.problem, odd.at);
@@ -97,7 +97,7 @@ function unreadable(query: string, at: number): QueryError {
   return new QueryError(`a quote is not closed${other === undefined ? '' : ` (${other} closes none: write ")`}`, quote);
 }
 
-/** Refuses `from:` with nothing behind it, and what is nearly an operator, for Gmail would take both for words. */
+/** Refuses `from:` without a value, and a misspelled operator without one: Gmail would take both for words. */
 function requireValue(query: string, at: number): void {
   const pattern = /-?([\p{L}_][\p{L}\p{N}_-]*)\s*:(?=[\s)}]|$)|-?([\p{L}_]+)\s+:(?=[^\s:])/uy;
   pattern.lastIndex = at;
@@ -123,21 +123,21 @@ function knownOperator(prefix: string, query: string, at: number, value: string)
   throw new QueryError(`"${prefix}:" is no search operator${nameForeign(prefix)}${hint}`, at);
 }
 
-/** The operator that is really near, and to which the value would fit. */
+/** The operator that was probably meant: with a similar name, and for which the value is valid. */
 function meantOperator(operator: string, value: string): string | undefined {
-  const meant = MEANT.get(operator) ?? nearest(operator, OPERATORS);
+  const meant = FOREIGN_OPERATORS.get(operator) ?? nearest(operator, OPERATORS);
   if (meant === undefined || (value !== '' && valueProblem(meant, value, '') !== null)) return undefined;
-  if (MEANT.has(operator)) return meant;
-  // One slip makes two letters of any two letters: then only the value can tell.
+  if (FOREIGN_OPERATORS.has(operator)) return meant;
+  // Any two letters are one typing error apart from another two: then only the value can tell.
   return isSlip(operator, meant) && (meant.length >= 4 || (isChecked(meant) && value !== '')) ? meant : undefined;
 }
 
-/** Whether two words are one slip of the fingers apart, two in long ones. */
+/** Whether two words are one typing error apart, or two in long words. */
 function isSlip(typed: string, meant: string): boolean {
   return slips(typed.replaceAll('-', '_'), meant) <= (meant.length >= 8 ? 2 : 1);
 }
 
-/** Refuses bare words in which an operator, a quotation mark or a minus was meant. */
+/** Refuses a value or word without quotes in which an operator, a quote or a minus was meant. */
 function requirePlain(
   bare: string,
   { operator, at, query, afterMinus }: { operator: string; at: number; query: string; afterMinus: boolean },
@@ -156,7 +156,7 @@ function requirePlain(
   } else if (operator !== 'rfc822msgid') {
     requireOneOperator(operator, bare, at);
   }
-  // The parts behind the first: that is looked at with the word that follows.
+  // parse.ts checks the first part, together with the next word.
   for (const part of bare.split(/[;,|&+]/).slice(1)) {
     const problem = operator === 'rfc822msgid' ? undefined : missingColon(part, '', false);
     if (problem !== undefined) throw new QueryError(`${problem}, with a space before it`, at);
@@ -186,13 +186,13 @@ function requireOneOperator(operator: string, bare: string, at: number): void {
   throw new QueryError(`${written} holds a second operator: put a space or OR before that${quoted}`, at);
 }
 
-/** The way to search for what stands at a place of the search, if that is text. */
+/** The end of a message that shows how to search for the text at `at`; '' when there is none. */
 export function orQuotes(query: string, at: number): string {
   const text = textAround(query, at);
   return text === undefined ? '' : `, and text belongs in quotes: ${text}`;
 }
 
-/** The text in which a place lies, in quotes: all of a group such as `subject:(a - b)`, or the words beside the place. */
+/** The text around `at`, in quotes: a group such as `subject:(a - b)`, or the words beside `at`; undefined for none. */
 function textAround(query: string, at: number): string | undefined {
   const group = /([a-z0-9_]+:)[({]([^"(){}]*)$/i.exec(query.slice(0, at));
   if (group !== null) {

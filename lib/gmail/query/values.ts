@@ -1,19 +1,18 @@
 /**
- * The values of search operators that require a certain form or one of a fixed set. Gmail refuses no value: it searches for
- * an unknown value as a word, or matches nothing, and with a minus before the term everything.
- * Sources: support.google.com/mail/answer/7190; that weeks find nothing was seen with the live service
- * (github.com/amd/gaia/pull/2981).
+ * Checks the values of search operators that take a form (ages, dates, sizes) or a fixed set. Gmail accepts any value: it
+ * searches for an unknown one as a word, or finds nothing, and with a minus before the term everything.
+ * Sources: support.google.com/mail/answer/7190; weeks find nothing: github.com/amd/gaia/pull/2981.
  */
 import { nearest, slips } from '../../base/nearest.ts';
 import { nameForeign } from './characters.ts';
 
-/** Values of `in:` that are no labels; a label's name may stand there too. */
+/** Values of `in:` that are not names of labels. */
 export const PLACES: readonly string[] = [
   ...['inbox', 'sent', 'draft', 'drafts', 'chat', 'chats', 'trash', 'spam'],
   ...['anywhere', 'archive', 'snoozed', 'scheduled', 'muted'],
 ];
 
-/** The allowed values of these operators. */
+/** Operator → its allowed values. */
 const CLOSED: ReadonlyMap<string, readonly string[]> = new Map([
   [
     'is',
@@ -33,8 +32,8 @@ const CLOSED: ReadonlyMap<string, readonly string[]> = new Map([
   ['category', ['primary', 'personal', 'social', 'promotions', 'updates', 'forums', 'reservations', 'purchases']],
 ]);
 
-/** Words that other programs use → the Gmail search with that meaning. */
-const MEANT: ReadonlyMap<string, string> = new Map([
+/** A word of other programs → the Gmail search with that meaning. */
+const FOREIGN_WORDS: ReadonlyMap<string, string> = new Map([
   ...['star', 'stars'].map((word) => [word, 'is:starred, or has:yellow-star for stars of that colour'] as const),
   ...['flag', 'flagged', 'favorite', 'favourite'].map((word) => [word, 'is:starred'] as const),
   ...['seen', 'opened'].map((word) => [word, 'is:read'] as const),
@@ -52,15 +51,14 @@ const MEANT: ReadonlyMap<string, string> = new Map([
   ['promo', 'category:promotions'],
 ]);
 
-/** The problem of a value, and the term to write instead where it is sure. */
 interface Advice {
   readonly problem: string;
+  /** The term to write instead, when it is certain. */
   readonly write?: string | undefined;
 }
 
 type Check = (operator: string, value: string, following: string) => Advice | null;
 
-/** The operators whose values have a form or are a closed set. */
 const CHECKS: ReadonlyMap<string, Check> = new Map([
   ...['older_than', 'newer_than'].map((operator): [string, Check] => [operator, ageAdvice]),
   ...['after', 'before', 'older', 'newer'].map((operator): [string, Check] => [operator, dateAdvice]),
@@ -69,7 +67,7 @@ const CHECKS: ReadonlyMap<string, Check> = new Map([
   ['rfc822msgid', messageIdAdvice],
 ]);
 
-/** Whether the operator takes some values only. */
+/** Whether the operator takes only certain values. */
 export function isChecked(operator: string): boolean {
   return CHECKS.has(operator);
 }
@@ -80,8 +78,8 @@ export function isMeasured(operator: string): boolean {
 }
 
 /**
- * The problem of `value` as a value of `operator`, with the nearest correct spelling of the term, whose minus is `minus`;
- * null when the value is correct. `following` is the plain word after the term, or ''.
+ * The problem of `value` as a value of `operator`, with the nearest valid term; null when the value is valid. `following`
+ * is the next plain word, or ''; `minus` is '-' when the term is negated.
  */
 export function valueProblem(operator: string, value: string, following: string, minus = ''): string | null {
   const advice = operator === 'in' ? placeAdvice(value) : CHECKS.get(operator)?.(operator, value, following);
@@ -130,7 +128,7 @@ function opposite(operator: string, members: readonly string[], word: string): s
   return term === undefined ? undefined : `-${term}`;
 }
 
-/** The one member that is near. A member that another one is as near to, or that denies what the word says, is none. */
+/** The one member with a similar name; undefined when two are equally similar, or it means the opposite. */
 function nearMember(word: string, operator: string, members: readonly string[]): string | undefined {
   const near = nearest(word, members);
   if (near === undefined || NEGATION.test(near) !== NEGATION.test(word)) return undefined;
@@ -138,23 +136,23 @@ function nearMember(word: string, operator: string, members: readonly string[]):
   return members.filter(isAsNear).length > 1 ? undefined : `${operator}:${near}`;
 }
 
-/** The term that says `word` in Gmail's language, such as `category:social` for `social`; undefined for most words. */
+/** The term with the meaning of `word`, such as `category:social` for `social`; undefined for most words. */
 export function termOf(word: string): string | undefined {
   const known = [['in', PLACES] as const, ...CLOSED].find(([, members]) => members.includes(word));
-  return known === undefined ? MEANT.get(word) : `${known[0]}:${word}`;
+  return known === undefined ? FOREIGN_WORDS.get(word) : `${known[0]}:${word}`;
 }
 
-/** Operators by their opposites. `older` and `newer` take dates. */
+/** Operator → its opposite. `older` and `newer` take dates. */
 const OPPOSITES: ReadonlyMap<string, string> = new Map([
   ...[['older_than', 'newer_than'] as const, ['newer_than', 'older_than'] as const],
   ...[['after', 'before'] as const, ['before', 'after'] as const],
   ...[['newer', 'older'] as const, ['older', 'newer'] as const],
   ...[['larger', 'smaller'] as const, ['smaller', 'larger'] as const, ['size', 'smaller'] as const],
 ]);
-/** Operators to which > adds nothing. */
+/** Operators that already mean "greater than". */
 const GREATER: ReadonlySet<string> = new Set(['older_than', 'after', 'newer', 'larger', 'size']);
 
-/** A value without the signs before it, and the operator that these make of `operator`; undefined where that is unsure. */
+/** A value without the signs before it, and the operator that these signs mean; undefined when that is uncertain. */
 function readSigns(operator: string, value: string): { readonly plain: string; readonly meant: string | undefined } {
   const [, signs = '', plain = ''] = /^([-+<>=~!]*)(.*)$/s.exec(value.normalize('NFKC')) ?? [];
   if (/<.*>|>.*<|[!~]/.test(signs)) return { plain, meant: undefined };
@@ -173,7 +171,7 @@ const UNITS: readonly (readonly [pattern: RegExp, name: string, days: number])[]
   [/^(q|quarters?)$/i, 'quarters', 91],
 ];
 
-/** An age of 0 finds all or nothing, and so does one of many digits. */
+/** An age of 0, or of many digits, finds all messages or none. */
 const AGE = /^0{0,4}[1-9]\d{0,4}[dmy]$/i;
 
 function ageAdvice(operator: string, value: string, following: string): Advice | null {
@@ -253,7 +251,7 @@ function dateAdvice(operator: string, value: string, following: string): Advice 
   return { problem: `${written} is no date: write such as ${operator}:2026/01/31, or an age such as ${ages}:7d` };
 }
 
-/** `2026/01/31` for a date in any form that means a single day; undefined for what means none. */
+/** `2026/01/31` for a date in any unambiguous form; undefined for other texts. */
 function dateIn(text: string): string | undefined {
   const [, year, month, day] =
     /^(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})(?:$|T|\s)/i.exec(text) ?? /^(\d{4})(\d{2})(\d{2})$/.exec(text) ?? [];
@@ -261,7 +259,7 @@ function dateIn(text: string): string | undefined {
   const [, first, sign, second, end] = /^(\d{1,2})([/.-])(\d{1,2})[/.-](\d{4})$/.exec(text) ?? [];
   if (end === undefined) return undefined;
   const [monthFirst, dayFirst] = [calendarDay(end, first, second), calendarDay(end, second, first)];
-  // Gmail puts the month first between slashes; between dots the day comes first everywhere; hyphens tell nothing.
+  // With slashes Gmail reads the month first; with dots everybody writes the day first; hyphens decide nothing.
   if (sign === '/') return monthFirst ?? dayFirst;
   if (sign === '.') return dayFirst ?? monthFirst;
   return monthFirst !== undefined && dayFirst !== undefined && monthFirst !== dayFirst
@@ -277,7 +275,7 @@ function calendarDay(year = '', month = '', day = ''): string | undefined {
 }
 
 const SIZE_UNIT = /^(bytes?|b|[kmgt]|[kmgt]i?b|kilobytes?|megabytes?|gigabytes?)$/i;
-/** No mailbox holds a message of this size. */
+/** No message has this size. */
 const ABSURD_BYTES = 2 ** 41;
 
 function isSize(text: string): boolean {
@@ -305,7 +303,7 @@ function sizeAdvice(operator: string, value: string, following: string): Advice 
   return isSure ? { problem, write: `${meant}:${size}` } : { problem: `${problem}: write such as ${operator}:5M` };
 }
 
-/** A size as Gmail takes it: in M, or in K or bytes where it is no whole number of these. */
+/** A size as Gmail takes it: in M, in K when it is no whole number of M, or in bytes. */
 function sizeOf(amount: number, unit: string): string {
   const power = 'bkmgt'.indexOf(unit[0] ?? 'b');
   if (power === 0) return String(Math.round(amount));
@@ -313,7 +311,7 @@ function sizeOf(amount: number, unit: string): string {
   return Number.isInteger(inM) ? `${inM}M` : `${Math.round(inM * 1024)}K`;
 }
 
-/** Most have an @, and some programs make them without. */
+/** Most Message-IDs have an @; some programs write them without. */
 function messageIdAdvice(_operator: string, value: string): Advice | null {
   const isGmailsOwn = /^[0-9a-f]{16}$/i.test(value);
   if (!isGmailsOwn && /^<?[^\s<>]+>?$/.test(value)) return null;
