@@ -1,14 +1,14 @@
 /**
- * The composition root: the only place that touches the process. Sets its exit code and never calls process.exit. What it
- * needs is loaded on the way, so that a signal finds somebody who listens as early as can be.
+ * The composition root: the only file that touches the process and the only one that exits. It loads the rest only after
+ * it listens to signals.
  */
 
 import { disarm, secretsIn, secretsInWords } from './aws/environment-secrets.ts';
 import type { Invocation } from './cli.ts';
 import { examineConfig, readLogConfig, readMonitorUrl } from './config.ts';
-import { type EgressError, ExitCode, JobError, StoppedError } from './errors.ts';
+import { type EgressError, ExitCode, exitCodeOf, JobError, StoppedError } from './errors.ts';
 import { guardEgress } from './process/egress.ts';
-import { lockV8, refuseUnlocked } from './process/lockdown.ts';
+import { refuseUnlocked } from './process/lockdown.ts';
 import { restrainV8 } from './process/memory.ts';
 import { guardOutput } from './process/output.ts';
 import { Redactor } from './process/redact.ts';
@@ -32,7 +32,6 @@ const env = { ...process.env };
 for (const secret of [...secretsIn(env), ...secretsInWords(process.argv.slice(2))]) redactor.add(secret);
 disarm(process.env);
 const spelling = commandSpelling(env);
-const output = guardOutput(redactor, process);
 /** Gives the terminal back as it was. */
 let leaveScreen = (): void => {};
 const say = ({ message, remedy }: JobError): void => {
@@ -40,21 +39,12 @@ const say = ({ message, remedy }: JobError): void => {
   const lines = [wrap(`job: ${spelling.text(message)}`, columns, 5), wrap(`     ${spelling.text(remedy)}`, columns)];
   process.stderr.write(`${lines.join('\n')}\n`);
 };
-lockV8(process);
-const egress = guardEgress(say);
-/** Ends the process now: everything written is out, since stdout and stderr are written to at once. */
-const end = (): void => {
-  leaveScreen();
-  output.flush();
-  (process as NodeJS.Process & { reallyExit(code?: typeof process.exitCode): void }).reallyExit(process.exitCode);
-};
-// Node drops signal handlers during its exit, so a late signal would replace the exit code.
-process.on('exit', end);
 
 const crash = (error: unknown): void => {
-  process.exitCode = ExitCode.bug;
+  process.exitCode = exitCodeOf(error);
   leaveScreen();
-  process.stderr.write(`${stackOf(error)}\n`);
+  if (error instanceof JobError) say(error);
+  else process.stderr.write(`${stackOf(error)}\n`);
 };
 const faults = new Faults();
 const onFault = (error: unknown): void => {
@@ -66,12 +56,22 @@ process.on('unhandledRejection', onFault);
 const stop = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) signals.on(signal, () => stop.abort(new StoppedError(signal)));
 
-// Until it is known: what ends without having said how is a bug.
+// A guard that Node leaves no place for throws, and `crash` reports it.
+const output = guardOutput(redactor, process);
+process.on('exit', () => {
+  leaveScreen();
+  output.flush();
+  // Node drops signal handlers during exit; a later signal would replace the exit code.
+  process.exit();
+});
+const egress = guardEgress(say);
+
+// An end that sets no exit code is a bug.
 process.exitCode = ExitCode.bug;
 main(process.argv.slice(2)).then((exitCode) => {
   process.exitCode = exitCode;
   // A timer or a socket that a job has left open must not keep a dyno alive.
-  setTimeout(end, LINGER_MS).unref();
+  setTimeout(() => process.exit(), LINGER_MS).unref();
 });
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
@@ -99,7 +99,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     };
     const redact = (text: string) => redactor.text(text);
     const log = createLog({ level, format, write, redact, spelling, columns: () => columnsOf(process.stdout) });
-    egress.tell = ({ host, port, how, remedy }: EgressError) =>
+    egress.onRefused = ({ host, port, how, remedy }: EgressError) =>
       log.error('egress.refused', { host, port, how, remedy });
     egress.allow(neededHosts(env));
     if (env.DYNO !== undefined && process.permission === undefined) {
@@ -128,12 +128,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     });
     return exitCode;
   } catch (error) {
-    if (error instanceof JobError) {
-      say(error);
-      return error.exitCode;
-    }
-    process.stderr.write(`${stackOf(error)}\n`);
-    return ExitCode.bug;
+    crash(error);
+    return exitCodeOf(error);
   }
 }
 

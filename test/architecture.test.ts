@@ -184,9 +184,15 @@ describe('the code', () => {
     assert.deepEqual(files(/from 'node:process'/), []);
   });
 
-  it('never calls process.exit, and never writes to the console', () => {
-    assert.deepEqual(files(/\bprocess\.exit\(/), []);
+  it('calls process.exit in main alone, and never writes to the console', () => {
+    assert.deepEqual(files(/\bprocess\.exit\(/), ['lib/main.ts']);
     assert.deepEqual(files(/\bconsole\.\w+\(/), []);
+  });
+
+  it('uses no undocumented part of Node, but process._rawDebug, which output.ts guards', () => {
+    const internals = /process\.binding|reallyExit|_normalizeArgs|_createServerHandle|_createSocketHandle|\b_handle\b/;
+    assert.deepEqual(files(internals), []);
+    assert.deepEqual(files(/_rawDebug/), ['lib/process/output.ts']);
   });
 
   it('has one form of numbers for people: that of lib/base/count.ts', () => {

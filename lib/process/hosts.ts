@@ -1,6 +1,6 @@
-/** A host and port that may be connected to, and a list of them. */
-import { lowerCase, matches, newTable, part, type Table } from './egress/builtins.ts';
+/** The hosts that the process may reach: how they are written, and the list of them. */
 
+/** A host and a port of it. */
 export interface Host {
   /** In lower case, without brackets; `*` stands for one label of a name. */
   readonly name: string;
@@ -10,7 +10,7 @@ export interface Host {
 const HTTPS = 443;
 const HTTP = 80;
 
-/** A name of letters, digits, hyphens and dots; an IPv6 address in brackets; and perhaps a port. */
+/** A name of letters, digits, hyphens and dots, or an IPv6 address in brackets; a port may follow. */
 const HOST =
   /^(?:\[([0-9a-f:]+)\]|((?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9](?:[a-z0-9-]*[a-z0-9])?))(?::(\d{1,5}))?$/i;
 
@@ -25,46 +25,40 @@ export function parseHost(text: string): Host {
   throw new TypeError(`hosts: "${text}" must be a host's name such as api.example.com, or api.example.com:8443`);
 }
 
-/** The host of a web address. */
 export function hostOfUrl(address: string): Host {
   const { hostname, port, protocol } = new URL(address);
   return { name: plainName(hostname), port: port === '' ? (protocol === 'http:' ? HTTP : HTTPS) : Number(port) };
 }
 
-/** The hosts that may be reached, and nothing else. */
 export class AllowedHosts {
-  /** Name → its ports. */
-  readonly #ports = newTable<Table<true>>();
-  /** A regular expression's source → the expression, and its ports. */
-  readonly #patterns = newTable<{ readonly pattern: RegExp; readonly ports: Table<true> }>();
+  readonly #ports = new Map<string, Set<number>>();
+  /** Names with a `*`. */
+  readonly #patterns: { readonly pattern: RegExp; readonly port: number }[] = [];
 
   add({ name, port }: Host): void {
     if (name.includes('*')) {
-      const pattern = name.replaceAll('.', '\\.').replaceAll('*', '[a-z0-9-]+');
-      this.#patterns[pattern] ??= { pattern: new RegExp(`^${pattern}$`), ports: newTable() };
-      this.#patterns[pattern].ports[port] = true;
+      const pattern = new RegExp(`^${name.replaceAll('.', '\\.').replaceAll('*', '[a-z0-9-]+')}$`);
+      this.#patterns.push({ pattern, port });
       return;
     }
-    this.#ports[name] ??= newTable();
-    this.#ports[name][port] = true;
+    const ports = this.#ports.get(name);
+    if (ports === undefined) this.#ports.set(name, new Set([port]));
+    else ports.add(port);
   }
 
-  /** Whether a connection to `port` may be opened; without a port, whether the name may be looked up. */
+  /** Whether the process may connect to `port` of `host`; without a port, whether it may look the name up. */
   has(host: string, port?: number): boolean {
     const name = plainName(host);
-    const ports = this.#ports[name];
-    if (ports !== undefined && (port === undefined || ports[port])) return true;
-    for (const source in this.#patterns) {
-      const one = this.#patterns[source];
-      if (one !== undefined && matches(one.pattern, name) && (port === undefined || one.ports[port])) return true;
-    }
-    return false;
+    const ports = this.#ports.get(name);
+    if (ports !== undefined && (port === undefined || ports.has(port))) return true;
+    return this.#patterns.some((one) => (port === undefined || one.port === port) && one.pattern.test(name));
   }
 }
 
-/** `host` as it is compared: lower case, without brackets and without the dot of the root. */
-export function plainName(host: string): string {
-  let name = lowerCase(host);
-  if (name[0] === '[' && name[name.length - 1] === ']') name = part(name, 1, name.length - 1);
-  return name[name.length - 1] === '.' ? part(name, 0, name.length - 1) : name;
+/** `host` in lower case, without the brackets of an IPv6 address and without the dot of the root. */
+function plainName(host: string): string {
+  return host
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '');
 }

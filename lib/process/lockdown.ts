@@ -4,8 +4,6 @@
  * locked and debuggers are allowed, so only variables that leak credentials are refused there. Code that NODE_OPTIONS
  * loads runs before this check; by then, credentials exist only in the environment.
  */
-import { syncBuiltinESMExports } from 'node:module';
-import v8 from 'node:v8';
 import type { Environment } from '../base/environment.ts';
 import { ConfigError } from '../errors.ts';
 
@@ -93,16 +91,6 @@ const HARMFUL: readonly {
   { name: 'SSLKEYLOGFILE', harm: 'gives away the keys of connections', everywhere: true },
 ];
 
-/** All but `reportOnUncaughtException`, which Node sets itself: without the others it comes to nothing here. */
-const REPORT_SETTINGS = [
-  'directory',
-  'excludeEnv',
-  'filename',
-  'reportOnFatalError',
-  'reportOnSignal',
-  'signal',
-] as const;
-
 export const METRICS_REMEDY =
   "Heroku's language metrics set --require. Run `heroku config:set HEROKU_SKIP_NODE_PLUGIN=1`, and unset the other variables named above.";
 
@@ -131,34 +119,6 @@ export function refuseUnlocked(env: Environment, locked: boolean): void {
       ? METRICS_REMEDY
       : `Run \`${env.DYNO ? 'heroku config:unset' : 'unset'} ${unset.join(' ')}\`. NODE_OPTIONS may hold options such as --max-old-space-size=400.`,
   );
-}
-
-/** The program's own way to V8's flags, from before it is closed to all others. */
-export const setV8Flag = v8.setFlagsFromString;
-
-/**
- * Takes away what Node's permission model leaves open (seen with 24.21): by V8's flags, which can be set at any time, V8
- * writes files by itself, and a heap snapshot can be had as a stream, with every credential in it. Its other gap, the
- * SQLite inside Node, is closed by a flag in the Procfile.
- */
-export function lockV8({ report }: { readonly report?: NodeJS.ProcessReport } = {}): void {
-  v8.setFlagsFromString = () => {
-    throw new ConfigError("V8's flags cannot be set while the program runs", 'Leave it out.');
-  };
-  v8.getHeapSnapshot = () => {
-    throw new ConfigError('A heap snapshot cannot be taken: it would hold the credentials', 'Leave it out.');
-  };
-  syncBuiltinESMExports();
-  if (report === undefined) return;
-  report.excludeEnv = true;
-  // A fatal error would write one to stdout, or where there are no permissions to a file, and ask nobody.
-  for (const name of REPORT_SETTINGS) {
-    const value = report[name];
-    const set = () => {
-      throw new ConfigError('Diagnostic reports cannot be switched on', 'Leave it out.');
-    };
-    Object.defineProperty(report, name, { get: () => value, set, configurable: false });
-  }
 }
 
 /** The options in `nodeOptions` that are not known to be harmless: by name, without values. */

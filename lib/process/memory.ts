@@ -2,9 +2,8 @@
  * Keeps a long run small, by flags of V8. They are set when the program is loaded: a code cache, Node's own of its modules
  * too, is good for the flags with which it was made, and a start without them takes 80 ms longer.
  */
-import { getHeapStatistics } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { setV8Flag } from './lockdown.ts';
 
 /**
  * V8 does without what optimizes code at length: within the first thousand requests that takes 25 MB, more than all ids
@@ -31,7 +30,7 @@ const BUFFER_BYTES = 2_000_000;
 
 /** To be called when what a run needs is loaded, and before `fetch` has its first connection. */
 export function restrainV8(): void {
-  for (const flag of RESTRAINTS) setV8Flag(flag);
+  for (const flag of RESTRAINTS) setFlagsFromString(flag);
 }
 
 /**

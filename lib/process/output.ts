@@ -4,21 +4,11 @@
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import { format } from 'node:util';
 import { REDACTED, type Redactor } from './redact.ts';
+import { replaceFunction } from './replace.ts';
 
 type Fd = 1 | 2;
-
-/** File descriptors and paths that lead to stdout and stderr; descriptors that are opened for them come along. */
-const FILES = new Map<unknown, Fd>([
-  [1, 1],
-  [2, 2],
-  ['/dev/stdout', 1],
-  ['/dev/stderr', 2],
-  ['/dev/fd/1', 1],
-  ['/dev/fd/2', 2],
-  ['/proc/self/fd/1', 1],
-  ['/proc/self/fd/2', 2],
-]);
 
 /** The end of a text that may be the beginning of a secret: no spaces, but those between the bytes of a list. */
 const MAY_GO_ON = /(?:[!-~\x80-\xff]|(?<=\b[0-9a-f]{2}|\d,) )*$/;
@@ -154,30 +144,43 @@ export interface GuardedOutput {
   readonly screens: { readonly stdout: NodeJS.WriteStream; readonly stderr: NodeJS.WriteStream };
 }
 
-/** Puts the redactor in front of every way to write to stdout and stderr. */
-export function guardOutput(redactor: Redactor, process: NodeJS.Process): GuardedOutput {
+/**
+ * Puts the redactor in front of `write` and `end` of stdout and stderr, `fs.writeSync` to descriptors 1 and 2, and
+ * `process._rawDebug`.
+ * @throws ConfigError when this Node lacks one of them; `_rawDebug` is undocumented, and may be missing.
+ */
+export function guardOutput(redactor: Redactor, process: NodeJS.Process, modules = { fs }): GuardedOutput {
   const scrubbers: Record<Fd, Scrubber> = { 1: new Scrubber(redactor), 2: new Scrubber(redactor) };
-  const { writeSync } = fs;
-  const clean = (fd: Fd, data: unknown, encoding?: unknown) => scrubbers[fd].write(asBuffer(data, encoding));
+  const { writeSync } = modules.fs;
 
-  for (const [fd, stream] of [
-    [1, process.stdout],
-    [2, process.stderr],
+  // Before fs.writeSync: reading `process.stdout` lets Node's stream for files take the unguarded function.
+  for (const [fd, name] of [
+    [1, 'stdout'],
+    [2, 'stderr'],
   ] as const) {
-    const write = stream.write.bind(stream) as (data: Buffer, done?: unknown) => boolean;
-    stream.write = ((data: unknown, encoding?: unknown, done?: unknown) =>
-      write(clean(fd, data, encoding), typeof encoding === 'function' ? encoding : done)) as typeof stream.write;
-    // Ending the stream would write past this guard, and there may be more to say.
-    stream.end = ((data: unknown, encoding?: unknown) => {
+    const stream = process[name];
+    replaceFunction({ process }, `process.${name}.write`, (write) => (data, encoding, done) => {
+      const clean = scrubbers[fd].write(asBuffer(data, encoding));
+      return Reflect.apply(write, stream as never, [clean, typeof encoding === 'function' ? encoding : done]);
+    });
+    // `end` would write past this guard, and would close the stream before the final line.
+    replaceFunction({ process }, `process.${name}.end`, () => (data, encoding) => {
       if (data !== undefined && typeof data !== 'function') stream.write(data as string, encoding as BufferEncoding);
       return stream;
-    }) as typeof stream.end;
-    // A reader that has gone away (`| head`) must not end a run that is changing a mailbox.
+    });
     stream.on('error', ignoreClosedPipe);
   }
-  const mayWrite = (path: string) => process.permission?.has('fs.write', path) ?? true;
-  guardFileSystem(clean, mayWrite);
-  Object.assign(process, { _rawDebug: (...values: unknown[]) => process.stderr.write(`${values.join(' ')}\n`) });
+  replaceFunction(modules, 'fs.writeSync', (write) => (fd, data, ...rest) => {
+    if (fd !== 1 && fd !== 2) return Reflect.apply(write, modules.fs as never, [fd, data, ...rest]);
+    const bytes = selected(data, rest);
+    tryWrite(() => writeSync(fd, scrubbers[fd].write(bytes)));
+    return bytes.length;
+  });
+  if ('_rawDebug' in process) {
+    const print = (...values: unknown[]) => process.stderr.write(`${format(...values)}\n`);
+    replaceFunction({ process }, 'process._rawDebug', () => print);
+  }
+  syncBuiltinESMExports();
 
   const flush = (fd: Fd) => {
     const rest = scrubbers[fd].flush();
@@ -199,76 +202,6 @@ export function guardOutput(redactor: Redactor, process: NodeJS.Process): Guarde
     atLineStart: () => scrubbers[1].atLineStart,
     screens: { stdout: screen(1, process.stdout), stderr: screen(2, process.stderr) },
   };
-}
-
-/** Replaces the functions of `fs` that take a file descriptor or path, for those that lead to stdout and stderr. */
-function guardFileSystem(
-  clean: (fd: Fd, data: unknown, encoding?: unknown) => Buffer,
-  mayWrite: (path: string) => boolean,
-): void {
-  const real = { ...fs };
-  const guarded = {
-    writeSync: (fd: number, data: unknown, ...rest: unknown[]) => {
-      const out = outputAt(fd);
-      if (out === undefined) return Reflect.apply(real.writeSync, fs, [fd, data, ...rest]);
-      const bytes = selected(data, rest);
-      tryWrite(() => real.writeSync(fd, clean(out, bytes)));
-      return bytes.length;
-    },
-    write: (fd: number, data: unknown, ...rest: unknown[]) => {
-      const out = outputAt(fd);
-      if (out === undefined) return Reflect.apply(real.write, fs, [fd, data, ...rest]);
-      const done = rest.at(-1);
-      const bytes = selected(data, rest);
-      real.write(fd, clean(out, bytes), (error) => {
-        if (typeof done === 'function') done(error, bytes.length, data);
-      });
-    },
-    writevSync: (fd: number, buffers: readonly NodeJS.ArrayBufferView[], ...rest: unknown[]) => {
-      if (!FILES.has(fd)) return Reflect.apply(real.writevSync, fs, [fd, buffers, ...rest]);
-      return guarded.writeSync(fd, Buffer.concat(buffers.map((view) => asBuffer(view))));
-    },
-    writev: (fd: number, buffers: readonly NodeJS.ArrayBufferView[], ...rest: unknown[]) => {
-      if (!FILES.has(fd)) return Reflect.apply(real.writev, fs, [fd, buffers, ...rest]);
-      return guarded.write(fd, Buffer.concat(buffers.map((view) => asBuffer(view))), rest.at(-1));
-    },
-  };
-  const opened = (file: unknown, fd: number) => {
-    const out = outputAt(file);
-    if (out !== undefined) FILES.set(fd, out);
-    else if (fd > 2) FILES.delete(fd);
-    return fd;
-  };
-  const open = (file: fs.PathLike, ...rest: unknown[]) => {
-    const done = rest.pop() as (error: Error | null, fd: number) => void;
-    const then = (error: Error | null, fd: number) => done(error, error === null ? opened(file, fd) : fd);
-    return Reflect.apply(real.open, fs, [file, ...rest, then]);
-  };
-  const openSync = (file: fs.PathLike, ...rest: unknown[]) =>
-    opened(file, Reflect.apply(real.openSync, fs, [file, ...rest]));
-  const guardPath =
-    (write: (...args: never[]) => unknown) =>
-    (file: unknown, data: unknown, ...rest: unknown[]) => {
-      const out = outputAt(file);
-      // What Node's permission model is going to refuse must not wait in front of the next write.
-      const refused = out !== undefined && typeof file !== 'number' && !mayWrite(String(file));
-      const text = out === undefined ? data : refused ? '' : clean(out, data);
-      return Reflect.apply(write, fs, [file, text, ...rest]);
-    };
-  Object.assign(fs, guarded, { open, openSync });
-  for (const name of ['writeFileSync', 'appendFileSync', 'writeFile', 'appendFile'] as const) {
-    Object.assign(fs, { [name]: guardPath(real[name]) });
-  }
-  for (const name of ['writeFile', 'appendFile'] as const) {
-    Object.assign(fs.promises, { [name]: guardPath(fs.promises[name]) });
-  }
-  syncBuiltinESMExports();
-}
-
-/** Which of the two a path or file descriptor leads to; undefined for any other file. */
-function outputAt(file: unknown): Fd | undefined {
-  const path = file instanceof URL ? file.pathname : Buffer.isBuffer(file) ? file.toString() : file;
-  return FILES.get(typeof path === 'string' ? path.replace(/^\/proc\/\d+\//, '/proc/self/') : path);
 }
 
 /** The bytes that a call of `fs.write` means: all of `data`, or the part that offset and length select. */
