@@ -13,12 +13,6 @@ export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** The Procfile's command, as words. */
 export const COMMAND = (/^job: (.*)$/m.exec(readFileSync(`${ROOT}/Procfile`, 'utf8'))?.[1] ?? '').split(' ');
 
-/** For bash: runs the command $0 $@ with a pipe as stdout and another one as stderr. */
-const IN_PIPES = 'set -o pipefail; "$0" "$@" 2> >(cat >&2) | cat';
-
-/** For bash: the same with a file as stdout and stderr, shown afterwards. */
-export const IN_FILES = 'f=$(mktemp); "$0" "$@" > "$f" 2>&1; code=$?; cat "$f"; rm "$f"; exit $code';
-
 /** One line of the log. */
 export type LogEvent = Record<string, unknown> & { event: string };
 
@@ -45,8 +39,8 @@ export interface RunOptions {
   readonly unlocked?: boolean;
   /** Node's words in place of the Procfile's. */
   readonly program?: readonly string[];
-  /** Runs it by this line of a shell, or in pipes of one: those can be opened by their paths, such as /dev/stderr, and Node's own cannot. */
-  readonly shell?: boolean | string;
+  /** A line of bash in which "$0" "$@" is the command. */
+  readonly shell?: string;
   /** Given the child at once, to send it signals. */
   readonly onStart?: (child: ChildProcess) => void;
 }
@@ -78,9 +72,7 @@ export async function runJob(
   const readable = [options.dist, files.folder].flatMap((folder) => (folder ? [`--allow-fs-read=${folder}`] : []));
   const before = options.program ?? (options.unlocked ? [main] : [...flags, ...readable, main]);
   const command = [program === 'node' ? process.execPath : `${program}`, ...before, ...args];
-  const [file = '', ...words] = options.shell
-    ? ['bash', '-c', options.shell === true ? IN_PIPES : options.shell, ...command]
-    : command;
+  const [file = '', ...words] = options.shell ? ['bash', '-c', options.shell, ...command] : command;
   const env = { PATH: process.env.PATH, ...sandbox?.env, ...files.env, ...options.env };
   const child = spawn(file, words, {
     cwd: options.cwd ?? ROOT,

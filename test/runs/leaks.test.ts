@@ -298,9 +298,6 @@ describe('a job whose author is careless', { concurrency: 6 }, () => {
     await using marked = await markedSandbox();
     const run = await runJob(marked.sandbox, ['careless'], {
       dist: dist.folder,
-      shell: way === 'files',
-      // The Procfile's permissions forbid to open stdout by its path.
-      unlocked: way === 'files',
       env: { ...marked.env, CARELESS: way },
     });
     const loot = run.events.find(({ event }) => event === 'careless.loot');
@@ -316,7 +313,7 @@ describe('a job whose author is careless', { concurrency: 6 }, () => {
     assertEnded(await runCareless('lingers'), 0, { outcome: 'nothing-to-do' });
   });
 
-  for (const way of ['console', 'encodings', 'pieces', 'files', 'warnings']) {
+  for (const way of ['console', 'encodings', 'pieces', 'descriptors', 'warnings']) {
     it(`shows no secret by way of ${way}, and what it says besides comes through`, async () => {
       const run = await runCareless(way);
       assertEnded(run, 0, { outcome: 'nothing-to-do' });

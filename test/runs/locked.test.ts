@@ -1,4 +1,4 @@
-/** The process is locked down: a job that tries to get out by every way fails in each, and is told why. */
+/** The locks of the process: files, child processes, the inspector and undeclared hosts are refused, with a reason. */
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -11,14 +11,14 @@ import { after, before, describe, it } from 'node:test';
 import { disarm } from '../../lib/aws/environment-secrets.ts';
 import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
 import { apply, sandboxOf, told } from '../fixtures/starring.ts';
-import { assertEnded, type Finished, IN_FILES, type LogEvent, type RunOptions, runJob } from '../run.ts';
+import { assertEnded, type Finished, type LogEvent, runJob } from '../run.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 
-/** What lies around a locked process: a folder, a host that the job has declared, and two that it has not. */
+/** A folder outside the app, a host that the job declares, and two that it does not. */
 interface Surroundings extends AsyncDisposable {
   readonly outside: string;
   readonly ports: { readonly declared: number; readonly undeclared: number; readonly udp: number };
-  /** What reached a host that was not declared. */
+  /** A note for each connection and datagram that reached an undeclared host. */
   readonly arrived: string[];
 }
 
@@ -36,7 +36,7 @@ async function startSurroundings(): Promise<Surroundings> {
     if (location !== undefined) response.setHeader('location', location);
     response.writeHead(location === undefined ? 200 : 302, { connection: 'close' }).end('ok');
   });
-  // Both of localhost's addresses, so that whichever is tried would arrive.
+  // Both addresses of localhost, so that a connection arrives by whichever Node tries.
   await Promise.all([listening(undeclared, '::'), listening(declared, '127.0.0.1')]);
   udp.bind(0, '127.0.0.1');
   await once(udp, 'listening');
@@ -61,28 +61,16 @@ function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;
 }
 
-/** What is told of a way that is refused, by its kind. */
-const WHY: Record<string, RegExp> = {
-  writing: /--allow-fs-write|full fs\.read and fs\.write permissions|fs-read|has been restricted/,
-  starting: /--allow-(child-process|worker|wasi|addons)|addons is disabled|process\.binding/,
+/** The reason for each refusal, by its kind. */
+const REASONS: Record<string, RegExp> = {
+  writing: /--allow-fs-(write|read)|has been restricted/,
+  starting: /--allow-(child-process|worker)|addons is disabled/,
   reading: /--allow-fs-read/,
-  spying: /--allow-(inspector|fs-write)|has been restricted|no inspector|no keys|cannot be switched on/,
-  connecting: /was not declared, so it was not (reached|listened on) \(\w+.*\).* → .*job/,
+  inspecting: /--allow-(inspector|fs-write)|has been restricted|no inspector|no keys/,
+  connecting: /was not declared, so it was not (reached|listened on) \(\w+.*\) → .*job/,
 };
 
-/** Ways that have words of their own. */
-const OWN_WHY: Record<string, RegExp> = {
-  sqlite: /No such built-in module: node:sqlite/,
-  'flags of V8': /V8's flags cannot be set/,
-  'a heap snapshot as a stream': /heap snapshot cannot be taken/,
-  'a socket with a path': /not listened on/,
-  websocket: /without a reason/,
-  'tcp by a look-up of its own': /was not asked/,
-  'tcp by what is taken from the guard': /nothing was taken/,
-  'a coverage report': /--allow-fs-read/,
-};
-
-describe('a job that tries to get out', () => {
+describe('a job that does what no job may', () => {
   let dist: ExtendedDist;
   let sandbox: Sandbox;
   let around: Surroundings;
@@ -90,43 +78,33 @@ describe('a job that tries to get out', () => {
   let tried: readonly LogEvent[];
 
   before(async () => {
-    [dist, sandbox, around] = await Promise.all([distWith('prisoner'), sandboxOf(1), startSurroundings()]);
+    [dist, sandbox, around] = await Promise.all([distWith('overreach'), sandboxOf(1), startSurroundings()]);
     run = await tryAll();
-    tried = run.events.filter(({ event }) => event === 'prisoner.tried');
+    tried = run.events.filter(({ event }) => event === 'overreach.tried');
   });
   after(async () => {
     await Promise.all([dist, sandbox, around].map((one) => one[Symbol.asyncDispose]()));
   });
 
-  function tryAll(only?: string, options: RunOptions = {}): Promise<Finished> {
+  function tryAll(only?: string): Promise<Finished> {
     const { outside, ports } = around;
-    const env = { PRISON: JSON.stringify({ outside, ...ports, only }), HEARTBEAT_URL: sandbox.monitorUrl };
-    return runJob(sandbox, ['prisoner'], { dist: dist.folder, ...options, env: { ...env, ...options.env } });
+    const env = { OVERREACH: JSON.stringify({ outside, ...ports, only }), HEARTBEAT_URL: sandbox.monitorUrl };
+    return runJob(sandbox, ['overreach'], { dist: dist.folder, env });
   }
 
   const ways = (kind: string) => tried.filter((one) => one.kind === kind);
 
-  for (const [kind, count] of Object.entries({ writing: 28, starting: 13, reading: 12, spying: 13, connecting: 53 })) {
-    it(`fails in every way of ${kind}, and is told why`, () => {
-      const wrong = ways(kind).filter(
-        ({ way, outcome }) => !(OWN_WHY[String(way)] ?? WHY[kind] ?? /^$/).test(String(outcome)),
-      );
-      assert.deepEqual(
-        wrong.map(({ way, outcome }) => `${way}: ${outcome}`),
-        [],
-      );
+  for (const [kind, count] of Object.entries({ writing: 11, starting: 4, reading: 8, inspecting: 8, connecting: 12 })) {
+    it(`fails, and learns the reason: ${kind}`, () => {
+      const reason = ({ way, outcome }: LogEvent) => `${way}: ${outcome}`;
+      const expected = (way: unknown) => (way === 'sqlite' ? /No such built-in module: node:sqlite/ : REASONS[kind]);
+      const wrong = ways(kind).filter((one) => expected(one.way)?.test(String(one.outcome)) !== true);
+      assert.deepEqual(wrong.map(reason), []);
       assert.equal(ways(kind).length, count, `${run.stdout}${run.stderr}`);
     });
   }
 
-  it('finds no Unix socket either where stdout and stderr are no pipes', async () => {
-    const { events } = await tryAll(undefined, { shell: IN_FILES });
-    const sockets = events.filter(({ way }) => / of the system| of a socket/.test(String(way)));
-    for (const { way, outcome } of sockets) assert.match(String(outcome), /unix socket|not reached/, String(way));
-    assert.ok(sockets.length >= 3);
-  });
-
-  it('has left no trace: no file, no connection, no datagram', async () => {
+  it('leaves no trace: no file, no connection, no datagram', async () => {
     const { outside, arrived } = around;
     assert.deepEqual(arrived, []);
     assert.deepEqual((await readdir(outside)).sort(), ['addon.node', 'code.cjs', 'code.mjs', 'kept']);
@@ -134,7 +112,7 @@ describe('a job that tries to get out', () => {
     assert.ok(((await stat(join(outside, 'kept'))).mode & 0o002) === 0);
   });
 
-  it('does what it has declared, and what every job may', () => {
+  it('reaches what it declares, and reads the files of the app', () => {
     assert.deepEqual(
       ways('allowed').map(({ way, outcome }) => [way, outcome]),
       ways('allowed').map(({ way }) => [way, null]),
@@ -142,7 +120,7 @@ describe('a job that tries to get out', () => {
     assert.ok(ways('allowed').length > 0);
   });
 
-  it('is reported once for each host, with host, port and way, and nothing of paths, before the final line', () => {
+  it('is reported once for each host, port and protocol, without the URL, before the final line', () => {
     assertEnded(run, 0, { outcome: 'nothing-to-do' });
     assert.equal(run.stderr, '');
     const refused = run.events.filter(({ event }) => event === 'egress.refused');
@@ -154,9 +132,7 @@ describe('a job that tries to get out', () => {
       `127.0.0.1 ${undeclared} tls`,
       `127.0.0.1 ${udp} udp`,
       'elsewhere.example 443 tls',
-      'websocket.example 80 tcp',
       'elsewhere.example  dns',
-      '192.0.2.1  dns',
       '127.0.0.1 0 listen',
     ]) {
       assert.ok(places.includes(place), `${place} in\n${places.join('\n')}`);
@@ -168,12 +144,12 @@ describe('a job that tries to get out', () => {
     }
   });
 
-  it('ends with 78 and what to do when nobody catches the refusal', async () => {
+  it('ends with 78 and a remedy when it does not catch the refusal', async () => {
     const final = assertEnded(await tryAll('fetch of a name'), 78, { outcome: 'failed' });
     assert.match(told(final), /elsewhere\.example:443 was not declared.*hosts: \['name'\]/);
   });
 
-  it('is not let out by a proxy that the environment names, and neither is the program itself', async () => {
+  it('exits 78 when the environment names a proxy, and connects to none', async () => {
     const proxy = `http://127.0.0.1:${around.ports.undeclared}`;
     const env = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: proxy, HTTPS_PROXY: proxy, http_proxy: proxy };
     const final = assertEnded(await apply(sandbox, { env }), 78, { outcome: 'failed' });
@@ -182,7 +158,7 @@ describe('a job that tries to get out', () => {
   });
 });
 
-it('takes the token of a container out of the environment, and shows it to the source of AWS keys all the same', async () => {
+it('removes the token of a container from the environment, and still sends it to the source of AWS keys', async () => {
   await using sandbox = await sandboxOf(1);
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = sandbox.env;
   const shown: unknown[] = [];
@@ -208,8 +184,8 @@ it('takes the token of a container out of the environment, and shows it to the s
   assert.equal(inherited.AWS_CONTAINER_AUTHORIZATION_TOKEN, undefined);
 });
 
-describe('the surroundings', { concurrency: 2 }, () => {
-  it('are refused with 78 before anything else when they take the locks off', async () => {
+describe('the environment', { concurrency: 2 }, () => {
+  it('is refused with 78, before any request, when it unlocks the process', async () => {
     await using sandbox = await sandboxOf(1);
     const env = { NODE_OPTIONS: '--allow-child-process --max-old-space-size=400', NODE_TLS_REJECT_UNAUTHORIZED: '0' };
     const run = await apply(sandbox, { env });
@@ -222,7 +198,7 @@ describe('the surroundings', { concurrency: 2 }, () => {
     assert.deepEqual(sandbox.requests, []);
   });
 
-  it('may size the heap, and a dyno without the locks is told of', async () => {
+  it('may size the heap, and a dyno without the locks is warned of', async () => {
     await using sandbox = await sandboxOf(1);
     const env = { NODE_OPTIONS: '--max-old-space-size=400', DYNO: 'run.1' };
     const run = await apply(sandbox, { unlocked: true, env });
@@ -230,13 +206,13 @@ describe('the surroundings', { concurrency: 2 }, () => {
     assert.ok(run.events.some(({ event }) => event === 'process.unlocked'));
   });
 
-  it("may hold a debugger and other certificates on a person's own computer", async () => {
+  it('may name a debugger and other certificates on a laptop', async () => {
     await using sandbox = await sandboxOf(1);
     const env = { NODE_OPTIONS: '--use-openssl-ca --import=data:text/javascript,0 --inspect=127.0.0.1:0' };
     assertEnded(await apply(sandbox, { unlocked: true, env }), 0, { changed: 1 });
   });
 
-  it('exit 78 for a rules file outside the app, and say how to allow it', async () => {
+  it('that names a rules file outside the app ends the run with 78 and the flag that allows it', async () => {
     const run = await runJob(null, ['apply-rules'], {
       env: {
         RULES_FILE: '/etc/hostname',
@@ -247,5 +223,17 @@ describe('the surroundings', { concurrency: 2 }, () => {
       },
     });
     assert.match(told(assertEnded(run, 78)), /\/etc\/hostname is outside the app's folder.*--allow-fs-read=/);
+  });
+
+  it('that takes a function away from Node which a guard replaces ends the program with 78 and the name', async () => {
+    for (const [code, name] of [
+      ["import net from 'node:net'; delete net.Socket.prototype.connect", 'net.Socket.prototype.connect'],
+      ["import fs from 'node:fs'; process.stdout; process.stderr; delete fs.writeSync", 'fs.writeSync'],
+    ]) {
+      const env = { NODE_OPTIONS: `"--import=data:text/javascript,${encodeURIComponent(code ?? '')}"` };
+      const run = await runJob(null, ['list'], { unlocked: true, env });
+      assert.deepEqual([run.code, run.stdout], [78, ''], run.stderr);
+      assert.ok(run.stderr.startsWith(`job: Node ${process.version} has no function ${name}, so`), run.stderr);
+    }
   });
 });
