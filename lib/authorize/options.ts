@@ -2,7 +2,7 @@
 
 import { isMailAddress, isSameMailbox } from '../base/mail-address.ts';
 import { UsageError } from '../errors.ts';
-import { requireTellingScopes } from '../google/ownership.ts';
+import { requireProfileScope } from '../google/ownership.ts';
 import type { JobScopes } from '../google/scopes.ts';
 import { choiceOption, durationOption, jobsOption, switchOption, valueOption, yesOption } from '../options.ts';
 import type { Registry } from '../registry.ts';
@@ -69,7 +69,7 @@ export async function readJobScopes(registry: Registry, names: readonly string[]
   const jobs = await Promise.all(
     (names ?? registry.names).map(async (name) => ({ name, scopes: (await registry.load(name)).scopes })),
   );
-  for (const { name, scopes } of jobs) requireTellingScopes(name, scopes);
+  for (const { name, scopes } of jobs) requireProfileScope(name, scopes);
   return jobs;
 }
 

@@ -2,7 +2,7 @@
 
 import { UsageError } from '../errors.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
-import { requireTellingScopes } from '../google/ownership.ts';
+import { requireProfileScope } from '../google/ownership.ts';
 import { hostsOf, type Job } from '../job.ts';
 import type { OptionSpecs } from '../options.ts';
 import type { Host } from '../process/hosts.ts';
@@ -26,7 +26,7 @@ export async function* checkJobs({ jobs, mailbox, rulesFile, allowHosts }: JobsC
   for (const { name, job } of jobs) {
     const options = fallbacks(job.options);
     try {
-      requireTellingScopes(name, job.scopes);
+      requireProfileScope(name, job.scopes);
       allowHosts(hostsOf(name, job, { options, argument: '', rulesFile }));
       const prepared = await job.prepare({
         options,

@@ -1,28 +1,27 @@
-/** Whose mailbox it is: asked with a new access token itself, before anything else is done with it, or by the client. */
+/** Asks Gmail whose mailbox an access token opens: with the token alone, before its first use, or with the client. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { Clock } from '../base/clock.ts';
 import { CredentialError } from '../errors.ts';
 import type { MailboxProfile } from '../google/ownership.ts';
-import { RENEW_ACCESS } from '../google/token.ts';
 import type { GmailClient } from './client.ts';
-import { GmailRefusal, interpretResponse, type ResponseMeaning } from './responses.ts';
+import { CHECK_ACCOUNT, GmailRefusal, interpretResponse, type ResponseMeaning } from './responses.ts';
 import { meaningOfFailure, type Retryable, untilAnswered } from './retry.ts';
 
-/** Where Gmail is, and how long it may take. */
+/** How to ask Gmail with an access token alone. */
 export interface ProfileAccess {
   readonly gmailApiUrl: string;
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Told of each request that is sent. */
+  /** Called for each request that is sent. */
   readonly onSent?: () => void;
-  /** Told of each answer after which the request is sent once more. */
+  /** Called before the pause after an answer, when the request will be sent again. */
   readonly onRetry?: (answer: Retryable, attempt: number, delayMs: number) => void;
 }
 
 const METHOD = 'users.getProfile';
 
-/** After a 401: Gmail may learn a moment later than Google's token endpoint of a token that was just issued. */
+/** After a 401: Gmail may accept a new token a moment later than Google's token endpoint issues it. */
 const UNKNOWN_TOKEN: Retryable = { kind: 'again', text: `${METHOD}: 401`, retryAfterMs: 500 };
 
 /**
@@ -52,7 +51,7 @@ export async function askMailbox(
   return profileIn(answer as gmail_v1.Schema$Profile);
 }
 
-/** The client's mailbox, with the id of this moment in its history, unless Gmail does not say. 1 quota unit. */
+/** The client's mailbox, with its current history id if Gmail gives one. 1 quota unit. */
 export async function readProfile(
   client: GmailClient,
   signal: AbortSignal,
@@ -63,14 +62,10 @@ export async function readProfile(
   return { ...profileIn(answer), historyId: answer.historyId || undefined };
 }
 
-/** A 404 is about the account: the request names no other thing that could be missing. */
+/** A 404 concerns the account: the request names nothing else that could be missing. */
 function blameAccount(error: unknown): never {
   if (!(error instanceof GmailRefusal && error.status === 404)) throw error;
-  throw new CredentialError(
-    `Gmail has no mailbox for this account: ${error.message}`,
-    `Check that the account still exists and has a Gmail mailbox, then ${RENEW_ACCESS}.`,
-    { cause: error },
-  );
+  throw new CredentialError(`Gmail has no mailbox for this account: ${error.message}`, CHECK_ACCOUNT, { cause: error });
 }
 
 function profileIn({ emailAddress, messagesTotal }: gmail_v1.Schema$Profile): MailboxProfile {

@@ -7,6 +7,9 @@ import { ConfigError, CredentialError, type JobError, RefusedError, UnavailableE
 import { RENEW_ACCESS } from '../google/token.ts';
 import type { GmailMethod } from './units.ts';
 
+/** The remedy for a refusal that concerns the account as a whole. */
+export const CHECK_ACCOUNT = `Check that the account still exists and has a Gmail mailbox, then ${RENEW_ACCESS}.`;
+
 export interface RawResponse {
   readonly status: number;
   readonly retryAfter: string | null;
@@ -185,8 +188,7 @@ function interpretError(
     return { kind: 'precondition', text: said, retryAfterMs, error };
   }
   if (ABOUT_ACCOUNT.has(method) && !(status === 404 && method === 'users.getProfile')) {
-    const remedy = `Check that the account still exists and has a Gmail mailbox, then ${RENEW_ACCESS}.`;
-    return failed(new CredentialError(`Gmail refused ${said}`, remedy));
+    return failed(new CredentialError(`Gmail refused ${said}`, CHECK_ACCOUNT));
   }
   const reason = status === 400 && has(ARGUMENT_REASONS) ? 'invalidArgument' : 'other';
   return failed(new GmailRefusal(status, `Gmail refused ${said}`, reason));

@@ -4,8 +4,7 @@ import { formatDuration } from '../base/duration.ts';
 import { judgeFailure } from '../base/network-failure.ts';
 import { type RetryPolicy, retry } from '../base/retry.ts';
 import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
-import { RENEW_ACCESS } from '../google/token.ts';
-import type { ResponseMeaning } from './responses.ts';
+import { CHECK_ACCOUNT, type ResponseMeaning } from './responses.ts';
 import type { GmailMethod } from './units.ts';
 
 /** An answer after which the same request may succeed. */
@@ -83,10 +82,7 @@ export function meaningOfFailure(method: GmailMethod, error: unknown, timeoutMs:
 }
 
 function rejectedToken(): CredentialError {
-  return new CredentialError(
-    'Gmail does not accept the access token, not even a fresh one',
-    `Check that the account still exists and may use Gmail, then ${RENEW_ACCESS}.`,
-  );
+  return new CredentialError('Gmail does not accept the access token, not even a fresh one', CHECK_ACCOUNT);
 }
 
 /** The error of a request after its last attempt. */

@@ -1,6 +1,6 @@
 /**
- * The access token of a run: the secret is fetched and exchanged when a token is needed, once for all who wait for it,
- * and nothing of it is kept. A rotation that is under way, or that went wrong, must not stop the run.
+ * The access token of a run. Fetches and exchanges the secret when a token is needed, once for all requests that wait, and
+ * keeps no refresh token. A rotation during the run, or a broken current version, must not stop the run.
  */
 
 import { type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
@@ -34,23 +34,23 @@ import {
 
 export interface AccessToken {
   readonly value: string;
-  /** Time of day at which it must not be used any more. */
+  /** The time of day after which Google refuses the token. */
   readonly expiresAtMs: number;
 }
 
 export interface AccessTokens {
-  /** The current access token; a new one when there is none or it is about to expire. */
+  /** The current access token; a new one when there is none or the current one is about to expire. */
   get(): Promise<AccessToken>;
-  /** A new access token, unless `stale` was already replaced: for an answer of 401. */
+  /** After a 401: a new access token, unless `stale` was already replaced. */
   renew(stale: string): Promise<AccessToken>;
-  /** The secret's version that the current token comes from. */
+  /** The version of the secret behind the current token. */
   readonly secretVersion: string | undefined;
-  /** The mailbox that all its tokens open, as it was when the first was issued; undefined before that. */
+  /** The mailbox that all tokens open, as Gmail described it with the first token; undefined before that. */
   readonly profile: MailboxProfile | undefined;
 }
 
-/** Which version was read, and by which staging label. */
-export interface ReadFrom {
+/** A version of the secret, and the staging label that it was read by. */
+export interface ReadVersion {
   readonly stage: Stage;
   readonly versionId: string;
 }
@@ -63,24 +63,23 @@ export interface AccessOptions {
   readonly fetchSecret: FetchSecret;
   readonly exchange: ExchangeOptions;
   /**
-   * Stores credentials in the place of the version that was read, and returns the new version's id; throws a JobError
-   * when it cannot. Left out where nothing may be written.
+   * Stores credentials whose refresh token Google replaced, under the label of the version that was read, and returns the
+   * new version's id. Throws a JobError when it cannot. Left out where nothing may be written.
    */
-  readonly keep?: (user: AuthorizedUser, from: ReadFrom) => Promise<string>;
+  readonly storeReplacedToken?: (user: AuthorizedUser, from: ReadVersion) => Promise<string>;
   readonly clock: Clock;
   readonly log: Log;
-  /** The address of the mailbox that every token must open, where the configuration names it. */
+  /** The address in GMAIL_MAILBOX, which every token must open. */
   readonly mailbox: string | undefined;
-  /** The mailbox that an access token opens: asked with each token, before anybody else gets it. */
+  /** Asks Gmail whose mailbox an access token opens. Called with each token before any other use. */
   readonly readProfile: (accessToken: string) => Promise<MailboxProfile>;
-  /** Ends fetching and exchanging. */
   readonly signal: AbortSignal;
 }
 
 /** A token is renewed this long before it expires, or in the last tenth of a short life. */
 const RENEW_BEFORE_MS = 60_000;
 
-/** Refusals that may mean the narrowing alone: it is not documented, so neither is the word with which it is refused. */
+/** Refusals that may concern only the `scope` of the request, which Google does not document for a refresh. */
 const ABOUT_SCOPES = new Set(['invalid_scope', 'invalid_request']);
 
 export function createAccessTokens(options: AccessOptions): AccessTokens {
@@ -96,12 +95,12 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     let problem = await tryVersion(first, 'AWSCURRENT');
     if (problem === null) return issued();
 
-    // The secret may have been rotated between our reading it and Google's looking at it.
+    // The secret may have been rotated between the read and the exchange.
     const again = await fetchStage('AWSCURRENT', first.versionId);
     if (again.versionId !== first.versionId) problem = await tryVersion(again, 'AWSCURRENT');
     if (problem === null) return issued();
 
-    // Whatever stops the way back, the person has to hear what is wrong with the current version.
+    // Where AWSPREVIOUS cannot be used, the error is still that of the current version.
     const giveUp = () => {
       signal.throwIfAborted();
       throw problem;
@@ -132,7 +131,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     return current.token;
   };
 
-  /** The version of the stage; a version that was read `before` is no news. */
+  /** The version of the stage. Logs at debug level when it is the version that was read `before`. */
   const fetchStage = async (stage: Stage, before?: string): Promise<FetchedSecret> => {
     const secret = await options.fetchSecret(stage, signal);
     if (secret === null) throw noVersion(stage);
@@ -141,8 +140,8 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
   };
 
   /**
-   * Makes the version's token the current one; returns what is wrong with it when another version may cure it.
-   * @throws CredentialError when it opens another mailbox than `meant`, or than the run began with.
+   * Makes the version's token the current one. Returns what is wrong with the version when another one may cure it.
+   * @throws CredentialError when the token opens another mailbox than `meant`, or than the run began with.
    */
   const tryVersion = async (
     secret: FetchedSecret,
@@ -154,15 +153,15 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     requireUnchangedMailbox(secret.mailbox, profile?.address);
     requireAgreement(options.mailbox, secret);
     let opened: MailboxProfile;
-    // Google counts the token's life from some moment after this one.
+    // Google counts the token's life from a moment after this one.
     const asked = { at: options.clock.now(), onMs: Date.now() };
-    let keptAs: string | undefined;
-    const keep = async (token: ExchangedToken): Promise<void> => {
+    let storedAs: string | undefined;
+    const store = async (token: ExchangedToken): Promise<void> => {
       if (token.newRefreshToken === undefined || credentials.type !== 'authorized_user') return;
-      keptAs = await keepReplaced({ ...credentials, refreshToken: token.newRefreshToken }, { stage, versionId });
+      storedAs = await storeReplaced({ ...credentials, refreshToken: token.newRefreshToken }, { stage, versionId });
     };
     try {
-      const token = await exchangeNarrowly(credentials, createdAt, keep);
+      const token = await exchangeNarrowly(credentials, createdAt, store);
       opened = await options.readProfile(token.value);
       if (meant !== undefined) requireExpectedMailbox(opened.address, meant);
       requireUnchangedMailbox(opened.address, profile?.address);
@@ -175,18 +174,18 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
       if (isCurable(error)) return error as TokenRefusal;
       throw error;
     }
-    secretVersion = keptAs ?? versionId;
+    secretVersion = storedAs ?? versionId;
     profile ??= opened;
     return null;
   };
 
-  /** Stores a refresh token that Google replaced, or tells a person that it could not be. Returns the new version's id. */
-  const keepReplaced = async (user: AuthorizedUser, from: ReadFrom): Promise<string | undefined> => {
+  /** Returns the new version's id; undefined, with an error in the log, when the token could not be stored. */
+  const storeReplaced = async (user: AuthorizedUser, from: ReadVersion): Promise<string | undefined> => {
     try {
-      if (options.keep === undefined) throw new ConfigError('nothing is stored here', 'Run a job.');
-      const keptAs = await options.keep(user, from);
-      log.info('token.refresh_token_kept', { stage: from.stage, secretVersion: keptAs, before: from.versionId });
-      return keptAs;
+      if (options.storeReplacedToken === undefined) throw new ConfigError('this command stores nothing', 'Run a job.');
+      const storedAs = await options.storeReplacedToken(user, from);
+      log.info('token.refresh_token_kept', { stage: from.stage, secretVersion: storedAs, before: from.versionId });
+      return storedAs;
     } catch (error) {
       if (!(error instanceof JobError)) throw error;
       const remedy = `${AUTHORIZE_SOON} To let runs store such a token: ${error.remedy}`;
@@ -201,7 +200,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
   const exchangeNarrowly = async (
     credentials: Credentials,
     createdAt: Date | undefined,
-    keep: (token: ExchangedToken) => Promise<void>,
+    store: (token: ExchangedToken) => Promise<void>,
   ): Promise<ExchangedToken> => {
     const ageMs = ageOf(createdAt);
     let refused = false;
@@ -211,8 +210,8 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
       if (!refused || credentials.type !== 'authorized_user') throw error;
       return exchangeRefreshToken(credentials, null, ageMs, signal, options.exchange);
     });
-    // Before anything can fail: the stored token may be dead by now.
-    await keep(token);
+    // Stored before anything can fail: the refresh token before may be dead now.
+    await store(token);
     const granted = token.scopes ?? (refused ? undefined : scopes);
     if (granted !== undefined && missingScopes(scopes, granted).length > 0) {
       requireScopes(jobName, scopes, granted, await granteeOf(credentials, granted));

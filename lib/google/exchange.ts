@@ -1,13 +1,12 @@
-/** One exchange for credentials of every kind: what the secret holds, for an access token. */
+/** Exchanges the secret's credentials, of either kind, for an access token. */
 
 import type { Credentials } from '../aws/shape.ts';
 import { exchangeAssertion } from './service-account.ts';
 import { type ExchangedToken, type ExchangeOptions, exchangeRefreshToken, TokenRefusal } from './token.ts';
 
 /**
- * An access token for `scopes`. `secretAgeMs` is the age of the secret's version, to name only those causes of a dead
- * token that fit.
- * @throws TokenRefusal when Google refuses, UnavailableError when it cannot be reached, the signal's reason on abort.
+ * An access token for `scopes`. `secretAgeMs`, the age of the secret's version, decides which causes a refusal names.
+ * @throws TokenRefusal when Google refuses, UnavailableError when Google cannot be reached, the signal's reason on abort.
  */
 export function exchangeCredentials(
   credentials: Credentials,
@@ -28,7 +27,7 @@ const CURABLE = new Set([
   'deleted_client',
   'disabled_client',
   'unauthorized_client',
-  // A service account's missing delegation, in other words.
+  // Google's other word for a service account's missing delegation.
   'access_denied',
 ]);
 

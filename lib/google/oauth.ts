@@ -80,7 +80,7 @@ export async function requestForm<Value>(
   });
 }
 
-/** What fails before a request is on its way. */
+/** Failures before a request is sent. */
 const NOT_SENT = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',

@@ -1,6 +1,6 @@
 /**
- * Whose mailbox the credentials may open: the one that GMAIL_MAILBOX or the secret names, and the same one from the
- * beginning of a run to its end. What a run refuses and what `job check` predicts come from here.
+ * Which mailbox the credentials may open: the one that GMAIL_MAILBOX or the secret names, and the same one during a whole
+ * run. Runs refuse and `job check` predicts by the same functions.
  */
 
 import type { FetchedSecret } from '../aws/secret.ts';
@@ -9,14 +9,13 @@ import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError, type JobError } from '../errors.ts';
 import { covers } from './scopes.ts';
 
-/** Gmail's answer about the mailbox that an access token opens. */
 export interface MailboxProfile {
   readonly address: string;
-  /** With Spam and Trash; undefined when Gmail does not say. */
+  /** The number of messages, with Spam and Trash; undefined when Gmail does not say. */
   readonly messages: number | undefined;
 }
 
-/** The mailbox that is meant, where that is said, and how a message begins that tells it: `GMAIL_MAILBOX is`. */
+/** The mailbox that every token must open. `named` begins a message about its source: `GMAIL_MAILBOX is`. */
 export interface MeantMailbox {
   readonly address: string;
   readonly source: 'variable' | 'secret' | 'run';
@@ -25,7 +24,7 @@ export interface MeantMailbox {
   readonly isServiceAccount?: boolean;
 }
 
-/** A token opens another mailbox than the one that is meant. */
+/** A token opens another mailbox than the meant one. */
 export class WrongMailboxError extends CredentialError {
   readonly actual: string;
 
@@ -42,7 +41,7 @@ export class WrongMailboxError extends CredentialError {
   }
 }
 
-/** The mailbox that is meant where the secret holds `secret`: GMAIL_MAILBOX, else what the version itself names. */
+/** The meant mailbox for a version of the secret: GMAIL_MAILBOX, else the address in the version itself. */
 export function meantMailbox(
   configuredMailbox: string | undefined,
   { mailbox, credentials }: Pick<FetchedSecret, 'mailbox' | 'credentials'>,
@@ -55,12 +54,12 @@ export function meantMailbox(
   return { address: mailbox, source: 'secret', named: `the secret's ${key} is`, isServiceAccount };
 }
 
-/** @throws WrongMailboxError when the mailbox is not the one that is meant. */
+/** @throws WrongMailboxError when the mailbox is not the meant one. */
 export function requireExpectedMailbox(actual: string, meant: MeantMailbox): void {
   if (!isSameMailbox(actual, meant.address)) throw new WrongMailboxError(actual, meant);
 }
 
-/** @throws ConfigError when the secret is for another mailbox than GMAIL_MAILBOX says. */
+/** @throws ConfigError when the secret names another mailbox than GMAIL_MAILBOX. */
 export function requireAgreement(configuredMailbox: string | undefined, secret: FetchedSecret): void {
   const { credentials } = secret;
   if (configuredMailbox === undefined || credentials instanceof ConfigError) return;
@@ -69,7 +68,7 @@ export function requireAgreement(configuredMailbox: string | undefined, secret: 
   const key = credentials.type === 'service_account' ? 'subject' : 'email';
   throw new ConfigError(
     `GMAIL_MAILBOX is ${configuredMailbox}, but the secret's ${key} is ${named}`,
-    `Set GMAIL_MAILBOX to ${named} if the jobs shall work there, name the secret of ${configuredMailbox} in GMAIL_SECRET_ID, or correct ${key} in the secret.`,
+    `Set GMAIL_MAILBOX to ${named} if the jobs shall work on that mailbox, name the secret of ${configuredMailbox} in GMAIL_SECRET_ID, or correct ${key} in the secret.`,
   );
 }
 
@@ -78,17 +77,17 @@ export function requireUnchangedMailbox(now: string | undefined, before: string 
   if (now === undefined || before === undefined || isSameMailbox(now, before)) return;
   throw new CredentialError(
     `The secret was changed to another mailbox during the run: from ${before} to ${now}`,
-    'Nothing was changed there. If the change was intended, the next run works on the new mailbox; if not, authorize again with the right account (`job rotate`; for a service account, correct subject in the secret).',
+    'The run changed nothing in the new mailbox. If the change of the secret was intended, the next run works on the new mailbox; if not, authorize again with the right account (`job rotate`; for a service account, correct subject in the secret).',
   );
 }
 
-/** Why AWSPREVIOUS does not stand in for a current version that does not work, and what would let it. */
+/** Why AWSPREVIOUS does not stand in for a broken current version, and the remedy. */
 export interface Hindrance {
   readonly why: string;
   readonly remedy?: string;
 }
 
-/** Why AWSPREVIOUS may not stand in; or the mailbox that its token must open, which may be tried. */
+/** Why AWSPREVIOUS may not stand in; or, when it may be tried, the mailbox that its token must open. */
 export function mayPreviousStandIn(
   previous: Pick<FetchedSecret, 'mailbox'>,
   meant: MeantMailbox | undefined,
@@ -109,7 +108,7 @@ export function opensAnother(actual: string, meant: MeantMailbox): Hindrance {
   return { why: `it is for ${actual}, but ${meant.named} ${meant.address}` };
 }
 
-/** The problem of the current version, with the reason why AWSPREVIOUS was not used. */
+/** The current version's error, with the reason why AWSPREVIOUS was not used. */
 export function withoutPrevious(problem: JobError, { why, remedy: also }: Hindrance): JobError {
   const message = `${problem.message}; AWSPREVIOUS was not used, because ${why}`;
   const remedy = also === undefined ? problem.remedy : `${problem.remedy} ${also}`;
@@ -118,14 +117,14 @@ export function withoutPrevious(problem: JobError, { why, remedy: also }: Hindra
     : new CredentialError(message, remedy, { cause: problem });
 }
 
-/** The narrowest scopes that allow users.getProfile; every scope that reads or changes mail includes the first. */
-const TELL_MAILBOX = ['metadata', 'compose'].map((name) => `https://www.googleapis.com/auth/gmail.${name}`);
+/** The narrowest scopes that allow users.getProfile. Every scope that reads or changes mail includes the first. */
+const PROFILE_SCOPES = ['metadata', 'compose'].map((name) => `https://www.googleapis.com/auth/gmail.${name}`);
 
-/** @throws ConfigError when with these scopes Gmail does not say whose mailbox a token opens. */
-export function requireTellingScopes(job: string, scopes: readonly string[]): void {
-  if (TELL_MAILBOX.some((scope) => covers(scopes, scope))) return;
+/** @throws ConfigError when the scopes do not allow users.getProfile. */
+export function requireProfileScope(job: string, scopes: readonly string[]): void {
+  if (PROFILE_SCOPES.some((scope) => covers(scopes, scope))) return;
   throw new ConfigError(
     `${job} cannot run: its scopes do not allow users.getProfile, which tells the mailbox's address`,
-    `Add ${TELL_MAILBOX[0]} to the scopes in jobs/${job}.ts, or a scope that reads mail.`,
+    `Add ${PROFILE_SCOPES[0]} to the scopes in jobs/${job}.ts, or a scope that reads mail.`,
   );
 }

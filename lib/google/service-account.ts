@@ -8,12 +8,12 @@ import { SET_CLOCK } from '../base/clock.ts';
 import { googleSays } from './oauth.ts';
 import { type ExchangedToken, type ExchangeOptions, type Refusal, requestToken, TokenRefusal } from './token.ts';
 
-/** The longest life that Google allows. It must span the repetitions of the request, and a clock that is a little off. */
+/** The longest life that Google allows: it spans the repetitions of the request and a slightly wrong clock. */
 const ASSERTION_LIFETIME_S = 3_600;
 
 /**
  * An access token for `scopes`.
- * @throws TokenRefusal when Google refuses, UnavailableError when it cannot be reached, the signal's reason on abort.
+ * @throws TokenRefusal when Google refuses, UnavailableError when Google cannot be reached, the signal's reason on abort.
  */
 export async function exchangeAssertion(
   account: ServiceAccount,
@@ -27,7 +27,7 @@ export async function exchangeAssertion(
   return requestToken(form, (refusal) => explain(refusal, account, scopes), signal, options);
 }
 
-/** A JWT by which the account asks for `scopes` as its subject. Good for `audience` alone, which is where it is sent. */
+/** A JWT with which the account asks for `scopes` as its subject. Google accepts it at `audience` alone. */
 function signAssertion(account: ServiceAccount, scopes: readonly string[], audience: string): string {
   const issuedAtS = Math.floor(Date.now() / 1_000);
   const header = { alg: 'RS256', typ: 'JWT', kid: account.privateKeyId };
@@ -74,7 +74,7 @@ function explain({ code, description }: Refusal, account: ServiceAccount, scopes
       }
       if (says(/short-lived|\biat\b|\bexp\b|timeframe/i)) {
         return refusal(
-          `Google takes the time in the request for wrong (invalid_grant): the clock of this machine says ${new Date().toISOString()}`,
+          `Google rejects the time of the request (invalid_grant); this machine's clock says ${new Date().toISOString()}`,
           SET_CLOCK,
         );
       }
@@ -118,9 +118,9 @@ function accountGone(code: string, clientEmail: string): TokenRefusal {
   );
 }
 
-/** Where a Workspace's administrator lets the account use `scopes`, and what to enter there. */
+/** The remedy that lets the account use `scopes`: the page of the Admin console, and what to enter. */
 export function delegationOf({ clientId, clientEmail }: ServiceAccount, scopes: readonly string[]): string {
   const id =
     clientId ?? `(the number "Unique ID" of ${clientEmail} in the Cloud console, IAM & Admin → Service Accounts)`;
-  return `As a super administrator, open admin.google.com → Security → Access and data control → API controls → Domain-wide delegation → Manage → Add new (or edit the client that is there), and enter client ID ${id} and OAuth scopes ${scopes.join(',')} (beside those that are there).`;
+  return `As a super administrator, open admin.google.com → Security → Access and data control → API controls → Domain-wide delegation → Manage → Add new (or edit the client if it is listed), and enter client ID ${id} and OAuth scopes ${scopes.join(',')} (keep those that are listed).`;
 }

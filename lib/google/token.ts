@@ -1,4 +1,4 @@
-/** Exchanges a refresh token for an access token that may do no more than the job needs. */
+/** Exchanges a refresh token for an access token with no more scopes than the job needs. */
 
 import type { AuthorizedUser } from '../aws/shape.ts';
 import { TRY_NEXT_RUN } from '../base/network-failure.ts';
@@ -17,15 +17,15 @@ import {
 export interface ExchangedToken {
   readonly value: string;
   readonly lifetimeMs: number;
-  /** The scopes that the answer names; undefined when it names none (then they are those that were asked for). */
+  /** The scopes in the answer; undefined when it names none, because Google granted the requested ones. */
   readonly scopes: readonly string[] | undefined;
-  /** The refresh token that replaces the one that was exchanged; undefined, as nearly always, when that one stays. */
+  /** The refresh token that replaces the exchanged one; undefined, as nearly always, when Google replaced none. */
   readonly newRefreshToken: string | undefined;
-  /** How long the refresh token still lives, where Google gave it for a limited time. */
+  /** Undefined when Google names no end of the refresh token. */
   readonly refreshTokenLifetimeMs: number | undefined;
 }
 
-/** Google refused the exchange. `code` is OAuth's `error`, for instance `invalid_grant`. */
+/** Google refused the exchange. `code` is OAuth's `error`, such as `invalid_grant`. */
 export class TokenRefusal extends CredentialError {
   readonly code: string;
 
@@ -39,17 +39,17 @@ export interface ExchangeOptions extends RepeatOptions {
   readonly tokenUrl: string;
 }
 
-/** The remedy for a refresh token that no longer works, wherever that is noticed. */
+/** The remedy for a refresh token that no longer works. */
 export const AUTHORIZE_AGAIN = 'authorize again with `job rotate`';
-/** The remedy where it is not known whether the secret holds a refresh token or a service account's key. */
+/** The remedy where the secret may hold a refresh token or a service account's key. */
 export const RENEW_ACCESS = `${AUTHORIZE_AGAIN} (for a service account, check subject in the secret and the domain-wide delegation)`;
 /** The remedy when Google replaced the refresh token and the new one is lost. */
 export const AUTHORIZE_SOON = `The stored one may stop working: ${AUTHORIZE_AGAIN} soon.`;
 
 /**
- * An access token for `scopes`, or for everything that was granted when `scopes` is null.
- * `secretAgeMs` is the age of the secret's version, to name only those causes of a dead token that fit.
- * @throws TokenRefusal when Google refuses, UnavailableError when it cannot be reached, the signal's reason on abort.
+ * An access token for `scopes`, or with all granted scopes when `scopes` is null. `secretAgeMs`, the age of the secret's
+ * version, decides which causes a refusal names.
+ * @throws TokenRefusal when Google refuses, UnavailableError when Google cannot be reached, the signal's reason on abort.
  */
 export async function exchangeRefreshToken(
   user: AuthorizedUser,
@@ -68,11 +68,11 @@ export async function exchangeRefreshToken(
   return requestToken(form, (refused) => explain(refused, secretAgeMs), signal, options);
 }
 
-/** What Google said when it refused. Code and subtype are words of its own; the description may hold anything. */
+/** Google's refusal. `code` and `subtype` are words of OAuth; `description` may hold anything, even the request. */
 export interface Refusal {
   readonly code: string;
   readonly subtype: string;
-  /** To be searched; shown by googleSays alone. */
+  /** For pattern matching. Only googleSays may show it. */
   readonly description: string;
 }
 
@@ -168,7 +168,7 @@ function explain({ code, subtype, description }: Refusal, secretAgeMs: number | 
   }
 }
 
-/** Why a refresh token of this age may have died, the likeliest first. */
+/** Why a refresh token of this age may be dead, the likeliest cause first. */
 function deathCauses(ageMs: number | undefined): string[] {
   const old = (days: number) => ageMs === undefined || ageMs >= days * DAY_MS;
   return [

@@ -117,7 +117,7 @@ export function unitsPerMinute({ quotaProfile, quotaPerMinute }: Config): number
 async function openSecret(
   { secretId, awsRegion: region, awsKeys: keys }: Config,
   { fetchSecret, storesReplacedToken, hide, stop }: ConnectionOptions,
-): Promise<Pick<AccessOptions, 'fetchSecret' | 'keep'>> {
+): Promise<Pick<AccessOptions, 'fetchSecret' | 'storeReplacedToken'>> {
   if (fetchSecret !== undefined) return { fetchSecret };
   const address = { secretId, region, keys };
   const { createSecretFetcher } = await import('../aws/secret.ts');
@@ -125,7 +125,7 @@ async function openSecret(
   if (!storesReplacedToken) return reader;
   return {
     ...reader,
-    keep: async (user, from) => {
+    storeReplacedToken: async (user, from) => {
       const { openSecretStore, storeReplacedToken } = await import('../aws/secret-store.ts');
       // Google gives the new token once, so wrapUp does not stop storing it.
       return await storeReplacedToken(openSecretStore(address, hide), user, from, stop.giveUp);

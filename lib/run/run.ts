@@ -12,7 +12,7 @@ import { ConfigError, egressBehind, StoppedError, type StopReason, UsageError } 
 import { Mailbox } from '../gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from '../gmail/writer.ts';
 import type { AccessTokens } from '../google/access.ts';
-import { requireTellingScopes } from '../google/ownership.ts';
+import { requireProfileScope } from '../google/ownership.ts';
 import type { JobScopes } from '../google/scopes.ts';
 import { hostsOf, type Job } from '../job.ts';
 import type { CommonOptions } from '../options.ts';
@@ -180,7 +180,7 @@ class Run {
         budget.stop('declined');
         throw new StoppedError('declined');
       };
-      requireTellingScopes(name, job.scopes);
+      requireProfileScope(name, job.scopes);
       const { rulesFile } = config;
       allowHosts(hostsOf(name, job, { options, argument, rulesFile }));
       const canShowMail = interactive && isWatched;

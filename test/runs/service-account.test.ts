@@ -163,7 +163,7 @@ describe('a service account that is refused', { concurrency: 8 }, () => {
   });
 
   const refusals = [
-    ['invalid_jwt_times', /clock of this machine says .*Set the clock/],
+    ['invalid_jwt_times', /this machine's clock says .*Set the clock/],
     ['disabled_client', /disabled or deleted.*Enable/],
   ] as const;
   for (const [refusal, says] of refusals) {

@@ -129,7 +129,7 @@ describe('service accounts', () => {
     });
 
     const others: [RefusalName | ExchangeRefusal, RegExp][] = [
-      ['invalid_jwt_times', /clock of this machine says \d{4}-.*→ Set the clock/],
+      ['invalid_jwt_times', /this machine's clock says \d{4}-.*→ Set the clock/],
       ['disabled_client', /disabled or deleted \(disabled_client\).*→ Enable/],
       ['deleted_client', /disabled or deleted \(deleted_client\)/],
       ['invalid_client', /does not know the service account gmail-jobs@.*client_email/],
