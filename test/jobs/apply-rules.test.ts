@@ -24,7 +24,7 @@ function everyState(subject: string): PlainMessage[] {
   return [...messages, ...elsewhere, { subject, labels: ['SENT'] }];
 }
 
-/** What must become of the labels of a message that has the subject and lies where rules look. */
+/** The labels that a matching message must have afterwards. */
 const EFFECTS: Readonly<Record<string, { actions: object; effect: (before: Labels) => Labels }>> = {
   archive: { actions: { archive: true }, effect: without('INBOX') },
   trash: { actions: { trash: true }, effect: (labels) => having('TRASH')(without('INBOX')(labels)) },
@@ -65,10 +65,7 @@ async function sandboxOf(
   return startSandbox({ mailbox: mailboxOf(messages, mailboxOptions), ...rest });
 }
 
-/**
- * Runs the job without a journal, which has tests of its own, unless the rules say otherwise: inside the test's process,
- * or as the built program.
- */
+/** Runs the job in the test's process or as the built program; without a journal, unless the rules ask for one. */
 function apply(
   sandbox: Sandbox,
   rules: object | object[],
@@ -91,7 +88,7 @@ function count(sandbox: Sandbox, verb: string): number {
   return sandbox.requests.filter((request) => request.verb === verb).length;
 }
 
-/** The ids of all batches, in their order. */
+/** The ids of all batches, in order. */
 function batches(sandbox: Sandbox): string[][] {
   return sandbox.requests
     .filter(({ verb }) => verb === 'messages.batchModify')
@@ -107,7 +104,7 @@ function planned(run: Finished): Record<string, unknown> {
 }
 
 describe('each action of apply-rules', () => {
-  // One rule for each, in one run; each has messages of its own.
+  // One run has a rule for each action; each rule has its own messages.
   const cases = Object.entries(EFFECTS).map(([name, { actions, effect }], index) => {
     const subject = `hit${index}`;
     return { name, effect, subject, rule: { name: `rule-${index}`, query: `subject:${subject}`, actions } };
@@ -168,7 +165,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.deepEqual(sandbox.mailbox.snapshot(), { [spam]: ['TRASH', 'UNREAD'], [other]: ['INBOX'] });
   });
 
-  it('touches nothing that protect finds, whatever rule matches it', async () => {
+  it('changes no message that protect finds, whichever rule matches it', async () => {
     const messages = [
       { labels: ['INBOX', 'STARRED'] },
       { labels: ['INBOX', 'keep'] },
@@ -192,7 +189,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     for (const id of free) assert.ok(after[id]?.includes('TRASH') && !after[id]?.includes('INBOX'), String(after[id]));
   });
 
-  it('exits 78 and names the label when protect names one that does not exist', async () => {
+  it('exits 78 and names the label when protect names a missing label', async () => {
     await using sandbox = await sandboxOf(many(3, {}));
     const run = await apply(sandbox, { protect: 'label:keeep', rules: [rule('one', { trash: true })] });
     const final = assertEnded(run, 78, { outcome: 'failed', changed: 0 });
@@ -200,7 +197,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.deepEqual(writes(sandbox.requests), []);
   });
 
-  it('spares the newest matches, protected ones among them', async () => {
+  it('spares the newest matches, protected ones included', async () => {
     const messages = [{ labels: ['INBOX', 'STARRED'] }, ...many(5, {}), { subject: 'miss' }];
     await using sandbox = await sandboxOf(messages);
     const ids = Object.keys(sandbox.mailbox.snapshot());
@@ -208,7 +205,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     const run = await apply(sandbox, rules);
     assertEnded(run, 0, { matched: 5, changed: 3, skipped: 2 });
     const inInbox = ids.filter((id) => sandbox.mailbox.get(id)?.labelIds.has('INBOX'));
-    // The starred one and the two newest of the others; the three older ones are gone; the last one is no match.
+    // Left are the starred message, the two newest others, and the last, which is no match.
     assert.deepEqual(inInbox, [...ids.slice(0, 3), ids[6]]);
 
     const already = sandbox.requests.length;
@@ -226,7 +223,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     });
   });
 
-  it('leaves what an earlier rule trashes, or changes in the same way, out of later rules', async () => {
+  it('leaves messages that an earlier rule trashes, or changes in the same way, out of later rules', async () => {
     await using sandbox = await sandboxOf([...many(3, { subject: 'hit code' }), ...many(4, {})]);
     const run = await apply(sandbox, [
       { name: 'codes', query: 'subject:code', actions: { trash: true } },
@@ -239,7 +236,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.equal(batches(sandbox).flat().length, 7);
   });
 
-  it('lets later rules win where rules undo each other, says so, and balances', async () => {
+  it('applies the later rule where rules undo each other, warns about it, and counts correctly', async () => {
     await using sandbox = await sandboxOf(many(3, {}));
     const run = await apply(sandbox, [rule('on', { star: true }), rule('off', { unstar: true, archive: true })]);
     assertEnded(run, 0, { matched: 6, changed: 6 });
@@ -247,7 +244,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.match(run.stdout, /"event":"rules.warning","rule":"on","warning":"[^"]*undo each other/);
   });
 
-  it('takes a label of another spelling for the same label, and makes none', async () => {
+  it('uses the existing label for another spelling of its name', async () => {
     await using sandbox = await sandboxOf([{}, { labels: ['INBOX', 'Auto-Archived'] }]);
     const rules = [rule('one', { addLabels: ['auto/archived'] })];
     assertEnded(await apply(sandbox, rules), 0, { matched: 1, changed: 1 });
@@ -271,7 +268,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.deepEqual(Object.values(sandbox.mailbox.snapshot())[0], ['Auto-archived', 'INBOX']);
   });
 
-  it('makes a label that two rules share only once, and none for a rule without matches', async () => {
+  it('creates a label that two rules share once, and none for a rule without matches', async () => {
     await using sandbox = await sandboxOf([...many(3, {}), { subject: 'miss' }]);
     const run = await apply(sandbox, [
       rule('one', { addLabels: ['Shared'] }),
@@ -309,7 +306,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.deepEqual(Object.values(sandbox.mailbox.snapshot())[0], ['STARRED']);
   });
 
-  it('leaves disabled rules out, and refuses to run one alone', async () => {
+  it('skips disabled rules, and refuses --rule with one', async () => {
     await using sandbox = await sandboxOf(many(3, {}));
     const rules = [rule('off', { trash: true }, { enabled: false }), rule('on', { star: true }, { enabled: true })];
     assertEnded(await apply(sandbox, rules), 0, { matched: 3, changed: 3 });
@@ -361,7 +358,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     }
   });
 
-  it('says in a dry run what every rule would change, and sends no change', async () => {
+  it('logs in a dry run what every rule would change, and sends no change', async () => {
     await using sandbox = await sandboxOf([...many(1_200, {}), ...many(3, { subject: 'hit code' })]);
     const before = sandbox.mailbox.snapshot();
     const rules = [
@@ -380,13 +377,13 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.doesNotMatch(run.stdout, /label\.created|rule\.applied/);
   });
 
-  it('holds the guard against a dry run too', async () => {
+  it('checks the guard in a dry run, too', async () => {
     await using sandbox = await sandboxOf(many(6, {}));
     const rules = { maxChanges: 5, rules: [rule('one', { star: true })] };
     assertEnded(await apply(sandbox, rules, ['--dry-run']), 65, { matched: 6, changed: 0, remaining: 6 });
   });
 
-  it('comes to the same mailbox when the search lags behind the run before', async () => {
+  it('leaves the same mailbox when searches lag behind the previous run', async () => {
     await using sandbox = await sandboxOf(many(5, {}), { mailboxOptions: { searchLagMs: 60_000 } });
     const rules = [rule('one', { archive: true, addLabels: ['New'] }), rule('two', { trash: true }, { keepNewest: 2 })];
     assertEnded(await apply(sandbox, rules), 0, { changed: 8 });
@@ -399,7 +396,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.deepEqual(writes(sandbox.requests.slice(already)), []);
   });
 
-  it('changes 5,000 of 20,000 messages within 1.1 times the least possible quota units', async () => {
+  it('changes 5,000 of 20,000 messages with at most 1.1 times the least possible quota units', async () => {
     const messages = Array.from({ length: 20_000 }, (_, index) => ({ subject: index % 4 === 0 ? 'hit' : 'miss' }));
     await using sandbox = await sandboxOf(messages);
     const run = await apply(sandbox, [rule('one', { archive: true, addLabels: ['New'] })]);
@@ -419,11 +416,11 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.equal(new Set(batches(sandbox).flat()).size, 5_000);
   });
 
-  it('collects every page before it changes anything', async () => {
+  it('reads every page before the first change', async () => {
     await using sandbox = await sandboxOf(many(1_501, {}));
     assertEnded(await apply(sandbox, [rule('one', { archive: true })]), 0, { changed: 1_501 });
     const verbs = sandbox.requests.map(({ verb }) => verb);
-    // Four pages, and at the end one more look for what shifting pages may have hidden.
+    // Four pages, and one more search at the end for messages that shifting pages hid.
     const lists = verbs.flatMap((verb, at) => (verb === 'messages.list' ? [at] : []));
     assert.equal(lists.length, 5);
     assert.ok((lists[3] ?? 0) < verbs.indexOf('messages.batchModify'));
@@ -442,7 +439,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.equal(count(sandbox, 'labels.list'), 1);
   });
 
-  it('leaves alone a journal that another run wrote before this one could know of its label', async () => {
+  it('leaves alone a journal that another run wrote before this run knew the label of journals', async () => {
     await using sandbox = await sandboxOf(many(3, { labels: [] }));
     const { mailbox } = sandbox;
     const before = async () => {
@@ -455,10 +452,10 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.deepEqual(labels.sort(), ['TRASH', 'TRASH', 'TRASH', 'gmail-jobs/journal']);
   });
 
-  it('finds messages at its end that a change by somebody else hid from its list', async () => {
+  it('finds messages at its end that another change hid from its pages', async () => {
     await using sandbox = await sandboxOf(many(1_600, {}));
     const ids = sandbox.mailbox.messages().map(({ id }) => id);
-    // By hand, after the second page: the third begins 300 messages further on.
+    // A change after the second page, so that the third begins 300 messages later.
     const archive = () => sandbox.mailbox.modify(ids.slice(0, 300), [], ['INBOX']);
     sandbox.faults.add({ kind: 'hook', verb: 'messages.list', skip: 1, after: archive });
     const rules = [{ name: 'one', query: 'in:inbox', actions: { archive: true } }];
@@ -467,7 +464,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.equal(left.length, 0);
   });
 
-  it('a later search of the run ignores messages that the run changed', async () => {
+  it('ignores in later searches messages that the run changed', async () => {
     const mail = Array.from({ length: 2_000 }, (_, index) => ({
       labels: ['INBOX', ...(index % 50 === 0 ? ['STARRED'] : []), ...(index % 70 === 0 ? ['UNREAD'] : [])],
     }));
@@ -482,9 +479,9 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.equal(starred.length, 1_960);
   });
 
-  it('holds the guards for all that it finds in the end, and says what it has done until then', async () => {
+  it('checks the guards again for messages found at its end, and says how many it has changed', async () => {
     await using sandbox = await sandboxOf(many(700, {}));
-    // While the batches are made, mail arrives.
+    // Mail arrives while batches are sent.
     const arrive = async () => {
       for (let count = 0; count < 5; count += 1) await sandbox.mailbox.insert('Subject: hit\r\n\r\n', ['INBOX']);
     };
@@ -497,12 +494,12 @@ describe('apply-rules', { concurrency: 4 }, () => {
       /701 messages, but the limit is 700\. 698 messages were changed; the new ones were not/,
     );
     const inInbox = Object.values(sandbox.mailbox.snapshot()).filter((labels) => labels.includes('INBOX'));
-    // Two that were spared at first, and five that came.
+    // Two messages that were spared at first, and five that arrived.
     assert.equal(inInbox.length, 7);
     assertEnded(await runHere(sandbox, ['undo', String(final.runId), '--yes']), 0, { changed: 698, skipped: 0 });
   });
 
-  it('counts messages that Gmail refuses as failed, changes the others, and exits 65', async () => {
+  it('counts messages as failed when Gmail refuses their batch, changes the others, and exits 65', async () => {
     await using sandbox = await sandboxOf([...many(2_500, {}), ...many(3, { subject: 'other' })]);
     const fault = { verb: 'messages.batchModify', skip: 1, status: 400 } as const;
     sandbox.faults.add({ ...fault, body: { error: { code: 400, message: 'Invalid ids', errors: [] } } });

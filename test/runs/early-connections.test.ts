@@ -1,4 +1,4 @@
-/** What a run does while it waits for somebody's answer. */
+/** A run opens its connections to Gmail while it waits for Google's token endpoint. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { ARCHIVE, apply, IMPORTANT, STAR, sandboxOf } from '../fixtures/starring.ts';
 import { assertEnded } from '../run.ts';
 
-it('has its connections to Gmail open before Google answers with the token', async () => {
+it('opens its connections to Gmail before Google answers with the token', async () => {
   await using sandbox = await sandboxOf(0);
   const gmail = Number(new URL(sandbox.env.GMAIL_API_URL ?? '').port);
   let connections = 0;

@@ -1,4 +1,4 @@
-/** Whom a run blames for what Gmail refuses: the request that was refused, and nothing that was merely under way. */
+/** What a run blames when Gmail refuses a request: the account, a rule, a search or nothing. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runHere } from '../fixtures/front-door.ts';
@@ -45,7 +45,7 @@ describe('a refusal of Gmail', () => {
     assertEnded(await apply(sandbox), 0, { changed: 3, retries: 2 });
   });
 
-  it('blames the query of a rule for an invalid argument of its search alone', async () => {
+  it('blames the query of a rule only for an invalid argument of its search', async () => {
     await using sandbox = await sandboxOf(600);
     sandbox.faults.add({ verb: 'messages.list', ...googleErrors.invalidArgument('Invalid query') });
     const refused = assertEnded(await runHere(sandbox, ['apply-rules'], { rules: { rules: [STAR] } }), 78);
@@ -103,8 +103,8 @@ describe('a search that is too long for Gmail', () => {
   });
 });
 
-describe('an answer that says nothing of a success', () => {
-  it('counts no change as made for an error in the body of a 200, nor for a body that is never there', async () => {
+describe('an answer that does not confirm a success', () => {
+  it('counts no change for a 200 with an error in its body, or with an unexpected body', async () => {
     await using sandbox = await sandboxOf(3);
     const { body } = googleErrors.invalidArgument('Invalid label: X');
     sandbox.faults.add({ verb: 'messages.batchModify', status: 200, body });
@@ -116,7 +116,7 @@ describe('an answer that says nothing of a success', () => {
     assert.equal(carrying(sandbox, 'STARRED'), 3);
   });
 
-  it('recognises an empty search result from one request without fields', async () => {
+  it('recognizes an empty search result from one request without fields', async () => {
     await using sandbox = await sandboxOf(0);
     assertEnded(await runHere(sandbox, ['apply-rules'], { rules: { undo: false, rules: [STAR] } }), 0, {
       outcome: 'nothing-to-do',

@@ -1,4 +1,4 @@
-/** Labels by name, through the front door: which names are refused, and which label of the mailbox a name stands for. */
+/** Labels in whole runs: which names are refused, and which label of the mailbox a name means. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runHere } from '../fixtures/front-door.ts';
@@ -31,14 +31,14 @@ describe('a label that no rule may change', () => {
     assert.deepEqual(sandbox.mailbox.snapshot(), before);
   });
 
-  it('still takes the names of labels of the system, in any case, and searches for labels of the program', async () => {
+  it('does not include system labels, in upper or lower case, and searches for labels of the program', async () => {
     await using sandbox = await sandboxOf(3);
     const rules = `undo: false\nrules:\n  - name: one\n    query: subject:hit -label:gmail-jobs/journal\n    actions: { addLabels: [starred], removeLabels: [Inbox] }\n`;
     assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 0, { changed: 3 });
     for (const labels of Object.values(sandbox.mailbox.snapshot())) assert.deepEqual(labels, ['STARRED']);
   });
 
-  it('exits 1 when a job uses a reserved label, in a dry run too, and changes nothing', async () => {
+  it('exits 1 when a job uses a reserved label, also in a dry run, and changes nothing', async () => {
     await using sandbox = await sandboxOf(3);
     const before = sandbox.mailbox.snapshot();
     for (const args of [
@@ -61,10 +61,10 @@ function searches(sandbox: Sandbox): string[] {
   return sandbox.requests.filter(({ verb }) => verb === 'messages.list').map(({ query }) => query.get('q') ?? '');
 }
 
-describe('a label that the mailbox spells in another way', () => {
+describe('a label that the mailbox spells differently', () => {
   const labels = ['Clients / Acme', 'Cafe\u0301', 'Q&A', 'Q A', 'Kept-Mail'];
 
-  it("is the mailbox's own in searches and changes, which is logged once, and leaves a second run nothing", async () => {
+  it("has the mailbox's spelling in searches and changes, is logged once, and leaves nothing for a second run", async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {}), { labels }) });
     const rules = {
       protect: 'label:kept/mail',
@@ -88,7 +88,7 @@ describe('a label that the mailbox spells in another way', () => {
     assertEnded(await runHere(sandbox, ['apply-rules'], { rules }), 0, { outcome: 'nothing-to-do' });
   });
 
-  it('may have a name that no new label can have, in a run, a dry run and a check', async () => {
+  it('may have a name that Gmail refuses for new labels, in a run, a dry run and a check', async () => {
     const odd = ['Foo ', 'Foo  Bar', 'Tab\tbed', 'a//b'];
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {}), { labels: odd }) });
     const addLabels = ['Foo', 'Foo Bar', 'Tab bed'];
@@ -101,7 +101,7 @@ describe('a label that the mailbox spells in another way', () => {
     for (const names of hits) assert.deepEqual(names, ['INBOX', ...odd.slice(0, 3)].sort());
   });
 
-  it('exits 78 and names both where two fit and none exactly, in a run, a dry run and a check', async () => {
+  it('exits 78 and names both labels when two fit and none exactly, in a run, a dry run and a check', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {}), { labels }) });
     const before = sandbox.mailbox.snapshot();
     const rules = { rules: [{ name: 'one', query: 'subject:hit', actions: { addLabels: ['New', 'q-a'] } }] };
@@ -120,7 +120,7 @@ describe('a label that the mailbox spells in another way', () => {
     assert.deepEqual(sandbox.mailbox.snapshot(), before);
   });
 
-  it('is found by a job that changes it, and by a run that lost the race to make it', async () => {
+  it('is found by a job that changes it, and by a run while another run creates it', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {}), { labels }) });
     const run = await runHere(sandbox, ['labelling', '--add', 'clients-acme'], { jobs: 'fixtures' });
     assertEnded(run, 0, { changed: 6 });
@@ -137,11 +137,11 @@ describe('a label that the mailbox spells in another way', () => {
   });
 });
 
-describe('a label that Gmail refuses all the same', () => {
+describe('a label that Gmail refuses', () => {
   const refused = googleErrors.invalidArgument('Invalid label name');
   const ADD = { name: 'add-it', query: 'subject:hit', actions: { addLabels: ['Enviado'] } };
 
-  it('is named with its rule and in the words of Gmail, and does not stop other rules', async () => {
+  it('is reported with its rule and the words of Gmail, and does not stop other rules', async () => {
     await using sandbox = await sandboxOf(3);
     sandbox.faults.add({ verb: 'labels.create', match: isAbout('Enviado'), ...refused });
     const run = await apply(sandbox, { rules: { rules: [ADD, STAR] } });
@@ -155,7 +155,7 @@ describe('a label that Gmail refuses all the same', () => {
     assert.equal(carrying(sandbox, 'STARRED'), 3);
   });
 
-  it('leaves a run that changed nothing without a journal', async () => {
+  it('leads to no journal when the run changed nothing', async () => {
     await using sandbox = await sandboxOf(3);
     sandbox.faults.add({ verb: 'labels.create', match: isAbout('Enviado'), ...refused });
     assertEnded(await runHere(sandbox, ['apply-rules'], { rules: { rules: [ADD] } }), 65, { changed: 0, failed: 3 });
@@ -163,7 +163,7 @@ describe('a label that Gmail refuses all the same', () => {
     assert.ok(sandbox.mailbox.labels().every(({ type }) => type === 'system'));
   });
 
-  it('concerns one rule alone when it was deleted between the plan and the change', async () => {
+  it('fails only its own rule when it was deleted between the plan and the change', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {}), { labels: ['Work'] }) });
     const before = () => sandbox.mailbox.deleteLabel(sandbox.mailbox.findLabel('Work')?.id ?? '');
     sandbox.faults.add({ verb: 'messages.batchModify', kind: 'hook', before });

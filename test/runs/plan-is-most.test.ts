@@ -1,4 +1,4 @@
-/** The plan is the most that happens: dry runs and real runs of random rules, against a model of what rules mean. */
+/** A run changes no more than its plan: dry runs and real runs of random rules, compared with a model of rules. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runHere } from '../fixtures/front-door.ts';
@@ -16,7 +16,7 @@ interface Message {
   readonly before: Labels;
 }
 
-/** Conditions of a search, and which messages fulfil them. */
+/** Condition of a search → whether a message fulfils it. */
 const CONDITIONS: Readonly<Record<string, (message: Message) => boolean>> = {
   'subject:hit': ({ subject }) => subject.includes('hit'),
   'subject:code': ({ subject }) => subject.includes('code'),
@@ -39,7 +39,7 @@ function labelConditions(labels: Readonly<Record<string, string>>) {
   );
 }
 
-/** Actions as label changes: what is still to do is the first of them. */
+/** Actions as label changes; the first change of an action tells whether the action is pending. */
 const ACTIONS: Readonly<Record<string, readonly string[]>> = {
   archive: ['-INBOX'],
   trash: ['+TRASH', '-INBOX', '-SPAM'],
@@ -76,10 +76,10 @@ function hasNot(labels: Labels, operation: string): boolean {
   return labels.has(operation.slice(1)) !== operation.startsWith('+');
 }
 
-/** The final labels of the messages, the newest first, and the number of changes by each rule. */
+/** The final labels of the messages, newest first, and the number of changes by each rule. */
 function foresee(messages: readonly Message[], { protect, rules }: ModelRules) {
   const after = new Map(messages.map(({ id, before }) => [id, new Set(before)]));
-  /** For each message, the operations of the rules before. */
+  /** The operations of the earlier rules, by message. */
   const done = new Map(messages.map(({ id }) => [id, new Map<string, string>()]));
   const counts = rules.map(({ conditions, actions, keepNewest }) => {
     const matches = messages.filter((message) => conditions.every((one) => CONDITIONS[one]?.(message)));
@@ -169,7 +169,7 @@ async function compare(sandbox: Sandbox, rules: ModelRules, undo: boolean): Prom
   const dry = await runHere(sandbox, ['apply-rules', '--dry-run'], { rules: asFile(rules, undo) });
   assertEnded(dry, 0, { changed: 0, remaining: total });
   assert.deepEqual(planned(dry), counts, about);
-  // The guard is as narrow as can be.
+  // The guard allows exactly the planned changes.
   const run = await runHere(sandbox, ['apply-rules', `--max-changes=${Math.max(1, total)}`], {
     rules: asFile(rules, undo),
   });
@@ -178,7 +178,7 @@ async function compare(sandbox: Sandbox, rules: ModelRules, undo: boolean): Prom
   assert.deepEqual(stateOf(sandbox), after, about);
 }
 
-describe('a run changes what its dry run says', () => {
+describe('a run changes exactly what its dry run says', () => {
   for (const [count, times] of [
     [120, 12],
     [1_700, 12],

@@ -1,4 +1,4 @@
-/** A run leaves messages alone that become protected while it works. Time is the mailbox's clock, which waits advance. */
+/** A run leaves messages alone that become protected while it works. Waits advance the clock of the made-up mailbox. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRunId } from '../../lib/base/run-id.ts';
@@ -33,7 +33,7 @@ interface Work {
   readonly keepsJournal?: boolean;
 }
 
-/** A mailbox whose newest messages come first, and a run in it that has a small quota. */
+/** A mailbox and a run with a small quota. */
 async function start(count: number, { rules = [ARCHIVE], protect = 'is:starred', ...more }: Work = {}) {
   const { unitsPerMinute = 200, keepsJournal = false } = more;
   const sandbox = await startSandbox({ mailbox: mailboxOf(many(count, {})) });
@@ -85,11 +85,11 @@ async function start(count: number, { rules = [ARCHIVE], protect = 'is:starred',
   };
 }
 
-describe('what protect finds while a run is at work', () => {
-  it('is left alone and counted as skipped when it was not changed yet, batch by batch', async () => {
+describe('a message that becomes protected during a run', () => {
+  it('is left alone and counted as skipped when its batch was not sent yet', async () => {
     await using work = await start(6_000, { rules: [ARCHIVE, LABEL] });
     const { sandbox, tally, clock, named } = work;
-    // The newest messages are changed first: two of them are starred too late for the first rule, the oldest in time.
+    // The newest messages are changed first: two are starred too late for the first rule, the oldest in time.
     work.starAt('messages.batchModify', 1, 0, 1, -1, -2, -3);
     await work.run();
     assert.deepEqual(tally.counts, { matched: 12_000, changed: 11_992, skipped: 8, failed: 0, remaining: 0 });
@@ -105,7 +105,7 @@ describe('what protect finds while a run is at work', () => {
         ['label', 5_995, 5],
       ],
     );
-    // 600 units at 200 a minute: about as often as units came back.
+    // 600 units at 200 a minute: about one search for each time that units come back.
     const looked = named('protect.looked_up');
     assert.ok(clock.now() > 150_000 && looked.length >= 3 && looked.length <= clock.now() / 30_000, `${looked.length}`);
     assert.deepEqual(
@@ -115,7 +115,7 @@ describe('what protect finds while a run is at work', () => {
     assert.ok(looked.every(({ againAfterMs }) => againAfterMs === 30_000));
   });
 
-  it('costs nothing in a run of less than 30 seconds, and in a run without protect', async () => {
+  it('costs no search in a run of less than 30 seconds, and in a run without protect', async () => {
     for (const [protect, unitsPerMinute] of [
       ['is:starred', 6_000],
       ['', 200],
@@ -128,7 +128,7 @@ describe('what protect finds while a run is at work', () => {
     }
   });
 
-  it('is searched so rarely that the searches cost less than 5 % of the quota', async () => {
+  it('is searched for so rarely that the searches cost less than 5 % of the quota', async () => {
     const protect = 'is:starred OR subject:many';
     await using work = await start(6_000, { rules: [ARCHIVE, LABEL], unitsPerMinute: 200, protect });
     const { sandbox, clock, named } = work;
@@ -145,7 +145,7 @@ describe('what protect finds while a run is at work', () => {
     for (const { units, againAfterMs } of looked) assert.deepEqual([units, againAfterMs], [25, 150_000]);
   });
 
-  it('is left out when a batch is sent again after a long pause', async () => {
+  it('is left out of a batch that is sent again after a long pause', async () => {
     await using work = await start(900);
     const { sandbox, tally } = work;
     const { body } = googleErrors.quota429();
@@ -162,7 +162,7 @@ describe('what protect finds while a run is at work', () => {
     for (const index of [5, 7]) assert.deepEqual(work.labelsOf(index), ['INBOX', 'STARRED']);
   });
 
-  it('sends nothing when all remaining messages are protected', async () => {
+  it('leads to no request when all remaining messages are protected', async () => {
     await using work = await start(1_900, { unitsPerMinute: 75 });
     const { sandbox, tally, ids } = work;
     work.starAt(
@@ -178,7 +178,7 @@ describe('what protect finds while a run is at work', () => {
     assert.equal(sandbox.requests.filter(({ verb }) => verb === 'messages.batchModify').length, 1);
   });
 
-  it('messages left out are not in the journal, so undo ignores them', async () => {
+  it('is not in the journal, so undo ignores it', async () => {
     await using work = await start(2_500, { rules: [ARCHIVE, LABEL], keepsJournal: true, unitsPerMinute: 130 });
     const { sandbox } = work;
     work.starAt('messages.batchModify', 0, -1, -2);
@@ -200,7 +200,7 @@ describe('what protect finds while a run is at work', () => {
         ['label', 2_498],
       ],
     );
-    // By hand, just as the run would have left it: that is not the run's to take back.
+    // Changed by hand to the state that the run would have made: undo must not restore it.
     sandbox.mailbox.modify([work.ids.at(-1) ?? ''], [sandbox.mailbox.findLabel('New')?.id ?? ''], ['INBOX', 'STARRED']);
     const undone = await runHere(sandbox, ['undo', listed?.runId ?? '', '--yes']);
     assertEnded(undone, 0, { matched: 2_498, changed: 2_498, skipped: 0 });
@@ -208,7 +208,7 @@ describe('what protect finds while a run is at work', () => {
   });
 });
 
-it('a run that is stopped tells exactly what it has changed, without what was left out', async () => {
+it('a stopped run counts exactly the messages that it changed, without those left out', async () => {
   await using work = await start(3_500, { keepsJournal: true, unitsPerMinute: 130 });
   const { sandbox, stop, tally } = work;
   work.starAt('messages.batchModify', 0, 1_500, 1_600, -1);
@@ -232,8 +232,8 @@ it('a run that is stopped tells exactly what it has changed, without what was le
   assert.deepEqual(told.toSorted(), [...made].toSorted());
 });
 
-describe('while a backfill waits for its answer', () => {
-  it('skips messages that became protected, and creates no label that no message gets', async () => {
+describe('while a backfill waits for the answer of a person', () => {
+  it('skips messages that become protected, and creates no label that no message gets', async () => {
     for (const starsAll of [false, true]) {
       await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });
       const before = stateOf(sandbox);
@@ -255,7 +255,7 @@ describe('while a backfill waits for its answer', () => {
     }
   });
 
-  it('creates no label for a rule without remaining messages, but for the other rule', async () => {
+  it('creates no label for a rule without remaining messages, but one for the other rule', async () => {
     const rules = ['one', 'two'].map((name) => ({
       name,
       query: `subject:${name}`,
@@ -279,7 +279,7 @@ describe('while a backfill waits for its answer', () => {
     assert.equal(sandbox.mailbox.findLabel('Auto/two'), undefined);
   });
 
-  it('the search costs nothing where nobody was asked, or nothing is protected', async () => {
+  it('sends no search when nobody was asked or nothing is protected', async () => {
     for (const [rules, options] of [
       [RULES, ['--yes']],
       [{ rules: RULES.rules }, []],

@@ -1,4 +1,4 @@
-/** Gmail's limits as the stand-in counts them: units in any 60 seconds, and requests at once. */
+/** Runs within Gmail's limits, which the stand-in counts: units in any 60 seconds, and requests at once. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { apply, sandboxOf } from '../fixtures/starring.ts';
@@ -6,8 +6,8 @@ import { assertEnded } from '../run.ts';
 import { googleErrors } from '../sandbox/index.ts';
 
 describe('the quota', { concurrency: 4 }, () => {
-  it('lets a batch that fits into it go at once', async () => {
-    // The profile, the labels twice, six pages, three batches and one more look: 188 units.
+  it('does not delay a run that fits into it', async () => {
+    // The profile, the labels twice, six pages, three batches and one more search: 188 units.
     await using sandbox = await sandboxOf(3_000, { quota: { unitsPerMinute: 188 } });
     const run = await apply(sandbox, { env: { GMAIL_QUOTA_PER_MINUTE: '188' } });
     const final = assertEnded(run, 0, { outcome: 'ok', changed: 3_000, retries: 0, quotaUnits: 188 });
@@ -17,7 +17,7 @@ describe('the quota', { concurrency: 4 }, () => {
     assert.doesNotMatch(run.stdout, /quota\.wait/);
   });
 
-  it('ends a run at its budget rather than be exceeded', async () => {
+  it('is not exceeded by a run, which ends at its budget instead', async () => {
     await using sandbox = await sandboxOf(3_000, { quota: { unitsPerMinute: 120 } });
     const run = await apply(sandbox, { env: { GMAIL_QUOTA_PER_MINUTE: '120' } }, ['--budget', '5s']);
     assertEnded(run, 0, { outcome: 'partial', matched: 3_000, changed: 1_000, remaining: 2_000, retries: 0 });
@@ -27,7 +27,7 @@ describe('the quota', { concurrency: 4 }, () => {
   });
 
   for (const refuseWith of [429, 403] as const) {
-    it(`that somebody else spends is told by a ${refuseWith}, whose Retry-After is waited for`, async () => {
+    it(`that another program spends makes the run wait for the Retry-After of a ${refuseWith}`, async () => {
       await using sandbox = await sandboxOf(3);
       const refusal = refuseWith === 429 ? googleErrors.quota429() : googleErrors.quota403();
       sandbox.faults.add({ verb: 'messages.batchModify', ...refusal, headers: { 'retry-after': '2' } });
@@ -37,7 +37,7 @@ describe('the quota', { concurrency: 4 }, () => {
     });
   }
 
-  it('is no matter of requests at once: where Gmail allows two of them, few are refused', async () => {
+  it('is not spent by concurrency refusals: when Gmail allows two requests at once, few are refused', async () => {
     await using sandbox = await sandboxOf(6_000, { maxConcurrent: 2, latencyMs: 20 });
     assertEnded(await apply(sandbox), 0, { outcome: 'ok', changed: 6_000, failed: 0 });
     assert.ok(sandbox.gmail.concurrency.refusals <= 8, `${sandbox.gmail.concurrency.refusals} refusals`);

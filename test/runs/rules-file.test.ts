@@ -1,11 +1,11 @@
-/** What a person is told about a rules file that is wrong. */
+/** The messages of a run about an invalid rules file. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { apply, sandboxOf, told } from '../fixtures/starring.ts';
 import { assertEnded, ROOT, runJob } from '../run.ts';
 
-describe('a rules file that is wrong', { concurrency: 4 }, () => {
-  it('exits 78 with file, line, column and cause when it cannot be read at all', async () => {
+describe('an invalid rules file', { concurrency: 4 }, () => {
+  it('exits 78 with file, line, column and cause when it is not valid YAML', async () => {
     await using sandbox = await sandboxOf();
     const cases: [string, string, RegExp][] = [
       ['# nothing yet\n', '', /is empty/],
@@ -23,7 +23,7 @@ describe('a rules file that is wrong', { concurrency: 4 }, () => {
     assert.deepEqual(sandbox.requests, []);
   });
 
-  /** A line of the file → what is wrong at which column. */
+  /** A line of the file → its problems by column. */
   const wrongKeys: [string, (number | undefined)?, RegExp?][] = [
     ['protcet: is:starred', 1, /"protcet".*"protect"/],
     ['maxChanges: many', 13, /maxChanges must be a number/],
@@ -73,7 +73,7 @@ describe('a rules file that is wrong', { concurrency: 4 }, () => {
     'keys and types': wrongKeys,
     'searches, names and actions': contradictions,
   })) {
-    it(`exits 78 with every problem at once, by line and column, for wrong ${what}`, async () => {
+    it(`exits 78 with every problem at once, by line and column, for invalid ${what}`, async () => {
       await using sandbox = await sandboxOf();
       const final = assertEnded(await apply(sandbox, { rules: lines.map(([line]) => line).join('\n') }), 78);
       const problems = String(final.error).split('; ');
@@ -89,7 +89,7 @@ describe('a rules file that is wrong', { concurrency: 4 }, () => {
     });
   }
 
-  it('exits 78 with "put the query in quotes" when YAML reads another query than was written', async () => {
+  it('exits 78 with "put the query in quotes" when YAML reads a query differently', async () => {
     await using sandbox = await sandboxOf();
     const runs = [
       [
@@ -107,13 +107,13 @@ describe('a rules file that is wrong', { concurrency: 4 }, () => {
     assert.deepEqual(sandbox.requests, []);
   });
 
-  it('exits 78 in one line when it is nested without end', async () => {
+  it('exits 78 in one line when it is nested too deeply', async () => {
     await using sandbox = await sandboxOf();
     const final = assertEnded(await apply(sandbox, { rules: `rules: ${'['.repeat(50_000)}` }), 78);
     assert.match(String(final.error), /rules\.yaml: is nested too deeply$/);
   });
 
-  it('exits 78 when it is absent, or a folder', async () => {
+  it('exits 78 when it is missing, or a folder', async () => {
     await using sandbox = await sandboxOf();
     for (const [path, expected] of [
       ['no/such/rules.yaml', /no\/such\/rules\.yaml.*does not exist/],
@@ -125,7 +125,7 @@ describe('a rules file that is wrong', { concurrency: 4 }, () => {
     assert.deepEqual(sandbox.requests, []);
   });
 
-  it('is called jobs/rules.yaml where it is the copy in the build', async () => {
+  it('is called jobs/rules.yaml when it is the copy in the build', async () => {
     await using sandbox = await sandboxOf();
     const { stdout } = await runJob(sandbox, ['check', '--json', '--jobs', 'apply-rules']);
     const { lines } = JSON.parse(stdout) as { lines: { id: string; detail: string }[] };
@@ -133,7 +133,7 @@ describe('a rules file that is wrong', { concurrency: 4 }, () => {
   });
 });
 
-it('a rules file that is sought in a folder which was deleted is a matter of the configuration', async () => {
+it('exits 78 when the working folder of the rules file was deleted', async () => {
   await using sandbox = await sandboxOf();
   const shell = 'd=$(mktemp -d) && cd "$d" && rmdir "$d" && exec "$0" "$@"';
   const options = { dist: `${ROOT}dist`, unlocked: true, shell, env: { RULES_FILE: 'rules.yaml' } };

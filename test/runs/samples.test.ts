@@ -1,4 +1,4 @@
-/** `apply-rules --samples`: some of the mail, on a terminal in a dry run and nowhere else. */
+/** `apply-rules --samples` shows some messages, only in a dry run at a terminal. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hasTerminal, runAtTerminal } from '../fixtures/at-terminal.ts';
@@ -21,7 +21,7 @@ const start = () =>
   });
 
 describe('apply-rules --samples', () => {
-  it('shows date, sender and subject of so many messages, made harmless and cut to the width', {
+  it('shows date, sender and subject of some messages, without control characters and cut to the width', {
     skip: !hasTerminal && 'there is no python3',
   }, async () => {
     await using sandbox = await start();
@@ -48,7 +48,7 @@ describe('apply-rules --samples', () => {
     }
   });
 
-  it('shows no more than were asked for, and none unless asked', async () => {
+  it('shows no more messages than asked for, and none by default', async () => {
     await using sandbox = await start();
     const shown = await runHere(sandbox, ['apply-rules', '--dry-run', '--samples', '2'], { rules: RULES, answers: [] });
     assert.equal(shown.code, 0, shown.stdout);

@@ -1,4 +1,4 @@
-/** Searches that mean something else to Gmail than to a person are refused wherever they come from, and never sent. */
+/** Searches that Gmail would understand differently are refused, in rules, options and jobs, and never sent. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runHere } from '../fixtures/front-door.ts';
@@ -12,8 +12,8 @@ const trashing = (query: string, protect?: string) => ({
   rules: [{ name: 'old-promos', query, actions: { trash: true } }],
 });
 
-describe('a search that Gmail would take for another', () => {
-  it('is refused with 78 by a run, a dry run and check alike, and nothing is asked of Gmail', async () => {
+describe('a search that Gmail would understand differently', () => {
+  it('is refused with 78 by a run, a dry run and a check, before any request to Gmail', async () => {
     await using sandbox = await sandboxOf();
     const rules = trashing('category:promotions -newer_than:2w -in:sent');
     const said = /rules\.yaml:\d+:\d+: .*query.* \(character 21\): .*weeks are unknown to Gmail: write -newer_than:14d/;
@@ -29,7 +29,7 @@ describe('a search that Gmail would take for another', () => {
     assert.equal(carrying(sandbox, 'TRASH'), 0);
   });
 
-  it('is refused in protect, inside groups, in quotes and with look-alikes of signs', async () => {
+  it('is refused in protect, inside groups, in quotes and with similar-looking characters', async () => {
     await using sandbox = await sandboxOf();
     for (const [rules, said] of [
       [trashing('subject:hit -in:sent', '“is:starred”'), /protect.*“ \(U\+201C\)/],
@@ -68,7 +68,7 @@ describe('a search that Gmail would take for another', () => {
     return { rules: [...trashing(`subject:hit -in:sent -${term}`).rules, adds] };
   };
 
-  it('is refused with 78 when it protects or leaves out a label that does not exist, by run, dry run and check', async () => {
+  it('is refused with 78 by a run, a dry run and a check when it protects or excludes a missing label', async () => {
     await using sandbox = await sandboxOf();
     for (const [rules, said] of [
       [trashing('subject:hit -in:sent', 'label:Archive'), /protect names the label "Archive".*in:archive/],
@@ -114,7 +114,7 @@ describe('a search that Gmail would take for another', () => {
     assert.deepEqual(sandbox.requests, []);
   });
 
-  it('is a bug of the job that makes it, and is not sent', async () => {
+  it('exits 1 when a job composes it, and is not sent', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf([{}]) });
     const search = (...args: string[]) => runHere(sandbox, ['searching', ...args], { jobs: 'fixtures' });
     const final = assertEnded(await search('--age', '2w'), 1, { outcome: 'failed' });

@@ -12,12 +12,12 @@ import {
 import { IdSet } from '../../../lib/gmail/ids.ts';
 import { type Window, windowTerms } from '../../../lib/gmail/windows.ts';
 
-/** Ids from `start` up, which overlap between sets that begin at the same place. */
+/** Ids from `start` up; sets with the same start overlap. */
 function idsFrom(start: number, count: number): IdSet {
   return IdSet.of(Array.from({ length: count }, (_, index) => (start + index).toString(16)));
 }
 
-/** A plan of windows that have so many messages for each set. With effects: every third message is not really changed. */
+/** A plan with these numbers of messages by window and set. Every third message has the effect 0. */
 function planOf(counts: readonly (readonly number[])[]): ChangePlan {
   const windows = counts.map((sizes, at) => {
     const window: Window = { name: `w${at}`, fromS: at, toS: at + 1 };
@@ -32,7 +32,7 @@ function planOf(counts: readonly (readonly number[])[]): ChangePlan {
   return { sets, windows };
 }
 
-/** Asserts what is true of the portions of every plan. Returns their sizes. */
+/** Asserts the properties that the portions of every plan have. Returns their sizes. */
 function assertPortions(plan: ChangePlan): number[] {
   const portions = portionsOf(plan, true);
   for (const [set, size] of setSizes(plan).entries()) {
@@ -48,7 +48,7 @@ function assertPortions(plan: ChangePlan): number[] {
           shares.reduce((sum, [, count]) => sum + count, 0),
           batch.ids.length,
         );
-        // Each part has the ids that it says, in their order.
+        // The shares of a batch agree with its ids.
         let at = 0;
         for (const [part, count] of shares) {
           const own = portion[part]?.changes[set]?.ids ?? IdSet.empty;
@@ -72,19 +72,19 @@ function assertPortions(plan: ChangePlan): number[] {
 }
 
 describe('the portions of a plan', () => {
-  it('take small windows together, so that batches are full', () => {
+  it('join small windows, so that batches are full', () => {
     assert.deepEqual(assertPortions(planOf([[700], [0], [700], [700]])), [2_100]);
     assert.deepEqual(assertPortions(planOf(Array.from({ length: 30 }, () => [40, 25])))?.length, 1);
     assert.deepEqual(assertPortions(planOf([])), []);
     assert.deepEqual(assertPortions(planOf([[0, 0]])), []);
   });
 
-  it('end before they are too large for a journal', () => {
+  it('are never too large for a journal', () => {
     assert.deepEqual(assertPortions(planOf([[20_000], [10_000], [30_000]])), [20_000, 25_000, 15_000]);
     assert.deepEqual(assertPortions(planOf([[60_500]])), [21_000, 21_000, 18_500], 'cut between batches');
   });
 
-  it('cut a large window, the newest part first, with a message in the same part for all sets', () => {
+  it('cut a large window into parts, the newest first, with a message in the same part for all sets', () => {
     const plan = planOf([[150_000, 90_000]]);
     const sizes = assertPortions(plan);
     assert.ok(sizes.length >= 3 && sizes.every((size) => size <= 130_000), String(sizes));
@@ -99,7 +99,7 @@ describe('the portions of a plan', () => {
 });
 
 describe('the search terms of a window', () => {
-  it('say exactly where it begins and ends', () => {
+  it('give its exact beginning and end', () => {
     assert.deepEqual(windowTerms({ name: '', fromS: 100, toS: 200 }), ['after:99', '-before:100', 'before:200']);
     assert.deepEqual(windowTerms({ name: '', fromS: null, toS: 200 }), ['before:200']);
     assert.deepEqual(windowTerms({ name: '', fromS: 0, toS: null }), ['after:-1', '-before:0']);

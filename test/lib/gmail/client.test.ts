@@ -12,7 +12,7 @@ import { googleErrors, type Sandbox, startSandbox } from '../../sandbox/index.ts
 
 const never = new AbortController().signal;
 
-/** What every test does with a client: one read. */
+/** The request of most tests: one read. */
 const profile = (client: GmailClient, signal: AbortSignal = never) =>
   client.request<{ emailAddress?: string }>(
     'users.getProfile',
@@ -57,7 +57,7 @@ describe('GmailClient', () => {
     'a 500 that echoes the request': { kind: 'echo', status: 500 },
   };
   for (const [what, fault] of Object.entries(stumbles)) {
-    it(`asks again after ${what}, for a read and for a change that may be repeated`, async () => {
+    it(`repeats a read and a repeatable change after ${what}`, async () => {
       const { client, mailbox, tally } = openMailbox(sandbox);
       plant(fault, 2, 'users.getProfile');
       assert.equal((await profile(client)).emailAddress, 'alice@example.com');
@@ -72,7 +72,7 @@ describe('GmailClient', () => {
     });
   }
 
-  it('asks again when there is no answer in time', async () => {
+  it('repeats a request that times out', async () => {
     const { client, named } = openMailbox(sandbox, { timeoutMs: 100 });
     plant({ kind: 'hang' });
     plant({ kind: 'hang-after' });
@@ -91,7 +91,7 @@ describe('GmailClient', () => {
     ['a 400 that echoes the request', { kind: 'echo', status: 400 }, CredentialError],
   ];
   for (const [what, fault, type] of refusals) {
-    it(`does not ask again after ${what}`, async () => {
+    it(`does not repeat a request after ${what}`, async () => {
       const { client } = openMailbox(sandbox);
       plant(fault);
       await assert.rejects(profile(client), type);
@@ -100,7 +100,7 @@ describe('GmailClient', () => {
     });
   }
 
-  it('gives up after six attempts, and says so', async () => {
+  it('gives up after six attempts, and says how many', async () => {
     const { client } = openMailbox(sandbox);
     plant({ ...googleErrors.backendError(503) }, 100);
     await assert.rejects(profile(client), (error: Error) => {
@@ -111,7 +111,7 @@ describe('GmailClient', () => {
     assert.equal(sent('users.getProfile'), 6);
   });
 
-  it('gives up after eight refusals for the quota, having paused for more than a minute', async () => {
+  it('gives up after eight quota refusals, with pauses of more than a minute in all', async () => {
     const { client, clock } = openMailbox(sandbox);
     plant({ ...googleErrors.quota429() }, 100);
     await assert.rejects(profile(client), UnavailableError);
@@ -119,7 +119,7 @@ describe('GmailClient', () => {
     assert.ok(clock.now() > 60_000, `paused for ${clock.now()} ms`);
   });
 
-  it('waits twice as long at most each time, from half a second on', async () => {
+  it('doubles the longest pause each time, from half a second', async () => {
     const { client, named } = openMailbox(sandbox, { random: () => 1 });
     plant({ ...googleErrors.backendError(503) }, 5);
     await profile(client);
@@ -134,7 +134,7 @@ describe('GmailClient', () => {
     ['a refusal for the quota', googleErrors.quota429()],
     ['too many at once', googleErrors.tooManyConcurrent()],
   ] as const) {
-    it(`waits as long as a Retry-After says after ${what}`, async () => {
+    it(`waits for the Retry-After of ${what}`, async () => {
       const { client, clock } = openMailbox(sandbox);
       plant({ ...fault, headers: { 'retry-after': '70' } });
       await profile(client);
@@ -149,7 +149,7 @@ describe('GmailClient', () => {
     assert.equal(clock.now(), 0);
   });
 
-  it('holds all requests back after one was refused for the quota', async () => {
+  it('delays all requests after one quota refusal', async () => {
     const { client, clock } = openMailbox(sandbox, { random: () => 1 });
     await profile(client);
     plant({ ...googleErrors.quota429() });
@@ -160,7 +160,7 @@ describe('GmailClient', () => {
     assert.ok(startedAt.length >= 3 && startedAt.every((at) => at >= 1_000), startedAt.join());
   });
 
-  it('renews the access token once for many requests that are answered 401 together', async () => {
+  it('renews the access token once for many simultaneous 401 answers', async () => {
     const { client } = openMailbox(sandbox);
     await profile(client);
     sandbox.oauth.expireAccessTokens();
@@ -169,7 +169,7 @@ describe('GmailClient', () => {
     assert.equal(sent('token'), 2);
   });
 
-  it('asks for one access token when many requests begin together', async () => {
+  it('requests one access token for many simultaneous requests', async () => {
     const { client } = openMailbox(sandbox);
     await Promise.all(Array.from({ length: 10 }, () => profile(client)));
     assert.equal(sent('token'), 1);
@@ -188,7 +188,7 @@ describe('GmailClient', () => {
     assert.equal(sent('users.getProfile'), 3);
   });
 
-  it('fails with CredentialError when a fresh access token is not accepted either', async () => {
+  it('throws CredentialError when Gmail refuses a fresh access token, too', async () => {
     const { client } = openMailbox(sandbox);
     plant({ ...googleErrors.invalidCredentials() }, 2);
     await assert.rejects(profile(client), CredentialError);
@@ -196,7 +196,7 @@ describe('GmailClient', () => {
     assert.equal(sent('token'), 2);
   });
 
-  describe('what may be done once only', () => {
+  describe('a request that must not be sent twice', () => {
     const insert = async (signal = never) => {
       const opened = openMailbox(sandbox, { scopes: [Scope.insert], timeoutMs: 300 });
       const raw = Buffer.from('From: a@example.com\r\nSubject: once\r\n\r\nonce\r\n');
@@ -213,7 +213,7 @@ describe('GmailClient', () => {
       'an HTML page': { kind: 'html', status: 502 },
     };
     for (const [what, fault] of Object.entries(ambiguous)) {
-      it(`is not tried again after ${what}`, async () => {
+      it(`is not repeated after ${what}`, async () => {
         plant(fault, 1, 'messages.insert');
         await assert.rejects(insert(), UnavailableError);
         assert.equal(sent('messages.insert'), 1);
@@ -227,7 +227,7 @@ describe('GmailClient', () => {
       'too many at once': { ...googleErrors.tooManyConcurrent() },
     };
     for (const [what, fault] of Object.entries(harmless)) {
-      it(`is tried again after ${what}, which surely had no effect`, async () => {
+      it(`is repeated after ${what}, which certainly had no effect`, async () => {
         plant(fault, 1, 'messages.insert');
         await insert();
         assert.equal(sent('messages.insert'), 2);
@@ -235,16 +235,16 @@ describe('GmailClient', () => {
     }
   });
 
-  describe('when it is told to stop', () => {
+  describe('when its signal is aborted', () => {
     const stopped = new Error('stopped');
 
-    it('sends nothing when it was told before', async () => {
+    it('sends nothing when the signal was aborted before', async () => {
       const { client } = openMailbox(sandbox);
       await assert.rejects(profile(client, AbortSignal.abort(stopped)), stopped);
       assert.equal(sandbox.requests.length, 0);
     });
 
-    it('ends the waiting after a refusal at once', async () => {
+    it('ends the pause after a refusal at once', async () => {
       const { client, clock, events } = openMailbox(sandbox, { random: () => 1 });
       await profile(client);
       const stop = new AbortController();
@@ -268,7 +268,7 @@ describe('GmailClient', () => {
       assert.ok(performance.now() - startedAt < 5_000);
     });
 
-    it('lets a change under way be answered, and ends it when it is told to give up', async () => {
+    it('waits for the answer to a change under way, and aborts the change only on giveUp', async () => {
       const { client, giveUp } = openMailbox(sandbox);
       const stop = new AbortController();
       const star = () =>
@@ -292,7 +292,7 @@ describe('GmailClient', () => {
     });
   });
 
-  it('sends fewer at once when Gmail says that there are too many, and finishes all', async () => {
+  it('sends fewer requests at once after a concurrency refusal, and finishes all', async () => {
     const { client } = openMailbox(sandbox);
     plant({ kind: 'slow', delayMs: 3 }, 1_000);
     sandbox.gmail.concurrency.limit = 2;
@@ -316,7 +316,7 @@ describe('GmailClient', () => {
     }
   });
 
-  it('puts no token into what it throws, whatever goes wrong', async () => {
+  it('throws no error that contains a token', async () => {
     for (const fault of [...Object.values(stumbles), ...refusals.map(([, kind]) => kind)]) {
       const { client, tokens, events } = openMailbox(sandbox);
       sandbox.faults.clear();

@@ -4,37 +4,37 @@ import { ConcurrencyLimiter } from '../../../lib/gmail/concurrency.ts';
 
 const never = new AbortController().signal;
 
-/** Enters as often as there is room, and `extra` times more; those wait. */
-async function crowd(limiter: ConcurrencyLimiter, extra = 0) {
-  const entered: number[] = [];
+/** Acquires until no more is allowed, and `extra` times more, which wait. */
+async function fill(limiter: ConcurrencyLimiter, extra = 0) {
+  const acquired: number[] = [];
   const waiting: Promise<unknown>[] = [];
   for (let misses = 0; misses <= extra; ) {
-    const before = entered.length;
-    waiting.push(limiter.acquire(never).then((places) => entered.push(places)));
+    const before = acquired.length;
+    waiting.push(limiter.acquire(never).then((allowed) => acquired.push(allowed)));
     await new Promise(setImmediate);
-    if (entered.length === before) misses += 1;
+    if (acquired.length === before) misses += 1;
   }
-  return entered;
+  return acquired;
 }
 
-/** How many fit in at once; the gate is empty before and afterwards. */
-async function placesOf(limiter: ConcurrencyLimiter): Promise<number> {
-  const entered = await crowd(limiter);
-  const places = entered.length;
-  for (let n = 0; n < places; n += 1) limiter.release();
+/** How many requests are allowed at once; none is under way before and afterwards. */
+async function limitOf(limiter: ConcurrencyLimiter): Promise<number> {
+  const acquired = await fill(limiter);
+  const allowed = acquired.length;
+  for (let n = 0; n < allowed; n += 1) limiter.release();
   await new Promise(setImmediate);
   limiter.release();
-  return places;
+  return allowed;
 }
 
 describe('ConcurrencyLimiter', () => {
-  it('lets four in at the beginning', async () => {
-    assert.equal(await placesOf(new ConcurrencyLimiter()), 4);
+  it('allows four requests at first', async () => {
+    assert.equal(await limitOf(new ConcurrencyLimiter()), 4);
   });
 
-  it('opens by one after a row of good answers, up to eight', async () => {
+  it('allows one more after a row of successes, up to eight', async () => {
     const limiter = new ConcurrencyLimiter();
-    for (const [answers, places] of [
+    for (const [successes, allowed] of [
       [15, 4],
       [1, 5],
       [20, 6],
@@ -42,12 +42,12 @@ describe('ConcurrencyLimiter', () => {
       [28, 8],
       [500, 8],
     ] as const) {
-      for (let n = 0; n < answers; n += 1) limiter.succeeded();
-      assert.equal(await placesOf(limiter), places);
+      for (let n = 0; n < successes; n += 1) limiter.succeeded();
+      assert.equal(await limitOf(limiter), allowed);
     }
   });
 
-  it('narrows to half when there are too many, down to one', async () => {
+  it('halves its limit after a refusal, down to one', async () => {
     const limiter = new ConcurrencyLimiter();
     for (const [before, after] of [
       [4, 2],
@@ -55,27 +55,27 @@ describe('ConcurrencyLimiter', () => {
       [1, 1],
     ] as const) {
       limiter.refused(before);
-      assert.equal(await placesOf(limiter), after);
+      assert.equal(await limitOf(limiter), after);
     }
   });
 
-  it('narrows once for requests that were refused together', async () => {
+  it('halves its limit once for requests that were refused together', async () => {
     const limiter = new ConcurrencyLimiter();
     for (let n = 0; n < 4; n += 1) limiter.refused(4);
-    assert.equal(await placesOf(limiter), 2);
+    assert.equal(await limitOf(limiter), 2);
   });
 
-  it('starts the row of good answers anew after a refusal', async () => {
+  it('counts successes anew after a refusal', async () => {
     const limiter = new ConcurrencyLimiter();
     for (let n = 0; n < 15; n += 1) limiter.succeeded();
     limiter.refused(4);
     for (let n = 0; n < 7; n += 1) limiter.succeeded();
-    assert.equal(await placesOf(limiter), 2);
+    assert.equal(await limitOf(limiter), 2);
     limiter.succeeded();
-    assert.equal(await placesOf(limiter), 3);
+    assert.equal(await limitOf(limiter), 3);
   });
 
-  it('admits those who wait in their order, one for each who leaves', async () => {
+  it('admits waiting requests in order, one for each that ends', async () => {
     const limiter = new ConcurrencyLimiter();
     for (let n = 0; n < 4; n += 1) await limiter.acquire(never);
     const admitted: number[] = [];
@@ -89,7 +89,7 @@ describe('ConcurrencyLimiter', () => {
     assert.deepEqual(admitted, [0, 1, 2]);
   });
 
-  it('admits one who waits when it opens', async () => {
+  it('admits a waiting request when the limit grows', async () => {
     const limiter = new ConcurrencyLimiter();
     for (let n = 0; n < 4; n += 1) await limiter.acquire(never);
     const waiting = limiter.acquire(never);
@@ -97,7 +97,7 @@ describe('ConcurrencyLimiter', () => {
     assert.equal(await waiting, 5);
   });
 
-  it('admits nobody for one who leaves while more are inside than it has places', async () => {
+  it('admits no request while more are under way than the limit allows', async () => {
     const limiter = new ConcurrencyLimiter();
     for (let n = 0; n < 4; n += 1) await limiter.acquire(never);
     limiter.refused(4);
@@ -114,7 +114,7 @@ describe('ConcurrencyLimiter', () => {
     assert.equal(admitted, true);
   });
 
-  it('rejects with the reason of the signal one who gives up while waiting, and loses no place by it', async () => {
+  it('rejects a waiting request with the reason of its signal, and keeps its limit', async () => {
     const limiter = new ConcurrencyLimiter();
     for (let n = 0; n < 4; n += 1) await limiter.acquire(never);
     const stop = new AbortController();
@@ -126,7 +126,7 @@ describe('ConcurrencyLimiter', () => {
     assert.equal(await next, 4);
   });
 
-  it('loses no place when one gives up in the moment of being admitted', async () => {
+  it('keeps its limit when a request is aborted at the moment of its admission', async () => {
     const limiter = new ConcurrencyLimiter();
     for (let n = 0; n < 4; n += 1) await limiter.acquire(never);
     const stop = new AbortController();
@@ -137,12 +137,12 @@ describe('ConcurrencyLimiter', () => {
     await assert.rejects(given, /stopped/);
     assert.equal(await next, 4);
     for (let n = 0; n < 4; n += 1) limiter.release();
-    assert.equal(await placesOf(limiter), 4);
+    assert.equal(await limitOf(limiter), 4);
   });
 
-  it('rejects at once when the signal was aborted before', async () => {
+  it('rejects a request whose signal is already aborted', async () => {
     const limiter = new ConcurrencyLimiter();
     await assert.rejects(limiter.acquire(AbortSignal.abort(new Error('stopped'))), /stopped/);
-    assert.equal(await placesOf(limiter), 4);
+    assert.equal(await limitOf(limiter), 4);
   });
 });

@@ -6,7 +6,7 @@ import { parseRules } from '../../../lib/rules/schema.ts';
 
 const NONE: GuardSettings = { maxChanges: undefined, maxShare: undefined, mailboxSize: undefined };
 
-/** What stops changes of so many messages by two rules. */
+/** The error for changes of two rules with these numbers of messages. */
 function stops(
   sizes: readonly [number, number],
   file: { readonly maxChanges?: number; readonly maxShare?: string; readonly ofTwo?: number },
@@ -29,11 +29,11 @@ function planWith(sizes: readonly number[]): ChangePlan {
 }
 
 describe('guards', () => {
-  it('let everything pass when nothing is limited', () => {
+  it('allow everything without limits', () => {
     assert.equal(stops([1e6, 1e6], {}), undefined);
   });
 
-  it('count the whole run for the file’s maxChanges, or for that of the command line', () => {
+  it('limit the whole run by the maxChanges of the file, or of the command line', () => {
     assert.equal(stops([5, 5], { maxChanges: 10 }), undefined);
     const tripped = stops([5, 6], { maxChanges: 10 });
     assert.match(tripped?.message ?? '', /^11 messages would be changed, but the limit is 10: nothing was changed$/);
@@ -42,7 +42,7 @@ describe('guards', () => {
     assert.match(stops([5, 6], {}, { maxChanges: 3 })?.message ?? '', /the limit is 3:/);
   });
 
-  it('count a rule for its own maxChanges, which says more than that of the run', () => {
+  it('limit a rule by its own maxChanges, which is reported before the limit of the run', () => {
     assert.equal(stops([50, 5], { ofTwo: 5 }), undefined);
     const tripped = stops([50, 6], { ofTwo: 5, maxChanges: 10 });
     assert.match(tripped?.message ?? '', /^the rule two would change 6 messages, but the limit is 5/);
@@ -50,7 +50,7 @@ describe('guards', () => {
     assert.match(stops([0, 6], { ofTwo: 5 }, { maxChanges: 100 })?.message ?? '', /the rule two/);
   });
 
-  it('let a rule change half of a mailbox in a backfill, unless something else is said', () => {
+  it('limit a rule to half of the mailbox in a backfill by default', () => {
     const mailbox = { mailboxSize: 2_001 };
     assert.equal(stops([1_000, 1_000], {}, mailbox), undefined);
     const tripped = stops([0, 1_001], {}, mailbox);
@@ -65,7 +65,7 @@ describe('guards', () => {
     assert.equal(stops([1_001, 0], {}), undefined, 'only in a backfill');
   });
 
-  it('hold for all that a run has planned, and tell what was changed before', () => {
+  it('limit all plans of a run together, and say how many messages were changed before', () => {
     const [first, second, third] = [planWith([6, 0]), planWith([3, 1]), planWith([0, 1])];
     const guards = [
       { set: 'one', atMost: 9, remedy: 'Raise it.' },
@@ -82,11 +82,11 @@ describe('guards', () => {
       trippedGuard([first, planWith([4, 0])], guards, 6)?.message ?? '',
       /the rule one would change 10 messages/,
     );
-    // A rule that finds nothing more is none of the reasons, whatever its limit is.
+    // A rule that finds no more messages exceeds no limit.
     assert.equal(trippedGuard([first, planWith([0, 1])], [{ set: 'one', atMost: 5, remedy: '' }], 6), undefined);
   });
 
-  it('hold no share against a mailbox of up to 1,000 messages, unless --max-share says one', () => {
+  it('limit no share of a mailbox of up to 1,000 messages without --max-share', () => {
     assert.equal(stops([1_000, 0], { maxShare: '1%' }, { mailboxSize: 1_000 }), undefined);
     assert.notEqual(stops([1_000, 0], { maxShare: '1%' }, { mailboxSize: 1_001 }), undefined);
     assert.equal(stops([9, 0], {}, { mailboxSize: 900, maxShare: 0.01 }), undefined);
@@ -107,7 +107,7 @@ describe('a share of the mailbox', () => {
     ['0.05', 0.05],
     ['0.001%', 0.00001],
   ] as const) {
-    it(`is read: ${text}`, () => assert.equal(parseShare(text), share));
+    it(`is parsed: ${text}`, () => assert.equal(parseShare(text), share));
   }
 
   for (const text of [

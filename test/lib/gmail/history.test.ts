@@ -15,7 +15,7 @@ async function start() {
 }
 
 describe('the history', () => {
-  it('tells of the messages in question what was done last, from all pages', async () => {
+  it('returns the last change of each label of the messages, from all pages', async () => {
     await using work = await start();
     const { sandbox, ids, mailbox } = work;
     sandbox.mailbox.modify(ids.slice(0, 2), ['TRASH'], []);
@@ -41,7 +41,7 @@ describe('the history', () => {
     assert.equal(work.lists(), 2);
   });
 
-  it('does not say of a label that was got and lost in one record which came last', async () => {
+  it('omits a label that one record both adds and removes', async () => {
     const message = { id: '18c0' };
     const both = {
       labelsAdded: [{ message, labelIds: ['A', 'B'] }],
@@ -53,7 +53,7 @@ describe('the history', () => {
     assert.deepEqual(Object.fromEntries(known), { A: true, B: undefined, C: false });
   });
 
-  it('is not known any more after a while', async () => {
+  it('is null when Gmail no longer knows the history id', async () => {
     await using work = await start();
     work.sandbox.mailbox.history.forget();
     assert.equal(await work.mailbox.history('1000', IdSet.of(work.ids)), null);

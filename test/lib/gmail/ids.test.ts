@@ -23,14 +23,14 @@ describe('a set of message ids', () => {
     assert.deepEqual(IdSet.of(['ff', '1ffffffff', A]).list(), [A, '1ffffffff', 'ff']);
   });
 
-  it('refuses what is no id of Gmail’s', () => {
+  it('refuses a malformed id', () => {
     for (const id of ['', 'xyz', '../1', 'ABCDEF0123456789', '12345678901234567', '12 3']) {
       assert.throws(() => IdSet.of([id]), UnavailableError, id);
       assert.throws(() => IdSet.of([A]).has(id), UnavailableError, id);
     }
   });
 
-  it('comes back from its packed form, of 8 bytes for each id', () => {
+  it('is the same after pack and unpack, at 8 bytes for each id', () => {
     const set = IdSet.of([D, A, C]);
     assert.equal(set.pack().length, 24);
     assert.deepEqual(IdSet.unpack(set.pack(), set.padded).list(), [D, C, A]);

@@ -19,7 +19,7 @@ describe('labelProblem', () => {
     'x'.repeat(225),
     '🙂'.repeat(225),
   ]) {
-    it(`finds nothing wrong with ${name.slice(0, 30)}`, () => assert.equal(labelProblem(name), undefined));
+    it(`allows ${name.slice(0, 30)}`, () => assert.equal(labelProblem(name), undefined));
   }
 
   for (const [name, problem] of [
@@ -67,7 +67,7 @@ describe('isOwnLabel', () => {
     'gmail-jobs-digest',
     'gmail-jobs-digest-day-UTC-2026-11-27',
   ]) {
-    it(`knows ${name} for one of the program's own`, () => assert.ok(isOwnLabel(name)));
+    it(`is true for ${name}`, () => assert.ok(isOwnLabel(name)));
   }
 
   for (const name of [
@@ -78,6 +78,6 @@ describe('isOwnLabel', () => {
     'gmailjobs',
     'gmail_jobs',
   ]) {
-    it(`leaves ${name} to the user`, () => assert.ok(!isOwnLabel(name)));
+    it(`is false for ${name}`, () => assert.ok(!isOwnLabel(name)));
   }
 });

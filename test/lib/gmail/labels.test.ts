@@ -50,7 +50,7 @@ describe('labelSearch', () => {
 });
 
 describe('systemLabelId', () => {
-  it('knows the labels of the system in any case, and nothing else', () => {
+  it('is the id of a system label in upper or lower case, and undefined for other names', () => {
     assert.equal(systemLabelId(' inbox '), 'INBOX');
     assert.equal(systemLabelId('Category_Social'), 'CATEGORY_SOCIAL');
     for (const name of ['Inbox/Old', 'constructor', '', 'SENT MAIL']) assert.equal(systemLabelId(name), undefined);
@@ -64,13 +64,13 @@ describe('LabelDirectory', () => {
     { id: 'Label_2', name: 'digest/day-2026-11-22' },
   ]);
 
-  it('finds a label by any spelling that Gmail takes for it', () => {
+  it('finds a label by every spelling that Gmail takes for it', () => {
     for (const name of ['Auto/Archived', 'auto-archived', 'AUTO ARCHIVED']) {
       assert.equal(directory.find(name)?.id, 'Label_1');
     }
   });
 
-  it('prefers the label of just that name, and says when another spelling was taken', () => {
+  it('prefers the label of exactly that name, and reports a label of another spelling', () => {
     const matched: string[] = [];
     const labels = [
       { id: 'Label_1', name: 'Q&A' },
@@ -90,11 +90,11 @@ describe('LabelDirectory', () => {
     });
   });
 
-  it('finds labels of the system without a list', () => {
+  it('finds system labels without a list', () => {
     assert.deepEqual(new LabelDirectory([]).find('starred'), { id: 'STARRED', name: 'STARRED' });
   });
 
-  it('finds nothing under a name that no label has', () => {
+  it('finds nothing for a name that no label has', () => {
     for (const name of ['Auto', 'toString', '__proto__']) assert.equal(directory.find(name), undefined);
   });
 

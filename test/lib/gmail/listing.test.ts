@@ -1,4 +1,4 @@
-/** Lists side by side, over a mailbox that is only numbers: what is found, how many pages it takes, how many at once. */
+/** Lists of windows on a mailbox of numbers: the messages found, the pages read, and the pages read at once. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { IdSet } from '../../../lib/gmail/ids.ts';
@@ -6,7 +6,7 @@ import { type FetchPage, listEach, listSideBySide } from '../../../lib/gmail/lis
 import type { FoundIds, Window } from '../../../lib/gmail/windows.ts';
 import { seededRandom } from '../../virtual-clock.ts';
 
-/** Gmail's has 500; nothing depends on that but the time that the test takes. */
+/** Smaller than Gmail's 500, to keep the test fast. */
 const PAGE = 50;
 const YEAR_S = 31_536_000;
 
@@ -41,7 +41,7 @@ function isIn({ fromS, toS }: Window, { atS }: Message): boolean {
   return (fromS === null || atS >= fromS) && (toS === null || atS < toS);
 }
 
-/** A mailbox that answers in any order, a page at a time, and counts what it was asked. */
+/** A mailbox that answers pages in random order, and counts them. */
 class VirtualMailbox {
   readonly byWindow = new Map<string, number>();
   pages = 0;
@@ -57,7 +57,7 @@ class VirtualMailbox {
     this.#random = seededRandom(seed);
   }
 
-  /** A token is the place of the last message of the page before, as Gmail's are. */
+  /** A token is the place of the last message on the page before, as in Gmail. */
   readonly fetch: FetchPage = async (window, token) => {
     this.#atOnce += 1;
     this.mostAtOnce = Math.max(this.mostAtOnce, this.#atOnce);
@@ -79,7 +79,7 @@ class VirtualMailbox {
   };
 }
 
-/** Everything that was found; asserts that windows hold what is theirs, and the rest is newer. */
+/** All messages found; asserts that each window holds its own messages, and that the rest is newer. */
 function everything({ windows, unplaced }: FoundIds, messages: readonly Message[], lasting = messages): IdSet {
   const parts = [unplaced, ...windows.values()];
   const all = IdSet.union(parts);
@@ -111,7 +111,7 @@ const every = (count: (year: number) => number) =>
   Object.fromEntries(YEARS.map(({ name }) => [name, count(Number(name))]));
 
 describe('listSideBySide', () => {
-  it('reads a small search in one list, and no window apart', async () => {
+  it('reads a small search in one list', async () => {
     for (const counts of [{}, { 2004: 3 }, { 2025: 49, 2010: 2 }, every(() => 20)]) {
       const { mailbox, found, least } = await list(counts);
       assert.deepEqual([...mailbox.byWindow.keys()], ['all']);
@@ -132,7 +132,7 @@ describe('listSideBySide', () => {
     'all mail in the last year': { 2025: 6_000 },
   };
   for (const [name, counts] of Object.entries(shapes)) {
-    it(`finds everything once, with few pages more than the least: ${name}`, async () => {
+    it(`finds everything once, with few extra pages: ${name}`, async () => {
       for (const seed of [1, 2]) {
         const { mailbox, least } = await list(counts, seed);
         assert.ok(mailbox.pages <= 1.1 * least + 6, `${mailbox.pages} pages, and the least are ${least}`);
@@ -140,7 +140,7 @@ describe('listSideBySide', () => {
     });
   }
 
-  it('really reads side by side, but never more than eight lists', async () => {
+  it('reads up to eight lists in parallel', async () => {
     const { mailbox, found } = await list(every(() => 1_000));
     assert.equal(mailbox.mostAtOnce, 8);
     assert.ok(found.windows.size >= 8, `${found.windows.size} windows`);
@@ -148,7 +148,7 @@ describe('listSideBySide', () => {
     assert.ok(longest < mailbox.pages / 2, `${longest} of ${mailbox.pages} pages in one list`);
   });
 
-  it('loses nothing of what was there all along while messages come and vanish', async () => {
+  it('finds all lasting messages while others arrive and disappear', async () => {
     for (const seed of [1, 2, 3]) {
       const random = seededRandom(seed);
       const mailbox = new VirtualMailbox(mailOf(every(() => 250)), seed);
@@ -175,7 +175,7 @@ describe('listSideBySide', () => {
   });
 
   for (const where of ['all', 'apart']) {
-    it(`ends with the error of one list, and reads on in none: ${where}`, async () => {
+    it(`rejects with the error of one list, and stops the others: ${where}`, async () => {
       const mailbox = new VirtualMailbox(mailOf(every(() => 500)));
       mailbox.onPage = (page, window) => {
         if (page > 100 && (window === null) === (where === 'all')) throw new Error('away');
@@ -189,7 +189,7 @@ describe('listSideBySide', () => {
 });
 
 describe('listEach', () => {
-  it('lists every window apart, eight at once, also those without mail', async () => {
+  it('lists every window by itself, eight at once, windows without mail included', async () => {
     const mailbox = new VirtualMailbox(mailOf(every((year) => (year % 3 === 0 ? 0 : 120))));
     const found = await listEach(mailbox.fetch, YEARS);
     assert.deepEqual([...found.windows.keys()], YEARS);
@@ -199,7 +199,7 @@ describe('listEach', () => {
     assert.equal(mailbox.byWindow.has('all'), false);
   });
 
-  it('looks at empty neighbours once, and costs little where there are none', async () => {
+  it('tests empty neighbours with one page, and costs few pages where none are empty', async () => {
     const weeks: Window[] = YEARS.flatMap(({ name }, year) =>
       Array.from({ length: 52 }, (_, week) => ({
         name: `${name}-${week}`,
@@ -215,7 +215,7 @@ describe('listEach', () => {
     assert.ok(dense.pages <= 1.1 * weeks.length, `${dense.pages} pages for ${weeks.length} windows`);
   });
 
-  it('ends with the error of one list, and reads on in none', async () => {
+  it('rejects with the error of one list, and stops the others', async () => {
     const mailbox = new VirtualMailbox(mailOf(every(() => 500)));
     mailbox.onPage = (page) => {
       if (page > 40) throw new Error('away');

@@ -16,7 +16,7 @@ describe('subjectLine', () => {
   ];
   for (const [title, subject, shown] of cases) it(title, () => assert.equal(subjectLine(subject), shown));
 
-  it('cuts a long one between characters as people see them', () => {
+  it('cuts a long subject between grapheme clusters', () => {
     const line = subjectLine('👨‍👩‍👧‍👦'.repeat(500));
     assert.equal(line, `${'👨‍👩‍👧‍👦'.repeat(89)}…`);
   });

@@ -34,11 +34,11 @@ describe('askMailbox', () => {
     return { answer, sent, waitedMs: clock.now() };
   }
 
-  it('tells the address and the size of the mailbox, with one request', async () => {
+  it('returns the address and the size of the mailbox, with one request', async () => {
     assert.deepEqual(await ask(), { answer: { address: 'alice@example.com', messages: 7 }, sent: 1, waitedMs: 0 });
   });
 
-  it('waits for a quota that another run has spent, longer than the minute for which it is counted', async () => {
+  it('waits more than a minute for quota that another run has spent', async () => {
     sandbox.faults.add({ service: 'gmail', ...googleErrors.quota403(), times: 7 });
     const { answer, sent, waitedMs } = await ask();
     assert.ok('address' in answer, String(answer));
@@ -55,7 +55,7 @@ describe('askMailbox', () => {
     assert.equal(sent, 1);
   });
 
-  it('asks once more with a token that Gmail does not know yet, and then gives up', async () => {
+  it('repeats the request once with a token that Gmail does not know yet', async () => {
     sandbox.faults.add({ service: 'gmail', ...googleErrors.invalidCredentials() });
     assert.ok('address' in (await ask()).answer);
     sandbox.faults.add({ service: 'gmail', ...googleErrors.invalidCredentials(), times: 9 });
@@ -64,7 +64,7 @@ describe('askMailbox', () => {
     assert.equal(sent, 2);
   });
 
-  it('does not repeat what Gmail refuses for good', async () => {
+  it('does not repeat a request that Gmail refuses for good', async () => {
     sandbox.faults.add({ service: 'gmail', ...googleErrors.insufficientScopes(), times: 9 });
     const { answer, sent } = await ask();
     assert.ok(answer instanceof CredentialError);

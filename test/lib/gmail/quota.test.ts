@@ -10,11 +10,11 @@ interface Load {
   readonly limit: number;
   /** Units of each request, in order. */
   readonly units: readonly number[];
-  /** How many requests are sent side by side. */
+  /** Requests in parallel. */
   readonly width: number;
   /** How long a request is under way. */
   readonly latencyMs: () => number;
-  /** When the server counts a request, as a share of the time that it is under way. */
+  /** When the server counts a request, as a share of its duration. */
   readonly countedAt: () => number;
 }
 
@@ -26,7 +26,7 @@ interface Outcome {
   readonly peak: number;
 }
 
-/** Sends a load through the window as fast as it lets it, and counts as Google would. */
+/** Sends a load as fast as the window allows, and counts units as Google would. */
 async function play({ limit, units, width, latencyMs, countedAt }: Load): Promise<Outcome> {
   const clock = new VirtualClock();
   const window = new QuotaWindow({ unitsPerMinute: limit, clock, onWait: () => undefined });
@@ -54,7 +54,7 @@ async function play({ limit, units, width, latencyMs, countedAt }: Load): Promis
   };
 }
 
-/** The most units within any minute, a charge and another exactly a minute later not counting as together. */
+/** The most units within any minute; units exactly a minute apart are not in the same minute. */
 function peakOf(charges: { at: number; units: number }[]): number {
   const sorted = charges.toSorted((a, b) => a.at - b.at);
   let peak = 0;
@@ -78,7 +78,7 @@ function setUp(unitsPerMinute: number) {
   const clock = new VirtualClock();
   const waits: { waitMs: number; why: string }[] = [];
   const window = new QuotaWindow({ unitsPerMinute, clock, onWait: (waitMs, why) => waits.push({ waitMs, why }) });
-  /** Takes units and gives them back at once; the time at which it was let through. */
+  /** Takes units and ends the request at once. Returns the time at which it got them. */
   const spend = async (units: number, signal: AbortSignal = never) => {
     const lease = await window.take(units, signal);
     lease.done();
@@ -88,7 +88,7 @@ function setUp(unitsPerMinute: number) {
 }
 
 describe('QuotaWindow', () => {
-  it('lets a batch that fits into the limit go at once', async () => {
+  it('sends requests within the limit at once', async () => {
     const outcome = await play({
       limit: 6_000,
       units: Array(120).fill(50),
@@ -100,7 +100,7 @@ describe('QuotaWindow', () => {
     assert.equal(outcome.peak, 6_000);
   });
 
-  it('lets the first request beyond the limit go a minute after the first answer, not after its sending', async () => {
+  it('sends the first request beyond the limit a minute after the first answer, not after the first request', async () => {
     const { clock, window, spend } = setUp(100);
     const lease = await window.take(100, never);
     await clock.sleep(7_000, never);
@@ -117,7 +117,7 @@ describe('QuotaWindow', () => {
     assert.equal(await second, 6 * MINUTE_MS);
   });
 
-  it('holds units back for the end of a run, where they are a small part of the limit', async () => {
+  it('holds units back for the end of a run when they are a small part of the limit', async () => {
     for (const [limit, spare] of [
       [15_000, 60],
       [6_000, 60],
@@ -163,7 +163,7 @@ describe('QuotaWindow', () => {
     });
   }
 
-  it('never lets the server count more than the limit in any minute, under 300 random loads, and wastes no time', async () => {
+  it('never exceeds the limit in any minute by the count of the server, under 300 random loads, and wastes no time', async () => {
     for (let seed = 1; seed <= 300; seed += 1) {
       const random = seededRandom(seed);
       const costs = [[50], [5, 50], [1, 5, 20, 25, 50], [20]][seed % 4] ?? [];
@@ -184,14 +184,14 @@ describe('QuotaWindow', () => {
       const outcome = await play(load);
       const about = `seed ${seed}: ${JSON.stringify({ ...outcome, limit, width, total: sum(units) })}`;
       assert.ok(outcome.peak <= limit, about);
-      // What does not divide evenly is the only part of the limit that may stay unused.
+      // Only a remainder smaller than one request may stay unused.
       const windows = Math.ceil(sum(units) / (limit - largest + 1)) - 1;
       const ownTimeMs = outcome.ownTimeMs / width + outcome.longestMs * (windows + 2);
       assert.ok(outcome.elapsedMs <= 1.03 * windows * MINUTE_MS + ownTimeMs, about);
     }
   });
 
-  it('serves requests in the order in which they came, small ones behind a large one too', async () => {
+  it('serves requests in the order of their calls, small ones after a large one, too', async () => {
     const { window, spend } = setUp(100);
     (await window.take(60, never)).done();
     const served: string[] = [];
@@ -203,14 +203,14 @@ describe('QuotaWindow', () => {
     assert.deepEqual(served, ['large', 'small', 'middle', 'last']);
   });
 
-  it('lets a request that costs more than the limit go by itself, when nothing else is in the window', async () => {
+  it('sends a request that costs more than the limit when nothing else is in the window', async () => {
     const { spend } = setUp(100);
     assert.equal(await spend(60), 0);
     assert.equal(await spend(250), MINUTE_MS);
     assert.equal(await spend(1), 2 * MINUTE_MS);
   });
 
-  it('says once per waiting request how long it waits, and why', async () => {
+  it('reports once for each waiting request how long it waits, and why', async () => {
     const { window, waits, spend } = setUp(100);
     await spend(100);
     await spend(100);
@@ -221,7 +221,7 @@ describe('QuotaWindow', () => {
     assert.equal(waits.length, 2);
   });
 
-  describe('when a waiting request is given up', () => {
+  describe('when a waiting request is aborted', () => {
     it('rejects at once with the reason of the signal', async () => {
       const { clock, window, spend } = setUp(100);
       await spend(100);
@@ -233,7 +233,7 @@ describe('QuotaWindow', () => {
       assert.equal(clock.now(), 0);
     });
 
-    it('spends nothing for it, and lets the ones behind it keep their turn', async () => {
+    it('spends nothing for it, and keeps the order of later requests', async () => {
       const { spend } = setUp(100);
       await spend(50);
       const stop = new AbortController();
@@ -245,7 +245,7 @@ describe('QuotaWindow', () => {
       assert.deepEqual(await Promise.all([first, last]), [MINUTE_MS, 2 * MINUTE_MS]);
     });
 
-    it('gives way at once when it was the first in line', async () => {
+    it('serves the next request at once when the first in line is aborted', async () => {
       const { spend } = setUp(100);
       await spend(50);
       const stop = new AbortController();
@@ -256,7 +256,7 @@ describe('QuotaWindow', () => {
       assert.equal(await second, 0);
     });
 
-    it('rejects a signal that was aborted before, and spends nothing', async () => {
+    it('rejects a signal that is already aborted, and spends nothing', async () => {
       const { spend } = setUp(100);
       await assert.rejects(spend(100, AbortSignal.abort(new Error('stopped'))), /stopped/);
       assert.equal(await spend(100), 0);
@@ -264,7 +264,7 @@ describe('QuotaWindow', () => {
   });
 
   describe('after a refusal', () => {
-    it('sends nothing while it pauses, whoever asks', async () => {
+    it('sends nothing during the pause', async () => {
       const { window, spend } = setUp(6_000);
       window.refused(5_000);
       assert.deepEqual(await Promise.all([spend(1), spend(50), spend(1)]), [5_000, 5_000, 5_000]);
@@ -278,7 +278,7 @@ describe('QuotaWindow', () => {
       assert.equal(await spend(1), 9_000);
     });
 
-    it('halves the pace for two minutes, and then has the full one again', async () => {
+    it('halves the limit for two minutes', async () => {
       const { clock, window, spend } = setUp(100);
       await clock.sleep(MINUTE_MS, never);
       window.refused(1_000);
@@ -290,20 +290,20 @@ describe('QuotaWindow', () => {
       assert.deepEqual([await spend(50), await spend(50)], [start, start]);
     });
 
-    it('halves the pace once for all that is refused within a minute', async () => {
+    it('halves the limit once for all refusals within a minute', async () => {
       const { clock, window, spend } = setUp(100);
       await clock.sleep(MINUTE_MS, never);
       for (let n = 0; n < 8; n += 1) window.refused(n * 1_000);
       assert.deepEqual([await spend(50), await spend(1)], [67_000, 127_000]);
     });
 
-    it('keeps the pace in the first minute, which the run before may have spent', async () => {
+    it('keeps the limit in the first minute, when the previous run may have spent the quota', async () => {
       const { window, spend } = setUp(100);
       window.refused(1_000);
       assert.deepEqual([await spend(50), await spend(50), await spend(50)], [1_000, 1_000, 61_000]);
     });
 
-    it('goes down to an eighth when refusals go on, and no further, and comes back by doubling', async () => {
+    it('lowers the limit to an eighth at most, and doubles it afterwards', async () => {
       const { clock, window, spend } = setUp(800);
       for (let n = 0; n < 10; n += 1) {
         window.refused(1_000);

@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ConfigError, CredentialError, RefusedError, UnavailableError } from '../../../lib/errors.ts';
-import {
-  GmailRefusal,
-  interpretResponse,
-  parseRetryAfter,
-  type ResponseMeaning,
-} from '../../../lib/gmail/responses.ts';
+import { GmailRefusal, interpretResponse, type ResponseMeaning } from '../../../lib/gmail/responses.ts';
 import { type GoogleError, googleErrors } from '../../sandbox/gmail/errors.ts';
 
-function verdictOf({ status, body }: GoogleError, retryAfter: string | null = null): ResponseMeaning {
+function meaningOf({ status, body }: GoogleError, retryAfter: string | null = null): ResponseMeaning {
   return interpretResponse('messages.list', { status, retryAfter, body: JSON.stringify(body) });
 }
 
@@ -18,7 +13,7 @@ function withReason(status: number, reason: string, message = 'm'): GoogleError 
   return { status, body: { error: { code: status, message, errors: [{ message, domain: 'usageLimits', reason }] } } };
 }
 
-/** An error body in Google's newer form alone. */
+/** An error body in Google's newer form only. */
 function withDetail(status: number, reason: string): GoogleError {
   return { status, body: { error: { code: status, message: 'm', details: [{ reason, domain: 'googleapis.com' }] } } };
 }
@@ -26,9 +21,9 @@ function withDetail(status: number, reason: string): GoogleError {
 const HTML = '<!DOCTYPE html><html><title>Error</title></html>';
 
 describe('interpretResponse', () => {
-  it('gives the data of an answer that is a JSON object', () => {
-    const verdict = interpretResponse('messages.list', { status: 200, retryAfter: null, body: '{"messages":[]}' });
-    assert.deepEqual(verdict, { kind: 'ok', data: { messages: [] } });
+  it('returns the data of a JSON object', () => {
+    const meaning = interpretResponse('messages.list', { status: 200, retryAfter: null, body: '{"messages":[]}' });
+    assert.deepEqual(meaning, { kind: 'ok', data: { messages: [] } });
   });
 
   for (const [method, status, body] of [
@@ -53,38 +48,38 @@ describe('interpretResponse', () => {
     ['users.getProfile', 200, '{"emailAddress":7,"messagesTotal":7}'],
     ['users.getProfile', 200, '{"emailAddress":"","messagesTotal":7}'],
   ] as const) {
-    it(`asks again when ${method} is answered with ${status} ${body}, of which half is missing`, () => {
+    it(`retries when ${method} is answered with ${status} and the incomplete ${body}`, () => {
       assert.equal(interpretResponse(method, { status, retryAfter: null, body }).kind, 'again');
     });
   }
 
-  it('takes the refusal of a request that names nothing but the account for one of the account', () => {
+  it('blames the account for a refused request that names nothing else', () => {
     for (const method of ['users.getProfile', 'labels.list']) {
       for (const status of [400, 409, 410]) {
         const { body } = withReason(status, 'other');
-        const verdict = interpretResponse(method, { status, retryAfter: null, body: JSON.stringify(body) });
-        assert.ok(verdict.kind === 'failed' && verdict.error instanceof CredentialError, `${method} ${status}`);
+        const meaning = interpretResponse(method, { status, retryAfter: null, body: JSON.stringify(body) });
+        assert.ok(meaning.kind === 'failed' && meaning.error instanceof CredentialError, `${method} ${status}`);
       }
     }
   });
 
-  it('asks again when a page comes, which is a matter of the configuration when it lasts, but not with 5xx', () => {
+  it('retries after an HTML page, and blames the configuration when it lasts, but not for a 5xx', () => {
     for (const [status, isLasting] of [
       [200, true],
       [403, true],
       [404, true],
       [502, false],
     ] as const) {
-      const verdict = interpretResponse('messages.list', { status, retryAfter: null, body: HTML });
-      assert.equal(verdict.kind, 'again');
-      assert.equal('error' in verdict && verdict.error instanceof ConfigError, isLasting, String(status));
+      const meaning = interpretResponse('messages.list', { status, retryAfter: null, body: HTML });
+      assert.equal(meaning.kind, 'again');
+      assert.equal('error' in meaning && meaning.error instanceof ConfigError, isLasting, String(status));
     }
     const proxy = interpretResponse('messages.list', { status: 407, retryAfter: null, body: HTML });
     assert.ok(proxy.kind === 'failed' && proxy.error instanceof ConfigError);
   });
 
   for (const method of ['messages.batchModify', 'labels.delete']) {
-    it(`takes for a success of ${method} an answer without content, and no other`, () => {
+    it(`accepts for ${method} only a response without content`, () => {
       const kindOf = (status: number, body: string) =>
         interpretResponse(method, { status, retryAfter: null, body }).kind;
       for (const [status, body] of [
@@ -111,7 +106,7 @@ describe('interpretResponse', () => {
     });
   }
 
-  it('judges an error in the body of a success as that error', () => {
+  it('treats an error in the body of a 200 as that error', () => {
     for (const method of ['messages.list', 'messages.batchModify', 'labels.create']) {
       for (const [error, kind] of [
         [googleErrors.invalidArgument('Invalid label: X'), 'failed'],
@@ -121,16 +116,16 @@ describe('interpretResponse', () => {
         [googleErrors.backendError(), 'again'],
         [googleErrors.failedPrecondition(), 'precondition'],
       ] as const) {
-        const verdict = interpretResponse(method, { status: 200, retryAfter: null, body: JSON.stringify(error.body) });
-        assert.equal(verdict.kind, kind, `${method} ${JSON.stringify(error.body)}`);
+        const meaning = interpretResponse(method, { status: 200, retryAfter: null, body: JSON.stringify(error.body) });
+        assert.equal(meaning.kind, kind, `${method} ${JSON.stringify(error.body)}`);
       }
     }
   });
 
-  it('tells a request that is too long from a stumble of the front end', () => {
+  it('distinguishes a request that is too long from a failure of the front end', () => {
     const reasonOf = (status: number, urlLength: number, body = HTML) => {
-      const verdict = interpretResponse('messages.list', { status, retryAfter: null, body, urlLength });
-      return verdict.kind === 'failed' && verdict.error instanceof GmailRefusal ? verdict.error.reason : verdict.kind;
+      const meaning = interpretResponse('messages.list', { status, retryAfter: null, body, urlLength });
+      return meaning.kind === 'failed' && meaning.error instanceof GmailRefusal ? meaning.error.reason : meaning.kind;
     };
     for (const status of [413, 414, 431]) assert.equal(reasonOf(status, 0), 'tooLong');
     assert.equal(reasonOf(400, 9_000), 'tooLong');
@@ -140,11 +135,11 @@ describe('interpretResponse', () => {
     assert.equal(reasonOf(400, 9_000, JSON.stringify(withReason(400, 'badRequest').body)), 'other');
   });
 
-  it("shows the server's words without what may be a secret or an address", () => {
+  it("shows the server's words without possible secrets and addresses", () => {
     const message = 'Bad Request for alice@example.com with ya29.a0AfH6SMBxxxxxxxxxxxx in Label_5';
-    const verdict = verdictOf(withReason(400, 'invalidArgument', message));
-    assert.ok(verdict.kind === 'failed');
-    assert.match(verdict.error.message, /^Gmail refused messages\.list: 400 Bad Request for … with …/);
+    const meaning = meaningOf(withReason(400, 'invalidArgument', message));
+    assert.ok(meaning.kind === 'failed');
+    assert.match(meaning.error.message, /^Gmail refused messages\.list: 400 Bad Request for … with …/);
   });
 
   for (const [what, body] of Object.entries({
@@ -155,7 +150,7 @@ describe('interpretResponse', () => {
     null: 'null',
     'a number': '7',
   })) {
-    it(`asks again when a success comes with ${what}`, () => {
+    it(`retries when a 200 has ${what}`, () => {
       assert.equal(interpretResponse('messages.list', { status: 200, retryAfter: null, body }).kind, 'again');
     });
   }
@@ -198,11 +193,11 @@ describe('interpretResponse', () => {
     ['403 for delegation', googleErrors.delegationDenied('bob@example.com'), 'failed'],
   ];
   for (const [what, error, kind] of kinds) {
-    it(`takes ${what} for "${kind}"`, () => assert.equal(verdictOf(error).kind, kind));
+    it(`is "${kind}" for ${what}`, () => assert.equal(meaningOf(error).kind, kind));
   }
 
   for (const status of [400, 403, 404, 429, 500, 502, 503]) {
-    it(`does not believe an HTML page with status ${status} to be the last word`, () => {
+    it(`retries after an HTML page with status ${status}`, () => {
       const { kind } = interpretResponse('messages.list', { status, retryAfter: null, body: HTML });
       assert.equal(kind, status === 429 ? 'quota' : 'again');
     });
@@ -223,31 +218,31 @@ describe('interpretResponse', () => {
     ['a bad request', googleErrors.invalidArgument('Invalid label: X'), RefusedError, /400 Invalid label: X/],
   ];
   for (const [what, error, type, message] of failures) {
-    it(`fails with ${type.name} for ${what}, and says what to do`, () => {
-      const verdict = verdictOf(error);
-      assert.equal(verdict.kind, 'failed');
-      assert.ok(verdict.error instanceof type);
-      assert.match(verdict.error.message, message);
-      assert.ok(verdict.error.remedy.length > 20);
+    it(`is a ${type.name} with a remedy for ${what}`, () => {
+      const meaning = meaningOf(error);
+      assert.equal(meaning.kind, 'failed');
+      assert.ok(meaning.error instanceof type);
+      assert.match(meaning.error.message, message);
+      assert.ok(meaning.error.remedy.length > 20);
     });
   }
 
   for (const status of [400, 404, 409]) {
-    it(`keeps the status ${status} of a refusal, so that a caller can tell`, () => {
-      const verdict = verdictOf(withReason(status, 'x'));
-      assert.ok(verdict.kind === 'failed' && verdict.error instanceof GmailRefusal);
-      assert.equal(verdict.error.status, status);
+    it(`keeps the status ${status} of a refusal`, () => {
+      const meaning = meaningOf(withReason(status, 'x'));
+      assert.ok(meaning.kind === 'failed' && meaning.error instanceof GmailRefusal);
+      assert.equal(meaning.error.status, status);
     });
   }
 
   it('shortens a long message, and keeps an error to one line', () => {
-    const verdict = verdictOf(withReason(400, 'x', `${'long\n'.repeat(1_000)}`));
-    assert.ok(verdict.kind === 'failed');
-    assert.ok(verdict.error.message.length < 400);
-    assert.ok(!verdict.error.message.includes('\n'));
+    const meaning = meaningOf(withReason(400, 'x', `${'long\n'.repeat(1_000)}`));
+    assert.ok(meaning.kind === 'failed');
+    assert.ok(meaning.error.message.length < 400);
+    assert.ok(!meaning.error.message.includes('\n'));
   });
 
-  it('survives error bodies of every wrong form', () => {
+  it('accepts malformed error bodies', () => {
     for (const body of ['{}', '{"error":null}', '{"error":"text"}', '{"error":{"errors":{},"details":[null,1]}}']) {
       for (const status of [400, 403, 404, 418]) {
         assert.equal(interpretResponse('x', { status, retryAfter: null, body }).kind, 'failed', `${status} ${body}`);
@@ -255,16 +250,16 @@ describe('interpretResponse', () => {
     }
   });
 
-  it('hands on a Retry-After with every verdict that waits', () => {
+  it('returns the Retry-After with every meaning that waits', () => {
     for (const error of [googleErrors.quota429(), googleErrors.tooManyConcurrent(), googleErrors.backendError()]) {
-      const verdict = verdictOf(error, '7');
-      assert.ok('retryAfterMs' in verdict);
-      assert.equal(verdict.retryAfterMs, 7_000);
+      const meaning = meaningOf(error, '7');
+      assert.ok('retryAfterMs' in meaning);
+      assert.equal(meaning.retryAfterMs, 7_000);
     }
   });
 });
 
-describe('parseRetryAfter', () => {
+describe('the Retry-After of a response', () => {
   const now = Date.parse('2026-11-23T03:16:08Z');
   for (const [header, ms] of [
     [null, 0],
@@ -280,6 +275,9 @@ describe('parseRetryAfter', () => {
     ['30s', 0],
     ['9999999999', 0],
   ] as const) {
-    it(`reads ${JSON.stringify(header)} as ${ms} ms`, () => assert.equal(parseRetryAfter(header, now), ms));
+    it(`is ${ms} ms for ${JSON.stringify(header)}`, () => {
+      const meaning = interpretResponse('x', { status: 503, retryAfter: header, body: '' }, now);
+      assert.equal('retryAfterMs' in meaning && meaning.retryAfterMs, ms);
+    });
   }
 });

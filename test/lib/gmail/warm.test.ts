@@ -7,7 +7,7 @@ import { it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { openConnections } from '../../../lib/gmail/warm.ts';
 
-it('opens connections over which nothing is sent, and which the next requests take', async () => {
+it('opens connections without sending anything, and later requests use them', async () => {
   let connections = 0;
   const requests: string[] = [];
   const server = createServer((request, response) => {
@@ -41,7 +41,7 @@ it('opens connections over which nothing is sent, and which the next requests ta
   }
 });
 
-it('makes no difference when nobody listens there', async () => {
+it('ignores that nothing listens at the address', async () => {
   const server = createServer();
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -12,7 +12,7 @@ const WINDOWS: readonly Window[] = [2021, 2022, 2023, 2024].map((year) => ({
 const WHOLE: Window = { name: 'all of it', fromS: 2021, toS: 2025 };
 const SPAN: Span = { whole: WHOLE, unit: 'year', windows: WINDOWS, asked: false, oldestFirst: false };
 
-/** What a search found: ids of windows that were listed apart, and the rest. */
+/** The messages of a search: ids by window, and ids without a known window. */
 function found(windows: Readonly<Record<string, readonly string[]>>, unplaced: readonly string[] = []): FoundIds {
   const listed = WINDOWS.filter(({ name }) => Object.hasOwn(windows, name));
   return {
@@ -26,7 +26,7 @@ function aligned(all: readonly FoundIds[], span: Span | undefined = SPAN) {
 }
 
 describe('alignWindows', () => {
-  it('has one part without a window when there is no span, and the whole when nothing was listed apart', () => {
+  it('returns one part: without a window when there is no span, with the whole span when no window is known', () => {
     const all = [found({}, ['a', 'b']), found({}, ['b'])];
     assert.deepEqual(
       alignWindows(all, undefined).map(({ window, ids }) => [window, ids.map(({ size }) => size)]),
@@ -36,7 +36,7 @@ describe('alignWindows', () => {
     assert.deepEqual(aligned([]), [['all of it']]);
   });
 
-  it('puts a message that one search knows the window of there for all of them', () => {
+  it('puts a message into the same window for all searches when one knows its window', () => {
     const all = [found({ 2021: ['1', '2'], 2022: ['3'] }, ['7']), found({}, ['2', '3', '5', '7'])];
     assert.deepEqual(aligned(all), [
       ['2021', ['2', '1'], ['2']],
@@ -45,7 +45,7 @@ describe('alignWindows', () => {
     ]);
   });
 
-  it('has the windows of all searches, the oldest first, and what nobody knows in the newest', () => {
+  it('returns the windows of all searches, oldest first, and messages of no known window in the newest', () => {
     const all = [found({ 2021: ['1'] }, ['9']), found({ 2021: [], 2022: ['2'], 2023: ['3'] }, ['8'])];
     assert.deepEqual(aligned(all), [
       ['2021', ['1'], []],
@@ -55,7 +55,7 @@ describe('alignWindows', () => {
     ]);
   });
 
-  it('has no part for the rest when every window was listed apart', () => {
+  it('returns no part for the rest when every window is known', () => {
     const each = Object.fromEntries(WINDOWS.map(({ name }, index) => [name, [`${index}`]]));
     assert.deepEqual(
       aligned([found(each), found({ ...each, 2024: [] })]).map(([name]) => name),
@@ -63,7 +63,7 @@ describe('alignWindows', () => {
     );
   });
 
-  it('loses nothing and doubles nothing', () => {
+  it('returns every message exactly once', () => {
     const all = [
       found({ 2021: ['1', '2', '3'] }, ['a', 'b', 'c']),
       found({ 2021: ['2', '4'], 2022: ['5', '6'] }, ['b', 'd']),

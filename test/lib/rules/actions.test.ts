@@ -30,10 +30,10 @@ describe('reduceActions', () => {
     [{ trash: true, archive: true }, ['-INBOX', '+TRASH', '-SPAM'], ['in:inbox', '-in:trash']],
     [{ archive: true, star: false }, ['-INBOX'], ['in:inbox']],
     [{ addLabels: ['A', 'a'] }, ['+a'], ['-label:"A"', '-label:"a"']],
-    // Two labels in a mailbox that has both: see resolveLabels.
+    // A mailbox may have both labels: see resolveLabels.
     [{ addLabels: ['Q&A'], removeLabels: ['Q A'] }, ['+Q&A', '-Q A'], ['-label:"Q&A"', 'label:"Q A"']],
   ] as ReadonlyArray<readonly [ActionSettings, string[], string[]]>) {
-    it(`makes of ${JSON.stringify(settings)} the changes ${change}, still to do where ${stillToDo}`, () => {
+    it(`reduces ${JSON.stringify(settings)} to ${change}, pending where ${stillToDo}`, () => {
       assert.deepEqual(reduced(settings), { change, stillToDo });
     });
   }

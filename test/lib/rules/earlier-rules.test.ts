@@ -29,7 +29,7 @@ function rulesOf(actions: readonly object[]): readonly Rule[] {
 /** How Gmail compares names of the labels above. */
 const nameOf = (label: string) => label.toLowerCase().replace('/', '-');
 
-/** The same for one message alone, after the rules' words: the rules that change it, by their index. */
+/** A simple model for one message: the indices of the rules that change it. */
 function claimsOf(rules: readonly Rule[], isFound: (rule: number) => boolean): number[] {
   const state = new Map<string, boolean>();
   const claims: number[] = [];
@@ -43,7 +43,7 @@ function claimsOf(rules: readonly Rule[], isFound: (rule: number) => boolean): n
 }
 
 describe('messagesToChange', () => {
-  it('says of every message what a plain look at that message says, for any rules', () => {
+  it('agrees with a simple model of each message, for random rules', () => {
     const random = seededRandom(7);
     const pick = (count: number) => Math.floor(random() * count);
     let leftOut = 0;
@@ -66,7 +66,7 @@ describe('messagesToChange', () => {
     assert.ok(leftOut > 1_000, `${leftOut} left out`);
   });
 
-  it('claims nothing that was not found, and everything for a single rule', () => {
+  it('returns only found messages, and all of them for a single rule', () => {
     const [rule] = rulesOf([{ star: true }]);
     const found = IdSet.of(['a', 'b']);
     const single = [rule as Rule];

@@ -43,7 +43,7 @@ describe('resolveLabels', () => {
     });
   }
 
-  it('changes listed labels, and makes one of the spellings of a new one', () => {
+  it('changes existing labels, and creates a new label with its first spelling', () => {
     const { rules } = resolved([
       { actions: { addLabels: ['clients/acme', 'New / One', 'Q A'], removeLabels: ['Q&A'] } },
       { query: 'label:new/one', actions: { removeLabels: ['new-one'] } },
@@ -55,7 +55,7 @@ describe('resolveLabels', () => {
     assert.equal(search?.query, '(hit) -in:drafts -in:chats');
   });
 
-  it('counts two spellings of one label in a rule once, and refuses to add and remove it', () => {
+  it('takes two spellings of a label in a rule for one label, and refuses to add and remove it', () => {
     const { rules } = resolved([{ actions: { addLabels: ['clients/acme', 'Clients-Acme'] } }]);
     assert.deepEqual(rules[0]?.operations, [{ add: true, label: 'Clients / Acme' }]);
     for (const actions of [
@@ -69,7 +69,7 @@ describe('resolveLabels', () => {
     }
   });
 
-  it('refuses a name that fits two labels and none exactly, and says who names it', () => {
+  it('refuses a name that fits two labels and none exactly, and names the rule', () => {
     const message = /the label "q-a" fits more than one label of the mailbox: "Q&A" and "Q A"$/;
     for (const [attempt, whose] of [
       [() => resolved([{}, { query: 'label:q-a' }]), /^rule rule-2: /],

@@ -19,7 +19,7 @@ interface RuleText {
   readonly protect?: string;
 }
 
-/** Rules named rule-1, rule-2 …, as a file says them. */
+/** Rules named rule-1, rule-2 …, parsed as from a file. */
 function ruleSet(rules: readonly RuleText[], protect?: string): RuleSet {
   const named = rules.map(({ query = 'hit', ...rest }, index) => ({ name: `rule-${index + 1}`, query, ...rest }));
   return parseRules(JSON.stringify({ ...(protect === undefined ? {} : { protect }), rules: named }), 'rules.yaml');
@@ -67,7 +67,7 @@ describe('composeSearch', () => {
     ['{in:drafts in:chats}', ''],
     ['subject:drafts', '-in:drafts -in:chats'],
   ] as const) {
-    it(`leaves out ${without || 'nothing'} when the query is ${query}`, () => {
+    it(`excludes ${without || 'nothing'} when the query is ${query}`, () => {
       const expected = `(${query}) {-is:starred}${without === '' ? '' : ` ${without}`}`;
       assert.equal(composed({ query, actions: { star: true } })?.query, expected);
     });
@@ -79,7 +79,7 @@ describe('composeSearch', () => {
     ['-in:spam', false],
     ['in:inbox', false],
   ] as const) {
-    it(`${asks ? 'looks' : 'does not look'} in Spam and Trash when the query is ${query}`, () => {
+    it(`${asks ? 'includes' : 'does not include'} Spam and Trash when the query is ${query}`, () => {
       assert.equal(composed({ query, actions: { trash: true } })?.includeSpamTrash, asks);
     });
   }
@@ -94,7 +94,7 @@ describe('namesUserLabels', () => {
     [{ query: 'label:x', actions: { archive: true } }, undefined, true],
     [{ actions: { archive: true } }, '-{a label:keep}', true],
   ] as const) {
-    it(`answers ${names} for ${JSON.stringify({ ...rule, protect })}`, () => {
+    it(`is ${names} for ${JSON.stringify({ ...rule, protect })}`, () => {
       assert.equal(namesUserLabels(ruleSet([rule], protect)), names);
     });
   }
@@ -142,12 +142,12 @@ describe('requireLabels', () => {
     });
   }
 
-  it('tells all at once', () => {
+  it('names all missing labels at once', () => {
     const told = refusal([...star('-label:a'), ...star('-label:b')], 'label:c label:d');
     assert.equal(told.split('; ').length, 4, told);
   });
 
-  it('accepts labels that exist, in any spelling, and those of the system and of the program', () => {
+  it('accepts existing labels in any spelling, system labels and the labels of the program', () => {
     const protects = [
       'label:auto-archived',
       'label:"AUTO/ARCHIVED"',
@@ -163,11 +163,11 @@ describe('requireLabels', () => {
     }
   });
 
-  it('accepts a label that a query asks for, since a person or another rule may make it', () => {
+  it('accepts a missing label that a query asks for, since a person or another rule may create it', () => {
     assert.equal(refusal(star('label:nope -(x -label:nope)')), '');
   });
 
-  it('counts what a rule adds that is left out in this run', () => {
+  it('accepts a label that a rule adds, even when --rule leaves that rule out', () => {
     const rules = [...star('-label:nope'), { query: 'a', actions: { addLabels: ['Nope'] } }];
     const whole = ruleSet(rules);
     assert.match(refusal(rules.slice(0, 1)), /the label "nope"/);
@@ -176,7 +176,7 @@ describe('requireLabels', () => {
 });
 
 describe('planRules', () => {
-  /** Plans rules on a mailbox of these messages; ids are shown as the messages' numbers, newest first. */
+  /** Plans rules on a mailbox of these messages; shows ids as the numbers of the messages, newest first. */
   async function plan(messages: readonly PlainMessage[], rules: readonly RuleText[], protect?: string) {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(messages) });
     const { mailbox, client } = openMailbox(sandbox);
@@ -214,7 +214,7 @@ describe('planRules', () => {
     ]);
   });
 
-  it('never touches what protect finds', async () => {
+  it('never changes messages that protect finds', async () => {
     const { rules } = await plan(
       hits(['INBOX', 'STARRED'], ['INBOX', 'Keep'], ['INBOX']),
       [{ actions: { archive: true } }],
@@ -223,18 +223,18 @@ describe('planRules', () => {
     assert.deepEqual(rules, [{ matched: 1, skipped: 0, messages: [2] }]);
   });
 
-  it('spares the newest matches of the query, also those that need no change or are protected', async () => {
+  it('spares the newest matches of the query, unchanged and protected ones included', async () => {
     const messages = hits(['INBOX'], [], ['INBOX', 'STARRED'], ['INBOX'], ['INBOX']);
     const { rules } = await plan(messages, [{ actions: { archive: true }, keepNewest: 3 }], 'is:starred');
     assert.deepEqual(rules, [{ matched: 3, skipped: 1, messages: [3, 4] }]);
   });
 
-  it('changes nothing when there are no more matches than are spared', async () => {
+  it('changes nothing when keepNewest spares all matches', async () => {
     const { rules } = await plan(hits(['INBOX'], ['INBOX']), [{ actions: { archive: true }, keepNewest: 2 }]);
     assert.deepEqual(rules, [{ matched: 2, skipped: 2, messages: [] }]);
   });
 
-  it('leaves out of later rules what an earlier one trashes', async () => {
+  it('leaves messages that an earlier rule trashes out of later rules', async () => {
     const { rules } = await plan(hits(['INBOX'], ['INBOX', 'STARRED']), [
       { query: 'is:starred', actions: { trash: true } },
       { actions: { archive: true } },
@@ -247,7 +247,7 @@ describe('planRules', () => {
     ]);
   });
 
-  it('leaves out of later rules what an earlier one changes in the same way, and no more than that', async () => {
+  it('leaves messages that an earlier rule changes in the same way out of later rules, and no others', async () => {
     const { rules } = await plan(hits(['INBOX', 'UNREAD'], ['INBOX']), [
       { query: 'is:unread', actions: { archive: true } },
       { actions: { archive: true } },
@@ -284,7 +284,7 @@ describe('planRules', () => {
     );
   });
 
-  it('does not count what a spared message would have got from a rule', async () => {
+  it('ignores the change that a rule would have made to a spared message', async () => {
     const { rules } = await plan(hits(['INBOX']), [
       { actions: { trash: true }, keepNewest: 1 },
       { actions: { archive: true } },
@@ -295,7 +295,7 @@ describe('planRules', () => {
     ]);
   });
 
-  it('asks Gmail once for each rule with few matches, and not at all for one that can match nothing', async () => {
+  it('sends one search for each rule with few matches, and none for a rule that can match nothing', async () => {
     const { client, rules } = await plan(hits(['INBOX']), [
       { actions: { archive: true } },
       { actions: { removeLabels: ['Nowhere'] } },
@@ -305,7 +305,7 @@ describe('planRules', () => {
     assert.deepEqual(rules[1], { matched: 0, skipped: 0, messages: [] });
   });
 
-  it('says which labels to add and to remove', async () => {
+  it('returns the labels to add and to remove', async () => {
     const { planned } = await plan(hits(['INBOX']), [{ actions: { trash: true, addLabels: ['X'] } }]);
     assert.deepEqual(
       planned.sets[0]?.operations.map(({ add, label }) => `${add ? '+' : '-'}${label}`),
@@ -320,7 +320,7 @@ describe('planRules', () => {
     );
   });
 
-  it('plans many rules over many messages in little time', async () => {
+  it('plans many rules with many messages quickly', async () => {
     const messages = Array.from({ length: 3_000 }, (): PlainMessage => ({ labels: ['INBOX', 'UNREAD'] }));
     const actions = [{ archive: true }, { markRead: true }, { star: true }, { archive: true, markRead: true }];
     const { rules } = await plan(

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { ConfigError } from '../../../lib/errors.ts';
 import { parseRules } from '../../../lib/rules/schema.ts';
 
-/** What is wrong with the source, each problem as it is told. */
+/** The problems of the source, as they are reported. */
 function problemsOf(source: string): string[] {
   try {
     parseRules(source, 'rules.yaml');
@@ -23,7 +23,7 @@ const GOOD = `rules:
 `;
 
 describe('parseRules', () => {
-  it('reads every key', () => {
+  it('parses every key', () => {
     const ruleSet = parseRules(
       `protect: "is:starred OR label:keep"
 maxChanges: 500
@@ -202,18 +202,18 @@ rules:
     ['a rule that is empty', 'rules:\n  -\n', /^rules\.yaml:2:\d: the 1st rule must be a rule/],
   ];
   for (const [what, source, problem] of cases) {
-    it(`refuses ${what}, and says where`, () => {
+    it(`refuses ${what} with its place`, () => {
       const problems = problemsOf(source);
       assert.equal(problems.length, 1, problems.join('\n'));
       assert.match(problems[0] ?? '', problem);
     });
   }
 
-  it('checks rules that are disabled too', () => {
+  it('checks disabled rules, too', () => {
     assert.match(problemsOf(`${GOOD}    enabled: false\n    keepNewest: x\n`)[0] ?? '', /keepNewest must be a number/);
   });
 
-  it('tells all problems at once, in the order of the file', () => {
+  it('reports all problems at once, in the order of the file', () => {
     const problems = problemsOf(`protect: "(x"
 maxChanges: none
 rules:
@@ -231,11 +231,11 @@ rules:
     );
   });
 
-  it('places a problem behind text beyond ASCII and CRLF by characters', () => {
+  it('counts columns in characters, after non-ASCII text and CRLF, too', () => {
     assert.match(problemsOf('# Grüße 🙂\r\nprotekt: x\r\nrules: []\r\n')[0] ?? '', /^rules\.yaml:2:1: unknown key/);
   });
 
-  it('stops at an anchor that grows without bounds', () => {
+  it('refuses anchors that expand without bounds', () => {
     const bomb = [
       'a: &a [x,x,x,x,x,x,x,x,x,x]',
       ...'bcdef'.split('').map((name, n) => `${name}: &${name} [${Array(10).fill(`*${'abcde'[n]}`)}]`),

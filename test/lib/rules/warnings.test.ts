@@ -17,7 +17,7 @@ function warningsOf(rules: readonly RuleText[], protect?: string): string[] {
 }
 
 describe('findWarnings', () => {
-  it('has nothing to say about rules that have nothing to do with one another', () => {
+  it('is empty for independent rules', () => {
     const rules: RuleText[] = [
       ['category:promotions older_than:14d', { archive: true }],
       ['larger:10M', { addLabels: ['Large'] }],
@@ -75,11 +75,11 @@ describe('findWarnings', () => {
     });
   }
 
-  it('says that -from:me does not leave out what was sent from an alias', () => {
+  it('says that -from:me does not exclude mail sent from an alias', () => {
     assert.match(warningsOf([['x -from:me', { trash: true }]]).join(), /-from:me does not leave out.*add -in:sent/);
   });
 
-  it('warns of rules that throw sent mail away by labels, and not where protect keeps it', () => {
+  it('warns of rules that trash sent mail by labels, but not when protect finds sent mail', () => {
     assert.match(warningsOf([['x', { addLabels: ['TRASH'] }]]).join(), /would trash sent mail/);
     assert.match(warningsOf([['x', { addLabels: ['spam'] }]]).join(), /would mark sent mail as spam/);
     assert.deepEqual(warningsOf([['x', { trash: true }]], 'is:starred OR in:sent'), []);
@@ -119,7 +119,7 @@ describe('findWarnings', () => {
     });
   }
 
-  it('gives one warning for each rule and kind, with all the other rules in it', () => {
+  it('gives one warning for each rule and kind, with all other rules in it', () => {
     const rules: RuleText[] = [
       ['in:inbox is:unread from:a', { star: true }],
       ['from:b', { archive: true }],
@@ -136,7 +136,7 @@ describe('findWarnings', () => {
     ]);
   });
 
-  it('warns that a rule waits for another one, whichever comes first', () => {
+  it('warns that a rule sees the change of another rule one run later, whichever comes first', () => {
     const waits = /^rule-(\d): its query names (\S+), which rule-(\d) changes: the rule sees that in the next run$/;
     for (const [rules, expected] of [
       [
@@ -167,11 +167,11 @@ describe('findWarnings', () => {
     }
   });
 
-  it('does not warn that a rule names what it changes itself', () => {
+  it('does not warn when a rule names what it changes itself', () => {
     assert.deepEqual(warningsOf([['in:inbox is:unread from:a', { archive: true, markRead: true }]]), []);
   });
 
-  it('does not warn of rules that are disabled', () => {
+  it('does not warn of disabled rules', () => {
     const source = JSON.stringify({
       rules: [
         { name: 'one', query: 'from:a', actions: { star: true } },
@@ -185,18 +185,18 @@ describe('findWarnings', () => {
 describe('findLabelWarnings', () => {
   const labels = new LabelDirectory([{ id: 'Label_1', name: 'Auto/Archived' }]);
 
-  it('warns of a label that a query names and the mailbox does not have', () => {
+  it('warns of a missing label in a query', () => {
     assert.deepEqual(findLabelWarnings(ruleSet([['label:"No such"', { star: true }]]), labels), [
       { rule: 'rule-1', warning: 'its query names the label "No such", which does not exist' },
     ]);
   });
 
-  it('tells the nearest label, or the place of the same name', () => {
+  it('suggests the most similar label, or the place of the same name', () => {
     const rules = ruleSet([['{label:Auto/Archve in:inbx}', { star: true }]]);
     assert.match(JSON.stringify(findLabelWarnings(rules, labels)), /Auto\/Archived.*inbox/);
   });
 
-  it('tells that a name with spaces needs quotes', () => {
+  it('says that a name with spaces needs quotes', () => {
     const spaced = new LabelDirectory([{ id: 'Label_1', name: 'Clean up now' }]);
     const told = /write label:\\"Clean up now\\"/;
     const warnings = findLabelWarnings(ruleSet([['in:inbox label:clean up now please', { star: true }]]), spaced);
@@ -214,7 +214,7 @@ describe('findLabelWarnings', () => {
     }
   });
 
-  it('does not warn of labels that exist, of those of the system, and of those that an action makes', () => {
+  it('does not warn of existing labels, system labels and labels of actions', () => {
     const rules = ruleSet([['label:auto-archived in:inbox is:starred', { addLabels: ['New'] }]]);
     assert.deepEqual(findLabelWarnings(rules, labels), []);
   });

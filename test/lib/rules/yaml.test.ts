@@ -44,7 +44,7 @@ describe('a query without quotes', () => {
     ['from:', /'from:'/],
     ['"subject:\\d"', /'"subject:\\d"'/],
   ] as const) {
-    it(`is refused when YAML reads it otherwise: ${JSON.stringify(query)}`, () => {
+    it(`is refused when YAML reads it differently: ${JSON.stringify(query)}`, () => {
       const refusal = refusalOf(withQuery(query));
       assert.match(refusal, problem);
       assert.match(refusal, /^rules\.yaml:3:1\d: .*(put the query in|put it in)/);
@@ -52,7 +52,7 @@ describe('a query without quotes', () => {
   }
 
   for (const query of ['{a b}', '[a, b]', '~', '12', '1e3', 'true', '{a: b}', '# a', '']) {
-    it(`is refused when it is no text to YAML: ${query}`, () => {
+    it(`is refused when YAML reads no text: ${query}`, () => {
       assert.match(refusalOf(withQuery(query)), /query must be text \(put it in quotes\)/);
     });
   }
@@ -65,12 +65,12 @@ describe('a query without quotes', () => {
     'a\n    # a comment on a line of its own',
     "it's",
   ]) {
-    it(`is accepted where YAML reads it as it is written: ${JSON.stringify(query)}`, () => {
+    it(`is accepted when YAML reads it as written: ${JSON.stringify(query)}`, () => {
       assert.equal(parseRules(withQuery(query), 'rules.yaml').rules[0]?.search.query, query.split('\n')[0]);
     });
   }
 
-  it('is refused in protect too, and names it', () => {
+  it('is refused in protect, too, which the message names', () => {
     assert.match(
       refusalOf(`protect: is:starred # keep\n${withQuery('a')}`),
       /^rules\.yaml:1:10: protect ends before " #"/,
@@ -78,14 +78,14 @@ describe('a query without quotes', () => {
     assert.match(refusalOf(`protect: from:a: b\n${withQuery('a')}`), /^rules\.yaml:1:10: protect .*'from:a: b'/);
   });
 
-  it('may be used by an alias', () => {
+  it('may be the target of an alias', () => {
     const { rules, protect } = parseRules(`protect: &kept is:starred\n${withQuery('*kept')}`, 'rules.yaml');
     assert.equal(protect?.query, rules[0]?.search.query);
   });
 });
 
 describe('a query in quotes', () => {
-  it('may hold what YAML takes for a comment', () => {
+  it('may contain " #"', () => {
     for (const [text, query] of [
       ['"a #42"', 'a #42'],
       ["'a # b'", 'a # b'],
@@ -100,18 +100,18 @@ describe('a query of several lines', () => {
   const noted = (query: string) =>
     findWarnings(parseRules(withQuery(query), 'rules.yaml')).filter(({ warning }) => /#/.test(warning));
 
-  it('is warned about when a line looks like a comment, for Gmail searches for its words', () => {
+  it('gets a warning when a line looks like a comment, because Gmail searches for its words', () => {
     for (const query of ['|\n      a\n      # note\n', '>\n      a # note\n      b', '"a\n      # note\n      b"']) {
       assert.equal(noted(query).length, 1, query);
     }
   });
 
-  it('may have a comment behind its first line, and numbers with #', () => {
+  it('may have a comment after its first line, and numbers with #', () => {
     for (const query of ['> # comment\n      a\n      b', '|\n      a #42\n      b'])
       assert.deepEqual(noted(query), []);
   });
 
-  it('is refused in protect, which would then protect nothing', () => {
+  it('is refused in protect, which would protect nothing', () => {
     assert.match(refusalOf(`protect: |\n  is:starred\n  # label:keep\n${withQuery('a')}`), /protect has a line with #/);
   });
 });
@@ -120,7 +120,7 @@ describe('a label without quotes', () => {
   const withLabel = (label: string) =>
     `rules:\n  - name: one\n    query: a\n    actions:\n      addLabels:\n        - ${label}\n`;
 
-  it('is refused when YAML cuts it at a #', () => {
+  it('is refused when YAML cuts it at #', () => {
     assert.match(refusalOf(withLabel('Ticket #42')), /6:11: rule one: the 1st of actions.addLabels ends.*'Ticket #42'/);
   });
 
@@ -129,7 +129,7 @@ describe('a label without quotes', () => {
   });
 });
 
-describe('a file that is nested without end', () => {
+describe('a file that is nested too deeply', () => {
   for (const [what, source] of [
     ['lists', `rules: ${'['.repeat(50_000)}${']'.repeat(50_000)}`],
     ['maps', `rules: ${'{a: '.repeat(50_000)}`],
@@ -154,7 +154,7 @@ describe('an error in a rule', () => {
     actions: { star: true }
 `;
 
-  it('names the rule by its name, or else by its number in words', () => {
+  it('names the rule by its name, or by its position', () => {
     const problems = refusalOf(rules).split('; ');
     assert.equal(problems.length, 8, problems.join('\n'));
     for (const [index, said] of [
@@ -222,7 +222,7 @@ describe('a file that is not valid YAML', () => {
     });
   }
 
-  it('is refused with an example where the form is wrong, and with the key that was meant', () => {
+  it('is refused with an example of the right form, and with the key that was meant', () => {
     assert.match(refusalOf(withQuery('x').replace('{ star: true }', 'archive')), /such as \{ archive: true \}/);
     assert.match(refusalOf('rules: x\n'), /each of which begins with "- name:"/);
     for (const [key, meant] of [

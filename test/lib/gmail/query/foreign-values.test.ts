@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseQuery } from '../../../../lib/gmail/query/parse.ts';
 
-describe('a search with values that only other programs take', () => {
+describe('a search with values that Gmail does not know', () => {
   for (const [query, told] of [
     ['from:a@x.com,b@x.com', 'write {from:a@x.com from:b@x.com}'],
     ['-from:a@x.com,b@x.com is:unread', 'write -{from:a@x.com from:b@x.com}'],
@@ -25,7 +25,7 @@ describe('a search with values that only other programs take', () => {
     ['-"in:inbox is:read"', 'write -(in:inbox is:read)'],
     ['from::x', 'write from:x'],
   ] as const) {
-    it(`is refused with what to write: ${query}`, () => {
+    it(`is refused with the right spelling: ${query}`, () => {
       assert.throws(
         () => parseQuery(query),
         ({ message }: Error) => message.includes(told) || assert.fail(message),
@@ -62,12 +62,12 @@ describe('a search with values that only other programs take', () => {
     'subject:"in:inbox"',
     'hello,world',
   ]) {
-    it(`is accepted where it is text: ${query}`, () => {
+    it(`is accepted as text: ${query}`, () => {
       parseQuery(query);
     });
   }
 
-  it('names the place of a bracket that is not closed behind an operator', () => {
+  it("names the place of an operator's bracket that is not closed", () => {
     for (const [query, at] of [
       ['subject:(a OR b', 8],
       ['x -from:{a b', 8],

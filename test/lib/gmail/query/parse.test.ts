@@ -4,7 +4,7 @@ import { asksForSpamOrTrash, labelNamed } from '../../../../lib/gmail/query/labe
 import { parseQuery, type Term } from '../../../../lib/gmail/query/parse.ts';
 import { QueryError } from '../../../../lib/gmail/query/tokens.ts';
 
-/** A term as `-operator:value`, with `?` when a match need not fulfil it, and `|` when it may fulfil another instead. */
+/** A term as `-operator:value`, with `?` when it belongs to no condition, and `|` when its condition has other terms. */
 function show({ operator, value, negated, condition }: Term, _index: number, all: readonly Term[]): string {
   const choices = all.filter((term) => condition !== null && term.condition === condition).length;
   const mark = ['?', ''][choices] ?? '|';
@@ -50,7 +50,7 @@ describe('parseQuery', () => {
     ['+unicorn', ['+unicorn']],
     ['a-b', ['a-b']],
   ] as const) {
-    it(`reads ${query}`, () => assert.deepEqual(parseQuery(query).map(show), terms));
+    it(`parses ${query}`, () => assert.deepEqual(parseQuery(query).map(show), terms));
   }
 
   for (const [query, message, at] of [
@@ -91,7 +91,7 @@ describe('parseQuery', () => {
     ['x -catagory:social', /did you mean "category:"/, 2],
     ['lable:x', /did you mean "label:"/, 0],
   ] as const) {
-    it(`refuses ${query}, and says where`, () => {
+    it(`refuses ${query} with its place`, () => {
       assert.throws(
         () => parseQuery(query),
         (error: unknown) => {
@@ -105,10 +105,10 @@ describe('parseQuery', () => {
   }
 
   for (const query of ['re 12:30', 'Re: hello', 'https://example.com/?a=b&c:d', 'subject:foo:bar', '3:16']) {
-    it(`takes the colon of ${query} for a part of the text`, () => assert.doesNotThrow(() => parseQuery(query)));
+    it(`accepts the colon of ${query} as text`, () => assert.doesNotThrow(() => parseQuery(query)));
   }
 
-  it('takes 100 levels of brackets, and refuses more at once', () => {
+  it('accepts 100 levels of brackets, and refuses more at once', () => {
     const nested = (levels: number) => `${'('.repeat(levels)}a${')'.repeat(levels)}`;
     assert.equal(parseQuery(nested(100)).length, 1);
     for (const query of [
@@ -155,7 +155,7 @@ describe('labelNamed', () => {
     ['from:inbox', null],
     ['inbox', null],
   ] as const) {
-    it(`says that ${query} names ${label ?? 'no label'}`, () => {
+    it(`is ${label ?? 'null'} for ${query}`, () => {
       assert.equal(labelNamed(parseQuery(query)[0] as Term), label);
     });
   }
@@ -174,6 +174,6 @@ describe('asksForSpamOrTrash', () => {
     ['spam', false],
     ['subject:trash', false],
   ] as const) {
-    it(`answers ${asks} for ${query}`, () => assert.equal(asksForSpamOrTrash(parseQuery(query)), asks));
+    it(`is ${asks} for ${query}`, () => assert.equal(asksForSpamOrTrash(parseQuery(query)), asks));
   }
 });

@@ -75,7 +75,7 @@ const RIGHT = [
   ],
 ];
 
-/** A search → what the refusal says, and its nearest right spelling. */
+/** A search → the message of the refusal, and its nearest right spelling. */
 const WRONG: readonly (readonly [query: string, said: RegExp])[] = [
   ['newer_than:2w', /weeks are unknown to Gmail: write newer_than:14d/],
   ['older_than:2weeks', /weeks are unknown.* older_than:14d/],
@@ -411,7 +411,7 @@ const WITHOUT_COLON: readonly (readonly [query: string, right: string])[] = [
   ['from:from:amy', 'from:amy'],
 ];
 
-/** A value whose nearest right spelling could be the opposite of what is meant → that spelling; '' where none is sure. */
+/** A value whose nearest right spelling may be the opposite of what is meant → that spelling; '' when none is certain. */
 const OPPOSITE: readonly (readonly [query: string, right: string])[] = [
   ['is:unstarred', '-is:starred'],
   ['-is:unstarred', 'is:starred'],
@@ -536,7 +536,7 @@ describe('the values of a search', () => {
     }
   });
 
-  it('are no operators in text that people search for', () => {
+  it('are not found in text that people search for', () => {
     assert.ok(TEXT.length >= 60);
     for (const query of TEXT) assert.doesNotThrow(() => parseQuery(query), query);
   });
@@ -549,17 +549,17 @@ describe('the values of a search', () => {
   }
 
   for (const [query, right] of OPPOSITE) {
-    it(`are told for ${query}: ${right || 'none is sure'}`, () => {
+    it(`are suggested for ${query}: ${right || 'none is certain'}`, () => {
       const { message } = faultOf(query);
       assert.equal(/: write (?!such|bytes)(.+)$/.exec(message)?.[1] ?? '', right);
     });
   }
 
   for (const [query, said] of NESTED) {
-    it(`are of one operator only, so not ${query}`, () => assert.match(faultOf(query).message, said));
+    it(`belong to one operator, so ${query} is refused`, () => assert.match(faultOf(query).message, said));
   }
 
-  it('are right themselves wherever one is told', () => {
+  it('are valid wherever one is suggested', () => {
     let told = 0;
     for (const [query] of [...WRONG, ...MISTAKEN, ...WITHOUT_COLON, ...OPPOSITE, ...NESTED]) {
       const { message } = faultOf(query);
@@ -571,7 +571,7 @@ describe('the values of a search', () => {
     assert.ok(told > 150);
   });
 
-  it('do not begin inside of a word', () => {
+  it('do not begin inside a word', () => {
     for (const query of HIDDEN)
       assert.match(faultOf(query).message, /second operator|for a word|no search operator/, query);
   });
@@ -580,7 +580,7 @@ describe('the values of a search', () => {
     it(`refuses ${query}`, () => assert.match(faultOf(query).message, said));
   }
 
-  it('are wrong in every place where they are wrong alone', () => {
+  it('are refused in every place when they are refused alone', () => {
     for (const [query] of WRONG) {
       for (const whole of [`-${query}`, `in:inbox ${query}`, `{a (b ${query})}`, `x OR -(${query} y)`]) {
         if (query.startsWith('-') && whole.startsWith('-')) continue;
@@ -589,7 +589,7 @@ describe('the values of a search', () => {
     }
   });
 
-  it('say in one line which character of the search is meant', () => {
+  it('are refused in one line that names the character', () => {
     for (const [query] of [...WRONG, ...MISTAKEN]) {
       const { message, at } = faultOf(query);
       assert.ok(!/[\n;]/.test(message), message);
