@@ -1,13 +1,13 @@
 /** Reads the command line: which job or command, with which options; prints help, and suggests the nearest word for typos. */
 import { readFileSync } from 'node:fs';
-import { CommanderError, Command as CommandLine, InvalidArgumentError, Option } from 'commander';
+import { CommanderError, Command as CommandLine, Option } from 'commander';
 import { BACKFILL_OPTIONS, type BackfillValues } from './backfill/options.ts';
 import type { Command } from './command.ts';
 import { COMMANDS, type CommandName } from './commands/index.ts';
 import { list, overview } from './commands/overview.ts';
 import { ExitCode, JobError, UsageError } from './errors.ts';
 import type { ArgumentSpec, Job } from './job.ts';
-import { COMMON_OPTIONS, flagOf, type OptionSpec, type OptionSpecs } from './options.ts';
+import { COMMON_OPTIONS, flagOf, type OptionSpec, type OptionSpecs, usageOf } from './options.ts';
 import type { Registry } from './registry.ts';
 import type { RunRequest } from './run/run.ts';
 import type { CommandSpelling } from './screen/command-spelling.ts';
@@ -57,7 +57,12 @@ export async function parseCommandLine(
   if (name.startsWith('-')) throw new UsageError(`the job's name comes first, but got "${name}"`, SEE_HELP);
   if (isCommand(name)) {
     const command = await COMMANDS[name]();
-    const parsed = parseOptions(describe(name, command, { spelling, helpColumns }), command.options, name, rest);
+    const parsed = parseOptions(
+      createCommandLine(name, command, { spelling, helpColumns }),
+      command.options,
+      name,
+      rest,
+    );
     return 'help' in parsed ? help(parsed.help) : { kind: 'command', command, ...parsed };
   }
   if (name === 'version' && !registry.names.includes(name)) {
@@ -66,7 +71,12 @@ export async function parseCommandLine(
   const job = await registry.load(name, [...Object.keys(COMMANDS), 'list', 'help']);
   const backfillOptions = job.backfill === undefined ? {} : BACKFILL_OPTIONS;
   const specs: OptionSpecs = { ...job.options, ...backfillOptions, ...COMMON_OPTIONS };
-  const parsed = parseOptions(describe(name, { ...job, options: specs }, { spelling, helpColumns }), specs, name, rest);
+  const parsed = parseOptions(
+    createCommandLine(name, { ...job, options: specs }, { spelling, helpColumns }),
+    specs,
+    name,
+    rest,
+  );
   if ('help' in parsed) return help(parsed.help);
   const { dryRun, budget, ...given } = parsed.options;
   const { options, backfill } = job.backfill === undefined ? { options: given } : splitBackfill(given, job.options);
@@ -88,7 +98,7 @@ function readVersion(): string {
 function readArgument(
   job: string,
   spec: ArgumentSpec | undefined,
-  { argument: text, options }: Pick<Parsed, 'argument' | 'options'>,
+  { argument: text, options }: Pick<ParsedOptions, 'argument' | 'options'>,
 ): string {
   if (spec === undefined) return '';
   const isGiven = spec.orSwitch !== undefined && options[spec.orSwitch] === true;
@@ -125,7 +135,7 @@ function isCommand(name: string): name is CommandName {
   return Object.hasOwn(COMMANDS, name);
 }
 
-interface Parsed {
+interface ParsedOptions {
   readonly options: Readonly<Record<string, unknown>>;
   readonly argument?: string;
 }
@@ -136,7 +146,7 @@ function parseOptions(
   specs: OptionSpecs,
   name: string,
   args: readonly string[],
-): { readonly help: string } | Parsed {
+): { readonly help: string } | ParsedOptions {
   let help: string | undefined;
   commandLine.configureOutput({
     writeOut: (text) => {
@@ -169,8 +179,7 @@ function givenOptions(commandLine: CommandLine): Record<string, unknown> {
   return values;
 }
 
-/** Commander's description of a job or command. */
-function describe(
+function createCommandLine(
   name: string,
   { summary, description, argument, options }: Pick<Job, 'summary' | 'description' | 'argument' | 'options'>,
   { spelling, helpColumns }: { readonly spelling: CommandSpelling; readonly helpColumns: number },
@@ -186,18 +195,14 @@ function describe(
   // Optional for commander: readArgument() has the better message when it is missing.
   if (argument !== undefined) commandLine.argument(`[${argument.name}]`, spelling.text(argument.summary));
   for (const [key, spec] of Object.entries(options)) {
-    const flag = flagOf(key);
-    const option = new Option(
-      spec.placeholder === undefined ? flag : `${flag} ${spec.placeholder}`,
-      spelling.text(spec.summary),
-    );
-    commandLine.addOption(spec.placeholder === undefined ? option : option.argParser(parser(flag, spec)));
+    const option = new Option(usageOf(key, spec), spelling.text(spec.summary));
+    commandLine.addOption(spec.placeholder === undefined ? option : option.argParser(valueParser(flagOf(key), spec)));
   }
   return commandLine;
 }
 
 /** Reads an option's values. Refuses a second, different value of an option that is not repeatable. */
-function parser(
+function valueParser(
   flag: string,
   { parse, repeatable = false }: Pick<OptionSpec<unknown>, 'parse' | 'repeatable'>,
 ): (text: string, before: unknown) => unknown {
@@ -210,18 +215,15 @@ function parser(
     try {
       return parse(text, before);
     } catch (error) {
-      if (error instanceof JobError) throw new InvalidArgumentError(`${error.message}. ${error.remedy}`);
+      if (error instanceof JobError) throw new UsageError(`${flag}: ${error.message}`, error.remedy);
       throw error;
     }
   };
 }
 
-/** Commander's error in our words: it quotes the value, which may be a secret. */
 function usageError(error: CommanderError, name: string): UsageError {
   const message = error.message
     .replace(/^error: /, '')
     .replace(/\s*\(?Did you mean (one of )?(.*?)\?\)?$/s, ' (did you mean $2?)');
-  const invalid = /^option '(\S+)[^']*' argument '.*' is invalid\. (.*)\. ([^.]*\.?)$/s.exec(message);
-  if (invalid !== null) return new UsageError(`${invalid[1]}: ${invalid[2]}`, invalid[3] ?? '');
   return new UsageError(message, `See \`job ${name} --help\`.`);
 }

@@ -33,13 +33,13 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 /** The exit codes and their meanings, as `job --help` lists them. */
 export const EXIT_CODES: readonly (readonly [codes: string, meaning: string])[] = [
   ['0', 'done, nothing to do, or the budget is used up'],
-  ['2', 'usage'],
+  ['1', 'a bug'],
+  ['2', 'the command line is wrong'],
   ['65', 'items failed, or a guard stopped the work'],
   ['75', 'a service was not available, or quota ran out'],
-  ['77', 'credentials'],
-  ['78', 'configuration'],
+  ['77', 'the credentials do not work or lack access'],
+  ['78', 'the configuration is wrong'],
   ['130, 143', 'stopped by a signal'],
-  ['1', 'a bug'],
 ];
 
 /** `message` names the cause, `remedy` the next step, each in one line. */

@@ -57,13 +57,18 @@ export const jsonOption = switchOption('print JSON, for machines');
 export const yesOption = switchOption('do not ask before the first change');
 
 /** `--jobs`. `byDefault` names the jobs that count without the option. */
-export function jobsOption(byDefault = 'all that are installed'): OptionSpec<readonly string[] | undefined> {
+export function jobsOption(byDefault = 'all installed jobs'): OptionSpec<readonly string[] | undefined> {
   return listOption('<a,b>', `only these jobs (default ${byDefault})`);
 }
 
 /** The option's name on the command line: `--dry-run` for `dryRun`. */
 export function flagOf(key: string): string {
   return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** The option in a help text: `--budget <duration>`. */
+export function usageOf(key: string, { placeholder }: Pick<OptionSpec<unknown>, 'placeholder'>): string {
+  return placeholder === undefined ? flagOf(key) : `${flagOf(key)} ${placeholder}`;
 }
 
 /** An option whose value `parse` reads. */
@@ -127,14 +132,15 @@ export function choiceOption<const T extends string>(choices: readonly [T, ...T[
   };
 }
 
-/** An option whose value is a duration such as `50m`, in milliseconds. */
+/** An option whose value is a duration such as `50m`, in milliseconds. The help names the fallback. */
 export function durationOption<F extends number | undefined>(summary: string, fallback: F): OptionSpec<number | F> {
   const parse = (text: string) => {
     const ms = parseDuration(text);
     if (ms === null) throw new UsageError(`"${text}" is no duration`, `${DURATION_EXAMPLES}.`);
     return ms;
   };
-  return { placeholder: '<duration>', summary, parse, fallback };
+  const named = fallback === undefined ? summary : `${summary} (default ${spell(fallback)})`;
+  return { placeholder: '<duration>', summary: named, parse, fallback };
 }
 
 /** An option without a value. */

@@ -9,14 +9,14 @@ import type { Registry } from '../registry.ts';
 import { clientOptions } from './client.ts';
 
 const consentOptions = {
-  noBrowser: switchOption('open no browser: print the link, and take the address of the last page'),
+  noBrowser: switchOption('print the link and do not open a browser'),
   port: {
     placeholder: '<n>',
-    summary: 'port of 127.0.0.1 that Google sends the browser back to (default a free one)',
+    summary: 'port of 127.0.0.1 to receive the answer (default a free one)',
     parse: parsePort,
     fallback: 0,
   },
-  timeout: durationOption('how long to wait for the person (default 5m)', 5 * 60_000),
+  timeout: durationOption('how long to wait for your answer', 5 * 60_000),
 };
 
 export const authorizeOptions = {
@@ -24,16 +24,16 @@ export const authorizeOptions = {
   email: valueOption('<address>', 'the mailbox to authorize (default GMAIL_MAILBOX)', parseAddress),
   jobs: jobsOption(),
   ...consentOptions,
-  stage: choiceOption(['AWSCURRENT', 'AWSPENDING'], 'AWSPENDING stores it for `job rotate` to put live'),
+  stage: choiceOption(['AWSCURRENT', 'AWSPENDING'], 'AWSPENDING: store it for `job rotate` to make it current'),
   replace: switchOption('replace a secret that is for another mailbox'),
   dryRun: switchOption('do everything but store the credentials'),
 };
 
 export const rotateOptions = {
   ...clientOptions,
-  jobs: jobsOption('those that the current token serves; if it does not work, all that are installed'),
+  jobs: jobsOption('those that the current token serves; if it does not work, all installed jobs'),
   ...consentOptions,
-  revoke: switchOption('after a leak: first end the old access at Google; asks before it does so'),
+  revoke: switchOption('after a leak: revoke the old tokens at Google first; asks before it does so'),
   yes: yesOption,
 };
 

@@ -38,7 +38,7 @@ export function storedPage(
     next: [
       ...(live
         ? ['Run `job check`: it says whether everything else is in place.']
-        : ['Run `job rotate`: it checks this version and puts it live.']),
+        : ['Run `job rotate`: it checks this version and makes it current.']),
       ...leftOut(installed, grant.scopes),
       ...lifeWarning(grant),
       ...tidy,

@@ -1,27 +1,27 @@
 /**
- * Calendar dates, and when they begin in a time zone. A date is a DateTime at midnight UTC, where every day has 24 hours:
- * its arithmetic is that of the calendar. In other zones Luxon takes any of two midnights for the beginning of a day, and
- * counts a date that the zone left out (2011-12-30 in Samoa) as a day.
+ * Calendar dates, and the second at which they begin in a time zone. A date is a Luxon DateTime at midnight UTC, where
+ * every day has 24 hours. In other zones Luxon picks either of two midnights as the beginning of a day, and counts a date
+ * that the zone skipped (2011-12-30 in Samoa).
  */
 import { DateTime, IANAZone } from 'luxon';
 
 const DAY_S = 86_400;
 
-/** The date that clocks in `timeZone` show at `second` since 1970. */
+/** The date in `timeZone` at `second`, in seconds since 1970. */
 export function dateAt(second: number, timeZone: string): DateTime {
   const { year, month, day } = DateTime.fromSeconds(second, { zone: timeZone });
   return DateTime.utc(year, month, day);
 }
 
 /**
- * The first second of `date` in `timeZone`, since 1970. Where clocks strike midnight twice it is the first time; where
- * they skip midnight, the moment at which they do. A date that the zone left out begins and ends when the next one begins.
+ * The first second of `date` in `timeZone`, in seconds since 1970. Of two midnights the first counts; where clocks skip
+ * midnight, the moment of the change. A date that the zone skipped begins when the next date begins.
  */
 export function firstSecondOf(date: DateTime, timeZone: string): number {
   const zone = IANAZone.create(timeZone);
   const offsetAt = (second: number) => Math.round(zone.offset(second * 1_000) * 60);
   const midnight = date.toUnixInteger();
-  // No zone has changed its clocks twice within these two days since 1970.
+  // Since 1970, no zone has changed its clocks twice within two days.
   const [before, after] = [offsetAt(midnight - DAY_S), offsetAt(midnight + DAY_S)];
   const instants = [...new Set([midnight - before, midnight - after])];
   const midnights = instants.filter((instant) => instant + offsetAt(instant) === midnight);

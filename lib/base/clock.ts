@@ -1,9 +1,9 @@
-/** Time as a parameter: the real clock, and what code that waits needs of any clock. */
+/** Time as a parameter, so that tests need not wait. */
 
 export interface Clock {
-  /** Milliseconds on a scale that never jumps (not the time of day). */
+  /** Milliseconds of a monotonic clock, not the time of day. */
   now(): number;
-  /** Resolves after `ms`, or rejects with the signal's reason as soon as it is aborted. */
+  /** Resolves after `ms`, or rejects with the signal's reason on abort. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Resolves as `promise` does, or rejects with the signal's reason as soon as it is aborted. */
+/** Settles as `promise` does, or rejects with the signal's reason on abort. */
 export function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);

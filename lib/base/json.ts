@@ -1,6 +1,6 @@
-/** JSON whose shape nobody has promised. */
+/** Reads JSON of unknown shape. */
 
-/** The value of a text; undefined when the text is no JSON. */
+/** Undefined when the text is no JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -9,7 +9,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Whether a value has keys to be looked at: a list has none. */
+/** Arrays are no objects here. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,6 @@
-/** Mail addresses: what one looks like, and when two of them name the same mailbox. */
+/** The form of mail addresses, and when two addresses name the same mailbox. */
 
-/** A local part and a domain with a dot. Quotes, brackets and list marks come from pasting, and are none of an address. */
+/** A local part and a domain with a dot. Excludes quotes, brackets and list marks, which come from pasting. */
 export const MAIL_ADDRESS = /(?!['’])[^\s@<>()[\]{},;:="`“”\\\p{C}]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/u;
 
 const WHOLE = new RegExp(`^${MAIL_ADDRESS.source}$`, 'u');
@@ -10,8 +10,8 @@ export function isMailAddress(text: string): boolean {
 }
 
 /**
- * Whether two addresses name the same mailbox: capitals do not matter, and at gmail.com neither do dots before the @, nor
- * googlemail.com in its place (support.google.com/mail/answer/7436150 and 10313). Elsewhere dots matter.
+ * Ignores case; at gmail.com also dots before the @, and the domain googlemail.com
+ * (support.google.com/mail/answer/7436150 and 10313).
  */
 export function isSameMailbox(one: string, other: string): boolean {
   return canonical(one) === canonical(other);

@@ -1,7 +1,7 @@
-/** "Did you mean …?" */
+/** Suggests the nearest word for a mistyped one. */
 import leven from 'leven';
 
-/** The candidate that `text` was probably meant to be; undefined when none is near. */
+/** The candidate nearest to `text`; undefined when none is near enough. */
 export function nearest(text: string, candidates: Iterable<string>): string | undefined {
   let best: { candidate: string; distance: number } | undefined;
   for (const candidate of candidates) {
@@ -12,13 +12,13 @@ export function nearest(text: string, candidates: Iterable<string>): string | un
   return best !== undefined && best.distance <= allowed ? best.candidate : undefined;
 }
 
-/** ` (did you mean "x"?)`, or nothing. */
+/** ` (did you mean "x"?)`, or ''. */
 export function didYouMean(text: string, candidates: Iterable<string>): string {
   const near = nearest(text, candidates);
   return near === undefined ? '' : ` (did you mean "${near}"?)`;
 }
 
-/** How many slips of the fingers lie between two words; letters in another order ("form" for "from") are one. */
+/** The number of typing errors between two words. Letters in another order ("form" for "from") count as one. */
 export function slips(typed: string, meant: string): number {
   const distance = leven(typed, meant);
   return distance > 1 && sorted(typed) === sorted(meant) ? 1 : distance;

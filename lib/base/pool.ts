@@ -1,6 +1,6 @@
-/** Does the same for many things, a few of them at a time. */
+/** Does the same work for many items, a few at a time. */
 
-/** What `work` comes to for each of `items`, in their order; at most `atOnce` are under way. Ends with the first error. */
+/** The results of `work` in the order of `items`, with at most `atOnce` under way. Rejects with the first error. */
 export async function mapAtOnce<T, R>(
   items: readonly T[],
   atOnce: number,

@@ -1,4 +1,4 @@
-/** The run's accounts. What remains is computed, so that matched = changed + skipped + failed + remaining, always. */
+/** Counts a run's messages. `remaining` is computed, so matched = changed + skipped + failed + remaining always holds. */
 
 export interface Counts {
   readonly matched: number;
@@ -15,32 +15,31 @@ export class Tally {
   #failed = 0;
   #refusal: string | undefined;
 
-  /** `count` more items were found that the run is to deal with. */
+  /** Adds items that the search found. */
   matched(count: number): void {
     this.#matched += count;
   }
 
-  /** `count` of the matched items are now as they should be. */
+  /** Adds matched items that were changed. */
   changed(count: number): void {
     this.#changed += count;
   }
 
-  /** `count` of the matched items are left as they are on purpose. */
+  /** Adds matched items that were left alone on purpose. */
   skipped(count: number): void {
     this.#skipped += count;
   }
 
-  /** Gmail refused to change `count` of the matched items. */
+  /** Adds matched items that Gmail refused to change. */
   failed(count: number): void {
     this.#failed += count;
   }
 
-  /** Says why Gmail refused to change something. */
+  /** Keeps the reason of Gmail's first refusal. */
   refused(why: string): void {
     this.#refusal ??= why;
   }
 
-  /** Why Gmail refused first to change something. */
   get refusal(): string | undefined {
     return this.#refusal;
   }

@@ -8,7 +8,7 @@ import { choiceOption, jobsOption, jsonOption } from '../options.ts';
 import { commandSpelling } from '../screen/command-spelling.ts';
 
 export default defineCommand({
-  summary: 'Say whether the next run would work, and what to do if not; changes nothing',
+  summary: 'Check whether the next run would work, and say what to do if not; changes nothing',
   description:
     'Checks configuration, AWS, secret, token, scopes, mailbox, rules, quota, monitor and clock, and continues after ' +
     'failures. The exit code is that of the worst line; warnings alone are 0.',

@@ -1,20 +1,21 @@
 /** The texts of `job --help` and `job list`. */
 
 import { EXIT_CODES } from '../errors.ts';
-import { COMMON_OPTIONS, flagOf } from '../options.ts';
+import { COMMON_OPTIONS, usageOf } from '../options.ts';
 import type { Registry } from '../registry.ts';
 import type { CommandSpelling } from '../screen/command-spelling.ts';
 import { COMMANDS } from './index.ts';
 
 export async function overview(registry: Registry, spelling: CommandSpelling): Promise<string> {
+  const common = Object.entries(COMMON_OPTIONS).map(([key, spec]) => [usageOf(key, spec), spec.summary]);
   return `Usage: ${spelling.command(['job'])} <name> [options]
 
-Scheduled work on a Gmail mailbox: fetches the credential, does one batch of work, exits.
+Runs jobs on a Gmail mailbox. Each run fetches the credentials from AWS, does one batch of work and exits.
 
 Jobs:
 ${await list(registry)}
 Options of every job:
-${table([...commonOptions(), ['-h, --help', 'show the help of a job']])}
+${table([...common, ['-h, --help', 'show the help of a job']])}
 Commands:
 ${await listCommands()}
 Exit codes:
@@ -25,19 +26,12 @@ export async function list(registry: Registry): Promise<string> {
   return table(await Promise.all(registry.names.map(async (name) => [name, (await registry.load(name)).summary])));
 }
 
-function commonOptions(): string[][] {
-  return Object.entries(COMMON_OPTIONS).map(([key, { placeholder, summary }]) => [
-    placeholder === undefined ? flagOf(key) : `${flagOf(key)} ${placeholder}`,
-    summary,
-  ]);
-}
-
 async function listCommands(): Promise<string> {
   const rows = Object.entries(COMMANDS).map(async ([name, load]) => [name, (await load()).summary]);
   return table([
     ...(await Promise.all(rows)),
     ['list', 'List the jobs'],
-    ['help', 'Show this help, or that of the job or command named after it'],
+    ['help', 'Show this help, or the help of one: help <job or command>'],
   ]);
 }
 

@@ -6,18 +6,18 @@ import { appPolicy, personPolicy, stackTemplate } from '../policy/documents.ts';
 import { readAccount, readRegion, readTarget, requireKeyIn, requirePlace } from '../policy/target.ts';
 
 export default defineCommand({
-  summary: 'Print the least IAM policy, for the app or for the person who authorizes',
+  summary: 'Print the smallest IAM policy for the app, or for the person who authorizes',
   description:
     'Prints one JSON document and nothing else, so that it can be written to a file:\n' +
     '`job policy > policy.json`\n' +
     '`aws iam put-user-policy … --policy-document file://policy.json`\n' +
     'Sends no request, and needs no AWS credentials.',
   options: {
-    for: choiceOption(['app', 'authorize'], 'who: the running app, or a person for authorize and rotate'),
+    for: choiceOption(['app', 'authorize'], 'for the running app, or for the person who runs authorize and rotate'),
     secret: textOption('<arn|name>', 'the secret (default GMAIL_SECRET_ID)'),
     account: valueOption('<12 digits>', 'AWS account, when the secret is given by name', readAccount),
-    region: valueOption('<region>', 'when the secret is given by name (default AWS_REGION)', readRegion),
-    kmsKey: textOption('<arn>', 'the key that encrypts the secret, when it is one of your own'),
+    region: valueOption('<region>', 'AWS region, when the secret is given by name (default AWS_REGION)', readRegion),
+    kmsKey: textOption('<arn>', 'your own KMS key, if one encrypts the secret'),
     cloudformation: switchOption('print a CloudFormation template (JSON) that creates secret, user and policy'),
   },
 

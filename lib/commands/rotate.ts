@@ -4,7 +4,7 @@ import { rotate } from '../authorize/rotate.ts';
 import { defineCommand } from '../command.ts';
 
 export default defineCommand({
-  summary: 'Replace the stored credentials by new ones, and take them back if they do not work',
+  summary: 'Replace the stored credentials; put the old ones back if the new ones do not work',
   description:
     'Asks for consent again, stores the new credentials as AWSPENDING, checks them, makes them current, checks again, ' +
     'and puts the version before back if that fails. Jobs keep running meanwhile. After an interruption, run it again: ' +

@@ -1,11 +1,10 @@
-/** What a plan comes to for one rule, in numbers and in words. */
+/** The plan of one rule: its counts, and their description for people. */
 import { formatCount } from '../base/count.ts';
 
-/** One rule's part of a plan. */
 export interface PlannedRule {
   readonly rule: string;
   readonly matched: number;
-  /** Left alone: spared by keepNewest, or handled by earlier rules. */
+  /** Spared by keepNewest, or handled by earlier rules. */
   readonly skipped: number;
   readonly spared: number;
   readonly toChange: number;
@@ -13,11 +12,11 @@ export interface PlannedRule {
   readonly actions: readonly string[];
 }
 
-/** One rule's plan: `1,172 found, 1,162 to change (archive), 10 spared by keepNewest`. */
+/** `1,172 found, 1,162 to change (archive), 10 spared by keepNewest` */
 export function describePlan({ matched, skipped, spared, toChange, actions }: Omit<PlannedRule, 'rule'>): string {
   if (matched === 0) return 'nothing found';
   const what = actions.length > 0 && toChange > 0 ? ` (${actions.join(', ')})` : '';
-  // Other messages need no change once the earlier rules have made theirs.
+  // After the changes of earlier rules, these messages need none.
   const others = skipped - spared;
   return [
     `${formatCount(matched)} found`,

@@ -1,4 +1,4 @@
-/** Log events as readable lines, for a person at a terminal. */
+/** Renders log events as readable lines for a terminal. A new event gets its sentence in SENTENCES. */
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { counted, formatCount } from '../base/count.ts';
 import { formatDuration } from '../base/duration.ts';
@@ -7,15 +7,15 @@ import { splitProblems, wrap, wrapCommand } from './wrap.ts';
 
 export type LogEvent = Readonly<Record<string, unknown>>;
 
-/** Additions of the final line to the event's fields. */
+/** What only the terminal shows of the final line. */
 export interface FinalNotes {
-  /** The person was asked, and did not want it. */
+  /** The person answered no. */
   readonly declined?: boolean;
-  /** The command that takes the run back; undefined when there is nothing to take back. */
+  /** The command that undoes the run; undefined when there is nothing to undo. */
   readonly undo?: string | undefined;
 }
 
-/** Events that get a sentence of their own; the others are shown with their fields. */
+/** Other events are shown with their fields. */
 const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'run.started': (e) => `${bold(String(e.job))}${e.dryRun === true ? ' · dry run, nothing will be changed' : ''}`,
   'secret.fetched': (e) => dim(`secret fetched (${e.stage})`),
@@ -70,18 +70,17 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'process.warning': (e) => String(e.warning),
 };
 
-/** Why an undo waits. */
 const WAITING: Readonly<Record<string, string>> = {
   journal: "not all journals of this run are found yet, because Gmail's search may lag",
   searches: "Gmail's search may not show all changes yet",
 };
 
-/** Events that a person gets to see in another way: the forecast is a table. */
+/** Events that the terminal shows in another form: the forecast is a table. */
 const NO_LINE = new Set(['backfill.forecast']);
 
 const SHOWN_ELSEWHERE = new Set(['level', 'time', 'event', 'error', 'remedy']);
 
-/** The event as lines of at most `columns`, each with its end; or nothing at all. */
+/** The event as lines of at most `columns`, with line ends; '' for an event in NO_LINE. */
 export function prettyLine(given: LogEvent, columns = Number.POSITIVE_INFINITY, notes: FinalNotes = {}): string {
   const event = withoutControls(given);
   const name = String(event.event);
@@ -91,7 +90,7 @@ export function prettyLine(given: LogEvent, columns = Number.POSITIVE_INFINITY, 
   return `${wrap(`${mark(event)} ${sentence}`, columns, 2)}${trouble(event, columns)}\n`;
 }
 
-/** No text of an event can steer the terminal; stacks alone have several lines. */
+/** Removes control sequences, which could steer the terminal. Line ends stay, for stacks. */
 function withoutControls(event: LogEvent): LogEvent {
   const clean = (text: string) => stripVTControlCharacters(text).replace(/[^\P{Cc}\n]/gu, ' ');
   const entries = Object.entries(event).map(([name, value]) => [
@@ -107,7 +106,6 @@ function mark({ level, event, exitCode }: LogEvent): string {
   return level === 'warn' ? styleText('yellow', '!') : dim('·');
 }
 
-/** The plan of a rule that the event tells. */
 function planIn({ matched, skipped, spared = 0, toChange, actions }: LogEvent): Parameters<typeof describePlan>[0] {
   return {
     matched: Number(matched),
@@ -140,7 +138,7 @@ function finish(event: LogEvent, columns: number, { declined = false, undo }: Fi
   ].join('\n');
 }
 
-/** The counts of the messages; `nothing was changed` when a run failed or stopped before the first one. */
+/** The counts of the messages; `nothing was changed` when a run ended before its first change. */
 function describeResult(event: LogEvent): string {
   const counts = countsOf(event, wordsFor(event));
   if (counts.length > 0) return counts.join(', ');
@@ -151,7 +149,7 @@ function command(what: string, text: string, columns: number): string {
   return bold(wrapCommand(`  ${what}: ${text}`, columns, 2));
 }
 
-/** The counts of a window's messages; for a job that changes none, their number. */
+/** The counts of a window's messages; for a job that only reads, their number. */
 function windowCounts(event: LogEvent): string {
   const { remaining, ...words } = WORDS;
   const counts = countsOf(event, words);
@@ -168,19 +166,15 @@ function part({ part, parts }: LogEvent): string {
   return Number(parts) > 1 ? `, part ${number(part)} of ${number(parts)}` : '';
 }
 
-/** The names of counts on a screen. */
 const WORDS = { changed: 'changed', skipped: 'left alone', failed: 'failed', remaining: 'remaining' };
 
-/** The same in a dry run: what would change comes first. */
 const DRY_WORDS = { remaining: 'would change', skipped: 'left alone', failed: 'failed' };
 
-/** An undo restores what another run has changed. */
 function wordsFor({ job, dryRun }: LogEvent): Readonly<Record<string, string>> {
   if (dryRun === true) return job === 'undo' ? { ...DRY_WORDS, remaining: 'would be restored' } : DRY_WORDS;
   return job === 'undo' ? { ...WORDS, changed: 'restored' } : WORDS;
 }
 
-/** The counts that are not zero. */
 function countsOf(event: LogEvent, words: Readonly<Record<string, string>>): string[] {
   return Object.entries(words).flatMap(([name, word]) =>
     Number(event[name]) > 0 ? [`${number(event[name])} ${word}`] : [],

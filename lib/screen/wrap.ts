@@ -1,25 +1,25 @@
-/** Text for a terminal: how wide it is, and how it is broken into lines at its words. */
+/** Measures text for a terminal, and breaks it into lines between words. */
 import { stripVTControlCharacters } from 'node:util';
 
-/** Characters that take two columns: those of East Asia, and pictures. */
+/** Characters of two columns: East Asian ones and pictures. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-/** Characters that take no column: accents on the letter before, and joiners. */
+/** Characters of no column: combining accents and joiners. */
 const NARROW = /[\p{M}\u200b-\u200f\u2060\ufeff]/u;
 
-/** The shortest line that a text is broken into, on however narrow a terminal. */
+/** Lines get no shorter than this, however narrow the terminal. */
 const SHORTEST = 20;
 
-/** How wide a terminal is that does not know it. */
+/** The width of a terminal that does not report its width. */
 const USUAL_COLUMNS = 80;
 
-/** How many columns a line of the stream has at the moment; Infinity when it is no terminal. */
+/** The current width of the stream's lines; Infinity when it is no terminal. */
 export function columnsOf(stream: Pick<NodeJS.WriteStream, 'isTTY' | 'columns'>): number {
   if (stream.isTTY !== true) return Number.POSITIVE_INFINITY;
   return stream.columns > 0 ? stream.columns : USUAL_COLUMNS;
 }
 
-/** How many columns `text` takes. */
+/** The columns of `text`, without its styles. */
 export function widthOf(text: string): number {
   const plain = stripVTControlCharacters(text);
   if (/^[ -~]*$/.test(plain)) return plain.length;
@@ -28,7 +28,7 @@ export function widthOf(text: string): number {
   return width;
 }
 
-/** `text`, which has no styles, in at most `columns`. */
+/** Shortens `text`, which must have no styles, to `columns`. */
 export function cut(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   let shown = '';
@@ -42,15 +42,15 @@ export function cut(text: string, columns: number): string {
 }
 
 /**
- * `text` with each of its lines broken at spaces, so that none takes more than `columns`. What follows is indented as the
- * line is, and by `hang` more. A word that is longer than a line is left whole, and so is a command in backticks.
+ * Breaks each line of `text` at spaces into lines of at most `columns`. Further lines have the indent of the first, plus
+ * `hang`. Words that are longer than a line and commands in backticks stay whole.
  */
 export function wrap(text: string, columns: number, hang = 0): string {
   const lines = text.split('\n').map((line) => ({ ...indentOf(line), words: line.trimStart().split(' ') }));
   return lines.map(({ lead, words }) => fill(holdTogether(words, '`'), lead, columns, hang).join('\n')).join('\n');
 }
 
-/** The same for lines in two columns: what follows is indented to the second one. */
+/** The same for lines in two columns: further lines are indented to the second column. */
 export function wrapColumns(text: string, columns: number): string {
   const hangOf = (line: string) => /^ *(\S+(?: \S+)* {2,})(?=\S)/.exec(line)?.[1]?.length ?? 0;
   return text
@@ -59,14 +59,14 @@ export function wrapColumns(text: string, columns: number): string {
     .join('\n');
 }
 
-/** The same for a command of a shell that has no line breaks: it goes on in the next line, also when it is pasted. */
+/** The same for a shell command: each line ends with a backslash, so that the command can be pasted. */
 export function wrapCommand(command: string, columns: number, hang = 0): string {
   if (widthOf(command) <= columns) return command;
   const words = holdTogether(command.trimStart().split(' '), "'");
   return fill(words, indentOf(command).lead, columns - 2, hang).join(' \\\n');
 }
 
-/** Each problem of a file on a line of its own, where `text` is one error of several: `rules.yaml:3:5: …; rules.yaml:9:1: …`. */
+/** Splits an error with several problems of a file: `rules.yaml:3:5: …; rules.yaml:9:1: …`. */
 export function splitProblems(text: string): string[] {
   const [file] = /^[^;]*?(?=:\d+:\d+: )/.exec(text) ?? [];
   if (file === undefined) return [text];
@@ -83,7 +83,6 @@ function indentOf(line: string): { lead: string } {
   return { lead: /^ */.exec(line)?.[0] ?? '' };
 }
 
-/** The words in lines, each behind its indent. */
 function fill(words: readonly string[], lead: string, columns: number, hang: number): string[] {
   const indent = lead + ' '.repeat(hang);
   const lines: string[] = [];
@@ -101,7 +100,7 @@ function fill(words: readonly string[], lead: string, columns: number, hang: num
   return [...lines, line];
 }
 
-/** `words` with those joined that stand between two of `quote`. */
+/** Joins the words between two of `quote`. */
 function holdTogether(words: readonly string[], quote: '`' | "'"): string[] {
   const quotes = (text: string) => text.replaceAll(`\\${quote}`, '').split(quote).length - 1;
   if (quotes(words.join(' ')) % 2 === 1) return [...words];
