@@ -13,15 +13,15 @@ import type { Level, LogFormat } from './screen/log.ts';
 export interface Config {
   /** Name or ARN of the secret in AWS Secrets Manager. */
   readonly secretId: string;
-  /** The address of the mailbox that every token must open; undefined when the secret alone says whose it is. */
+  /** The address of the mailbox that every token must open; undefined when the secret alone may name it. */
   readonly mailbox: string | undefined;
   readonly awsRegion: string;
-  /** The credentials for AWS in the environment; undefined when all that it has is the name of another source. */
+  /** The AWS credentials in the environment; undefined when it only names another source of them. */
   readonly awsKeys: AwsKeys | ContainerToken | undefined;
-  /** Path of the rules file, when it is not the one beside the job. */
+  /** Path of the rules file; undefined for the one beside the job. */
   readonly rulesFile: string | undefined;
   readonly quotaProfile: QuotaProfile;
-  /** Quota units per minute that the mailbox's user has; undefined for the profile's. */
+  /** The quota units per minute of the mailbox's user; undefined for those of the profile. */
   readonly quotaPerMinute: number | undefined;
   readonly budgetMs: number;
   /** How long one attempt of a request may take. */
@@ -38,7 +38,7 @@ export interface LogConfig {
   readonly format: LogFormat;
 }
 
-/** The price list of Gmail's quota: Google changed it on 2026-05-01, and some projects keep the old one. */
+/** Gmail's prices in quota units: Google changed them on 2026-05-01, and some projects keep the old ones. */
 export type QuotaProfile = '2026' | 'legacy';
 
 export const GMAIL_API_URL = 'https://gmail.googleapis.com';
@@ -48,7 +48,7 @@ const GOOGLE_REVOKE_URL = 'https://oauth2.googleapis.com/revoke';
 
 const LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'] satisfies Level[];
 
-/** How to log; falls back to the defaults, since readConfig will name what is wrong with the values. */
+/** How to log. Wrong values give the defaults, so that readConfig's error about them can be logged. */
 export function readLogConfig(env: Environment, isTerminal: boolean): LogConfig {
   const level = env.LOG_LEVEL ?? 'info';
   const format = env.LOG_FORMAT ?? 'auto';
@@ -58,7 +58,7 @@ export function readLogConfig(env: Environment, isTerminal: boolean): LogConfig 
   };
 }
 
-/** Where the monitor is; read by itself, so that it hears of a configuration that is wrong elsewhere. */
+/** The monitor's address. Read apart from the rest, so that the monitor also hears of a wrong configuration. */
 export function readMonitorUrl(env: Environment): string | undefined {
   return webUrl(env.HEARTBEAT_URL?.trim() ?? '') ?? undefined;
 }
@@ -73,7 +73,7 @@ export function readConfig(env: Environment): Config {
   return config;
 }
 
-/** The configuration in `env` as far as it is right, and what is wrong with it: with `faulty`, by variable. */
+/** The configuration in `env` as far as it is right, the error for the rest, and the variables at fault. */
 export function examineConfig(env: Environment): {
   readonly config: Config;
   readonly error: ConfigError | null;
@@ -156,25 +156,33 @@ export function examineConfig(env: Environment): {
   for (const name of proxies) problems.set(name, 'is set, but the program does not support proxies');
 
   const faulty = new Set([...missing, ...problems.keys()]);
-  if (faulty.size === 0) return { config, error: null, faulty };
+  const error = faulty.size === 0 ? null : configError(missing, problems, proxies, Boolean(env.DYNO));
+  return { config, error, faulty };
+}
+
+function configError(
+  missing: readonly string[],
+  problems: ReadonlyMap<string, string>,
+  proxies: readonly string[],
+  isDyno: boolean,
+): ConfigError {
   const notSet = missing.length === 0 ? [] : [`${list(missing)} ${missing.length === 1 ? 'is' : 'are'} not set`];
   const wrong = [...problems].map(([name, expected]) => `${name} ${expected}`);
-  const toSet = faulty.size - proxies.length;
-  const [setting, unsetting] = env.DYNO ? ['heroku config:set', 'heroku config:unset'] : ['export', 'unset'];
+  const toSet = missing.length + problems.size - proxies.length;
+  const [setting, unsetting] = isDyno ? ['heroku config:set', 'heroku config:unset'] : ['export', 'unset'];
   const set = `Set ${toSet === 1 ? 'it' : 'them'} with \`${setting} NAME=value\`, then run again.`;
   const unset = `Unset ${list(proxies)} for this program (\`${unsetting} ${proxies.join(' ')}\`), or set NO_PROXY=* where its hosts can be reached without the proxy.`;
-  const error = new ConfigError(
+  return new ConfigError(
     `configuration: ${[...notSet, ...wrong].join('; ')}`,
     [...(toSet > 0 ? [set] : []), ...(proxies.length > 0 ? [unset] : [])].join(' '),
   );
-  return { config, error, faulty };
 }
 
 function defaultBudgetMs({ DYNO }: Environment): number {
   return DYNO?.startsWith('run.') ? HEROKU_RUN_BUDGET_MS : DEFAULT_BUDGET_MS;
 }
 
-/** The addresses that every run asks: Gmail, Google's token endpoint, AWS and the monitor. */
+/** The addresses to which every run sends requests: Gmail, Google's token endpoint, AWS and the monitor. */
 function addressesOf({ gmailApiUrl, tokenUrl, awsRegion }: Config, env: Environment): string[] {
   const endpoint = env.AWS_ENDPOINT_URL_SECRETS_MANAGER?.trim() || env.AWS_ENDPOINT_URL?.trim();
   const aws = `https://${hostOf('secretsmanager', awsRegion)}`;
@@ -197,7 +205,7 @@ function loopbackUrl(text: string): string | null {
   return url !== null && /^https?:$/.test(url.protocol) && isLoopback(url.hostname) ? text : null;
 }
 
-/** Whether the host, which may stand in a URL's brackets, is this machine. */
+/** Whether the host is this machine. An IPv6 address may have a URL's brackets. */
 export function isLoopback(hostname: string): boolean {
   return /^(?:localhost|::1|\[::1\])$/.test(hostname) || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }

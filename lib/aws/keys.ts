@@ -1,8 +1,8 @@
-/** The credentials for AWS in the environment, and what is wrong with them that can be known before AWS is asked. */
+/** The AWS credentials in the environment, and their problems that can be seen without asking AWS. */
 import { CREDENTIAL_NAMES, credentialKind, credentialsIn, oddCharacter } from '../base/credential-like.ts';
 import { AWS_SECRETS, CONTAINER_TOKEN } from './environment-secrets.ts';
 
-/** In the form in which AWS's SDK takes them. */
+/** In the form that AWS's SDK takes. */
 export interface AwsKeys {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -14,7 +14,7 @@ export interface ContainerToken {
   readonly containerToken: string;
 }
 
-/** Sources of AWS credentials besides a pair of keys; naming one of them is the opt-in to use it. */
+/** Sources of AWS credentials other than a pair of keys. Setting one of these variables is the opt-in to use it. */
 const OTHER_AWS_SOURCES = [
   'AWS_PROFILE',
   'AWS_WEB_IDENTITY_TOKEN_FILE',
@@ -22,16 +22,17 @@ const OTHER_AWS_SOURCES = [
   'AWS_CONTAINER_CREDENTIALS_FULL_URI',
 ];
 
-type Reader = (name: string) => string | undefined;
+/** The value of a variable; undefined when it is not set. */
+type Variables = (name: string) => string | undefined;
 
 /** The variables of a pair of keys that are missing; none when another source of credentials is named. */
-export function missingKeys(text: Reader): string[] {
+export function missingKeys(text: Variables): string[] {
   if (OTHER_AWS_SOURCES.some((name) => text(name) !== undefined)) return [];
   return ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'].filter((name) => text(name) === undefined);
 }
 
-/** The keys in the environment, unless a profile is named: the SDK then goes by the profile alone. */
-export function readAwsKeys(text: Reader): AwsKeys | ContainerToken | undefined {
+/** The keys in the environment. With a profile none, since the SDK then uses the profile alone. */
+export function readAwsKeys(text: Variables): AwsKeys | ContainerToken | undefined {
   const accessKeyId = text('AWS_ACCESS_KEY_ID');
   const secretAccessKey = text('AWS_SECRET_ACCESS_KEY');
   const sessionToken = text('AWS_SESSION_TOKEN');
@@ -42,9 +43,9 @@ export function readAwsKeys(text: Reader): AwsKeys | ContainerToken | undefined 
   return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
 }
 
-/** Problems with characters of the AWS keys in use, by variable. AWS would report them later and less precisely. */
+/** Problems of the AWS keys in use, by variable. AWS would report them later and less precisely. */
 export function problemsOfKeys(
-  text: Reader,
+  text: Variables,
   keys: AwsKeys | ContainerToken | undefined,
 ): readonly (readonly [name: string, problem: string])[] {
   if (keys === undefined) return [];
@@ -62,13 +63,13 @@ export function problemsOfKeys(
   return odd;
 }
 
-/** The container's token is a header's value, such as "Basic dXNlcjpw". */
+/** The container's token is the value of a header, such as `Basic dXNlcjpw`. */
 function problemOfHeader(value: string): string | undefined {
   const odd = /AWS_[A-Z_]{4,}/.test(value) ? "a variable's name" : oddCharacter(value.replaceAll(' ', ''));
   return odd && `${odd}, which AWS keys never contain`;
 }
 
-/** The characters that each may have; made-up keys of stand-ins may also have hyphens, dots and underscores. */
+/** The characters that each key may have. Keys that stand-ins make up may also have hyphens, dots and underscores. */
 const CHARACTERS: Readonly<Record<string, RegExp>> = {
   AWS_ACCESS_KEY_ID: /^[\w.-]*$/,
   AWS_SECRET_ACCESS_KEY: /^[\w.\-/+=]*$/,
@@ -83,14 +84,14 @@ function problemOfKey(name: string, value: string): string | undefined {
   return isSound ? undefined : 'a bracket or another mark, which AWS keys never contain';
 }
 
-/** The kind of a credential that is in the place of a key. */
+/** A credential of another kind in place of a key, for a message. */
 function foreignKind(name: string, value: string): string | undefined {
   const kind = credentialKind(value);
   const own = name === 'AWS_ACCESS_KEY_ID' ? 'aws-key-id' : undefined;
   if (kind === undefined || kind === own) return undefined;
-  // A secret key or session token may begin like one of these by chance, but never has the whole form.
-  const isBrief = kind === 'refresh-token' || kind === 'authorization-code';
-  if (isBrief && own === undefined && credentialsIn(value)[0]?.start !== 0) return undefined;
+  // A secret key or session token may begin like one of these two by chance, but never has the whole form.
+  const mayBeChance = kind === 'refresh-token' || kind === 'authorization-code';
+  if (mayBeChance && own === undefined && credentialsIn(value)[0]?.start !== 0) return undefined;
   if (kind === 'base64' && name === 'AWS_SESSION_TOKEN') return undefined;
   return `${CREDENTIAL_NAMES[kind]}, which belongs elsewhere`;
 }

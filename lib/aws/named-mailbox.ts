@@ -1,17 +1,20 @@
-/** Whose mailbox a refused value of the secret is for, when the value says so without doubt: a wrong one is worse than none. */
+/**
+ * Finds the mailbox's address in a value of the secret that was refused. A wrong address is worse than none, so an address
+ * counts only where its meaning is beyond doubt.
+ */
 import { isObject } from '../base/json.ts';
 import { isMailAddress, isSameMailbox, MAIL_ADDRESS } from '../base/mail-address.ts';
 import { readPasted, unwrap } from './pasted.ts';
 import { contentsOf, MAX_DEPTH } from './secrets-in-text.ts';
 import { isFilled, isServiceAccount, looksLikeCredentials } from './shape.ts';
 
-/** The address of a refused value; undefined when the value names none, or when the address may be of something else. */
+/** The mailbox's address in the value; undefined when there is none, or when it may be another address. */
 export function namedMailbox(text: string): string | undefined {
   const pasted = readPasted(text);
   return 'value' in pasted ? namedInJson(pasted.value, text) : namedInBroken(unwrap(text));
 }
 
-/** The address of the credentials themselves: nothing counts that lies inside of another key. */
+/** The address that stands beside the credentials themselves. An address inside another key's value does not count. */
 function namedInJson(value: unknown, text: string): string | undefined {
   if (!isObject(value)) return undefined;
   const { objects, depth } = contentsOf(value);
@@ -20,7 +23,7 @@ function namedInJson(value: unknown, text: string): string | undefined {
   const isClientFile = isObject(value.installed) || isObject(value.web);
   const holdsOthers = objects.some(({ object }) => object !== value && looksLikeCredentials(object));
   if (depth > MAX_DEPTH || isContrary || isClientFile || holdsOthers) return undefined;
-  // JSON.parse takes the last of two equal keys, so only the text shows them.
+  // JSON.parse drops the first of two equal keys, so they are counted in the text.
   const [key, other] = isService ? (['subject', 'email'] as const) : (['email', 'subject'] as const);
   if (keysOf(text, key).length > 1) return undefined;
   const address = addressIn(value[key]);
@@ -34,7 +37,7 @@ function addressIn(value: unknown): string | undefined {
 }
 
 const QUOTE = `\\\\?["'“”‘’\`]`;
-/** The key, and whatever stands behind its colon. */
+/** Every place of the key with its colon. */
 function keysOf(text: string, key: string): RegExpExecArray[] {
   return [...text.matchAll(new RegExp(`${QUOTE}${key}${QUOTE}\\s*[:=]\\s*`, 'g'))];
 }
@@ -43,16 +46,16 @@ const WHOLE_VALUE = new RegExp(
   `^(?:(?<open>${QUOTE})\\s*(?<quoted>${MAIL_ADDRESS.source})\\s*${QUOTE}\\s*(?=$|[,}\\n]|${QUOTE})|(?<bare>${MAIL_ADDRESS.source})\\s*(?=[,}\\n]))`,
   'u',
 );
-/** Comments of JSON, YAML, SQL, INI files and HTML. The slashes of an address and of a refresh token (`1//`) are none. */
+/** Marks of comments in JSON, YAML, SQL, INI and HTML, without the slashes of a URL and of a refresh token (`1//`). */
 const LINE_COMMENT = /(?<!:|\b1)\/\/|\/\*|\*\/|#|<!--|--|;/;
 const OPEN_COMMENT = /\/\*|<!--/;
-/** A text in quotes without spaces, such as a token: what looks like a comment's mark is a part of it. */
+/** A text in quotes without spaces, such as a token. In it, a comment's mark is part of the text. */
 const WORD_IN_QUOTES = /"[^"\s]*"/g;
 const SERVICE_ADDRESS = /@[\w.-]+\.gserviceaccount\.com\b/g;
 
 /**
- * The address in a text that begins as a JSON object and is none, when it is the only one in the whole text and stands
- * behind the only key of its name, in the outermost braces and with no mark of a comment around it.
+ * The address in broken JSON: when it is the only address of the text and stands behind the only such key, in the outermost
+ * braces, without a comment's mark on its line.
  */
 function namedInBroken(text: string): string | undefined {
   const [first, ...more] = [...keysOf(text, 'email'), ...keysOf(text, 'subject')];
@@ -71,7 +74,7 @@ function namedInBroken(text: string): string | undefined {
   return quoted ?? bare;
 }
 
-/** Whether a key may stand behind this: behind a brace, a comma, a line or a whole value, and not in the middle of a text. */
+/** Whether a key may follow: after a brace, a comma, a line break or a whole value, and not inside a string. */
 function beginsPair(before: string): boolean {
   if (before.replaceAll('\\"', '').split('"').length % 2 === 0) return false;
   const lead = before.trimEnd();

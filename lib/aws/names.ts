@@ -57,7 +57,7 @@ const SERVICE_HOST = new RegExp(
   String.raw`^(?:vpce-[a-z0-9-]+\.)?([a-z]+)(?:-fips)?(?:\.${REGION})?(?:\.vpce)?\.(?:${DOMAINS})$`,
 );
 
-/** The service that answers at a host of AWS, `secretsmanager`; undefined for hosts that AWS's customers rent, and others. */
+/** The service at a host of AWS, such as `secretsmanager`; undefined for other hosts, rented machines at AWS too. */
 export function serviceAt(host: string): string | undefined {
   return SERVICE_HOST.exec(host)?.[1];
 }

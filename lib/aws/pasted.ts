@@ -2,17 +2,17 @@
 import { CREDENTIAL_NAMES, credentialKind } from '../base/credential-like.ts';
 import { parseJson } from '../base/json.ts';
 
-/** The JSON value in a text; or what is wrong with the text, as a predicate that quotes none of its words. */
+/** The JSON value in a text; or the text's problem, as a predicate (`is empty`) without a word of the text. */
 export type Pasted = { readonly value: unknown } | { readonly problem: string };
 
-/** Reads a text as it was pasted: with quotes, a byte order mark or invisible characters around the JSON, or twice encoded. */
+/** Reads JSON also with quotes, a byte order mark or invisible characters around it, and JSON encoded in a JSON string. */
 export function readPasted(text: string): Pasted {
   if (unwrap(text) === '') return { problem: 'is empty' };
   const value = parsePastedJson(text);
   return value === undefined ? { problem: slipIn(text) } : { value };
 }
 
-/** More quotes around a value than pasting adds. */
+/** Pasting adds fewer layers of quotes. */
 const MAX_QUOTES = 8;
 
 /** `text` without the spaces, line breaks, quotes and invisible characters that pasting adds around a value. */
@@ -26,24 +26,25 @@ export function unwrap(text: string): string {
   return bare;
 }
 
+/** `text` without spaces, line breaks and invisible characters around it. */
 export function trim(text: string): string {
   return text.replace(/^[\s\u200b-\u200f\u2060\ufeff]+/, '').replace(/[\s\u200b-\u200f\u2060\ufeff]+$/, '');
 }
 
-/** The value in `text`, also when it was pasted with quotes around it; undefined when there is none. */
+/** The JSON value in `text`, also within quotes; undefined when there is none. */
 export function parsePastedJson(text: string): unknown {
   for (const candidate of [text, unwrap(text), unwrap(text).replace(/[\u200b-\u200f\u2060\ufeff]/g, '')]) {
     try {
       const value: unknown = JSON.parse(candidate);
       return typeof value === 'string' ? JSON.parse(unwrap(value)) : value;
     } catch {
-      // Try the next reading; what no reading fits is reported by the caller, without the parser's quote of the text.
+      // The caller reports a text that no reading fits. The parser's own message would quote the text.
     }
   }
   return undefined;
 }
 
-/** The JSON that `text` is an encoding of, and of which; undefined when it is none. */
+/** The JSON that `text` encodes, and the encoding's name; undefined when `text` encodes no JSON. */
 export function decode(text: string): { readonly encoding: string; readonly text: string } | undefined {
   const bare = unwrap(text).replace(/\s+/g, '');
   const readings = [
@@ -57,17 +58,26 @@ export function decode(text: string): { readonly encoding: string; readonly text
       const decoded = read();
       if (/^\s*[{[]/.test(decoded) && isJson(decoded)) return { encoding, text: decoded };
     } catch {
-      // It is no such encoding.
+      // Not this encoding.
     }
   }
   return undefined;
+}
+
+/** `text` without URL encoding; `text` itself when it has none that is valid. */
+export function decodeUrl(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 export function isJson(text: string): boolean {
   return parseJson(text) !== undefined;
 }
 
-/** Slips in JSON, each with how it is put right; in the order in which one may hide the next. */
+/** Slips in JSON, each with its correction. A slip may hide those below it. */
 const SLIPS: readonly (readonly [slip: string, correct: (text: string) => string])[] = [
   ['has typographic quotes in place of straight ones', (text) => text.replace(/[“”„«»]/g, '"').replace(/[‘’]/g, "'")],
   ['has no-break spaces in it', (text) => text.replace(/[\u00a0\u2000-\u200a\u202f\u3000]/g, ' ')],
@@ -91,7 +101,7 @@ const SLIPS: readonly (readonly [slip: string, correct: (text: string) => string
   ['ends in the middle of a value', (text) => (/^\s*[{]/.test(text) ? text.replace(/\}$/, '"}') : text)],
 ];
 
-/** Puts slips right until the text is JSON. Returns what was put right, and the text then. */
+/** Corrects slips until the text is JSON. Returns the corrected slips and the text; no slips when it is still no JSON. */
 export function repair(text: string): { readonly slips: readonly string[]; readonly text: string } {
   const slips: string[] = [];
   let repaired = text;
@@ -104,7 +114,7 @@ export function repair(text: string): { readonly slips: readonly string[]; reado
   return { slips: [], text };
 }
 
-/** Describes a text that is not JSON, as a predicate: `is empty`, `is only a refresh token`. */
+/** The problem of a text that is not JSON, as a predicate: `is YAML (name: value), and not JSON`. */
 export function slipIn(pasted: string): string {
   const text = unwrap(pasted);
   const kind = credentialKind(text);
@@ -131,7 +141,6 @@ export function slipIn(pasted: string): string {
   return 'is not JSON';
 }
 
-/** Single quotes around keys and values made double ones. */
 function withDoubleQuotes(text: string): string {
   return text.replace(/([{,:[]\s*)'([^'"]*)'(?=\s*[},:\]])/g, '$1"$2"');
 }

@@ -1,4 +1,4 @@
-/** Reads one version of the secret from AWS Secrets Manager, anew on every call. Writing is secret-store.ts's part. */
+/** Reads one version of the secret from AWS Secrets Manager, anew on every call. secret-store.ts writes. */
 import { GetSecretValueCommand, type GetSecretValueResponse } from '@aws-sdk/client-secrets-manager';
 import { ConfigError } from '../errors.ts';
 import { namedMailbox } from './named-mailbox.ts';

@@ -1,11 +1,11 @@
-/** Every piece of a pasted text that may be secret, so that the redactor knows the pieces before a message quotes the text. */
+/** Finds every piece of a pasted text that may be secret, so that the redactor knows the pieces before a message is made. */
 import { credentialKind, credentialsIn } from '../base/credential-like.ts';
 import { decode, parsePastedJson, repair, trim, unwrap } from './pasted.ts';
 
 /** A JSON value nested deeper than this is refused: the credentials are one level deep. */
 export const MAX_DEPTH = 100;
 
-/** Names that a message or remedy uses: they are no secrets wherever they stand. */
+/** Names that messages and remedies show: never secret, wherever they stand. */
 const KNOWN_NAMES: ReadonlySet<string> = new Set([
   ...['type', 'client_id', 'client_secret', 'refresh_token', 'email', 'authorized_user', 'service_account'],
   ...['client_email', 'private_key', 'private_key_id', 'subject', 'project_id', 'installed', 'access_token'],
@@ -33,27 +33,26 @@ const PUBLIC_KEYS = new Set([
   'quota_project_id',
 ]);
 
-/** Every piece of `text` that may be secret. Names of keys, plain words, addresses and dates are none. */
+/** Every piece of `text` that may be secret. Names of keys, plain words, addresses and dates are not. */
 export function secretsInText(text: string): string[] {
   const whole = parsePastedJson(text);
   if (whole !== undefined) return [...contentsOf(whole).secrets];
   const decoded = decode(text);
   if (decoded !== undefined) return secretsInText(decoded.text);
   const repaired = parsePastedJson(repair(trim(text)).text);
-  // The repair of broken JSON is a guess, so all its words are hidden too.
+  // The repair of broken JSON is a guess, so all words of the text count too.
   return [...wordsOf(text), ...(repaired === undefined ? [] : contentsOf(repaired).secrets)];
 }
 
-/** The contents of a value, with those of JSON texts inside it. */
+/** The contents of a JSON value, with those of JSON texts in its strings. */
 export interface JsonContents {
   /** Every text that may be secret. */
   readonly secrets: readonly string[];
-  /** The objects, the value itself first, each with the key that it or the text around it stands under. */
+  /** The objects, the value itself first, each with the key of the object or of the string that holds it. */
   readonly objects: readonly { readonly object: Readonly<Record<string, unknown>>; readonly key: string }[];
   readonly depth: number;
 }
 
-/** Looks through all of `value`, however deep it is. */
 export function contentsOf(value: unknown): JsonContents {
   const secrets: string[] = [];
   const objects: JsonContents['objects'][number][] = [];
@@ -72,7 +71,7 @@ export function contentsOf(value: unknown): JsonContents {
       for (const [name, inner] of Object.entries(value)) {
         const nameOfInner = Array.isArray(value) ? key : name;
         queue.push({ value: inner, key: nameOfInner, depth: depth + 1 });
-        // The console's form takes a whole JSON as a key.
+        // A person may paste a whole JSON as a key into the form of the AWS console.
         if (Array.isArray(value)) continue;
         if (credentialKind(name) !== undefined) queue.push({ value: name, key: 'a key', depth: depth + 1 });
         else secrets.push(...embedded(name));
@@ -90,13 +89,13 @@ function secretsInLeaf(key: string, text: string): string[] {
   if (!mayBeCredential(key, text)) return embedded(text);
   const decoded = decode(text);
   const inside = decoded === undefined ? [] : secretsInText(decoded.text);
-  // As a whole it would take the names of keys with it.
+  // Hidden as a whole, the text would hide the names of keys in messages too.
   return holdsName(text) ? [...wordsOf(text), ...inside] : [text, unwrap(text), ...embedded(text), ...inside];
 }
 
 /**
- * Whether a value may be a credential: by its key's name, or because it looks made by a machine. Dates, addresses, links
- * and plain words that somebody noted beside the credentials would otherwise be cut out of the log.
+ * Whether a value may be a credential, by its key's name or because a machine seems to have made it. Dates, addresses, links
+ * and plain words beside the credentials must stay readable in the log.
  */
 function mayBeCredential(key: string, value: string): boolean {
   if (STRONG_NAME.test(key) || credentialKind(value) !== undefined) return true;
@@ -121,10 +120,10 @@ export function pemLines(text: string): string[] {
   return [lines.join(''), ...lines];
 }
 
-/** PEM text inside of another one, whole or cut off. */
+/** PEM text among other text, whole or cut off. */
 const PEM = /-----BEGIN [A-Z0-9 ]+-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z0-9 ]+-----)?/g;
 
-/** Names of keys and variables, also where one stands right beside another word. */
+/** Names of keys and variables, also right beside another word. */
 const NAMES = new RegExp(
   `AWS_[A-Z_]{4,}|GMAIL_[A-Z_]{4,}|${[...KNOWN_NAMES]
     .sort((a, b) => b.length - a.length)
@@ -133,12 +132,11 @@ const NAMES = new RegExp(
   'gi',
 );
 
-/** Whether the name of a key or variable stands in `text`. */
 export function holdsName(text: string): boolean {
   return text.search(NAMES) !== -1;
 }
 
-/** `text` as it is, and without the escapes of JSON, HTML and URLs that hide where a word begins. */
+/** `text` itself, and without the escapes of JSON, HTML and URLs, which hide where a word begins. */
 function readings(text: string): string[] {
   const plain = text
     .replace(/\\+u([0-9a-f]{4})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
@@ -152,11 +150,11 @@ function readings(text: string): string[] {
   return [...new Set([text, plain, decoded])];
 }
 
-/** Returns the parts of `text` that are credentials by their form, or that stand behind a credential's name. */
+/** The parts of `text` that have the form of a credential, or stand behind a credential's name. */
 export function embedded(text: string): string[] {
   return readings(text).flatMap((reading) => [
     ...credentialsIn(reading).flatMap(({ start, text }) => {
-      // The text right behind a credential, up to the next name, may belong to the credential.
+      // The text right after a credential, up to the next name, may belong to the credential.
       const [rest = ''] = (/^\S*/.exec(reading.slice(start))?.[0] ?? '').split(NAMES);
       return [text, rest.replace(/[>)\]}"'“”‘’`,;\\]+$/, '')];
     }),
@@ -179,7 +177,7 @@ function isOrdinary(value: string): boolean {
   return isPlainWord(value) || isOpen(value) || /^(?:arn:|alias\/)/.test(value);
 }
 
-/** The words of a text that is no JSON, without those that are known or plain. */
+/** The words of a text that is no JSON, without known names and plain words. */
 function wordsOf(text: string): string[] {
   const withoutPem = text.replace(PEM, ' ');
   const words = readings(withoutPem)
@@ -197,7 +195,7 @@ function isPlainWord(word: string): boolean {
   return KNOWN_NAMES.has(word) || /^(?=.{1,24}$)[A-Za-z]+(?:[_/.-][A-Za-z]+)*[.?!]?$/.test(word);
 }
 
-/** Whether it is a link, a mail address or a date. */
+/** Whether `text` is a link, a mail address or a date. */
 function isOpen(text: string): boolean {
   return /^\w+:\/\/|^[^\s@]+@[^\s@]+\.[^\s@]+$|^\d{4}-\d{2}-\d{2}/.test(text);
 }

@@ -1,11 +1,14 @@
-/** The secret's value: parsed as it was pasted, given to the redactor, and proven to be credentials of a known kind. */
+/**
+ * The shape of the secret's value: a user's credentials or a service account's key. Everything secret in the value goes to
+ * the redactor before anything else.
+ */
 import { createPrivateKey, KeyObject } from 'node:crypto';
 import * as v from 'valibot';
 import { CREDENTIAL_NAMES, credentialKind, oddCharacter } from '../base/credential-like.ts';
 import { isObject } from '../base/json.ts';
 import { ConfigError } from '../errors.ts';
 import { MIN_SECRET_LENGTH } from '../process/redact.ts';
-import { readPasted, unwrap } from './pasted.ts';
+import { decodeUrl, readPasted, unwrap } from './pasted.ts';
 import { contentsOf, isPem, type JsonContents, MAX_DEPTH, pemLines, secretsInText } from './secrets-in-text.ts';
 
 /** A user's credentials in the format that Google's own tools write and read. */
@@ -14,16 +17,16 @@ export interface AuthorizedUser {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly refreshToken: string;
-  /** The mailbox that the token must belong to, when the secret says so. */
+  /** The mailbox that the token must open; undefined when the secret names none. */
   readonly email: string | undefined;
 }
 
-/** The key of a service account that a Workspace lets act as any of its users, and the user that it acts as. */
+/** The key of a service account with domain-wide delegation, and the user that it acts as. */
 export interface ServiceAccount {
   readonly type: 'service_account';
   /** The service account's own address. */
   readonly clientEmail: string;
-  /** Its number, by which the Admin console knows it; undefined when the secret has none that is a number. */
+  /** The number by which the Admin console knows the account; undefined when the secret holds no number. */
   readonly clientId: string | undefined;
   readonly privateKey: KeyObject;
   readonly privateKeyId: string | undefined;
@@ -33,12 +36,12 @@ export interface ServiceAccount {
 
 export type Credentials = AuthorizedUser | ServiceAccount;
 
-/** The address that the mailbox must have, when the secret says so. */
+/** The address that the mailbox must have; undefined when the secret names none. */
 export function mailboxOf(credentials: Credentials): string | undefined {
   return credentials.type === 'service_account' ? credentials.subject : credentials.email;
 }
 
-/** The credentials in `text`, or what is wrong with it. Everything secret in it is given to `hide` before anything else. */
+/** The credentials in `text`, or its error. Everything secret in `text` is given to `hide` first. */
 export function readCredentials(
   text: string,
   secretId: string,
@@ -64,8 +67,8 @@ function prove(value: unknown, secretId: string): Credentials | ConfigError {
 }
 
 /**
- * Returns the credentials inside a value that is not credentials itself (somebody pasted the whole JSON as the value of one
- * key), or the error for them or for the file of an OAuth client. Undefined when the value holds neither.
+ * The credentials inside a value that is none itself, such as the whole JSON pasted as the value of one key; or their error,
+ * or the error for the file of an OAuth client. Undefined when the value holds neither.
  */
 function readInside(
   value: unknown,
@@ -91,7 +94,7 @@ function readInside(
   return prove(first.object, secretId);
 }
 
-/** Keys that say something of credentials: where one stands beside other credentials, nobody knows which are meant. */
+/** Keys of credentials. Beside other credentials, such a key leaves it open which ones are meant. */
 const OWN_KEYS = ['client_id', 'client_secret', 'refresh_token', 'private_key', 'client_email', 'email', 'subject'];
 
 export function looksLikeCredentials(object: Readonly<Record<string, unknown>>): boolean {
@@ -102,7 +105,7 @@ export function isFilled(value: unknown): boolean {
   return typeof value === 'string' && unwrap(value) !== '';
 }
 
-/** A key of the value as it may be shown: a whole credential may stand in the place of a key. */
+/** A key as it may be shown: a person may have pasted a credential in place of a key. */
 function nameOf(key: string): string {
   return /^[A-Za-z][\w-]{0,30}$/.test(key) && credentialKind(key) === undefined ? key : 'one of its keys';
 }
@@ -122,17 +125,17 @@ function clientFileInstead({ object, key }: JsonContents['objects'][number], isO
 
 const pastedString = v.pipe(v.string('must be a string'), v.transform(unwrap), v.nonEmpty('is empty'));
 const mailAddress = v.pipe(pastedString, v.regex(/^[^\s@]+@[^\s@]+$/, 'is no mail address'));
-/** The console's key/value form leaves a row that was emptied. */
+/** The form of the AWS console keeps a row whose value was emptied. */
 const optionalMailAddress = v.pipe(
   v.string('must be a string'),
   v.transform((text) => unwrap(text) || undefined),
   v.optional(mailAddress),
 );
-/** Keys and variables whose names may be pasted with a value, or in its place. */
+/** Names of keys and variables that are pasted with a value, or in its place. */
 const NAMED =
   /^(client_id|client_secret|refresh_token|access_token|AWS_[A-Z_]+|GMAIL_[A-Z_]+)(?:["'\\]*\s*[=:]\s*([\s\S]+))?$/i;
 
-/** The name that stands before a value, as in `refresh_token=…`, and the value. */
+/** Splits a name from its value, as in `refresh_token=…`. */
 function splitName(text: string): { readonly name: string | undefined; readonly value: string } {
   const bare = text.replace(/^[{"'\\\s]+/, '');
   const [, name, value] = NAMED.exec(/^(?:1|\w+(?:%3[aAdD]|[=:])1)%2f%2f/i.test(bare) ? decodeUrl(bare) : bare) ?? [];
@@ -143,20 +146,12 @@ function splitName(text: string): { readonly name: string | undefined; readonly 
   };
 }
 
-function decodeUrl(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-/** The value of `key`, also where its name was pasted with it. */
+/** The value of `key`, also when the key's name was pasted with it. */
 const pastedValue = (key: string) =>
   v.pipe(
     pastedString,
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
-      // A whole JSON is not the pair that it begins with.
+      // A whole JSON begins like a pair of name and value, but is none.
       if (credentialKind(dataset.value) === 'json') return dataset.value;
       const { name, value } = splitName(dataset.value);
       if (name === undefined || (name === key && value !== '')) return value;
@@ -165,7 +160,7 @@ const pastedValue = (key: string) =>
       return NEVER;
     }),
   );
-/** A text that is no credential of another kind. */
+/** A text that is not a credential of another kind than `own`. */
 const ofKind = (key: string, own: string) =>
   v.pipe(
     pastedValue(key),
@@ -179,7 +174,7 @@ const credential = (key: string, own: string) =>
     ofKind(key, own),
     v.minLength(MIN_SECRET_LENGTH, `is shorter than ${MIN_SECRET_LENGTH} characters`),
     v.rawCheck(({ dataset, addIssue }) => {
-      // oddCharacter refuses these quotes too, but they are printable ASCII and so may be part of a credential.
+      // oddCharacter refuses these quotes too, but a credential may hold them: they are printable ASCII.
       const odd = dataset.typed ? oddCharacter(dataset.value.replace(/["'`]/g, '')) : undefined;
       if (odd !== undefined) addIssue({ message: `holds ${odd}, which no credential has` });
     }),
@@ -217,7 +212,7 @@ const serviceAccount = v.object({
   subject: mailAddress,
 });
 
-/** The console's key file says what it is; a key without a refresh token can be nothing else. */
+/** Whether the value is a service account's key: by its `type`, else by a private key without a refresh token. */
 export function isServiceAccount(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { type, private_key, refresh_token } = value as Record<string, unknown>;
@@ -258,10 +253,10 @@ function proveServiceAccount(value: unknown, secretId: string): ServiceAccount |
 
 const ARMOUR = /-----BEGIN ((?:RSA |EC |ENCRYPTED )?PRIVATE KEY)-----([\s\S]*?)-----END \1-----/;
 
-/** RS256 with less is refused by Google, and by OpenSSL for a key that is shorter than its hash needs. */
+/** Google refuses RS256 with a shorter key. */
 const MIN_BITS = 2_048;
 
-/** The RSA key in `text`, or what is wrong with it as a predicate ("is encrypted"), without a word of the text. */
+/** The RSA key in `text`; or the text's problem, as a predicate (`is no RSA key`) without a word of the text. */
 function readPrivateKey(text: string): KeyObject | string {
   const [, label = '', body = ''] = ARMOUR.exec(text) ?? [];
   if (label === '') {
@@ -284,14 +279,14 @@ function readPrivateKey(text: string): KeyObject | string {
 function describe(issues: readonly v.BaseIssue<unknown>[], value: unknown): string {
   const problems = issues.map((issue) => {
     const key = v.getDotPath(issue);
-    // Never issue.message of the library's own: those quote the value.
+    // A message of the library's own would quote the value.
     if (key === null) return 'must be a JSON object';
     return `${key} ${isMissing(issue) ? `is missing${meantInstead(key, value)}` : ownMessage(issue)}`;
   });
   return problems.join(', ');
 }
 
-/** A key that was meant, such as refreshToken for refresh_token. It is shown, since it differs by nothing but its form. */
+/** Names the key that was found in place of `key`, when only its form differs, such as refreshToken for refresh_token. */
 function meantInstead(key: string, value: unknown): string {
   const plain = (name: string) => name.toLowerCase().replace(/[^a-z]/g, '');
   const isOther = isObject(value) && [value.access_token, value.token].some(isFilled);

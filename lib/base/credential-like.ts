@@ -1,6 +1,6 @@
-/** Recognizes credentials, and what is wrong with their characters, by their text alone. */
+/** Recognizes credentials by the form of their text, and characters that no credential has. */
 
-/** Each kind of credential by how it begins. */
+/** The beginning of each kind of credential. */
 const KINDS = [
   [/^1\/\//, 'refresh-token'],
   [/^ya29\./, 'access-token'],
@@ -15,7 +15,7 @@ const KINDS = [
 
 export type CredentialKind = (typeof KINDS)[number][1];
 
-/** The kinds for a message. */
+/** How messages name each kind. */
 export const CREDENTIAL_NAMES: Readonly<Record<CredentialKind, string>> = {
   'refresh-token': 'a refresh token',
   'access-token': 'an access token',
@@ -27,21 +27,20 @@ export const CREDENTIAL_NAMES: Readonly<Record<CredentialKind, string>> = {
   base64: 'JSON in base64',
 };
 
-/** Returns the kind of credential that `text` begins like; quotes before it do not matter. */
+/** The kind of credential that `text` begins like, also after quotes. */
 export function credentialKind(text: string): CredentialKind | undefined {
   const bare = text.replace(/^[\s"'“”‘’`\uFEFF\u200B]+/, '');
   return KINDS.find(([pattern]) => pattern.test(bare))?.[1];
 }
 
-/** Whether `text` begins like a credential: somebody may have pasted it into the wrong place. */
 export function beginsLikeCredential(text: string): boolean {
   return credentialKind(text) !== undefined;
 }
 
-/** A slash as it may be printed: plain, escaped for JSON, or URL-encoded. */
+/** A slash as it is, escaped for JSON, or URL-encoded. */
 const SLASH = String.raw`(?:\\*/|%2[fF])`;
 
-/** Each kind of credential by its whole form, for texts in which it stands among other words. */
+/** The whole form of each kind of credential, to be found among other words. */
 const ANYWHERE = new RegExp(
   [
     String.raw`(?<!\d|\d\.)1${SLASH}${SLASH}0[\w-]{9,}`,
@@ -54,7 +53,7 @@ const ANYWHERE = new RegExp(
   'g',
 );
 
-/** Where in `text` something has the form of a credential, at whatever place it stands. */
+/** Every place in `text` that has the form of a credential. */
 export function credentialsIn(text: string): readonly { readonly start: number; readonly text: string }[] {
   return Array.from(text.matchAll(ANYWHERE), ({ index, 0: found }) => ({ start: index, text: found }));
 }
@@ -72,7 +71,7 @@ const ODD_CHARACTERS: readonly (readonly [pattern: RegExp, kind: string])[] = [
   [/[^ -~]/, 'a character beyond ASCII'],
 ];
 
-/** The kind of the first character in `text` that no credential has, such as `a line break`. */
+/** The kind of the first character in `text` that no credential has, such as `a line break`; undefined without one. */
 export function oddCharacter(text: string): string | undefined {
   for (const character of text) {
     const kind = ODD_CHARACTERS.find(([pattern]) => pattern.test(character))?.[1];

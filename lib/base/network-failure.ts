@@ -1,14 +1,14 @@
-/** Why a request got no usable answer: whether the next run may succeed, a person has to act, or nobody knows. */
+/** Classifies a request without a usable answer: the next run may succeed, a person has to act, or the cause is unknown. */
 import { ConfigError } from '../errors.ts';
 
-/** The remedy for an answer that the service itself would not give. */
+/** The remedy for an answer that the service itself does not give. */
 export const FOREIGN_ANSWER =
   'A firewall or a login page may have answered in its place: check the network of this machine. If the network is fine, run again.';
 
 /** The remedy while a service is away. */
 export const TRY_NEXT_RUN = 'Nothing to do unless it lasts: the next run tries again.';
 
-/** Failures of the network that pass. Sources: errno(3), Node's DNS and TLS errors, undici's docs/api/Errors.md. */
+/** Failures of the network that pass by themselves. Sources: errno(3), Node's DNS and TLS errors, undici's docs/api/Errors.md. */
 const PASSING: ReadonlySet<string> = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'ESOCKETTIMEDOUT', 'EPROTO'],
   ...['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'ENODATA', 'ESERVFAIL', 'ETIMEOUT'],
@@ -16,16 +16,16 @@ const PASSING: ReadonlySet<string> = new Set([
   ...['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_SOCKET', 'UND_ERR_CLOSED'],
   ...['UND_ERR_DESTROYED', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'UND_ERR_RES_EXCEEDED_MAX_SIZE'],
   ...['UND_ERR_HEADERS_OVERFLOW', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_TLS_HANDSHAKE_TIMEOUT'],
-  // An answer that is damaged on its way.
+  // An answer that was damaged on its way.
   ...['HTTPParserError', 'Z_DATA_ERROR', 'Z_BUF_ERROR', 'ERR_INVALID_HTTP_RESPONSE'],
 ]);
 const PASSING_FAMILY = /^(?:HPE_|ERR_SSL_|ERR__ERROR_FORMAT_)[A-Z0-9_]+$/;
 
-/** A certificate that is not accepted. Source: nodejs.org/api/tls.html, "X509 certificate error codes". */
+/** Codes for a certificate that Node does not accept. Source: nodejs.org/api/tls.html, "X509 certificate error codes". */
 const CERTIFICATE =
   /^(?:ERR_TLS_CERT_[A-Z_]+|CERT_[A-Z_]+|CRL_[A-Z_]+|[A-Z_]*SELF_SIGNED_CERT[A-Z_]*|UNABLE_TO_[A-Z_]+|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH|ERROR_IN_CERT_[A-Z_]+)$/;
 
-/** The name of a failure behind `error` that passes, such as ECONNRESET; undefined for all others. */
+/** The code behind `error` that passes by itself, such as ECONNRESET; undefined for other failures. */
 export function passingFailure(error: unknown): string | undefined {
   return codesBehind(error).find((code) => PASSING.has(code) || PASSING_FAMILY.test(code));
 }
@@ -40,14 +40,14 @@ export function judgeFailure(error: unknown, service: string): string | ConfigEr
   const certificate = codes.find((code) => CERTIFICATE.test(code));
   if (certificate !== undefined) {
     return new ConfigError(
-      `${service} shows a certificate that is not accepted (${certificate})`,
-      'Check the clock of this machine, and whether a program or firewall looks into TLS here: then NODE_OPTIONS=--use-system-ca trusts the certificates that the machine trusts.',
+      `${service} shows a certificate that Node does not accept (${certificate})`,
+      'Check the clock of this machine. If a program or firewall inspects TLS connections here, NODE_OPTIONS=--use-system-ca makes Node trust the certificates that this machine trusts.',
     );
   }
   const passing = passingFailure(error);
   if (passing !== undefined) return passing;
   if (codes.includes('unexpected redirect')) {
-    return new ConfigError(`${service} answers with a redirect, which is not followed`, FOREIGN_ANSWER);
+    return new ConfigError(`${service} answers with a redirect, which the program does not follow`, FOREIGN_ANSWER);
   }
   if (codes.includes('ERR_INVALID_CHAR')) {
     return new ConfigError(
@@ -62,19 +62,19 @@ export function judgeFailure(error: unknown, service: string): string | ConfigEr
     );
   }
   if (codes.includes(PROXY_LOGIN)) return wantsProxyLogin(service);
-  // A failure of the network is no bug of this program.
+  // An unknown failure of the network is no bug of this program.
   if (codes.some((code) => FROM_NETWORK.test(code))) return 'an answer that cannot be read';
   const known = codes.filter((code) => /^[A-Za-z_]{1,60}$/.test(code));
-  throw new Error(`a request to ${service} failed for a reason that is not known (${known.join(', ')})`);
+  throw new Error(`a request to ${service} failed for an unknown reason (${known.join(', ')})`);
 }
 
-/** For a status of 407 fetch fails with a cause that has neither a code nor words (seen with 24.21). */
+/** Stands for a status of 407, for which fetch fails with a cause without code and message (seen with 24.21). */
 const PROXY_LOGIN = 'proxy authentication required';
 
 /** Codes of fetch and undici for an answer that they refuse or cannot decode. */
 const FROM_NETWORK = /^(?:fetch failed|terminated|UND_ERR_(?!INVALID_ARG)[A-Z_]+|ZSTD_error_\w+|ERR_BROTLI_\w+|Z_\w+)$/;
 
-/** For HTTP status 407, which no service sends itself. */
+/** The error for HTTP status 407, which only a proxy sends. */
 export function wantsProxyLogin(service: string): ConfigError {
   return new ConfigError(
     `a proxy between this machine and ${service} wants a login (status 407)`,
@@ -82,7 +82,7 @@ export function wantsProxyLogin(service: string): ConfigError {
   );
 }
 
-/** Codes and names of `error` and of all that it was made of, in whichever way a library has wrapped it. */
+/** Codes and names of `error` and of all its causes, however a library has wrapped them. */
 function codesBehind(error: unknown, depth = 0): string[] {
   if (!(error instanceof Error) || depth > 8) return [];
   const { code, name, message } = error as NodeJS.ErrnoException;

@@ -1,4 +1,4 @@
-/** The loop that sends a request again. Which answers are worth it and after which pauses is a policy, which callers give. */
+/** The one loop that sends a request again. The caller gives the policy as data and makes the final error. */
 
 /** How often a request is sent again after answers of one kind. */
 export interface RetryPolicy {
@@ -29,7 +29,7 @@ export interface RetryOptions<Value, Answer extends RetryableAnswer> {
   readonly failure: (answer: Answer, attempts: number) => Error;
 }
 
-/** Sends a request until it has a value. @throws the `failure` of its last answer, and what `send` or `wait` rejects with. */
+/** Sends a request until it has a value. @throws the `failure` for its last answer, and errors of `send` and `wait`. */
 export async function retry<Value, Answer extends RetryableAnswer>(
   options: RetryOptions<Value, Answer>,
 ): Promise<Value> {

@@ -1,13 +1,13 @@
 /**
- * Makes a server's error text safe to show, since a server may answer with any text, even with the request itself. Only
- * words of a known form are kept, so that no token, key, address or query of a URL is shown.
+ * Makes a server's error text safe to show. A server may answer with any text, even with the request itself, so only words
+ * of a known form are shown: no token, key, address or URL's query.
  */
 import { beginsLikeCredential } from './credential-like.ts';
 
 const MAX_LENGTH = 240;
 const LEFT_OUT = '…';
 
-/** Forms of a word, without the punctuation around it. */
+/** Forms of words that may be shown, without the punctuation around them. */
 const FORMS = [
   // Words, also with an apostrophe or hyphens, and names such as GetSecretValue or userRateLimitExceeded.
   /^(?=.{1,40}$)[A-Z]{0,4}[a-z]{0,20}(?:[A-Z][a-z]{2,20})*$/,
@@ -26,7 +26,7 @@ const FORMS = [
 /** The presentable words of `text` in their order, on one line; `''` when not enough of it is presentable. */
 export function serverWords(text: unknown): string {
   if (typeof text !== 'string' || /^\s*</.test(text)) return '';
-  // A longer text than is shown may be an echo of any size.
+  // A server may echo a request of any size.
   const words = text
     .slice(0, 4 * MAX_LENGTH)
     .trim()
@@ -37,7 +37,7 @@ export function serverWords(text: unknown): string {
   return line.length <= MAX_LENGTH ? line : `${line.slice(0, MAX_LENGTH).replace(/\s\S*$/, '')} ${LEFT_OUT}`;
 }
 
-/** A server's name for what went wrong, such as `invalid_grant`; undefined when it has not the form of one. */
+/** A server's error code, such as `invalid_grant`; undefined for text without the form of a code. */
 export function serverCode(text: unknown): string | undefined {
   return typeof text === 'string' && /^[A-Za-z_.]{1,64}$/.test(text) ? text : undefined;
 }

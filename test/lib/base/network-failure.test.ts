@@ -39,7 +39,7 @@ describe('a request without an answer', () => {
       ...['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_TLS_CERT_ALTNAME_INVALID'],
     ];
     for (const [codes, told] of [
-      [certificates, /^Gmail shows a certificate that is not accepted \([A-Z_]+\)$/],
+      [certificates, /^Gmail shows a certificate that Node does not accept \([A-Z_]+\)$/],
       [['ERR_INVALID_CHAR'], /^the request to Gmail cannot be sent/],
     ] as const) {
       for (const error of codes.flatMap(wrapped)) {

@@ -74,7 +74,7 @@ describe("Google's token endpoint", () => {
       'a redirect',
       { status: 302, headers: { location: '/elsewhere' } },
       78,
-      /answers with a redirect, which is not followed$/,
+      /answers with a redirect, which the program does not follow$/,
     ],
     [
       'a reason',
