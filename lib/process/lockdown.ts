@@ -1,13 +1,13 @@
 /**
  * Refuses environment variables that would unlock the process: variables by which Node loads other code, widens its
- * permissions, opens its inspector, writes files or stops checking certificates. On a person's own computer nothing is
- * locked and debuggers are allowed, so only variables that leak credentials are refused there. Code that NODE_OPTIONS
- * loads runs before this check; by then, credentials exist only in the environment.
+ * permissions, opens its inspector, writes reports or stops checking certificates. A laptop has no locks and may have a
+ * debugger, so only variables that leak credentials are refused there. Code that NODE_OPTIONS loads runs before this
+ * check; by then, credentials exist only in the environment.
  */
 import type { Environment } from '../base/environment.ts';
 import { ConfigError } from '../errors.ts';
 
-/** Options of Node and V8 that take nothing away from the locks. All others in NODE_OPTIONS are refused where they hold. */
+/** Options of Node and V8 that unlock nothing. A locked process refuses all others in NODE_OPTIONS. */
 const HARMLESS: ReadonlySet<string> = new Set([
   '--disable-sigusr1',
   '--disable-warning',
@@ -41,7 +41,7 @@ const HARMLESS: ReadonlySet<string> = new Set([
   '--use-bundled-ca',
 ]);
 
-/** Those of them whose value may be the next word. */
+/** Harmless options whose value may be the next word. */
 const WITH_VALUE: ReadonlySet<string> = new Set([
   '--disable-warning',
   '--dns-result-order',
@@ -54,8 +54,8 @@ const WITH_VALUE: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Options that are refused everywhere: they write credentials or the keys of connections into files or onto the screen,
- * or weaken connections. And `--jitless`, under which Node's fetch does not work.
+ * Options that a laptop refuses too: they write credentials or the keys of connections into files or onto the screen, or
+ * weaken connections. Node's fetch does not work under `--jitless`.
  */
 const LEAKING: ReadonlySet<string> = new Set([
   '--abort-on-uncaught-exception',
@@ -73,15 +73,16 @@ const LEAKING: ReadonlySet<string> = new Set([
   '--trace-tls',
 ]);
 
-/** A debugger that others on the network could attach to: `--inspect` and the like with an address that is no loopback. */
+/** An inspector that others on the network could attach to: its address is no loopback address. */
 const OPEN_INSPECTOR =
   /^--(?:inspect(?:-brk|-wait|-port)?|debug-port)=(?!(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d*)?$|\d+$)/;
 
-/** Variables that Node reads itself, what each of them would do, and whether it is refused where nothing is locked too. */
+/** Other variables that Node reads, and the harm of each; a laptop refuses those with `everywhere`. */
 const HARMFUL: readonly {
   readonly name: string;
   readonly harm: string;
   readonly everywhere?: true;
+  /** The only value that does harm. */
   readonly only?: string;
 }[] = [
   { name: 'NODE_TLS_REJECT_UNAUTHORIZED', harm: 'turns off the check of certificates', only: '0', everywhere: true },
@@ -95,8 +96,8 @@ export const METRICS_REMEDY =
   "Heroku's language metrics set --require. Run `heroku config:set HEROKU_SKIP_NODE_PLUGIN=1`, and unset the other variables named above.";
 
 /**
- * Looks at `env` before anything else is done. `locked` is whether this is a dyno, or Node's permission model is on.
- * @throws ConfigError that names every variable and option which must not be set, never a value.
+ * Checks `env` for a process that is `locked`: on a dyno, or under Node's permission model.
+ * @throws ConfigError that names every variable and option that must not be set, never a value.
  */
 export function refuseUnlocked(env: Environment, locked: boolean): void {
   const problems = HARMFUL.flatMap(({ name, harm, only, everywhere }) => {
@@ -121,7 +122,7 @@ export function refuseUnlocked(env: Environment, locked: boolean): void {
   );
 }
 
-/** The options in `nodeOptions` that are not known to be harmless: by name, without values. */
+/** The names of the options in `nodeOptions` that are not known to be harmless. */
 function unlocking(nodeOptions: string): string[] {
   const names = new Set<string>();
   let stray = false;
@@ -136,7 +137,7 @@ function unlocking(nodeOptions: string): string[] {
   return names.size === 0 && stray ? ['words that are no option'] : [...names];
 }
 
-/** The options in `nodeOptions` that are refused everywhere: by name, without values. */
+/** The names of the options in `nodeOptions` that a laptop refuses too. */
 function leaking(nodeOptions: string): string[] {
   const options = split(nodeOptions).map((word) => {
     const [name = '', ...value] = word.split('=');
@@ -148,7 +149,7 @@ function leaking(nodeOptions: string): string[] {
   return [...new Set(refused.map(({ name }) => name))];
 }
 
-/** The words of NODE_OPTIONS as Node takes them: apart by spaces, but for those in double quotes. */
+/** The words of NODE_OPTIONS as Node splits them: at spaces outside double quotes. */
 function split(nodeOptions: string): string[] {
   const words = nodeOptions.match(/(?:"(?:\\.|[^"\\])*"?|[^\s"])+/g) ?? [];
   return words.map((word) =>

@@ -1,6 +1,6 @@
 /**
- * The only way out of the process: stdout and stderr, however they are written to, pass the redactor. A write may end
- * in the middle of a secret, so what could be the beginning of one is held back until the next write or the end.
+ * Puts the redactor in front of stdout and stderr. A write may end in the middle of a secret, so the guard holds back the
+ * last bytes of a write while they may be the beginning of a secret. Other files are left to Node's permission model.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -10,23 +10,23 @@ import { replaceFunction } from './replace.ts';
 
 type Fd = 1 | 2;
 
-/** The end of a text that may be the beginning of a secret: no spaces, but those between the bytes of a list. */
+/** The end of a text that may begin a secret. Secrets hold no spaces, except between the numbers of a list of bytes. */
 const MAY_GO_ON = /(?:[!-~\x80-\xff]|(?<=\b[0-9a-f]{2}|\d,) )*$/;
 
-/** A secret that crosses the border of two pieces is recognized as one that crosses the border of two writes. */
+/** The redactor searches a large write in pieces of this size, to bound the memory. */
 const PIECE_BYTES = 65_536;
 
-/** `<Buffer 61 62 …`: Node prints 50 bytes, of three characters each. */
+/** Node prints at most 50 bytes of a Buffer, in three characters each: `<Buffer 61 62 …>`. */
 const BUFFER_DUMP_BYTES = 192;
 
-/** Scrubs a stream of writes; one for each file descriptor. */
+/** Cuts secrets out of the writes to one file descriptor. */
 export class Scrubber {
   readonly #redactor: Redactor;
-  /** The last bytes already let out, to recognize a secret that began there. */
+  /** The last bytes that were written, where a secret may have begun. */
   #context = '';
-  /** The bytes held back. */
+  /** The bytes that are held back. */
   #pending = '';
-  /** Whether the last thing let out was `[redacted]`. */
+  /** Whether the output ends with `[redacted]`, so that the rest of the same secret adds no second mark. */
   #inSecret = false;
   readonly #jsonLine = new JsonLine();
 
@@ -34,17 +34,16 @@ export class Scrubber {
     this.#redactor = redactor;
   }
 
-  /** At least so much that the beginning of what Node prints for a Buffer is seen. */
+  /** Enough to see the beginning of a printed Buffer. */
   get #contextBytes(): number {
     return Math.max(BUFFER_DUMP_BYTES, this.#redactor.reach);
   }
 
-  /** Whether nothing was written yet, or a newline last. */
   get atLineStart(): boolean {
     return /(^|\n)$/.test(this.#context + this.#pending);
   }
 
-  /** Returns the part of the text so far that is safe to write. A large chunk is searched in pieces, to bound the memory. */
+  /** Returns the bytes, of this chunk and those before it, that are safe to write now. */
   write(chunk: Buffer): Buffer {
     if (chunk.length <= PIECE_BYTES) return this.#writePiece(chunk);
     const out: Buffer[] = [];
@@ -61,7 +60,7 @@ export class Scrubber {
     return this.#release(fresh, reach === 0 ? fresh.length : fresh.length - Math.min(tail, reach - 1));
   }
 
-  /** What is still held back, when nothing more will come. */
+  /** Returns the bytes that are held back. To be called when no other write follows. */
   flush(): Buffer {
     return this.#release(this.#pending, this.#pending.length);
   }
@@ -73,7 +72,7 @@ export class Scrubber {
     const end = from + count;
     this.#jsonLine.keepWhole(text, mask, from, end);
     const clean: string[] = [];
-    // Run by run: a text put together of single characters takes many times its size.
+    // Whole runs: a text that is joined from single characters takes many times its size.
     for (let start = from; start < end; ) {
       const secret = mask?.[start] === 1;
       const next = mask?.indexOf(secret ? 0 : 1, start) ?? -1;
@@ -84,24 +83,24 @@ export class Scrubber {
       start = stop;
     }
     this.#pending = fresh.slice(count);
-    // Through bytes, since a slice would keep the whole text.
+    // Copied through bytes, since V8's slice would keep the whole text in memory.
     this.#context = Buffer.from(text.slice(0, end).slice(-this.#contextBytes), 'latin1').toString('latin1');
     return Buffer.from(clean.join(''), 'latin1');
   }
 }
 
-/** Follows the lines of a text, so that nothing is cut out of a line of JSON that makes it one. */
+/** Keeps lines of JSON readable: the quotes, brackets and escapes of such a line are never cut out with a secret. */
 class JsonLine {
-  /** How many bytes of the line were seen, up to 2. */
+  /** The number of bytes of the line so far, up to 2. */
   #column = 0;
   #isJson = false;
   #inString = false;
-  /** How many bytes of an escape in a string are still to come. */
+  /** The number of bytes that an escape in a string still has. */
   #escape = 0;
   /** Whether the last byte was the backslash of an escape. */
   #isEscaping = false;
 
-  /** Unmarks what holds the lines of JSON together between `from` and `end` of `latin1`. */
+  /** Unmarks the structure of JSON lines between `from` and `end` of `latin1`. */
   keepWhole(latin1: string, mask: Uint8Array | null, from: number, end: number): void {
     for (let i = from; i < end; i += 1) {
       const character = latin1[i] as string;
@@ -136,11 +135,11 @@ class JsonLine {
 }
 
 export interface GuardedOutput {
-  /** Lets out what is held back, when nothing more will come. */
+  /** Writes the bytes that are held back. To be called when no other write follows. */
   flush(): void;
-  /** Whether the next thing on stdout begins a line. */
+  /** Whether the next write to stdout begins a line. */
   atLineStart(): boolean;
-  /** The same streams for drawing and typing: what is written is let out whole, so that nothing on a screen is late. */
+  /** The same streams for progress bars and prompts: they hold no bytes back, so that a screen is never late. */
   readonly screens: { readonly stdout: NodeJS.WriteStream; readonly stderr: NodeJS.WriteStream };
 }
 
@@ -204,7 +203,7 @@ export function guardOutput(redactor: Redactor, process: NodeJS.Process, modules
   };
 }
 
-/** The bytes that a call of `fs.write` means: all of `data`, or the part that offset and length select. */
+/** The bytes of `data` that the other arguments of `fs.writeSync` select. */
 function selected(data: unknown, [first, second]: unknown[]): Buffer {
   if (typeof data === 'string') return asBuffer(data, second);
   const bytes = asBuffer(data);
@@ -229,7 +228,7 @@ function tryWrite(write: () => void): void {
   }
 }
 
-/** A reader that has gone away, or a file that takes no more: neither must end a run that is changing a mailbox. */
+/** The codes for a reader that has gone away (`| head`) and for a full disk: neither may end a run that changes a mailbox. */
 const CLOSED = new Set(['EPIPE', 'EIO', 'ENOSPC', 'EDQUOT', 'EFBIG']);
 
 function ignoreClosedPipe(error: unknown): void {

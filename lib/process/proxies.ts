@@ -1,6 +1,6 @@
 /**
- * Proxies that the environment names. The program does not support proxies and refuses to run with one, since a person who
- * set a proxy expects that no connection bypasses it.
+ * Finds proxies that the environment names. The program supports none and refuses to run with one, since a person who set
+ * a proxy expects that no connection bypasses it.
  */
 import type { Environment } from '../base/environment.ts';
 
@@ -9,7 +9,7 @@ const PROXIES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_
 /** Variables that make a library or Node use a proxy; NO_PROXY names the hosts that are reached without it. */
 export const PROXY_VARIABLES: readonly string[] = [...PROXIES, 'NO_PROXY', 'no_proxy', 'NODE_USE_ENV_PROXY'];
 
-/** The variables in `env` that name a proxy, unless NO_PROXY takes every one of `urls` out of it. */
+/** The variables in `env` that name a proxy; none when NO_PROXY covers all of `urls`. */
 export function proxiesIn(env: Environment, urls: readonly string[]): string[] {
   const set = PROXIES.filter((name) => (env[name]?.trim() ?? '') !== '');
   const exceptions = [env.NO_PROXY, env.no_proxy].flatMap((list) => list?.toLowerCase().split(/[\s,]+/) ?? []);

@@ -1,14 +1,13 @@
-/** SIGTERM and SIGINT, caught from the first moment on, so that the process never dies of them without a last line. */
+/** Catches SIGTERM and SIGINT from the start, so that the process never dies of them without its final line. */
 import { EventEmitter } from 'node:events';
 
 export type StopSignal = 'SIGTERM' | 'SIGINT';
 
 export interface Signals {
-  /** Calls `listener` each time that the signal comes, and at once when it came before. */
+  /** Calls `listener` at each signal, and at once for a signal that came earlier. */
   on(signal: StopSignal, listener: () => void): void;
 }
 
-/** Listens to the signals that Heroku and a person at the keyboard send to `process`. */
 export function rememberSignals(process: Pick<NodeJS.Process, 'on'>): Signals {
   const came = new Set<StopSignal>();
   const emitter = new EventEmitter();
