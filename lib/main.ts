@@ -1,6 +1,6 @@
 /**
- * The composition root: the only file that touches the process and the only one that exits. It loads the rest only after
- * it listens to signals.
+ * The composition root: the only file that touches the process and the only one that exits. It loads jobs and
+ * commands only after it listens to signals.
  */
 
 import { disarm, secretsIn, secretsInWords } from './aws/environment-secrets.ts';
@@ -12,7 +12,6 @@ import { refuseUnlocked } from './process/lockdown.ts';
 import { restrainV8 } from './process/memory.ts';
 import { guardOutput } from './process/output.ts';
 import { Redactor } from './process/redact.ts';
-import { rememberSignals } from './process/signals.ts';
 import { Registry } from './registry.ts';
 import { Faults } from './run/faults.ts';
 import { neededHosts } from './run/hosts.ts';
@@ -22,11 +21,13 @@ import { noProgress } from './screen/progress.ts';
 import type { Terminal } from './screen/terminal.ts';
 import { columnsOf, wrap } from './screen/wrap.ts';
 
-/** How long what a job has left behind may go on after the final line. */
+/** How long a timer or a socket that a job left open may keep the process alive after the final line. */
 const LINGER_MS = 2_000;
 
-// First of all: a signal may come while the program is still being loaded.
-const signals = rememberSignals(process);
+/** Aborted by the first SIGTERM or SIGINT, which would otherwise end the process without its final line. */
+const stop = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort(new StoppedError(signal)));
+
 const redactor = new Redactor();
 const env = { ...process.env };
 for (const secret of [...secretsIn(env), ...secretsInWords(process.argv.slice(2))]) redactor.add(secret);
@@ -52,11 +53,7 @@ const onFault = (error: unknown): void => {
 };
 process.on('uncaughtException', onFault);
 process.on('unhandledRejection', onFault);
-/** Aborted when the process is told to end. */
-const stop = new AbortController();
-for (const signal of ['SIGTERM', 'SIGINT'] as const) signals.on(signal, () => stop.abort(new StoppedError(signal)));
-
-// A guard that Node leaves no place for throws, and `crash` reports it.
+// A guard throws when Node lacks its function, and `crash` reports that.
 const output = guardOutput(redactor, process);
 process.on('exit', () => {
   leaveScreen();
@@ -70,7 +67,6 @@ const egress = guardEgress(say);
 process.exitCode = ExitCode.bug;
 main(process.argv.slice(2)).then((exitCode) => {
   process.exitCode = exitCode;
-  // A timer or a socket that a job has left open must not keep a dyno alive.
   setTimeout(() => process.exit(), LINGER_MS).unref();
 });
 

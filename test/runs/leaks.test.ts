@@ -1,4 +1,4 @@
-/** No secret reaches stdout or stderr, in any encoding, whatever goes wrong and whatever a job's author does. */
+/** No secret reaches stdout or stderr, in any encoding, when a service fails or when a job's author is careless. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
@@ -10,7 +10,7 @@ import { assertEnded, ChildHandle, type Finished, type RunOptions, runJob } from
 import type { FaultKind } from '../sandbox/faults.ts';
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 
-/** Made so that every encoding looks different from the others. The key of AWS is the sandbox's own. */
+/** Secrets that look different in every encoding. The AWS key is the sandbox's own. */
 const MARKS = {
   refreshToken: '1//0gMark-refresh/token+with=all&kinds%of"signs\'~Zq7Wx3',
   clientSecret: 'GOCSPX-Mark/client+secret=with&some%2Bsigns"5b2cKd9',
@@ -19,7 +19,7 @@ const MARKS = {
   monitorToken: 'hc-Mark+ping=key&with"odd\'signs-6yU1',
 };
 
-/** Everything that makes Node and the libraries talkative. */
+/** The variables that make Node and the libraries log most. */
 const NOISY = {
   LOG_LEVEL: 'debug',
   NODE_DEBUG: 'http,https,net,tls,fetch,undici',
@@ -56,12 +56,12 @@ function apply({ sandbox, env }: MarkedSandbox, options: RunOptions = {}, args: 
   return runJob(sandbox, ['apply-rules', ...args], { rules: STAR, ...options, env: { ...env, ...options.env } });
 }
 
-/** The same inside the test's process: the log is cut in the same way, and the libraries cannot be heard. */
+/** The same run inside the test's process, where the output of the libraries is not captured. */
 function applyHere({ sandbox, env }: MarkedSandbox, more: Readonly<Record<string, string>> = {}) {
   return runHere(sandbox, ['apply-rules'], { rules: STAR, env: { ...env, ...more } });
 }
 
-/** Asserts that the run has shown no secret; the two streams are searched alone and as a terminal mixes them. */
+/** Asserts that neither stdout nor stderr of the run holds a secret. */
 function assertNoLeak(run: Finished, { marks }: MarkedSandbox, what: string): void {
   const found = [...findSecrets(run.stdout, marks), ...findSecrets(run.stderr, marks)];
   assert.deepEqual(found, [], what);
@@ -172,7 +172,7 @@ describe('no secret is shown', { concurrency: 6 }, () => {
       marked.sandbox.faults.add({ service, status: 400, body, times: 4 });
       const run = await apply(marked);
       assertEnded(run, code, { outcome: 'failed' });
-      // NODE_DEBUG's lines on stderr may contain secrets, so the redactor must know all of them.
+      // NODE_DEBUG's lines on stderr may hold secrets that the redactor does not know yet.
       assert.deepEqual(findSecrets(run.stdout, marked.marks), [], JSON.stringify(body));
     });
     await Promise.all(runs);
@@ -309,12 +309,12 @@ describe('a job whose author is careless', { concurrency: 6 }, () => {
     return run;
   }
 
-  it('does not keep the process alive by what it has left behind', async () => {
+  it('does not keep the process alive by a timer that it leaves open', async () => {
     assertEnded(await runCareless('lingers'), 0, { outcome: 'nothing-to-do' });
   });
 
   for (const way of ['console', 'encodings', 'pieces', 'descriptors', 'warnings']) {
-    it(`shows no secret by way of ${way}, and what it says besides comes through`, async () => {
+    it(`shows no secret by way of ${way}, and its other output arrives`, async () => {
       const run = await runCareless(way);
       assertEnded(run, 0, { outcome: 'nothing-to-do' });
       assert.match(run.stdout + run.stderr, /\[redacted\]/);
@@ -324,7 +324,7 @@ describe('a job whose author is careless', { concurrency: 6 }, () => {
     });
   }
 
-  it('shows no secret by way of a line that is longer than the pieces in which it is looked at', async () => {
+  it('shows no secret by way of a line that is longer than the pieces that the redactor searches', async () => {
     const run = await runCareless('long-line');
     assertEnded(run, 0, { outcome: 'nothing-to-do' });
     assert.ok(run.stdout.split('[redacted]').length > 200);
@@ -346,7 +346,7 @@ describe('a job whose author is careless', { concurrency: 6 }, () => {
 
 describe('a reader that goes away', { concurrency: 2 }, () => {
   for (const name of ['stdout', 'stderr'] as const) {
-    it(`from ${name} neither crashes the run nor stops its work`, async () => {
+    it(`from ${name} neither crashes the run nor stops its changes`, async () => {
       await using sandbox = await startSandbox({ mailbox: mailboxOf(many(1_100, {})) });
       const rules = {
         undo: false,
@@ -369,7 +369,7 @@ describe('a reader that goes away', { concurrency: 2 }, () => {
     });
   }
 
-  it('for want of space is no reason to stop either', { skip: !existsSync('/dev/full') }, async () => {
+  it('because the disk is full does not stop the run either', { skip: !existsSync('/dev/full') }, async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {})) });
     for (const [to, changed] of [
       ['> /dev/full', 3],

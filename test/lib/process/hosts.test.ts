@@ -4,14 +4,14 @@ import { defineJob } from '../../../lib/job.ts';
 import { AllowedHosts, hostOfUrl, parseHost } from '../../../lib/process/hosts.ts';
 
 describe('a host that a job declares', () => {
-  it('is a name with or without a port, 443 being the default', () => {
+  it('is a name with an optional port, by default 443', () => {
     assert.deepEqual(parseHost('API.example.com'), { name: 'api.example.com', port: 443 });
     assert.deepEqual(parseHost('api.example.com:8443'), { name: 'api.example.com', port: 8443 });
     assert.deepEqual(parseHost('127.0.0.1:80'), { name: '127.0.0.1', port: 80 });
     assert.deepEqual(parseHost('[::1]:80'), { name: '::1', port: 80 });
   });
 
-  it('is nothing else: no address, no pattern, no path', () => {
+  it('is no URL, pattern or path', () => {
     const wrong = [
       '',
       'https://api.example.com',
@@ -33,13 +33,13 @@ describe('a host that a job declares', () => {
   });
 });
 
-describe('what may be reached', () => {
+describe('AllowedHosts', () => {
   const hosts = new AllowedHosts();
   hosts.add(parseHost('api.example.com'));
   hosts.add(hostOfUrl('http://127.0.0.1:8080/path?query'));
   hosts.add({ name: 'sts.*.amazonaws.com', port: 443 });
 
-  it('is a declared name at its port, however it is written', () => {
+  it('has a declared name at its port, in any spelling', () => {
     for (const name of ['api.example.com', 'API.EXAMPLE.COM', 'api.example.com.']) {
       assert.ok(hosts.has(name, 443) && hosts.has(name), name);
     }
@@ -47,7 +47,7 @@ describe('what may be reached', () => {
     assert.ok(hosts.has('sts.eu-central-1.amazonaws.com', 443));
   });
 
-  it('is no other name, port, or address', () => {
+  it('has no other name, port or address', () => {
     for (const [name, port] of [
       ['api.example.com', 80],
       ['api.example.com', Number.NaN],

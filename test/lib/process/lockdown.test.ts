@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { ConfigError } from '../../../lib/errors.ts';
 import { refuseUnlocked } from '../../../lib/process/lockdown.ts';
 
-/** What is said about `env`; null when it may stay as it is. */
+/** The refusal of `env` as one line; null when `env` passes. */
 function refusal(env: Record<string, string>, locked = true): string | null {
   try {
     refuseUnlocked(env, locked);
@@ -26,7 +26,7 @@ describe('NODE_OPTIONS', () => {
     '"--max-old-space-size=400"',
     '--disable-warning ExperimentalWarning --trace-deprecation',
   ];
-  for (const value of harmless) it(`may be "${value}"`, () => assert.equal(refusal({ NODE_OPTIONS: value }), null));
+  for (const value of harmless) it(`passes as "${value}"`, () => assert.equal(refusal({ NODE_OPTIONS: value }), null));
 
   const harmful: [value: string, named: RegExp][] = [
     ['--require /tmp/evil.js', /holds --require,/],
@@ -61,7 +61,7 @@ describe('NODE_OPTIONS', () => {
     ['--enable-source-maps stray', /words that are no option/],
   ];
   for (const [value, named] of harmful) {
-    it(`may not be "${value}"`, () => {
+    it(`is refused as "${value}"`, () => {
       const said = refusal({ NODE_OPTIONS: value });
       assert.match(String(said), named);
       assert.match(String(said), /→ Run `unset NODE_OPTIONS`/);
@@ -69,14 +69,14 @@ describe('NODE_OPTIONS', () => {
     });
   }
 
-  it("names Heroku's language metrics when they set it", () => {
+  it("names Heroku's language metrics when they set --require", () => {
     const said = refusal({ NODE_OPTIONS: '--require /app/.heroku/plugin', HEROKU_METRICS_URL: 'http://localhost' });
     assert.match(String(said), /HEROKU_SKIP_NODE_PLUGIN=1/);
   });
 });
 
-describe('the other variables of Node', () => {
-  it('may not turn off the check of certificates, load code or write files', () => {
+describe('other variables of Node', () => {
+  it('are refused when they turn off the check of certificates, load code or write files', () => {
     for (const name of ['NODE_V8_COVERAGE', 'NODE_REPL_EXTERNAL_MODULE', 'OPENSSL_CONF', 'SSLKEYLOGFILE']) {
       assert.match(String(refusal({ [name]: '/tmp/x' })), new RegExp(`${name} .* → .*unset ${name}`));
     }
@@ -84,12 +84,12 @@ describe('the other variables of Node', () => {
     assert.equal(refusal({ NODE_TLS_REJECT_UNAUTHORIZED: '1', NODE_V8_COVERAGE: '' }), null);
   });
 
-  it('may add certificates and say where Node runs', () => {
+  it('pass when they add certificates or name the surroundings', () => {
     assert.equal(refusal({ NODE_EXTRA_CA_CERTS: '/etc/ca.pem', NODE_ENV: 'production', DYNO: 'run.1' }), null);
   });
 });
 
-describe("a person's own computer", () => {
+describe('a laptop', () => {
   const fine: Record<string, string>[] = [
     { NODE_OPTIONS: '--use-openssl-ca' },
     { NODE_OPTIONS: '--use-system-ca --openssl-legacy-provider' },

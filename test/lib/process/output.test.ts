@@ -28,7 +28,7 @@ function scrubberOf(...secrets: string[]): Scrubber {
   return new Scrubber(redactor);
 }
 
-/** What comes out of a scrubber that is given `chunks` one after the other. */
+/** The output of a scrubber for `chunks`, one after the other. */
 function through(scrubber: Scrubber, chunks: readonly (string | Buffer)[]): string {
   return Buffer.concat([...chunks.map((chunk) => scrubber.write(Buffer.from(chunk))), scrubber.flush()]).toString();
 }
@@ -39,7 +39,7 @@ describe('Scrubber', () => {
       const text = `before ${encode(secret)} after\n`;
       const whole = through(scrubberOf(secret), [text]);
 
-      it(`cuts out ${what}, ${how}, the same way at whatever place two writes split it`, () => {
+      it(`cuts out ${what}, ${how}, the same way wherever two writes split it`, () => {
         assert.match(whole, /^before .{0,6}\[redacted\](.{0,6}|\.{3} \d more bytes?) after\n$/);
         for (let at = 1; at < text.length; at += 1) {
           assert.equal(through(scrubberOf(secret), [text.slice(0, at), text.slice(at)]), whole, `split at ${at}`);
@@ -52,7 +52,7 @@ describe('Scrubber', () => {
     }
   }
 
-  it('cuts out of a long text what lies across the borders of its pieces, in every encoding', () => {
+  it('cuts secrets out of a large write across the borders of its pieces, in every encoding', () => {
     const secret = SECRETS['a refresh token'];
     for (const [how, encode] of Object.entries(ENCODINGS)) {
       const shown = encode(secret);
@@ -67,7 +67,7 @@ describe('Scrubber', () => {
     }
   });
 
-  it('looks at a large text in pieces of a bounded size', () => {
+  it('searches a large write in pieces of a bounded size', () => {
     let [looks, longest] = [0, 0];
     class CountingRedactor extends Redactor {
       override mask(text: string): Uint8Array | null {
@@ -81,12 +81,12 @@ describe('Scrubber', () => {
     const scrubber = new Scrubber(redactor);
     const line = Buffer.from('plain words and no secret '.repeat(40_000));
     assert.equal(Buffer.concat([scrubber.write(line), scrubber.flush()]).length, line.length);
-    // A piece, with what was let out before and what was held back.
+    // A piece, the context before it and the bytes that were held back.
     assert.ok(longest < 65_536 + 2_000, `${longest} bytes`);
     assert.ok(looks < 20, `${looks} looks`);
   });
 
-  it('cuts out the beginning of a secret that never goes on', () => {
+  it('cuts out the beginning of a secret whose rest never comes', () => {
     const secret = SECRETS['a refresh token'];
     for (let length = 12; length < secret.length; length += 1) {
       const scrubber = scrubberOf(secret);
@@ -94,18 +94,18 @@ describe('Scrubber', () => {
     }
   });
 
-  it('lets whole lines out at once', () => {
+  it('writes whole lines at once', () => {
     const scrubber = scrubberOf(...Object.values(SECRETS));
     for (const line of ['{"event":"run.started"}\n', 'abc\n', '\n']) {
       assert.equal(scrubber.write(Buffer.from(line)).toString(), line);
     }
   });
 
-  it('lets everything out at once while there is no secret', () => {
+  it('holds nothing back while it knows no secret', () => {
     assert.equal(scrubberOf().write(Buffer.from('no newline')).toString(), 'no newline');
   });
 
-  it('lets out what it held back when it is flushed, once', () => {
+  it('writes the bytes that it held back once, when it is flushed', () => {
     const scrubber = scrubberOf(SECRETS['a refresh token']);
     const first = scrubber.write(Buffer.from('a word')).toString();
     assert.equal(first + scrubber.flush().toString(), 'a word');
@@ -121,13 +121,13 @@ describe('Scrubber', () => {
     assert.equal(Buffer.concat([before, after]).toString(), `token ${REDACTED}\n`);
   });
 
-  it('writes one mark for a secret that comes in many pieces, and one for each of two secrets', () => {
+  it('writes one mark for a secret in many pieces, and one for each of two secrets', () => {
     const [one, two] = [SECRETS['a refresh token'], SECRETS['an AWS secret key']];
     const chunks = [`${one} ${two}`.slice(0, 5), `${one} ${two}`.slice(5, 30), `${one} ${two}`.slice(30), '\n'];
     assert.equal(through(scrubberOf(one, two), chunks), `${REDACTED} ${REDACTED}\n`);
   });
 
-  it('leaves text beyond ASCII unbroken, wherever two writes split it', () => {
+  it('leaves other text beyond ASCII whole, wherever two writes split it', () => {
     const secret = SECRETS['a refresh token'];
     const bytes = Buffer.from(`Grüße 日本 🙂 ${secret} 🙂 żółć\n`);
     for (let at = 1; at < bytes.length; at += 1) {
@@ -136,7 +136,7 @@ describe('Scrubber', () => {
     }
   });
 
-  it('passes ordinary bytes through unchanged, however they are cut', () => {
+  it('passes ordinary bytes through unchanged, in chunks of any size', () => {
     const text = `${JSON.stringify({ url: 'https://gmail.googleapis.com/gmail/v1?q=a%20b', text: 'ü'.repeat(50) })}\n`;
     for (const size of [1, 2, 3, 7, 50]) {
       const bytes = Buffer.from(text.repeat(3));
