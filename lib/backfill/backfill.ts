@@ -1,6 +1,6 @@
 /**
- * A backfill: the span that a job works on, what is told and asked before its first change, and, for a job that reads
- * messages, one call after another for its windows.
+ * Runs a job over a span of time: shows the forecast and asks before the first change. A job that changes labels gets the
+ * span as one plan from the mailbox; a job that reads messages is called once for each window.
  */
 import { UsageError } from '../errors.ts';
 import type { Mailbox, MailboxOptions, UpcomingChanges } from '../gmail/mailbox.ts';
@@ -12,20 +12,19 @@ import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
 import type { RunTerminal } from '../screen/terminal.ts';
 import {
-  type Costs,
   type Forecast,
   forecastChanges,
   forecastEvent,
   forecastReading,
   forecastSearches,
   QUESTION,
+  type Resources,
 } from './forecast.ts';
 import { renderForecast } from './forecast-screen.ts';
 import type { BackfillValues } from './options.ts';
 import { leaveOut, type Range, readingSpanOf, readRange, spanOf } from './span.ts';
 
 export interface BackfillOptions {
-  /** The job's name. */
   readonly name: string;
   readonly values: BackfillValues;
   readonly kind: Job['backfill'];
@@ -34,26 +33,26 @@ export interface BackfillOptions {
   readonly progress: Progress;
   readonly log: Log;
   readonly now: Date;
-  /** Asks the person; rejects when that is no yes, or the run is told to stop. */
+  /** Rejects when the answer is not yes, or the run is told to stop. */
   readonly confirm: (question: string) => Promise<void>;
 }
 
-/** A window of a reading job, with what was found in it. */
+/** A window of a job that reads, with the messages found in it. */
 type ReadingWindow = { readonly window: Window; readonly ids: readonly string[] };
 
 export class Backfill {
   readonly #options: BackfillOptions;
   readonly #range: Range;
-  /** For a job that only changes labels. */
+  /** Undefined for a job that reads: the size of its windows depends on the mailbox's. */
   readonly #span: Span | undefined;
-  #costs: Costs | undefined;
+  #resources: Resources | undefined;
   #confirmed = false;
-  /** Shows on the screen that the work begins. */
+  /** Starts the progress bar with the forecast's numbers. */
   #begin = () => {};
-  /** The last window that a reading job has finished. */
+  /** The last window that a job that reads has finished. */
   #finished: Window | undefined;
 
-  /** @throws UsageError when there is nothing between --from and --to, or nobody who could be asked. */
+  /** @throws UsageError when no time lies between --from and --to, or nobody can be asked. */
   constructor(options: BackfillOptions) {
     const { values, kind, dryRun, person, now } = options;
     this.#options = options;
@@ -61,15 +60,15 @@ export class Backfill {
     if (kind === 'changes') this.#span = spanOf(this.#range, values.window, values.oldestFirst);
     if (!person.interactive && !values.yes && !dryRun) {
       throw new UsageError(
-        'a backfill asks before its first change, and there is nobody here who could answer',
-        'Write --yes to go on without being asked, or --dry-run to see what it would do.',
+        'a backfill asks before its first change, and nobody can answer here',
+        'Add --yes to start it without the question, or --dry-run to see what it would do.',
       );
     }
   }
 
-  /** What the mailbox has to know of the backfill. */
-  hooks(costs: Costs): Partial<MailboxOptions> {
-    this.#costs = costs;
+  /** The mailbox's options for this backfill. */
+  mailboxOptions(resources: Resources): Partial<MailboxOptions> {
+    this.#resources = resources;
     const { dryRun } = this.#options;
     return {
       ...(this.#span && { span: this.#span }),
@@ -110,14 +109,14 @@ export class Backfill {
         });
       }
     } finally {
-      // What the job was not called for remains to be done.
+      // Counts the windows that were not worked on as remaining.
       tally.matched([...waiting].reduce((sum, { ids }) => sum + ids.length, 0));
     }
   }
 
   /**
-   * The command that continues this backfill, tomorrow too: its ages are the dates that they meant today, and windows
-   * that a job has read are left out.
+   * Returns the words of the command that continues this backfill. Ages become dates, so that the command means the same
+   * tomorrow; windows that a job has read are left out.
    */
   resume(words: readonly string[]): string[] {
     const { oldestFirst } = this.#options.values;
@@ -136,7 +135,7 @@ export class Backfill {
     this.#tell(await forecastChanges(this.#forecastInput(this.#span), upcoming));
   }
 
-  /** Logs the cost of listing every window, before the first request for it. */
+  /** Logs the cost of a search in every window, before its first request. */
   #announceSearches(span: Span | undefined, searches: number): void {
     if (span?.asked !== true || span.windows.length < 2 || searches === 0) return;
     this.#options.log.info('backfill.look', forecastSearches(this.#forecastInput(span), searches));
@@ -152,15 +151,15 @@ export class Backfill {
   }
 
   #forecastInput(span: Span) {
-    if (this.#costs === undefined) throw new Error('the mailbox was not opened for this backfill');
+    if (this.#resources === undefined) throw new Error('the mailbox was not opened for this backfill');
     const { timeZone, yes } = this.#options.values;
-    return { ...this.#costs, span, timeZone, asks: !yes };
+    return { ...this.#resources, span, timeZone, asks: !yes };
   }
 
   /** Returns whether the person was asked. */
   async #confirm(): Promise<boolean> {
     const { values, confirm } = this.#options;
-    // A job that is called window by window may change something in each.
+    // A job that reads may also change something in each window, and is asked about only once.
     if (this.#confirmed) return false;
     if (!values.yes) await confirm(QUESTION);
     this.#confirmed = true;
@@ -178,7 +177,7 @@ function describe({ window, ids }: ReadingWindow) {
   return { name: window.name, from: toDate(window.fromS), to: toDate(window.toS), ids };
 }
 
-/** `words` with this option's value, which is added when it is not there. Of an option given twice the last one counts. */
+/** Sets the option's value in `words`, in its last place there, or at the end. */
 function pin(words: readonly string[], option: string, value: string | undefined): string[] {
   if (value === undefined) return [...words];
   const at = words.findLastIndex((word) => word === option || word.startsWith(`${option}=`));

@@ -1,11 +1,11 @@
-/** A backfill's forecast as a person sees it on a terminal: a table of the rules, and what it costs. */
+/** Renders a backfill's forecast for a terminal: a table of the rules, the cost and the guards. */
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { counted, formatCount, formatShare } from '../base/count.ts';
 import { formatDuration } from '../base/duration.ts';
 import { cut } from '../screen/wrap.ts';
 import type { Forecast, ForecastRule } from './forecast.ts';
 
-/** The forecast for a person, in lines of less than `columns` where that is possible, the last one without its end. */
+/** Returns lines shorter than `columns` where possible, without a newline at the end. */
 export function renderForecast(forecast: Forecast, columns: number): string {
   const { rules } = forecast;
   const heading = title(forecast, columns - 1);
@@ -21,7 +21,7 @@ function title({ range, windows, windowUnit }: Forecast, width: number): string 
   return beside ? `${line}, ${dim(parts)}` : `${line}\n${' '.repeat(12)}${dim(parts)}`;
 }
 
-/** A job that changes messages leaves none over that is neither changed nor left alone. */
+/** In a job that changes labels every message is either to be changed or left alone. */
 function isReading(rules: readonly ForecastRule[]): boolean {
   return rules.some(({ matched, skipped, toChange }) => matched > skipped + toChange);
 }
@@ -87,7 +87,6 @@ function isOver({ toChange, atMost }: ForecastRule): boolean {
   return atMost !== null && toChange > atMost;
 }
 
-/** What it costs, and what keeps it in bounds. */
 function facts(forecast: Forecast, width: number): string[] {
   const { messages, changes, units, unitsSpent, requests, durationMs, runs, guards, rules } = forecast;
   const reading = isReading(rules);
@@ -148,7 +147,7 @@ function guardFacts(changes: number, guards: Forecast['guards'], rules: readonly
   ];
 }
 
-/** A fact, and beside it what explains it; below it where there is no room. */
+/** Puts the note beside the text, or below where the line has no room. */
 function fold(title: string, text: string, note: string, width: number): string[] {
   const indent = 12;
   const line = `    ${dim(title.padEnd(6))}  ${text}`;
@@ -158,7 +157,7 @@ function fold(title: string, text: string, note: string, width: number): string[
   return beside ? [`${line} ${dim(`(${note})`)}`] : [line, `${' '.repeat(indent)}${dim(`(${note})`)}`];
 }
 
-/** Longer durations are not known to the second. */
+/** Rounds up to whole seconds, from a minute on to 10 seconds, from 10 minutes on to minutes. */
 function roughly(ms: number): number {
   const grain = ms < 60_000 ? 1_000 : ms < 600_000 ? 10_000 : 60_000;
   return Math.ceil(ms / grain) * grain;

@@ -1,4 +1,4 @@
-/** The numbers of a backfill's forecast: what it would change, what that costs and how long it takes. */
+/** Computes a backfill's forecast: its changes, quota units and duration. Shows nothing: see forecast-screen.ts. */
 import type { QuotaProfile } from '../config.ts';
 import { batchCount, portionsOf, setSizes } from '../gmail/change-plan.ts';
 import type { GmailClient } from '../gmail/client.ts';
@@ -19,61 +19,60 @@ export interface ForecastRule {
 
 export interface Forecast {
   readonly rules: readonly ForecastRule[];
-  /** For people, such as `2015-01-01 to now (UTC)`. */
+  /** Such as `2015-01-01 to now (UTC)`. */
   readonly range: string;
   readonly windows: number;
   /** Such as `year`; null when the range is not divided. */
   readonly windowUnit: string | null;
   readonly messages: number;
   readonly changes: number;
-  /** Quota units spent so far, by looking. */
+  /** Quota units that the searches have spent so far. */
   readonly unitsSpent: number;
-  /** Quota units in all, those spent included. */
+  /** Quota units in all, including `unitsSpent`. */
   readonly units: number;
   /** Requests still to be sent. */
   readonly requests: number;
-  /** Of what is still to be done, at the current quota. */
+  /** How long the rest takes, at the current quota. */
   readonly durationMs: number;
-  /** Runs of the current budget that it takes. */
+  /** How many runs of `budgetMs` the backfill takes, including this one. */
   readonly runs: number;
-  /** The current quota. */
   readonly unitsPerMinute: number;
-  /** The current budget of a run. */
   readonly budgetMs: number;
   readonly guards: {
     readonly maxChanges: number | null;
-    /** Where that was said, when it was not in the rules file. */
+    /** Where `maxChanges` was set, when not in the rules file. */
     readonly maxChangesFrom?: string;
-    /** The largest share of the mailbox that may be changed, from 0 to 1. */
+    /** The largest share of the mailbox that one rule may change, from 0 to 1. */
     readonly maxShare: number | null;
     /** Messages in the mailbox. */
     readonly mailbox: number;
   };
 }
 
-/** What the work costs, and what there is to pay it with. */
-export interface Costs {
+/** The run's quota and time. */
+export interface Resources {
   readonly connection: { readonly client: GmailClient; readonly quota: QuotaWindow };
   readonly profile: QuotaProfile;
   readonly budgetMs: number;
   readonly mailboxSize: () => Promise<number>;
-  /** How long the run has worked already. */
+  /** Since the run's start. */
   readonly elapsedMs: () => number;
 }
 
-export interface ForecastInput extends Costs {
+export interface ForecastInput extends Resources {
   readonly span: Span;
   readonly timeZone: string;
-  /** Whether a person is asked, so that what protect finds is looked up once more. */
+  /** Whether a person is asked; the search for protected messages is then repeated after the answer. */
   readonly asks: boolean;
 }
 
-/** Requests still to be sent, with the units that they cost. */
+/** Requests still to be sent. */
 interface Work {
   readonly requests: number;
   readonly units: number;
 }
 
+/** Requests that the client sends at the same time. */
 const AT_ONCE = 8;
 
 /** The forecast of a job that changes labels. */
@@ -91,11 +90,11 @@ export async function forecastChanges(
   const work = total([
     { requests: batches, units: batches * unitsOf('messages.batchModify', profile) },
     { requests: journals, units: journals * unitsOf('messages.insert', profile) },
-    // Each is marked when all is done; more than ten of them at once.
+    // At the end the run marks its journals, more than ten of them in one batch.
     journals > 10
       ? { requests: 1, units: unitsOf('messages.batchModify', profile) }
       : { requests: journals, units: journals * unitsOf('messages.modify', profile) },
-    // Where a list was longer than a page, it is looked at the end for what was missed.
+    // A search with more than one page of results is repeated at the end, for messages that it missed.
     { requests: long, units: long * unitsOf('messages.list', profile) },
     { requests: newLabels.length, units: newLabels.length * unitsOf('labels.create', profile) },
     { requests: looksUp, units: looksUp * unitsOf('messages.list', profile) },
@@ -121,7 +120,7 @@ export async function forecastChanges(
   };
 }
 
-/** The forecast of a job that reads `messages` in so many windows. */
+/** The forecast of a job that reads `messages` messages in `windows` windows. */
 export function forecastReading(input: ForecastInput, job: string, messages: number, windows: number): Forecast {
   const work = { requests: messages, units: messages * unitsOf('messages.get', input.profile) };
   return {
@@ -134,7 +133,7 @@ export function forecastReading(input: ForecastInput, job: string, messages: num
   };
 }
 
-/** Fields of the event backfill.look: the cost of `searches` searches in each window, if one page holds a window's messages. */
+/** The fields of the event `backfill.look`: the cost of `searches` searches in each window, if each result is one page. */
 export function forecastSearches(input: ForecastInput, searches: number) {
   const { span, profile, connection } = input;
   const requests = span.windows.length * searches;
@@ -193,22 +192,21 @@ function sum(one: number, two: number): number {
 
 export interface PacedWork extends Work {
   readonly unitsPerMinute: number;
-  /** Units spent within the last minute. */
+  /** Quota units spent within the last 60 seconds. */
   readonly usedInWindow: number;
-  /** How long a request takes. */
   readonly requestMs: number;
-  /** Requests side by side. */
+  /** Requests at the same time. */
   readonly atOnce: number;
 }
 
 const WINDOW_MS = 60_000;
 
-/** Longer fields do not fit into a line of a log well; the events of the rules have the same numbers. */
+/** A longer field would make the log line too long; the events `rule.planned` have the same numbers. */
 const MAX_RULES_BYTES = 5_000;
 
 /**
- * How long the load takes, in milliseconds, in a strict window of 60 seconds from each answer: the quota fills it at
- * once, and again each time that the first units come back; or the requests themselves are slower than that.
+ * Returns how long the work takes, in milliseconds. The requests spend the quota of a minute at once, then wait until 60
+ * seconds after the first answers; unless they are so slow that they never spend it.
  */
 export function estimateDurationMs(work: PacedWork): number {
   const { units, requests, unitsPerMinute, usedInWindow, requestMs, atOnce } = work;
@@ -223,7 +221,7 @@ export function estimateDurationMs(work: PacedWork): number {
   return Math.round(Math.max(ownMs(requests), waits * (WINDOW_MS + requestMs) + ownMs(lastOnes)));
 }
 
-/** The fields of the event `backfill.forecast`; without the rules when there are too many for a line of a log. */
+/** The fields of the event `backfill.forecast`; leaves out the rules when they are too many for a log line. */
 export function forecastEvent(forecast: Forecast): Readonly<Record<string, unknown>> {
   const { rules, guards, ...totals } = forecast;
   const { maxChanges, maxShare, mailbox } = guards;
@@ -231,5 +229,4 @@ export function forecastEvent(forecast: Forecast): Readonly<Record<string, unkno
   return { ...totals, maxChanges, maxShare, mailbox, ruleCount: rules.length, ...(short ? { rules } : {}) };
 }
 
-/** What is asked below the forecast. */
 export const QUESTION = 'Go on? [y/N] ';

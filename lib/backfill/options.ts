@@ -1,4 +1,4 @@
-/** The options of a backfill, as every job has them that declares one. */
+/** The options that every job with a backfill has: the span of time, its windows, and whether to ask. */
 import { UsageError } from '../errors.ts';
 import { type OptionSpec, type OptionValues, switchOption, timeZoneOption, yesOption } from '../options.ts';
 
@@ -6,14 +6,14 @@ export const WINDOW_UNITS = ['day', 'week', 'month', 'year'] as const;
 
 export type WindowUnit = (typeof WINDOW_UNITS)[number];
 
-/** The beginning of a day: of a date, or of the day that was so long ago. */
+/** Stands for the beginning of a day: a date, or an age such as 3 years. */
 export type Moment =
   | { readonly kind: 'date'; readonly year: number; readonly month: number; readonly day: number }
   | { readonly kind: 'age'; readonly count: number; readonly unit: 'days' | 'weeks' | 'months' | 'years' };
 
 const AGE_UNITS = { d: 'days', w: 'weeks', m: 'months', y: 'years' } as const;
 
-/** What stands on the command line: `2015-01-01`, or an age such as `3y`. */
+/** Reads `2015-01-01`, or an age such as `3y`. @throws UsageError */
 export function parseMoment(text: string): Moment {
   const [, count, letter] = /^(\d{1,4})([dwmy])$/.exec(text.trim()) ?? [];
   if (count !== undefined && Number(count) > 0) {
@@ -24,7 +24,7 @@ export function parseMoment(text: string): Moment {
   const exists = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
   if (exists && year >= 1970) return { kind: 'date', year, month, day };
   throw new UsageError(
-    `"${text}" is no date and no age`,
+    `"${text}" is neither a date nor an age`,
     'Write a date like 2015-01-31, or an age like 3y, 18m, 2w or 90d.',
   );
 }
@@ -35,7 +35,7 @@ function momentOption(summary: string): OptionSpec<Moment | undefined> {
 
 const windowOption: OptionSpec<WindowUnit | undefined> = {
   placeholder: `<${WINDOW_UNITS.join('|')}>`,
-  summary: 'work in windows of this size (default: as it pays)',
+  summary: 'work in windows of this size (default: chosen by the length of the range)',
   parse(text) {
     const unit = WINDOW_UNITS.find((one) => one === text);
     if (unit !== undefined) return unit;
@@ -48,8 +48,8 @@ const windowOption: OptionSpec<WindowUnit | undefined> = {
 };
 
 export const BACKFILL_OPTIONS = {
-  from: momentOption('backfill: mail from this date on (2015-01-01), or of this age (3y, 18m, 90d)'),
-  to: momentOption('backfill: mail from before this date, or older than this age (default now)'),
+  from: momentOption('backfill: mail from this date on (2015-01-01), or at most this old (3y, 18m, 90d)'),
+  to: momentOption('backfill: mail before this date, or older than this age (default now)'),
   window: windowOption,
   oldestFirst: switchOption('the oldest window first, instead of the newest'),
   timeZone: timeZoneOption(),

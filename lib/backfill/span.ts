@@ -1,23 +1,23 @@
-/** The span of time that a backfill is about, and its windows: days, weeks, months or years of a time zone. */
+/** Computes a backfill's span of time from --from, --to and --time-zone, and divides it into calendar windows. */
 import { DateTime } from 'luxon';
 import { dateAt, firstSecondOf } from '../base/calendar.ts';
 import { UsageError } from '../errors.ts';
 import type { Span, Window } from '../gmail/windows.ts';
 import { type BackfillValues, type Moment, WINDOW_UNITS, type WindowUnit } from './options.ts';
 
-/** Gmail began on this day: older mail was imported, and is all in the first window. */
+/** Gmail's first day; older mail was imported, and all of it is in the first window. */
 const GMAIL_BEGAN = DateTime.utc(2004, 4, 1);
 
-/** Mail is not older than the seconds that searches count, from 1970 on. */
+/** One day after 1970 began: searches count seconds from 1970, so no mail is older. */
 const EARLIEST_S = 86_400;
 
-/** Windows are as long as they can be, as long as there are at least so many of them. */
+/** Without --window, windows have the largest size of which there are at least so many. */
 const FEWEST_WINDOWS = 4;
 
-/** A job that reads each message gets about so many at a time, at least. */
+/** A job that reads each message gets at least about so many in a window. */
 const MESSAGES_PER_WINDOW = 500;
 
-/** A date, and its first second in the time zone that was asked for. */
+/** A date, and its first second in the time zone. */
 interface Day {
   readonly date: DateTime;
   readonly beginS: number;
@@ -25,16 +25,13 @@ interface Day {
 
 export interface Range {
   readonly from: Day | null;
-  /** The first day that does not belong to it. */
+  /** The first day after the range. */
   readonly to: Day | null;
   readonly today: DateTime;
   readonly timeZone: string;
 }
 
-/**
- * From when to when, in the time zone that was asked for.
- * @throws UsageError when nothing lies between.
- */
+/** @throws UsageError when no time lies between --from and --to. */
 export function readRange({ from, to, timeZone }: BackfillValues, at: Date): Range {
   const nowS = Math.floor(at.getTime() / 1_000);
   const today = dateAt(nowS, timeZone);
@@ -45,10 +42,10 @@ export function readRange({ from, to, timeZone }: BackfillValues, at: Date): Ran
   };
   const [first, end] = [resolve(from), resolve(to)];
   if (first !== null && first.beginS > nowS) {
-    throw new UsageError(`--from is ${first.date.toISODate()}, which is still to come`, 'Write a date that is over.');
+    throw new UsageError(`--from is ${first.date.toISODate()}, which is in the future`, 'Write a date in the past.');
   }
   if (end !== null && end.beginS < EARLIEST_S) {
-    throw new UsageError('--to is before the time of all mail', 'Write a later date, or a smaller age.');
+    throw new UsageError('--to is before 1970-01-02, and no mail is older', 'Write a later date, or a smaller age.');
   }
   const range = {
     from: first === null || first.beginS < EARLIEST_S ? null : first,
@@ -70,7 +67,7 @@ function dateOf(moment: Moment, today: DateTime): DateTime {
   return DateTime.utc(moment.year, moment.month, moment.day);
 }
 
-/** The range with its windows: those of `asked`, or of a size that suits how long it is. */
+/** Divides the range into windows of the size `asked`, or of one that suits the length of the range. */
 export function spanOf(range: Range, asked: WindowUnit | undefined, oldestFirst: boolean): Span {
   const unit = asked ?? coarsestUnit(range);
   return {
@@ -82,7 +79,7 @@ export function spanOf(range: Range, asked: WindowUnit | undefined, oldestFirst:
   };
 }
 
-/** The same for a job that reads every message: windows that hold some hundreds, if mail came evenly. */
+/** The same for a job that reads every message: the smallest windows that hold 500 messages, if mail came evenly. */
 export function readingSpanOf(
   range: Range,
   asked: WindowUnit | undefined,
@@ -108,14 +105,14 @@ function countWindows(range: Range, unit: WindowUnit): number {
   return Math.max(1, Math.ceil(end.diff(start, `${unit}s`).as(`${unit}s`)));
 }
 
-/** The dates of the first day, and of the one behind the last. */
+/** The first day, and the day after the last. */
 function edges({ from, to, today }: Range): { start: DateTime; end: DateTime } {
   const start = from?.date ?? GMAIL_BEGAN;
   const end = to?.date ?? today.plus({ days: 1 });
   return { start: start < end ? start : end, end };
 }
 
-/** The dates between which the range lies, without what was dealt with: up to `toS`, or from `fromS` on. */
+/** Returns the dates of the rest of the range, when mail before `toS`, or from `fromS` on, was dealt with. */
 export function leaveOut(
   { from, to, timeZone }: Range,
   { fromS = null, toS = null }: { readonly fromS?: number | null; readonly toS?: number | null },
@@ -125,7 +122,7 @@ export function leaveOut(
   return { from: date(toS, from), to: date(fromS, to) };
 }
 
-/** The windows of the range, cut where the calendar begins a new one, the oldest first. */
+/** Returns the windows, the oldest first, cut where the calendar begins a new day, week, month or year. */
 function cutWindows(range: Range, unit: WindowUnit): Window[] {
   const { start, end } = edges(range);
   const windows: Window[] = [];
@@ -134,7 +131,7 @@ function cutWindows(range: Range, unit: WindowUnit): Window[] {
     const next = at.startOf(unit).plus({ [unit]: 1 });
     const endS = next >= end ? (range.to?.beginS ?? null) : firstSecondOf(next, range.timeZone);
     const name = beginS === null ? `until ${nameOf(at, unit)}` : nameOf(at, unit);
-    // A day that the time zone left out is empty.
+    // Some time zones skipped a day (Samoa, 2011-12-30): such a window would be empty.
     if (beginS === null || beginS !== endS) windows.push({ name, fromS: beginS, toS: endS });
     at = next;
     beginS = endS;

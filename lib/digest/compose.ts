@@ -1,11 +1,11 @@
-/** Makes a digest's mail: headers, plain text and HTML in one message. */
+/** Composes a digest's mail: headers, plain text and HTML in one message. */
 import MailComposer from 'nodemailer/lib/mail-composer';
 import type { DigestContents } from './contents.ts';
 import { renderHtml } from './html.ts';
 import { renderText } from './text.ts';
 import { writeSubject } from './wording.ts';
 
-/** The digest's RFC 822 source; `messageId` goes without angle brackets. */
+/** Returns the RFC 822 source; `messageId` is without angle brackets. */
 export function composeMail(contents: DigestContents, messageId: string): Promise<Buffer> {
   const { address, now, period } = contents;
   const composer = new MailComposer({

@@ -1,6 +1,6 @@
 /**
- * Gathers what a digest tells. Numbers come from searches alone, each of which is the length of a list; only the
- * newest messages are read, because a read costs as much as a search for two thousand.
+ * Gathers the numbers and messages of a digest. All counts come from searches; only the newest messages are read, because
+ * reading one message costs 20 quota units, as much as a search that lists 2,000.
  */
 import { type Label, labelSearch } from '../gmail/labels.ts';
 import { parseSender, type Sender, subjectLine } from '../gmail/mail-text.ts';
@@ -10,7 +10,6 @@ import type { MessageRef } from '../gmail/searcher.ts';
 import { windowTerms } from '../gmail/windows.ts';
 import type { Period } from './period.ts';
 
-/** At most so many messages are read. */
 export const MOST_READ = 200;
 
 const MOST_SENDERS = 5;
@@ -18,10 +17,10 @@ const MOST_LARGEST = 5;
 const MOST_UNREAD = 8;
 const MOST_WAITING = 5;
 
-/** Mail that machines send in bulk; what is in none of these is Gmail's "Primary". */
+/** Gmail's categories of bulk mail; mail in none of them is in Gmail's "Primary". */
 const BULK_CATEGORIES = ['Updates', 'Promotions', 'Social', 'Forums'] as const;
 
-/** A letter that has not been answered for a year will not be answered because a digest names it. */
+/** Older mail is left out: a reminder after more than a year helps nobody. */
 const LONGEST_WAIT = '1y';
 
 const HEADERS = ['From', 'Subject'];
@@ -31,7 +30,6 @@ export interface Count {
   readonly count: number;
 }
 
-/** A message in a line of the digest. */
 export interface MessageLine {
   readonly threadId: string;
   readonly sender: Sender;
@@ -42,37 +40,36 @@ export interface MessageLine {
 
 export interface DigestContents {
   readonly period: Period;
-  /** When it was gathered. */
+  /** When the contents were gathered. */
   readonly now: Date;
   /** The mailbox's own address. */
   readonly address: string;
-  /** Messages that came in, without those in Spam and Trash. */
+  /** Messages that arrived, without those in Spam and Trash. */
   readonly total: number;
-  /** What came in, by category; only categories with mail. */
+  /** Only categories with mail. */
   readonly categories: readonly Count[];
   readonly unread: number;
   readonly important: number;
   readonly starred: number;
   readonly withAttachments: number;
-  /** Not part of the total. */
+  /** Not part of `total`. */
   readonly spam: number;
   readonly trash: number;
-  /** How many messages were read: what follows is about these, the newest ones. */
+  /** How many of the newest messages were read; all fields below come from these. */
   readonly read: number;
   readonly senders: readonly (Sender & { readonly count: number })[];
   readonly largest: readonly MessageLine[];
-  /** Unread messages, those of people before those of machines, and then the newest first. */
+  /** Unread messages, bulk mail last, the newest first. */
   readonly unreadMessages: readonly MessageLine[];
-  /** Of the whole inbox: conversations whose last word is somebody else's, the oldest first. */
+  /** Conversations in the whole inbox whose last message is somebody else's, the oldest first. */
   readonly waiting: readonly MessageLine[];
 }
 
 type Reader = Pick<Mailbox, 'search' | 'read'>;
 
 /**
- * Returns the mail that arrived in `period`, and the conversations that wait for an answer `now`. Digests, which carry the
- * label `mark`, are excluded. Mail with the mailbox's own address as its sender is included, since contact forms send such
- * mail.
+ * Counts the mail that arrived in `period`, and finds the conversations that wait for an answer `now`. Leaves out digests,
+ * which carry the label `mark`. Includes mail whose sender is the mailbox's own address, since contact forms send such mail.
  */
 export async function gatherContents(
   mailbox: Reader,
@@ -119,8 +116,8 @@ export async function gatherContents(
 }
 
 /**
- * The messages that have waited longest for an answer, oldest first: of each conversation the newest message in the
- * inbox, unless the person has sent something after it. Bulk mail and mail that one sent oneself wait for nothing.
+ * Returns the messages that have waited longest for an answer, the oldest first: the newest message of each conversation,
+ * when it is in the inbox and nothing was sent after it. Leaves out bulk mail and the person's own mail.
  */
 async function findWaiting(mailbox: Reader, received: string): Promise<string[]> {
   const bulk = BULK_CATEGORIES.map((name) => `-category:${name.toLowerCase()}`).join(' ');

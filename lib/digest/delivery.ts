@@ -1,14 +1,16 @@
 /**
- * Puts a digest into the mailbox exactly once, however many runs try, at once or again, killed at any point.
+ * Puts a digest into the mailbox exactly once, although runs may start twice, at the same time, or be killed at any point.
  *
- * - Every digest carries a hidden label, the mark, from the insert on. Only the mailbox's owner can label a message, so a
- *   digest is what has the mark and the Message-ID of its period. Found means done.
- * - Gmail makes only one label of a name: the run that made the hidden label of the period, its claim, may insert.
- * - A claim is good for a few seconds. One that was seen for half a minute without its mail was left behind by a run
- *   that died: it is deleted, by its id, so that nobody can delete a newer claim of the same name by mistake.
+ * - Every digest carries a hidden label, the mark, from its insert on. Only the mailbox's owner can label a message, so a
+ *   message with the mark and the Message-ID of the period is the digest, and the work is done.
+ * - Gmail creates only one label of a name. A run creates a hidden label for the period, its claim; only the run whose
+ *   request created the claim may insert.
+ * - A claim is valid for 10 seconds. When a run sees a claim for half a minute and no digest, the run that made the claim
+ *   has died. The claim is then deleted by its id, since a newer claim may have the same name.
  */
 import { createHash } from 'node:crypto';
 import { counted } from '../base/count.ts';
+import { TRY_NEXT_RUN } from '../base/network-failure.ts';
 import type { Tally } from '../base/tally.ts';
 import { RefusedError, UnavailableError } from '../errors.ts';
 import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
@@ -17,54 +19,55 @@ import { DIGEST_LABEL } from '../gmail/own-labels.ts';
 import type { Log } from '../screen/log.ts';
 import { PERIOD_ID, type Period } from './period.ts';
 
-/** Others take a claim over after half a minute: no insert is sent later than this after the claim was asked for. */
+/** No insert is sent later than this after the request for the claim, because others take a claim over after 30 seconds. */
 const CLAIM_MS = 10_000;
 
-/** A message may be there some seconds before searches find it. Together half a minute. */
+/** Searches show a new message some seconds late, so they are repeated for half a minute. */
 const POLL_MS = 3_000;
 const POLLS = 10;
 
-/** Inserts whose answer was lost, and claims that were not ours or grew too old. */
+/** How many inserts may stay without an answer. */
 const MOST_INSERTS = 3;
+
+/** How many claims are tried, including those of other runs and those that expired before the insert. */
 const MOST_ROUNDS = 8;
 
-/** By what a digest is recognized. */
 export interface DigestIdentity {
   /** The label of all digests. */
   readonly mark: Label;
-  /** Without angle brackets, as searches want it. */
+  /** Without angle brackets, as `rfc822msgid:` takes it. */
   readonly messageId: string;
   readonly claimName: string;
-  /** What comes before the period's id in the names of all claims of this kind of digest. */
+  /** The names of all claims of this kind of digest begin so; the period's id follows. */
   readonly claimPrefix: string;
   readonly periodId: string;
-  /** The period for people: `Thursday, 26 November`. */
+  /** The period, such as `Thursday, 26 November`. */
   readonly title: string;
 }
 
 export interface Delivery {
   readonly mailbox: Pick<Mailbox, 'search' | 'labels' | 'knownLabels' | 'createLabel' | 'deleteLabel' | 'insert'>;
   readonly identity: DigestIdentity;
-  /** Makes the mail; called at most once, and only when it is needed. */
+  /** Makes the mail's source; called at most once, and not when the digest exists. */
   readonly compose: () => Promise<Buffer>;
   readonly wait: (ms: number) => Promise<void>;
-  /** Told what became of the digest, which is one item. */
+  /** Counts the digest as one item. */
   readonly tally: Pick<Tally, 'changed' | 'skipped' | 'failed'>;
   readonly log: Log;
   readonly claimMs?: number;
 }
 
 /**
- * The identity of the one digest that there may be of `period` in the mailbox of `address`.
+ * Identifies the digest of `period` in the mailbox of `address`.
  *
  * The mark's id makes the Message-ID hard to guess. Gmail merges an inserted message with an existing one of the same
- * Message-ID (https://github.com/google/import-mailbox-to-gmail/issues/56), so a sender who guessed it could send a mail
- * beforehand that takes the place of the digest.
+ * Message-ID (https://github.com/google/import-mailbox-to-gmail/issues/56), so a sender who guessed it could send
+ * a mail in advance that takes the place of the digest.
  */
 export function identifyDigest(address: string, { kind, id, zoneId, title }: Period, mark: Label): DigestIdentity {
   const subject = JSON.stringify([address.toLowerCase(), kind, id, zoneId, mark.id]);
   const hash = createHash('sha256').update(subject).digest('hex').slice(0, 16);
-  // Days of different time zones are different digests, which must not clear each other's claims away.
+  // A day in another time zone is another digest, which must not delete this one's claims.
   const claimPrefix = `${DIGEST_LABEL}/${kind}/${zoneId}/`;
   return {
     mark,
@@ -76,7 +79,7 @@ export function identifyDigest(address: string, { kind, id, zoneId, title }: Per
   };
 }
 
-/** Whether searches find the digest, be it in Trash: one that was thrown away is not made again. 5 quota units. */
+/** Whether a search finds the digest, also in Trash: a digest that a person deleted is not made again. 5 quota units. */
 export async function isDelivered(
   mailbox: Pick<Mailbox, 'search'>,
   { messageId, mark }: DigestIdentity,
@@ -87,7 +90,7 @@ export async function isDelivered(
 }
 
 /**
- * Makes sure that the digest is in the mailbox: changed when this run put it there, skipped when it was there already.
+ * Makes sure that the digest is in the mailbox. Counts it as changed when this run inserted it, else as skipped.
  *
  * @throws UnavailableError when Gmail lost several inserts, or other runs keep claiming the digest.
  */
@@ -107,7 +110,7 @@ async function claimAndInsert(delivery: Delivery, foreign: Label | undefined): P
   const { mailbox, identity, log, claimMs = CLAIM_MS } = delivery;
   if (foreign !== undefined && (await waitUntilDelivered(delivery))) return 'there';
   const mail = await delivery.compose();
-  /** A claim that has had its time: somebody else's, or an earlier one of this run. */
+  /** An expired claim: another run's, or an earlier one of this run. */
   let spent = foreign;
   let inserts = 0;
   const found = () => (inserts > 0 ? 'inserted' : 'there');
@@ -121,7 +124,7 @@ async function claimAndInsert(delivery: Delivery, foreign: Label | undefined): P
       if (await waitUntilDelivered(delivery)) return found();
       continue;
     }
-    // Whoever held the claim before may have inserted at the last moment.
+    // The run that held the claim before may have inserted at the last moment.
     if (spent !== undefined && (await isDelivered(mailbox, identity))) return found();
     spent = own;
     try {
@@ -132,7 +135,7 @@ async function claimAndInsert(delivery: Delivery, foreign: Label | undefined): P
       if (tooLate.aborted && error === tooLate.reason) continue;
       if (error instanceof RefusedError) delivery.tally.failed(1);
       if (!(error instanceof UnavailableError)) throw error;
-      // It may have arrived all the same.
+      // Gmail may have inserted the mail although the answer was lost.
       inserts += 1;
       log.warn('digest.insert_unanswered', { period: identity.periodId, attempt: inserts, reason: error.message });
       if (await waitUntilDelivered(delivery)) return found();
@@ -145,13 +148,10 @@ async function claimAndInsert(delivery: Delivery, foreign: Label | undefined): P
       }
     }
   }
-  throw new UnavailableError(
-    'Other runs keep claiming the digest of this period',
-    'Nothing to do unless it lasts: the next run looks again.',
-  );
+  throw new UnavailableError('Other runs keep claiming the digest of this period', TRY_NEXT_RUN);
 }
 
-/** Whether the digest shows up within half a minute. */
+/** Repeats the search for half a minute. */
 async function waitUntilDelivered({ mailbox, identity, wait }: Delivery): Promise<boolean> {
   for (let poll = 0; poll < POLLS; poll += 1) {
     await wait(POLL_MS);
@@ -160,11 +160,11 @@ async function waitUntilDelivered({ mailbox, identity, wait }: Delivery): Promis
   return false;
 }
 
-/** Claims of earlier periods have done their service. Those of other kinds of digest stay. */
+/** Deletes the claims of earlier periods; claims of other kinds of digest stay. */
 async function removeOldClaims({ mailbox, identity }: Delivery, labels: LabelDirectory): Promise<void> {
   const { claimPrefix, periodId } = identity;
   for (const label of labels.startingWith(claimPrefix)) {
-    // A label that only looks like it is a person's.
+    // `startingWith` compares names as Gmail does; a label that is spelled otherwise is a person's own.
     if (!label.name.startsWith(claimPrefix)) continue;
     const id = label.name.slice(claimPrefix.length);
     if (PERIOD_ID.test(id) && id < periodId) await mailbox.deleteLabel(label);

@@ -1,6 +1,7 @@
 /**
- * A digest as HTML for mail programs: tables and inline styles, nothing loaded from anywhere. Whatever a sender chose is
- * escaped, stands in a link of ours (so that no program makes one of it) and keeps its direction to itself.
+ * Renders a digest as HTML for mail programs: tables and inline styles; loads nothing. Names and subjects come from
+ * senders: they are escaped, stand inside our own links, so that no mail program turns them into others, and have
+ * `dir="auto"`, so that right-to-left text does not reorder the line.
  */
 import { formatCount } from '../base/count.ts';
 import { Html, html } from '../screen/markup.ts';
@@ -15,7 +16,7 @@ const SOFT = '#656d76';
 const LINE = '#e7e9ec';
 const TRACK = '#eceef1';
 
-/** Of middle brightness, so that they can be told from a white and from a black page. */
+/** Of middle brightness, to be visible on a white and on a black page. */
 const BAR_COLOR = '#5b8def';
 const CATEGORY_COLORS: Readonly<Record<string, string>> = {
   Primary: '#5b8def',
@@ -25,7 +26,7 @@ const CATEGORY_COLORS: Readonly<Record<string, string>> = {
   Forums: '#d9708a',
 };
 
-/** Says that the page knows the dark; on its own, because Gmail drops a style sheet whole for one rule it dislikes. */
+/** In a style sheet of its own, because Gmail drops a whole sheet for one rule that it does not accept. */
 const COLOR_SCHEME = ':root { color-scheme: light dark; supported-color-schemes: light dark; }';
 
 const STYLE_SHEET = `
@@ -46,7 +47,6 @@ const STYLE_SHEET = `
 
 const TABLE = new Html('role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"');
 
-/** The digest's HTML document. */
 export function renderHtml(contents: DigestContents): string {
   const { period, now, total, waiting, unreadMessages, largest } = contents;
   const { HEADINGS } = wording;
@@ -133,7 +133,7 @@ function state({ name, count }: Count): Html {
   return html`<td width="25%" style="padding:12px 0"><div class="ink" style="color:${INK};font-size:20px;line-height:1.2;font-weight:600">${formatCount(count)}</div><div class="soft" style="color:${SOFT};font-size:12px">${name}</div></td>`;
 }
 
-/** Rows under a heading; nothing at all when there are none. */
+/** Rows under a heading; empty without rows. */
 function section(heading: string, rows: readonly Html[], closing = ''): Html {
   if (rows.length === 0) return html``;
   const last =
@@ -169,7 +169,7 @@ function senderRows({ address, senders }: DigestContents): Html[] {
   });
 }
 
-/** A place in Gmail on the web, in the account of that address. */
+/** A link into Gmail on the web, in the account of `address`. */
 function gmailLink(address: string, place: string): string {
   return `https://mail.google.com/mail/?authuser=${encodeURIComponent(address)}#${place}`;
 }

@@ -1,4 +1,4 @@
-/** The span of time that a digest tells about: the last full calendar day or ISO week of a time zone. */
+/** The period of a digest: the last full calendar day or ISO week in a time zone. */
 import type { DateTime } from 'luxon';
 import { dateAt, firstSecondOf } from '../base/calendar.ts';
 
@@ -6,30 +6,29 @@ export type PeriodKind = 'day' | 'week';
 
 export interface Period {
   readonly kind: PeriodKind;
-  /** Names the period among those of its kind, and sorts by time: `2026-11-22` or `2026-W47`. */
+  /** Sorts by time: `2026-11-22` or `2026-W47`. */
   readonly id: string;
-  /** As the person wrote it. */
+  /** As typed. */
   readonly timeZone: string;
-  /** The same for every spelling and alias of the zone. */
+  /** Equal for all spellings and aliases of the zone. */
   readonly zoneId: string;
-  /** In seconds since 1970; the end is the first second that is not part of it any more. */
+  /** In seconds since 1970; `endS` is the first second after the period. */
   readonly startS: number;
   readonly endS: number;
-  /** For people: `Sunday, 22 November` or `16–22 November`. */
+  /** Such as `Sunday, 22 November` or `16–22 November`. */
   readonly title: string;
 }
 
-/** The form of every period's id. */
 export const PERIOD_ID = /^\d{4}-(?:\d{2}-\d{2}|W\d{2})$/;
 
-/** The last full day (midnight to midnight) or ISO week (Monday to Sunday) in `timeZone` that is over at `now`. */
+/** Returns the last day (midnight to midnight) or ISO week (Monday to Sunday) in `timeZone` that ended before `now`. */
 export function lastPeriod(kind: PeriodKind, timeZone: string, now: Date): Period {
   const end = dateAt(Math.floor(now.getTime() / 1_000), timeZone)
     .setLocale('en-GB')
     .startOf(kind);
   const endS = firstSecondOf(end, timeZone);
   let start = end.minus({ [kind]: 1 });
-  // A date that the zone left out is no day.
+  // Some time zones skipped a date (Samoa, 2011-12-30): such a day has no seconds.
   while (firstSecondOf(start, timeZone) === endS) start = start.minus({ [kind]: 1 });
   const last = end.minus({ days: 1 });
   return {

@@ -1,11 +1,10 @@
-/** A digest as plain text, for programs that show no HTML, and for terminals. */
+/** Renders a digest as plain text, for mail programs that show no HTML. */
 import { formatCount } from '../base/count.ts';
 import type { Count, DigestContents, MessageLine } from './contents.ts';
 import * as wording from './wording.ts';
 
 const BAR_LENGTH = 24;
 
-/** The digest's plain text. */
 export function renderText(contents: DigestContents): string {
   const { period, now } = contents;
   const { waiting, unread, senders, largest } = wording.HEADINGS;
@@ -52,7 +51,7 @@ function overview(contents: DigestContents): string[] {
   ];
 }
 
-/** Lines of messages under a heading, each with something short in front; nothing when there are none. */
+/** Message lines under a heading, each with a time or size in front; no lines at all without messages. */
 function list(heading: string, lines: readonly MessageLine[], front: (line: MessageLine) => string): string[] {
   const width = Math.max(...lines.map((line) => front(line).length));
   const rows = lines.map(
@@ -61,7 +60,7 @@ function list(heading: string, lines: readonly MessageLine[], front: (line: Mess
   return rows.length === 0 ? [] : [heading.toUpperCase(), ...rows];
 }
 
-/** Programs that show plain text turn addresses of the web into links; a word joiner, which nobody sees, prevents it. */
+/** Mail programs turn web addresses in plain text into links; an invisible word joiner prevents that. */
 function unlinked(text: string): string {
   return text.replaceAll('://', ':\u2060//').replace(/\bwww\./gi, '$&\u2060');
 }

@@ -1,4 +1,4 @@
-/** The sentences, numbers and times of a digest, the same in its HTML and in its text. */
+/** The sentences, numbers and times of a digest, shared by its HTML and its plain text. */
 import { DateTime } from 'luxon';
 import { counted, formatCount } from '../base/count.ts';
 import type { Count, DigestContents } from './contents.ts';
@@ -7,7 +7,6 @@ import type { Period } from './period.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** The headings of the digest's parts. */
 export const HEADINGS = {
   waiting: 'Waiting longest for an answer',
   unread: 'Unread',
@@ -15,22 +14,20 @@ export const HEADINGS = {
   largest: 'Largest',
 } as const;
 
-/** What the whole mail is called: `Your day in mail`. */
+/** Such as `Your day in mail`. */
 export function nameDigest(period: Period): string {
   return period.kind === 'day' ? 'Your day in mail' : 'Your week in mail';
 }
 
-/** The mail's subject. */
 export function writeSubject(period: Period): string {
   return `${nameDigest(period)}: ${period.title}`;
 }
 
-/** What follows the number of messages: `messages came in`. */
+/** The words after the number of messages: `messages came in`. */
 export function describeArrival(total: number): string {
   return total === 1 ? 'message came in' : 'messages came in';
 }
 
-/** One more thing about these messages. */
 export function describeUnread({ total, unread }: DigestContents): string {
   if (unread === 0) return 'All of it is read.';
   if (total === 1) return 'It is still unread.';
@@ -38,10 +35,10 @@ export function describeUnread({ total, unread }: DigestContents): string {
   return unread === 1 ? 'One is still unread.' : `${formatCount(unread)} are still unread.`;
 }
 
-/** What an empty period is greeted with. */
+/** Shown for a period without mail. */
 export const QUIET = 'Nothing came in. Enjoy the quiet.';
 
-/** The digest in a sentence, for the line that Gmail shows beside the subject. */
+/** The line that Gmail's list of messages shows beside the subject. */
 export function summarize(contents: DigestContents): string {
   const { total, now } = contents;
   const [longest] = contents.waiting;
@@ -51,7 +48,6 @@ export function summarize(contents: DigestContents): string {
     : `${first} The longest wait for an answer is ${formatAge(longest.receivedAt, now)}.`;
 }
 
-/** What the messages are, besides being there. */
 export function countStates(contents: DigestContents): Count[] {
   return [
     { name: 'Unread', count: contents.unread },
@@ -61,7 +57,7 @@ export function countStates(contents: DigestContents): Count[] {
   ];
 }
 
-/** What a reader has to know about how the numbers came about, sentence by sentence. */
+/** Sentences at the end of the digest that say how its numbers were found. */
 export function writeNotes({ period, total, read, spam, trash, waiting }: DigestContents): string[] {
   const left = [
     spam > 0 ? `${formatCount(spam)} in Spam` : '',
@@ -81,13 +77,13 @@ export function writeNotes({ period, total, read, spam, trash, waiting }: Digest
   ];
 }
 
-/** When a message came in, within its period: `14:05`, or `Mon 14:05`. */
+/** A message's time within its period: `14:05`, or `Mon 14:05`. */
 export function formatTime(receivedAt: Date, { kind, timeZone }: Period): string {
   const local = DateTime.fromJSDate(receivedAt, { zone: timeZone }).setLocale('en-GB');
   return local.toFormat(kind === 'day' ? 'HH:mm' : 'ccc HH:mm');
 }
 
-/** How long ago a message came in: `3 hours`, `12 days`. */
+/** A message's age: `3 hours`, `12 days`. */
 export function formatAge(receivedAt: Date, now: Date): string {
   const ms = Math.max(0, now.getTime() - receivedAt.getTime());
   const [amount, unit] = ms < 2 * DAY_MS ? [Math.floor(ms / HOUR_MS), 'hour'] : [Math.floor(ms / DAY_MS), 'day'];

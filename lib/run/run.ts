@@ -273,7 +273,7 @@ class Run {
       log: this.#log,
       signal: budget.wrapUp,
       profile: tokens.profile,
-      ...this.#backfill?.hooks({ ...costs, mailboxSize }),
+      ...this.#backfill?.mailboxOptions({ ...costs, mailboxSize }),
     });
     return mailbox;
   }

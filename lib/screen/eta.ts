@@ -1,24 +1,24 @@
 /**
- * How long work that spends a quota will still take. A quota of units per minute is spent in bursts with pauses between
- * them, so a rate says little: what has to be known is when the units spent before come back. The same pattern returns
- * with each filling of the window, at least a minute after the one before, or later where requests are slow or refused.
+ * Estimates how long work that spends a quota still takes. The work spends the minute's quota in bursts with pauses
+ * between them, so its rate says little. Each unit can be spent again one window after it was spent: the estimate replays
+ * the bursts of the last window, which recur every minute, or later when requests are slow or refused.
  */
 
 const WINDOW_MS = 60_000;
 
-/** Units spent within this share of the window are one entry of the history. */
+/** Units spent within 100 ms are one entry of the history, up to this share of the limit. */
 const GRAIN = 1 / 400;
 
-/** How fast the length of a period follows what is seen: this share of the difference with each period. */
+/** With each period, its estimated length moves by this share of the difference to the observed length. */
 const FOLLOW = 0.5;
 
-/** How long requests are remembered to tell how fast they are by themselves. */
+/** Older requests hardly count for the speed of the requests themselves. */
 const MEMORY_MS = 2 * WINDOW_MS;
 
-/** How long a better estimate takes to be shown for the most part. */
+/** After so long the shown time has moved 63% of the way to a new estimate. */
 const PATIENCE_MS = 15_000;
 
-/** How many were spent (or done) at a time. */
+/** Units spent, or items done, at one time. */
 export interface Spending {
   readonly at: number;
   readonly count: number;
@@ -26,29 +26,28 @@ export interface Spending {
 
 interface Spent {
   readonly at: number;
-  /** Units spent from the beginning until then, these included. */
+  /** Units spent from the start up to and including this time. */
   total: number;
 }
 
-/** Time left, in milliseconds of `now`'s clock. */
 export class TimeLeft {
   readonly #limit: number;
   readonly #now: () => number;
-  /** What was spent last: as much as the window holds. */
+  /** The last units spent, as many as the limit. */
   #history: Spent[] = [];
   #total = 0;
   #lastAt: number;
-  /** How long the window takes from one filling to the next. */
+  /** The time from one spending of the whole quota to the next. */
   #periodMs = WINDOW_MS;
-  /** Units spent while there was room in the window, and the time they took: the speed of the requests themselves. */
+  /** Units spent without waiting for the quota, and the time they took: the speed of the requests themselves. */
   #freeUnits = 0;
   #freeMs = 0;
-  /** Units of the last request: the time until the next one is theirs. */
+  /** Units of the last request; the time until the next request counts for them. */
   #lastUnits = 0;
 
   /**
-   * `limit` is in units per minute; Infinity when only the speed of the work itself counts. `earlier` is what was spent
-   * before this work began and has not come back yet.
+   * `limit` is in units per minute; Infinity when no quota limits the work. `earlier` are the units that were spent within
+   * the minute before this work began.
    */
   constructor(limit: number, now: () => number, earlier: readonly Spending[] = []) {
     this.#limit = limit;
@@ -60,12 +59,12 @@ export class TimeLeft {
     }
   }
 
-  /** A request of `units` is sent now. */
+  /** Call when a request that costs `units` is sent. */
   spent(units: number): void {
     const now = this.#now();
     const before = this.#spentAt(this.#total + units - this.#limit);
     this.#learnSpeed(units, now, before !== null && before + WINDOW_MS > this.#lastAt);
-    // What is spent now takes the place of what was spent then: a whole filling of the window ago.
+    // These units replace those that were spent one whole quota earlier.
     if (before !== null) {
       const seenMs = Math.max(WINDOW_MS, now - before);
       this.#periodMs += (seenMs - this.#periodMs) * Math.min(1, (FOLLOW * units) / this.#limit);
@@ -75,7 +74,7 @@ export class TimeLeft {
     if (this.#limit !== Number.POSITIVE_INFINITY) this.#remember(now);
   }
 
-  /** How long it takes to spend `units` more; null when nothing is known yet. */
+  /** Returns the milliseconds that it takes to spend `units` more; null while unknown. */
   ms(units: number): number | null {
     if (units <= 0) return 0;
     const speed = this.#freeUnits > 0 && this.#freeMs > 0 ? this.#freeUnits / this.#freeMs : null;
@@ -93,7 +92,7 @@ export class TimeLeft {
     return Math.max(periods * this.#periodMs + restMs, ownMs);
   }
 
-  /** When the unit at `position` of all units was spent; null when it is before the first one. */
+  /** The time at which the unit number `position` was spent; null before the first unit. */
   #spentAt(position: number): number | null {
     if (position <= 0) return null;
     let low = 0;
@@ -130,8 +129,8 @@ export class TimeLeft {
   }
 }
 
-/** An estimate as it is shown: it runs down like a clock and follows a new estimate without a jump. */
-export class Settled {
+/** Smooths an estimate for display: it runs down like a clock and approaches a new estimate without a jump. */
+export class SteadyEstimate {
   readonly #now: () => number;
   readonly #startedAt: number;
   #shown: number | null = null;
@@ -142,7 +141,7 @@ export class Settled {
     this.#startedAt = now();
   }
 
-  /** What to show when the estimate is `ms` now; null while there is none. */
+  /** Returns the time to show when the estimate is `ms`; null while there is no estimate. */
   show(ms: number | null): number | null {
     const now = this.#now();
     if (ms === null) return this.#shown;
@@ -159,7 +158,7 @@ export class Settled {
   }
 }
 
-/** Adds up what happened within the last minute. */
+/** Sums counts over the last minute. */
 export class LastMinute {
   readonly #now: () => number;
   #events: { readonly at: number; count: number }[] = [];

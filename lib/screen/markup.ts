@@ -1,7 +1,7 @@
-/** HTML that is escaped unless it is known to be HTML: a tagged template on top of escape-goat's. */
+/** A template tag for HTML that escapes every value which the tag itself did not make. */
 import { htmlEscape } from 'escape-goat';
 
-/** A piece of HTML that was made by `html`, and so may stand in another one as it is. */
+/** HTML that `html` inserts unescaped. */
 export class Html {
   readonly source: string;
 
@@ -12,7 +12,7 @@ export class Html {
 
 type Value = Html | readonly Html[] | string | number;
 
-/** HTML from a template: its own text as it is, strings and numbers escaped, HTML made by `html` left alone. */
+/** Escapes strings and numbers; inserts `Html` unescaped. */
 export function html(strings: TemplateStringsArray, ...values: readonly Value[]): Html {
   const source = values.reduce<string>(
     (before, value, index) => before + sourceOf(value) + (strings[index + 1] ?? ''),

@@ -1,29 +1,29 @@
-/** One line that shows how far long work has come, for a person who watches it on a terminal. */
+/** Draws the progress of long work in one line of a terminal: when there is a line, and with which numbers. */
 import { SingleBar } from 'cli-progress';
 import { systemClock } from '../base/clock.ts';
-import { LastMinute, Settled, TimeLeft } from './eta.ts';
+import { LastMinute, SteadyEstimate, TimeLeft } from './eta.ts';
 import type { PlannedWork, Progress } from './progress.ts';
 import { lookingLine, type Pause, pauseLine, workLine } from './progress-line.ts';
 
-/** Fewer items are done before anybody could look, unless they cost more than a minute's quota. */
+/** Fewer items are done within seconds, unless they cost more than a minute's quota. */
 const WORTH_A_BAR = 2_000;
 
-/** How long after a written line the bar comes back by itself, as in a pause in which nothing happens. */
+/** So long after other text was written, the bar comes back by itself. */
 const BACK_AFTER_MS = 250;
 
 interface Work {
   readonly total: number;
-  /** Null when it is not known what the work costs. */
+  /** Quota units; null when unknown. */
   readonly units: number | null;
   readonly worthABar: boolean;
   readonly startedAt: number;
   readonly timeLeft: TimeLeft;
-  readonly settled: Settled;
+  readonly steady: SteadyEstimate;
   done: number;
   unitsSpent: number;
 }
 
-/** A bar on `stream`, which must be a terminal. `now` is the clock that `waiting` goes by. */
+/** Draws on `stream`, which must be a terminal. `now` is the clock of `waiting`. */
 export function createProgressBar(stream: NodeJS.WritableStream, now: () => number = systemClock.now): Progress {
   let rate = new LastMinute(now);
   const spending = new LastMinute(now);
@@ -51,7 +51,7 @@ export function createProgressBar(stream: NodeJS.WritableStream, now: () => numb
         perSecond: rate.sum / seconds,
         unitsPerMinute: work.units === null ? null : spending.sum,
         pause,
-        leftMs: work.settled.show(work.timeLeft.ms(ahead(work))),
+        leftMs: work.steady.show(work.timeLeft.ms(workLeft(work))),
       },
       columns,
     );
@@ -79,7 +79,7 @@ export function createProgressBar(stream: NodeJS.WritableStream, now: () => numb
     if (drawn) bar.stop();
     drawn = false;
   };
-  /** Takes away what was drawn for a pause alone. */
+  /** Erases a line that was drawn only to show a pause. */
   const endPause = () => {
     if (!isWorthALine() && !isPaused()) erase();
   };
@@ -94,7 +94,7 @@ export function createProgressBar(stream: NodeJS.WritableStream, now: () => numb
       worthABar: total >= WORTH_A_BAR || (cost !== null && cost.units > cost.unitsPerMinute),
       startedAt: now(),
       timeLeft: new TimeLeft(limit, now, cost === null ? [] : spending.events),
-      settled: new Settled(now),
+      steady: new SteadyEstimate(now),
       done: 0,
       unitsSpent: 0,
     };
@@ -153,8 +153,8 @@ export function createProgressBar(stream: NodeJS.WritableStream, now: () => numb
   };
 }
 
-/** What still has to be spent; or, where that is not known, done. More is spent than was planned when Gmail stumbles. */
-function ahead({ total, done, units, unitsSpent }: Work): number {
+/** Quota units still to be spent, or items where the units are unknown. Retries can make the work dearer than planned. */
+function workLeft({ total, done, units, unitsSpent }: Work): number {
   const items = Math.max(0, total - done);
   return units === null ? items : Math.max(units - unitsSpent, (units * items) / total / 2);
 }

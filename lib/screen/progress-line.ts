@@ -1,4 +1,4 @@
-/** The line that shows how far long work has come: as much of it as the terminal has room for. */
+/** Formats the progress line: as many of its parts as fit into the terminal. */
 import { styleText } from 'node:util';
 import { formatCount } from '../base/count.ts';
 import { formatDuration } from '../base/duration.ts';
@@ -6,14 +6,14 @@ import { formatDuration } from '../base/duration.ts';
 export interface WorkState {
   readonly done: number;
   readonly total: number;
-  /** The part of the work at hand, such as `2019`; null where it has no parts. */
+  /** The window being worked on, such as `2019`; null without windows. */
   readonly window: string | null;
-  /** Messages per second, of late. */
+  /** Messages per second in the last minute. */
   readonly perSecond: number;
-  /** Quota units spent in the last minute; null where nobody counts them. */
+  /** Quota units spent in the last minute; null when unknown. */
   readonly unitsPerMinute: number | null;
   readonly pause: Pause | null;
-  /** Null while nothing is known. */
+  /** Null while unknown. */
   readonly leftMs: number | null;
 }
 
@@ -25,7 +25,7 @@ export interface Pause {
 const SHORTEST_BAR = 10;
 const LONGEST_BAR = 40;
 
-/** The line for a terminal of `columns`, in fewer characters than that: the last column makes some terminals wrap. */
+/** Returns fewer than `columns` characters, since some terminals wrap a line that fills the last column. */
 export function workLine(state: WorkState, columns: number): string {
   const { done, total } = state;
   const share = total === 0 ? 1 : Math.min(1, done / total);
@@ -49,7 +49,7 @@ export function workLine(state: WorkState, columns: number): string {
   return `  ${[bar(share, Math.min(LONGEST_BAR, room(fields))), ...shown].join('  ').trimEnd()}`;
 }
 
-/** The line while the messages are still being searched for, and nobody knows how many there are. */
+/** The line during the search, while the number of messages is unknown. */
 export function lookingLine(
   { found, window, pause }: { readonly found: number; readonly window: string | null; readonly pause: Pause | null },
   columns: number,
@@ -60,7 +60,7 @@ export function lookingLine(
   return room >= paused.length ? `${looking}${dim(paused)}` : looking.slice(0, Math.max(0, columns - 1));
 }
 
-/** The line of a pause in which there is nothing else to show. */
+/** The line of a pause before any message is found. */
 export function pauseLine(pause: Pause, columns: number): string {
   return dim(`  ${pauseText(pause, 'long')}`.slice(0, Math.max(0, columns - 1)));
 }
@@ -70,13 +70,13 @@ function bar(share: number, width: number): string {
   return '█'.repeat(filled) + dim('░'.repeat(width - filled));
 }
 
-/** Padded, so that what comes after it stays where it is. */
+/** Has a fixed width, so that the next part of the line does not move. */
 function doneOf(done: number, total: number, format: (count: number) => string): string {
   const of = format(total);
   return `${format(done).padStart(of.length)} of ${of}`;
 }
 
-/** `1.26M`, `123.45K`; below that as it is. */
+/** `1.26M`, `123.45K`, `999`. */
 function formatShort(count: number): string {
   if (count < 1_000) return String(count);
   return count < 1_000_000 ? `${(count / 1_000).toFixed(2)}K` : `${(count / 1_000_000).toFixed(2)}M`;
@@ -86,7 +86,7 @@ type Length = 'long' | 'middle' | 'short';
 
 const ACTIVITY_WIDTH: Readonly<Record<Length, number>> = { long: 28, middle: 25, short: 10 };
 
-/** What is going on: a pause, or how fast the work is. As wide in both cases. */
+/** The rate, or the pause; both have the same width. */
 function activity({ perSecond, unitsPerMinute, pause }: WorkState, longest: Length): string {
   const length = unitsPerMinute === null && longest === 'long' ? 'middle' : longest;
   const rate = `${rounded(perSecond)}/s`;
@@ -103,13 +103,13 @@ function pauseText({ ms, why }: Pause, length: Length): string {
   return `${paused} for ${length === 'long' ? "Gmail's " : ''}quota`;
 }
 
-/** Digits that change all the time say nothing. */
+/** Leaves out digits that change too fast to be read. */
 function rounded(perSecond: number): string {
   if (perSecond < 9.95 && perSecond > 0) return perSecond.toFixed(1);
   return formatCount(perSecond < 1_000 ? Math.round(perSecond) : Math.round(perSecond / 10) * 10);
 }
 
-/** Coarser the longer it is. */
+/** Rounds up: to 5 seconds, from a minute on to 10 seconds, from 10 minutes on to minutes. */
 function timeLeft(ms: number | null): string {
   if (ms === null) return '';
   const seconds = Math.max(5, Math.ceil(ms / 5_000) * 5);

@@ -1,33 +1,33 @@
-/** How long work shows its progress; the bar itself is loaded on a terminal alone. */
+/** The interface by which long work reports its progress. progress-bar.ts, loaded only on a terminal, draws the bar. */
 import type { Pause } from './progress-line.ts';
 
 export interface PlannedWork {
-  /** Messages. */
+  /** Messages to be worked on. */
   readonly total: number;
-  /** Quota units that will be spent on them. */
+  /** Quota units that the work costs. */
   readonly units: number;
-  /** How many units may be spent in a minute. */
+  /** The quota. */
   readonly unitsPerMinute: number;
 }
 
 export interface Progress {
-  /** So many messages are found by now; how many there are in all is not known yet. */
+  /** The search is going on and has found `found` messages so far. */
   looking(found: number): void;
-  /** All of the work is known and begins. Until it is done, `start` begins a part of it. */
+  /** The whole work begins. Until it is done, `start` begins only a part of it. */
   plan(work: PlannedWork): void;
   /** Work on `total` more items begins. */
   start(total: number): void;
-  /** The part of the work at hand, such as `2019`; null for none. */
+  /** The window being worked on, such as `2019`; null for none. */
   window(name: string | null): void;
-  /** `count` more items are dealt with. */
+  /** `count` more items are done. */
   advance(count: number): void;
-  /** A request of `units` is sent. */
+  /** A request that costs `units` is sent. */
   spent(units: number): void;
-  /** Nothing is sent until then, by the clock of the bar: one line tells it, until it is over. Returns whether it is shown. */
+  /** No request is sent until `untilMs`, on the bar's clock. Returns whether a line on the screen shows the pause. */
   waiting(untilMs: number, why: Pause['why']): boolean;
-  /** Takes the line off the screen, so that something can be written; work that goes on soon draws it again. */
+  /** Erases the line, so that other text can be written; the line comes back soon while work goes on. */
   stop(): void;
-  /** Takes the line off the screen for good. */
+  /** Erases the line for good. */
   end(): void;
 }
 

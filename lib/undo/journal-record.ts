@@ -105,7 +105,7 @@ export function packRecord({ entries, startedAt, ...rest }: JournalRecord): Buff
     })),
   };
   const bodies = entries.flatMap(({ ids, changes }) => [
-    toColumns(ids.pack()),
+    transpose(ids.pack(), ID_BYTES),
     ...changes.flatMap((flags) => (flags === null ? [] : [toBits(flags)])),
   ]);
   return gzipSync(Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), ...bodies]));
@@ -162,7 +162,7 @@ export function requireKnownFormat(format: unknown): void {
 }
 
 function readEntry({ count, padded, flagged, rule, steps }: EntryHead, take: (length: number) => Buffer): JournalEntry {
-  const bytes = fromColumns(take(count * ID_BYTES));
+  const bytes = transpose(take(count * ID_BYTES), count);
   const ids = IdSet.unpack(bytes, padded);
   // Flags are matched to ids by their index, so a list with doubled or unsorted ids would give wrong labels back.
   if (ids.size !== count || !ids.pack().equals(bytes)) throw damaged('its list of messages is out of order');
@@ -178,27 +178,19 @@ export function damaged(what: string, cause?: unknown): JournalError {
   );
 }
 
-/** All first bytes, then all second bytes, and so on: the high bytes of neighbouring ids are equal and compress well. */
-function toColumns(rows: Buffer): Buffer {
-  const count = rows.length / ID_BYTES;
-  const columns = Buffer.allocUnsafe(rows.length);
-  for (let row = 0; row < count; row += 1) {
-    for (let column = 0; column < ID_BYTES; column += 1) {
-      columns[column * count + row] = rows[row * ID_BYTES + column] as number;
+/**
+ * Swaps the rows of `width` bytes with their columns. Ids are stored as all first bytes, then all second bytes, and so on,
+ * because the high bytes of neighbouring ids are equal and compress well.
+ */
+function transpose(bytes: Buffer, width: number): Buffer {
+  const height = bytes.length / width;
+  const swapped = Buffer.allocUnsafe(bytes.length);
+  for (let row = 0; row < height; row += 1) {
+    for (let column = 0; column < width; column += 1) {
+      swapped[column * height + row] = bytes[row * width + column] as number;
     }
   }
-  return columns;
-}
-
-function fromColumns(columns: Buffer): Buffer {
-  const count = columns.length / ID_BYTES;
-  const rows = Buffer.allocUnsafe(columns.length);
-  for (let row = 0; row < count; row += 1) {
-    for (let column = 0; column < ID_BYTES; column += 1) {
-      rows[row * ID_BYTES + column] = columns[column * count + row] as number;
-    }
-  }
-  return rows;
+  return swapped;
 }
 
 function toBits(flags: Uint8Array): Buffer {

@@ -1,4 +1,4 @@
-/** Backfills through the front door, inside the test's process: what they change, what they tell, how they go on. */
+/** Backfills from command line to final line, in the test's process: their changes, their log and their `resume`. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runHere, SentSignals } from '../fixtures/front-door.ts';
@@ -40,7 +40,7 @@ function writes(sandbox: Sandbox, from = 0): string[] {
 
 const dateOf = (sandbox: Sandbox, id: string) => sandbox.mailbox.get(id)?.internalDateMs ?? 0;
 
-/** What a plain run makes of the mailbox. */
+/** The labels after a plain run. */
 const plain = await (async () => {
   await using work = await start();
   assertEnded(await apply(work.sandbox, []), 0, { outcome: 'ok' });
@@ -48,7 +48,7 @@ const plain = await (async () => {
   return { before: work.before, after: stateOf(work.sandbox), dates };
 })();
 
-/** The labels after a plain run, for what lies in the range; else as they were. */
+/** The labels after a plain run for messages in the range, and the labels before it for all others. */
 function expectedState(fromMs: number, toMs: number): Record<string, string[]> {
   const { before, after, dates } = plain;
   const isIn = (dateMs = 0) => dateMs >= fromMs && dateMs < toMs;
@@ -58,7 +58,7 @@ function expectedState(fromMs: number, toMs: number): Record<string, string[]> {
 }
 
 describe('a backfill', () => {
-  it('comes to what a plain run would do to the mail of its range, and then has nothing to do', async () => {
+  it('changes the mail of its range as a plain run would, and then has nothing to do', async () => {
     await using work = await start();
     const { sandbox } = work;
     const range = ['--from', '2016-01-01', '--to', '2020-01-01', '--yes'];
@@ -81,7 +81,7 @@ describe('a backfill', () => {
     ['Atlantic/Azores', '2024-10-27', '2024-10-28', '2024-10-27T00:00:00Z', '2024-10-28T01:00:00Z'],
     ['Pacific/Apia', '2011-12-31', '2012-01-01', '2011-12-30T10:00:00Z', '2011-12-31T10:00:00Z'],
   ] as const) {
-    it(`begins with the first second of a day and ends before that of another: ${from} in ${zone}`, async () => {
+    it(`begins with the first second of a day and ends before the first second of another: ${from} in ${zone}`, async () => {
       const second = (text: string, more: number) =>
         new Date(Date.parse(text) + more).toISOString().replace('.000', '');
       const inside = [firstSecond, second(endSecond, -1_000)];
@@ -115,7 +115,7 @@ describe('a backfill', () => {
     );
   });
 
-  it('tells of each window with mail, the newest first or the oldest first, and works in that order', async () => {
+  it('works through the windows and logs each, the newest first or the oldest first', async () => {
     const months = ['2021-02', '2021-04', '2021-05', '2021-11', '2022-01'];
     const mail = months.flatMap((month) => [{ at: `${month}-03` }, { at: `${month}-20` }]).reverse();
     const rules = { rules: [{ name: 'a', query: 'subject:hit', actions: { archive: true } }] };
@@ -139,7 +139,7 @@ describe('a backfill', () => {
     }
   });
 
-  it('forecasts its quota units within a few percent, whatever it does', async () => {
+  it('forecasts its quota units within 5%, whatever it does', async () => {
     for (const [rules, env] of [
       [RULES, {}],
       [{ ...RULES, undo: false }, {}],
@@ -157,7 +157,7 @@ describe('a backfill', () => {
     }
   });
 
-  it('stops after the forecast in a dry run, which needs nobody, and changes nothing', async () => {
+  it('stops after the forecast in a dry run, asks nobody and changes nothing', async () => {
     await using work = await start();
     const dry = await apply(work.sandbox, ['--from=2015-01-01', '--dry-run']);
     const { changes, messages } = forecastOf(dry);
@@ -166,19 +166,19 @@ describe('a backfill', () => {
     assert.deepEqual(stateOf(work.sandbox), work.before);
     const live = await apply(work.sandbox, FROM);
     assert.equal(forecastOf(live).changes, changes);
-    // A run that may change something looks at the labels once more; one that asks, at what is protected by then.
+    // A live run lists the labels again; after a question it searches for protected messages again.
     assert.ok(Math.abs(Number(forecastOf(live).units) + 5 - Number(forecastOf(dry).units)) <= 1);
   });
 
-  it('exits 2 before any request when there is nobody to ask, or the command line makes no sense', async () => {
+  it('exits 2 before any request when nobody can be asked, or the options are wrong', async () => {
     await using work = await start();
     for (const [args, message] of [
-      [['--from=2015-01-01'], /nobody here who could answer\n.*--yes.*--dry-run/],
-      [['--from=2015-02-30', '--yes'], /--from: "2015-02-30" is no date and no age/],
+      [['--from=2015-01-01'], /nobody can answer here\n.*--yes.*--dry-run/],
+      [['--from=2015-02-30', '--yes'], /--from: "2015-02-30" is neither a date nor an age/],
       [['--from=3y', '--window=decade', '--yes'], /--window: "decade" is not one of day, week, month, year/],
       [['--from=2020-01-01', '--to=2019-01-01', '--yes'], /nothing lies between/],
-      [['--from=9999-01-01', '--yes'], /still to come/],
-      [['--window=year'], /--window says how to backfill, but not what/],
+      [['--from=9999-01-01', '--yes'], /in the future/],
+      [['--window=year'], /--window belongs to a backfill, and no dates are given/],
       [['--oldest-first', '--yes'], /--oldest-first says how/],
       [['--time-zone=Europe/Berlin'], /--time-zone says how/],
       [['--from=3y', '--yes', '--max-share=0'], /--max-share: "0" is not a percentage/],
@@ -192,7 +192,7 @@ describe('a backfill', () => {
     assert.deepEqual(work.sandbox.requests, []);
   });
 
-  it('has until the daily restart of dynos when it was started by hand on Heroku', async () => {
+  it('has a budget until the daily restart of dynos when it was started by hand on Heroku', async () => {
     await using work = await start([]);
     const run = await apply(work.sandbox, FROM, { env: { DYNO: 'run.4711' } });
     assertEnded(run, 0, { outcome: 'nothing-to-do' });
@@ -202,7 +202,7 @@ describe('a backfill', () => {
 });
 
 describe('the guards of a backfill', () => {
-  it('end it with 65 before its first change, and say what is to be raised', async () => {
+  it('end it with 65 before its first change, and name the limit to raise', async () => {
     await using work = await start(many(1_100, { at: '2020-05-05' }));
     const { sandbox } = work;
     const star = { name: 'star', query: 'subject:hit', actions: { star: true } };
@@ -236,7 +236,7 @@ describe('the guards of a backfill', () => {
     assertEnded(await apply(sandbox, [...FROM, '--max-share', '100%'], { rules: { rules: [star] } }), 0, {
       changed: 1_100,
     });
-    // Outside a backfill the file's share does not hold, but one that was typed does.
+    // Outside a backfill --max-share counts, but not the rules file's maxShare.
     const unstar = { name: 'unstar', query: 'subject:hit', actions: { unstar: true } };
     sandbox.faults.add({ verb: 'users.getProfile', status: 200, body: { emailAddress: 'alice@example.com' } });
     const unknown = await apply(sandbox, ['--max-share=20%'], { rules: { rules: [unstar] } });
@@ -244,7 +244,7 @@ describe('the guards of a backfill', () => {
     const typed = await apply(sandbox, ['--max-share=20%'], { rules: { rules: [unstar] } });
     assert.match(String(assertEnded(typed, 65, { changed: 0 }).error), /the limit is 220 \(20% of the/);
     assertEnded(await apply(sandbox, [], { rules: { rules: [unstar], maxShare: '1%' } }), 0, { changed: 1_100 });
-    // A share that was typed holds in a small mailbox too.
+    // --max-share counts in a small mailbox too.
     await using small = await startSandbox({ mailbox: mailboxOf(many(900, {})) });
     for (const args of [[], FROM]) {
       const stopped = await apply(small, ['--max-share=1%', ...args], { rules: { rules: [star] } });
@@ -254,7 +254,7 @@ describe('the guards of a backfill', () => {
 });
 
 describe('the question of a backfill', () => {
-  it('is asked once, below the forecast, and only yes goes on', async () => {
+  it('is asked once, below the forecast, and only yes starts the changes', async () => {
     await using work = await start();
     const { sandbox } = work;
     for (const answer of ['n', '', 'yup', null]) {
@@ -281,10 +281,10 @@ describe('a backfill that is stopped', () => {
     ['labels.create', 0, 143],
     ['messages.insert', 0, 143],
     ['messages.batchModify', 0, 143],
-    // The note that a run is complete comes after its last change.
+    // The journal is marked complete after the last change.
     ['messages.modify', 0, 0],
   ] as const) {
-    it(`by SIGTERM at its ${skip + 1}. ${verb} is finished by the command that it prints, and does nothing twice`, async () => {
+    it(`by SIGTERM at request ${skip + 1} of ${verb} is finished by its \`resume\`, and changes nothing twice`, async () => {
       await using work = await start();
       const { sandbox } = work;
       const signals = new SentSignals();
@@ -308,7 +308,7 @@ describe('a backfill that is stopped', () => {
     });
   }
 
-  it('by its budget is partial, and done when its command is repeated', async () => {
+  it('by its budget is partial, and ok when its command is repeated', async () => {
     const mail = ['2016', '2018', '2020'].flatMap((year) => many(3, { at: `${year}-05-05` }));
     await using work = await start(mail.reverse());
     const actions = [{ archive: true }, { star: true }, { markImportant: true }];
@@ -334,7 +334,7 @@ describe('a backfill that is stopped', () => {
     assert.ok(Object.values(stateOf(work.sandbox)).every((labels) => `${labels}` === 'IMPORTANT,STARRED'));
   });
 
-  it('because the quota of the day is spent says how to go on too, since no next run does', async () => {
+  it('by the daily quota has a `resume` too, since no scheduled run continues a backfill', async () => {
     await using work = await start();
     const spent = work.sandbox.faults.add({ verb: 'messages.batchModify', skip: 1, ...googleErrors.dailyLimit() });
     const run = await apply(work.sandbox, ['--from', '40y', '--yes', '--budget=1h']);
@@ -344,7 +344,7 @@ describe('a backfill that is stopped', () => {
     assert.deepEqual(stateOf(work.sandbox), expectedState(0, Number.POSITIVE_INFINITY));
   });
 
-  it('goes on with a new access token, and the secret that is there by then', async () => {
+  it('goes on with a new access token from the rotated secret', async () => {
     await using work = await start();
     const { sandbox } = work;
     let version = '';
@@ -352,7 +352,7 @@ describe('a backfill that is stopped', () => {
       const { client_id: clientId, email, refresh_token } = sandbox.secretValue;
       const { refreshToken } = sandbox.oauth.grant({ clientId, email, scopes: [GMAIL_SCOPES.modify] });
       version = sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: refreshToken });
-      // What was issued for the old one does not work any more either.
+      // Access tokens of the old refresh token are refused too.
       sandbox.oauth.revoke(refresh_token);
     };
     sandbox.faults.add({ kind: 'hook', verb: 'messages.insert', after: rotate });
@@ -364,7 +364,7 @@ describe('a backfill that is stopped', () => {
     assert.deepEqual(stateOf(sandbox), expectedState(Date.UTC(2015, 0), Number.POSITIVE_INFINITY));
   });
 
-  it('may be started twice at once: it comes to the same mailbox', async () => {
+  it('leads to the same mailbox when it is started twice at once', async () => {
     await using work = await start(null, { latencyMs: 5 });
     const runs = await Promise.all([apply(work.sandbox, FROM), apply(work.sandbox, FROM)]);
     for (const run of runs) assertEnded(run, 0, { failed: 0, remaining: 0 });
@@ -379,7 +379,7 @@ describe('a backfill of a job that reads', () => {
     runHere(sandbox, ['exporting', ...args], { jobs: 'fixtures', ...options });
   const idsOf = (of: Finished) => eventsOf(of, 'export.read').flatMap(({ ids }) => ids as string[]);
 
-  it('gets one window at a time, with what is in it, and forecasts its reads', async () => {
+  it('calls the job for one window at a time, with its messages, and forecasts the reads', async () => {
     await using work = await start([
       ...mail,
       { at: '2021-05-05', subject: 'miss' },
@@ -408,14 +408,14 @@ describe('a backfill of a job that reads', () => {
     const { units, unitsSpent, requests, messages, windows, rules } = forecastOf(done);
     assert.deepEqual([Number(units) - Number(unitsSpent), requests, messages, windows], [240, 12, 12, 4]);
     assert.deepEqual(rules, [{ name: 'exporting', matched: 12, skipped: 0, toChange: 0, atMost: null }]);
-    // What the job searches by itself is not in the forecast.
+    // The forecast leaves out the job's own searches.
     assert.equal(final.quotaUnits, Number(units) + 4 * 5);
     const oldest = await run(work.sandbox, ['--from=2019-01-01', '--window=year', '--yes', '--oldest-first']);
     assert.deepEqual(
       eventsOf(oldest, 'export.read').map(({ window }) => window),
       YEARS.toReversed(),
     );
-    // An option that the job has too is for both.
+    // An option that the job also declares is given to both.
     assert.equal(read[0]?.timeZone, 'UTC');
     const berlin = await run(work.sandbox, [
       '--from=2023-11-05',
@@ -433,12 +433,12 @@ describe('a backfill of a job that reads', () => {
   });
 
   for (const oldestFirst of [false, true]) {
-    it(`leaves out what it has read when it is continued${oldestFirst ? ', the oldest first' : ''}`, async () => {
+    it(`leaves out finished windows when it is continued${oldestFirst ? ', the oldest first' : ''}`, async () => {
       await using work = await start(mail);
       const order = oldestFirst ? YEARS.toReversed() : YEARS;
       const signals = new SentSignals();
       let reads = 0;
-      // In its third window, after two of the messages there.
+      // It is stopped in its third window, after two of the messages there.
       const stop = () => {
         reads += 1;
         if (reads === 8) signals.send('SIGTERM');
@@ -459,7 +459,7 @@ describe('a backfill of a job that reads', () => {
     });
   }
 
-  it('asks once, also when it changes something in each window', async () => {
+  it('asks once, also when the job changes something in each window', async () => {
     await using work = await start(mail);
     const asked = await run(work.sandbox, ['--from=2019-01-01', '--window=year', '--mark'], { answers: ['y'] });
     assertEnded(asked, 0, { outcome: 'ok' });

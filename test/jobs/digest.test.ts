@@ -11,7 +11,7 @@ import { SandboxMailbox, type StoredMessage } from '../sandbox/mailbox.ts';
 const EMAIL = 'alice@example.com';
 const DAY_MS = 24 * 3_600_000;
 
-/** A sandbox whose mailbox has 60 messages of yesterday at noon, the nasty kinds among them. */
+/** A sandbox whose mailbox has 60 messages of yesterday noon, hostile ones among them. */
 function sandboxWithMail(): Promise<Sandbox> {
   const noonMs = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAY_MS / 2;
   const messages = generateMailbox({ email: EMAIL, count: 60, now: noonMs }).map((message, index) => ({
@@ -25,7 +25,7 @@ function digestsIn({ mailbox }: Sandbox): StoredMessage[] {
   return mailbox.messages().filter(({ messageId }) => messageId.endsWith('@gmail-jobs.invalid>'));
 }
 
-/** A mail from outside that says of itself what a digest says. */
+/** A mail from outside with a digest's headers. */
 function plant(sandbox: Sandbox, messageId: string, place: string): Promise<StoredMessage> {
   const headers = [`From: Mail digest <${EMAIL}>`, `Message-ID: ${messageId}`, 'X-Gmail-Labels: gmail-jobs/digest'];
   return sandbox.mailbox.insert(`${headers.join('\r\n')}\r\nSubject: planted\r\n\r\nHello.`, [place]);
@@ -34,7 +34,7 @@ function plant(sandbox: Sandbox, messageId: string, place: string): Promise<Stor
 const writesTo = ({ requests }: Sandbox) =>
   requests.filter(({ service, method }) => service === 'gmail' && method !== 'GET');
 
-/** No subject, sender or address of the mailbox is in the output. */
+/** Asserts that the output holds no subject, sender or address of the mailbox. */
 function assertDiscreet(run: Finished, sandbox: Sandbox): void {
   const output = run.stdout + run.stderr;
   for (const { subject, from } of sandbox.mailbox.messages()) {
@@ -99,14 +99,14 @@ describe('digest', { concurrency: 3 }, () => {
     assert.ok(made !== undefined && others.length === 0);
     for (const [{ labelIds }, place] of planted) assert.deepEqual([...labelIds], [place]);
 
-    // Thrown away, it is not made again.
+    // A digest in the trash is not made again.
     sandbox.mailbox.modify([made.id], ['TRASH'], ['INBOX']);
     assertEnded(await runHere(sandbox, ['digest', '--dry-run']), 0, { outcome: 'nothing-to-do', skipped: 1 });
     assertEnded(await runHere(sandbox, ['digest']), 0, { outcome: 'nothing-to-do', skipped: 1 });
     assert.equal(digestsIn(sandbox).length, planted.size + 1);
   });
 
-  it('tells of mail from outside under the own address, and of no earlier digest', async () => {
+  it('includes mail from outside under the own address, but no earlier digest', async () => {
     await using sandbox = await sandboxWithMail();
     const mark = sandbox.mailbox.createLabel('gmail-jobs/digest').id;
     const noonMs = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAY_MS / 2;
@@ -129,7 +129,7 @@ describe('digest', { concurrency: 3 }, () => {
     assert.deepEqual(new Set(scope.split(' ')), new Set([readonly, insert, labels]));
   });
 
-  it('makes a digest for the week and one for each time zone', async () => {
+  it('makes one digest for the week and one for each time zone', async () => {
     await using sandbox = await sandboxWithMail();
     for (const args of [[], ['--period', 'week'], ['--time-zone', 'Asia/Tokyo'], ['--time-zone', 'asia/tokyo']]) {
       assertEnded(await runHere(sandbox, ['digest', ...args]), 0);
@@ -159,7 +159,7 @@ describe('digest', { concurrency: 3 }, () => {
     assert.equal(digestsIn(sandbox).length, 1);
   });
 
-  it('is known by its label from the insert on: a run after one that was killed right then finds it', async () => {
+  it('has its label from the insert on, so the run after a kill at the insert finds it', async () => {
     await using sandbox = await sandboxWithMail();
     const killed = await runJob(sandbox, ['digest'], {
       onStart: (child) => {
@@ -185,7 +185,7 @@ describe('digest', { concurrency: 3 }, () => {
     assertEnded(run, 143, { outcome: 'interrupted', matched: 1, remaining: 1 });
   });
 
-  it('exits 75 with the digest remaining when Gmail stays away', async () => {
+  it('exits 75 with the digest remaining when Gmail is unavailable', async () => {
     await using sandbox = await sandboxWithMail();
     sandbox.faults.add({ service: 'gmail', verb: 'labels.create', status: 503, times: 99 });
     assertEnded(await runHere(sandbox, ['digest']), 75, { outcome: 'failed', matched: 1, remaining: 1 });

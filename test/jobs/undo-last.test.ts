@@ -1,4 +1,4 @@
-/** Which run `job undo` is about: the last one, and one that is not found. */
+/** `job undo --last`, and `job undo` of a run without a journal. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRunId } from '../../lib/base/run-id.ts';
@@ -21,7 +21,7 @@ async function play(sandbox: Sandbox, minutesAgo: number, label: string) {
 const labelled = ({ mailbox }: Sandbox, label: string) => mailbox.search(`label:${label}`).length;
 
 describe('job undo --last', () => {
-  it('takes back the newest run that was not undone, one after another, until there is none', async () => {
+  it('undoes the newest run that was not undone, one after another, until there is none', async () => {
     await using sandbox = await start();
     const [first, second, third] = [
       await play(sandbox, 30, 'first'),
@@ -55,7 +55,7 @@ describe('job undo --last', () => {
     );
   });
 
-  it('stands in place of the id: both, or neither, is a usage error', async () => {
+  it('exits 2 when both or neither of <runId> and --last are given', async () => {
     for (const [args, message] of [
       [['undo', '20261123-031608-7f3a', '--last'], /takes a <runId> or --last, not both/],
       [['undo', '--yes'], /needs a <runId> or --last/],
@@ -69,7 +69,7 @@ describe('job undo --last', () => {
 });
 
 describe('job undo of a run that is not found', () => {
-  it('says at once that it looks again and why, when the run may be a moment old', async () => {
+  it('announces at once that it searches again, when the run may be recent', async () => {
     await using sandbox = await start();
     const run = await runJob(sandbox, ['undo', createRunId(new Date()), '--yes'], {
       onStart: (child) => {

@@ -1,4 +1,4 @@
-/** `job undo` through the front door: what comes back, what stays, and what is told. */
+/** `job undo` from command line to final line: which messages it restores, which it leaves alone, and what it logs. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { commandHere, runHere } from '../fixtures/front-door.ts';
@@ -23,13 +23,13 @@ async function start(messages: readonly PlainMessage[] = MESSAGES, options: Sand
   return { sandbox, before, ids, [Symbol.asyncDispose]: () => sandbox.close() };
 }
 
-/** The messages' labels, without the journals and what is theirs. */
+/** The messages' labels, without journals and their labels. */
 function stateOf({ mailbox }: Sandbox): Record<string, string[]> {
   const all = Object.entries(mailbox.snapshot());
   return Object.fromEntries(all.filter(([, labels]) => !labels.includes('gmail-jobs/journal')));
 }
 
-/** Runs the job inside the test's process, or, to be sent signals, as the built program. */
+/** Runs the job in the test's process; as the built program when it is to be sent signals. */
 function undo(
   sandbox: Sandbox,
   runId: string,
@@ -42,7 +42,7 @@ function undo(
     : runJob(sandbox, words, { ...(onStart && { onStart }), ...(env && { env }) });
 }
 
-/** What a run asked of Gmail. */
+/** The run's requests to Gmail. */
 async function costOf(sandbox: Sandbox, play: () => Promise<Finished>) {
   const from = sandbox.requests.length;
   const run = await play();
@@ -57,7 +57,7 @@ async function costOf(sandbox: Sandbox, play: () => Promise<Finished>) {
 }
 
 describe('undo', { concurrency: 3 }, () => {
-  it('restores what several overlapping and opposing rules changed, and nothing twice', async () => {
+  it('restores the changes of overlapping and opposing rules, each message once', async () => {
     await using work = await start();
     const { sandbox, before, ids } = work;
     const [a = '', b = '', c = '', d = '', spam = '', archived = ''] = ids;
@@ -75,7 +75,7 @@ describe('undo', { concurrency: 3 }, () => {
     const batches = sandbox.requests.filter(({ verb }) => verb === 'messages.batchModify');
     const units = sandbox.requests.reduce((sum, { units = 0 }) => sum + units, 0);
     assert.ok(batches.length <= 6 && units < 700, `${batches.length} batches, ${units} units`);
-    // Nothing but the journal itself was read.
+    // The journal is the only message that was read.
     assert.equal(sandbox.requests.filter(({ verb }) => verb === 'messages.get').length, 1);
 
     const again = await undo(sandbox, runId);
@@ -83,8 +83,8 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(stateOf(sandbox), before);
   });
 
-  it('restores a backfill of many windows as a whole, whatever its rules do', async () => {
-    // A message a month: the newer ones for a rule with two changes, the older ones for a rule with one.
+  it('restores a backfill of many windows, whatever its rules do', async () => {
+    // One message a month: a rule with two changes for the newer messages, a rule with one change for the older.
     const months = Array.from({ length: 24 }, (_, index) => ({
       at: `${index < 12 ? 2023 : 2022}-${`${12 - (index % 12)}`.padStart(2, '0')}-10T12:00:00Z`,
       subject: index < 10 ? 'two' : 'one',
@@ -105,7 +105,7 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(stateOf(work.sandbox), work.before);
   });
 
-  it('leaves alone what a person has changed since, and other labels on what goes back', async () => {
+  it('leaves alone messages that a person changed since, and all other labels of restored messages', async () => {
     await using work = await start();
     const { sandbox, before, ids } = work;
     const [a = '', b = '', c = '', d = ''] = ids;
@@ -121,7 +121,7 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(stateOf(sandbox), expected);
   });
 
-  it('takes back what a killed run had changed, whichever of its rules it had come to', async () => {
+  it('restores the changes of a run that was killed after any of its rules', async () => {
     await using work = await start();
     const { sandbox, before, ids } = work;
     const rules = [
@@ -137,7 +137,7 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(stateOf(sandbox), before);
   });
 
-  it('that restored nothing leaves the run as one that can be undone', async () => {
+  it('does not mark the run as undone when it restored nothing', async () => {
     await using work = await start();
     const { sandbox, ids } = work;
     const archived = ids.slice(0, 4);
@@ -151,7 +151,7 @@ describe('undo', { concurrency: 3 }, () => {
     assert.equal((await shown()).undone, true);
   });
 
-  it('changes nothing in a dry run, and without anybody to ask', async () => {
+  it('changes nothing in a dry run, or when nobody can be asked', async () => {
     await using work = await start();
     const { sandbox, ids } = work;
     const runId = await playRun(sandbox, [{ rule: 'archive', remove: ['INBOX'], ids: ids.slice(0, 4) }]);
@@ -165,11 +165,11 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(sandbox.mailbox.snapshot(), left);
   });
 
-  it('reads what searches do not show yet', async () => {
+  it('restores messages that searches still show as before the run', async () => {
     await using work = await start();
     const { sandbox, before, ids } = work;
     const runId = await playRun(sandbox, [{ rule: 'archive', remove: ['INBOX'], ids: ids.slice(0, 4) }]);
-    // The journal is found, and the searches are still at the time before the run.
+    // Searches show the journal, but of the other messages still the labels from before the run.
     sandbox.mailbox.modify(ids.slice(0, 4), ['INBOX'], []);
     sandbox.mailbox.search('in:inbox');
     sandbox.mailbox.searchLagMs = 60_000;
@@ -179,7 +179,7 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(stateOf(sandbox), before);
   });
 
-  it('goes on where it was killed', async () => {
+  it('continues after it was killed', async () => {
     await using work = await start([...MESSAGES, ...many(1_200, { labels: ['INBOX'] })]);
     const { sandbox, before, ids } = work;
     const inbox = ids.filter((id) => before[id]?.includes('INBOX'));
@@ -196,7 +196,7 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(stateOf(sandbox), before);
   });
 
-  it('counts as skipped what was deleted for good since, where the run only took labels off', async () => {
+  it('counts messages as skipped that were deleted for good since a run which only removed labels', async () => {
     await using work = await start();
     const { sandbox, before, ids } = work;
     const [a = '', b = '', c = '', d = '', spam = ''] = ids;
@@ -219,7 +219,7 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(stateOf(sandbox), left);
   });
 
-  it('sees what a person has done a moment ago, whatever searches show', async () => {
+  it('sees what a person changed a moment ago, although searches do not show it', async () => {
     for (const [steps, byHand] of [
       [{ remove: ['INBOX', 'UNREAD'] }, { add: ['INBOX'], remove: [] }],
       [{ remove: ['INBOX'] }, { add: ['TRASH'], remove: [] }],
@@ -240,14 +240,14 @@ describe('undo', { concurrency: 3 }, () => {
       const now = stateOf(sandbox);
       const { run, made } = await costOf(sandbox, () => undo(sandbox, runId));
       assertEnded(run, 0, { matched: 140, changed: 50, skipped: 90 });
-      // Besides the journal, those are read that were changed, and not those that are known to be gone.
+      // It reads the journal and the changed messages, but no message that the history shows as deleted.
       assert.deepEqual([made('history.list'), made('messages.get')], [1, byHand === null ? 1 : 1 + 90]);
       const wanted = Object.entries(now).map(([id, labels]) => [id, touched.includes(id) ? labels : before[id]]);
       assert.deepEqual(stateOf(sandbox), Object.fromEntries(wanted));
     }
   });
 
-  it('leaves alone what a person changes while the question waits, whatever searches show', async () => {
+  it('leaves alone messages that a person changes before answering, although searches do not show it', async () => {
     await using work = await start(many(8, { labels: ['INBOX', 'UNREAD', 'Keep'] }));
     const { sandbox, before, ids } = work;
     const runId = await playRun(sandbox, [{ rule: 'read', remove: ['UNREAD', 'INBOX'], ids }]);
@@ -258,7 +258,7 @@ describe('undo', { concurrency: 3 }, () => {
       sandbox.mailbox.modify([read], ['UNREAD'], []);
       sandbox.mailbox.modify([trashed], ['TRASH'], []);
       sandbox.mailbox.delete([deleted]);
-      // Labels that do not matter to the run.
+      // Labels that the run did not touch.
       sandbox.mailbox.modify([other], ['STARRED'], []);
       return 'y';
     };
@@ -270,7 +270,7 @@ describe('undo', { concurrency: 3 }, () => {
     for (const id of ids.slice(4)) assert.deepEqual(now[id], before[id]);
   });
 
-  it('looks for nothing and changes nothing when the run is already undone, at a terminal in words', async () => {
+  it('searches and changes nothing when the run is already undone, and says so', async () => {
     await using work = await start(many(60, { labels: ['INBOX', 'UNREAD'] }));
     const { sandbox, ids } = work;
     const runId = await playRun(sandbox, [{ rule: 'archive', remove: ['INBOX'], ids }]);
@@ -293,7 +293,7 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(stateOf(sandbox), now);
   });
 
-  it('has nothing to do for a run of which all messages were deleted for good', async () => {
+  it('has nothing to do when all messages of the run were deleted for good', async () => {
     await using work = await start();
     const { sandbox, ids } = work;
     const runId = await playRun(sandbox, [{ rule: 'archive', remove: ['INBOX'], ids: ids.slice(0, 4) }]);
@@ -301,7 +301,7 @@ describe('undo', { concurrency: 3 }, () => {
     assertEnded(await undo(sandbox, runId), 0, { outcome: 'nothing-to-do', matched: 4, skipped: 4 });
   });
 
-  it('looks whether messages exist by what costs less: each of them, or a list of the mailbox', async () => {
+  it('checks that messages exist in the cheaper way: reads each, or lists the mailbox', async () => {
     await using work = await start([...MESSAGES, ...many(5_000, { labels: ['INBOX', 'UNREAD'] })]);
     const { sandbox, ids } = work;
     const play = (changed: readonly string[]) =>
@@ -309,7 +309,7 @@ describe('undo', { concurrency: 3 }, () => {
     const few = await play(ids.slice(-2));
     const most = await play(ids.slice(6, 1_206));
     sandbox.mailbox.delete([...ids.slice(-1), ...ids.slice(6, 306)]);
-    // As after a week.
+    // As after a week, when Gmail no longer knows the history id.
     sandbox.mailbox.history.forget();
 
     const cheap = await costOf(sandbox, () => undo(sandbox, few, ['--dry-run']));
@@ -317,12 +317,12 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual([cheap.lists('in:anywhere'), cheap.made('messages.get')], [0, 1 + 2]);
     const listed = await costOf(sandbox, () => undo(sandbox, most));
     assertEnded(listed.run, 0, { matched: 1_200, changed: 900, skipped: 300 });
-    // More than a hundred are missing: the mailbox is listed again, and a sample of them is read besides the journal.
+    // More than 100 are missing: it lists the mailbox again, and reads a sample of them and the journal.
     assert.deepEqual([listed.lists('in:anywhere'), listed.made('messages.get')], [20, 1 + 10]);
     assert.ok(listed.units < 500, `${listed.units} units`);
   });
 
-  it('does not look whether messages exist that a label shows', async () => {
+  it('does not check messages that a search for a label shows', async () => {
     await using work = await start();
     const { sandbox, ids } = work;
     const runId = await playRun(sandbox, [
@@ -331,12 +331,12 @@ describe('undo', { concurrency: 3 }, () => {
     ]);
     const { run, made, lists } = await costOf(sandbox, () => undo(sandbox, runId, ['--dry-run']));
     assertEnded(run, 0, { matched: 6, remaining: 6 });
-    // For the journal one search, and one for each label that counts; the profile is asked for the address.
+    // One search for the journal and one for each label; the profile has the address.
     assert.deepEqual([made('messages.get'), made('messages.list'), made('users.getProfile')], [1, 1 + 6, 1]);
     assert.equal(lists('in:anywhere'), 0);
   });
 
-  it('leaves out a label that exists no more', async () => {
+  it('leaves out a deleted label', async () => {
     await using work = await start();
     const { sandbox, before, ids } = work;
     const [a = '', , c = ''] = ids;
@@ -350,7 +350,7 @@ describe('undo', { concurrency: 3 }, () => {
     assert.deepEqual(stateOf(sandbox), { ...before, [c]: ['INBOX', 'STARRED', 'UNREAD'] });
   });
 
-  it('says what to do about a run that it does not know', async () => {
+  it('names the next step for an unknown run', async () => {
     await using work = await start();
     const { error, remedy } = assertEnded(await undo(work.sandbox, '20260101-000000-abcd'), 65);
     assert.match(`${error} ${remedy}`, /no journal of the run 20260101-000000-abcd.*`bin\/job runs`/);

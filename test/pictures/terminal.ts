@@ -69,10 +69,7 @@ function drawRun(text: string, from: number, y: number, { bold, faint, color }: 
   return [...text.matchAll(/\S+(?: \S+)*/g)]
     .map(({ 0: words, index }) => {
       const fit = `textLength="${round(words.length * COLUMN)}" lengthAdjust="spacingAndGlyphs"`;
-      return `<text x="${place(from + index)}" y="${y}" ${fit} ${attributes}>${htmlEscape(words)}</text>`.replace(
-        ' >',
-        '>',
-      );
+      return `<text x="${place(from + index)}" y="${y}" ${fit} ${attributes}>${htmlEscape(words)}</text>`;
     })
     .join('');
 }

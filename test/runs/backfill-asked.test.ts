@@ -33,7 +33,7 @@ describe('the question before a backfill', { concurrency: 3, skip: !hasTerminal 
     });
   }
 
-  it('leaves time to star what is to be left alone', async () => {
+  it('protects messages that a person stars before answering', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });
     const before = stateOf(sandbox);
     const starred = Object.keys(before).filter((id) => before[id]?.join() === 'INBOX,UNREAD');
@@ -48,7 +48,7 @@ describe('the question before a backfill', { concurrency: 3, skip: !hasTerminal 
     assert.match(shown.screen, /\d+ changed/);
   });
 
-  it('takes nothing that was typed before, shows none of it, and leaves none to the shell', async () => {
+  it('discards keys that were pressed before it, shows none of them, and leaves none to the shell', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOfYears(), latencyMs: 50 });
     const before = JSON.stringify(stateOf(sandbox));
     const ahead = ['access token issued', 'y\rtyped ahead\ry'] as const;
@@ -59,7 +59,7 @@ describe('the question before a backfill', { concurrency: 3, skip: !hasTerminal 
     assert.equal(JSON.stringify(stateOf(sandbox)), before);
   });
 
-  it('leaves nothing to the shell either when there is nothing to ask', async () => {
+  it('leaves no pressed keys to the shell when there is nothing to ask', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOfYears(), latencyMs: 50 });
     const args = ['apply-rules', '--from', '1990-01-01', '--to', '1990-02-01'];
     const shown = await runAtTerminal(sandbox, args, { rules: RULES, keys: [['access token issued', 'y\rls\r']] });
@@ -67,7 +67,7 @@ describe('the question before a backfill', { concurrency: 3, skip: !hasTerminal 
     assert.match(shown.screen, /✔ nothing to do \(/);
   });
 
-  it('ends on Ctrl-C while it still searches', async () => {
+  it('ends on Ctrl-C during the search', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });
     sandbox.faults.add({ kind: 'hang', verb: 'messages.list' });
     const shown = await runAtTerminal(sandbox, ARGS, { rules: RULES, keys: [['access token issued', 'y\x03']] });

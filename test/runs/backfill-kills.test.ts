@@ -1,4 +1,4 @@
-/** A backfill may be killed at any instant: the same command finishes it, and `job undo` takes back what it had done. */
+/** A backfill may be killed at any instant: the same command finishes it, and `job undo` restores its changes. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runHere } from '../fixtures/front-door.ts';
@@ -20,7 +20,7 @@ async function undisturbed() {
   return { before, after: stateOf(sandbox), requests: sandbox.requests.map(({ verb }) => verb) };
 }
 
-/** A backfill killed at this request. Its id, and how many of its changes were made. */
+/** Kills a backfill at this request; returns its run id and how many of its changes were made. */
 async function killedAt(
   sandbox: Sandbox,
   when: 'before' | 'after',
@@ -44,7 +44,7 @@ const firstOf = (verb: string) => gmail.indexOf(verb);
 
 describe('a backfill that is killed', { concurrency: 1 }, () => {
   const points = [
-    // Labels are made, and nothing else yet.
+    // Labels were created, and no message changed.
     ['before', 'messages.insert', firstOf('messages.insert')],
     ['after', 'messages.insert', firstOf('messages.insert')],
     ['after', 'messages.batchModify', firstOf('messages.batchModify')],
@@ -60,7 +60,7 @@ describe('a backfill that is killed', { concurrency: 1 }, () => {
       if (hasJournal(sandbox)) {
         assertEnded(await runHere(sandbox, ['undo', runId, '--yes']), 0, { failed: 0 });
         assert.deepEqual(stateOf(sandbox), expected.before);
-        // As the kill had left it.
+        // The state that the kill left.
         for (const [id, labels] of Object.entries(left)) {
           const ids = labels.map((label) => sandbox.mailbox.findLabel(label)?.id ?? label);
           const now = [...(sandbox.mailbox.get(id)?.labelIds ?? [])];

@@ -1,4 +1,4 @@
-/** Runs that end before their end are taken back exactly: what they changed, and nothing that was changed after them. */
+/** `job undo` of runs that ended early restores exactly their changes, and no message that was changed after them. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runHere, SentSignals } from '../fixtures/front-door.ts';
@@ -9,7 +9,7 @@ import { assertEnded, ChildHandle, type Finished, type RunOptions, runJob } from
 import type { Fault } from '../sandbox/faults.ts';
 import { googleErrors, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
 
-/** Four batches are sent at once; the last one, a small one, waits until one of them is answered. */
+/** Four batches are sent at once; the last, small one waits until one of these is answered. */
 const MESSAGES = 4_050;
 
 async function start(count = MESSAGES, options: SandboxOptions = {}) {
@@ -19,7 +19,7 @@ async function start(count = MESSAGES, options: SandboxOptions = {}) {
 
 const rules = { rules: [ARCHIVE] };
 
-/** A run that is told to stop when it sends this batch. */
+/** Stops a run when it sends this batch. */
 async function stoppedAt(sandbox: Sandbox, skip: number, rest: object = rules): Promise<Finished> {
   const signals = new SentSignals();
   const before = () => signals.send('SIGTERM');
@@ -31,18 +31,18 @@ const idOf = (run: Finished) => String((run.final ?? run.events.find(({ event })
 
 const undo = (sandbox: Sandbox, run: Finished) => runHere(sandbox, ['undo', idOf(run), '--yes']);
 
-/** The run's events whose names begin so. */
+/** The run's events of one family. */
 const named = ({ events }: Finished, start: string) =>
   events.flatMap(({ event }) => (String(event).startsWith(start) ? [event] : []));
 
-/** What `job runs` tells, by run. */
+/** The output of `job runs`, by run id. */
 async function listed(sandbox: Sandbox): Promise<Record<string, { messages: number; undone: boolean }>> {
   const { stdout } = await runJob(sandbox, ['runs', '--json']);
   const runs = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
   return Object.fromEntries(runs.map(({ runId, messages, undone }) => [runId, { messages, undone }]));
 }
 
-/** The state in which these changes are taken back, and all others are not. */
+/** The labels when only these changes are undone. */
 function without(changes: readonly string[], before: Record<string, string[]>, now: Record<string, string[]>) {
   const ids = new Set(changes.map((change) => change.split(' ')[0] ?? ''));
   return Object.fromEntries(Object.entries(now).map(([id, labels]) => [id, (ids.has(id) && before[id]) || labels]));
@@ -51,8 +51,8 @@ function without(changes: readonly string[], before: Record<string, string[]>, n
 const journals = ({ mailbox }: Sandbox) =>
   mailbox.messages().filter(({ labelIds }) => labelIds.has(mailbox.findLabel('gmail-jobs/journal')?.id ?? ''));
 
-describe('a run that ended before its end', () => {
-  it('by SIGTERM is taken back exactly, also when another run has done the rest', async () => {
+describe('a run that ended early', () => {
+  it('by SIGTERM is undone exactly, also when another run has done the rest', async () => {
     await using work = await start();
     const { sandbox, before } = work;
     const first = await stoppedAt(sandbox, 0);
@@ -69,7 +69,7 @@ describe('a run that ended before its end', () => {
     assert.equal(journals(sandbox).filter(({ labelIds }) => labelIds.has('TRASH')).length, 1);
   });
 
-  it('leaves alone what a person has done meanwhile to messages that it had not come to', async () => {
+  it('is undone without messages that it had not reached and a person changed', async () => {
     await using work = await start();
     const { sandbox, before } = work;
     const first = await stoppedAt(sandbox, 0, { rules: [STAR, { ...ARCHIVE, name: 'then' }] });
@@ -83,7 +83,7 @@ describe('a run that ended before its end', () => {
     assert.deepEqual(stateOf(sandbox), without(made, before, all));
   });
 
-  it('because Gmail went away is taken back with what it may have changed, and no more', async () => {
+  it('because Gmail was unavailable is undone with the changes that it may have made, and no more', async () => {
     await using work = await start();
     const { sandbox, before } = work;
     sandbox.faults.add({ kind: 'reset-after', verb: 'messages.batchModify', skip: 2 });
@@ -98,7 +98,7 @@ describe('a run that ended before its end', () => {
     assert.deepEqual(stateOf(sandbox), before);
   });
 
-  it('with a batch that Gmail refused is taken back without that batch', async () => {
+  it('with a batch that Gmail refused is undone without that batch', async () => {
     await using work = await start(2_500);
     const { sandbox, before } = work;
     const refusal: Fault = { status: 400, body: { error: { code: 400, message: 'no' } }, verb: 'messages.batchModify' };
@@ -124,7 +124,7 @@ describe('a run that ended before its end', () => {
     );
   });
 
-  it('is complete when it was told to stop while it says so', async () => {
+  it('is complete when it was told to stop while it marked its journal', async () => {
     for (const at of [{ verb: 'labels.create', skip: 1 }, { verb: 'messages.modify' }]) {
       for (const when of ['before', 'after'] as const) {
         await using work = await start(30);
@@ -135,14 +135,14 @@ describe('a run that ended before its end', () => {
         const first = await runHere(sandbox, ['apply-rules'], { rules: twice, signals });
         assertEnded(first, 0, { outcome: 'ok', changed: 60 });
         assert.deepEqual(named(first, 'journal.'), ['journal.written']);
-        // Half of what the run did: a run of which it is not known whether it came to its end may have left that.
+        // A message with half of the run's changes: an incomplete run may leave such a message, a complete one does not.
         sandbox.mailbox.modify(Object.keys(before).slice(0, 5), ['INBOX'], []);
         assertEnded(await undo(sandbox, first), 0, { changed: 25, skipped: 5 });
       }
     }
   });
 
-  it('before it changed anything leaves nothing to take back', async () => {
+  it('before its first change leaves no journal', async () => {
     await using work = await start(3);
     const { sandbox, before } = work;
     const signals = new SentSignals();
@@ -153,7 +153,7 @@ describe('a run that ended before its end', () => {
     assert.deepEqual(stateOf(sandbox), before);
   });
 
-  it('by its budget with all of its quota spent still has units for it', async () => {
+  it('by its budget, with the whole quota spent, still has units for the journal', async () => {
     const labels = Array.from({ length: 60 }, (_, index) => `Label ${index}`);
     const mailbox = mailboxOf(many(3, {}), { labels });
     await using sandbox = await startSandbox({ mailbox, quota: { unitsPerMinute: 3_000 } });
@@ -171,7 +171,7 @@ describe('a run that ended before its end', () => {
     assert.equal(sandbox.gmail.quota.refusals, 0);
   });
 
-  it('keeps its outcome when that could not be written, and its first journal', async () => {
+  it('keeps its outcome and its first journal when the changes could not be recorded', async () => {
     await using work = await start();
     const { sandbox, before } = work;
     const no = { status: 403, body: { error: { code: 403, message: 'no', errors: [{ reason: 'forbidden' }] } } };
@@ -183,7 +183,7 @@ describe('a run that ended before its end', () => {
     assert.deepEqual(stateOf(sandbox), before);
   });
 
-  it('by a kill is taken back without what another run shows that it had not come to', async () => {
+  it('by a kill is undone without messages that another run shows it had not reached', async () => {
     await using work = await start();
     const { sandbox, before } = work;
     const child = new ChildHandle();

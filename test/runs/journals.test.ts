@@ -1,4 +1,4 @@
-/** Journals of runs: when they are written, that nobody but `job undo` sees them, and that they bring everything back. */
+/** Journals of runs: when they are written, that no other job sees them, and that `job undo` restores every action. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runHere } from '../fixtures/front-door.ts';
@@ -27,7 +27,7 @@ const verbs = ({ requests }: Sandbox) => requests.map(({ verb }) => verb);
 const rule = (query: string, actions: object, more: object = {}) => ({ name: 'a-rule', query, actions, ...more });
 
 describe('the journal of a run', () => {
-  it('is there before the first change, and says afterwards that the run was complete', async () => {
+  it('is written before the first change, and marked complete after the last', async () => {
     for (const args of [[], YEARS]) {
       await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });
       const run = await apply(sandbox, RULES, args);
@@ -64,7 +64,7 @@ describe('the journal of a run', () => {
     assert.deepEqual(stateOf(sandbox), before);
   });
 
-  it('is found by no search of rules, and by no digest', async () => {
+  it('is found by no rule and no digest', async () => {
     const dayMs = 86_400_000;
     const noon = new Date(Math.floor(Date.now() / dayMs) * dayMs - dayMs / 2).toISOString();
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(4, { at: noon })) });
@@ -87,7 +87,7 @@ describe('the journal of a run', () => {
     assert.deepEqual(read, []);
   });
 
-  it('is thrown away after 30 days by the next run, and not before', async () => {
+  it('is put into the trash after 30 days by the next run, and not before', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {})) });
     for (const actions of [{ star: true }, { archive: true }]) {
       assertEnded(await apply(sandbox, { rules: [rule('subject:hit', actions)] }), 0, { changed: 3 });
@@ -109,7 +109,7 @@ describe('the journal of a run', () => {
   });
 });
 
-it('mail that only looks like a journal is neither thrown away nor taken for one, also when it has the label', async () => {
+it('mail that only looks like a journal is neither discarded nor listed, even with the label', async () => {
   await using sandbox = await startSandbox({
     mailbox: mailboxOf([...many(3, {}), { subject: 'trip', labels: ['UNREAD'] }]),
   });
@@ -118,7 +118,7 @@ it('mail that only looks like a journal is neither thrown away nor taken for one
   const [journal] = journals(sandbox);
   assert.ok(journal?.raw);
   const label = mailbox.findLabel('gmail-jobs/journal')?.id ?? '';
-  // A copy from outside, and a mail of a person, both labelled by hand; and long ago.
+  // A copy from outside and a person's mail, both old and labelled by hand.
   const long = '20260101-000000-abcd';
   const raw = `Delivered-To: alice@example.com\r\n${journal.raw.replaceAll(String(first.final?.runId), long)}`;
   const copy = await mailbox.insert(raw, [label, 'CATEGORY_UPDATES'], Date.parse('2026-01-01'));
@@ -138,7 +138,7 @@ it('mail that only looks like a journal is neither thrown away nor taken for one
   assert.ok(mailbox.get(copy.id)?.labelIds.has(label));
 });
 
-it('a run that changed nothing leaves nothing to take back', async () => {
+it('a run that changed nothing leaves no journal', async () => {
   const refusal = (message: string) => ({ status: 400, body: { error: { code: 400, message, errors: [] } }, times: 9 });
   for (const [actions, verb] of [
     [{ addLabels: ['Some'] }, 'labels.create'],
@@ -156,7 +156,7 @@ it('a run that changed nothing leaves nothing to take back', async () => {
 
 describe('undo of a run of apply-rules', () => {
   const changeable = ['INBOX', 'UNREAD', 'STARRED', 'IMPORTANT', 'Old'];
-  /** Half of all combinations: any two labels still occur together, apart, and not at all. */
+  /** Half of all combinations of labels: any two labels occur together, each alone, and neither. */
   const states = Array.from({ length: 2 ** changeable.length }, (_, bits) =>
     changeable.filter((_, bit) => (bits & (1 << bit)) !== 0),
   ).filter(({ length }) => length % 2 === 0);
@@ -187,7 +187,7 @@ describe('undo of a run of apply-rules', () => {
   ];
 
   for (const args of [[], ['--from=2015-01-01', '--max-share=100%', '--yes']]) {
-    it(`brings back every message after each action${args.length > 0 ? ' of a backfill' : ''}, and leaves the others`, async () => {
+    it(`restores every message after each action${args.length > 0 ? ' of a backfill' : ''}, and leaves the others alone`, async () => {
       await using sandbox = await startSandbox({ mailbox: mailboxOf(mail) });
       const before = stateOf(sandbox);
       const run = await apply(sandbox, { rules }, args);
@@ -203,7 +203,7 @@ describe('undo of a run of apply-rules', () => {
     });
   }
 
-  it('brings back what overlapping and opposing rules did, and leaves what somebody changed since', async () => {
+  it('restores the changes of overlapping and opposing rules, and leaves alone messages that were changed since', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(everyState('hit')) });
     const before = stateOf(sandbox);
     const overlapping = [

@@ -1,4 +1,4 @@
-/** A run may be killed at any instant, or started twice: the mailbox ends up as if it had run once, undisturbed. */
+/** A run may be killed at any instant, or started twice: the mailbox ends as after one undisturbed run. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runHere } from '../fixtures/front-door.ts';
@@ -6,7 +6,7 @@ import { mailboxOf, many, seenByPerson } from '../fixtures/mailbox.ts';
 import { assertEnded, ChildHandle, runJob } from '../run.ts';
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 
-/** Two rules that overlap, with two labels to make and three batches. */
+/** Two rules that overlap, with two labels to create and three batches. */
 const RULES = {
   protect: 'is:starred',
   rules: [
@@ -35,7 +35,7 @@ function apply(sandbox: Sandbox, child = new ChildHandle()) {
   return runJob(sandbox, ['apply-rules'], { rules: RULES, onStart: child.onStart });
 }
 
-/** The same without a process that could be killed. */
+/** The same in the test's process. */
 function applyHere(sandbox: Sandbox) {
   return runHere(sandbox, ['apply-rules'], { rules: RULES });
 }
@@ -49,7 +49,7 @@ async function undisturbed(): Promise<{ requests: string[]; state: object }> {
 const expected = await undisturbed();
 
 describe('a run that is killed', { concurrency: 4 }, () => {
-  it('has all the requests that it can be killed at', () => {
+  it('sends the requests at which the next tests kill it', () => {
     const verbs = new Set(expected.requests);
     for (const verb of ['GetSecretValue', 'token', 'labels.list', 'messages.list', 'labels.create']) {
       assert.ok(verbs.has(verb), verb);
@@ -61,10 +61,10 @@ describe('a run that is killed', { concurrency: 4 }, () => {
 
   for (const when of ['before', 'after'] as const) {
     for (const [skip, verb] of expected.requests.entries()) {
-      // Before a request that only reads, all is as it was after the one before; after it, as after the first of its kind.
+      // A kill before a read is like a kill after the request before; a kill after a read is tested once for each verb.
       const writes = /^(labels\.create|messages\.(batchModify|insert|modify))$/.test(verb);
       if (!writes && (when === 'before' || expected.requests.indexOf(verb) !== skip)) continue;
-      it(`${when} its request ${skip + 1}, ${verb}, is made good by the next run`, async () => {
+      it(`${when} its request ${skip + 1}, ${verb}, is completed by the next run`, async () => {
         await using sandbox = await sandboxOf();
         const child = new ChildHandle();
         const kill = () => {
@@ -82,7 +82,7 @@ describe('a run that is killed', { concurrency: 4 }, () => {
 });
 
 describe('runs at the same time', { concurrency: 2 }, () => {
-  it('come to the mailbox of a single run, and all exit 0', async () => {
+  it('lead to the mailbox of a single run, and all exit 0', async () => {
     for (const latencyMs of [0, 15]) {
       await using sandbox = await sandboxOf(latencyMs);
       const runs = await Promise.all([apply(sandbox), apply(sandbox), apply(sandbox)]);
@@ -91,9 +91,9 @@ describe('runs at the same time', { concurrency: 2 }, () => {
     }
   });
 
-  it('make a label once when both want to make it', async () => {
+  it('create a label once when both need it', async () => {
     await using sandbox = await sandboxOf();
-    // Neither is answered before both have asked: the one that comes second is refused with 409.
+    // Both send the request before either is answered: Gmail refuses the second with 409.
     const both = Promise.withResolvers<void>();
     let asking = 0;
     const waitForBoth = async () => {

@@ -1,4 +1,4 @@
-/** Runs that end before their work: by the budget, SIGTERM or SIGINT. */
+/** Runs that the budget, SIGTERM or SIGINT ends early. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ARCHIVE, apply, carrying, forever, IMPORTANT, STAR, sandboxOf, told, UNREAD } from '../fixtures/starring.ts';
@@ -6,7 +6,7 @@ import { assertEnded, ChildHandle } from '../run.ts';
 import { googleErrors } from '../sandbox/index.ts';
 
 describe('a run that is stopped', { concurrency: 4 }, () => {
-  it('gives up 20 seconds after SIGTERM what has still not been answered', async () => {
+  it('gives up unanswered requests 20 seconds after SIGTERM', async () => {
     await using sandbox = await sandboxOf(3);
     const child = new ChildHandle();
     let toldAt = 0;
@@ -24,7 +24,7 @@ describe('a run that is stopped', { concurrency: 4 }, () => {
     const tookMs = performance.now() - toldAt;
     assertEnded(run, 143, { outcome: 'interrupted', matched: 3, changed: 0, remaining: 3 });
     assert.ok(tookMs > 15_000 && tookMs < 24_000, `took ${tookMs} ms`);
-    // Before that, it has written down what Gmail may have changed.
+    // Before that, the journal has recorded the changes that Gmail may have made.
     assert.deepEqual(
       run.events.filter(({ event }) => event === 'journal.closed').map(({ messages }) => messages),
       [3],
@@ -33,7 +33,7 @@ describe('a run that is stopped', { concurrency: 4 }, () => {
 
   const rules = { rules: [STAR, ARCHIVE, IMPORTANT, UNREAD] };
 
-  it('by its budget in the middle is partial, exits 0, and says how to go on in words that a shell reads back', async () => {
+  it('by its budget is partial, exits 0, and has a `resume` that a shell understands', async () => {
     await using sandbox = await sandboxOf(5);
     sandbox.faults.add({ kind: 'slow', verb: 'messages.batchModify', delayMs: 4_500 });
     const run = await apply(sandbox, { rules }, ['--budget', ' 4s ', '--max-changes', '50']);
@@ -48,7 +48,7 @@ describe('a run that is stopped', { concurrency: 4 }, () => {
     assertEnded(await apply(sandbox, { rules }), 0, { outcome: 'ok', matched: 15, changed: 15 });
   });
 
-  it('on a dyno says how to go on with `heroku run`, in words that come through it', async () => {
+  it('on a dyno has a `resume` with `heroku run`, quoted for it', async () => {
     await using sandbox = await sandboxOf(5);
     const child = new ChildHandle();
     sandbox.faults.add({ kind: 'hook', verb: 'messages.batchModify', before: () => child.kill('SIGTERM') });
@@ -73,12 +73,12 @@ describe('a run that is stopped', { concurrency: 4 }, () => {
     ['SIGTERM', 143],
     ['SIGINT', 130],
   ] as const) {
-    it(`by ${signal}, several times, finishes what is under way, exits ${code}, and says how to go on`, async () => {
+    it(`by ${signal}, several times, finishes its requests, exits ${code}, and has a \`resume\``, async () => {
       await using sandbox = await sandboxOf(5, { latencyMs: 60 });
       const child = new ChildHandle();
       const kill = () => child.kill(signal);
       sandbox.faults.add({ kind: 'hook', verb: 'messages.batchModify', before: () => [kill(), kill()], after: kill });
-      // The last ping of the monitor: the run has ended, its final line is not yet written.
+      // At the monitor's last ping the run has ended, and its final line is not yet written.
       sandbox.faults.add({ kind: 'hook', service: 'monitor', skip: 1, after: kill });
       const env = { HEARTBEAT_URL: sandbox.monitorUrl };
       const run = await apply(sandbox, { rules, env, onStart: child.onStart }, ['--budget=9m']);
@@ -95,7 +95,7 @@ describe('a run that is stopped', { concurrency: 4 }, () => {
     });
   }
 
-  it('while it waits for AWS, for Google or to try again, ends at once', async () => {
+  it('ends at once while it waits for AWS, for Google or for a retry', async () => {
     const waits = [
       { kind: 'hang', service: 'aws' },
       { kind: 'hang', service: 'oauth' },

@@ -1,4 +1,4 @@
-/** The announced time and quota of a search in every month. */
+/** The announcement of a search in every month: its time and quota. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hasTerminal, runAtTerminal } from '../fixtures/at-terminal.ts';
@@ -16,8 +16,8 @@ function refuse({ faults }: Sandbox, times: number): void {
   faults.add({ verb: 'messages.list', status: 403, body: REFUSAL, times });
 }
 
-describe('a look at every month', { concurrency: 2 }, () => {
-  it('tells its cost before it is spent', async () => {
+describe('a search in every month', { concurrency: 2 }, () => {
+  it('announces its cost before its first request', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });
     refuse(sandbox, 1);
     const run = await runJob(sandbox, ARGS, { rules: RULES });
@@ -30,7 +30,7 @@ describe('a look at every month', { concurrency: 2 }, () => {
     assert.ok(Number(look?.durationMs) >= 0);
   });
 
-  it('is told in words on a terminal, where a refusal for quota is one line that changes', {
+  it('is a sentence on a terminal, where a pause after a quota refusal is one line', {
     skip: !hasTerminal && 'there is no python3',
   }, async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });

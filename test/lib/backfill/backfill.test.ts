@@ -40,10 +40,11 @@ function backfill({ from, to, yes = true, interactive = false, dryRun = false, t
 }
 
 describe('a backfill', () => {
-  it('needs somebody who can answer, or --yes, or a dry run', () => {
+  it('needs a person to ask, --yes, or a dry run', () => {
     assert.throws(
       () => backfill({ from: '1y', yes: false }),
-      (error) => error instanceof UsageError && /nobody here/.test(error.message) && /--yes/.test(error.remedy),
+      (error) =>
+        error instanceof UsageError && /nobody can answer here/.test(error.message) && /--yes/.test(error.remedy),
     );
     for (const settings of [{ interactive: true }, { yes: true }, { dryRun: true }]) {
       backfill({ from: '1y', yes: false, ...settings });

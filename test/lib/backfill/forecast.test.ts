@@ -9,7 +9,7 @@ import { VirtualClock } from '../../virtual-clock.ts';
 
 const never = new AbortController().signal;
 
-/** How long the load really takes behind the real window, when as much as it says was used just before. */
+/** Plays the work against the real quota window, `usedInWindow` being spent just before; returns its duration in ms. */
 async function play({ units, requests, unitsPerMinute, usedInWindow, requestMs, atOnce }: PacedWork): Promise<number> {
   const clock = new VirtualClock();
   const quota = new QuotaWindow({ unitsPerMinute, clock, onWait: () => undefined });
@@ -36,7 +36,7 @@ const LOAD: PacedWork = {
   atOnce: 6,
 };
 
-describe('the time that a load takes', () => {
+describe('the estimated duration', () => {
   const loads: Readonly<Record<string, PacedWork>> = {
     'changes at the quota': LOAD,
     'changes after a search': { ...LOAD, usedInWindow: 2_000 },
@@ -47,14 +47,14 @@ describe('the time that a load takes', () => {
     'a limit that requests do not fill': { ...LOAD, units: 2_400, requests: 120, unitsPerMinute: 250 },
   };
   for (const [name, load] of Object.entries(loads)) {
-    it(`is what the window makes of it: ${name}`, async () => {
+    it(`is within 5% of the quota window's: ${name}`, async () => {
       const real = await play(load);
       const estimate = estimateDurationMs(load);
       assert.ok(Math.abs(estimate - real) <= real * 0.05, `${estimate} for ${real}`);
     });
   }
 
-  it('is nothing for nothing', () => {
+  it('is 0 without requests', () => {
     assert.equal(estimateDurationMs({ ...LOAD, units: 0, requests: 0 }), 0);
   });
 });
@@ -87,7 +87,7 @@ function show(forecast: Partial<Forecast>, columns: number): string {
 }
 
 describe('the forecast on a terminal', () => {
-  it('is a table of the rules, what it costs, and the guards', () => {
+  it('has a table of the rules, the cost, and the guards', () => {
     assert.equal(
       show({}, 80),
       [
@@ -132,7 +132,7 @@ describe('the forecast on a terminal', () => {
     assert.match(show({ guards: { ...guards, maxChanges: null } }, 100), /✔ any number of changes/);
   });
 
-  it('speaks of reading when nothing is changed, and of no guards', () => {
+  it('has no guards for a job that reads', () => {
     const rules = [{ name: 'export', matched: 250_000, skipped: 0, toChange: 0, atMost: null }];
     const text = show({ rules, messages: 250_000, changes: 0, requests: 250_000, runs: 17 }, 80);
     assert.match(text, /found {3}to read\n {4}export/);
@@ -155,7 +155,7 @@ describe('the event of the forecast', () => {
     assert.deepEqual(event.rules, RULES);
   });
 
-  it('leaves the rules out when there are too many for a line of a log', () => {
+  it('leaves out the rules when they are too many for a log line', () => {
     const rules = Array.from({ length: 100 }, (_, index) => ({ ...RULES[0], name: `rule-${index}` }) as never);
     const event = forecastEvent({ ...FORECAST, rules });
     assert.equal(event.ruleCount, 100);
@@ -164,7 +164,7 @@ describe('the event of the forecast', () => {
 });
 
 describe('the answer to the question', () => {
-  it('is yes only when it says so', () => {
+  it('is yes only for y and yes', () => {
     for (const answer of ['y', 'Y', ' yes ', 'YES']) assert.ok(isYes(answer), answer);
     for (const answer of ['', 'n', 'yo', 'no', null]) assert.ok(!isYes(answer), `${answer}`);
   });

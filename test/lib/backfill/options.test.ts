@@ -40,7 +40,7 @@ describe('a date or an age', () => {
     '12345d',
     '3y 2m',
   ]) {
-    it(`is refused, with what to write: "${text}"`, () => {
+    it(`is refused, and the remedy has an example: "${text}"`, () => {
       const isHelpful = (error: unknown) => error instanceof UsageError && /2015-01-31.*3y/.test(error.remedy);
       assert.throws(() => parseMoment(text), isHelpful);
     });

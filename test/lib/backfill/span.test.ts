@@ -55,7 +55,7 @@ describe('the range', () => {
     assert.equal(whole.name, '2024-03-31 to 2024-04-01');
   });
 
-  it('is open where nothing is said', () => {
+  it('is open where no date is given', () => {
     assert.deepEqual(span('2015-01-01', undefined).whole, {
       name: '2015-01-01 to now',
       fromS: Date.UTC(2015, 0, 1) / 1_000,
@@ -71,7 +71,7 @@ describe('the range', () => {
     ['1m', 'America/New_York', '2026-02-15T05:00:00.000Z'],
     ['3y', 'Asia/Kathmandu', '2023-03-14T18:15:00.000Z'],
   ] as const) {
-    it(`takes the age ${age} in ${zone} for the midnight before`, () => {
+    it(`begins the age ${age} in ${zone} at the midnight before`, () => {
       assert.equal(iso(span(age, undefined, undefined, zone).whole.fromS), expected);
       assert.equal(iso(span(undefined, age, undefined, zone).whole.toS), expected);
     });
@@ -85,7 +85,7 @@ describe('the range', () => {
     ['2025-11-02', 'America/Havana', '2025-11-02T04:00:00.000Z'],
     ['2018-11-04', 'America/Sao_Paulo', '2018-11-04T03:00:00.000Z'],
   ] as const) {
-    it(`takes ${date} in ${zone} for its first instant`, () => {
+    it(`begins ${date} in ${zone} with its first second`, () => {
       assert.equal(iso(span(date, undefined, undefined, zone).whole.fromS), expected);
       assert.equal(iso(span(undefined, date, undefined, zone).whole.toS), expected);
     });
@@ -97,11 +97,11 @@ describe('the range', () => {
   });
 
   for (const [from, to, message, zone] of [
-    ['2026-03-16', undefined, /--from is 2026-03-16, which is still to come/],
+    ['2026-03-16', undefined, /--from is 2026-03-16, which is in the future/],
     ['2015-01-01', '2015-01-01', /nothing lies between --from 2015-01-01 and --to 2015-01-01/],
     ['2016-01-01', '2015-01-01', /nothing lies between/],
     ['1y', '2y', /nothing lies between --from 2025-03-15 and --to 2024-03-15/],
-    // Samoa left this day out.
+    // Samoa skipped this day.
     ['2011-12-30', '2011-12-31', /nothing lies between/, 'Pacific/Apia'],
   ] as const) {
     it(`is refused: from ${from} to ${to ?? 'now'}`, () => {
@@ -120,7 +120,7 @@ describe('the range', () => {
 
 describe('the windows', () => {
   for (const timeZone of ZONES) {
-    it(`touch without gap or overlap, and are called what they are: ${timeZone}`, () => {
+    it(`have no gaps or overlaps, and their names fit: ${timeZone}`, () => {
       for (const [unit, from, to] of [
         ['day', '2011-12-20', '2012-02-10'],
         ['day', '2018-02-10', '2018-04-10'],
@@ -142,7 +142,7 @@ describe('the windows', () => {
     });
   }
 
-  it('are those of the calendar, the first and the last one cut', () => {
+  it('follow the calendar; the first and the last are cut', () => {
     const { windows } = span('2023-05-20', '2025-02-10', 'year');
     assert.deepEqual(
       windows.map(({ name, fromS, toS }) => [name, iso(fromS)?.slice(0, 10), iso(toS)?.slice(0, 10)]),
@@ -168,12 +168,12 @@ describe('the windows', () => {
     assert.deepEqual(hours(span('2025-11-01', '2025-11-04', 'day', 'America/Havana')), [24, 25, 24]);
   });
 
-  it('have none for a day that the time zone left out', () => {
+  it('have none for a day that the time zone skipped', () => {
     assert.deepEqual(names(span('2011-12-29', '2012-01-01', 'day', 'Pacific/Apia')), ['2011-12-29', '2011-12-31']);
     assert.deepEqual(names(span('2011-12-30', '2012-01-01', 'day', 'Pacific/Apia')), ['2011-12-31']);
   });
 
-  it('begin with one for all that is older, when the range has no beginning', () => {
+  it('begin with one for all older mail, when the range has no beginning', () => {
     const all = span(undefined, '2007-03-01', 'year');
     assert.deepEqual(names(all), ['until 2004', '2005', '2006', '2007']);
     assert.equal(all.windows[0]?.fromS, null);
@@ -183,7 +183,7 @@ describe('the windows', () => {
     assertTiled(old);
   });
 
-  it('are one when the range is shorter than that', () => {
+  it('are one when the range is shorter than a window', () => {
     assert.deepEqual(names(span('2026-03-15', undefined, 'year')), ['2026']);
     assertTiled(span('2026-03-15', undefined, 'year'));
   });
@@ -195,14 +195,14 @@ describe('the windows', () => {
     ['2025-01-01', '2025-02-05', 'week'],
     ['2025-01-01', '2025-01-03', 'day'],
   ] as const) {
-    it(`are of one ${unit} from ${from} to ${to ?? 'now'} when nobody says`, () => {
+    it(`are of one ${unit} from ${from} to ${to ?? 'now'} by default`, () => {
       const all = span(from, to);
       assert.deepEqual([all.unit, all.asked], [unit, false]);
       assertTiled(all);
     });
   }
 
-  it('of a job that reads are as long as some hundreds of messages need, or as long as was asked', () => {
+  it('of a job that reads hold some hundreds of messages each, or have the size of --window', () => {
     const tenYears = range('2016-03-15');
     for (const [messages, unit] of [
       [3_000_000, 'day'],
@@ -219,8 +219,8 @@ describe('the windows', () => {
   });
 });
 
-describe('what is left of a range', () => {
-  it('are the dates between which it lies, in its time zone', () => {
+describe('the rest of a range', () => {
+  it('has dates in the time zone of the range', () => {
     const zone = 'America/New_York';
     const { windows } = span('2024-01-01', undefined, 'month', zone);
     const [second, last] = [windows[1], windows.at(-1)];
@@ -236,7 +236,7 @@ describe('what is left of a range', () => {
     assert.deepEqual(leaveOut(range(undefined, '1d', zone), {}), { from: undefined, to: '2026-03-14' });
   });
 
-  it('is read as the same seconds again, in every time zone', () => {
+  it('means the same seconds when its dates are parsed again, in every time zone', () => {
     for (const zone of ZONES) {
       const { windows } = span('2016-10-20', '2016-11-20', 'day', zone);
       for (const { fromS } of windows.slice(1)) {

@@ -56,7 +56,7 @@ const EVIL = [
 ];
 
 describe('composeMail', () => {
-  it('is a mail from and to oneself, in HTML and text, that says what it is about', async () => {
+  it('makes a mail from and to the own address, in HTML and text', async () => {
     const email = await composed(contentsWith([line('Tom <tom@okafor.example>', 'Lunch & <more>')]));
     assert.equal(email.subject, 'Your day in mail: Sunday, 22 November');
     assert.equal(email.from?.address, EMAIL);
@@ -104,14 +104,14 @@ describe('composeMail', () => {
     assert.ok(Buffer.byteLength(html) < 102_000, `${Buffer.byteLength(html)} bytes`);
   });
 
-  it('is short and friendly when nothing came in', async () => {
+  it('is one friendly line when no mail arrived', async () => {
     const { html, text } = await composed(contentsWith([]));
     for (const part of [html, text]) assert.match(part, /Nothing came in\. Enjoy the quiet\./);
     assert.doesNotMatch(text, /UNREAD|LARGEST|WAITING|NaN|Infinity/);
     assert.ok(text.length < 300);
   });
 
-  it('says so when there were more messages than were read, and what is not counted', async () => {
+  it('says when more messages arrived than were read, and which are not counted', async () => {
     const more = { total: 1_812, unread: 900, read: 200, spam: 3, trash: 1 };
     const { text } = await composed(contentsWith([line('Tom <tom@okafor.example>', 'Hi')], more));
     assert.match(text, /come from the newest 200 of 1,812 messages/);

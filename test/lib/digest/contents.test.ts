@@ -7,7 +7,7 @@ import { startSandbox } from '../../sandbox/index.ts';
 import { SandboxMailbox, type StoredMessage } from '../../sandbox/mailbox.ts';
 import { EMAIL, message, openForDigest } from './support.ts';
 
-/** The label of digests, which is the first of the made-up mailbox. */
+/** The digests' label, the first label of the made-up mailbox. */
 const MARK = { id: 'Label_1', name: DIGEST_LABEL };
 
 const NOW = new Date('2026-11-23T06:00:00Z');
@@ -25,11 +25,11 @@ async function gather(messages: StoredMessage[]): Promise<{ contents: DigestCont
   return { contents, units: sandbox.requests.reduce((sum, { units = 0 }) => sum + units, 0) };
 }
 
-/** The same moment of the day that the digest is about. */
+/** The same time on the digest's day. */
 const at = (time: string) => `2026-11-22T${time}Z`;
 
 describe('gatherContents', () => {
-  it('counts by category and by state what came in within the period, and nothing else', async () => {
+  it('counts the mail that arrived in the period by category and by state', async () => {
     const { contents } = await gather([
       message(at('00:00:00'), { labels: ['INBOX', 'UNREAD', 'IMPORTANT', 'CATEGORY_PERSONAL'] }),
       message(at('23:59:59'), { labels: ['UNREAD', 'STARRED', 'CATEGORY_PROMOTIONS'] }),
@@ -55,7 +55,7 @@ describe('gatherContents', () => {
     );
   });
 
-  it("counts and names mail that comes from outside under one's own address, whatever it calls itself", async () => {
+  it('includes mail from outside under the own address, whatever its headers claim', async () => {
     const form = { from: `Contact form <${EMAIL}>`, subject: 'A question', labels: ['INBOX', 'UNREAD'] };
     const imitation = { from: `Mail digest <${EMAIL}>`, subject: 'Your day in mail: Sunday', labels: ['INBOX'] };
     const { contents } = await gather([
@@ -73,7 +73,7 @@ describe('gatherContents', () => {
     );
   });
 
-  it('names the senders by number, the largest, and the unread with people before machines', async () => {
+  it('lists senders by count, the largest messages, and unread ones with bulk mail last', async () => {
     const { contents } = await gather([
       message(at('10:00:00'), {
         from: 'Shop <s@shop.example>',
@@ -100,7 +100,7 @@ describe('gatherContents', () => {
     );
   });
 
-  it('finds the conversations that have waited longest: not those answered, in bulk or from oneself', async () => {
+  it('finds the conversations that have waited longest, without answered, bulk and own mail', async () => {
     const first = message('2026-10-01T08:00:00Z', { subject: 'answered' });
     const again = message('2026-10-05T08:00:00Z', { subject: 'asked again' });
     const { contents } = await gather([

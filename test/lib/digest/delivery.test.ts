@@ -12,15 +12,15 @@ import { SandboxMailbox } from '../../sandbox/mailbox.ts';
 import { EMAIL, openForDigest, silentLog } from './support.ts';
 
 const PERIOD = lastPeriod('day', 'UTC', new Date('2026-11-23T06:00:00Z'));
-/** The first label of the made-up mailbox. */
+/** The digests' label, the first label of the made-up mailbox. */
 const MARK = { id: 'Label_1', name: DIGEST_LABEL };
 const IDENTITY = identifyDigest(EMAIL, PERIOD, MARK);
 const OTHER_CLAIMS = ['gmail-jobs/digest/week/UTC/2026-W46', 'gmail-jobs/digest/day/Etc/GMT-1/2026-11-20'];
 const LAST_CLAIM = 'gmail-jobs/digest/day/UTC/2026-11-21';
 
-/** Two claims of other digests, which nobody may touch, and one of the day before, unless told otherwise. */
+/** By default with two claims of other digests, which no run may delete, and one of the day before. */
 class World {
-  /** Time of the mailbox, which passes when a run waits. */
+  /** The mailbox's clock, which advances when a run waits. */
   nowMs = Date.parse('2026-11-23T06:00:00Z');
   waitedMs = 0;
   composed = 0;
@@ -55,7 +55,7 @@ class World {
   /** Ends the run that was started last. */
   kill = () => {};
 
-  /** A mail that any sender can make: with the digest's Message-ID and any other headers. */
+  /** A mail as any sender can write it: with the digest's Message-ID and any other headers. */
   async plant(labels: readonly string[]): Promise<string> {
     const headers = [
       `From: Mail digest <${EMAIL}>`,
@@ -66,7 +66,7 @@ class World {
     return (await this.mailbox.insert(`${headers.join('\r\n')}\r\n\r\nHello.`, labels, this.nowMs)).id;
   }
 
-  /** Labels of every digest, and the names of all claims. */
+  /** The labels of each digest, and the names of all claims. */
   get state(): { digests: string[][]; claims: string[] } {
     const digests = this.mailbox.messages().filter(({ subject }) => subject === 'Digest');
     return {
@@ -87,7 +87,7 @@ const writes = (sandbox: Sandbox) =>
   sandbox.requests.filter(({ service, method }) => service === 'gmail' && method !== 'GET');
 
 describe('deliverOnce', () => {
-  it('inserts the digest, unread in the inbox, hides its claim and removes that of the period before', async () => {
+  it('inserts the digest unread into the inbox, hides its claim and deletes the claim of the period before', async () => {
     const world = new World();
     await using sandbox = await startSandbox({ mailbox: world.mailbox });
     assert.deepEqual(await world.run(sandbox), CHANGED);
@@ -96,7 +96,7 @@ describe('deliverOnce', () => {
     assert.equal(world.waitedMs, 0);
   });
 
-  it('writes and composes nothing when the digest is there, even in Trash', async () => {
+  it('composes and writes nothing when the digest exists, even in Trash', async () => {
     const world = new World();
     await using sandbox = await startSandbox({ mailbox: world.mailbox });
     await world.run(sandbox);
@@ -109,7 +109,7 @@ describe('deliverOnce', () => {
   });
 
   for (const place of ['INBOX', 'SPAM', 'TRASH', 'SENT']) {
-    it(`takes no mail for the digest that was sent with its Message-ID, in ${place}`, async () => {
+    it(`inserts the digest although a mail with its Message-ID was sent, in ${place}`, async () => {
       const world = new World();
       await using sandbox = await startSandbox({ mailbox: world.mailbox });
       const planted = await world.plant([place]);
@@ -120,7 +120,7 @@ describe('deliverOnce', () => {
     });
   }
 
-  it('is not misled by such mail when a run was killed before its insert, or the answer to the insert is lost', async () => {
+  it('inserts it also when a run was killed before its insert, or the answer to the insert is lost', async () => {
     const world = new World({ claims: [...OTHER_CLAIMS, IDENTITY.claimName] });
     await using sandbox = await startSandbox({ mailbox: world.mailbox });
     await world.plant(['SPAM']);
@@ -164,7 +164,7 @@ describe('deliverOnce', () => {
   });
 
   for (const moment of ['before', 'after'] as const) {
-    it(`comes to the same end after a kill ${moment} any request, and one more run`, async () => {
+    it(`leaves one digest after a kill ${moment} any request, and one more run`, async () => {
       let requests = Number.POSITIVE_INFINITY;
       for (let killed = 0; killed < requests; killed += 1) {
         const world = new World();
@@ -201,7 +201,7 @@ describe('deliverOnce', () => {
     });
   }
 
-  it('inserts again when the first insert had no effect', async () => {
+  it('inserts again when Gmail lost the first insert', async () => {
     const world = new World();
     await using sandbox = await startSandbox({ mailbox: world.mailbox });
     sandbox.faults.add({ service: 'gmail', verb: 'messages.insert', status: 503 });
@@ -209,7 +209,7 @@ describe('deliverOnce', () => {
     assert.deepEqual(world.state, DELIVERED);
   });
 
-  it('gives up after three inserts without effect, with the digest remaining, and the next run makes it', async () => {
+  it('gives up after three lost inserts, with the digest remaining, and the next run makes it', async () => {
     const world = new World();
     await using sandbox = await startSandbox({ mailbox: world.mailbox });
     const fault = sandbox.faults.add({ service: 'gmail', verb: 'messages.insert', status: 503, times: 99 });
@@ -230,7 +230,7 @@ describe('deliverOnce', () => {
     assert.deepEqual(failed, [1]);
   });
 
-  it('is not misled when the answer to its own claim is lost', async () => {
+  it('makes one digest when the answer to its own claim is lost', async () => {
     const world = new World();
     await using sandbox = await startSandbox({ mailbox: world.mailbox });
     sandbox.faults.add({ service: 'gmail', verb: 'labels.create', kind: 'reset-after' });
@@ -238,7 +238,7 @@ describe('deliverOnce', () => {
     assert.deepEqual(world.state, DELIVERED);
   });
 
-  it('goes on when the answer to taking a claim over is lost', async () => {
+  it('goes on when the answer to deleting an old claim is lost', async () => {
     const world = new World({ claims: [...OTHER_CLAIMS, IDENTITY.claimName] });
     await using sandbox = await startSandbox({ mailbox: world.mailbox });
     sandbox.faults.add({ service: 'gmail', verb: 'labels.delete', kind: 'reset-after' });
@@ -249,7 +249,7 @@ describe('deliverOnce', () => {
   it('claims anew instead of inserting late, and inserts nothing when another run was faster meanwhile', async () => {
     const world = new World();
     await using sandbox = await startSandbox({ mailbox: world.mailbox });
-    // The claim has grown too old by the time that Gmail answers; another run takes it over and finishes.
+    // The claim has expired when Gmail answers; another run takes it over and inserts.
     sandbox.faults.add({
       service: 'gmail',
       verb: 'labels.create',
@@ -263,7 +263,7 @@ describe('deliverOnce', () => {
     assert.equal(insertsOf(sandbox).length, 1);
   });
 
-  it('keeps the digests of other mailboxes, periods, time zones and marks apart', () => {
+  it('has another identity for another mailbox, period, time zone or mark', () => {
     const now = new Date('2026-11-23T06:00:00Z');
     const identities = [
       IDENTITY,

@@ -14,7 +14,7 @@ const CASES: [string, PeriodKind, string, string, number, string][] = [
   ['2026-03-30T05:00:00Z', 'day', 'Europe/Berlin', '2026-03-29', 23, 'Sunday, 29 March'],
   ['2026-10-26T05:00:00Z', 'day', 'Europe/Berlin', '2026-10-25', 25, 'Sunday, 25 October'],
   ['2018-11-05T12:00:00Z', 'day', 'America/Sao_Paulo', '2018-11-04', 23, 'Sunday, 4 November'],
-  // Midnight strikes twice, or the day before was left out.
+  // Midnight comes twice, or the time zone skipped the day before.
   ['2026-10-26T12:00:00Z', 'day', 'Atlantic/Azores', '2026-10-25', 25, 'Sunday, 25 October'],
   ['2026-10-25T12:00:00Z', 'day', 'Atlantic/Azores', '2026-10-24', 24, 'Saturday, 24 October'],
   ['2026-11-02T12:00:00Z', 'day', 'America/Havana', '2026-11-01', 25, 'Sunday, 1 November'],
@@ -32,7 +32,7 @@ const CASES: [string, PeriodKind, string, string, number, string][] = [
 
 describe('lastPeriod', () => {
   for (const [now, kind, zone, id, hours, title] of CASES) {
-    it(`takes ${id} for the last ${kind} in ${zone} at ${now}`, () => {
+    it(`returns ${id} as the last ${kind} in ${zone} at ${now}`, () => {
       const period = lastPeriod(kind, zone, new Date(now));
       assert.equal(period.id, id);
       assert.match(period.id, PERIOD_ID);
@@ -51,7 +51,7 @@ describe('lastPeriod', () => {
 const parseTimeZone = timeZoneOption('').parse;
 
 describe('timeZoneOption', () => {
-  it('takes names of the IANA list', () => {
+  it('accepts IANA names', () => {
     for (const zone of ['UTC', 'Europe/Berlin', 'Asia/Kathmandu', 'Etc/GMT+3']) assert.equal(parseTimeZone(zone), zone);
   });
 

@@ -1,4 +1,4 @@
-/** What the digest's tests share: a mailbox opened with the job's own scopes, and messages to put into it. */
+/** For the digest's tests: opens a mailbox with the job's own scopes, and makes messages. */
 import digest from '../../../jobs/digest.ts';
 import type { Tally } from '../../../lib/base/tally.ts';
 import type { Mailbox } from '../../../lib/gmail/mailbox.ts';
@@ -12,7 +12,7 @@ export const EMAIL = 'alice@example.com';
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, last() {} };
 
-/** A mailbox on the sandbox, and its tally. `kill` ends the run where it is, whatever it is doing. */
+/** A mailbox on the sandbox, and its tally. `kill` rejects every request of the run from then on. */
 export function openForDigest(sandbox: Sandbox): { mailbox: Mailbox; tally: Tally; kill: () => void } {
   const { mailbox, tally, stop, giveUp } = openMailbox(sandbox, { scopes: digest.scopes });
   const kill = () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { QuotaWindow } from '../../../lib/gmail/quota.ts';
-import { LastMinute, Settled, TimeLeft } from '../../../lib/screen/eta.ts';
+import { LastMinute, SteadyEstimate, TimeLeft } from '../../../lib/screen/eta.ts';
 import { seededRandom, VirtualClock } from '../../virtual-clock.ts';
 
 const never = new AbortController().signal;
@@ -11,25 +11,25 @@ interface Load {
   readonly units: readonly number[];
   readonly limit: number;
   readonly atOnce: number;
-  /** A request takes half as long to half as long again. */
+  /** Whether a request takes a random 50% to 150% of its duration. */
   readonly requestMs: number;
 }
 
 interface Look {
   readonly at: number;
   readonly leftMs: number | null;
-  /** What a rate from the start on would say. */
+  /** The estimate from the average rate since the start. */
   readonly naiveMs: number;
 }
 
-/** Sends a load as fast as the quota lets it, and looks at the time left every second. */
+/** Sends requests as fast as the quota allows, and reads the time left every second. */
 async function watch({ units, limit, atOnce, requestMs }: Load): Promise<{ endMs: number; looks: Look[] }> {
   const clock = new VirtualClock();
   const now = () => clock.now();
   const random = seededRandom(7);
   const quota = new QuotaWindow({ unitsPerMinute: limit, clock, onWait: () => undefined });
   const left = new TimeLeft(limit, now);
-  const settled = new Settled(now);
+  const settled = new SteadyEstimate(now);
   const total = units.reduce((sum, count) => sum + count, 0);
   let ahead = total;
   let next = 0;
@@ -57,7 +57,7 @@ async function watch({ units, limit, atOnce, requestMs }: Load): Promise<{ endMs
   return { endMs, looks };
 }
 
-/** The largest error after the first tenth, as a share of the true time left, or of a minute near the end. */
+/** The largest error after the first tenth, as a share of the true time left, or of a minute when less is left. */
 function worstError({ endMs, looks }: Awaited<ReturnType<typeof watch>>, of: 'leftMs' | 'naiveMs' = 'leftMs'): number {
   const errors = looks.flatMap((look) => {
     const truth = endMs - look.at;
@@ -78,7 +78,7 @@ function rises({ endMs, looks }: Awaited<ReturnType<typeof watch>>): { sumMs: nu
 const batches = (count: number) => Array<number>(count).fill(50);
 
 describe('the time left', () => {
-  it('is right in a run of bursts and pauses, in which a rate is not', async () => {
+  it('is right in a run of bursts and pauses, where the rate is wrong', async () => {
     const run = await watch({ units: batches(1_300), limit: 6_000, atOnce: 8, requestMs: 400 });
     assert.ok(run.endMs > 9 * 60_000);
     assert.ok(worstError(run) < 0.05, `${worstError(run)}`);
@@ -99,12 +99,12 @@ describe('the time left', () => {
     assert.ok(rises(run).mostMs < 3_000, `${rises(run).mostMs}`);
   });
 
-  it('is right with a small limit, which requests never fill exactly', async () => {
+  it('is right with a small limit that requests never spend exactly', async () => {
     const run = await watch({ units: Array<number>(150).fill(20), limit: 250, atOnce: 8, requestMs: 150 });
     assert.ok(worstError(run) < 0.2, `${worstError(run)}`);
   });
 
-  it('counts what was spent before the work began', async () => {
+  it('counts units that were spent before the work began', async () => {
     let now = 1_000_000;
     const left = new TimeLeft(6_000, () => now, [{ at: now - 10_000, count: 6_000 }]);
     assert.equal(left.ms(100), 50_000);
@@ -114,13 +114,13 @@ describe('the time left', () => {
     assert.equal(left.ms(0), 0);
   });
 
-  it('is not known before anything was sent, unless the quota alone decides', () => {
+  it('is unknown before the first request, unless the quota alone decides', () => {
     const left = new TimeLeft(6_000, () => 0);
     assert.equal(left.ms(5_000), null);
     assert.ok((left.ms(12_000) ?? 0) >= 60_000);
   });
 
-  it('follows the speed of the work where no quota is known', () => {
+  it('follows the speed of the work where the units are unknown', () => {
     let now = 0;
     const left = new TimeLeft(Number.POSITIVE_INFINITY, () => now);
     for (; now < 10_000; now += 100) left.spent(1_000);
@@ -129,9 +129,9 @@ describe('the time left', () => {
 });
 
 describe('the estimate that is shown', () => {
-  it('runs down by itself, and comes to a new estimate without a jump', () => {
+  it('runs down by itself, and approaches a new estimate without a jump', () => {
     let now = 0;
-    const settled = new Settled(() => now);
+    const settled = new SteadyEstimate(() => now);
     assert.equal(settled.show(null), null);
     assert.equal(settled.show(600_000), 600_000);
     for (now = 1_000; now <= 100_000; now += 1_000) settled.show(600_000 - now);
@@ -148,7 +148,7 @@ describe('the estimate that is shown', () => {
 });
 
 describe('the last minute', () => {
-  it('forgets what is older', () => {
+  it('forgets older counts', () => {
     let now = 0;
     const minute = new LastMinute(() => now);
     minute.add(10);

@@ -18,21 +18,21 @@ function show(state: Partial<WorkState>, columns: number): string {
 }
 
 describe('the line of progress', () => {
-  it('shows everything where there is room', () => {
+  it('has all parts on a wide terminal', () => {
     assert.equal(
       show({}, 120),
       `  ${'█'.repeat(15)}${'░'.repeat(23)}   42%  2019  1,260,000 of 3,000,000  2,010/s  5,980 units/min      18m left`,
     );
   });
 
-  it('leaves out what a narrow terminal has no room for, the time left last of all', () => {
+  it('drops parts on a narrow terminal, the time left last', () => {
     assert.match(show({}, 80), /^ {2}█+░+ {3}42% {2}2019 {2}2,010\/s {2}5,980 units\/min +18m left$/);
     assert.match(show({}, 60), /^ {2}█+░+ {3}42% {2}2019 {2}2,010\/s +18m left$/);
     assert.match(show({}, 34), /^ {2}█+░+ {3}42% {2}18m left$/);
     assert.equal(show({}, 20), '  42%  18m left');
   });
 
-  it('is shorter than the terminal is wide, whatever it shows', () => {
+  it('is always shorter than the terminal is wide', () => {
     const states: Partial<WorkState>[] = [
       {},
       { leftMs: null },
@@ -49,7 +49,7 @@ describe('the line of progress', () => {
     }
   });
 
-  it('shows a pause in place of the rate, and nothing moves for it', () => {
+  it('shows a pause in place of the rate, with the same width', () => {
     for (const columns of [60, 80, 120]) {
       const paused = show({ pause: { ms: 13_200, why: 'window' } }, columns);
       assert.match(paused, /paused 14s/);
@@ -59,7 +59,7 @@ describe('the line of progress', () => {
     assert.match(show({ pause: { ms: 3_200, why: 'refused' } }, 120), /paused 4s, refused by Gmail/);
   });
 
-  it('says the time left the more coarsely the longer it is', () => {
+  it('rounds the time left more coarsely the longer it is', () => {
     const left = (ms: number) => show({ leftMs: ms }, 80).match(/(\d[\dhms ]*) left$/)?.[1];
     assert.deepEqual([0, 12_000, 61_000, 599_999, 601_000, 3_900_000].map(left), [
       '5s',
@@ -75,13 +75,13 @@ describe('the line of progress', () => {
 describe('the line of a search', () => {
   const looking = { found: 34_500, window: null, pause: null };
 
-  it('says how many messages are found by now', () => {
+  it('has the number of messages found so far', () => {
     assert.equal(lookingLine(looking, 80), '  looking: 34,500 messages found');
     assert.equal(lookingLine({ ...looking, window: '2019' }, 80), '  looking in 2019: 34,500 messages found');
     assert.equal(lookingLine(looking, 20), '  looking: 34,500 m');
   });
 
-  it('shows a pause where there is room for it', () => {
+  it('shows a pause on a wide terminal', () => {
     const paused = { ...looking, pause: { ms: 14_000, why: 'window' } } as const;
     const line = (columns: number) => stripVTControlCharacters(lookingLine(paused, columns));
     assert.equal(line(80), "  looking: 34,500 messages found, paused 14s for Gmail's quota");

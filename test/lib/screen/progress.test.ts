@@ -7,7 +7,7 @@ import { createProgressBar } from '../../../lib/screen/progress-bar.ts';
 const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
 
-/** A terminal that remembers what was written to it, and a clock that is set by hand. */
+/** A terminal that keeps what was written to it, and a clock that is set by hand. */
 function open(columns = 100) {
   let text = '';
   const stream = new Writable({
@@ -35,7 +35,7 @@ function open(columns = 100) {
 const AHEAD = { total: 1_000_000, units: 50_000, unitsPerMinute: 6_000 };
 
 describe('the progress bar', () => {
-  it('shows work that is long enough, and no other', () => {
+  it('is drawn only for long work', () => {
     using screen = open();
     const { bar, drawn } = screen;
     bar.start(1_999);
@@ -52,7 +52,7 @@ describe('the progress bar', () => {
     assert.match(long.drawn(), /0%.*0 of 1,500.*20 units\/min/);
   });
 
-  it('keeps to the plan while its parts begin', () => {
+  it('counts the whole plan while its parts begin', () => {
     using screen = open(120);
     const { bar, drawn } = screen;
     bar.plan(AHEAD);
@@ -67,7 +67,7 @@ describe('the progress bar', () => {
     assert.match(stripVTControlCharacters(drawn()), /25% {2}2016 {4}250,000 of 1,000,000/);
   });
 
-  it('shows a pause as such', () => {
+  it('shows a pause', () => {
     using screen = open(120);
     const { bar, time, drawn } = screen;
     bar.plan(AHEAD);
@@ -81,7 +81,7 @@ describe('the progress bar', () => {
     assert.match(stripVTControlCharacters(drawn()), / 0\/s {2}0 units\/min/);
   });
 
-  it('is one line of its own in a pause in which there is nothing else to show, and goes when the pause is over', (test) => {
+  it('shows a pause alone before the work is known, until the pause is over', (test) => {
     test.mock.timers.enable({ apis: ['setTimeout'] });
     using screen = open();
     const { bar, time, drawn } = screen;
@@ -99,7 +99,7 @@ describe('the progress bar', () => {
     assert.ok(drawn().includes(SHOW_CURSOR));
   });
 
-  it('says what was found while nobody knows how much there is', () => {
+  it('shows the messages found during the search', () => {
     using screen = open();
     const { bar, drawn } = screen;
     bar.looking(500);
@@ -108,7 +108,7 @@ describe('the progress bar', () => {
     assert.match(drawn(), /looking: 34,500 messages found/);
   });
 
-  it('leaves the screen and the cursor as they were, for a line and for good', () => {
+  it('restores the screen and the cursor, for a written line and at the end', () => {
     using screen = open();
     const { bar, drawn } = screen;
     bar.plan(AHEAD);
@@ -127,7 +127,7 @@ describe('the progress bar', () => {
     assert.equal(drawn(), '');
   });
 
-  it('comes back by itself after a line was written in the middle of the work', (test) => {
+  it('comes back by itself after a line was written', (test) => {
     test.mock.timers.enable({ apis: ['setTimeout'] });
     using screen = open();
     const { bar, drawn } = screen;
@@ -141,7 +141,7 @@ describe('the progress bar', () => {
     assert.match(drawn(), /0%/);
   });
 
-  it('goes away when the work is done', () => {
+  it('is erased when the work is done', () => {
     using screen = open();
     const { bar, drawn } = screen;
     bar.start(5_000);

@@ -47,7 +47,7 @@ function plain({ entries, ...rest }: JournalRecord): object {
   return { ...rest, entries: entries.map(({ ids, ...entry }) => ({ ...entry, ids: ids.list() })) };
 }
 
-/** The data with its head changed. */
+/** The packed record with another line of JSON. */
 function withHead(change: (head: Record<string, unknown>) => void, record = recordOf()): Buffer {
   const bytes = gunzipSync(packRecord(record));
   const end = bytes.indexOf('\n');
@@ -67,7 +67,7 @@ function refuses(decode: () => unknown, message: RegExp): void {
 }
 
 describe('a journal as a message', () => {
-  it('comes back as it was', () => {
+  it('is read back as it was written', () => {
     for (const record of [
       recordOf(),
       recordOf({ range: null, part: 1, parts: 1 }, 1),
@@ -82,14 +82,14 @@ describe('a journal as a message', () => {
     }
   });
 
-  it('survives being stored with other line ends and further headers', () => {
+  it('is read back when the mailbox stored it with other line ends and further headers', () => {
     const source = encodeJournal(recordOf()).toString();
     const record = recordOf();
     assert.deepEqual(decodeJournal(Buffer.from(source.replaceAll('\r\n', '\n'))).runId, record.runId);
     assert.deepEqual(decodeJournal(Buffer.from(`Received: by 10.0.0.1;\r\n Mon\r\n${source}`)).runId, record.runId);
   });
 
-  it('is a proper message that tells a person what it is', async () => {
+  it('is a valid mail whose text tells a person what it is for', async () => {
     const record = recordOf();
     const mail = await PostalMime.parse(encodeJournal(record));
     assert.equal(mail.subject, 'gmail-jobs journal: apply-rules 20261123-031608-7f3a (2 of 3)');
@@ -118,14 +118,14 @@ describe('a journal as a message', () => {
     );
   });
 
-  it('is small: 100,000 messages in less than a megabyte and a half', () => {
+  it('needs less than 1.5 MB for 100,000 messages', () => {
     const record = recordOf({}, 100_000);
     const raw = encodeJournal(record);
     assert.ok(raw.length < 1_500_000, String(raw.length));
     assert.equal(decodeJournal(raw).entries[0]?.ids.size, record.entries[0]?.ids.size);
   });
 
-  it('is refused when it is damaged or cut off at any place, and never believed in part', () => {
+  it('is refused as a whole when it is damaged or cut off at any place', () => {
     const raw = encodeJournal(recordOf());
     const expected = JSON.stringify(plain(decodeJournal(raw)));
     for (let length = 0; length < raw.length - 4; length += 29) {
@@ -142,7 +142,7 @@ describe('a journal as a message', () => {
     }
   });
 
-  it('is refused when its data says what cannot be', () => {
+  it('is refused when its data is contradictory', () => {
     type Head = { entries: Record<string, unknown>[] } & Record<string, unknown>;
     const changes: ((head: Head) => void)[] = [
       (head) => (head.runId = 'nonsense'),
@@ -172,7 +172,7 @@ describe('a journal as a message', () => {
     refuses(() => decodeJournal(Buffer.from(raw)), /newer version/);
   });
 
-  it('is refused when it unzips to more than there can be', () => {
+  it('is refused when it unzips to more than 64 MB', () => {
     refuses(() => unpackRecord(gzipSync(Buffer.alloc(65 * 1024 * 1024))), /larger than any/);
     refuses(() => unpackRecord(Buffer.from('nothing')), /cannot be unzipped/);
     refuses(() => unpackRecord(gzipSync('no JSON\n')), /does not begin with JSON/);

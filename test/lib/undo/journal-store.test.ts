@@ -58,7 +58,7 @@ function journalsIn({ mailbox }: Sandbox) {
 }
 
 describe('JournalStore', () => {
-  it('writes a journal that has no label but its hidden one, for 31 quota units the first time and 25 then', async () => {
+  it('writes a journal with its hidden label alone, for 31 quota units the first time and 25 later', async () => {
     await using work = await start();
     const { sandbox } = work;
     const { store, client, tally } = work.open();
@@ -87,7 +87,7 @@ describe('JournalStore', () => {
     assert.deepEqual(verbs(work.sandbox, 'gmail'), []);
   });
 
-  it('shares the label with a run that makes it at the same moment, and makes it again when it was deleted', async () => {
+  it('uses the label that another run creates at the same moment, and creates it again after it was deleted', async () => {
     await using work = await start();
     const { sandbox } = work;
     sandbox.faults.add({
@@ -103,7 +103,7 @@ describe('JournalStore', () => {
     assert.equal(journalsIn(sandbox).length, 1);
   });
 
-  it('sends an insert again when its answer was lost, and finds one part in two copies', async () => {
+  it('sends an insert again when its answer was lost, and reads two copies of a part as one', async () => {
     await using work = await start();
     const { sandbox } = work;
     sandbox.faults.add({ kind: 'reset-after', verb: 'messages.insert' });
@@ -115,7 +115,7 @@ describe('JournalStore', () => {
     assert.deepEqual(run.records[0]?.entries[0]?.ids.list(), ['18c2', '18c1']);
   });
 
-  it('does not resolve when Gmail has not confirmed the journal', async () => {
+  it('rejects when Gmail has not confirmed the journal', async () => {
     await using work = await start();
     const { sandbox } = work;
     sandbox.faults.add({ kind: 'status', verb: 'messages.insert', status: 503, times: 100 });
@@ -139,7 +139,7 @@ describe('JournalStore', () => {
     );
   });
 
-  it('finds all parts of a big run, and says how many are missing', async () => {
+  it('finds all parts of a large run, and says how many are missing', async () => {
     await using work = await start();
     const { store } = work.open();
     for (const part of [1, 2, 3, 9, 10, 17]) await store.write(recordOf({ part, parts: 17 }));
@@ -152,7 +152,7 @@ describe('JournalStore', () => {
     assert.equal((await work.open().store.list(5)).length, 1);
   });
 
-  it('finds parts that were added later, beyond the number that the first ones tell', async () => {
+  it('finds parts beyond the number that the first parts say', async () => {
     for (const [first, all] of [
       [3, 5],
       [8, 9],
@@ -174,13 +174,13 @@ describe('JournalStore', () => {
     }
   });
 
-  it('believes a revised part in place of the first one, and nothing after it', async () => {
+  it('uses a revised part in place of the first writing, and no part after it', async () => {
     await using work = await start();
     const { store } = work.open();
     const ids: (string | undefined)[] = [];
     for (const part of [1, 2, 3]) ids.push(await store.write(recordOf({ part, parts: 9, messages: 900 })));
     await store.write(recordOf({ part: 2, parts: 2, messages: 123, revised: true, entries: [] }), { completed: true });
-    // Both copies are there when the run was killed in between.
+    // A run that is killed between its insert and its discard leaves both copies.
     for (const discarded of [undefined, ids[1]]) {
       if (discarded !== undefined) await store.discard([discarded]);
       const run = await work.open().store.find(RUN);
@@ -200,7 +200,7 @@ describe('JournalStore', () => {
     }
   });
 
-  it('believes a corrected part in place of the first one, and all parts after it', async () => {
+  it('uses a corrected part in place of the first writing, and all parts after it', async () => {
     await using work = await start();
     const { store } = work.open();
     const first = await store.write(recordOf({ part: 1, parts: 3, messages: 900 }));
@@ -226,7 +226,7 @@ describe('JournalStore', () => {
     }
   });
 
-  it('tells what later runs wrote, the next one first, and leaves out what cannot be used', async () => {
+  it('reads the journals of later runs, the oldest first, and skips unusable ones', async () => {
     await using work = await start();
     const { sandbox } = work;
     const { store } = work.open();
@@ -245,7 +245,7 @@ describe('JournalStore', () => {
     assert.deepEqual(later, [runOf(3), runOf(9)]);
   });
 
-  it('waits for the search to find the journal of a run of a moment ago, half a minute at most', async () => {
+  it('waits up to half a minute for the search to find the journal of a recent run', async () => {
     await using work = await start(STARTED.getTime() + 1_000);
     const { sandbox } = work;
     sandbox.mailbox.searchLagMs = 10_000;
@@ -257,7 +257,7 @@ describe('JournalStore', () => {
     assert.equal(lists(), 16);
   });
 
-  it('knows the last run before searches show it, and tells once that it waits for its journal', async () => {
+  it('finds the last run before searches show it, and announces once that it waits for the journal', async () => {
     await using work = await start(STARTED.getTime() + 1_000);
     const { sandbox } = work;
     await work.open().store.write(recordOf());
@@ -272,7 +272,7 @@ describe('JournalStore', () => {
     assert.deepEqual(told, [30_000]);
   });
 
-  it('throws journals away after 30 days, and costs 6 quota units when there are none', async () => {
+  it('puts journals into the trash after 30 days, and costs 6 quota units when there are none', async () => {
     await using work = await start();
     const { sandbox } = work;
     assert.equal(await work.open().store.tidy(), 0);
@@ -291,7 +291,7 @@ describe('JournalStore', () => {
     assert.deepEqual(await work.open().store.list(5), []);
   });
 
-  it('neither believes nor throws away what it cannot have written itself, whatever label that has', async () => {
+  it('neither reads nor discards a message that it cannot have written, even with the journal label', async () => {
     await using work = await start();
     const { sandbox } = work;
     const { mailbox } = sandbox;
@@ -342,7 +342,7 @@ describe('JournalStore', () => {
     assert.equal(client.statistics.quotaUnits, 1 + 5 + 20 + 5);
   });
 
-  it('believes only what carries the label, and nothing that is broken', async () => {
+  it('uses only messages with the label, and no damaged ones', async () => {
     await using work = await start();
     const { sandbox } = work;
     await work.open().store.write(recordOf());
@@ -354,7 +354,7 @@ describe('JournalStore', () => {
     await assert.rejects(work.open().store.find(RUN), /The journal is damaged/);
     journal.raw = raw;
     assert.equal((await work.open().store.find(RUN)).records.length, 1);
-    // A message that looks the same, as anybody can send it.
+    // Anybody can send a message that looks like a journal.
     await sandbox.mailbox.insert(raw, ['INBOX']);
     assert.equal((await work.open().store.find(RUN)).messageIds.length, 1);
     sandbox.mailbox.modify([journal.id], ['INBOX'], [labelId]);

@@ -10,7 +10,7 @@ import { startSandbox } from '../../sandbox/index.ts';
 
 const RUN = '20261123-031608-7f3a';
 
-/** A page of 1,500 messages, so of two batches, that are archived; every other one was in the inbox. */
+/** A portion of 1,500 messages, in two batches, that are archived; every other message was in the inbox. */
 function pageOf(part: number, parts: number): JournaledPortion {
   const ids = IdSet.of(Array.from({ length: 1_500 }, (_, index) => (part * 0x10_0000 + index).toString(16)));
   const effects = [Uint8Array.from({ length: ids.size }, (_, index) => index % 2)];
@@ -23,7 +23,7 @@ function pageOf(part: number, parts: number): JournaledPortion {
 
 type Fate = 'changed' | 'doubtful' | 'refused' | 'unsent';
 
-/** A run of three parts that ended before its end: what became of the batches of those that it came to. */
+/** A run of three parts that ends early; `parts` has the state of each batch that was begun. */
 async function play(...fates: readonly (readonly Fate[])[]) {
   const sandbox = await startSandbox({ mailbox: mailboxOf(many(1, {})) });
   const { mailbox, client } = openMailbox(sandbox);
@@ -57,7 +57,7 @@ function allRefused(): Fate[][] {
 }
 
 describe('RunJournal', () => {
-  it('tells of a run that ended in its second part what it had changed', async () => {
+  it('records the changes of a run that ended in its second part', async () => {
     await using work = await play(['changed', 'changed'], ['changed', 'unsent']);
     const { records, completed, missing } = await work.store.find(RUN);
     assert.deepEqual([completed, missing], [true, 0]);
@@ -68,7 +68,7 @@ describe('RunJournal', () => {
         [2, 2, 2_500, true],
       ],
     );
-    // The newest thousand, with what was known of each.
+    // The newest thousand messages, with the flags of each.
     const [entry] = records[1]?.entries ?? [];
     assert.deepEqual([entry?.ids.size, entry?.ids.at(0)], [1_000, (0x20_0000 + 500).toString(16)]);
     assert.deepEqual([...(entry?.changes[0] ?? [])].slice(0, 4), [0, 1, 0, 1]);
@@ -79,7 +79,7 @@ describe('RunJournal', () => {
     assert.deepEqual(work.calls, ['hold back', 'hold back', 'release']);
   });
 
-  it('says that all is known only if no answer is missing, and nothing was refused in parts before', async () => {
+  it('marks the journal complete only if every batch was answered and no earlier part was refused', async () => {
     for (const [first, second, completed, messages] of [
       [['changed', 'changed'], ['changed', 'doubtful'], false, 3_000],
       [['changed', 'refused'], ['changed', 'unsent'], false, 2_000],
@@ -96,7 +96,7 @@ describe('RunJournal', () => {
     }
   });
 
-  it('throws the journals away of a run that changed nothing, in whatever part it ended', async () => {
+  it('discards the journals of a run that changed nothing, in any part', async () => {
     for (const fates of [
       [['unsent', 'refused']],
       [

@@ -27,7 +27,7 @@ function make({ add, remove }: Pick<MadeRule, 'add' | 'remove'>, ids: readonly s
   }
 }
 
-/** The entries that a run writes before it makes these rules on a mailbox in this state. */
+/** The entries that a run writes before it applies these rules to a mailbox in this state. */
 function entriesOf(rules: readonly MadeRule[], before: State): JournalEntry[] {
   const entry = (rule: string, { add, remove, ids }: MadeRule): JournalEntry => {
     const steps = [
@@ -43,7 +43,7 @@ function entriesOf(rules: readonly MadeRule[], before: State): JournalEntry[] {
     });
     return { rule, steps, ids: set, changes };
   };
-  // Messages that were in Trash or Spam all along stand first, with a step that changes none of them.
+  // The first entries list messages that already were in Trash or Spam, with a step that changes none of them.
   const hidden = ['TRASH', 'SPAM'].map((place) => {
     const ids = [...before].filter(([, labels]) => labels.has(place)).map(([id]) => id);
     return entry(`in ${place}`, { ids, add: [place], remove: [] });
@@ -87,7 +87,7 @@ function stateOf(messages: Readonly<Record<string, readonly string[]>>): State {
 describe('RunModel', () => {
   const before = stateOf({ '1a': ['INBOX', 'UNREAD'], '1b': ['INBOX', 'X'], '1c': ['STARRED'] });
 
-  it('restores what was changed and nothing that was so before', () => {
+  it('restores labels that the run changed, and none that were the same before', () => {
     const rules = [{ ids: ['1a', '1b', '1c'], add: ['X'], remove: ['INBOX', 'UNREAD'] }];
     const now = copyOf(before);
     for (const { ids, ...change } of rules) make(change, ids, now);
@@ -107,10 +107,10 @@ describe('RunModel', () => {
     assert.deepEqual(plain(carriedOut(plan, now)), plain(before));
   });
 
-  it('tells the entries of a run of many windows apart, whatever their numbers and steps are', () => {
+  it('distinguishes the entries of a run of many windows', () => {
     const many = Array.from({ length: 250 }, (_, index) => (0x1000 + index).toString(16));
     const before = stateOf(Object.fromEntries(many.map((id) => [id, ['INBOX', 'UNREAD']])));
-    // An entry has one, two or three steps, so that entry 10 with two of them looks like entry 101 with one.
+    // Without a separator, entry 10 with two steps would have the key of entry 101 with one step.
     const rules = many.map((id, index) => ({
       ids: [id],
       add: ['X', 'Y'].slice(0, [0, 2, 1][index % 3]),
@@ -123,7 +123,7 @@ describe('RunModel', () => {
     assert.deepEqual(plain(carriedOut(plan, now)), plain(before));
   });
 
-  it('takes rules that oppose each other for what they come to together', () => {
+  it('restores the state before the first of several rules that oppose each other', () => {
     const rules = [
       { ids: ['1a', '1c'], add: ['STARRED', 'Y'], remove: [] },
       { ids: ['1a', '1c'], add: [], remove: ['STARRED'] },
@@ -144,7 +144,7 @@ describe('RunModel', () => {
     assert.deepEqual(plain(carriedOut(plan, now)), plain(before));
   });
 
-  it('puts the newest rule first', () => {
+  it('puts the last rule of the run first', () => {
     const rules = ['1a', '1b', '1c'].map((id) => ({ ids: [id], add: ['Y'], remove: [] }));
     const now = copyOf(before);
     for (const { ids, ...change } of rules) make(change, ids, now);
@@ -154,7 +154,7 @@ describe('RunModel', () => {
     );
   });
 
-  it('leaves out a label that exists no more, and a message that does not', () => {
+  it('leaves out deleted labels and deleted messages', () => {
     const rules = [{ ids: ['1a', '1b', '1c'], add: ['Y'], remove: ['INBOX', 'X'] }];
     const now = copyOf(before);
     for (const { ids, ...change } of rules) make(change, ids, now);
@@ -183,7 +183,7 @@ describe('RunModel', () => {
     );
   });
 
-  it('judges a message that many rules of a killed run touch by their order', () => {
+  it('assumes that a killed run with many rules for a message stopped after one of them', () => {
     const rules = Array.from({ length: 14 }, (_, index) => ({ ids: ['1c'], add: [`L${index}`], remove: [] }));
     const start = stateOf({ '1c': ['STARRED'] });
     for (const made of [1, 6, 11, 14]) {
@@ -230,7 +230,7 @@ describe('undo of random runs', () => {
       const ids = some([...before.keys()], 0.6).filter((id) => !trashed.has(id));
       const remove = touched.filter((label) => !add.includes(label));
       if (!isTrash) return { ids, add: add.length + remove.length === 0 ? ['X'] : add, remove };
-      // What a rule of the run trashes is left out of later ones.
+      // A message that a rule trashes is left out of the run's later rules.
       for (const id of ids) trashed.add(id);
       return { ids, add: [...add, 'TRASH'], remove: [...remove, 'INBOX', 'SPAM'] };
     });
@@ -250,7 +250,7 @@ describe('undo of random runs', () => {
     return touched;
   }
 
-  it('restores each message that is as the run left it, wholly, and no other', () => {
+  it('restores all labels of each message that is as the run left it, and no other message', () => {
     let restored = 0;
     let skipped = 0;
     for (let round = 0; round < 300; round += 1) {
@@ -268,7 +268,7 @@ describe('undo of random runs', () => {
         const decisive = [...changed, 'TRASH', 'SPAM'];
         const asLeft = changed.length > 0 && decisive.every((label) => current.has(label) === ran.has(label));
         const expected = new Set(current);
-        // Of a message that was in two places at once only one comes back; a random one hardly ever is.
+        // A message that was in two places at once gets only one back; random messages are rarely in two.
         const places = changed.filter((label) => ['INBOX', 'TRASH', 'SPAM'].includes(label) && then.has(label));
         if (asLeft && places.length > 1) continue;
         for (const label of asLeft ? changed : []) {
@@ -280,14 +280,14 @@ describe('undo of random runs', () => {
       }
       const counted = plan.groups.reduce((sum, { ids }) => sum + ids.size, 0) + plan.differing.size;
       assert.equal(counted, plan.model.messages.size);
-      // A second time there is nothing as the run left it.
+      // After the first undo no message is as the run left it.
       const again = plan.model.judge(carrying(after, plan.model.labels));
       assert.equal(again.groups.length, 0, `round ${round}: a second undo`);
     }
     assert.ok(restored > 500 && skipped > 150, `${restored} restored, ${skipped} skipped`);
   });
 
-  it('has a way back for every change of a run that was killed, or of which Gmail refused a part', () => {
+  it('restores every change of a run that was killed or partly refused', () => {
     for (let round = 0; round < 300; round += 1) {
       const { before, rules } = randomRun();
       const now = copyOf(before);
@@ -307,11 +307,11 @@ describe('undo of random runs', () => {
     }
   });
 
-  it('restores two overlapping runs in either order, and what the second finds done it leaves alone', () => {
+  it('restores two overlapping runs in either order', () => {
     for (let round = 0; round < 150; round += 1) {
       const { before, rules } = randomRun();
       const now = copyOf(before);
-      // Both have planned on the same mailbox; their batches come in any order that keeps each run's own.
+      // Both runs planned on the same mailbox; their batches interleave in any order.
       const waiting = [[...rules], [...rules]];
       for (let turn = 0; turn < rules.length * 2; turn += 1) {
         const [one = [], two = []] = waiting;
@@ -333,7 +333,7 @@ describe('undo of random runs', () => {
     }
   });
 
-  it('never touches labels that the run did not, whatever was changed by hand in between', () => {
+  it('never touches labels that the run did not touch, whatever a person changed since', () => {
     for (let round = 0; round < 300; round += 1) {
       const { before, rules } = randomRun();
       const now = copyOf(before);

@@ -15,8 +15,8 @@ const ARCHIVED = { id: 'INBOX', name: 'INBOX', add: false };
 const LABELLED = { id: 'Label_1', name: 'Old name', add: true };
 
 /**
- * A run that archived all messages and labelled them, or else made these steps, and a search that shows the mailbox as
- * `shown` says, look by look.
+ * A run that archived and labelled all messages, or made other `steps`; `shown` says what searches find, as a function of
+ * how often they were waited for.
  */
 function play(
   shown: (look: number) => { inbox: IdSet; labelled: IdSet },
@@ -66,7 +66,7 @@ const done = { inbox: IdSet.empty, labelled: IDS };
 const notYet = { inbox: IDS, labelled: IdSet.empty };
 
 describe('planFromState', () => {
-  it('believes searches that speak for the undo, and reads nothing', async () => {
+  it('reads no message when the searches show all messages as the run left them', async () => {
     const { plan, queries, reads, waits } = play(() => done, { inbox: IdSet.empty });
     const { groups, differing } = await plan(MINUTE);
     assert.deepEqual([groups[0]?.ids.size, differing.size, reads.length, waits.length], [400, 0, 0, 0]);
@@ -78,7 +78,7 @@ describe('planFromState', () => {
     ]);
   });
 
-  it('reads up to a hundred messages that do not look as the run left them, and leaves out those that are gone', async () => {
+  it('reads up to 100 messages that searches show as changed, and leaves out deleted ones', async () => {
     const doubtful = IDS.slice(0, 100);
     const truth = { inbox: IDS.slice(0, 10), gone: IDS.slice(10, 15) };
     const { plan, reads, waits } = play(() => ({ inbox: doubtful, labelled: IDS }), truth);
@@ -86,7 +86,7 @@ describe('planFromState', () => {
     assert.deepEqual([groups[0]?.ids.size, differing.size, reads.length, waits.length], [385, 15, 100, 0]);
   });
 
-  it('looks whether those exist that no label shows, unless it has read them', async () => {
+  it('checks that messages exist which no search shows, unless it has read them', async () => {
     const shown = { inbox: IDS.slice(0, 100), labelled: IdSet.empty };
     const inbox = IDS.slice(0, 10);
     const gone = IDS.slice(95, 120);
@@ -101,7 +101,7 @@ describe('planFromState', () => {
     }
   });
 
-  it('knows from the history what searches do not show yet', async () => {
+  it('takes changes from the history that searches do not show yet', async () => {
     const inbox = IDS.slice(0, 60);
     const gone = IDS.slice(395, 400);
     const happened = {
@@ -124,7 +124,7 @@ describe('planFromState', () => {
     assert.ok(reads.length <= 40);
   });
 
-  it('believes what it has read to be so, soon after a run when the searches say so for twenty seconds', async () => {
+  it('accepts changes that its sample confirms: at once after an old run, after 20 steady seconds for a recent run', async () => {
     const shown = { inbox: IDS.slice(0, 300), labelled: IDS };
     for (const [ageMs, times] of [
       [MINUTE, 4],
@@ -136,16 +136,16 @@ describe('planFromState', () => {
     }
   });
 
-  it('waits on while less and less differs, whatever it has read', async () => {
+  it('keeps waiting while fewer and fewer messages differ', async () => {
     const truth = { inbox: IDS.slice(0, 300), labelled: IDS };
-    // The last five are stale, and not among those that are read.
+    // The last five messages are stale and not in the sample.
     const stale = { inbox: IDS.slice(0, 305), labelled: IDS };
     const { plan, waits } = play((look) => (look < 4 ? stale : truth), truth);
     const { groups, differing } = await plan(MINUTE);
     assert.deepEqual([groups[0]?.ids.size, differing.size, waits.length], [100, 300, 8]);
   });
 
-  it('gives up after a minute rather than leave alone what it could restore', async () => {
+  it('exits after a minute of stale searches rather than skip messages that it could restore', async () => {
     const { plan, waits } = play(() => notYet, { inbox: IdSet.empty });
     await assert.rejects(plan(MINUTE), (error) => error instanceof UnavailableError && /again/.test(error.remedy));
     assert.equal(
@@ -159,10 +159,10 @@ const NONE = IdSet.empty;
 
 interface Play {
   readonly ids?: IdSet;
-  /** How many messages there are in the mailbox. */
+  /** How many messages the mailbox has. */
   readonly messages?: number;
   readonly gone?: IdSet;
-  /** Those that its list lacks, the first time and then; without, those that are gone. */
+  /** Messages that the first and the second listing lack; `gone` by default. */
   readonly unlisted?: IdSet;
   readonly unlistedThen?: IdSet;
 }
@@ -191,14 +191,14 @@ async function look({ ids = IDS, messages = 500, gone = NONE, unlisted = gone, u
 }
 
 describe('findGone', () => {
-  it('asks nothing when there is nothing in question', async () => {
+  it('sends no request without ids', async () => {
     assert.deepEqual(await look({ ids: NONE }), { found: [], asked: [], reads: [] });
   });
 
-  it('reads each message where that costs no more than a list of the mailbox', async () => {
+  it('reads each message when that costs no more than listing the mailbox', async () => {
     const ids = IDS.slice(0, 30);
     const gone = IDS.slice(5, 9);
-    // 30 messages of 20 units, and 120 pages of 5.
+    // 30 messages at 20 units, or 120 pages at 5 units.
     for (const messages of [60_000, 59_501, 1_000_000]) {
       const { found, asked, reads } = await look({ ids, gone, messages });
       assert.deepEqual([found, asked, reads], [gone.list(), ['size'], ids.list()]);
@@ -209,37 +209,37 @@ describe('findGone', () => {
     }
   });
 
-  it('reads nothing when the list shows them all', async () => {
+  it('reads no message when the listing shows them all', async () => {
     const { found, asked, reads } = await look({});
     assert.deepEqual([found, asked.length, reads], [[], 2, []]);
   });
 
-  it('reads up to a hundred that the list lacks, and leaves out those that exist', async () => {
+  it('reads up to 100 messages that the listing lacks, and leaves out existing ones', async () => {
     const { found, reads } = await look({ unlisted: IDS.slice(0, 100), gone: IDS.slice(40, 60) });
     assert.deepEqual([found, reads.length], [IDS.slice(40, 60).list(), 100]);
   });
 
-  it('takes more than that for gone when a few of them, from end to end, are', async () => {
+  it('takes more than 100 missing messages for deleted when all of a sample are', async () => {
     const gone = IDS.slice(100, 350);
     const { found, reads } = await look({ gone });
     assert.deepEqual([found, reads.length], [gone.list(), 10]);
     assert.ok(reads.some((id) => IDS.slice(100, 130).has(id)) && reads.some((id) => IDS.slice(320, 350).has(id)));
   });
 
-  it('reads them all, each once, when one of these few exists', async () => {
+  it('reads all missing messages, each once, when one of the sample exists', async () => {
     const unlisted = IDS.slice(0, 300);
     const gone = IDS.slice(1, 300);
     const { found, reads } = await look({ unlisted, gone });
     assert.deepEqual([found, reads.length, new Set(reads).size], [gone.list(), 300, 300]);
   });
 
-  it('lists once more when so many are missing, since a list moves while others delete', async () => {
+  it('lists the mailbox again when many are missing, since deletions move messages between pages', async () => {
     const gone = IDS.slice(100, 350);
     const { found, asked, reads } = await look({ gone, unlisted: IDS.slice(60, 350), unlistedThen: gone });
     assert.deepEqual([found, asked.length, reads.length], [gone.list(), 3, 10]);
   });
 
-  it('does not take for gone what the list lacks and nobody asked about', async () => {
+  it('returns none but the ids that it was asked about', async () => {
     const { found, reads } = await look({ ids: IDS.slice(0, 200), gone: IDS.slice(190, 400) });
     assert.deepEqual([found, reads.length], [IDS.slice(190, 200).list(), 10]);
   });
