@@ -11,7 +11,7 @@ interface Load {
   readonly units: readonly number[];
   readonly limit: number;
   readonly atOnce: number;
-  /** Whether a request takes a random 50% to 150% of its duration. */
+  /** Each request takes a random 50% to 150% of this. */
   readonly requestMs: number;
 }
 

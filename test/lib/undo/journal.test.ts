@@ -23,7 +23,7 @@ function pageOf(part: number, parts: number): JournaledPortion {
 
 type Fate = 'changed' | 'doubtful' | 'refused' | 'unsent';
 
-/** A run of three parts that ends early; `parts` has the state of each batch that was begun. */
+/** A run of three parts that ends early; `fates` says for each part what became of its batches. */
 async function play(...fates: readonly (readonly Fate[])[]) {
   const sandbox = await startSandbox({ mailbox: mailboxOf(many(1, {})) });
   const { mailbox, client } = openMailbox(sandbox);
