@@ -180,7 +180,7 @@ describe('a backfill', () => {
       [['--from=9999-01-01', '--yes'], /in the future/],
       [['--window=year'], /--window belongs to a backfill, and no dates are given/],
       [['--oldest-first', '--yes'], /--oldest-first belongs to a backfill/],
-      [['--time-zone=Europe/Berlin'], /--time-zone says how/],
+      [['--time-zone=Europe/Berlin'], /--time-zone belongs to a backfill/],
       [['--from=3y', '--yes', '--max-share=0'], /--max-share: "0" is not a percentage/],
       [['--from=3y', '--yes', '--time-zone=Mars'], /not a time zone/],
     ] as const) {
