@@ -114,12 +114,12 @@ function findUnquoted(document: Document, source: string): { readonly offset: nu
   return found;
 }
 
-/** Whether what stands behind `query:` on one line is no text to YAML, where it does not go on in the next line. */
+/** Whether YAML cannot read the value after `query:` on one line as text, and the value does not continue on the next line. */
 function isUnreadable(value: string): boolean {
   if (value === '' || /^[|>]/.test(value)) return false;
   const line = `q: ${value}`;
   const { errors, warnings, contents } = parseDocument(line, { prettyErrors: false });
-  // A quotation mark that is not closed is missed at the end: the text goes on in the next line.
+  // The parser misses a quote at the end when the text continues on the next line.
   const isOpen = errors.some(({ code, pos }) => code === 'MISSING_CHAR' && pos[0] === line.length);
   if (/^["']/.test(value) && isOpen) return false;
   return errors.length > 0 || warnings.length > 0 || !(isMap(contents) && isScalar(contents.get('q', true)));

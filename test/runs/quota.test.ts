@@ -37,7 +37,7 @@ describe('the quota', { concurrency: 4 }, () => {
     });
   }
 
-  it('is not spent by concurrency refusals: when Gmail allows two requests at once, few are refused', async () => {
+  it('is separate from the limit on simultaneous requests: when Gmail allows two, few are refused', async () => {
     await using sandbox = await sandboxOf(6_000, { maxConcurrent: 2, latencyMs: 20 });
     assertEnded(await apply(sandbox), 0, { outcome: 'ok', changed: 6_000, failed: 0 });
     assert.ok(sandbox.gmail.concurrency.refusals <= 8, `${sandbox.gmail.concurrency.refusals} refusals`);

@@ -53,7 +53,7 @@ export function awsError(name: AwsErrorName, message = AWS_ERRORS[name].message(
   return new AwsRefusal({ status: AWS_ERRORS[name].status, body: { __type: name, Message: message } });
 }
 
-/** Returns the error that something does not exist. */
+/** The ResourceNotFoundException. */
 export function notFound(what: string): AwsRefusal {
   return awsError('ResourceNotFoundException', `Secrets Manager can't find ${what}`);
 }

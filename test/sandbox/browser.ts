@@ -1,18 +1,18 @@
-// A person's browser, as far as a consent needs one: opens the consent page and goes where it is sent.
+// The browser of a person who consents: opens the consent page and follows its redirects.
 
-/** What the browser shows at the end. */
+/** The last page that the browser shows. */
 export interface Visit {
   status: number;
   headers: Headers;
   body: string;
-  /** Where the first page sent it, with code and state in it; absent when that page sent it nowhere. */
+  /** The URL of the first redirect, with code and state; absent when the first page does not redirect. */
   location?: string;
 }
 
 /**
- * Opens a page and follows where it is sent, as often as a browser does, until a page that sends no further.
+ * Opens a page and follows redirects, as many as a browser does.
  * @param options.follow False stops at the first redirect: for the address that a person pastes.
- * @throws TypeError when nothing listens where it was sent.
+ * @throws TypeError when nothing listens at the address of a redirect.
  */
 export async function visit(url: string, options: { follow?: boolean } = {}): Promise<Visit> {
   let at = url;

@@ -1,12 +1,12 @@
-// Authorization codes: what a consent gives out, and what an exchange has to bring for one. A code is good once, for
-// ten minutes, for the client, the redirect address and the code verifier that it was asked for with.
+// Authorization codes, which a consent issues and an exchange redeems. A code works once, for ten minutes, with the
+// client, the redirect URI and the code verifier of its request.
 import { createHash, randomBytes } from 'node:crypto';
 import type { Answer } from './http.ts';
 import { EXCHANGE_REFUSALS, missing, TOKEN_REFUSALS } from './token-refusals.ts';
 
 const LIFETIME_MS = 600_000;
 
-/** What the person agreed to, and for whom. */
+/** The consent behind a code. */
 export interface Consent {
   clientId: string;
   redirectUri: string;
@@ -20,15 +20,15 @@ export interface Consent {
 export interface IssuedCode extends Consent {
   code: string;
   expiresAt: number;
-  /** The refresh token of the grant that came of it, once it was used. */
+  /** The refresh token of its grant, after the exchange. */
   usedFor?: string;
 }
 
-/** What came of an exchange: a code to make a grant of, a code that was used before, or a refusal. */
+/** The result of an exchange: a code for a new grant, a code that was used before, or a refusal. */
 export type Exchange = { code: IssuedCode } | { reused: IssuedCode } | { refused: Answer };
 
 export class AuthorizationCodes {
-  /** Every code ever given out, in order; a test may change when one expires. */
+  /** Every issued code, in order; a test may change when a code expires. */
   readonly issued: IssuedCode[] = [];
   readonly #now: () => number;
 
@@ -43,7 +43,7 @@ export class AuthorizationCodes {
     return issued;
   }
 
-  /** Checks an exchange of a client that has proved to be `clientId`. */
+  /** Checks an exchange of the client `clientId`, which is already authenticated. */
   exchange(form: ReadonlyMap<string, string>, clientId: string): Exchange {
     for (const name of ['code', 'redirect_uri']) if (!form.get(name)) return { refused: missing(name) };
     const text = form.get('code') ?? '';

@@ -1,9 +1,9 @@
-// The pages of Google's consent: the question with its boxes and buttons, and the error page.
+// Google's consent page with its checkboxes and buttons, and its error page.
 import { htmlEscape } from 'escape-goat';
 import type { AuthorizationRequest } from './consent-request.ts';
 import type { Answer } from './http.ts';
 
-/** The question, for a person at a real browser; its form is answered at the same address. */
+/** The consent page for a real browser; its form posts to the same URL. */
 export function consentPage({ clientId, scopes }: AuthorizationRequest, email: string): Answer {
   const boxes = scopes.map(
     (scope) => htmlEscape`<p><label><input type="checkbox" name="${scope}" checked> ${scope}</label></p>`,
@@ -21,7 +21,7 @@ export function consentPage({ clientId, scopes }: AuthorizationRequest, email: s
   );
 }
 
-/** The page that ends it: Google tells the person, and the program never hears of it. */
+/** The error page: Google shows the error to the person and does not redirect to the program. */
 export function errorPage(status: number, error: string, description: string): Answer {
   return page(
     status,

@@ -1,7 +1,7 @@
-// Reads an authorization request as Google's consent page does, and says what Google would find wrong with it.
+// Checks an authorization request as Google's consent page does.
 import { GMAIL_SCOPES } from './gmail/scopes.ts';
 
-/** What a program asked the person for. */
+/** A valid authorization request. */
 export interface AuthorizationRequest {
   clientId: string;
   redirectUri: string;
@@ -15,7 +15,7 @@ export interface AuthorizationRequest {
   challenge?: { method: 'S256' | 'plain'; value: string };
 }
 
-/** What Google's error page says. */
+/** The content of Google's error page. */
 export interface RequestError {
   status: number;
   error: string;
@@ -34,7 +34,7 @@ const KNOWN_SCOPES: ReadonlySet<string> = new Set([
 ]);
 const PROMPTS = ['none', 'consent', 'select_account'];
 
-/** Reads the query of a request to the consent page; `clients` are the known client ids, all of Desktop clients. */
+/** Reads the query of a request to the consent page. `clients` are the known client ids, all of Desktop clients. */
 export function readAuthorizationRequest(
   query: URLSearchParams,
   clients: { has(clientId: string): boolean },
@@ -99,7 +99,7 @@ function readChallenge(value?: string, method?: string): AuthorizationRequest['c
   return { method: method ?? 'plain', value };
 }
 
-/** A Desktop client may come back to any port and path of this machine, and to nothing else. */
+/** A Desktop client may redirect to any port and path of this machine, and nowhere else. */
 function isLoopback(uri: string): boolean {
   const url = URL.parse(uri);
   if (url === null || url.protocol !== 'http:' || uri.includes('#') || url.username !== '') return false;

@@ -1,5 +1,5 @@
-// Google's consent page and the person in front of it: checks the authorization request as Google does, lets the
-// scripted person decide, and sends the browser back with a code or an error.
+// Google's consent page and a scripted person: checks the authorization request as Google does, lets the person decide,
+// and redirects the browser with a code or an error.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Visit, visit } from './browser.ts';
@@ -11,7 +11,7 @@ import type { SandboxOAuth } from './oauth.ts';
 const AUTH_PATH = '/o/oauth2/v2/auth';
 const ISSUER = 'https://accounts.google.com';
 
-/** What the person does with the consent page. */
+/** The decision of the scripted person. */
 export interface Behaviour {
   /** 'ignore' leaves the page open; in a real browser its buttons work. */
   decision?: 'allow' | 'deny' | 'ignore';
@@ -19,13 +19,13 @@ export interface Behaviour {
   untick?: readonly string[];
   /** The account that the person signs in with, in place of the mailbox's. */
   email?: string;
-  /** Sends the browser back with a state that the program did not give. */
+  /** Redirects with a state that the program did not send. */
   wrongState?: boolean;
-  /** Why Google does not even ask. Google shows these on its own page and never comes back to the program. */
+  /** Errors that Google shows on its own page, without a redirect to the program. */
   error?: keyof typeof GOOGLE_ERRORS;
-  /** Sends the browser back with `error` all the same. */
+  /** Redirects with `error` anyway. */
   errorComesBack?: boolean;
-  /** How long the person takes. */
+  /** How long the person takes to decide. */
   delayMs?: number;
 }
 
@@ -40,7 +40,7 @@ const GOOGLE_ERRORS = {
 
 export class SandboxConsent implements Service {
   readonly name = 'consent';
-  /** Every request that was in order, as the program asked it. */
+  /** Every valid authorization request. */
   readonly asked: AuthorizationRequest[] = [];
   readonly #oauth: SandboxOAuth;
   readonly #email: string;
@@ -51,7 +51,7 @@ export class SandboxConsent implements Service {
     this.#email = email;
   }
 
-  /** Decides what the person does from now on; by default everything is allowed at once. */
+  /** Sets the person's decision from now on; by default the person allows everything at once. */
   behave(behaviour: Behaviour): void {
     this.#behaviour = behaviour;
   }

@@ -1,4 +1,4 @@
-// What the made-up mailbox is made of: senders, subjects and texts. Every name, company and domain is invented.
+// The senders, subjects and texts of the made-up mailbox. Every name, company and domain is invented.
 // Words in braces are filled in by generate.ts.
 
 export interface Kind {
@@ -219,7 +219,7 @@ export const SPAM: Kind = {
   keptShare: 0,
 };
 
-/** Mail that is hard to show: markup, formulas, terminal escapes, text that changes direction, subjects without end. */
+/** Mail that is hard to show: markup, formulas, terminal escapes, text that changes direction, very long subjects. */
 export const NASTY: readonly { readonly from: string; readonly subject: string }[] = [
   { from: 'Mallory <mallory@mischief.example>', subject: '<script>alert(1)</script>' },
   {

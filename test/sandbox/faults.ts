@@ -1,7 +1,7 @@
-// Faults on demand: what a test plants to make one request, or many, go wrong in a given way.
+// Faults that a test plants to make requests go wrong in a given way.
 import type { Answer, RecordedRequest, ServiceName } from './http.ts';
 
-/** Which requests a fault concerns: all that match, after the first `skip`, and `times` of them (default 1). */
+/** The requests that a fault affects: matching ones, after the first `skip`, `times` of them (default 1). */
 export interface FaultTarget {
   service?: ServiceName;
   verb?: string;
@@ -10,7 +10,7 @@ export interface FaultTarget {
   times?: number;
 }
 
-/** What goes wrong. */
+/** The kinds of faults. */
 export type FaultKind =
   /** This answer instead of the effect. */
   | { kind?: 'status'; status: number; body?: string | object; headers?: Record<string, string> }
@@ -33,8 +33,8 @@ export type FaultKind =
   /** The effect happens; its answer comes later. */
   | { kind: 'slow'; delayMs: number }
   /**
-   * Runs before the effect, or between the effect and its answer; promises are waited for. A `before` that comes to
-   * `'drop'` prevents the effect and resets the connection: for a test that kills its child at that point.
+   * Runs before the effect, or between the effect and its answer, and is awaited. A `before` that returns `'drop'`
+   * prevents the effect and resets the connection: for a test that kills its child at that point.
    */
   | {
       kind: 'hook';
@@ -55,7 +55,7 @@ interface Planted {
 export class Faults {
   #planted: Planted[] = [];
 
-  /** Plants a fault. Returns a counter, to prove that the fault was met. */
+  /** Plants a fault. Returns a counter of the requests that met the fault. */
   add(fault: Fault): { readonly hits: number } {
     const planted: Planted = { fault, skip: fault.skip ?? 0, left: fault.times ?? 1, hits: 0 };
     this.#planted.push(planted);
@@ -96,7 +96,7 @@ function concerns(fault: Fault, request: RecordedRequest): boolean {
   );
 }
 
-/** The answer that takes the place of the effect, or undefined for faults that let the effect happen. */
+/** The answer that replaces the effect; undefined for faults that let the effect happen. */
 export function answerInstead(fault: Fault, request: RecordedRequest, body: string): Answer | undefined {
   switch (fault.kind) {
     case undefined:

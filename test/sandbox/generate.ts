@@ -25,14 +25,14 @@ export interface GenerateOptions {
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const OLDEST_MS = 10 * 365 * DAY_MS;
-/** Mail of that age comes half as often as mail of today. */
+/** Mail of this age is half as frequent as mail of today. */
 const DENSE_MS = 60 * DAY_MS;
 /** Gmail empties trash and spam after 30 days. */
 const EMPTIED_AFTER_MS = 30 * DAY_MS;
-/** Every so many of the newest messages is a nasty one, until each has had its turn. */
+/** One in this many of the newest messages is hard to show, until each such message was used once. */
 const NASTY_EVERY = 5;
 
-/** What is decided about a message before its dates, ids and sizes. */
+/** A message before its date, id and size are known. */
 interface Sketch {
   readonly kind: Kind;
   readonly from: string;
@@ -60,7 +60,7 @@ export function generateMailbox(options: GenerateOptions): StoredMessage[] {
   return messages.reverse();
 }
 
-/** A few messages are of the last day; the others come the less often, the longer ago. */
+/** A few messages are from the last day; the others are rarer, the older they are. */
 function randomAgeMs(random: () => number): number {
   if (random() < 0.02) return Math.floor(2 * MINUTE_MS + random() * DAY_MS);
   return Math.floor(2 * MINUTE_MS + DENSE_MS * ((1 + OLDEST_MS / DENSE_MS) ** random() - 1));
@@ -80,7 +80,7 @@ class Generator {
     this.#random = random;
   }
 
-  /** Makes the next message in time; `rank` is how many newer ones there will be. */
+  /** Makes the next newer message; `rank` is the number of messages that follow. */
   next(ageMs: number, rank: number): StoredMessage {
     const internalDateMs = this.#now - ageMs;
     const sketch = this.#sketch(internalDateMs, ageMs, rank);

@@ -1,14 +1,14 @@
-// What was done to the messages of a mailbox, change by change, as users.history tells it: at once, whatever searches show.
+// The changes to the messages of a mailbox, as users.history lists them: at once, also while searches lag behind.
 import type { StoredMessage } from './message.ts';
 
 export interface HistoryRecord {
   readonly id: number;
   readonly message: { readonly id: string; readonly threadId: string };
-  /** The labels that the message got and lost; or what else became of it. */
+  /** The labels that were added and removed, or another change. */
   readonly change: { readonly added: readonly string[]; readonly removed: readonly string[] } | 'inserted' | 'deleted';
 }
 
-/** The history id of messages to which nothing was done yet. */
+/** The history id of messages without changes. */
 export const FIRST_HISTORY_ID = 1_000;
 
 export class History {
@@ -27,12 +27,12 @@ export class History {
     this.#records.push({ id: this.#last, message: { id: message.id, threadId: message.threadId }, change });
   }
 
-  /** What was done after `id`, the oldest first; undefined when that is out of date. */
+  /** The changes after `id`, oldest first; undefined when `id` is too old. */
   since(id: number): readonly HistoryRecord[] | undefined {
     return id < this.#oldest || id > this.#last ? undefined : this.#records.filter((record) => record.id > id);
   }
 
-  /** Forgets all that was done until now, as Gmail does after a week. */
+  /** Forgets all changes until now, as Gmail does after a week. */
   forget(): void {
     this.#last += 1;
     this.#oldest = this.#last;

@@ -1,5 +1,5 @@
-// A loopback HTTP server that every stand-in runs on: it records each request in one common list and plays the faults
-// that a test has planted around the stand-in's own effect.
+// The loopback HTTP server of every stand-in: records each request in one common list, and applies the faults that a test
+// planted.
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,7 +12,7 @@ export type ServiceName = 'aws' | 'sts' | 'consent' | 'oauth' | 'gmail' | 'monit
 /** One request as it arrived, completed with its outcome. Times are epoch milliseconds of a clock that never jumps. */
 export interface RecordedRequest {
   service: ServiceName;
-  /** What was asked, such as 'GetSecretValue', 'token', 'messages.batchModify' or 'ping'. */
+  /** The operation, such as 'GetSecretValue', 'token', 'messages.batchModify' or 'ping'. */
   verb: string;
   method: string;
   /** Without the query. */
@@ -37,17 +37,17 @@ export interface Answer {
   body?: string | object;
 }
 
-/** What a stand-in must be able to do. */
+/** A stand-in behind the server. */
 export interface Service {
   readonly name: ServiceName;
   verb(method: string, path: string, headers: IncomingHttpHeaders): string;
-  /** Carries out the request and returns its answer. What it throws is a bug of the stand-in. */
+  /** Performs the request and returns its answer. An exception is a bug of the stand-in. */
   handle(request: RecordedRequest, rawBody: Buffer): Answer | Promise<Answer>;
   /** Called once when a request is over, however it ended. */
   settled?(request: RecordedRequest): void;
 }
 
-/** What all the stand-ins of a sandbox share. */
+/** Shared by all stand-ins of a sandbox. */
 export interface Wire {
   requests: RecordedRequest[];
   faults: Faults;
@@ -130,7 +130,7 @@ async function serve(service: Service, wire: Wire, incoming: IncomingMessage, re
   if (fault?.kind === 'hang-after' || response.destroyed) return;
   if (fault?.kind === 'malformed') answer = malformed(answer);
   request.status = answer.status;
-  // Settled before it is sent, so that whoever has the answer also sees it accounted for.
+  // Recorded before the answer is sent, so that a client that has the answer finds it in the list.
   settle();
   send(response, answer, fault?.kind === 'truncate');
 }
@@ -193,7 +193,7 @@ function send(response: ServerResponse, answer: Answer, truncated: boolean): voi
     response.writeHead(answer.status, { ...headers, 'content-length': bytes.length });
     response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.socket?.end());
   } else {
-    // Without a body the only middle is the middle of the headers.
+    // Without a body, the answer is cut in the middle of the headers.
     response.socket?.end(`HTTP/1.1 ${answer.status} OK\r\ndate: `);
   }
 }

@@ -60,7 +60,7 @@ test('two users are held against their own policies', async () => {
   const put = new PutSecretValueCommand({ SecretId, SecretString: 'x' });
   await assert.rejects(client.send(put), { message: /user\/reader is not authorized to perform: \S+:PutSecretValue/ });
   await awsClient(sandbox).send(put);
-  // What the policy does not reach is not told to be missing either.
+  // A secret outside the policy is denied, not reported as missing.
   await assert.rejects(client.send(new GetSecretValueCommand({ SecretId: 'no-such' })), {
     name: 'AccessDeniedException',
   });

@@ -1,4 +1,4 @@
-// AWS IAM as far as the stand-ins need it: users with an access key each, and what their policy lets them do.
+// The part of AWS IAM that the stand-ins need: users, each with an access key and a policy.
 import { randomBytes } from 'node:crypto';
 
 export const ACCOUNT_ID = '123456789012';
@@ -27,7 +27,7 @@ export interface IamUser {
   policy: PolicyDocument;
 }
 
-/** What a condition may ask for, by its key. */
+/** Condition key → its value in a request. */
 export type RequestContext = Record<string, string | readonly string[] | undefined>;
 
 export type Decision = 'allowed' | 'not-allowed' | 'denied';

@@ -24,17 +24,17 @@ const DEFAULT_SCOPES = [GMAIL_SCOPES.modify, GMAIL_SCOPES.readonly, GMAIL_SCOPES
 export interface SandboxOptions {
   /** The address of the mailbox and of the grant. */
   email?: string;
-  /** How many messages are made up (default 500), and from which seed. */
+  /** The number of generated messages (default 500), and the seed of the generator. */
   messages?: number;
   seed?: number;
-  /** A mailbox in place of a made-up one; `email`, `messages`, `seed`, `now` and `searchLagMs` are then its own. */
+  /** Replaces the generated mailbox; `email`, `messages`, `seed`, `now` and `searchLagMs` are then ignored. */
   mailbox?: SandboxMailbox;
   /** The mailbox's clock. Tokens, quota and recorded times follow the real one. */
   now?: () => number;
   quota?: QuotaOptions;
   /** Gmail requests at once; more are refused. Unlimited by default. */
   maxConcurrent?: number;
-  /** How long every stand-in holds an answer back. */
+  /** The delay of every answer, in milliseconds. */
   latencyMs?: number | (() => number);
   searchLagMs?: number;
   /** The scopes of the grant; by default those that the project's jobs ask for. */
@@ -44,7 +44,7 @@ export interface SandboxOptions {
   accessTokenLifetimeS?: number;
 }
 
-/** What the secret in AWS holds: Google's format for a user's credentials. */
+/** The content of the secret in AWS, in Google's format for the credentials of a user. */
 export interface SecretContent {
   type: 'authorized_user';
   client_id: string;
@@ -60,7 +60,7 @@ export interface ClientFile {
 }
 
 export interface Sandbox extends AsyncDisposable {
-  /** Every variable that a child process needs to work on the sandbox. */
+  /** The environment variables with which a child process uses the sandbox. */
   readonly env: Record<string, string>;
   /** A monitor's address, for HEARTBEAT_URL. */
   readonly monitorUrl: string;
@@ -75,7 +75,7 @@ export interface Sandbox extends AsyncDisposable {
   /** All requests to all stand-ins in the order of their arrival. */
   readonly requests: RecordedRequest[];
   readonly faults: Faults;
-  /** What was put in AWS at the start. */
+  /** The secret in AWS at the start. */
   readonly secretValue: SecretContent;
   /** The content of the JSON file that Google's console gives for the Desktop client. */
   readonly clientFile: ClientFile;

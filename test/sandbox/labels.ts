@@ -1,4 +1,4 @@
-// The labels of the made-up mailbox: Gmail's own and the user's, and when two names count as the same.
+// The labels of the made-up mailbox, and the comparison of their names.
 
 export interface StoredLabel {
   readonly id: string;
@@ -9,7 +9,6 @@ export interface StoredLabel {
   color?: { textColor: string; backgroundColor: string };
 }
 
-/** What a caller may choose about a label besides its name. */
 export type LabelOptions = Partial<Pick<StoredLabel, 'labelListVisibility' | 'messageListVisibility' | 'color'>>;
 
 const SYSTEM_LABELS = [
@@ -58,20 +57,19 @@ function normalizeLabelName(name: string): string {
     .replace(/[-/\s&(){}"|]/g, '-');
 }
 
-/** Names that Gmail keeps for itself, besides those of its labels. */
+/** Reserved names that are not names of Gmail's labels. */
 const RESERVED_NAMES = [
   ...['muted', 'snoozed', 'scheduled', 'chats', 'drafts', 'allmail', 'all mail', 'bin', 'archive', 'archived'],
   ...['voicemail', 'todo', 'todos', 'buzz', 'migrated'],
 ];
 
-/** Whether Gmail makes a label of that name, if no other is in its way. */
+/** Whether Gmail accepts the name for a new label. */
 export function isAllowedName(name: string): boolean {
   const isReserved = [...SYSTEM_LABELS.map((id) => id.toLowerCase()), ...RESERVED_NAMES].includes(name.toLowerCase());
   const parts = name.split('/');
   return !isReserved && !/^\^|\p{Cc}| {2}/u.test(name) && parts.every((part) => part.trim() !== '');
 }
 
-/** All labels of one mailbox, to be found by id and by name. */
 export class LabelSet {
   readonly #byId = new Map<string, StoredLabel>();
   #created = 0;
@@ -93,7 +91,7 @@ export class LabelSet {
     return this.#byId.get(id);
   }
 
-  /** The label of just that name, or else one whose name counts as the same. */
+  /** The label of exactly this name, or one whose name is the same to Gmail. */
   find(name: string): StoredLabel | undefined {
     const all = this.all();
     const normalized = normalizeLabelName(name);
@@ -108,7 +106,7 @@ export class LabelSet {
     return this.#make(name, options);
   }
 
-  /** Returns whether there was such a label; those of the system cannot be deleted. */
+  /** Returns whether there was such a label; system labels cannot be deleted. */
   delete(id: string): boolean {
     const label = this.#byId.get(id);
     if (label?.type !== 'user') return false;

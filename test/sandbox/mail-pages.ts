@@ -1,5 +1,5 @@
-// The made-up mailbox in a browser: a list of the newest messages that a search finds, and one message on its own. What
-// a message says of itself may be hostile, as real mail is: its HTML is framed without scripts and loads nothing.
+// The made-up mailbox in a browser: a list of the newest messages of a search, and a page for one message. Messages may be
+// hostile, so their HTML is shown in a frame without scripts and external content.
 import { htmlEscape } from 'escape-goat';
 import PostalMime from 'postal-mime';
 import type { Answer, RecordedRequest, Service } from './http.ts';
@@ -9,7 +9,7 @@ const NEWEST = 50;
 const DEFAULT_QUERY = 'in:inbox';
 
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'";
-/** Its links open in a tab of their own, which is no part of the frame any more. */
+/** Links open in a new tab, outside the frame. */
 const SANDBOX = 'allow-popups allow-popups-to-escape-sandbox';
 const BODY_POLICY = `sandbox ${SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src data:`;
 
@@ -87,7 +87,7 @@ export class SandboxMailPages implements Service {
   }
 }
 
-/** The HTML of a message, or its text where it has none. */
+/** The HTML of a message, or its text when it has no HTML. */
 async function bodyOf(message: StoredMessage): Promise<Answer> {
   const { html, text = message.body } = message.raw === undefined ? {} : await PostalMime.parse(message.raw);
   const shown = html ?? htmlEscape`<!DOCTYPE html><html><head></head><body><pre>${text}</pre></body></html>`;

@@ -1,4 +1,4 @@
-// A made-up mailbox in memory: messages, labels and a search that, like Gmail's, is an index and may lag behind changes.
+// A made-up mailbox in memory: messages, labels, and a search index that lags behind changes, like Gmail's.
 
 import { FIRST_HISTORY_ID, History } from './history.ts';
 import { type LabelOptions, LabelSet, type StoredLabel, UnknownLabelError } from './labels.ts';
@@ -58,7 +58,7 @@ export class SandboxMailbox {
   /** Counts what can alter the result of a search. */
   #revision = 0;
   #pending: PendingChange[] = [];
-  /** What searches see of messages with pending changes: the labels before the first of these. */
+  /** The labels that searches see for messages with pending changes: those before the first pending change. */
   readonly #stale = new Map<StoredMessage, Set<string> | undefined>();
   readonly #searches = new Map<string, CachedSearch>();
 
@@ -99,7 +99,7 @@ export class SandboxMailbox {
     return this.#labels.create(name, options);
   }
 
-  /** Takes a user's label off every message and deletes it; returns whether there was one. */
+  /** Removes a user's label from every message and deletes it; returns whether there was one. */
   deleteLabel(id: string): boolean {
     if (!this.#labels.delete(id)) return false;
     for (const message of this.#newestFirst) message.labelIds.delete(id);
@@ -133,7 +133,7 @@ export class SandboxMailbox {
     return changed;
   }
 
-  /** Deletes messages for good; unknown ids are ignored. Searches know of it at once, whatever their lag is. */
+  /** Deletes messages permanently; ignores unknown ids. Searches show it at once, despite their lag. */
   delete(ids: Iterable<string>): void {
     const gone = new Set(ids);
     for (const message of this.#newestFirst) {
@@ -235,7 +235,7 @@ export class SandboxMailbox {
     if (!this.#stale.has(message)) this.#stale.set(message, before);
   }
 
-  /** Lets searches see the changes whose time has come. */
+  /** Makes changes whose lag is over visible to searches. */
   #settle(nowMs: number): void {
     const firstHidden = this.#pending.findIndex(({ atMs }) => atMs + this.searchLagMs > nowMs);
     const due = firstHidden === -1 ? this.#pending.length : firstHidden;

@@ -1,5 +1,5 @@
-// `npm run sandbox`: keeps a sandbox running until Ctrl-C and prints what to type to try a job on it by hand. What a
-// terminal needs for that lies in a temporary folder meanwhile: the variables, and a client's file for `job authorize`.
+// `npm run sandbox`: runs a sandbox until Ctrl-C and prints the commands to try a job on it by hand. Writes the variables
+// and a client file for `job authorize` to a temporary folder.
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -34,7 +34,7 @@ ports. The consent page waits for you to press its buttons. A page shows the mai
   --search-lag-ms <n>   how long searches miss a change (0)
 `;
 
-/** A terminal in which somebody works on a real mailbox may have these set, and they would hinder the sandbox. */
+/** Variables that a terminal for a real mailbox may have set, and that the sandbox must not use. */
 const TAKEN_AWAY = [
   ...['AWS_PROFILE', 'AWS_SESSION_TOKEN', 'GMAIL_MAILBOX'],
   ...['http_proxy', 'https_proxy', 'all_proxy'].flatMap((name) => [name, name.toUpperCase()]),
@@ -61,7 +61,7 @@ function readOptions() {
 }
 
 function parse() {
-  // npm has a setting `email` of its own, which a person's .npmrc may hold.
+  // npm also has a setting `email`, which may be in a person's .npmrc.
   const taken = Object.keys(OPTIONS).filter(
     (name) => name !== 'email' && process.env[`npm_config_${name.replaceAll('-', '_')}`] !== undefined,
   );

@@ -1,8 +1,8 @@
-// A message as the made-up mailbox keeps it, and how one is read from its RFC 822 source.
+// A message of the made-up mailbox, and the parser of its RFC 822 source.
 
 import PostalMime, { type Address, type Email } from 'postal-mime';
 
-/** A file that a message carries; its content is not kept. */
+/** An attachment without its content. */
 export interface StoredAttachment {
   readonly filename: string;
   readonly mimeType: string;
@@ -10,12 +10,12 @@ export interface StoredAttachment {
 }
 
 export interface StoredMessage {
-  /** 16 lower-case hex digits; of two messages the newer has the larger id. */
+  /** 16 lower-case hex digits; newer messages have larger ids. */
   id: string;
   threadId: string;
   internalDateMs: number;
   labelIds: Set<string>;
-  /** Of what was last done to it. */
+  /** The id of the last change to the message. */
   historyId?: number;
   from: string;
   to: string;
@@ -33,7 +33,7 @@ export interface StoredMessage {
   raw?: string;
 }
 
-/** What the source of a message says; the mailbox adds the id, thread, date and labels. */
+/** A parsed source; the mailbox adds the id, thread, date and labels. */
 export interface ParsedMessage {
   readonly content: Omit<StoredMessage, 'id' | 'threadId' | 'internalDateMs' | 'labelIds' | 'historyId'>;
   /** Message-IDs of the messages that this one answers, nearest first. */

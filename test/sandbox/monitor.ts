@@ -1,7 +1,6 @@
 // A monitor of scheduled jobs, like Healthchecks: it accepts a ping at any path.
 import type { Answer, RecordedRequest, Service } from './http.ts';
 
-/** One ping as it came. */
 export interface Ping {
   method: string;
   /** With its query, such as `/ping/abc/start` or `/abc?s=0`. */
@@ -11,7 +10,7 @@ export interface Ping {
 
 export class SandboxMonitor implements Service {
   readonly name = 'monitor';
-  /** The pings that were accepted, in order; those that a fault swallowed are in the list of requests only. */
+  /** The accepted pings, in order; a ping that a fault swallowed is only in the list of requests. */
   readonly pings: Ping[] = [];
 
   verb(): string {

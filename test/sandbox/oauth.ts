@@ -30,13 +30,13 @@ export interface Grant {
   scopes: string[];
   email: string;
   alive: boolean;
-  /** Epoch milliseconds; absent for a grant that ends only when somebody ends it. */
+  /** Epoch milliseconds; absent for a grant without expiry. */
   endsAt?: number;
 }
 
 export interface IssuedToken {
   accessToken: string;
-  /** What it came from; nothing that can be exchanged when the grant has no refresh token. */
+  /** Its refresh token, or another unique text for a grant without one. */
   refreshToken: string;
   clientId: string;
   scopes: string[];
@@ -62,24 +62,24 @@ export class SandboxOAuth implements Service {
   /** Every access token ever issued, in order. */
   readonly issued: IssuedToken[] = [];
   readonly codes = new AuthorizationCodes(wallClock);
-  /** What each account agreed to on the consent page, by client id and address with a space between them. */
+  /** `<client id> <address>` → the scopes that the account granted on the consent page. */
   readonly agreed = new Map<string, Set<string>>();
   /** By address. */
   readonly serviceAccounts = new Map<string, ServiceAccount>();
   narrowing: Narrowing = 'honour';
   accessTokenLifetimeS = 3599;
-  /** How long new grants live, as those of an app in Testing do (604799 there). Unlimited by default. */
+  /** The lifetime of new grants in seconds, which is 604799 for an app in Testing. Unlimited by default. */
   refreshTokenLifetimeS?: number;
-  /** Answers a refresh with a new refresh token each time; the one before stops working. */
+  /** Answers each refresh with a new refresh token, and revokes the previous one. */
   rotatesRefreshTokens = false;
-  /** Make the tokens; a test that looks for leaks may put marked ones here. */
+  /** Create the tokens; a test for leaks may replace them to use known values. */
   newAccessToken: () => string = () => madeUpCredential('ya29.');
   newRefreshToken: () => string = () => madeUpCredential('1//0');
 
   readonly #byAccessToken = new Map<string, IssuedToken>();
   readonly #refusals: (TokenRefusal | ExchangeRefusal)[] = [];
 
-  /** Registers a grant, made up where nothing is given. Returns it; changing it changes what the endpoint does. */
+  /** Registers a grant, with made-up values by default. Changing the returned grant changes the endpoint. */
   grant(options: { clientId: string; scopes: readonly string[]; email: string; refreshToken?: string }): Grant {
     const { clientId, email, scopes, refreshToken = this.newRefreshToken() } = options;
     const grant: Grant = { refreshToken, clientId, scopes: [...scopes], email, alive: true };
@@ -227,7 +227,7 @@ export class SandboxOAuth implements Service {
     };
   }
 
-  /** One token is enough to end all that the account ever granted to the client. */
+  /** Revoking one token ends all grants of the account to the client. */
   #revokeGrant(token: string): Answer {
     if (!token) return missing('token');
     const grant = this.grants.get(token);

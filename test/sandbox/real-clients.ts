@@ -1,4 +1,4 @@
-// The real clients of Google and AWS, pointed at a sandbox: what the stand-ins' own tests talk through.
+// The real clients of Google and AWS, pointed at a sandbox, for the tests of the stand-ins.
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { OAuth2Client } from 'google-auth-library';
 import { type gmail_v1, gmail as gmailClient } from 'googleapis/build/src/apis/gmail/index.js';

@@ -141,7 +141,7 @@ function tagResource(secret: Secret, input: Input): object {
   return {};
 }
 
-/** Adds a version, unless its request token is that of a version that is there already: with the same value, that one. */
+/** Adds a version; returns the existing version when it has the same request token and the same value. */
 export function addOnce(secret: Secret, input: Input, value: string | Buffer, stages?: string[]): SecretVersion {
   const token = String(input.ClientRequestToken ?? randomUUID());
   if (token.length < 32 || token.length > 64) {
@@ -160,7 +160,7 @@ export function addOnce(secret: Secret, input: Input, value: string | Buffer, st
   return known ?? addVersion(secret, value, stages, token);
 }
 
-/** Takes over description, key and tags where the input has them. */
+/** Copies description, key and tags from the input. */
 export function setDetails(secret: Secret, { Description, KmsKeyId, Tags }: Input): void {
   if (typeof Description === 'string') secret.description = Description;
   if (typeof KmsKeyId === 'string') secret.kmsKeyId = KmsKeyId;

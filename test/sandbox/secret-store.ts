@@ -1,5 +1,5 @@
-// The secrets of the stand-in for AWS Secrets Manager, with their versions and staging labels, and what they were like
-// before the last changes: its reads may be behind its writes.
+// The secrets of the stand-in for AWS Secrets Manager, with versions and staging labels. Keeps their earlier states,
+// because reads may lag behind writes.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { wallClock } from './http.ts';
 import { ACCOUNT_ID } from './iam.ts';
@@ -32,7 +32,7 @@ type Secrets = Map<string, Secret>;
 
 export class SecretStore {
   #secrets: Secrets = new Map();
-  /** What was there until when, oldest first. */
+  /** Earlier states with the time until which each was current, oldest first. */
   #history: { untilMs: number; secrets: Secrets }[] = [];
 
   get all(): ReadonlyMap<string, Secret> {
@@ -58,7 +58,7 @@ export class SecretStore {
     this.#secrets.delete(name);
   }
 
-  /** Makes a change that reads may come to see late; one that throws is none. */
+  /** Makes a change that reads may see late. */
   change<T>(make: () => T): T {
     const before = structuredClone(this.#secrets);
     const result = make();
@@ -66,7 +66,7 @@ export class SecretStore {
     return result;
   }
 
-  /** Makes every read see the present. */
+  /** Makes all changes visible to reads. */
   settle(): void {
     this.#history = [];
   }

@@ -13,9 +13,9 @@ export class SandboxSecretsManager implements Service {
   readonly name = 'aws';
   /** The secrets live in this region; a request signed for another one does not find them. */
   region = 'us-east-1';
-  /** How far reads are behind changes made over the wire or by `put`. */
+  /** How far reads lag behind changes by requests or by `put`, in milliseconds. */
   readLagMs = 0;
-  /** How many of the next reads still see what was there before the last change. */
+  /** How many of the next reads see the state before the last change. */
   staleReads = 0;
 
   readonly #iam: SandboxIam;
@@ -157,11 +157,11 @@ export class SandboxSecretsManager implements Service {
     });
   }
 
-  /** A request is held against the user's policy before it is known whether the secret exists, as AWS does it. */
+  /** Checks the policy of the user before the existence of the secret, as AWS does. */
   #authorize(user: IamUser, { verb }: RecordedRequest, input: Input, target: Target): void {
     const { id, region, secret } = target;
     const arn = secret?.arn ?? (id.startsWith('arn:') ? id : `${arnPrefix(region)}${id}`);
-    // Whether AWS holds a new secret's ARN against the policy with its random ending or without is not documented.
+    // AWS does not document whether it checks a new secret's ARN with its random ending or without.
     const resources = verb === 'CreateSecret' ? [arn, `${arnPrefix(region)}${id}-AbCdEf`] : [arn];
     const needed = verb === 'CreateSecret' && tagsOf(input.Tags).length > 0 ? [verb, 'TagResource'] : [verb];
     for (const action of needed.map((name) => `secretsmanager:${name}`)) {

@@ -1,4 +1,4 @@
-// Service accounts with domain-wide delegation: their key files, and what Google makes of the assertions they sign.
+// Service accounts with domain-wide delegation: their key files, and Google's check of the assertions that they sign.
 // See developers.google.com/identity/protocols/oauth2/service-account#error-codes.
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, randomInt, verify } from 'node:crypto';
 import type { Answer } from './http.ts';
@@ -6,7 +6,7 @@ import { EXCHANGE_REFUSALS, missing, TOKEN_REFUSALS } from './token-refusals.ts'
 
 const PROJECT = 'gmail-jobs-sandbox';
 const TOKEN_URL = 'https://oauth2.googleapis.com/token';
-/** Google forgives five minutes in the life of an assertion and in the clock of whoever signed it. */
+/** Google tolerates five minutes in the lifetime of an assertion and in the clock of its signer. */
 const LONGEST_S = 3_900;
 const SKEW_S = 300;
 
@@ -25,13 +25,13 @@ export interface ServiceAccountKey {
   universe_domain: string;
 }
 
-/** A service account as the stand-in knows it; changing it changes what the endpoint does. */
+/** A service account of the stand-in; changing it changes the endpoint. */
 export interface ServiceAccount {
   email: string;
   clientId: string;
   keyId: string;
   publicKey: KeyObject;
-  /** The users of the Workspace whom it may stand for. */
+  /** The users of the Workspace that it may impersonate. */
   subjects: string[];
   /** The scopes that the admin console lists for it. */
   scopes: string[];
@@ -46,7 +46,7 @@ export interface ServiceAccountOptions {
   alive?: boolean;
 }
 
-/** What an assertion gives: a token for a user, or a refusal. */
+/** The result of an assertion: a token for a user, or a refusal. */
 export type Assertion = { email: string; scopes: string[] } | { refused: Answer };
 
 interface Claims {
@@ -58,7 +58,7 @@ interface Claims {
   exp?: unknown;
 }
 
-/** To make an RSA key takes long, so all accounts that a process makes up have the same one. */
+/** Creating an RSA key is slow, so all accounts of a process share one. */
 let sharedKey: KeyObject | undefined;
 
 /** Makes up a service account. */

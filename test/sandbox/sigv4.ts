@@ -1,4 +1,4 @@
-// Checks an AWS Signature Version 4, so that a wrong access key or a wrong secret key is told as AWS tells it.
+// Checks an AWS Signature Version 4, and reports a wrong access key or secret key as AWS does.
 import { createHash, createHmac } from 'node:crypto';
 import type { RecordedRequest } from './http.ts';
 
@@ -8,7 +8,7 @@ export type SignatureFault =
   | 'UnrecognizedClientException'
   | 'InvalidSignatureException';
 
-/** The outcome: by which key and for which region the request was signed, or what is wrong with it. */
+/** The access key and region of the signature, or the error. */
 export type SignatureCheck = { keyId: string; region: string } | { fault: SignatureFault };
 
 /**

@@ -1,4 +1,4 @@
-// AWS STS with GetCallerIdentity alone: who the owner of an access key is. It needs no permission, only a good key.
+// AWS STS with GetCallerIdentity only, which names the owner of an access key and needs no permission.
 // See docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html.
 import { randomUUID } from 'node:crypto';
 import type { Answer, RecordedRequest, Service } from './http.ts';
@@ -7,7 +7,7 @@ import { checkSignature, type SignatureFault } from './sigv4.ts';
 
 const NAMESPACE = 'https://sts.amazonaws.com/doc/2011-06-15/';
 
-/** The Query protocol has other names than the JSON protocol for the same faults. */
+/** Names of the same errors in the Query protocol, which differ from the JSON protocol. */
 const FAULTS: Record<SignatureFault, [status: number, code: string, message: string]> = {
   MissingAuthenticationTokenException: [403, 'MissingAuthenticationToken', 'Request is missing Authentication Token'],
   IncompleteSignature: [400, 'IncompleteSignature', 'The request signature does not conform to AWS standards.'],

@@ -1,9 +1,9 @@
-// Google's token info: what an access token is good for. It shows an address only to a token that may read it.
+// Google's token info endpoint, which shows the scopes of an access token, and the address if a scope allows it.
 import { type Answer, wallClock } from './http.ts';
 import type { IssuedToken } from './oauth.ts';
 import { refusal } from './token-refusals.ts';
 
-/** The answer about a token; undefined for one that is not known or has ended. */
+/** The answer about a token; undefined for a token that is unknown or expired. */
 export function tokenInfo(token: IssuedToken | undefined): Answer {
   if (token === undefined) return refusal(400, 'invalid_token', 'Invalid Value');
   const { clientId, scopes, email, expiresAt, refreshToken } = token;

@@ -1,4 +1,4 @@
-// How Google's OAuth endpoints refuse, in Google's words.
+// The refusals of Google's OAuth endpoints, in Google's words.
 import type { Answer } from './http.ts';
 
 /** Refusals of a refresh token, by name. */
@@ -30,7 +30,7 @@ export const TOKEN_REFUSALS = {
 
 export type TokenRefusal = keyof typeof TOKEN_REFUSALS;
 
-/** Refusals that only a code or a service account's assertion can meet, by name. */
+/** Refusals of a code or of a service account's assertion, by name. */
 export const EXCHANGE_REFUSALS = {
   disabled_client: refusal(401, 'disabled_client', 'The OAuth client was disabled.'),
   access_denied: refusal(403, 'access_denied', 'Requested client not authorized.'),
@@ -59,7 +59,7 @@ export const EXCHANGE_REFUSALS = {
 
 export type ExchangeRefusal = keyof typeof EXCHANGE_REFUSALS;
 
-/** How revocation refuses a token that it does not know, or no longer. */
+/** The refusal to revoke a token that is unknown or already revoked. */
 export const INVALID_TOKEN = refusal(400, 'invalid_token', 'Token expired or revoked');
 
 export function missing(parameter: string): Answer {

@@ -68,7 +68,7 @@ export class SandboxGmail implements Service {
   }
 
   async handle(request: RecordedRequest, rawBody: Buffer): Promise<Answer> {
-    // Google's front end reads no longer request lines.
+    // Google's front end refuses longer request lines.
     if (`${request.path}?${request.query}`.length > LONGEST_ADDRESS) {
       return { status: 414, headers: { 'content-type': 'text/html; charset=UTF-8' }, body: htmlErrorPage(414) };
     }
@@ -77,7 +77,7 @@ export class SandboxGmail implements Service {
       if (found === undefined) throw new GmailRefusal(googleErrors.notFound());
       const { route, user, id } = found;
       const token = this.#authorize(request, route);
-      // A service account that stands for nobody has no mailbox of its own.
+      // A service account without a subject has no mailbox.
       if (token.email.endsWith('.gserviceaccount.com')) throw new GmailRefusal(googleErrors.failedPrecondition());
       if (user !== 'me' && user !== token.email) throw new GmailRefusal(googleErrors.delegationDenied(user));
       this.#spend(request, route);
@@ -145,12 +145,12 @@ function refuseUnknownParameters({ query }: RecordedRequest, { parameters }: Rou
 function answer(body: object | undefined, fields: string | null): Answer {
   if (body === undefined) return { status: 204 };
   const shown = fields === null ? body : selectFields(body, fields);
-  // As clients of Gmail have met it: parts of an answer that hold nothing are no content.
+  // Seen with Gmail: when the requested fields are empty, the answer is a 204.
   if (fields !== null && Object.values(Object(shown)).every((value) => value === 0)) return { status: 204 };
   return { status: 200, body: Object(shown) as object };
 }
 
-/** The one mailbox opens to every grant; the address is the grant's, so that a wrong account can be told. */
+/** Every grant opens the one mailbox; the address is that of the grant, so that a test can play a wrong account. */
 function getProfile({ mailbox, token }: Call): object {
   const messages = mailbox.messages();
   return {

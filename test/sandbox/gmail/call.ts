@@ -4,7 +4,7 @@ import type { SandboxMailbox } from '../mailbox.ts';
 import type { IssuedToken } from '../oauth.ts';
 import { GmailRefusal, googleErrors } from './errors.ts';
 
-/** What a method's handler gets. */
+/** The parameters of a method's handler. */
 export interface Call {
   mailbox: SandboxMailbox;
   request: RecordedRequest;

@@ -8,7 +8,7 @@ interface ErrorParts {
   reason: string;
   status: string;
   domain?: string;
-  /** The message inside `errors`, where it differs. */
+  /** The message inside `errors`, when it differs. */
   detailMessage?: string;
   location?: string;
   details?: object[];
@@ -61,7 +61,7 @@ function errorInfo(reason: string, metadata: Record<string, string> = {}): objec
 const CREDENTIAL_HELP =
   'Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.';
 
-/** The errors that Gmail is known to give, each made by a function. */
+/** The known errors of Gmail, each as a function. */
 export const googleErrors = {
   invalidArgument: (message: string) =>
     googleError({ code: 400, message, reason: 'invalidArgument', status: 'INVALID_ARGUMENT' }),

@@ -1,8 +1,8 @@
-// The `fields` parameter of Google's APIs: leaves in an answer only what its mask names, so that a client which uses a
-// field it did not ask for is found out.
+// The `fields` parameter of Google's APIs: keeps only the named fields of an answer, so that a test fails when a client
+// reads a field that it did not request.
 import { GmailRefusal, googleErrors } from './errors.ts';
 
-/** What to keep: a tree of names, where an empty map keeps everything below. */
+/** The fields to keep, as a tree of names; an empty map keeps everything below. */
 type Mask = Map<string, Mask>;
 
 /**

@@ -32,7 +32,7 @@ export function listHistory(call: Call): object {
   };
 }
 
-/** The record, with what of it is of the types that are wanted; all are when none is named. */
+/** The changes of a record that have one of the requested types; all changes when no type is requested. */
 function render({ id, message, change }: HistoryRecord, wanted: readonly string[]): object {
   const shows = (type: string) => wanted.length === 0 || wanted.includes(type);
   const head = { id: String(id), messages: [message] };

@@ -38,7 +38,7 @@ export function createLabel(call: Call): object {
   }
 }
 
-/** Changes what is shown of a label; the made-up mailbox cannot rename one. */
+/** Changes the visibility of a label; the made-up mailbox cannot rename labels. */
 export function updateLabel(call: Call): object {
   const label = existing(call);
   const body = jsonBody(call);

@@ -39,7 +39,7 @@ export function trashMessage(call: Call): object {
   return summary(message);
 }
 
-/** Returns what the query parameters of a list find now. @throws GmailRefusal */
+/** The messages that the query parameters of a list find now. @throws GmailRefusal */
 export function search(call: Call): readonly StoredMessage[] {
   const { mailbox, request } = call;
   const q = request.query.get('q') ?? '';
@@ -53,7 +53,7 @@ export function search(call: Call): readonly StoredMessage[] {
   try {
     return mailbox.search(q, { includeSpamTrash: booleanParameter(call, 'includeSpamTrash'), labelIds });
   } catch (error) {
-    // Gmail itself guesses at queries that it does not understand; a stand-in that guessed would hide mistakes.
+    // Gmail guesses the meaning of an invalid query; a stand-in that guesses would hide mistakes.
     if (error instanceof QuerySyntaxError || error instanceof UnknownOperatorError) {
       throw invalidArgument(error.message);
     }
@@ -91,7 +91,7 @@ async function applyLabels(call: Call, ids: readonly string[]): Promise<void> {
   await refusingUnknownLabels(() => call.mailbox.modify(ids, add, remove));
 }
 
-/** Makes a change, and answers as Gmail does when it names a label that the mailbox lacks. */
+/** Makes a change, and refuses a missing label as Gmail does. */
 export async function refusingUnknownLabels<T>(change: () => T | Promise<T>): Promise<T> {
   try {
     return await change();
@@ -100,7 +100,7 @@ export async function refusingUnknownLabels<T>(change: () => T | Promise<T>): Pr
   }
 }
 
-/** Returns the short form of a message, with which a change is answered. */
+/** The short form of a message, which answers a change. */
 export function summary({ id, threadId, labelIds }: StoredMessage): object {
   return { id, threadId, ...(labelIds.size === 0 ? {} : { labelIds: [...labelIds] }) };
 }

@@ -1,4 +1,4 @@
-// Gmail's quota as the server counts it: units per method, a sliding minute per user and a limit of requests at once.
+// Gmail's quota, as the server counts it: units per method in a sliding minute per user, and a limit of requests at once.
 import { wallClock } from '../http.ts';
 
 export type QuotaProfile = '2026' | 'legacy';
@@ -41,7 +41,7 @@ export interface QuotaOptions {
   refuseWith?: 429 | 403;
 }
 
-/** Counts what one user spends. Refused requests cost nothing. */
+/** Counts the units of one user. Refused requests cost nothing. */
 export class QuotaMeter {
   readonly profile: QuotaProfile;
   readonly refuseWith: 429 | 403;

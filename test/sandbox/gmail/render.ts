@@ -37,7 +37,7 @@ export function snippet({ body }: StoredMessage): string {
     .replace(/[&<>"']/g, (character) => escapes[character] ?? character);
 }
 
-/** Of what was last done to the message. */
+/** The id of the last change to the message. */
 export function historyId(message: StoredMessage): string {
   return String(message.historyId ?? FIRST_HISTORY_ID);
 }
@@ -88,7 +88,7 @@ function composePayload(message: StoredMessage): MessagePart {
   };
 }
 
-/** The RFC 822 source, one character per byte. Made-up attachments are stated and empty. */
+/** The RFC 822 source, one character per byte. Made-up attachments are listed, but empty. */
 function sourceOf(message: StoredMessage): string {
   if (message.raw !== undefined) return message.raw;
   const boundary = message.id;

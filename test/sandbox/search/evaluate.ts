@@ -5,9 +5,9 @@ import { compileTerm, type Predicate, type SearchContext } from './operators.ts'
 import { parseQuery, type Query } from './parse.ts';
 
 export interface CompiledQuery {
-  /** `labelIds` are those that the search index knows, which may be older than the message's own. */
+  /** `labelIds` are the labels in the search index, which may be older than the message's own. */
   readonly matches: (message: StoredMessage, labelIds: ReadonlySet<string>) => boolean;
-  /** Whether the query mentions the trash, or spam, other than to leave it out. */
+  /** Whether the query asks for the trash, or for spam. */
   readonly asksForTrash: boolean;
   readonly asksForSpam: boolean;
   /** Whether the same query can find other messages a second later. */
@@ -62,7 +62,7 @@ function compile(query: Query, negated: boolean, context: SearchContext, traits:
   }
 }
 
-/** Any part that answers `decisive` decides; when none does, the answer is the opposite. */
+/** `decisive` when any part returns it; otherwise the opposite. */
 function untilDecided(parts: readonly Predicate[], decisive: boolean): Predicate {
   return (message, labelIds) => {
     for (const part of parts) if (part(message, labelIds) === decisive) return decisive;

@@ -1,4 +1,4 @@
-// What each of Gmail's search operators means for one message (support.google.com/mail/answer/7190).
+// The meaning of each of Gmail's search operators for one message (support.google.com/mail/answer/7190).
 
 import type { StoredMessage } from '../message.ts';
 import type { Term } from './parse.ts';
@@ -49,14 +49,14 @@ const CATEGORIES = new Map([
   ['promotions', 'CATEGORY_PROMOTIONS'],
   ['updates', 'CATEGORY_UPDATES'],
   ['forums', 'CATEGORY_FORUMS'],
-  // Gmail finds these by their contents; no message of the sandbox is of them.
+  // Gmail decides these by content; no message of the sandbox has them.
   ['reservations', 'none'],
   ['purchases', 'none'],
 ]);
 
 const NOT_ARCHIVED = ['INBOX', 'TRASH', 'SPAM', 'SENT', 'DRAFT', 'CHAT'];
 
-/** Things that a link in the message leads to. */
+/** The targets of links in a message. */
 const LINKS = new Map([
   ['drive', /\bdrive\.google\.com\//],
   ['document', /\bdocs\.google\.com\/document\//],
@@ -65,7 +65,7 @@ const LINKS = new Map([
   ['youtube', /\b(youtube\.com|youtu\.be)\//],
 ]);
 
-/** Every star of the sandbox is the yellow one, which is what the API's STARRED sets. */
+/** The API's STARRED sets the yellow star, so every star in the sandbox is yellow. */
 const OTHER_STARS = new Set([
   'orange-star',
   'red-star',
@@ -128,7 +128,7 @@ function words(field: TextField): Operator {
   return (_value, term) => ({ matches: findsWords(field, term), cost: TEXT });
 }
 
-/** Whatever was received was delivered to the mailbox's own address; other addresses are sought among the recipients. */
+/** Received mail was delivered to the mailbox's own address; other addresses are looked up among the recipients. */
 function deliveredTo(value: string, term: Term, context: SearchContext): CompiledTerm {
   if (value.toLowerCase() !== context.email.toLowerCase()) return people('to')(value, term, context);
   return test((_message, labelIds) => !labelIds.has('SENT') && !labelIds.has('DRAFT') && !labelIds.has('CHAT'));

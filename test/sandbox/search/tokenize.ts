@@ -5,7 +5,7 @@ export class QuerySyntaxError extends Error {
   override readonly name: string = 'QuerySyntaxError';
 }
 
-/** An operator, or a value of one, that the sandbox does not know; it does not guess what Gmail would make of it. */
+/** An operator or value that the sandbox does not know: it does not guess its meaning. */
 export class UnknownOperatorError extends QuerySyntaxError {
   override readonly name = 'UnknownOperatorError';
 }
@@ -24,7 +24,7 @@ const PHRASE = /"([^"]*)"/y;
 const OPERATOR = /([a-z][a-z0-9_]*):/iy;
 const WORD = /[^\s(){}"]+/y;
 
-/** Parts of Gmail's language, or of others, that would otherwise pass for words. */
+/** Parts of search languages that would otherwise be read as words. */
 const RESERVED = new Set(['NOT', 'AROUND']);
 
 /** @throws QuerySyntaxError when a quote is not closed or an operator or a minus sign stands alone. */

@@ -21,7 +21,7 @@ export function parseDateMs(operator: string, value: string): number {
   return date.toMillis();
 }
 
-/** Returns the moment that lies the given age (14d, 6m, 1y) before `nowMs`; months and years are those of the calendar. */
+/** The time that is the given age (14d, 6m, 1y) before `nowMs`, in calendar months and years. */
 export function parseAgeMs(operator: string, value: string, nowMs: number): number {
   const [, digits, letter] = AGE.exec(value) ?? [];
   if (digits === undefined || letter === undefined) throw unknownValue(operator, value);

@@ -7,7 +7,7 @@ const DIACRITICS = /[\u0300-\u036f]+/g;
 /** Scripts that are written without spaces: each character counts as a word, so any part of a text is a phrase. */
 const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]\p{M}*/gu;
 
-/** Letters that Unicode does not take apart into a letter and a mark. */
+/** Letters that Unicode does not decompose into a letter and a mark. */
 const FOLDED = new Map([
   ['ł', 'l'],
   ['ø', 'o'],
@@ -20,7 +20,7 @@ const FOLDED = new Map([
 ]);
 const FOLDABLE = new RegExp(`[${[...FOLDED.keys()].join('')}]`, 'g');
 
-/** Folding is slow and texts repeat the same few letters, so what it made of them is kept, up to a limit. */
+/** Folding is slow, and texts repeat the same letters, so results are cached, up to a limit. */
 const foldedRuns = new Map<string, string>();
 const KEPT_RUNS = 20_000;
 
