@@ -1,4 +1,4 @@
-/** The built program, as it lies on Heroku: moved from where it was built, without node_modules, and not to be written to. */
+/** The built program as on Heroku: moved after the build, without node_modules, in folders without write permission. */
 import assert from 'node:assert/strict';
 import { chmod, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { startSandbox } from './sandbox/index.ts';
 
 const MAX_SLUG_BYTES = 3_000_000;
 
-/** The packages of which a run of apply-rules with nothing to do loads a part, by what needs them. */
+/** The packages that a run of apply-rules with nothing to do loads, by what needs them. */
 const NEEDED = {
   'the command line': ['commander', 'leven'],
   'the log': [
@@ -63,11 +63,11 @@ describe('the built program', { concurrency: 4 }, () => {
     await rm(app, { recursive: true, force: true });
   });
 
-  it('needs nothing but dist/, and writes nothing', async () => {
+  it('needs dist/ alone, and writes nothing', async () => {
     assertEnded(run, 0, { outcome: 'nothing-to-do' });
   });
 
-  it('says in one line that an older Node does not run it', async () => {
+  it('exits 78 under an older Node, and names the Node that it needs in one line', async () => {
     const code = "Object.defineProperties(process, {version:{value:'v22.23.3'}, versions:{value:{node:'22.23.3'}}})";
     const program = ['--import', `data:text/javascript,${code}`, join(app, 'dist/main.js')];
     const { code: exitCode, stdout, stderr } = await runJob(null, ['apply-rules'], { program });
@@ -75,38 +75,38 @@ describe('the built program', { concurrency: 4 }, () => {
     assert.match(stderr, /^job: this program needs Node 24, but this is v22\.23\.3[^\n]*\n$/);
   });
 
-  it('has V8 take the code cache of every file that it loads', () => {
+  it('uses the code cache of every file that it loads', () => {
     assert.ok(loaded.length > 10, run.stderr);
     const without = loaded.filter(({ cache }) => cache !== 'used').map(({ file, cache }) => `${file}: ${cache}`);
     assert.deepEqual(without, []);
   });
 
-  it("has loaded everything when it restrains V8, so that Node's own code cache is used too", () => {
+  it("loads everything before it sets V8's flags, so that Node's own code cache is used too", () => {
     const plain = cachedDataVersionTag();
     const late = loaded.filter((load) => load.v8Tag !== plain).map(({ file }) => file);
     assert.deepEqual(late, []);
     assert.notEqual(v8Tag, plain);
   });
 
-  it('loads the job that was asked for, and no other', () => {
+  it('loads the requested job, and no other', () => {
     const jobs = loaded.map(({ file }) => file).filter((file) => file.startsWith('jobs/'));
     assert.deepEqual(jobs, ['jobs/apply-rules.js']);
   });
 
-  it('loads no package that a run with nothing to do does not use', async () => {
+  it('loads no package that a run with nothing to do can do without', async () => {
     const contents = JSON.parse(await readFile(join(app, 'dist/contents.json'), 'utf8'));
     const packages = new Set(loaded.flatMap(({ file }) => Object.keys(contents[file] ?? {})));
     assert.deepEqual([...packages].filter((name) => name !== 'gmail-jobs').sort(), Object.values(NEEDED).flat().sort());
   });
 
-  it('makes, with all of the repository, a slug under 3 MB', async () => {
+  it('makes a slug under 3 MB together with the repository', async () => {
     const parts: Buffer[] = [];
     for (const entry of await readdir(ROOT, { withFileTypes: true })) {
       if (['node_modules', '.git'].includes(entry.name)) continue;
       const path = join(ROOT, entry.name);
       const inside = entry.isDirectory() ? await readdir(path, { recursive: true, withFileTypes: true }) : [];
       const files = [entry, ...inside].filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name));
-      // What tar puts before each file.
+      // tar writes a header before each file.
       for (const file of files) parts.push(Buffer.alloc(512), await readFile(file));
     }
     const bytes = gzipSync(Buffer.concat(parts)).length;

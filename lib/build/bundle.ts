@@ -1,6 +1,6 @@
 /**
- * The program and its jobs as files that need no node_modules. esbuild bundles and splits them, so that what is loaded
- * when stays as it is in the sources; then each becomes a function that the program's own loader calls.
+ * Bundles the program and its jobs with esbuild, split at each `import()`, so that a run loads the same parts as from the
+ * sources. Each file is a function for process/loader.ts to call. Writes nothing.
  */
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -13,11 +13,10 @@ export interface Bundle {
   readonly files: ReadonlyMap<string, string>;
   /** Path → package (or `gmail-jobs`) → how many bytes of the file come from it. */
   readonly contents: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** What esbuild says of it. */
   readonly metafile: Metafile;
 }
 
-/** The program's parts: name in the built folder → source. */
+/** Name below `dist`, without extension → source. */
 export function entryPoints(): Record<string, string> {
   const jobs = readdirSync('jobs').filter((file) => file.endsWith('.ts'));
   return {
@@ -27,9 +26,9 @@ export function entryPoints(): Record<string, string> {
 }
 
 /**
- * Imports of a package's main file that lead to the one file behind it instead. The client of Gmail needs one function of
- * googleapis-common; its main file has all of google-auth-library in tow. And what that function needs for HTTP/2, which
- * nobody asks it for, is loaded when somebody does: Node's own part of it takes 5 ms.
+ * Gmail's client needs one function of googleapis-common, whose main file loads google-auth-library too: 5 % of a run's
+ * start. And gaxios takes a name from `import('https-proxy-agent')`, which a bundle does not support (see
+ * requireNamesToExist); the program refuses proxies, so a class that throws replaces the package.
  */
 const shortcuts: Plugin = {
   name: 'shortcuts',
@@ -39,25 +38,14 @@ const shortcuts: Plugin = {
         ? resolve('googleapis-common/build/src/apirequest.js', { importer, kind, resolveDir })
         : undefined,
     );
-    onResolve({ filter: /^\.\/http2$/ }, ({ importer, resolveDir }) =>
-      /[/\\]googleapis-common[/\\]build[/\\]src[/\\]apirequest\.js$/.test(importer)
-        ? { path: 'http2', namespace: 'later', pluginData: resolveDir }
-        : undefined,
-    );
-    // gaxios imports HttpsProxyAgent by name with `import()`, which the bundle does not support (see requireNamesToExist).
-    // The program refuses proxies, so the package is replaced.
     onResolve({ filter: /^https-proxy-agent$/ }, ({ path }) => ({ path, namespace: 'refused' }));
     onLoad({ filter: /./, namespace: 'refused' }, ({ path }) => ({
       contents: `export class HttpsProxyAgent { constructor() { throw new Error('${path} is not part of the program'); } }`,
     }));
-    onLoad({ filter: /./, namespace: 'later' }, ({ path, pluginData }) => ({
-      contents: `exports.request = (...options) => require('./${path}.js').request(...options);`,
-      resolveDir: pluginData,
-    }));
   },
 };
 
-/** Bundles `parts`, readable. Writes nothing. */
+/** Bundles `parts`, not minified. */
 export async function bundle(parts: Record<string, string>): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
     write: false,
@@ -79,9 +67,8 @@ export async function bundle(parts: Record<string, string>): Promise<Bundle> {
 }
 
 /**
- * Unbundled, `import()` of a CommonJS module has the module's named exports. In the bundle it has only `default`, and a
- * named export is undefined.
- * @throws Error that names every importer and module where `import()` is used for more than `default`.
+ * In a bundle `import()` of a CommonJS module has `default` alone: a named export, which Node provides, is undefined.
+ * @throws Error with every importer and module where `import()` is used for more than `default`.
  */
 async function requireNamesToExist({ inputs }: Metafile): Promise<void> {
   const problems: string[] = [];
@@ -93,12 +80,12 @@ async function requireNamesToExist({ inputs }: Metafile): Promise<void> {
       const call = `\\bimport\\(\\s*(['"\`])${RegExp.escape(original)}\\1\\s*\\)`;
       const all = source.match(new RegExp(call, 'g'))?.length ?? 0;
       const ofDefault = source.match(new RegExp(`\\(\\s*await\\s+${call}\\s*\\)\\s*\\.default\\b`, 'g'))?.length ?? 0;
-      if (all === 0 || ofDefault < all) problems.push(`${importer} takes names of ${original} (${path})`);
+      if (all === 0 || ofDefault < all) problems.push(`${importer} uses named exports of ${original} (${path})`);
     }
   }
   if (problems.length === 0) return;
   throw new Error(
-    `import() of a CommonJS module has no names but default in the built program: ${problems.join('; ')}. Import it statically, or use (await import('…')).default.`,
+    `import() of a CommonJS module has no exports but default in the built program: ${problems.join('; ')}. Import it statically, or use (await import('…')).default.`,
   );
 }
 
@@ -114,7 +101,7 @@ function contentsOf({ outputs }: Metafile): Bundle['contents'] {
   return Object.fromEntries(entries);
 }
 
-/** A single file that Node starts by itself. */
+/** Bundles `source` as one CommonJS file that Node can run. */
 export async function bundleStart(source: string): Promise<string> {
   const { outputFiles } = await build({
     write: false,
@@ -127,7 +114,7 @@ export async function bundleStart(source: string): Promise<string> {
   return outputFiles[0]?.text ?? '';
 }
 
-/** A module's text as the function that the loader calls: `import()` becomes `require`, which is the loader's. */
+/** The module as the function that the loader calls; `import()` becomes the loader's `require`. */
 async function toFunction(text: string): Promise<string> {
   const { code } = await transform(text, {
     format: 'cjs',

@@ -1,12 +1,12 @@
 /**
- * `npm run build`: puts into dist/ everything that a run needs, and nothing else is needed then: the program and every
- * job, readable, with the parts of npm packages that they use, and V8's code cache for the Node that will run them.
+ * `npm run build`: makes dist/, which runs without node_modules: the program and every job, not minified, with the used
+ * parts of npm packages, their licences, and V8's code cache for the Node that builds.
  */
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { bundle, bundleStart, entryPoints } from './bundle.ts';
+import { makeCodeCache } from './code-cache.ts';
 import { licencesOf } from './licences.ts';
-import { makeCaches } from './warm.ts';
 
 const DIST = 'dist';
 
@@ -14,10 +14,10 @@ const [{ files, contents, metafile }, main] = await Promise.all([
   bundle(entryPoints()),
   bundleStart('lib/process/start.ts'),
 ]);
-// What was built before stays until all of this is known to build.
+// Only now: an error in the sources leaves the last build as it was.
 await rm(DIST, { recursive: true, force: true });
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
-// Functions in files are no modules, whatever the project's own package.json says of files.
+// The project's own package.json would make them ES modules.
 const texts = [
   ...files,
   ['main.js', main],
@@ -30,4 +30,4 @@ for (const [file, text] of texts) {
 }
 await copyFile('jobs/rules.yaml', join(DIST, 'jobs/rules.yaml'));
 await writeFile(join(DIST, 'LICENSES.txt'), await licencesOf(metafile));
-await makeCaches(DIST);
+await makeCodeCache(DIST);

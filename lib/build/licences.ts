@@ -1,20 +1,20 @@
-/** Which npm packages are in the bundle, and the text that carries their licences. */
+/** LICENSES.txt: the licences of the npm packages in the bundle, which must be passed on with their code. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The part of esbuild's metafile that is used: which input gave how many bytes to which output. */
+/** The part of esbuild's metafile that is used here: output → input → bytes. */
 export interface Contents {
   readonly outputs: Readonly<Record<string, { readonly inputs: Readonly<Record<string, { bytesInOutput: number }>> }>>;
 }
 
 export interface BundledPackage {
-  /** Its folder, such as `node_modules/pino`. */
+  /** Such as `node_modules/pino`. */
   readonly folder: string;
   readonly name: string;
   readonly version: string;
-  /** The SPDX expression that the package states, or what it has in its place. */
+  /** As package.json states it, usually an SPDX expression. */
   readonly licence: string;
-  /** The full texts of its licence and notice files; empty when it ships none. */
+  /** The texts of its licence and notice files; empty when it has none. */
   readonly texts: readonly string[];
 }
 
@@ -22,8 +22,8 @@ const LICENCE_FILE = /^(licen[cs]e|copying|notice)\b/i;
 const RULE = `\n\n${'─'.repeat(80)}\n\n`;
 
 /**
- * Returns all packages of which code is in the bundle, sorted by name and version. `root` is the folder to which the
- * metafile's paths are relative. Throws when a package's folder cannot be read.
+ * Returns all packages with code in the bundle, sorted by name and version. The metafile's paths are relative to `root`.
+ * Throws when a package's folder cannot be read.
  */
 export async function bundledPackages(contents: Contents, root = '.'): Promise<BundledPackage[]> {
   const inputs = Object.values(contents.outputs).flatMap((output) => Object.entries(output.inputs));
@@ -33,7 +33,7 @@ export async function bundledPackages(contents: Contents, root = '.'): Promise<B
   return packages.sort((one, other) => (key(one) < key(other) ? -1 : 1));
 }
 
-/** Returns the text of LICENSES.txt: our own licence, and then that of every package in the bundle. */
+/** Returns the text of LICENSES.txt: the licence of gmail-jobs, then that of every package in the bundle. */
 export async function licencesOf(contents: Contents, root = '.'): Promise<string> {
   const own = await readFile(join(root, 'LICENSE'), 'utf8');
   const packages = await bundledPackages(contents, root);
@@ -44,19 +44,19 @@ export async function licencesOf(contents: Contents, root = '.'): Promise<string
   return `${[opening, ...sections].join(RULE)}\n`;
 }
 
-/** Returns what a package's package.json states as its licence, also in the older forms, or `unknown`. */
+/** Returns the licence that a package.json states, also in npm's older forms, or `unknown`. */
 export function statedLicence(manifest: { readonly license?: unknown; readonly licenses?: unknown }): string {
   const { license, licenses = license } = manifest;
   const stated = [license ?? licenses].flat().map((one) => (one as { type?: unknown } | null)?.type ?? one);
   return stated.every((one) => typeof one === 'string' && one !== '') ? stated.join(' OR ') : 'unknown';
 }
 
-/** The package's folder in the path of a file: what follows the last `node_modules`. */
+/** The package's folder in the path of a file: up to the name behind the last `node_modules`. */
 function folderOf(path: string): string | undefined {
   return /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0];
 }
 
-/** What the README of the package in `folder` has below a heading of its licence: some have it nowhere else. */
+/** The licence section of the README, where some packages have the only copy. */
 async function licenceInReadme(folder: string): Promise<string[]> {
   const file = (await readdir(folder)).find((name) => /^readme\b/i.test(name));
   const readme = file === undefined ? '' : (await readFile(join(folder, file), 'utf8')).replaceAll('\r\n', '\n');

@@ -11,7 +11,6 @@ import { gmail_v1 } from 'googleapis/build/src/apis/gmail/v1.js';
 import type { Clock } from '../base/clock.ts';
 import type { QuotaProfile } from '../config.ts';
 import type { AccessTokens } from '../google/access.ts';
-import { createTidier } from '../process/memory.ts';
 import type { Log } from '../screen/log.ts';
 import { ConcurrencyLimiter } from './concurrency.ts';
 import type { QuotaWindow } from './quota.ts';
@@ -65,7 +64,6 @@ export class GmailClient {
   /** The access token of the requests that are sent now. */
   #token = '';
   #answerMs = 0;
-  readonly #tidy = createTidier();
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -193,7 +191,6 @@ export class GmailClient {
       }
     } finally {
       this.#concurrency.release();
-      this.#tidy();
     }
   }
 

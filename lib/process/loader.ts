@@ -1,6 +1,6 @@
 /**
- * Loads the built program's files: each is compiled with the code cache that the build made for this version of Node, or
- * without one when there is none that fits. Node's own compile cache needs to write, and knows a file by where it lies.
+ * Loads the files of the built program, each with V8's code cache from the build where one fits. Node's own compile cache
+ * does nothing here: under `--permission` it demands the right to write (seen with 24.21).
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,31 +9,30 @@ import { pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 
-/** A file of the program, compiled. */
 export interface Loaded {
-  /** Its path below the program's folder. */
+  /** Path below the program's folder. */
   readonly file: string;
   readonly source: string;
   readonly script: Script;
-  /** Whether its code cache was used: `none` when there is none for this Node, `rejected` when V8 did not want it. */
+  /** `none`: no intact cache for this source and this Node; `rejected`: V8 refused it, as it does under other flags. */
   readonly cache: 'used' | 'none' | 'rejected';
 }
 
 type Require = (specifier: string) => unknown;
 type Body = (exports: object, require: Require, module: { exports: object }, url: string) => void;
 
-/** What the build puts around each file; a file is a function of these. */
+/** The build wraps each file in this function. */
 export const WRAPPER = ['(function (exports, require, module, moduleUrl) {', '})'] as const;
 
-/** The bytes behind a code cache: the checksums of source and cache. V8 itself looks at the source's length alone. */
+/** A stored cache ends with the checksums of source and cache: V8 compares the length of the source, and no more. */
 const TRAILER_BYTES = 8;
 
-/** Where the code cache of `file` lies, below the program's folder. */
+/** The path of the code cache of `file`, below the program's folder. */
 export function cacheFile(file: string, { version, arch } = process): string {
   return `cache/${version}-${arch}/${file}.cache`;
 }
 
-/** A code cache as it is stored. */
+/** Returns the code cache with its checksums, as it is stored. */
 export function sealCache(source: string, data: Buffer): Buffer {
   const trailer = Buffer.alloc(TRAILER_BYTES);
   trailer.writeUInt32LE(crc32(source), 0);
@@ -41,7 +40,7 @@ export function sealCache(source: string, data: Buffer): Buffer {
   return Buffer.concat([data, trailer]);
 }
 
-/** The stored code cache, if it is whole and belongs to `source`. */
+/** The stored code cache, if it is intact and belongs to `source`. */
 function openCache(path: string, source: string): Buffer | undefined {
   let sealed: Buffer;
   try {
@@ -50,14 +49,14 @@ function openCache(path: string, source: string): Buffer | undefined {
     return undefined;
   }
   const data = sealed.subarray(0, Math.max(0, sealed.length - TRAILER_BYTES));
-  const whole =
+  const isIntact =
     sealed.length > TRAILER_BYTES &&
     sealed.readUInt32LE(data.length) === crc32(source) &&
     sealed.readUInt32LE(data.length + 4) === crc32(data);
-  return whole ? data : undefined;
+  return isIntact ? data : undefined;
 }
 
-/** Compiles the file below `folder`, with its code cache when there is one that fits. */
+/** Compiles the file below `folder`. Throws when it cannot be read. */
 export function compile(folder: string, file: string): Loaded {
   const filename = `${folder}/${file}`;
   const source = readFileSync(filename, 'utf8');
@@ -67,12 +66,12 @@ export function compile(folder: string, file: string): Loaded {
   return { file, source, script, cache };
 }
 
-/** Loads a file by calling `load`, which returns what was compiled once the file's own lines have run. */
+/** Calls `load`, which compiles and runs the file. */
 type Watch = (file: string, load: () => Loaded) => void;
 
 /**
- * The `require` of the program in `folder`, for its own files, by their paths below it, and Node's modules. `watch` is
- * asked to load each file.
+ * Returns the `require` of the program in `folder`: for its own files, by their paths below the folder, and for Node's
+ * modules. The build and the benchmarks pass `watch` to follow which files are loaded.
  */
 export function createLoader(folder: string, watch: Watch = (_file, load) => load()): Require {
   const requireFromNode = createRequire(join(folder, 'main.js'));
@@ -99,7 +98,7 @@ export function createLoader(folder: string, watch: Watch = (_file, load) => loa
   return load;
 }
 
-/** The file that `file` calls `specifier`. All files lie in a folder of the program's, and none deeper. */
+/** Resolves `specifier` in `file`. Every file lies in a direct subfolder of the program's folder. */
 function fileAt(specifier: string, file: string): string {
   return specifier.startsWith('../') ? specifier.slice(3) : `${file.slice(0, file.indexOf('/'))}/${specifier.slice(2)}`;
 }

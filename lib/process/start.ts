@@ -1,4 +1,4 @@
-/** The built program's first file: loads the rest of it with its code cache. */
+/** The first file of the built program, `dist/main.js`: starts the loader, or names the Node that is needed. */
 import { createLoader } from './loader.ts';
 
 start();
@@ -8,7 +8,7 @@ function start(host = process): void {
     createLoader(__dirname)('lib/main.js');
     return;
   }
-  // The rest has syntax that an older Node does not know.
+  // An older Node would report a syntax error in the rest of the program.
   host.stderr.write(
     `job: this program needs Node 24, but this is ${host.version}. Install Node 24, or start the program with bin/job.\n`,
   );

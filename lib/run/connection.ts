@@ -9,10 +9,10 @@ import { Tally } from '../base/tally.ts';
 import type { Config } from '../config.ts';
 import type { GmailClient } from '../gmail/client.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
+import { preconnect } from '../gmail/preconnect.ts';
 import { askMailbox, type ProfileAccess } from '../gmail/profile.ts';
 import { QuotaWindow } from '../gmail/quota.ts';
 import { type ClientStatistics, countRequest, UNITS_PER_MINUTE, unitsOf } from '../gmail/units.ts';
-import { openConnections } from '../gmail/warm.ts';
 import { dryWriter } from '../gmail/writer.ts';
 import { type AccessOptions, type AccessTokens, createAccessTokens } from '../google/access.ts';
 import { type Log, noLog } from '../screen/log.ts';
@@ -85,8 +85,8 @@ export async function openConnection(config: Config, options: ConnectionOptions)
   await setTimeout(READ_SETTINGS_MS);
   for (let turn = 0; turn < TURNS_TO_SEND; turn += 1) await setImmediate();
   const { GmailClient } = await import('../gmail/client.ts');
-  openConnections(config.tokenUrl, 1);
-  openConnections(config.gmailApiUrl, CONNECTIONS);
+  preconnect(config.tokenUrl, 1);
+  preconnect(config.gmailApiUrl, CONNECTIONS);
   options.onLoaded?.();
   const client = new GmailClient({
     ...shared,

@@ -30,28 +30,27 @@ describe('the bundle', () => {
   }
 
   const refused = {
-    'a name of the awaited module': "export const a = async () => new (await import('common')).Name();",
-    'names taken apart':
-      "export const a = async () => {\n  const { Name } = await import('common');\n  return Name;\n};",
+    'a named export of the awaited module': "export const a = async () => new (await import('common')).Name();",
+    destructuring: "export const a = async () => {\n  const { Name } = await import('common');\n  return Name;\n};",
     'a promise': "export const a = import('common').then(({ Name }) => Name);",
-    'a name beside default':
+    'a named export beside default':
       "export const a = async () => (await import('common')).default;\nexport const b = async () => await import('common');",
     'double quotes': 'export const a = async () => new (await import("common")).Name();',
   };
   for (const [what, code] of Object.entries(refused)) {
-    it(`is refused when a CommonJS package behind import() is used by ${what}`, async () => {
-      await assert.rejects(build(code), /job\.ts takes names of common \(.*index\.js\)\. Import it statically/);
+    it(`is refused when import() of a CommonJS package is used with ${what}`, async () => {
+      await assert.rejects(build(code), /job\.ts uses named exports of common \(.*index\.js\)\. Import it statically/);
     });
   }
 
-  it('is refused when a CommonJS file of the project is used so', async () => {
+  it('is refused when import() of a CommonJS file of the project is used with a named export', async () => {
     await assert.rejects(
       build("export const a = async () => (await import('./own.cjs')).Name;"),
-      /takes names of \.\/own\.cjs/,
+      /uses named exports of \.\/own\.cjs/,
     );
   });
 
-  it('may use default, static imports, ES modules and modules of Node', async () => {
+  it('may use import() for default, ES modules and modules of Node, and static imports for all', async () => {
     await build("export const a = async () => (await import('common')).default.Name;");
     await build("import { Name } from 'common';\nexport const a = Name;");
     await build("export const a = async () => (await import('modern')).Name;");

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { bundledPackages, licencesOf, statedLicence } from '../../../lib/build/licences.ts';
 
-/** A folder with these files. */
+/** Writes the files into a folder of their own. */
 async function folderOf(files: Readonly<Record<string, string | object>>) {
   const root = await mkdtemp(join(tmpdir(), 'gmail-jobs-licences-'));
   for (const [file, content] of Object.entries(files)) {
@@ -15,7 +15,7 @@ async function folderOf(files: Readonly<Record<string, string | object>>) {
   return { root, [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) };
 }
 
-/** A metafile of two outputs; a number is how many bytes of the input are in them. */
+/** A metafile of two outputs, with the bytes of each input. */
 function contentsOf(inputs: Readonly<Record<string, number>>) {
   const entries = Object.entries(inputs).map(([path, bytesInOutput]) => ({ [path]: { bytesInOutput } }));
   const [first, ...others] = entries;
@@ -42,7 +42,7 @@ const CONTENTS = contentsOf({
 });
 
 describe('bundledPackages', () => {
-  it('finds each package once of which code is in the bundle, and no other', async () => {
+  it('lists each package with code in the bundle once, and no other', async () => {
     await using folder = await folderOf(FILES);
     const found = await bundledPackages(CONTENTS, folder.root);
     assert.deepEqual(
@@ -57,7 +57,7 @@ describe('bundledPackages', () => {
 });
 
 describe('licencesOf', () => {
-  it('holds our licence and the texts of all packages, or what they state where they ship no text', async () => {
+  it('holds the licence of gmail-jobs and those of all packages, or the name of the licence where there is no text', async () => {
     await using folder = await folderOf(FILES);
     const sections = (await licencesOf(CONTENTS, folder.root)).split(/\n+─+\n+/);
     assert.deepEqual(sections, [
@@ -70,7 +70,7 @@ describe('licencesOf', () => {
 });
 
 describe('statedLicence', () => {
-  it('reads the older forms, too', () => {
+  it('reads the older forms too', () => {
     assert.equal(statedLicence({ license: { type: 'MIT' } }), 'MIT');
     assert.equal(statedLicence({ licenses: [{ type: 'MIT' }, { type: 'ISC' }] }), 'MIT OR ISC');
     for (const none of [{}, { license: '' }, { license: null }, { license: 5 }])

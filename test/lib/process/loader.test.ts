@@ -12,7 +12,7 @@ exports.fail = () => { throw new Error(two); };
 ${WRAPPER[1]}
 `;
 
-describe("the program's loader", () => {
+describe('the loader', () => {
   let root = '';
   let built = '';
 
@@ -31,7 +31,7 @@ describe("the program's loader", () => {
     await writeFile(path, content);
   }
 
-  /** What becomes of the cache in a copy in which `change` has done something to it. */
+  /** Loads a copy of the program after `change`, and returns whether its cache was used. */
   async function cacheAfter(name: string, change: (folder: string, cache: string) => Promise<void>): Promise<string> {
     const folder = join(root, name);
     await cp(built, folder, { recursive: true });
@@ -39,18 +39,18 @@ describe("the program's loader", () => {
     const states = new Map<string, string>();
     const load = createLoader(folder, (file, go) => states.set(file, go().cache));
     const { fail } = load(FILE) as { fail: () => void };
-    assert.throws(fail, /two\.js/, 'it runs all the same');
+    assert.throws(fail, /two\.js/, 'the file runs');
     return states.get(FILE) ?? '';
   }
 
-  it('uses the cache wherever the folder lies by now, and names the files of that folder in stacks', async () => {
+  it('uses the cache after the folder was moved, and names the files in their new place in stack traces', async () => {
     assert.equal(await cacheAfter('moved', async () => undefined), 'used');
     const folder = join(root, 'moved');
     const { fail } = createLoader(folder)(FILE) as { fail: () => void };
     assert.throws(fail, (error: Error) => error.stack?.includes(`${join(folder, FILE)}:3`) === true);
   });
 
-  it('does without, silently, when there is no cache for this version of Node', async () => {
+  it('runs without a cache when there is none for this version of Node', async () => {
     const other = cacheFile(FILE, { version: 'v24.0.1', arch: 'x64' } as NodeJS.Process);
     const state = await cacheAfter('other', async (folder, cache) => {
       await put(join(folder, other), await readFile(cache));
@@ -59,7 +59,7 @@ describe("the program's loader", () => {
     assert.equal(state, 'none');
   });
 
-  it('does without when the cache is damaged anywhere, cut off or empty', async () => {
+  it('ignores a cache that is damaged, cut off or empty', async () => {
     const whole = await readFile(join(built, cacheFile(FILE)));
     for (const at of [0, 30, whole.length >> 1, whole.length - 9, whole.length - 1]) {
       const damaged = Buffer.from(whole);
@@ -74,14 +74,14 @@ describe("the program's loader", () => {
     }
   });
 
-  it('does without when the file was changed after the build, even to one of the same length', async () => {
+  it('ignores the cache of a file that was changed after the build, even to the same length', async () => {
     const state = await cacheAfter('changed', (folder) =>
       writeFile(join(folder, FILE), SOURCE.replace('Error', 'TypeError').replace('new ', '')),
     );
     assert.equal(state, 'none');
   });
 
-  it('does without when V8 refuses the cache, as it does when its flags are others', async () => {
+  it('runs without the cache when V8 rejects it, as it does under other flags', async () => {
     const sealed = await readFile(join(built, cacheFile(FILE)));
     const data = Buffer.from(sealed.subarray(0, -8));
     // The third word of V8's header is the hash of its flags.

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { openConnections } from '../../../lib/gmail/warm.ts';
+import { preconnect } from '../../../lib/gmail/preconnect.ts';
 
 it('opens connections without sending anything, and later requests use them', async () => {
   let connections = 0;
@@ -27,7 +27,7 @@ it('opens connections without sending anything, and later requests use them', as
         if (count === 2) resolve();
       });
     });
-    openConnections(`${address}/token`, 2);
+    preconnect(`${address}/token`, 2);
     await connected;
     await setImmediate();
     await Promise.all([fetch(`${address}/one`), fetch(`${address}/two`)]);
@@ -46,6 +46,6 @@ it('ignores that nothing listens at the address', async () => {
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   server.close();
-  openConnections(address, 3);
+  preconnect(address, 3);
   await assert.rejects(fetch(address), { name: 'TypeError' });
 });

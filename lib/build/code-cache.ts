@@ -1,0 +1,67 @@
+/**
+ * Makes V8's code cache of the built program, for the Node that builds: the program runs on the tests' sandbox, and the
+ * functions compiled by then are stored. A cache fits one version of Node.
+ */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { bundleStart } from './bundle.ts';
+
+/** The most frequent command comes last: a file that several commands load keeps the cache of the last one. */
+const COMMANDS = ['check', 'digest', 'apply-rules'];
+
+/** A run on the sandbox takes a second. */
+const TIMEOUT_MS = 60_000;
+
+const RULES = `protect: "is:starred"
+maxChanges: 5000
+rules:
+  - name: old-newsletters
+    query: "category:promotions older_than:2d"
+    actions: { archive: true, markRead: true, addLabels: ["Auto/Archived"] }
+    keepNewest: 1
+  - name: old-social
+    query: 'category:social older_than:3d subject:("a" OR "b c")'
+    actions: { trash: true }
+  - name: large-mail
+    query: "larger:1M"
+    actions: { removeLabels: ["Auto/Large"] }
+`;
+
+interface Sandboxes {
+  startSandbox(options: { messages: number }): Promise<AsyncDisposable & { readonly env: Record<string, string> }>;
+}
+
+/** Stores the code cache in `dist`. Without a sandbox there is none, which stdout says: every start compiles then. */
+export async function makeCodeCache(dist: string, { env, execPath, stdout } = process): Promise<void> {
+  const child = join(dist, 'trial.js');
+  const rules = join(dist, 'trial.yaml');
+  const flags = v8Flags(readFileSync('Procfile', 'utf8'));
+  await writeFile(child, await bundleStart('lib/build/code-cache-child.ts'));
+  await writeFile(rules, RULES);
+  try {
+    const sandboxes = new URL('../../test/sandbox/index.ts', import.meta.url).href;
+    const { startSandbox } = (await import(sandboxes)) as Sandboxes;
+    await using sandbox = await startSandbox({ messages: 200 });
+    for (const command of COMMANDS) {
+      await promisify(execFile)(execPath, [...flags, child, command], {
+        timeout: TIMEOUT_MS,
+        env: { PATH: env.PATH, ...sandbox.env, RULES_FILE: rules },
+      });
+    }
+  } catch (error) {
+    const [reason] = String(error).split('\n');
+    stdout.write(`The program was built without a code cache, because a trial run on the sandbox failed: ${reason}\n`);
+  } finally {
+    await rm(child);
+    await rm(rules);
+  }
+}
+
+/** The Procfile's options of V8. Under its permissions the cache could not be written; V8 does not see them. */
+function v8Flags(procfile: string): string[] {
+  const words = /^job: *node (.*?)\bdist\/main\.js/m.exec(procfile)?.[1]?.split(' ') ?? [];
+  return words.filter((word) => word.startsWith('--') && !/^--(permission|allow-)/.test(word));
+}
