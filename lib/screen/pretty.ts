@@ -78,7 +78,7 @@ const WAITING: Readonly<Record<string, string>> = {
 /** Events that the terminal shows in another form: the forecast is a table. */
 const NO_LINE = new Set(['backfill.forecast']);
 
-const SHOWN_ELSEWHERE = new Set(['level', 'time', 'event', 'error', 'remedy']);
+const SHOWN_ELSEWHERE = new Set(['level', 'time', 'event', 'mailbox', 'error', 'remedy']);
 
 /** The event as lines of at most `columns`, with line ends; '' for an event in NO_LINE. */
 export function prettyLine(given: LogEvent, columns = Number.POSITIVE_INFINITY, notes: FinalNotes = {}): string {
@@ -87,7 +87,7 @@ export function prettyLine(given: LogEvent, columns = Number.POSITIVE_INFINITY, 
   if (NO_LINE.has(name)) return '';
   if (name === 'run.finished') return finish(event, columns, notes);
   const sentence = SENTENCES[name]?.(event) ?? `${name} ${fields(event)}`;
-  return `${wrap(`${mark(event)} ${sentence}`, columns, 2)}${trouble(event, columns)}\n`;
+  return `${wrap(`${mark(event)} ${runOf(event)}${sentence}`, columns, 2)}${trouble(event, columns)}\n`;
 }
 
 /** Removes control sequences, which could steer the terminal. Line ends stay, for stacks. */
@@ -104,6 +104,11 @@ function mark({ level, event, exitCode }: LogEvent): string {
   if (event === 'run.finished') return exitCode === 0 ? styleText('green', '✔') : styleText('red', '✖');
   if (level === 'error') return styleText('red', '✖');
   return level === 'warn' ? styleText('yellow', '!') : dim('·');
+}
+
+/** The mailbox of the run, where a process has several. */
+function runOf({ mailbox }: LogEvent): string {
+  return typeof mailbox === 'string' ? `${bold(mailbox)}: ` : '';
 }
 
 function planIn({ matched, skipped, spared = 0, toChange, actions }: LogEvent): Parameters<typeof describePlan>[0] {
@@ -131,7 +136,7 @@ function finish(event: LogEvent, columns: number, { declined = false, undo }: Fi
   const result = describeResult(event);
   const ending = `${bold(String(outcome).replaceAll('-', ' '))}${code}${result === '' ? '' : `: ${result}`}`;
   return [
-    `${wrap(`${mark(event)} ${ending} ${spent}`, columns, 2)}${trouble(event, columns)}`,
+    `${wrap(`${mark(event)} ${runOf(event)}${ending} ${spent}`, columns, 2)}${trouble(event, columns)}`,
     ...(undo === undefined ? [] : [command('to take it back', undo, columns)]),
     ...(typeof resume === 'string' ? [command('to go on', resume, columns)] : []),
     '',

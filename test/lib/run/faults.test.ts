@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Faults } from '../../../lib/run/faults.ts';
+import { takeUncaught } from '../../fixtures/uncaught.ts';
 
 /** A run that goes on until `end` is called; `errors` are the faults that it was given. */
 function startRun(faults: Faults, work: () => void = () => undefined) {
@@ -20,24 +21,13 @@ function startRun(faults: Faults, work: () => void = () => undefined) {
 describe('Faults', () => {
   const faults = new Faults();
   const unowned: unknown[] = [];
-  const onFault = (error: unknown) => {
-    if (!faults.handle(error)) unowned.push(error);
-  };
-  // The test runner has listeners of its own, by which an error that nothing caught fails a test.
-  const others = { uncaughtException: [] as unknown[], unhandledRejection: [] as unknown[] };
+  let taken: Disposable;
   before(() => {
-    for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-      others[event] = process.listeners(event as 'exit');
-      process.removeAllListeners(event);
-      process.on(event, onFault);
-    }
+    taken = takeUncaught((error) => {
+      if (!faults.handle(error)) unowned.push(error);
+    });
   });
-  after(() => {
-    for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-      process.removeAllListeners(event);
-      for (const listener of others[event]) process.on(event, listener as () => void);
-    }
-  });
+  after(() => taken[Symbol.dispose]());
 
   const ways: Readonly<Record<string, (error: Error) => void>> = {
     'in a timer': (error) =>

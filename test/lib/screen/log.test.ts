@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
-import { createLog } from '../../../lib/screen/log.ts';
+import { describe, it } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { createLog, type LogFormat } from '../../../lib/screen/log.ts';
 import { AS_NAMED } from '../../fixtures/as-named.ts';
 
 it('logs what is nested 50,000 deep: values, keys, causes of errors', () => {
@@ -19,4 +20,53 @@ it('logs what is nested 50,000 deep: values, keys, causes of errors', () => {
     assert.equal(lines.length, 4);
     for (const line of lines) assert.ok(line.length < 1_000, line);
   }
+});
+
+describe('the logs of runs', () => {
+  /** A log with its lines, without their times. */
+  function start(format: LogFormat = 'json', level: 'info' | 'error' = 'info') {
+    const lines: string[] = [];
+    const write = (line: string) => lines.push(line.replace(/"time":"[^"]*",/, '').trimEnd());
+    const redact = (text: string) => text.replace('s3cret', '[redacted]');
+    return { lines, log: createLog({ level, format, spelling: AS_NAMED, write, redact }) };
+  }
+
+  it('have the name of the run in each line; a line of the process has none', () => {
+    const { log, lines } = start();
+    log.info('fleet.started');
+    const [alice, bob] = ['gmail-jobs/alice', 'gmail-jobs/s3cret'].map((mailbox) => log.forRun({ mailbox }));
+    alice?.warn('quota.wait', { waitMs: 5 });
+    bob?.info('secret.fetched', { error: 's3cret' });
+    log.info('fleet.finished');
+    assert.deepEqual(lines, [
+      '{"level":"info","event":"fleet.started"}',
+      '{"level":"warn","mailbox":"gmail-jobs/alice","event":"quota.wait","waitMs":5}',
+      '{"level":"info","mailbox":"gmail-jobs/[redacted]","event":"secret.fetched","error":"[redacted]"}',
+      '{"level":"info","event":"fleet.finished"}',
+    ]);
+  });
+
+  it('begin a line on a terminal with the name', () => {
+    const { log, lines } = start('pretty');
+    log.forRun({ mailbox: 'bob' }).info('journal.trashed', { count: 2 });
+    assert.match(stripVTControlCharacters(lines[0] ?? ''), /^· bob: 2 old journals/);
+  });
+
+  it('end with their own final line, whatever the level is; the others and the process go on', () => {
+    const { log, lines } = start('json', 'error');
+    const [alice, bob] = ['alice', 'bob'].map((mailbox) => log.forRun({ mailbox }));
+    alice?.last('run.finished', { exitCode: 0 });
+    alice?.error('job.late');
+    bob?.info('not.shown');
+    bob?.error('run.bug');
+    log.error('egress.refused');
+    log.last('fleet.finished', {});
+    log.error('job.late');
+    assert.deepEqual(lines, [
+      '{"level":"info","mailbox":"alice","event":"run.finished","exitCode":0}',
+      '{"level":"error","mailbox":"bob","event":"run.bug"}',
+      '{"level":"error","event":"egress.refused"}',
+      '{"level":"info","event":"fleet.finished"}',
+    ]);
+  });
 });

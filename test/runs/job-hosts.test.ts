@@ -1,0 +1,51 @@
+/** The hosts that a job computes from its options are granted by the run, before the job's `prepare`. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
+import { sandboxOf, told } from '../fixtures/starring.ts';
+import { assertEnded, runJob } from '../run.ts';
+import type { Sandbox } from '../sandbox/index.ts';
+
+describe('the hosts of a job', () => {
+  const calls: string[] = [];
+  const server = createServer((request, response) => {
+    calls.push(String(request.url));
+    response.end();
+  });
+  let host = '';
+  let dist: ExtendedDist;
+  let sandbox: Sandbox;
+  before(async () => {
+    server.listen(0, '127.0.0.1');
+    [dist, sandbox] = await Promise.all([distWith('calling'), sandboxOf(0), once(server, 'listening')]);
+    host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  after(async () => {
+    server.close();
+    await Promise.all([dist[Symbol.asyncDispose](), sandbox.close()]);
+  });
+  const call = (...options: string[]) => runJob(sandbox, ['calling', ...options], { dist: dist.folder });
+
+  it('may come from its options', async () => {
+    assertEnded(await call('--to', host), 0);
+    assert.deepEqual(calls, ['/prepare', '/run']);
+  });
+
+  it('do not include others', async () => {
+    const final = assertEnded(await call('--to', host, '--instead', `localhost:${host.split(':')[1]}`), 78);
+    assert.match(told(final), /localhost:\d+ was not declared/);
+  });
+
+  it('exit 78 when one is malformed, and name it without what may be a credential', async () => {
+    const run = await call('--to', 'https://alice:pass-word@hooks.example.com/services/T0/token-of-the-hook?key=1');
+    const final = assertEnded(run, 78, { requests: 0 });
+    assert.match(
+      told(final),
+      /the job calling needs the host "https:\/\/hooks\.example\.com\/…".*api\.example\.com:8443/,
+    );
+    assert.doesNotMatch(run.stdout + run.stderr, /pass-word|token-of-the-hook|\bat \w/);
+  });
+});
