@@ -43,7 +43,7 @@ export interface SearchOptions {
   readonly journals?: boolean;
 }
 
-export interface FindOptions extends Pick<SearchOptions, 'includeSpamTrash' | 'journals' | 'labelsChecked'> {
+export interface FindOptions extends Pick<SearchOptions, 'includeSpamTrash' | 'labelsChecked'> {
   /** Return only messages of this set, which saves memory. */
   readonly among?: IdSet;
   /** A search between changes: it is not shown as progress and not split into windows that a person asked for. */
