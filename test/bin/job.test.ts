@@ -1,4 +1,4 @@
-/** bin/job: what it starts where, and that what was typed arrives as it was typed and does no more. */
+/** bin/job: which program it starts where, and that it passes on every argument unchanged. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { COMMAND, ROOT } from '../run.ts';
 
-/** Stands in for the program: says how it was started. */
+/** Replaces the program, and prints how it was started. */
 const PROBE = `
 process.stdout.write(JSON.stringify({
   file: process.argv[1], args: process.argv.slice(2), flags: process.execArgv, cwd: process.cwd(), node: process.version,
@@ -67,7 +67,7 @@ const ON_DYNO = { DYNO: 'scheduler.1234', PATH: DYNO_PATH };
 
 describe('bin/job', { concurrency: 3 }, () => {
   let folder = '';
-  /** A copy of the app in which the probe is the program; its path has a space. */
+  /** A copy of the app with the probe as its program; the path has a space. */
   let app = '';
   let bin = '';
 
@@ -95,7 +95,7 @@ describe('bin/job', { concurrency: 3 }, () => {
     );
   });
 
-  it("runs the Procfile's command on a dyno, in the app's folder, with no word more or less", async () => {
+  it("runs exactly the Procfile's command on a dyno, in the app's folder", async () => {
     const { told } = await start(bin, ['apply-rules', '--dry-run'], { cwd: tmpdir(), env: ON_DYNO });
     assert.deepEqual(told?.args, ['apply-rules', '--dry-run']);
     assert.deepEqual(['node', ...(told?.flags ?? []), 'dist/main.js'], COMMAND);
@@ -107,7 +107,7 @@ describe('bin/job', { concurrency: 3 }, () => {
     ['on a laptop', {}],
     ['on a dyno', ON_DYNO],
   ] as const) {
-    it(`hands on every argument as it was typed, ${where}`, async () => {
+    it(`passes on every argument unchanged, ${where}`, async () => {
       assert.deepEqual((await start(bin, AWKWARD, { env })).told?.args, AWKWARD);
       assert.deepEqual((await start(bin, [], { env })).told?.args, []);
     });
@@ -141,7 +141,7 @@ describe('bin/job', { concurrency: 3 }, () => {
     });
   }
 
-  it('says on a dyno in one line which Node is needed, where another one is there', async () => {
+  it('says on a dyno in one line which Node is needed when another is installed', async () => {
     for (const version of ['v20.20.2', 'v22.23.3', 'v26.1.0']) {
       const old = join(folder, `node ${version}`);
       await mkdir(old);
@@ -171,7 +171,7 @@ describe('bin/job', { concurrency: 3 }, () => {
       assert.deepEqual((await start(join(clone, 'bin/job'), ['list'], { env })).told?.args, ['list']);
   });
 
-  it('says in one line what to do where `npm ci` was not run, and where the Procfile has no such process', async () => {
+  it('says in one line what to do without `npm ci`, and without the process in the Procfile', async () => {
     const bare = join(folder, 'bare');
     await cp(join(ROOT, 'bin'), join(bare, 'bin'), { recursive: true });
     const { code, stderr, stdout } = await start(join(bare, 'bin/job'), ['apply-rules']);

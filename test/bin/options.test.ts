@@ -18,13 +18,13 @@ import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 const registry = new Registry(new URL('../../jobs/', import.meta.url));
 const parse = (argv: readonly string[]) => parseCommandLine(argv, registry, AS_NAMED);
 
-/** Values of which each option takes at least one. */
+/** Each option accepts at least one of these values. */
 const SAMPLES = [
   ...['7', '90%', '2015-01-31', '15m', 'month', 'week', 'Europe/Berlin', 'AWSPENDING', 'AWSPREVIOUS', 'authorize'],
   ...['alice@example.com', 'gmail-jobs/alice', '123456789012', 'eu-central-1', 'a,b', 'a text'],
 ];
 
-/** The typed command line as the program parses it. */
+/** The command line as the program parses it. */
 function understood(invocation: Invocation): Record<string, unknown> {
   if (invocation.kind === 'run') return { ...invocation.options, ...invocation.common, ...invocation.backfill };
   return invocation.kind === 'command' ? { ...invocation.options } : {};
@@ -32,7 +32,7 @@ function understood(invocation: Invocation): Record<string, unknown> {
 
 const ARGUMENTS: Readonly<Record<string, string[]>> = { undo: ['20261123-031608-7f3a'] };
 
-/** Options that stand in place of the argument. */
+/** Options that replace the argument. */
 const IN_PLACE_OF_ARGUMENT = ['last'];
 
 /** For a value that the command line refuses; any other error is a bug. */
@@ -40,7 +40,7 @@ function refusal(error: unknown): undefined {
   if (!(error instanceof UsageError)) throw error;
 }
 
-/** The options of a job or command, and those of them that count in a backfill alone. */
+/** The options of a job or command, and its options that count only in a backfill. */
 async function specsOf(name: string): Promise<{ specs: OptionSpecs; ofBackfills: readonly string[] }> {
   if (Object.hasOwn(COMMANDS, name)) {
     return { specs: (await COMMANDS[name as keyof typeof COMMANDS]()).options, ofBackfills: [] };
@@ -92,7 +92,7 @@ describe('no option', () => {
   const OF_HEROKU_RUN = ['app', 'remote', 'size', 'type', 'exitCode', 'env', 'noTty', 'listen', 'noNotify', 'help'];
 
   for (const name of [...registry.names, 'check', 'runs']) {
-    it(`of \`job ${name}\` is one that \`heroku run\` would take for its own`, async () => {
+    it(`of \`job ${name}\` is an option of \`heroku run\` too`, async () => {
       const { specs } = await specsOf(name);
       const taken = Object.keys(specs).filter((option) => OF_HEROKU_RUN.includes(option));
       assert.deepEqual(taken, []);
@@ -125,7 +125,7 @@ describe('what is typed with bin/job', { concurrency: 2 }, () => {
   };
 
   for (const dyno of [false, true]) {
-    it(`changes nothing with --dry-run, and what was named without it, ${dyno ? 'on a dyno' : 'on a laptop'}`, async () => {
+    it(`changes nothing with --dry-run, and only the named rule without it, ${dyno ? 'on a dyno' : 'on a laptop'}`, async () => {
       await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, { sizeBytes: 11_000_000 })) });
       await using file = await withRules(JSON.stringify(rules));
       // On a dyno nothing outside the app's folder is read: there the rules are those of the repository.

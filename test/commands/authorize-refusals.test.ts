@@ -1,4 +1,4 @@
-/** What `job authorize` refuses, through the front door: nothing is stored, and the person is told why, in both places. */
+/** `job authorize` refuses: it stores nothing, and tells the person why in the terminal and in the browser. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
@@ -22,7 +22,7 @@ function open(): Promise<Sandbox> {
   return startSandbox({ mailbox: mailboxOf([{}]) });
 }
 
-describe('job authorize refuses, stores nothing and tells the browser as well', { concurrency: 8 }, () => {
+describe('job authorize refuses, stores nothing and tells the reason in the browser too', { concurrency: 8 }, () => {
   const told = (run: CommandRun, words: RegExp) => {
     assert.equal(run.visit?.status, 200);
     assert.match(run.visit?.body ?? '', /Nothing was stored/);
@@ -39,7 +39,7 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
     assert.doesNotMatch(named.stderr, /client/);
   });
 
-  it('a consent that was denied', async () => {
+  it('a denied consent', async () => {
     await using sandbox = await open();
     sandbox.consent.behave({ decision: 'deny' });
     const run = await authorize(sandbox, [], { built: true });
@@ -85,7 +85,7 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
     told(run, /used before/);
   });
 
-  it('a box that was left empty: names it, the jobs that would not run, and those that would', async () => {
+  it('a box left empty: names the box, the jobs that would not run, and the jobs that would', async () => {
     await using sandbox = await open();
     sandbox.consent.behave({ untick: [GMAIL_SCOPES.modify] });
     const run = await authorize(sandbox);
@@ -115,7 +115,7 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
     told(run, /bob@example\.com/);
   });
 
-  it('another mailbox than that of the secret, unless --replace is given', async () => {
+  it('another mailbox than the mailbox of the secret, unless --replace is given', async () => {
     await using sandbox = await open();
     sandbox.consent.behave({ email: 'bob@example.com' });
     const run = await authorize(sandbox);
@@ -126,14 +126,14 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
     assert.equal(stagesOf(sandbox).AWSCURRENT?.email, 'bob@example.com');
   });
 
-  it('a mailbox that cannot be the one of the secret, before anybody is asked', async () => {
+  it('an --email that is not the mailbox of the secret, before it asks for consent', async () => {
     await using sandbox = await open();
     const run = await authorize(sandbox, ['--email', 'bob@example.com']);
     assertRefused(run, sandbox, 77, /--replace/);
     assert.equal(run.link, undefined);
   });
 
-  it('another mailbox than GMAIL_MAILBOX, whose account is chosen beforehand', async () => {
+  it('another mailbox than GMAIL_MAILBOX, whose account the consent page selects', async () => {
     await using sandbox = await open();
     const env = { GMAIL_MAILBOX: 'alice@example.com' };
     sandbox.consent.behave({ email: 'bob@example.com' });
@@ -147,7 +147,7 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
     assert.deepEqual([contrary.link, forbidden.link], [undefined, undefined]);
   });
 
-  it('to write without permission: names the action', async () => {
+  it('to store without permission: names the IAM action', async () => {
     for (const [action, prepare] of [
       ['PutSecretValue', () => undefined],
       ['CreateSecret', (sandbox: Sandbox) => sandbox.secrets.remove()],
@@ -163,7 +163,7 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
     }
   });
 
-  it('an exchange whose answer was lost: it is not repeated, since a code is good for one', async () => {
+  it('an exchange whose answer was lost: it is not repeated, since a code can be used only once', async () => {
     await using sandbox = await open();
     const fault = sandbox.faults.add({ service: 'oauth', kind: 'reset-after', times: 9 });
     const run = await authorize(sandbox);
@@ -172,14 +172,14 @@ describe('job authorize refuses, stores nothing and tells the browser as well', 
   });
 });
 
-describe('job authorize refuses before it asks anybody', { concurrency: 8 }, () => {
+describe('job authorize refuses before it asks for consent', { concurrency: 8 }, () => {
   const refuses = async (sandbox: Sandbox, args: readonly string[], code: number, words: RegExp, person?: Person) => {
     const run = await runCommand(sandbox, ['authorize', ...args], person);
     assertRefused(run, sandbox, code, words);
     assert.equal(run.link, undefined, 'no link is printed');
   };
 
-  it('files that are not those of a Desktop client', async () => {
+  it("files that are no Desktop client's", async () => {
     await using sandbox = await open();
     await using web = await writeClientFile(sandbox.secretValue, 'web');
     await refuses(sandbox, ['--client', web.file], 78, /Web application.*\n.*Desktop/);
@@ -194,7 +194,7 @@ describe('job authorize refuses before it asks anybody', { concurrency: 8 }, () 
     await refuses(sandbox, ['--client', web.folder], 78, /is a folder/);
   });
 
-  it('a command line that does not fit', async () => {
+  it('a command line with contradictions', async () => {
     await using sandbox = await open();
     await refuses(sandbox, [], 2, /client is not known/, { built: true });
     await refuses(sandbox, ['--client', 'a', '--client-id', 'b'], 2, /both name a client/);
@@ -205,7 +205,7 @@ describe('job authorize refuses before it asks anybody', { concurrency: 8 }, () 
     await refuses(sandbox, ['--client', 'a', '--stage', 'AWSPREVIOUS'], 2, /AWSPREVIOUS/);
   });
 
-  it('a port that is taken', async () => {
+  it('a port that another program uses', async () => {
     await using sandbox = await open();
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -236,7 +236,7 @@ describe('job authorize refuses before it asks anybody', { concurrency: 8 }, () 
     assert.equal((await authorize(sandbox, ['--replace'])).code, 0);
   });
 
-  it('nothing, when the secret names no mailbox but its token still tells', async () => {
+  it('nothing, when the secret names no mailbox but its token opens one', async () => {
     await using sandbox = await open();
     const { email: _, ...value } = sandbox.secretValue;
     sandbox.secrets.put(value);
@@ -246,7 +246,7 @@ describe('job authorize refuses before it asks anybody', { concurrency: 8 }, () 
     assert.match(run.stderr, /for the mailbox alice@example\.com/);
   });
 
-  it('AWSPENDING where there is nothing that it could follow', async () => {
+  it('AWSPENDING when the secret has no current version', async () => {
     await using sandbox = await open();
     sandbox.secrets.remove();
     const run = await authorize(sandbox, ['--stage', 'AWSPENDING']);

@@ -1,4 +1,4 @@
-/** `job authorize` through the front door: from the client's file to a secret that a run works with. */
+/** `job authorize`: from the client's file to a secret that a run works with. */
 import assert from 'node:assert/strict';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ function open(): Promise<Sandbox> {
 }
 
 describe('job authorize', { concurrency: 8 }, () => {
-  it('makes the secret from a consent, and the next run works with it', async () => {
+  it('creates the secret from a consent, and the next run works with it', async () => {
     await using sandbox = await open();
     sandbox.secrets.remove();
     const run = await authorize(sandbox, [], { built: true });
@@ -55,7 +55,7 @@ describe('job authorize', { concurrency: 8 }, () => {
     assert.deepEqual(new Set(sandbox.consent.asked[1]?.scopes), new Set([readonly, insert, labels]));
   });
 
-  it('puts a new version into a secret of the same mailbox, and says where', async () => {
+  it('stores a new version in a secret of the same mailbox, and names it', async () => {
     await using sandbox = await open();
     const run = await authorize(sandbox);
     assert.equal(run.code, 0, run.stderr);
@@ -78,7 +78,7 @@ describe('job authorize', { concurrency: 8 }, () => {
     assert.equal(stages.AWSPENDING?.email, 'alice@example.com');
   });
 
-  it('goes through all of it and stores nothing with --dry-run', async () => {
+  it('does everything but store the credentials with --dry-run', async () => {
     await using sandbox = await open();
     const run = await authorize(sandbox, ['--dry-run']);
     assert.equal(run.code, 0, run.stderr);
@@ -87,7 +87,7 @@ describe('job authorize', { concurrency: 8 }, () => {
     assert.ok(asked(sandbox).includes('gmail users.getProfile'));
   });
 
-  it('takes the address of the last page, pasted, and does not show it', async () => {
+  it('accepts the pasted address of the last page, and does not show it', async () => {
     await using sandbox = await open();
     let pasted = '';
     const run = await authorize(sandbox, ['--no-browser'], {
@@ -118,7 +118,7 @@ describe('job authorize', { concurrency: 8 }, () => {
     assert.ok(!run.stdout.includes(client_secret));
   });
 
-  it('tells when Google will end the access by itself', async () => {
+  it('says when Google ends the access', async () => {
     await using sandbox = await open();
     sandbox.oauth.refreshTokenLifetimeS = 604_799;
     const run = await authorize(sandbox);
@@ -128,7 +128,7 @@ describe('job authorize', { concurrency: 8 }, () => {
 });
 
 describe('the answer that job authorize waits for', { concurrency: 8 }, () => {
-  it('is taken once, at its own address, by GET and with the right state; the page may load nothing', async () => {
+  it('is accepted once, at its own path, by GET and with the right state; the page loads nothing', async () => {
     await using sandbox = await open();
     const statuses: Record<string, number> = {};
     const run = await authorize(sandbox, [], {
@@ -162,7 +162,7 @@ describe('the answer that job authorize waits for', { concurrency: 8 }, () => {
     assert.doesNotMatch(run.visit?.body ?? '', /<script|src=|href=|style=|url\(/);
   });
 
-  it('is given up after the timeout, with 75, and nobody listens any more', async () => {
+  it('is not awaited after the timeout: exits 75 and closes the port', async () => {
     await using sandbox = await open();
     const run = await authorize(sandbox, ['--timeout', '1s'], { open: async () => undefined, built: true });
     assertRefused(run, sandbox, 75, /nobody answered within 1s/);
@@ -170,7 +170,7 @@ describe('the answer that job authorize waits for', { concurrency: 8 }, () => {
     await assert.rejects(fetch(back), TypeError);
   });
 
-  it('is not waited for after Ctrl-C', async () => {
+  it('is not awaited after Ctrl-C', async () => {
     await using sandbox = await open();
     let stop = () => undefined as unknown;
     const run = await authorize(sandbox, [], {
@@ -184,8 +184,8 @@ describe('the answer that job authorize waits for', { concurrency: 8 }, () => {
   });
 });
 
-describe('what job authorize keeps to itself', { concurrency: 4 }, () => {
-  /** A program that takes the place of the browser: writes down what it was given, and opens the link. */
+describe('the secrets of job authorize', { concurrency: 4 }, () => {
+  /** Replaces the browser: writes its arguments and environment into a file. */
   async function plantBrowser(folder: string): Promise<string> {
     const file = join(folder, 'browser');
     const dump = join(folder, 'browser.txt');
@@ -194,7 +194,7 @@ describe('what job authorize keeps to itself', { concurrency: 4 }, () => {
     return file;
   }
 
-  it('nothing secret is in the output, the files, the page, or the arguments and environment of the browser', async () => {
+  it('are not in the output, the files, the page, or the arguments and environment of the browser', async () => {
     const marked = { clientSecret: 'GOCSPX-marked-client-secret-1', refreshToken: '1//0marked-old-refresh-token-2' };
     await using sandbox = await startSandbox({ mailbox: mailboxOf([{}]), credentials: marked });
     sandbox.oauth.newAccessToken = () => 'ya29.marked-access-token-3-xxxxxxxxxx';
@@ -239,7 +239,7 @@ describe('what job authorize keeps to itself', { concurrency: 4 }, () => {
     await Promise.all([cwd, home].map((folder) => rm(folder, { recursive: true })));
   });
 
-  it('nothing secret is shown when Google repeats the whole request in an error', async () => {
+  it('are not shown when Google repeats the whole request in an error', async () => {
     await using sandbox = await open();
     sandbox.faults.add({ service: 'oauth', kind: 'echo', status: 400 });
     const run = await authorize(sandbox, [], { built: true });
@@ -251,7 +251,7 @@ describe('what job authorize keeps to itself', { concurrency: 4 }, () => {
     }
   });
 
-  it('a browser that cannot be started is no harm', async () => {
+  it('a browser that does not start is no error', async () => {
     await using sandbox = await open();
     for (const browser of ['/nowhere/browser', 'false']) {
       const run = await authorize(sandbox, [], { env: { BROWSER: browser } });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import * as secretsManager from '@aws-sdk/client-secrets-manager';
 
-/** Actions that exist: those that the SDK can send, and KMS's for using a key. */
+/** The actions that the SDK can send, and KMS's actions to use a key. */
 const ACTIONS = new Set([
   ...Object.keys(secretsManager)
     .filter((name) => name.endsWith('Command') && name !== '$Command')
@@ -23,8 +23,8 @@ const ARNS: Readonly<Record<string, RegExp>> = {
 type Json = Record<string, unknown>;
 
 /**
- * Asserts that a document is a policy that IAM takes, that allows real actions on single resources, and denies nothing.
- * `intrinsic` allows CloudFormation's functions where a text would stand.
+ * Asserts that a document is a valid IAM policy, allows existing actions on single resources, and denies nothing.
+ * `intrinsic` allows CloudFormation's functions in place of a text.
  */
 export function assertPolicy(document: unknown, { intrinsic = false } = {}): Json[] {
   const policy = objectOf(document, ['Version', 'Statement']);
@@ -66,7 +66,7 @@ function assertCondition(condition: unknown, intrinsic: boolean): void {
   }
 }
 
-/** Resource type → its required properties, and those that it may have. */
+/** Resource type → its required and its optional properties. */
 const RESOURCE_TYPES: Readonly<Record<string, readonly [readonly string[], readonly string[]]>> = {
   'AWS::SecretsManager::Secret': [
     [],
@@ -85,7 +85,7 @@ export interface Template {
   readonly Outputs: Readonly<Record<string, { Value: unknown }>>;
 }
 
-/** Asserts that a document is a template that CloudFormation takes, and that all references in it lead somewhere. */
+/** Asserts that a document is a valid CloudFormation template, with a target for every reference. */
 export function assertTemplate(document: unknown): Template {
   const template = objectOf(document, ['AWSTemplateFormatVersion', 'Description', 'Resources', 'Outputs']);
   assert.equal(template.AWSTemplateFormatVersion, '2010-09-09');

@@ -1,4 +1,4 @@
-/** `job check` through the front door: every line failing once, what it goes on with, and that it changes nothing. */
+/** `job check`: every line fails once; the tests hold what it checks after that, and that it changes nothing. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { commandHere } from '../fixtures/front-door.ts';
@@ -51,7 +51,7 @@ interface CheckOptions extends Pick<RunOptions, 'env' | 'rules'> {
   readonly built?: boolean;
 }
 
-/** Runs `job check --json`, whose whole output is one object on one line, and whose code is the object's. */
+/** Runs `job check --json`. Asserts that stdout is one line of JSON with the exit code. */
 async function check(sandbox: Sandbox, args: readonly string[] = [], options: CheckOptions = {}) {
   const { rules = STAR, built = false } = options;
   const env = { HEARTBEAT_URL: sandbox.monitorUrl, ...options.env };
@@ -71,12 +71,12 @@ async function check(sandbox: Sandbox, args: readonly string[] = [], options: Ch
   return { ...report, line, statuses };
 }
 
-/** What a run of check is expected to have: `ok` in every line but these. */
+/** The expected statuses: `ok` in every line except these. */
 function allBut(others: Readonly<Record<string, Line['status']>>): Record<string, string> {
   return { ...Object.fromEntries(IDS.map((id) => [id, 'ok'])), consent: 'skipped', ...others };
 }
 
-/** The lines after `id`, as far as they depend on it. */
+/** The lines after `id` that depend on it. */
 function skippedAfter(id: string): Record<string, Line['status']> {
   const chain = ['configuration', 'aws', 'secret', 'token', 'consent', 'scopes', 'mailbox', 'apply-rules'];
   return Object.fromEntries(chain.slice(chain.indexOf(id) + 1).map((later) => [later, 'skipped']));
@@ -88,13 +88,13 @@ function tableOf({ data = {} }: Line): (readonly [string, boolean, readonly stri
   return jobs.map(({ job, runs, missing }) => [job, runs, missing]);
 }
 
-/** Makes the secret's newest version, and all before, look older. */
+/** Moves the creation of all versions of the secret into the past. */
 function age(sandbox: Sandbox, days: number): void {
   for (const version of sandbox.secrets.secret().versions) version.createdAtS -= days * DAY_S;
 }
 
 describe('job check', { concurrency: 8 }, () => {
-  it('finds nothing wrong, and names what it looked at', async () => {
+  it('finds nothing wrong, and names what it checked', async () => {
     await using sandbox = await sandboxOf();
     age(sandbox, 12);
     const { exitCode, verdict, statuses, line } = await check(sandbox, [], { built: true });
@@ -126,7 +126,7 @@ describe('job check', { concurrency: 8 }, () => {
     ]);
   });
 
-  it('changes nothing, asks Google for the least that can search, and does not ping the monitor', async () => {
+  it('changes nothing, requests the smallest scope that can search, and does not ping the monitor', async () => {
     await using sandbox = await sandboxOf();
     const versions = () => sandbox.secrets.secret().versions.map(({ id, value, stages }) => [id, value, [...stages]]);
     const before = versions();
@@ -145,7 +145,7 @@ describe('job check', { concurrency: 8 }, () => {
     assert.deepEqual([...new Set(asked)], [`Bearer ${sandbox.oauth.issued.at(-1)?.accessToken}`]);
   });
 
-  it('shows the same to a person, without colours where there is no terminal', async () => {
+  it('shows the same lines to a person, without colours when stdout is no terminal', async () => {
     await using sandbox = await sandboxOf();
     const { code, stdout, stderr } = await runJob(sandbox, ['check'], { rules: STAR });
     assert.equal(code, 0);
@@ -161,7 +161,7 @@ describe('job check', { concurrency: 8 }, () => {
     assert.equal(lines.at(-2), 'Yes, the next run would work. 1 warning.');
   });
 
-  it('warns of the same what the log of a run would, and exits 0', async () => {
+  it('warns of what the log of a run would warn of, and exits 0', async () => {
     await using sandbox = await sandboxOf();
     const rules = { rules: [{ name: 'a', query: 'label:Nowhere', actions: { trash: true } }] };
     const { exitCode, verdict, line } = await check(sandbox, [], { rules });
@@ -172,7 +172,7 @@ describe('job check', { concurrency: 8 }, () => {
     assert.match(verdict, /^Yes.* 1 warning\.$/);
   });
 
-  it('looks at the jobs that are named, and refuses names that there are not', async () => {
+  it('checks the jobs in --jobs, and refuses unknown names', async () => {
     await using sandbox = await sandboxOf();
     const { lines, line } = await check(sandbox, ['--jobs', 'digest']);
     assert.deepEqual(
@@ -196,7 +196,7 @@ describe('job check', { concurrency: 8 }, () => {
 });
 
 describe('job check, line by line', { concurrency: 8 }, () => {
-  it('configuration: 78 for what is missing, and goes on with what does not need it', async () => {
+  it('configuration: 78 for missing variables, and checks the lines that do not need them', async () => {
     await using sandbox = await sandboxOf();
     const env = { AWS_ACCESS_KEY_ID: undefined, RUN_BUDGET: 'long' };
     const { exitCode, line, statuses } = await check(sandbox, [], { env, built: true });
@@ -206,14 +206,14 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.deepEqual(statuses, allBut({ configuration: 'failed', ...skippedAfter('configuration') }));
   });
 
-  it('configuration: goes through everything when what is wrong is not needed for it', async () => {
+  it('configuration: checks every line when no line needs the wrong variable', async () => {
     await using sandbox = await sandboxOf();
     const { exitCode, statuses } = await check(sandbox, [], { env: { LOG_LEVEL: 'loud', HEARTBEAT_URL: 'ftp://x' } });
     assert.equal(exitCode, 78);
     assert.deepEqual(statuses, allBut({ configuration: 'failed', monitor: 'skipped' }));
   });
 
-  it('configuration: sends nothing to Google when a stand-in is not one', async () => {
+  it("configuration: sends nothing to Google when a stand-in's address is refused", async () => {
     await using sandbox = await sandboxOf();
     const { exitCode, statuses } = await check(sandbox, [], { env: { GOOGLE_TOKEN_URL: 'https://example.com/token' } });
     assert.equal(exitCode, 78);
@@ -221,7 +221,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.deepEqual(statuses, allBut({ configuration: 'failed', ...skipped }));
   });
 
-  it("scheduler: 78 when Heroku's Node plugin would be loaded there, though not on this dyno of heroku run", async () => {
+  it("scheduler: 78 when Heroku loads its Node plugin on Scheduler's dynos, but not on this dyno of heroku run", async () => {
     await using sandbox = await sandboxOf();
     const onDyno = { DYNO: 'run.4711', HEROKU_METRICS_URL: 'https://app.metrics.heroku.com/x' };
     const refused = await check(sandbox, [], { env: onDyno });
@@ -251,7 +251,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.deepEqual(statuses, allBut({ aws: 'failed', ...skippedAfter('aws') }));
   });
 
-  it('aws: 77 for keys that AWS does not know, 75 when it is away', async () => {
+  it('aws: 77 for unknown keys, 75 when AWS is away', async () => {
     await using sandbox = await sandboxOf();
     const unknown = await check(sandbox, [], { env: { AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE' } });
     assert.equal(unknown.line('aws').exitCode, 77);
@@ -261,7 +261,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.match(away.verdict, /^Not now: AWS/);
   });
 
-  it('secret: 78 when it does not exist or waits for its deletion, while AWS itself is fine', async () => {
+  it('secret: 78 when it does not exist or is scheduled for deletion; the line aws is ok', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.scheduleDeletion();
     const deleted = await check(sandbox);
@@ -273,7 +273,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     }
   });
 
-  it('secret: 78 for a value that is none', async () => {
+  it('secret: 78 for an invalid value', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.setSecret('gmail-jobs/alice', { client_id: 'x' });
     const { exitCode, line } = await check(sandbox);
@@ -281,7 +281,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.match(line('secret').detail, /client_secret is missing, refresh_token is missing \(AWSCURRENT, version /);
   });
 
-  it('secret: 78 for a bad paste, and looks at everything else with AWSPREVIOUS, as runs do', async () => {
+  it('secret: 78 for a bad paste, and checks the other lines with AWSPREVIOUS, as runs do', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.put('{"email": "alice@example.com", "client_id": oops');
     const { exitCode, line, statuses, verdict } = await check(sandbox);
@@ -289,7 +289,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.deepEqual(statuses, allBut({ secret: 'failed' }));
     assert.match(line('secret').detail, /not JSON.*meanwhile runs use AWSPREVIOUS/);
     assert.match(verdict, /^Yes, but only with AWSPREVIOUS/);
-    // A run does not use one that is dead, and says what is wrong with the current one.
+    // A run does not use a dead AWSPREVIOUS, and names the problem of AWSCURRENT.
     sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
     const dead = await check(sandbox);
     assert.equal(dead.exitCode, 78);
@@ -298,7 +298,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.match(dead.verdict, /^No: secret failed/);
   });
 
-  it('token: 77 for one that is revoked, 77 for a client that is gone, 75 when Google is away', async () => {
+  it('token: 77 for a revoked token or a deleted client, 75 when Google is away', async () => {
     await using sandbox = await sandboxOf();
     sandbox.oauth.refuse('deleted_client');
     const gone = await check(sandbox);
@@ -314,7 +314,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.equal(away.exitCode, 75);
   });
 
-  it('token: 77 for a dead one, and goes on with AWSPREVIOUS when that one lives', async () => {
+  it('token: 77 for a dead token, and checks the other lines with AWSPREVIOUS when its token works', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: '1//0another-token-that-is-dead' });
     const { exitCode, statuses, verdict } = await check(sandbox);
@@ -331,7 +331,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.match(line('token').detail, /replaced the refresh token/);
   });
 
-  it('mailbox: 77 when it is not the one in the secret, which is then not searched', async () => {
+  it('mailbox: 77 when it is another than the secret names, and searches nothing', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.put({ ...sandbox.secretValue, email: 'bob@example.com' });
     const { exitCode, line, statuses } = await check(sandbox);
@@ -341,7 +341,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.ok(!sandbox.requests.some(({ verb }) => verb === 'messages.list'));
   });
 
-  it('mailbox: a warning when the secret does not say whose it must be', async () => {
+  it('mailbox: a warning when the secret names no mailbox', async () => {
     await using sandbox = await sandboxOf();
     const { email: _email, ...anonymous } = sandbox.secretValue;
     sandbox.secrets.put(anonymous);
@@ -361,7 +361,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.match(`${line('mailbox').remedy}`, /Enable it/);
   });
 
-  it('rules: 78 with file, line and column, also when nothing else can be looked at', async () => {
+  it('rules: 78 with file, line and column, even when nothing else can be checked', async () => {
     const rules = 'rules:\n  - name: x\n    query: in:inbox\n    actions: { archiv: true }\n';
     await using sandbox = await sandboxOf();
     const env = { GMAIL_SECRET_ID: undefined, AWS_REGION: undefined };
@@ -397,7 +397,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.equal(wrong.line('quota').status, 'skipped');
   });
 
-  it('monitor: no more than a warning, whatever is wrong with it', async () => {
+  it('monitor: a warning at worst, whatever is wrong', async () => {
     await using sandbox = await sandboxOf();
     sandbox.faults.add({ service: 'monitor', status: 502 });
     const broken = await check(sandbox);
@@ -426,7 +426,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     });
   }
 
-  it('clock: is left out when nobody tells the time', async () => {
+  it("clock: skipped when Google's answer has no Date header", async () => {
     await using sandbox = await sandboxOf();
     sandbox.faults.add({ service: 'oauth', verb: '', kind: 'reset-before' });
     const { exitCode, line } = await check(sandbox);
@@ -434,7 +434,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     assert.equal(line('clock').status, 'skipped');
   });
 
-  it('takes the code of the worst line: a person before the next run', async () => {
+  it('exits with the code of the worst line: failures that need a person come first', async () => {
     await using sandbox = await sandboxOf();
     sandbox.faults.add({ service: 'oauth', verb: 'token', status: 503, ...forever });
     const { exitCode, line } = await check(sandbox, [], { rules: 'rules: nothing' });
@@ -456,12 +456,12 @@ describe('job check, scopes', { concurrency: 8 }, () => {
     ['gmail.metadata alone', [metadata], { 'apply-rules': [modify], digest: [readonly, insert, labels] }],
   ];
   for (const [granted, scopes, missing] of table) {
-    it(`tells job by job what is missing when the grant has ${granted}`, async () => {
+    it(`names the missing scopes of each job when the grant has ${granted}`, async () => {
       await using sandbox = await sandboxOf({ scopes });
       const { exitCode, line } = await check(sandbox);
       assert.deepEqual(
         tableOf(line('scopes')),
-        // What undoes a run needs the same as the run.
+        // undo needs the same scope as apply-rules.
         JOBS.map((job) => [job, missing[job === 'undo' ? 'apply-rules' : job] ?? []]).map(([job, lacks = []]) => [
           job,
           lacks.length === 0,
@@ -475,7 +475,7 @@ describe('job check, scopes', { concurrency: 8 }, () => {
     });
   }
 
-  it('shows the table to a person, and says how to leave out what is not used', async () => {
+  it('shows the table to a person, and says how to leave out unused jobs', async () => {
     await using sandbox = await sandboxOf({ scopes: [readonly, insert, labels] });
     const { code, stdout } = await runJob(sandbox, ['check'], { rules: STAR });
     assert.equal(code, 77);
@@ -485,7 +485,7 @@ describe('job check, scopes', { concurrency: 8 }, () => {
     assert.match(stdout, /\nIn part: digest would run, apply-rules, undo would not \(exit code 77\)\. 1 warning\.\n$/);
   });
 
-  it('finds out what a service account may do by asking for each job', async () => {
+  it("finds the scopes of a service account by requesting each job's", async () => {
     await using sandbox = await sandboxOf();
     const key = sandbox.oauth.serviceAccount({ subjects: ['alice@example.com'], scopes: [readonly, insert, labels] });
     sandbox.secrets.put({ ...key, subject: 'alice@example.com' });
@@ -498,7 +498,7 @@ describe('job check, scopes', { concurrency: 8 }, () => {
     assert.equal((await check(sandbox, ['--jobs', 'digest'])).exitCode, 0);
   });
 
-  it('fails with the token when a service account may do nothing at all', async () => {
+  it('fails in the line token when a service account has no scope at all', async () => {
     await using sandbox = await sandboxOf();
     const key = sandbox.oauth.serviceAccount({ subjects: ['alice@example.com'], scopes: [] });
     sandbox.secrets.setSecret('gmail-jobs/alice', { ...key, subject: 'alice@example.com' });
@@ -509,7 +509,7 @@ describe('job check, scopes', { concurrency: 8 }, () => {
 });
 
 describe('job check, consent screen', { concurrency: 8 }, () => {
-  it('warns of Testing when Google sets the token a time', async () => {
+  it("warns of Testing when Google limits the token's lifetime", async () => {
     await using sandbox = await sandboxOf();
     const [grant] = sandbox.oauth.grants.values();
     if (grant !== undefined) grant.endsAt = Date.now() + 6.5 * DAY_S * 1_000;
@@ -529,7 +529,7 @@ describe('job check, consent screen', { concurrency: 8 }, () => {
     assert.match(line('token').detail, /Testing/);
   });
 
-  it('suspects Testing when the version before was replaced after 7 days', async () => {
+  it('suspects Testing when AWSPREVIOUS was replaced after 7 days', async () => {
     await using sandbox = await sandboxOf();
     age(sandbox, 7);
     const [grant] = sandbox.oauth.grants.values();
@@ -551,7 +551,7 @@ describe('job check, consent screen', { concurrency: 8 }, () => {
 });
 
 describe('job check --stage', { concurrency: 8 }, () => {
-  it('looks at the version that waits to go live, and at no other', async () => {
+  it('checks the version in AWSPENDING, and no other', async () => {
     await using sandbox = await sandboxOf();
     const version = sandbox.secrets.put(sandbox.secretValue, 'AWSPENDING');
     sandbox.secrets.put('not json');
@@ -563,7 +563,7 @@ describe('job check --stage', { concurrency: 8 }, () => {
     assert.deepEqual(stages, [{ SecretId: 'gmail-jobs/alice', VersionStage: 'AWSPENDING' }]);
   });
 
-  it('does not fall back when that version is dead, though AWSCURRENT lives', async () => {
+  it('does not fall back when that version is dead and AWSCURRENT works', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: '1//0dead-on-arrival-token' }, 'AWSPENDING');
     const { exitCode, statuses } = await check(sandbox, ['--stage', 'AWSPENDING']);
@@ -571,7 +571,7 @@ describe('job check --stage', { concurrency: 8 }, () => {
     assert.deepEqual(statuses, allBut({ token: 'failed', ...skippedAfter('token') }));
   });
 
-  it('exits 78 when nothing waits, and 2 for a stage that there is not', async () => {
+  it('exits 78 without a version in AWSPENDING, and 2 for an unknown stage', async () => {
     await using sandbox = await sandboxOf();
     const { exitCode, line } = await check(sandbox, ['--stage', 'AWSPENDING']);
     assert.equal(exitCode, 78);
@@ -613,7 +613,7 @@ describe('what job check shows', { concurrency: 8 }, () => {
         awsKey: `${sandbox.env.AWS_SECRET_ACCESS_KEY}`,
         keyId: `${sandbox.env.AWS_ACCESS_KEY_ID}`,
       };
-      // A person's lines are broken and indented, which is the harder case for what cuts secrets out.
+      // Wrapped lines are the harder case for the redactor.
       for (const args of situation === 'all is well' ? [['check'], ['check', '--json']] : [['check']]) {
         const { stdout, stderr } = await runJob(sandbox, args, { rules: STAR, env });
         assert.match(stdout, /mailbox/);

@@ -1,4 +1,4 @@
-/** Runs a command as a person does: reads the link that it prints, opens it in a browser, and types what it asks for. */
+/** Runs a command as a person does: reads the printed link, opens it in a browser, and types the answers. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -20,20 +20,20 @@ export interface CommandRun {
 }
 
 export interface Person {
-  /** Variables besides the sandbox's; undefined takes one away. */
+  /** Added to the sandbox's variables; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   /** Typed at once; then the input ends. */
   readonly stdin?: string;
-  /** What the person does with the link; by default it is opened, and what the consent page says is done. */
+  /** Receives the link. The default opens it and follows the consent page. */
   readonly open?: (link: string, type: (text: string) => void) => Promise<Visit | undefined>;
   /** Given the child at once, to send it signals. */
   readonly onStart?: (child: ChildProcess) => void;
-  /** Starts the built program, for what needs a process of its own. */
+  /** Starts the built program in a process of its own. */
   readonly built?: boolean;
 }
 
-/** Runs `job <args>` until it exits: from the build when that is asked for, else inside the test's process. */
+/** Runs `job <args>` until it exits, inside the test's process unless `person.built` is set. */
 export async function runCommand(sandbox: Sandbox, args: readonly string[], person: Person = {}): Promise<CommandRun> {
   if (person.built || person.onStart !== undefined || person.cwd !== undefined) {
     return await runBuilt(sandbox, args, person);
@@ -52,7 +52,6 @@ export async function runCommand(sandbox: Sandbox, args: readonly string[], pers
   return { ...run, link, visit: await visit };
 }
 
-/** The link that a person is to open. */
 function linkIn(stdout: string): string | undefined {
   return /^ {2}(https?:\/\/\S+)\n/m.exec(stdout)?.[1];
 }
@@ -64,7 +63,7 @@ async function runBuilt(sandbox: Sandbox, args: readonly string[], person: Perso
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   person.onStart?.(child);
-  // A child that is killed takes its input away.
+  // A killed child closes its stdin.
   child.stdin.on('error', () => undefined);
   if (person.stdin !== undefined) child.stdin.end(person.stdin);
   const open = person.open ?? ((link: string) => sandbox.consent.visit(link));
@@ -76,7 +75,7 @@ async function runBuilt(sandbox: Sandbox, args: readonly string[], person: Perso
       output[name] += text;
       link ??= linkIn(output.stdout);
       if (link === undefined) return;
-      // A browser that finds nobody any more shows an error page of its own.
+      // After the command has exited, the browser shows an error page of its own.
       visit ??= open(link, (typed) => child.stdin.write(typed)).catch(() => undefined);
     });
   }
@@ -104,7 +103,7 @@ export async function writeClientFile(
   };
 }
 
-/** Everything in a folder's files, but for those named. */
+/** The contents of a folder's files, without the files in `except`. */
 export async function contentsOf(folder: string, except: readonly string[] = []): Promise<string> {
   const names = (await readdir(folder)).filter((name) => !except.includes(name));
   return (await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))).join('\n');
@@ -118,7 +117,7 @@ export function stagesOf(sandbox: Sandbox): Record<string, Record<string, string
   );
 }
 
-/** What was asked of the stand-ins, in order: `aws PutSecretValue`. */
+/** The requests to the stand-ins, in order, such as `aws PutSecretValue`. */
 export function asked(sandbox: Sandbox, service?: string): string[] {
   const requests = sandbox.requests.filter((request) => service === undefined || request.service === service);
   return requests.map((request) => `${request.service} ${request.verb}`);
@@ -126,7 +125,7 @@ export function asked(sandbox: Sandbox, service?: string): string[] {
 
 const RULES = { rules: [{ name: 'star-it', query: 'subject:hit', actions: { star: true } }] };
 
-/** Asserts that a run of a job works with AWSCURRENT itself, and not with what it falls back to. */
+/** Asserts that a run works with AWSCURRENT, without a fallback. */
 export async function assertCurrentWorks(sandbox: Sandbox): Promise<void> {
   const run = await runHere(sandbox, ['apply-rules', '--dry-run'], { rules: RULES });
   assertEnded(run, 0);
@@ -148,7 +147,7 @@ export async function authorize(
   return await runCommand(sandbox, ['authorize', '--client', client.file, ...args], person);
 }
 
-/** Asserts that nothing was stored, and how it was told: in the terminal, and in the browser if that showed anything. */
+/** Asserts that nothing was stored, and that stderr says why. */
 export function assertRefused(run: CommandRun, sandbox: Sandbox, code: number, told: RegExp): void {
   assert.equal(run.code, code, run.stdout + run.stderr);
   assert.match(run.stderr, told);

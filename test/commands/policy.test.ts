@@ -1,4 +1,4 @@
-/** `job policy`: documents that AWS takes, that allow what the program does and nothing else, and every wrong input. */
+/** `job policy`: its documents are valid for AWS and allow only what the program does; every wrong input is refused. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
@@ -18,7 +18,7 @@ const KEY = `arn:aws:kms:eu-central-1:${ACCOUNT}:key/${KEY_ID}`;
 
 type Variables = Readonly<Record<string, string>>;
 
-/** The document that `job policy` prints; stdout holds it and nothing else, stderr nothing at all. */
+/** The document that `job policy` prints. Asserts that stdout holds nothing else, and stderr nothing. */
 async function print(args: readonly string[], env: Variables = {}, run = commandHere): Promise<unknown> {
   const { code, stdout, stderr } = await run(null, ['policy', ...args], { env });
   assert.equal(code, 0, stderr);
@@ -40,7 +40,7 @@ const only = (statements: Record<string, unknown>[]) => {
 };
 
 describe('the policy of the running app', { concurrency: 8 }, () => {
-  it('allows to read exactly the secret of an ARN, and nothing else', async () => {
+  it('allows to read the secret of an ARN, and nothing else', async () => {
     for (const document of [
       await print(['--secret', ARN], {}, runJob),
       await print([], { GMAIL_SECRET_ID: ` ${ARN}\n` }),
@@ -50,7 +50,7 @@ describe('the policy of the running app', { concurrency: 8 }, () => {
     }
   });
 
-  it('leaves the six characters open that AWS puts behind a name', async () => {
+  it('leaves open the six characters that AWS appends to a name', async () => {
     const pattern = `arn:aws:secretsmanager:eu-central-1:${ACCOUNT}:secret:gmail-jobs/alice-??????`;
     const { GMAIL_SECRET_ID, ...AWS } = { GMAIL_SECRET_ID: 'gmail-jobs/alice', AWS_REGION: 'eu-central-1' };
     for (const document of [
@@ -63,12 +63,12 @@ describe('the policy of the running app', { concurrency: 8 }, () => {
     }
   });
 
-  it('takes an ARN for what it says, whatever region the environment is in', async () => {
+  it('uses the region of an ARN, whatever AWS_REGION is', async () => {
     const document = await print(['--secret', ARN], { AWS_REGION: 'us-east-1' });
     assert.equal(only(assertPolicy(document)).Resource, ARN);
   });
 
-  it('allows to decrypt with a key of one’s own, through Secrets Manager alone', async () => {
+  it('allows to decrypt with an own KMS key, through Secrets Manager only', async () => {
     const [read, decrypt, ...more] = assertPolicy(await print(['--secret', ARN, '--kms-key', KEY]));
     assert.deepEqual(more, []);
     assert.equal(read?.Action, 'secretsmanager:GetSecretValue');
@@ -99,7 +99,7 @@ describe('the policy of the running app', { concurrency: 8 }, () => {
     });
   }
 
-  it('is enough for a run, and lets it read no other secret', async () => {
+  it('is enough for a run, which can read no other secret', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(2, {})) });
     const { arn } = sandbox.secrets.secret();
     sandbox.iam.user().policy = (await print(['--secret', arn])) as PolicyDocument;
@@ -112,14 +112,14 @@ describe('the policy of the running app', { concurrency: 8 }, () => {
 });
 
 describe('the policy of the person who authorizes', { concurrency: 8 }, () => {
-  it('allows exactly what the program’s commands ask of AWS', async () => {
+  it('allows exactly the actions that the program’s commands use', async () => {
     const { Action } = only(assertPolicy(await print(['--for', 'authorize', ...NAMED])));
     const asked = [...commandsInSources()].map((name) => `secretsmanager:${name}`);
-    // A secret that is made with tags needs TagResource besides CreateSecret.
+    // CreateSecret with tags also needs TagResource.
     assert.deepEqual(new Set(Action as string[]), new Set([...asked, 'secretsmanager:TagResource']));
   });
 
-  it('speaks of the secret before it exists, and of no other', async () => {
+  it('covers the secret before it exists, and no other secret', async () => {
     const base = `arn:aws:secretsmanager:eu-central-1:${ACCOUNT}:secret:gmail-jobs/alice`;
     for (const given of [NAMED, ['--secret', ARN]]) {
       const { Resource } = only(assertPolicy(await print(['--for', 'authorize', ...given])));
@@ -127,7 +127,7 @@ describe('the policy of the person who authorizes', { concurrency: 8 }, () => {
     }
   });
 
-  it('is enough to authorize, from nothing, and to rotate, with a key of one’s own', async () => {
+  it('is enough to create the secret, authorize and rotate, with an own KMS key', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(1, {})) });
     await using client = await writeClientFile(sandbox.secretValue);
     const key = KEY.replace('eu-central-1', 'us-east-1');
@@ -144,7 +144,7 @@ describe('the policy of the person who authorizes', { concurrency: 8 }, () => {
     assert.deepEqual(versions.map(({ stages }) => [...stages].sort()).sort(), [['AWSCURRENT'], ['AWSPREVIOUS']]);
   });
 
-  it('is needed: the policy of the app does not let anybody write', async () => {
+  it('is necessary: the policy of the app allows no writes', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(1, {})) });
     await using client = await writeClientFile(sandbox.secretValue);
     sandbox.iam.user().policy = (await print(['--secret', sandbox.secrets.secret().arn])) as PolicyDocument;
@@ -153,7 +153,7 @@ describe('the policy of the person who authorizes', { concurrency: 8 }, () => {
     assert.match(run.stderr, /secretsmanager:PutSecretValue/);
   });
 
-  it('allows to encrypt and decrypt with a key of one’s own', async () => {
+  it('allows to encrypt and decrypt with an own KMS key', async () => {
     const [, key] = assertPolicy(await print(['--for', 'authorize', ...NAMED, '--kms-key', KEY]));
     assert.deepEqual(key?.Action, ['kms:GenerateDataKey', 'kms:Decrypt']);
     assert.equal(key?.Resource, KEY);
@@ -161,7 +161,7 @@ describe('the policy of the person who authorizes', { concurrency: 8 }, () => {
 });
 
 describe('the CloudFormation template', { concurrency: 8 }, () => {
-  it('makes the secret without a value, and keeps it when the stack goes', async () => {
+  it('creates the secret without a value, and keeps it when the stack is deleted', async () => {
     for (const given of [['--secret', 'gmail-jobs/alice'], ['--secret', ARN], NAMED]) {
       const { Resources } = assertTemplate(await print(['--cloudformation', ...given]));
       const secret = Resources.Secret;
@@ -172,7 +172,7 @@ describe('the CloudFormation template', { concurrency: 8 }, () => {
     }
   });
 
-  it('makes a user who may read that secret and nothing else, without an access key', async () => {
+  it('creates a user without access key who may only read that secret', async () => {
     const template = assertTemplate(await print(['--cloudformation', '--secret', 'gmail-jobs/alice']));
     const { PolicyDocument, Users } = template.Resources.Policy?.Properties ?? {};
     const { Action, Resource } = only(assertPolicy(PolicyDocument, { intrinsic: true }));
@@ -185,7 +185,7 @@ describe('the CloudFormation template', { concurrency: 8 }, () => {
     assert.deepEqual(Object.keys(template.Outputs), ['SecretArn', 'Region', 'UserName']);
   });
 
-  it('makes what authorize fills and a run then reads', async () => {
+  it('creates a secret that authorize fills and a run reads', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(2, {})) });
     await using client = await writeClientFile(sandbox.secretValue);
     const template = assertTemplate(await print(['--cloudformation', '--secret', 'gmail-jobs/alice']));
@@ -200,14 +200,14 @@ describe('the CloudFormation template', { concurrency: 8 }, () => {
     assertEnded(await runJob(sandbox, ['apply-rules'], { rules, env }), 0, { changed: 2 });
   });
 
-  it('uses a key of one’s own in the region of the stack', async () => {
+  it('uses an own KMS key in the region of the stack', async () => {
     const template = assertTemplate(await print(['--cloudformation', '--secret', 'a', '--kms-key', KEY]));
     assert.equal(template.Resources.Secret?.Properties.KmsKeyId, KEY);
     const [, decrypt] = assertPolicy(template.Resources.Policy?.Properties.PolicyDocument, { intrinsic: true });
     assert.equal(decrypt?.Resource, KEY);
   });
 
-  it('is not to be had for a person', async () => {
+  it('is refused for a person', async () => {
     assert.match(await refusal(['--cloudformation', '--for', 'authorize', ...NAMED]), /--cloudformation/);
   });
 });

@@ -1,7 +1,7 @@
 /**
  * `job rotate`, killed between any two of its requests: AWSCURRENT works, and the next `job rotate` finishes.
- * What a killed command leaves behind is in AWS, so the instants between two writes there are alike: it is killed right
- * after each write, and at the last request before the next.
+ * A killed command leaves its state in AWS, so only the moments around a write differ: the tests kill it right after each
+ * write, and at the last request before the next write.
  */
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
@@ -22,16 +22,16 @@ const FROM_STORING = [
   'aws UpdateSecretVersionStage',
 ];
 
-/** The requests of a whole rotation by consent, without the browser's. */
+/** The requests of a rotation with consent, without the browser's requests. */
 const BY_CONSENT = ['aws GetSecretValue', ...PROOF, 'aws GetSecretValue', ...PROOF, ...FROM_STORING];
 
-/** Those of a rotation of the client secret. */
+/** The requests of a rotation of the client secret. */
 const BY_CLIENT = ['aws GetSecretValue', ...PROOF, 'aws GetSecretValue', 'oauth token', ...FROM_STORING];
 
-/** The requests after which AWS holds something else than before. */
+/** The requests that change the secret in AWS. */
 const isWrite = (verb: string | undefined) => /^aws (Put|Update)/.test(verb ?? '');
 
-/** Which requests of these to be killed at: every write, and the one before it. */
+/** The requests to kill the command at: every write, and the request before it. */
 function instantsOf(verbs: readonly string[]): (readonly [number, string])[] {
   return [...verbs.entries()].filter(([at, verb]) => isWrite(verb) || isWrite(verbs[at + 1]));
 }
@@ -45,7 +45,7 @@ function requests(sandbox: Sandbox): string[] {
   return asked(sandbox).filter((verb) => !verb.startsWith('consent '));
 }
 
-/** Kills the command right after request number `at` had its effect, before it hears of it. */
+/** Kills the command after request number `at` had its effect, before the answer arrives. */
 async function rotateAndKill(sandbox: Sandbox, at: number, args: readonly string[] = []): Promise<void> {
   let child: ChildProcess | undefined;
   const fault = sandbox.faults.add({
@@ -65,7 +65,7 @@ async function rotateAndKill(sandbox: Sandbox, at: number, args: readonly string
 }
 
 describe('job rotate', { concurrency: 8 }, () => {
-  it('makes the requests that it is killed at below, of which three change something in AWS', async () => {
+  it('makes the requests of the tests below, three of which change the secret', async () => {
     await using sandbox = await open();
     assertRotated(await runCommand(sandbox, ['rotate']));
     assert.deepEqual(requests(sandbox), BY_CONSENT);
@@ -79,7 +79,7 @@ describe('job rotate', { concurrency: 8 }, () => {
   });
 
   for (const [at, verb] of instantsOf(BY_CONSENT)) {
-    it(`killed at request ${at}, ${verb}, leaves an AWSCURRENT that works, and asks nobody twice`, async () => {
+    it(`killed at request ${at}, ${verb}, leaves an AWSCURRENT that works, and the next rotation needs no second consent`, async () => {
       await using sandbox = await open();
       await rotateAndKill(sandbox, at);
       assert.deepEqual(requests(sandbox), BY_CONSENT.slice(0, at + 1));
@@ -97,7 +97,7 @@ describe('job rotate', { concurrency: 8 }, () => {
   }
 
   for (const [at, verb] of instantsOf(BY_CLIENT)) {
-    it(`killed at request ${at}, ${verb}, of changing the client secret: works, and is finished by the next`, async () => {
+    it(`killed at request ${at}, ${verb}, while it changes the client secret: AWSCURRENT works, and the next rotation finishes`, async () => {
       await using sandbox = await open();
       const { client_id, client_secret: old } = sandbox.secretValue;
       const next = { client_id, client_secret: 'GOCSPX-the-new-client-secret' };

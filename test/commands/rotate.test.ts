@@ -1,4 +1,4 @@
-/** `job rotate` through the front door: nothing that happens on the way may leave an AWSCURRENT that does not work. */
+/** `job rotate`: whatever goes wrong, AWSCURRENT works afterwards. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mailboxOf } from '../fixtures/mailbox.ts';
@@ -36,7 +36,7 @@ function breakNewTokens(sandbox: Sandbox, when: () => boolean = () => true): voi
 }
 
 describe('job rotate', { concurrency: 8 }, () => {
-  it('puts a new consent in the place of the current version, which becomes AWSPREVIOUS', async () => {
+  it('stores a new consent as AWSCURRENT, and the version before as AWSPREVIOUS', async () => {
     await using sandbox = await open();
     const run = await rotate(sandbox, [], { built: true });
     assertRotated(run);
@@ -49,14 +49,14 @@ describe('job rotate', { concurrency: 8 }, () => {
     await assertCurrentWorks(sandbox);
   });
 
-  it('asks for what the current version was granted, and no more', async () => {
+  it('asks for the scopes of the current version, and no more', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf([{}]), scopes: [GMAIL_SCOPES.modify] });
     assertRotated(await rotate(sandbox));
     assert.deepEqual(sandbox.consent.asked[0]?.scopes, [GMAIL_SCOPES.modify]);
     assert.equal(sandbox.consent.asked[0]?.loginHint, 'alice@example.com');
   });
 
-  it('changes nothing when the consent is for another mailbox or for less', async () => {
+  it('changes nothing when the consent is for another mailbox or for fewer scopes', async () => {
     await using sandbox = await open();
     sandbox.consent.behave({ email: 'bob@example.com' });
     const other = await rotate(sandbox);
@@ -70,7 +70,7 @@ describe('job rotate', { concurrency: 8 }, () => {
     assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue });
   });
 
-  it('says before the consent and at the end which jobs will not run, and how to have them all', async () => {
+  it('names before the consent and at the end the jobs that will not run, with the command for all jobs', async () => {
     await using sandbox = await open();
     const all = '`bin/job rotate --jobs apply-rules,digest,undo`';
     for (const args of [['--jobs', 'digest'], []]) {
@@ -131,7 +131,7 @@ describe('job rotate', { concurrency: 8 }, () => {
     sandbox.faults.clear();
   });
 
-  it('puts the version before back when the new one fails once it is current', async () => {
+  it('puts the version before back when the new version fails once it is current', async () => {
     await using sandbox = await open();
     breakNewTokens(sandbox, () => stagesOf(sandbox).AWSCURRENT?.refresh_token !== sandbox.secretValue.refresh_token);
     const run = await rotate(sandbox, [], { built: true });
@@ -143,7 +143,7 @@ describe('job rotate', { concurrency: 8 }, () => {
     assertRotated(await rotate(sandbox));
   });
 
-  it('says with 75 that it was put back when Google stays away after the change, and goes on later', async () => {
+  it('exits 75 after putting the version before back when Google is away after the change, and continues later', async () => {
     await using sandbox = await open();
     const match = () => stagesOf(sandbox).AWSCURRENT?.refresh_token !== sandbox.secretValue.refresh_token;
     sandbox.faults.add({ service: 'oauth', match, status: 503, times: Number.POSITIVE_INFINITY });
@@ -156,7 +156,7 @@ describe('job rotate', { concurrency: 8 }, () => {
     assert.equal(again.link, undefined, 'nobody is asked again');
   });
 
-  it('rotates credentials that died, when the secret says for which mailbox they were', async () => {
+  it('rotates dead credentials when the secret names their mailbox', async () => {
     await using sandbox = await open();
     sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
     const run = await rotate(sandbox);
@@ -165,7 +165,7 @@ describe('job rotate', { concurrency: 8 }, () => {
     await assertCurrentWorks(sandbox);
   });
 
-  it('rotates for the mailbox in GMAIL_MAILBOX, whatever the token opens, and for no other one', async () => {
+  it('rotates only for the mailbox in GMAIL_MAILBOX, whatever the token opens', async () => {
     await using sandbox = await open();
     const { email: _, ...nameless } = sandbox.secretValue;
     const env = { GMAIL_MAILBOX: 'alice@example.com' };
@@ -184,7 +184,7 @@ describe('job rotate', { concurrency: 8 }, () => {
     assert.equal(contrary.link, undefined);
   });
 
-  it('takes what authorize stored as AWSPENDING, and asks nobody', async () => {
+  it('uses the version that authorize stored as AWSPENDING, without consent', async () => {
     await using sandbox = await open();
     await using client = await writeClientFile(sandbox.secretValue);
     await runCommand(sandbox, ['authorize', '--client', client.file, '--stage', 'AWSPENDING']);
@@ -195,7 +195,7 @@ describe('job rotate', { concurrency: 8 }, () => {
     assert.deepEqual(stagesOf(sandbox).AWSCURRENT, pending);
   });
 
-  it('does not take an AWSPENDING that is broken, for another mailbox or for less', async () => {
+  it('does not use an AWSPENDING that is broken, for another mailbox or has fewer scopes', async () => {
     await using sandbox = await open();
     const { client_id: clientId } = sandbox.secretValue;
     const scopes = Object.values(GMAIL_SCOPES);
@@ -217,7 +217,7 @@ describe('job rotate', { concurrency: 8 }, () => {
     await assertCurrentWorks(sandbox);
   });
 
-  it('keeps the refresh tokens that Google replaces on the way', async () => {
+  it('stores the refresh tokens that Google replaces during the rotation', async () => {
     await using sandbox = await open();
     sandbox.oauth.rotatesRefreshTokens = true;
     assertRotated(await rotate(sandbox));
@@ -233,7 +233,7 @@ describe('job rotate', { concurrency: 8 }, () => {
     await assertCurrentWorks(sandbox);
   });
 
-  it('names the action that is missing, and leaves the current version', async () => {
+  it('names the missing IAM action, and keeps the current version', async () => {
     for (const action of ['PutSecretValue', 'UpdateSecretVersionStage', 'GetSecretValue']) {
       await using sandbox = await open();
       sandbox.iam.deny([action]);
@@ -244,7 +244,7 @@ describe('job rotate', { concurrency: 8 }, () => {
     }
   });
 
-  it('refuses what is no consent of a person, or none at all', async () => {
+  it('refuses the key of a service account, a broken value and a missing version', async () => {
     await using sandbox = await open();
     const key = sandbox.oauth.serviceAccount({ subjects: ['alice@example.com'], scopes: [] });
     sandbox.secrets.put({ ...key, subject: 'alice@example.com' });
@@ -270,7 +270,7 @@ describe('job rotate --client', { concurrency: 8 }, () => {
     return client;
   }
 
-  it('changes the client secret alone when the client is the same, and asks nobody', async () => {
+  it('changes only the client secret when the client is the same, without consent', async () => {
     await using sandbox = await open();
     await using client = await writeClientFile(resetClientSecret(sandbox));
     const run = await rotate(sandbox, ['--client', client.file]);
@@ -319,7 +319,7 @@ describe('job rotate --revoke', { concurrency: 8 }, () => {
     await assertCurrentWorks(sandbox);
   });
 
-  it('changes nothing when the answer is no, and wants --yes where nobody can answer', async () => {
+  it('changes nothing when the answer is no, and requires --yes without a terminal', async () => {
     await using sandbox = await open();
     const bobs = { ...sandbox.secretValue, refresh_token: '1//0a-token-of-another', email: 'bob@example.com' };
     sandbox.secrets.setSecret('gmail-jobs/alice', bobs);
@@ -338,7 +338,7 @@ describe('job rotate --revoke', { concurrency: 8 }, () => {
     assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue, AWSPREVIOUS: bobs });
   });
 
-  it('goes on with job rotate when nobody agreed after the revocation', async () => {
+  it('continues with the next job rotate when nobody consented after the revocation', async () => {
     await using sandbox = await open();
     sandbox.consent.behave({ decision: 'deny' });
     const run = await rotate(sandbox, ['--revoke', '--yes']);

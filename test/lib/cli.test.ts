@@ -54,7 +54,7 @@ describe('parseCommandLine', () => {
     assert.deepEqual(options.rule, ['b', 'a']);
   });
 
-  it('reads the argument of a job that takes one, before or behind its options', async () => {
+  it("reads a job's argument before or behind its options", async () => {
     for (const argv of [
       ['20261123-031608-7f3a', '--yes'],
       ['--yes', '20261123-031608-7f3a'],
@@ -132,7 +132,7 @@ describe('parseCommandLine', () => {
     });
   }
 
-  it('takes the same value twice, and what may be repeated', async () => {
+  it('accepts the same value twice, and repeatable options', async () => {
     const argv = ['--max-changes', '5', '--max-changes=5', '--dry-run', '--dry-run', '--rule', 'one', '--rule=two'];
     const invocation = await parse('apply-rules', ...argv);
     assert.ok(invocation.kind === 'run');
@@ -176,12 +176,12 @@ describe('parseCommandLine', () => {
     }
   });
 
-  it('says which version it is', async () => {
+  it('prints the version', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
     for (const flag of ['--version', '-V']) assert.equal(await print(flag), `gmail-jobs ${version}\n`);
   });
 
-  it("shows a job's own options and those of every job in its help", async () => {
+  it("shows a job's own options and the common options in its help", async () => {
     for (const flag of ['--help', '-h']) {
       const text = await print('apply-rules', flag);
       for (const part of ['Usage: job apply-rules', '--rule <name>', '--max-changes <n>', '--dry-run', '--budget']) {
@@ -194,7 +194,7 @@ describe('parseCommandLine', () => {
     assert.match(await print('apply-rules', '--dry-run', '--help'), /^Usage: job apply-rules/);
   });
 
-  it('says what rotate asks for by default', async () => {
+  it("names the default of rotate's --jobs", async () => {
     const help = await parse('rotate', '--help');
     assert.ok(help.kind === 'print');
     assert.match(
@@ -203,7 +203,7 @@ describe('parseCommandLine', () => {
     );
   });
 
-  it('says how to ask for the version', async () => {
+  it('names --version for `job version`', async () => {
     await assert.rejects(parse('version'), /there is no job "version" \(did you mean --version\?\)/);
   });
 });

@@ -14,7 +14,7 @@ const RULES = {
   ],
 };
 
-/** Command lines, and the settings that make them fail. */
+/** Command lines, and variables that make them fail. */
 const SCREENS: readonly (readonly [string, readonly string[], RunOptions['env']?, RunOptions['rules']?])[] = [
   ['the help', ['--help']],
   ['the help of a job', ['apply-rules', '--help']],
@@ -44,7 +44,7 @@ describe('on a terminal of 80 columns', { concurrency: 3, skip: !hasTerminal && 
   }
 });
 
-describe('where there is no terminal', { concurrency: 2 }, () => {
+describe('without a terminal', { concurrency: 2 }, () => {
   it('an error is two lines, however long, and nothing has a colour', async () => {
     const run = await runJob(null, ['runs'], { env: { GMAIL_SECRET_ID: '' } });
     assert.equal(run.code, 78);

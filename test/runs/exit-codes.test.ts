@@ -1,4 +1,4 @@
-/** Exit codes of what the command line and the configuration ask for, and of work that Gmail does not accept. */
+/** The exit codes of the command line, of the configuration, and of changes that Gmail refuses. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ARCHIVE, apply, carrying, forever, STAR, sandboxOf, told } from '../fixtures/starring.ts';
@@ -6,7 +6,7 @@ import { assertEnded, runJob } from '../run.ts';
 import { googleErrors } from '../sandbox/index.ts';
 
 describe('the exit code', { concurrency: 4 }, () => {
-  it('is 0 for work that is done, and for nothing to do', async () => {
+  it('is 0 when the work is done, and when there is nothing to do', async () => {
     await using sandbox = await sandboxOf();
     const first = assertEnded(await apply(sandbox), 0, { outcome: 'ok', matched: 3, changed: 3, dryRun: false });
     assert.equal(first.secretVersion, sandbox.secrets.secret().versions[0]?.id);
@@ -46,7 +46,7 @@ describe('the exit code', { concurrency: 4 }, () => {
     [['apply-rules', '--budget', 'soon'], /--budget.*duration/],
     [['apply-rules', '--budget', '0m'], /duration/],
   ];
-  it('is 2 for a command line that is wrong, which names the nearest word and has no final line', async () => {
+  it('is 2 for a wrong command line; the message names the nearest word, and there is no final line', async () => {
     await using sandbox = await sandboxOf();
     const runs = usage.map(async ([args, expected]) => {
       const run = await runJob(sandbox, args, { rules: { rules: [STAR] } });
@@ -72,7 +72,7 @@ describe('the exit code', { concurrency: 4 }, () => {
     );
   });
 
-  it('is 65 rather than 75 when a part was refused before the service went away', async () => {
+  it('is 65, not 75, when Gmail refused a part before it went away', async () => {
     await using sandbox = await sandboxOf(3);
     sandbox.faults.add({ verb: 'messages.batchModify', ...googleErrors.invalidArgument('Invalid ids') });
     sandbox.faults.add({ verb: 'messages.batchModify', ...forever, ...googleErrors.dailyLimit() });
@@ -80,14 +80,14 @@ describe('the exit code', { concurrency: 4 }, () => {
     assertEnded(run, 65, { outcome: 'failed', matched: 6, changed: 0, failed: 3, remaining: 3 });
   });
 
-  it('is 75 when the quota of the day is spent, which is not tried again', async () => {
+  it('is 75 when the daily quota is spent, without a retry', async () => {
     await using sandbox = await sandboxOf();
     sandbox.faults.add({ verb: 'messages.list', ...forever, ...googleErrors.dailyLimit() });
     const final = assertEnded(await apply(sandbox), 75, { outcome: 'failed', retries: 0 });
     assert.match(told(final), /Daily Limit.*quota/);
   });
 
-  it('is 75 when Gmail asks to come back in an hour', async () => {
+  it('is 75 when Gmail sends a Retry-After of an hour', async () => {
     await using sandbox = await sandboxOf();
     const fault = { ...googleErrors.backendError(), headers: { 'retry-after': '3600' } };
     sandbox.faults.add({ verb: 'messages.list', ...forever, ...fault });
@@ -95,7 +95,7 @@ describe('the exit code', { concurrency: 4 }, () => {
   });
 });
 
-describe('a configuration that is wrong', { concurrency: 4 }, () => {
+describe('a wrong configuration', { concurrency: 4 }, () => {
   it('exits 78 with all missing variables in one message when nothing is configured', async () => {
     const run = await runJob(null, ['apply-rules']);
     const final = assertEnded(run, 78, { outcome: 'failed', requests: 0 });
@@ -143,7 +143,7 @@ describe('a configuration that is wrong', { concurrency: 4 }, () => {
     assert.deepEqual(sandbox.requests, []);
   });
 
-  it('is told to the monitor', async () => {
+  it('is reported to the monitor', async () => {
     await using sandbox = await sandboxOf();
     const env = { HEARTBEAT_URL: sandbox.monitorUrl, RUN_BUDGET: 'soon' };
     assertEnded(await apply(sandbox, { env }), 78);

@@ -1,11 +1,11 @@
-/** What a monitor of scheduled jobs hears of a run, and that it cannot harm one. */
+/** The pings of a run to its monitor; a monitor's failure does not fail the run. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { apply, forever, sandboxOf, verbs } from '../fixtures/starring.ts';
 import { assertEnded, type LogEvent } from '../run.ts';
 
 describe('the monitor', { concurrency: 4 }, () => {
-  it('neither fails nor waits for more than five seconds when the monitor hangs', async () => {
+  it('does not fail the run and delays it at most five seconds when it hangs', async () => {
     await using sandbox = await sandboxOf();
     sandbox.faults.add({ service: 'monitor', kind: 'hang', ...forever });
     let endedAt = 0;
@@ -22,7 +22,7 @@ describe('the monitor', { concurrency: 4 }, () => {
     assert.match(run.stdout, /"event":"heartbeat.failed"/);
   });
 
-  it('hears of the start, and of the end with outcome and counts alone', async () => {
+  it('gets a ping at the start, and one at the end with only outcome and counts', async () => {
     await using sandbox = await sandboxOf();
     const run = await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.monitorUrl } });
     const final = assertEnded(run, 0, { changed: 3 });
@@ -41,14 +41,14 @@ describe('the monitor', { concurrency: 4 }, () => {
     assert.deepEqual([order[0], order.at(-1)], ['monitor', 'monitor']);
   });
 
-  it('hears the exit code of a run that failed', async () => {
+  it('gets the exit code of a failed run', async () => {
     await using sandbox = await sandboxOf();
     sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
     assertEnded(await apply(sandbox, { env: { HEARTBEAT_URL: sandbox.monitorUrl } }), 77);
     assert.match(String(sandbox.monitor.pings.at(-1)?.path), /\/77$/);
   });
 
-  it('may fail in any way without failing the run', async () => {
+  it('does not fail the run, however it fails', async () => {
     const faults = [
       { status: 500 },
       { kind: 'reset-before' },

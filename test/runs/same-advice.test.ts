@@ -62,7 +62,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-describe('a run and job check advise the same about', { concurrency: 4 }, () => {
+describe('a run and job check give the same remedy for', { concurrency: 4 }, () => {
   for (const [cause, { options = {}, arrange, line, advice }] of Object.entries(cases)) {
     it(cause, async () => {
       await using sandbox = await sandboxOf(3, options);

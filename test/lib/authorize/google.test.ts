@@ -1,4 +1,4 @@
-/** What the commands ask Google: which requests may be repeated, and what each refusal is called. */
+/** The requests of authorize and rotate to Google: which are repeated, and the error for each refusal. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { exchangeCode, type GoogleAccess, revokeGrant } from '../../../lib/authorize/google.ts';
@@ -47,7 +47,7 @@ function codeFor(sandbox: Sandbox) {
 }
 
 describe('exchangeCode', () => {
-  it('returns the tokens, hidden before anything else', async () => {
+  it('returns the tokens after passing them to hide()', async () => {
     await using sandbox = await startSandbox({ messages: 1 });
     const google = reach(sandbox);
     const tokens = await exchangeCode(clientOf(sandbox), codeFor(sandbox), signal, google);
@@ -63,7 +63,7 @@ describe('exchangeCode', () => {
     { status: 500 },
     { status: 503 },
   ] as const) {
-    it(`does not repeat what Google may have acted on: ${JSON.stringify(fault)}`, async () => {
+    it(`does not repeat a request that Google may have received: ${JSON.stringify(fault)}`, async () => {
       await using sandbox = await startSandbox({ messages: 1 });
       const { hits } = sandbox.faults.add({ service: 'oauth', times: 9, ...fault });
       assert.equal(hits, 0);
@@ -72,7 +72,7 @@ describe('exchangeCode', () => {
     });
   }
 
-  it('repeats what Google surely did not act on: 429, and a port where nobody listens', async () => {
+  it('repeats a request that Google did not act on: status 429, connection refused', async () => {
     await using sandbox = await startSandbox({ messages: 1 });
     sandbox.faults.add({ service: 'oauth', status: 429, times: 2 });
     await exchangeCode(clientOf(sandbox), codeFor(sandbox), signal, reach(sandbox));
@@ -84,7 +84,7 @@ describe('exchangeCode', () => {
     assert.ok(google.clock.now() > 1_000, 'it waited between its attempts');
   });
 
-  it('names the code or the client, whichever is refused', async () => {
+  it('names the code or the client that Google refuses', async () => {
     await using sandbox = await startSandbox({ messages: 1 });
     const exchange = (refusal: Parameters<typeof sandbox.oauth.refuse>[0]) => {
       sandbox.oauth.refuse(refusal);
@@ -103,7 +103,7 @@ describe('askMailbox', () => {
     return askMailbox(accessToken, signal, google);
   };
 
-  it('says whose mailbox it is, also after a stumble and a refusal for quota', async () => {
+  it("returns the mailbox's address, also after an error 500 and a refusal for quota", async () => {
     await using sandbox = await startSandbox({ messages: 1 });
     sandbox.faults.add({ service: 'gmail', ...googleErrors.backendError() });
     sandbox.faults.add({ service: 'gmail', ...googleErrors.quota403() });
@@ -120,7 +120,7 @@ describe('askMailbox', () => {
 });
 
 describe('revokeGrant', () => {
-  it('ends the grant, says when it had ended before, and repeats while Google is away', async () => {
+  it('revokes the grant, returns false for a dead one, and repeats while Google is away', async () => {
     await using sandbox = await startSandbox({ messages: 1 });
     const { refresh_token: token } = sandbox.secretValue;
     sandbox.faults.add({ service: 'oauth', verb: 'revoke', status: 503, times: 2 });

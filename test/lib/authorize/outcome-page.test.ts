@@ -7,7 +7,7 @@ import { CredentialError } from '../../../lib/errors.ts';
 
 const PAGE = { tone: 'good', title: 'Done', text: 'It worked.', next: ['Run `job check`.'] } as const;
 
-it('shows texts as texts, whatever is in them, and what is to be typed as code', () => {
+it('escapes all texts, and shows commands as code', () => {
   const evil = '<img src=x onerror=alert(1)>"\'&';
   const html = renderPage({
     ...PAGE,
@@ -20,7 +20,7 @@ it('shows texts as texts, whatever is in them, and what is to be typed as code',
   assert.match(html, /Run <code>job check<\/code>\./);
 });
 
-it('has one style, which the headers allow by its hash, and nothing that could be loaded or run', () => {
+it('has one style, which the headers allow by its hash, and loads or runs nothing', () => {
   const html = renderPage(PAGE);
   const styles = [...html.matchAll(/<style>(.*?)<\/style>/gs)].map(([, style]) => style ?? '');
   const hash = createHash('sha256').update(styles.join()).digest('base64');
@@ -28,14 +28,14 @@ it('has one style, which the headers allow by its hash, and nothing that could b
   assert.doesNotMatch(html, /<script|<link|<img|<iframe|src=|href=|style=|url\(|@import/);
 });
 
-it('knows light and dark, and a narrow screen', () => {
+it('has styles for dark mode and for a narrow screen', () => {
   const html = renderPage(PAGE);
   for (const part of ['prefers-color-scheme: dark', 'max-width: 520px', 'width=device-width']) {
     assert.ok(html.includes(part), part);
   }
 });
 
-it('tells an expected failure with its remedy, and of a bug only that there was one', () => {
+it('shows an expected failure with its remedy, and hides the message of a bug', () => {
   const refused = failurePage('Nothing was stored', new CredentialError('access was denied', 'Run it again'));
   assert.deepEqual([refused.text, refused.next], ['Access was denied.', ['Run it again.']]);
   const bug = failurePage('Nothing was stored', new Error('ya29.secret'));

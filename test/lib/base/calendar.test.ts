@@ -17,7 +17,7 @@ const CASES: [string, string, string, number][] = [
   ['UTC', '2026-11-22', '2026-11-22T00:00:00.000Z', 24],
   ['Europe/Berlin', '2026-03-29', '2026-03-28T23:00:00.000Z', 23],
   ['Europe/Berlin', '2026-10-25', '2026-10-24T22:00:00.000Z', 25],
-  // Midnight strikes twice: the first one counts.
+  // There are two midnights: the first one counts.
   ['Atlantic/Azores', '2026-10-25', '2026-10-25T00:00:00.000Z', 25],
   ['America/Havana', '2026-11-01', '2026-11-01T04:00:00.000Z', 25],
   ['America/Scoresbysund', '2023-10-29', '2023-10-29T00:00:00.000Z', 25],
@@ -28,7 +28,7 @@ const CASES: [string, string, string, number][] = [
   ['Asia/Beirut', '2026-03-29', '2026-03-28T22:00:00.000Z', 23],
   ['Africa/Cairo', '2026-04-24', '2026-04-23T22:00:00.000Z', 23],
   ['Australia/Lord_Howe', '2026-04-05', '2026-04-04T13:00:00.000Z', 24.5],
-  // These days were left out; what follows them begins at the same moment.
+  // The zone skipped these days; the next day begins at the same moment.
   ['Pacific/Apia', '2011-12-29', '2011-12-29T10:00:00.000Z', 24],
   ['Pacific/Apia', '2011-12-30', '2011-12-30T10:00:00.000Z', 0],
   ['Pacific/Apia', '2011-12-31', '2011-12-30T10:00:00.000Z', 24],
@@ -47,7 +47,7 @@ describe('the first second of a date', () => {
     });
   }
 
-  it('is the first at which clocks show the date or a later one, at every change of clocks in every time zone', () => {
+  it('is the first second with the date or a later one, at every clock change in every time zone', () => {
     const changes = [1994, 2009, 2011, 2018, 2026].flatMap((year) => changesOfClocks(year));
     assert.ok(changes.length > 100);
     for (const { zone, second } of changes) {
@@ -84,9 +84,9 @@ const MIDNIGHTS: [string, string][] = [
   ['Pacific/Kiritimati', '1994-12-31'],
 ];
 
-describe('what is made of days', () => {
+describe('consecutive days', () => {
   for (const [zone, text] of MIDNIGHTS) {
-    it(`leaves nothing out and tells nothing twice: ${zone} around ${text}`, () => {
+    it(`have no gap and no overlap: ${zone} around ${text}`, () => {
       const middle = Date.parse(text) / 1_000;
       for (const [kind, days, step] of [
         ['day', 3, HOUR_S],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { isSameMailbox } from '../../../lib/base/mail-address.ts';
 
-it('takes addresses for the same mailbox as Google does', () => {
+it('treats addresses as the same mailbox where Google does', () => {
   for (const [one, other, same] of [
     ['alice@example.com', 'Alice@Example.COM', true],
     ['alice@example.com', 'alice@example.org', false],

@@ -19,14 +19,14 @@ describe('nearest', () => {
     ['', undefined],
     ['restore-mailbox', undefined],
   ] as const) {
-    it(`takes "${typed}" for ${meant ?? 'nothing it knows'}`, () => assert.equal(nearest(typed, names), meant));
+    it(`takes "${typed}" for ${meant ?? 'no candidate'}`, () => assert.equal(nearest(typed, names), meant));
   }
 
-  it('knows nothing where there are no candidates', () => assert.equal(nearest('x', []), undefined));
+  it('returns undefined without candidates', () => assert.equal(nearest('x', []), undefined));
 });
 
 describe('didYouMean', () => {
-  it('asks for the nearest word, or says nothing', () => {
+  it('suggests the nearest word, or returns an empty text', () => {
     assert.equal(didYouMean('digst', ['digest']), ' (did you mean "digest"?)');
     assert.equal(didYouMean('export', ['digest']), '');
   });

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { mapAtOnce } from '../../../lib/base/pool.ts';
 
 describe('mapAtOnce', () => {
-  it('keeps the order, and has no more under way than it may', async () => {
+  it('keeps the order, and limits the work under way', async () => {
     let running = 0;
     let most = 0;
     const results = await mapAtOnce([3, 1, 2, 5, 4], 2, async (turns) => {
@@ -19,7 +19,7 @@ describe('mapAtOnce', () => {
     assert.deepEqual(await mapAtOnce([], 2, async () => assert.fail()), []);
   });
 
-  it('begins nothing more after an error, and ends with it', async () => {
+  it('starts no more work after an error, and rejects with it', async () => {
     const begun: number[] = [];
     const work = async (item: number) => {
       begun.push(item);

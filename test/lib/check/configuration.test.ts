@@ -25,7 +25,7 @@ describe('checkScheduler', () => {
     it(`says ${status ?? 'nothing'} about ${what}`, () => assert.equal(checkScheduler(env)?.status, status));
   }
 
-  it('names the budget that a run has there, and not that of heroku run', () => {
+  it("names the budget of Scheduler's runs, not of heroku run", () => {
     assert.deepEqual(checkScheduler({ DYNO: 'run.1' })?.data, { budgetMs: 3_000_000 });
     assert.deepEqual(checkScheduler({ DYNO: 'run.1', RUN_BUDGET: '9m' })?.data, { budgetMs: 540_000 });
   });

@@ -29,7 +29,7 @@ async function statusOf(
 }
 
 describe('checkConsent', () => {
-  it('is sure that it is not Testing once a token outlived 7 days', async () => {
+  it('rules Testing out once a token is older than 7 days', async () => {
     assert.equal(await statusOf(version(7.01), works), 'ok');
     assert.equal(await statusOf(version(1, 'one'), works, version(30, 'one')), 'ok');
   });
@@ -41,18 +41,18 @@ describe('checkConsent', () => {
     assert.equal(await statusOf(version(undefined), works), 'skipped');
   });
 
-  it('warns when the version before was replaced on its seventh day or the next', async () => {
+  it('warns when AWSPREVIOUS was replaced on its seventh or eighth day', async () => {
     assert.equal(await statusOf(version(2, 'two'), works, version(9)), 'warning');
     assert.equal(await statusOf(version(2, 'two'), works, version(9.4)), 'warning');
     assert.equal(await statusOf(version(2, 'two'), works, version(12)), 'skipped');
   });
 
-  it('warns of a token that Google gave a time, however old it is', async () => {
+  it('warns of a token with a limited lifetime, however old it is', async () => {
     assert.equal(await statusOf(version(1), { refreshTokenLifetimeMs: 6 * DAY_MS }), 'warning');
     assert.equal(await statusOf(version(30), { refreshTokenLifetimeMs: 80 * DAY_MS }), 'warning');
   });
 
-  it('suspects Testing of a dead token only from its seventh day on', async () => {
+  it('suspects Testing only when a dead token is at least seven days old', async () => {
     assert.equal(await statusOf(version(7.5), dead), 'warning');
     assert.equal(await statusOf(version(3), dead), 'skipped');
     assert.equal(await statusOf(version(30), new UnavailableError('away', 'wait')), 'skipped');

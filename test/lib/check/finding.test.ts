@@ -13,20 +13,20 @@ describe('worstExitCode', () => {
     assert.equal(worstExitCode([ok('a', 'fine'), warning('b', 'hm', 'think')]), 0);
   });
 
-  it('puts what needs a person before a guard, and both before what the next run mends', () => {
+  it('puts failures that need a person before a guard, and both before failures that may pass', () => {
     assert.equal(worstExitCode([away, ok('x', 'fine')]), 75);
     assert.equal(worstExitCode([away, guarded]), 65);
     assert.equal(worstExitCode([away, guarded, denied]), 77);
   });
 
-  it('is that of the first among those that need a person', () => {
+  it('is the code of the first failure that needs a person', () => {
     assert.equal(worstExitCode([denied, wrong]), 77);
     assert.equal(worstExitCode([wrong, denied]), 78);
   });
 });
 
 describe('failed', () => {
-  it('does not make a line of a bug', () => {
+  it('rethrows a bug', () => {
     const bug = new TypeError('undefined is not a function');
     assert.throws(() => failed('a', bug), bug);
   });

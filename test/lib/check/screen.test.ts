@@ -12,7 +12,7 @@ function show(finding: Finding, columns = Number.POSITIVE_INFINITY): string[] {
 }
 
 describe('the screen of job check', () => {
-  it('aligns the lines, and names AWS as people do', () => {
+  it('aligns the lines, and writes AWS in capitals', () => {
     assert.deepEqual(show(ok('aws', 'allowed')), ['  ✔ AWS      allowed']);
     assert.deepEqual(show(skipped('mailbox', 'not checked')), ['  – mailbox  not checked']);
   });
@@ -65,7 +65,7 @@ describe('the verdict', () => {
     assert.equal(verdictOf([failed('aws', error), failed('x', error)], jobs), 'No: AWS, x failed (exit code 77).');
   });
 
-  it('tells the jobs that would run from those that would not', () => {
+  it('names the jobs that would run and the jobs that would not', () => {
     const some = failed('scopes', error, { stops: ['b'] });
     assert.equal(verdictOf([some], jobs), 'In part: a would run, b would not (exit code 77).');
     const all = failed('scopes', error, { stops: jobs });
@@ -73,7 +73,7 @@ describe('the verdict', () => {
     assert.equal(verdictOf([some, failed('aws', error)], jobs), 'No: scopes, AWS failed (exit code 77).');
   });
 
-  it('says so when the version before bridges the gap, or when waiting may help', () => {
+  it('says when runs use AWSPREVIOUS, and when a later run may work', () => {
     assert.match(verdictOf([failed('token', error, { bridged: true })], jobs), /^Yes, but only with AWSPREVIOUS/);
     assert.match(verdictOf([failed('token', new UnavailableError('away', 'wait'))], jobs), /^Not now: token failed/);
   });

@@ -32,7 +32,7 @@ describe('a command in a text', () => {
     ['`job authorized-job`', '`bin/job authorized-job`', '`heroku run job authorized-job`'],
   ];
   for (const [named, onLaptop, onDyno] of texts) {
-    it(`is typed as it can be where the person is: ${JSON.stringify(named)}`, () => {
+    it(`is spelt for laptop and dyno: ${JSON.stringify(named)}`, () => {
       assert.deepEqual([laptop.text(named), dyno.text(named)], [onLaptop, onDyno]);
       assert.deepEqual([laptop.text(onLaptop), dyno.text(onDyno)], [onLaptop, onDyno], 'twice');
     });
@@ -50,7 +50,7 @@ describe('a command in a text', () => {
       assert.deepEqual([laptop.text(text), dyno.text(text)], [text, text]);
   });
 
-  it('names the same commands for an own computer as jobs/README.md', () => {
+  it('knows the same laptop-only commands as jobs/README.md', () => {
     const reference = readFileSync(join(ROOT, 'jobs/README.md'), 'utf8');
     const [, said = ''] = /All but (.*) are for your own computer/.exec(reference) ?? [];
     const [, all = ''] = /commands are no jobs: (.*?)\. All but/.exec(reference) ?? [];
@@ -63,7 +63,7 @@ describe('a command in a text', () => {
   });
 });
 
-describe('the command that goes on', () => {
+describe('a whole command line', () => {
   const AWKWARD = [
     '',
     ' ',
@@ -101,7 +101,7 @@ describe('the command that goes on', () => {
     assert.deepEqual(read(laptop.command(words)), words);
   });
 
-  it('comes through `heroku run`, which drops quotes of several arguments', () => {
+  it('survives `heroku run`, which drops the quotes of several arguments', () => {
     // As buildCommand of the CLI, and then the dyno's shell.
     const heroku = `heroku() { shift
       if [ $# -eq 1 ]; then line=$1; else

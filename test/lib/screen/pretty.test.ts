@@ -7,7 +7,7 @@ import { type FinalNotes, type LogEvent, prettyLine } from '../../../lib/screen/
 const line = (event: LogEvent) => stripVTControlCharacters(prettyLine({ level: 'info', ...event }));
 
 describe('every event', () => {
-  it('has a sentence for a person', async () => {
+  it('has a sentence in SENTENCES', async () => {
     const names = new Set<string>();
     const event =
       /'((?:backfill|digest|egress|gmail(?!\.com)|heartbeat|journal|label|process|protect|quota|rules?|run|secret|token|undo|window)\.[a-z_]+)'/g;
@@ -24,7 +24,7 @@ describe('every event', () => {
 });
 
 describe('the lines of a backfill', () => {
-  it('say what became of a window, and how many are left', () => {
+  it('say what a window changed, and how many windows are left', () => {
     const event = { event: 'window.finished', window: '2019', changed: 120_431, failed: 3, messages: 120_434 };
     assert.equal(line({ ...event, windowsLeft: 7 }), '· 2019: 120,431 changed, 3 failed (7 windows left)\n');
     assert.equal(line({ ...event, failed: 0, windowsLeft: 1 }), '· 2019: 120,431 changed (1 window left)\n');
@@ -50,7 +50,7 @@ describe('the lines of a backfill', () => {
 describe('the line of a rule that was planned', () => {
   const event = { event: 'rule.planned', rule: 'old', matched: 1_172, skipped: 12, spared: 10, toChange: 1_160 };
 
-  it('names what is done, and says why the others are left', () => {
+  it('names the changes, and why other messages are left alone', () => {
     assert.equal(
       line({ ...event, actions: ['archive', 'label Auto/Archived'] }),
       '· old: 1,172 found, 1,160 to change (archive, label Auto/Archived), 10 spared by keepNewest, 2 handled by earlier rules\n',
@@ -109,7 +109,7 @@ describe('the final line', () => {
     it(`says ${what}`, () => assert.equal(finished(fields, notes), expected));
   }
 
-  it('breaks at words, and a command in such a way that it can be pasted', () => {
+  it('is wrapped at words; a command gets backslashes so that it can be pasted', () => {
     const resume = 'bin/job apply-rules --rule old-newsletters --from 2015-01-01';
     const fields = { outcome: 'failed', exitCode: 75, error: 'Gmail was not available after 6 attempts', resume };
     assert.equal(
@@ -127,13 +127,13 @@ describe('the final line', () => {
     );
   });
 
-  it('begins each problem of the rules file on a line of its own', () => {
+  it('shows each problem of the rules file on its own line', () => {
     const error = 'rules.yaml:3:5: unknown key; rules.yaml:9:1: needs a name';
     const shown = line({ ...event, outcome: 'failed', exitCode: 78, error });
     assert.match(shown, /\n {2}rules\.yaml:3:5: unknown key\n {2}rules\.yaml:9:1: needs a name\n/);
   });
 
-  it('lets no text steer the terminal', () => {
+  it('shows no control sequence of a text', () => {
     const shown = prettyLine({
       level: 'info',
       event: 'rules.warning',

@@ -6,7 +6,7 @@ import { cut, splitProblems, widthOf, wrap, wrapCommand } from '../../../lib/scr
 const TEXT = 'Set HEARTBEAT_URL to the address that a monitor gives you, then run `bin/job check` again.';
 
 describe('a text for a terminal', () => {
-  it('is broken at words, and what follows is indented as its line is, and further', () => {
+  it('is broken at words; further lines have the indent of the first, plus hang', () => {
     assert.equal(
       wrap(`  ${TEXT}`, 40, 2),
       [
@@ -19,7 +19,7 @@ describe('a text for a terminal', () => {
     assert.equal(wrap(TEXT, Number.POSITIVE_INFINITY), TEXT);
   });
 
-  it('loses no word, and has no line that is too long but for a long word', () => {
+  it('loses no word, and only a long word makes a line too long', () => {
     for (let columns = 20; columns <= 100; columns += 1) {
       const wrapped = wrap(TEXT, columns, 2);
       assert.equal(wrapped.replace(/\n */g, ' '), TEXT);
@@ -27,7 +27,7 @@ describe('a text for a terminal', () => {
     }
   });
 
-  it('leaves a word that is longer than a line, and a command in backticks, whole', () => {
+  it('keeps long words and commands in backticks whole', () => {
     const link = `https://accounts.google.com/${'x'.repeat(60)}`;
     assert.equal(wrap(`see ${link} now`, 30), `see\n${link}\nnow`);
     assert.equal(wrap('You may run `job undo --last` now.', 24), 'You may run\n`job undo --last` now.');
@@ -38,7 +38,7 @@ describe('a text for a terminal', () => {
     assert.equal(wrap('  Mailbox   alice@example.com', 80), '  Mailbox   alice@example.com');
   });
 
-  it('is as wide as it looks: styles take no room, characters of East Asia two columns', () => {
+  it('counts no column for styles, and two for East Asian characters', () => {
     assert.equal(widthOf(styleText('bold', 'abc', { validateStream: false })), 3);
     assert.equal(widthOf('日本語'), 6);
     assert.equal(widthOf('e\u0301'), 1);
@@ -48,7 +48,7 @@ describe('a text for a terminal', () => {
 });
 
 describe('a command for a shell', () => {
-  it('goes on in the next line in such a way that it can be pasted', () => {
+  it('gets backslashes at line ends, so that it can be pasted', () => {
     const command = "  bin/job apply-rules --rule old --from 2015-01-01 --query 'a b'\\''c d'";
     const wrapped = wrapCommand(command, 40, 2);
     assert.equal(
@@ -60,7 +60,7 @@ describe('a command for a shell', () => {
 });
 
 describe('a text that is cut', () => {
-  it('says so, and fits', () => {
+  it('ends with an ellipsis, and fits', () => {
     assert.equal(cut('abcdef', 6), 'abcdef');
     assert.equal(cut('abcdefg', 6), 'abcde…');
     assert.equal(cut('日本語日本語', 6), '日本…');
@@ -69,7 +69,7 @@ describe('a text that is cut', () => {
 });
 
 describe('splitProblems', () => {
-  it('puts each problem of a file on its own line, and leaves other texts and semicolons inside a problem', () => {
+  it('splits at each problem of a file, and not at other semicolons', () => {
     const problems = ['my rules.yaml:3:5: a; b', 'my rules.yaml:9:1: c', 'and 3 more'];
     assert.deepEqual(splitProblems(problems.join('; ')), problems);
     for (const text of ['one; two', 'rules.yaml: is empty; no rules', ''])
