@@ -1,8 +1,7 @@
 /**
- * A mail to oneself about what came in yesterday or last week. It is put into the inbox and not sent, so the job's token
- * can neither send nor change mail; and there is one for each period, however often the job runs.
+ * Puts a mail about yesterday's or last week's mail into the inbox. Inserts the mail instead of sending it, so that the
+ * job's token can neither send nor change mail; and inserts one for each period, however often the job runs.
  */
-
 import { composeMail } from '../lib/digest/compose.ts';
 import { gatherContents } from '../lib/digest/contents.ts';
 import { deliverOnce, identifyDigest, isDelivered } from '../lib/digest/delivery.ts';
@@ -11,11 +10,11 @@ import { DIGEST_LABEL } from '../lib/gmail/own-labels.ts';
 import { choiceOption, defineJob, Scope, timeZoneOption } from '../lib/job.ts';
 
 export default defineJob({
-  summary: 'Put a mail into the inbox that tells what came in yesterday, or last week',
+  summary: "Put a digest of yesterday's or last week's mail into the inbox",
   description:
-    'Counts by category and state, who wrote, what is unread, what is largest, and which conversations have waited ' +
-    'longest for an answer. Nothing is sent. There is one digest for each day or week of a time zone: run it as often ' +
-    'as you like, with the same --time-zone.',
+    'Has counts by category and state, the top senders, unread and largest messages, and the conversations that have ' +
+    'waited longest for an answer. Sends nothing. There is one digest for each day or week of a time zone: run the job ' +
+    'as often as you like, with the same --time-zone.',
   scopes: [Scope.readonly, Scope.insert, Scope.labels],
   options: {
     period: choiceOption(['day', 'week'], 'the last full day, or the last week from Monday to Sunday'),

@@ -99,7 +99,7 @@ function facts(forecast: Forecast, width: number): string[] {
       reading ? `${counted(messages, 'message')} to read` : counted(changes, 'change'),
       counted(requests, 'request'),
     ),
-    ...fact('quota', `${formatCount(units)} units`, `${formatCount(unitsSpent)} spent by looking`),
+    ...fact('quota', `${formatCount(units)} units`, `${formatCount(unitsSpent)} spent so far`),
     ...fact('time', time, `at ${formatCount(forecast.unitsPerMinute)} units a minute`),
     ...(runs <= 1
       ? fact('runs', 'this one is enough', `its budget is ${budget}`)

@@ -11,10 +11,10 @@ const GMAIL_BEGAN = DateTime.utc(2004, 4, 1);
 /** One day after 1970 began: searches count seconds from 1970, so no mail is older. */
 const EARLIEST_S = 86_400;
 
-/** Without --window, windows have the largest size of which there are at least so many. */
+/** Without --window, windows have the largest size that gives at least this many windows. */
 const FEWEST_WINDOWS = 4;
 
-/** A job that reads each message gets at least about so many in a window. */
+/** A window of a job that reads each message holds at least about this many. */
 const MESSAGES_PER_WINDOW = 500;
 
 /** A date, and its first second in the time zone. */

@@ -15,7 +15,7 @@ const FOLLOW = 0.5;
 /** Older requests hardly count for the speed of the requests themselves. */
 const MEMORY_MS = 2 * WINDOW_MS;
 
-/** After so long the shown time has moved 63% of the way to a new estimate. */
+/** The time in which the shown estimate moves 63% of the way to a new one. */
 const PATIENCE_MS = 15_000;
 
 /** Units spent, or items done, at one time. */

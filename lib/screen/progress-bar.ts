@@ -8,7 +8,7 @@ import { lookingLine, type Pause, pauseLine, workLine } from './progress-line.ts
 /** Fewer items are done within seconds, unless they cost more than a minute's quota. */
 const WORTH_A_BAR = 2_000;
 
-/** So long after other text was written, the bar comes back by itself. */
+/** The time after which the bar comes back by itself when other text was written. */
 const BACK_AFTER_MS = 250;
 
 interface Work {

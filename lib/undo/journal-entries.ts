@@ -1,5 +1,4 @@
 /** Converts a portion of a plan to journal entries: all planned changes, or only those that the run has made. */
-
 import type { BatchState } from '../gmail/apply-batches.ts';
 import type { JournaledPortion } from '../gmail/apply-plan.ts';
 import { batchCount, batchesOf } from '../gmail/change-plan.ts';
@@ -53,65 +52,65 @@ export function keepMarked(entry: JournalEntry, marks: Uint8Array): JournalEntry
 
 /** Follows the batches of one portion while the run sends them, and tells which messages were changed. */
 export class MadeChanges {
-  readonly #page: JournaledPortion;
+  readonly #portion: JournaledPortion;
   /** By set, then by batch number. */
-  readonly #batches: { readonly messages: number; readonly trace: BatchState }[][];
+  readonly #batches: { readonly messages: number; readonly state: BatchState }[][];
 
-  constructor(page: JournaledPortion) {
-    this.#page = page;
-    this.#batches = page.plan.sets.map(() => []);
+  constructor(portion: JournaledPortion) {
+    this.#portion = portion;
+    this.#batches = portion.plan.sets.map(() => []);
   }
 
-  begin(set: number, batch: number, messages: number, trace: BatchState): void {
+  begin(set: number, batch: number, messages: number, state: BatchState): void {
     const batches = this.#batches[set];
-    if (batches !== undefined) batches[batch] = { messages, trace };
+    if (batches !== undefined) batches[batch] = { messages, state };
   }
 
   /** How many changes were made, including those whose request was sent but not answered. */
   get count(): number {
-    const made = this.#batches.flat().filter(({ trace }) => mayBeMade(trace));
-    return made.reduce((sum, { messages, trace }) => sum + messages - trace.leftOut.length, 0);
+    const made = this.#batches.flat().filter(({ state }) => mayBeMade(state));
+    return made.reduce((sum, { messages, state }) => sum + messages - state.leftOut.length, 0);
   }
 
   /** How many changes were left out before they were sent, because protect finds their message. */
   get leftOut(): number {
-    return this.#batches.flat().reduce((sum, { trace }) => sum + trace.leftOut.length, 0);
+    return this.#batches.flat().reduce((sum, { state }) => sum + state.leftOut.length, 0);
   }
 
   /** Whether a batch was sent and never answered. */
   get isDoubtful(): boolean {
-    return this.#batches.flat().some(({ trace }) => trace.mayBeApplied && !trace.isConfirmed);
+    return this.#batches.flat().some(({ state }) => state.mayBeApplied && !state.isConfirmed);
   }
 
   /** Whether Gmail confirmed all changes of the portion, apart from those that were left out. */
   get isWhole(): boolean {
-    const { portion, plan, resolved } = this.#page;
+    const { portion, plan, resolved } = this.#portion;
     return plan.sets.every((_, set) => {
       const labels = resolved[set];
       if (labels === undefined || labels instanceof GmailRefusal || labels.every((label) => label === null))
         return true;
-      const changed = this.#batches[set]?.filter(({ trace }) => trace.isConfirmed) ?? [];
+      const changed = this.#batches[set]?.filter(({ state }) => state.isConfirmed) ?? [];
       return changed.length === batchCount(portion, set);
     });
   }
 
   /** By set, the messages that were changed, including those whose request was sent but not answered. */
   get messages(): IdSet[] {
-    const { portion, plan } = this.#page;
+    const { portion, plan } = this.#portion;
     return plan.sets.map((_, set) => {
       const batches = this.#batches[set] ?? [];
       if (batches.length === 0) return IdSet.empty;
       const ids = new IdCollector();
       let number = 0;
       for (const batch of batchesOf(portion, set)) {
-        if (mayBeMade(batches[number]?.trace)) for (const id of batch.ids) ids.add(id);
+        if (mayBeMade(batches[number]?.state)) for (const id of batch.ids) ids.add(id);
         number += 1;
       }
-      return ids.finish().without(IdSet.of(batches.flatMap(({ trace }) => trace.leftOut)));
+      return ids.finish().without(IdSet.of(batches.flatMap(({ state }) => state.leftOut)));
     });
   }
 }
 
-function mayBeMade(trace: BatchState | undefined): boolean {
-  return trace !== undefined && (trace.isConfirmed || trace.mayBeApplied);
+function mayBeMade(state: BatchState | undefined): boolean {
+  return state !== undefined && (state.isConfirmed || state.mayBeApplied);
 }

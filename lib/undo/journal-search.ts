@@ -1,5 +1,4 @@
 /** Finds the journal of one run, part by part: by the parts' Message-IDs, among messages with the journal's label. */
-
 import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { MessageSource } from '../gmail/messages.ts';

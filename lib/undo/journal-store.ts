@@ -40,8 +40,10 @@ const MOST_TIDIED = 25;
 /** How many journals of later runs an undo reads, to learn which changes a killed run never made. */
 const MOST_LATER = 50;
 
-/** `last` searches so many journals, one page of a search, and reads the headers of the newest few at a time. */
+/** How many journals `last` searches for: one page. */
 const MOST_JOURNALS = 500;
+
+/** How many journals `last` reads before it checks whether it has found its run. */
 const READ_AT_ONCE = 3;
 
 const DAY_MS = 86_400_000;

@@ -28,17 +28,17 @@ export interface RunJournalOptions {
   readonly log: Log;
 }
 
-/** A run that is complete waits so long for the journal to record that. */
-const LONGEST_NOTE_MS = 5_000;
+/** The longest time that a complete run spends on marking its journal. */
+const LONGEST_COMPLETE_MS = 5_000;
 
-/** A run that is incomplete may spend so long on recording the changes that it made. */
+/** The longest time that an incomplete run spends on recording its changes. */
 const LONGEST_CLOSE_MS = 10_000;
 
-/** A stopped run waits so long for answers before it closes the journal: soon afterwards the process exits. */
-const PATIENCE_MS = 8_000;
+/** A run that is told to stop closes its journal after this time even if answers are missing, to be done before its exit. */
+const CLOSE_AFTER_MS = 8_000;
 
 interface KeptPortion {
-  readonly page: JournaledPortion;
+  readonly portion: JournaledPortion;
   record: JournalRecord;
   /** The message that holds `record`. */
   messageId: string | undefined;
@@ -53,9 +53,9 @@ export class RunJournal implements PlanJournal {
   #before = { count: 0, isWhole: true };
   #messageIds: readonly string[] = [];
   #closed: Promise<void> | undefined;
-  /** What the run's earlier plans came to: a run plans again for messages that its searches missed. */
+  /** The size of the run's earlier plans; a run plans again for messages that its searches missed. */
   #earlier = { parts: 0, messages: 0 };
-  /** The same with the present plan. */
+  /** The size of all plans, including the present one. */
   #planned = { parts: 0, messages: 0 };
 
   constructor(options: RunJournalOptions) {
@@ -70,34 +70,34 @@ export class RunJournal implements PlanJournal {
   /** Writes the portion's journal; resolves when Gmail has confirmed it, so that the changes may begin. */
   async writePortion(planned: JournaledPortion): Promise<void> {
     if (this.#last !== undefined) await this.#correct(this.#last, await this.#open());
-    const page = this.#continued(planned);
+    const portion = this.#continued(planned);
     const { log, mailbox, quota, runId, job, startedAt } = this.#options;
     const whole = mailbox.span?.whole;
     const store = await this.#open();
     const { entriesOf, MadeChanges } = await import('./journal-entries.ts');
-    const entries = entriesOf(page);
-    const { part, parts, messages } = page;
+    const entries = entriesOf(portion);
+    const { part, parts, messages } = portion;
     const range = whole === undefined ? null : { fromS: whole.fromS, toS: whole.toS };
     const record: JournalRecord = { runId, job, startedAt, part, parts, messages, range, entries };
     const messageId = await store.write(record);
     log.info('journal.written', { part, parts, messages });
     if (this.#last === undefined) this.#closeWhenStopped();
-    else this.#before = this.#madeInAll(this.#last);
-    this.#last = { page, record, messageId, made: new MadeChanges(page) };
+    else this.#before = this.#totalMade(this.#last);
+    this.#last = { portion, record, messageId, made: new MadeChanges(portion) };
     if (messageId !== undefined) this.#messageIds = [...this.#messageIds, messageId];
     quota?.holdBack();
   }
 
   /** Numbers the portion over all plans of the run. */
-  #continued(page: JournaledPortion): JournaledPortion {
-    if (page.part === 1) this.#earlier = this.#planned;
+  #continued(portion: JournaledPortion): JournaledPortion {
+    if (portion.part === 1) this.#earlier = this.#planned;
     const { parts, messages } = this.#earlier;
-    this.#planned = { parts: parts + page.parts, messages: messages + page.messages };
-    return { ...page, part: parts + page.part, ...this.#planned };
+    this.#planned = { parts: parts + portion.parts, messages: messages + portion.messages };
+    return { ...portion, part: parts + portion.part, ...this.#planned };
   }
 
-  beginBatch(set: number, batch: number, messages: number, trace: BatchState): void {
-    this.#last?.made.begin(set, batch, messages, trace);
+  beginBatch(set: number, batch: number, messages: number, state: BatchState): void {
+    this.#last?.made.begin(set, batch, messages, state);
   }
 
   /** Rewrites the last portion's journal without messages that were left out, so that an undo does not restore them. */
@@ -105,9 +105,9 @@ export class RunJournal implements PlanJournal {
     if (last.record.corrected || last.made.leftOut === 0) return;
     this.#options.quota?.release();
     const { entriesOf } = await import('./journal-entries.ts');
-    const { page, record, made, messageId } = last;
+    const { portion, record, made, messageId } = last;
     const messages = record.messages - made.leftOut;
-    const corrected = { ...record, messages, corrected: true, entries: entriesOf(page, made.messages) } as const;
+    const corrected = { ...record, messages, corrected: true, entries: entriesOf(portion, made.messages) } as const;
     last.messageId = await store.write(corrected);
     last.record = corrected;
     this.#planned = { ...this.#planned, messages: this.#planned.messages - made.leftOut };
@@ -137,7 +137,7 @@ export class RunJournal implements PlanJournal {
       if (this.#last !== undefined) await this.#conclude(await this.#open(), this.#last);
     };
     try {
-      await Promise.race([conclude(), wait(LONGEST_NOTE_MS)]);
+      await Promise.race([conclude(), wait(LONGEST_COMPLETE_MS)]);
     } catch (error) {
       if (!signal.aborted) throw error;
       // The run was told to stop meanwhile, so its mailbox sends nothing any more; #recordMade opens another one.
@@ -166,13 +166,13 @@ export class RunJournal implements PlanJournal {
   }
 
   async #writeMade(store: JournalStore, last: KeptPortion): Promise<void> {
-    const { page, record, made, messageId } = last;
-    const { part, parts } = page;
-    const { count, isWhole } = this.#madeInAll(last);
+    const { portion, record, made, messageId } = last;
+    const { part, parts } = portion;
+    const { count, isWhole } = this.#totalMade(last);
     if (isWhole && part === parts) await this.#correct(last, store);
     if ((isWhole && part === parts) || count === 0) return await this.#conclude(store, last);
     const { entriesOf } = await import('./journal-entries.ts');
-    const entries = entriesOf(page, made.messages);
+    const entries = entriesOf(portion, made.messages);
     const completed = this.#before.isWhole && !made.isDoubtful;
     await store.write({ ...record, parts: part, messages: count, revised: true, entries }, { completed });
     this.#options.log.info('journal.closed', { part, messages: count });
@@ -181,11 +181,11 @@ export class RunJournal implements PlanJournal {
 
   /** Marks the journals of a complete run; discards them when the run changed nothing. */
   async #conclude(store: JournalStore, last: KeptPortion): Promise<void> {
-    if (this.#madeInAll(last).count > 0) await store.complete(this.#messageIds);
+    if (this.#totalMade(last).count > 0) await store.complete(this.#messageIds);
     else await store.discard(this.#messageIds);
   }
 
-  #madeInAll({ made }: KeptPortion): { count: number; isWhole: boolean } {
+  #totalMade({ made }: KeptPortion): { count: number; isWhole: boolean } {
     return { count: this.#before.count + made.count, isWhole: this.#before.isWhole && made.isWhole };
   }
 
@@ -193,7 +193,7 @@ export class RunJournal implements PlanJournal {
   #closeWhenStopped(): void {
     const { signal } = this.#options;
     const later = () => {
-      if (this.#closed === undefined) setTimeout(() => this.close(), PATIENCE_MS).unref();
+      if (this.#closed === undefined) setTimeout(() => this.close(), CLOSE_AFTER_MS).unref();
     };
     if (signal.aborted) later();
     else signal.addEventListener('abort', later, { once: true });

@@ -37,12 +37,12 @@ export const HIDING: readonly string[] = ['TRASH', 'SPAM'];
 const PLACES: readonly string[] = ['TRASH', 'SPAM', 'INBOX'];
 
 /**
- * For a message that more rules of a cut-short run touched, not every subset of rules is considered, but only that the
- * run stopped after one of them.
+ * For up to so many rules that touched a message of a cut-short run, every subset may have been applied; for the rules
+ * beyond, only that all earlier rules were applied is considered.
  */
 const MOST_COMBINED = 8;
 
-/** What the run did to a message; all messages with the same changes share one. */
+/** The run's changes of a message; all messages with the same changes share one Fate. */
 interface Fate {
   /** Entry by entry: for each step, whether it changed the message. */
   readonly effects: readonly { readonly entry: number; readonly changes: readonly boolean[] }[];

@@ -16,19 +16,19 @@ import { HIDING, type RunModel, type UndoGroup, type UndoPlan } from './undo-mod
 const POLL_MS = 5_000;
 const POLLS = 12;
 
-/** After so many equal results (20 s) the searches count as current, since the sample may miss a stale message. */
+/** Searches count as current after this many equal results (20 s), since the sample may miss a stale message. */
 const STEADY_POLLS = 4;
 
 /** A run that started longer ago has ended as a rule, and searches show its changes. */
 const SETTLED_MS = 70 * 60_000;
 
-/** Searches reach so much further than the run's own, on both sides. */
+/** Searches reach this much further than the run's own, on both sides. */
 const MARGIN_S = 60;
 
-/** Up to so many messages are all read, for 20 quota units each. */
+/** Up to this number, all messages are read, for 20 quota units each. */
 const MOST_READ = 100;
 
-/** Of more, so many are read to check the searches. */
+/** The number of messages that are read of more than that, to check the searches. */
 const SAMPLE = 10;
 
 export interface StateOptions {
@@ -140,7 +140,7 @@ function termsOf(ranges: StateOptions['ranges']): string[] {
   ];
 }
 
-/** Reads `ids` one by one, and judges all messages with what was read. */
+/** Reads `ids` one by one, and judges all messages with the labels found. */
 async function readAgain({ model, mailbox }: StateOptions, known: Known, ids: IdSet): Promise<State> {
   const read = await mailbox.labelsOf(ids.list());
   const found = [...known.carrying].map(([label, before]) => {

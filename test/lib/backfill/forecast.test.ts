@@ -100,7 +100,7 @@ describe('the forecast on a terminal', () => {
         '    in all                         1,292,754        1,200   1,291,554',
         '',
         '    work    1,291,554 changes (1,293 requests)',
-        '    quota   77,535 units (12,935 spent by looking)',
+        '    quota   77,535 units (12,935 spent so far)',
         '    time    about 12m (at 6,000 units a minute)',
         '    runs    this one is enough (its budget is 50m)',
         '    guards  ✔ at most 2,000,000 changes (rules.yaml: maxChanges)',

@@ -246,7 +246,7 @@ describe('deliverOnce', () => {
     assert.deepEqual(world.state, DELIVERED);
   });
 
-  it('claims anew instead of inserting late, and inserts nothing when another run was faster meanwhile', async () => {
+  it('claims again instead of inserting late, and inserts nothing when another run was faster', async () => {
     const world = new World();
     await using sandbox = await startSandbox({ mailbox: world.mailbox });
     // The claim has expired when Gmail answers; another run takes it over and inserts.

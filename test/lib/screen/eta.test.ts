@@ -29,7 +29,7 @@ async function watch({ units, limit, atOnce, requestMs }: Load): Promise<{ endMs
   const random = seededRandom(7);
   const quota = new QuotaWindow({ unitsPerMinute: limit, clock, onWait: () => undefined });
   const left = new TimeLeft(limit, now);
-  const settled = new SteadyEstimate(now);
+  const steady = new SteadyEstimate(now);
   const total = units.reduce((sum, count) => sum + count, 0);
   let ahead = total;
   let next = 0;
@@ -38,7 +38,7 @@ async function watch({ units, limit, atOnce, requestMs }: Load): Promise<{ endMs
   const look = async () => {
     while (ahead > 0) {
       const naiveMs = (ahead / (total - ahead)) * clock.now();
-      looks.push({ at: clock.now(), leftMs: settled.show(left.ms(ahead)), naiveMs });
+      looks.push({ at: clock.now(), leftMs: steady.show(left.ms(ahead)), naiveMs });
       await clock.sleep(1_000, never);
     }
   };
@@ -131,19 +131,19 @@ describe('the time left', () => {
 describe('the estimate that is shown', () => {
   it('runs down by itself, and approaches a new estimate without a jump', () => {
     let now = 0;
-    const settled = new SteadyEstimate(() => now);
-    assert.equal(settled.show(null), null);
-    assert.equal(settled.show(600_000), 600_000);
-    for (now = 1_000; now <= 100_000; now += 1_000) settled.show(600_000 - now);
-    assert.ok(Math.abs((settled.show(500_000) ?? 0) - 500_000) < 1_000);
+    const steady = new SteadyEstimate(() => now);
+    assert.equal(steady.show(null), null);
+    assert.equal(steady.show(600_000), 600_000);
+    for (now = 1_000; now <= 100_000; now += 1_000) steady.show(600_000 - now);
+    assert.ok(Math.abs((steady.show(500_000) ?? 0) - 500_000) < 1_000);
     now += 1_000;
-    const after = settled.show(900_000) ?? 0;
+    const after = steady.show(900_000) ?? 0;
     assert.ok(after > 500_000 && after < 550_000, `${after}`);
     for (let i = 0; i < 60; i += 1) {
       now += 1_000;
-      settled.show(900_000);
+      steady.show(900_000);
     }
-    assert.ok((settled.show(900_000) ?? 0) > 870_000);
+    assert.ok((steady.show(900_000) ?? 0) > 870_000);
   });
 });
 

@@ -21,7 +21,7 @@ function open(columns = 100) {
   return {
     bar,
     time,
-    /** What was drawn since the last call. */
+    /** The text drawn since the last call. */
     drawn: () => {
       const now = text;
       text = '';

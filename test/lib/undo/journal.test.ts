@@ -11,7 +11,7 @@ import { startSandbox } from '../../sandbox/index.ts';
 const RUN = '20261123-031608-7f3a';
 
 /** A portion of 1,500 messages, in two batches, that are archived; every other message was in the inbox. */
-function pageOf(part: number, parts: number): JournaledPortion {
+function portionOf(part: number, parts: number): JournaledPortion {
   const ids = IdSet.of(Array.from({ length: 1_500 }, (_, index) => (part * 0x10_0000 + index).toString(16)));
   const effects = [Uint8Array.from({ length: ids.size }, (_, index) => index % 2)];
   const operations = [{ add: false, label: 'INBOX' }];
@@ -41,10 +41,10 @@ async function play(...fates: readonly (readonly Fate[])[]) {
     log,
   });
   for (const [index, batches] of fates.entries()) {
-    await journal.writePortion(pageOf(index + 1, 3));
+    await journal.writePortion(portionOf(index + 1, 3));
     for (const [batch, fate] of batches.entries()) {
-      const trace = { isConfirmed: fate === 'changed', mayBeApplied: fate === 'doubtful', leftOut: [] };
-      journal.beginBatch(0, batch, batch === 0 ? 1_000 : 500, trace);
+      const state = { isConfirmed: fate === 'changed', mayBeApplied: fate === 'doubtful', leftOut: [] };
+      journal.beginBatch(0, batch, batch === 0 ? 1_000 : 500, state);
     }
   }
   await Promise.all([journal.close(), journal.close()]);
