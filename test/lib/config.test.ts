@@ -133,7 +133,7 @@ describe('readConfig', () => {
     }
   }
 
-  it('tells every problem at once', () => {
+  it('reports every problem at once', () => {
     const problem = problemOf({
       AWS_REGION: 'nowhere',
       GMAIL_QUOTA_PROFILE: 'x',
@@ -276,7 +276,7 @@ describe('readConfig', () => {
   });
 
   const PROXY = 'http://alice:pass-word-1@proxy.example:3128';
-  it('refuses a proxy in any variable that names one, without its address', () => {
+  it('refuses a proxy in any proxy variable, without its address', () => {
     for (const name of ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy']) {
       const problem = problemOf({ ...GOOD, [name]: PROXY });
       assert.match(problem, new RegExp(`^configuration: ${name} is set, but the program does not support proxies`));
@@ -350,13 +350,13 @@ describe('readLogConfig', () => {
 });
 
 describe('readMonitorUrl', () => {
-  it('takes https anywhere, and http on this machine', () => {
+  it('accepts https anywhere, and http on this machine', () => {
     for (const url of ['https://hc-ping.com/x', 'http://127.0.0.1:5000/x']) {
       assert.equal(readMonitorUrl({ HEARTBEAT_URL: ` ${url} ` }), url);
     }
   });
 
-  it('has none when it is missing or wrong', () => {
+  it('returns undefined when the variable is missing or wrong', () => {
     for (const HEARTBEAT_URL of [undefined, '', 'http://hc-ping.com/x', 'nonsense']) {
       assert.equal(readMonitorUrl({ HEARTBEAT_URL }), undefined);
     }

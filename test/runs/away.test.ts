@@ -1,4 +1,4 @@
-/** What a run does when a service stumbles, and when it stays away for good. */
+/** Runs on services that fail once, and on services that stay away. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
@@ -8,7 +8,7 @@ import { assertEnded } from '../run.ts';
 import type { FaultKind } from '../sandbox/faults.ts';
 import { googleErrors } from '../sandbox/index.ts';
 
-/** An address where nobody listens any more. */
+/** An address where nobody listens. */
 async function unusedAddress(): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -18,8 +18,8 @@ async function unusedAddress(): Promise<string> {
   return `http://127.0.0.1:${port}`;
 }
 
-describe('a run that is away from a service for good', { concurrency: 10 }, () => {
-  it('exits 75 with what remains when Gmail stays away in the middle', async () => {
+describe('a run on a service that stays away', { concurrency: 10 }, () => {
+  it('exits 75 with the remaining messages when Gmail goes away during the run', async () => {
     await using sandbox = await sandboxOf(2_500);
     sandbox.faults.add({ verb: 'messages.batchModify', skip: 1, ...forever, ...googleErrors.backendError() });
     const final = assertEnded(await apply(sandbox), 75, { outcome: 'failed', matched: 2_500, failed: 0 });
@@ -47,7 +47,7 @@ describe('a run that is away from a service for good', { concurrency: 10 }, () =
     });
   }
 
-  it('exits 75 when nobody listens where Gmail, Google or AWS should be', async () => {
+  it('exits 75 when nobody listens at the address of Gmail, Google or AWS', async () => {
     await using sandbox = await sandboxOf();
     const nobody = await unusedAddress();
     const runs = ['GMAIL_API_URL', 'GOOGLE_TOKEN_URL', 'AWS_ENDPOINT_URL_SECRETS_MANAGER'].map(async (name) => {
@@ -58,7 +58,7 @@ describe('a run that is away from a service for good', { concurrency: 10 }, () =
     assert.equal(carrying(sandbox, 'STARRED'), 0);
   });
 
-  it('exits 78 when a redirect answers in the place of Gmail, Google or AWS: the next run would meet it too', async () => {
+  it('exits 78 when Gmail, Google or AWS answers with a redirect, which the next run would get too', async () => {
     const runs = (['gmail', 'oauth', 'aws'] as const).map(async (service) => {
       await using sandbox = await sandboxOf();
       sandbox.faults.add({ service, status: 302, headers: { location: '/login' }, ...forever });
@@ -77,7 +77,7 @@ describe('a run that is away from a service for good', { concurrency: 10 }, () =
   });
 });
 
-describe('a run on services that stumble', { concurrency: 4 }, () => {
+describe('a run on services that fail for a moment', { concurrency: 4 }, () => {
   const stumbles: Record<string, FaultKind> = {
     'answer 503': googleErrors.backendError(),
     'answer with a page of HTML': { kind: 'html', status: 502 },
@@ -89,7 +89,7 @@ describe('a run on services that stumble', { concurrency: 4 }, () => {
     'do not answer': { kind: 'hang-after' },
   };
   for (const [what, fault] of Object.entries(stumbles)) {
-    it(`is done all the same, and counts what it did once, when all of them ${what} once`, async () => {
+    it(`succeeds and counts each change once when all services ${what} once`, async () => {
       await using sandbox = await sandboxOf(1_200);
       const asked = [
         'token',

@@ -1,4 +1,4 @@
-/** What a run does with AWS's errors and with what it finds in the secret. */
+/** Runs with errors of AWS, and with unusual or wrong values in the secret. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { applyHere, sandboxOf, told, verbs } from '../fixtures/starring.ts';
@@ -29,7 +29,7 @@ describe('AWS', { concurrency: 4 }, () => {
     await Promise.all(runs);
   });
 
-  it('names that are not modelled, pages and words about a region, an account or a KMS key have their own cause', async () => {
+  it('errors that the SDK does not model, pages, and words about a region, an account or a KMS key have their own cause', async () => {
     const answers: [code: number, body: string | object, told: RegExp][] = [
       [75, { __type: 'ProvisionedThroughputExceededException' }, /throttling/],
       [75, { __type: 'BandwidthLimitExceeded' }, /throttling/],
@@ -67,7 +67,7 @@ describe('AWS', { concurrency: 4 }, () => {
     assert.match(told(assertEnded(wrong, 77)), /AWS_SECRET_ACCESS_KEY/);
   });
 
-  it("keeps AWS's own reason, and names a session token that is left over", async () => {
+  it("shows AWS's own reason, and blames a session token that is left over", async () => {
     await using sandbox = await sandboxOf();
     const user =
       'User: arn:aws:iam::123456789012:user/gmail-jobs is not authorized to perform: secretsmanager:GetSecretValue';

@@ -1,4 +1,4 @@
-/** What a run does when Google does not accept its credentials, and when they run out in the middle. */
+/** Runs whose credentials Google refuses, and whose access token ends during the run. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ARCHIVE, applyHere, forever, STAR, sandboxOf, told, verbs } from '../fixtures/starring.ts';
@@ -19,7 +19,7 @@ describe('credentials that do not work', { concurrency: 4 }, () => {
     org_internal: /org_internal.*consent screen/,
     unsupported_grant_type: /unsupported_grant_type/,
   };
-  it('exit 77 and name what Google refused', async () => {
+  it('exit 77 and name the credential that Google refused', async () => {
     for (const [refusal, expected] of Object.entries(refusals)) {
       await using sandbox = await sandboxOf();
       sandbox.oauth.refuse(refusal as TokenRefusal, 5);
@@ -62,7 +62,7 @@ describe('credentials that do not work', { concurrency: 4 }, () => {
     assert.deepEqual(verbs(sandbox, 'gmail'), ['users.getProfile']);
   });
 
-  it('open the mailbox that is meant when the secret names none, or the same one in capitals', async () => {
+  it('open the mailbox when the secret names none, or names it in capitals', async () => {
     await using sandbox = await sandboxOf();
     const { email, ...rest } = sandbox.secretValue;
     sandbox.secrets.put(rest);
@@ -82,7 +82,7 @@ describe('credentials that do not work', { concurrency: 4 }, () => {
     assert.deepEqual(verbs(sandbox, 'gmail'), ['users.getProfile', 'users.getProfile']);
   });
 
-  it('exit 77 or 78 when Gmail denies access, by its reason, and at once', async () => {
+  it('exit 77 or 78 by the reason when Gmail denies access, without a retry', async () => {
     const cases = [
       [googleErrors.insufficientScopes(), 77, /scope/],
       [googleErrors.delegationDenied('alice@example.com'), 77, /Delegation denied/],
@@ -98,7 +98,7 @@ describe('credentials that do not work', { concurrency: 4 }, () => {
 });
 
 describe('an access token', { concurrency: 4 }, () => {
-  it('that is refused in the middle is replaced once for all requests that wait for it', async () => {
+  it('that Gmail refuses during the run is replaced once for all waiting requests', async () => {
     await using sandbox = await sandboxOf(3_500);
     const met = sandbox.faults.add({
       kind: 'hook',
@@ -110,7 +110,7 @@ describe('an access token', { concurrency: 4 }, () => {
     assert.deepEqual([verbs(sandbox, 'aws').length, verbs(sandbox, 'oauth').length], [2, 2]);
   });
 
-  it('that runs out is replaced with the help of the secret as it is then, rotated meanwhile', async () => {
+  it('that expires is replaced with the version of the secret that is current then', async () => {
     await using sandbox = await sandboxOf(3, { accessTokenLifetimeS: 3 });
     const old = sandbox.secretValue;
     let renewed = '';

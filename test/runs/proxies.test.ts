@@ -1,4 +1,4 @@
-/** A proxy in the environment: refused by what connects, by the built program and by its sources, and by nothing else. */
+/** A proxy in the environment: refused by commands that connect, in the built program and from the sources. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { apply, sandboxOf, told } from '../fixtures/starring.ts';
 import { assertEnded, runJob } from '../run.ts';
 
-/** The address of a proxy, with a password, that counts who comes. */
+/** The address of a proxy, with a password, that counts connections. */
 async function startProxy() {
   const server = createServer((socket) => {
     proxy.met += 1;
@@ -57,7 +57,7 @@ describe('a proxy in the environment', { concurrency: 3 }, () => {
     assert.deepEqual([sandbox.requests.length, proxy.met], [0, 0]);
   });
 
-  it('is idle when it is empty, or when NO_PROXY covers every host: then the run does its work', async () => {
+  it('is ignored when it is empty, or when NO_PROXY covers every host', async () => {
     await using proxy = await startProxy();
     const environments = [
       { HTTPS_PROXY: '', https_proxy: ' ' },
@@ -71,7 +71,7 @@ describe('a proxy in the environment', { concurrency: 3 }, () => {
     assert.equal(proxy.met, 0);
   });
 
-  it('commands that do not connect ignore the proxy', async () => {
+  it('is ignored by commands that do not connect', async () => {
     const env = { HTTPS_PROXY: 'http://proxy.example:3128', AWS_REGION: 'eu-central-1' };
     const policy = ['policy', '--secret', 'gmail-jobs/alice', '--account', '123456789012'];
     for (const args of [['--help'], ['list'], ['apply-rules', '--help'], policy]) {

@@ -1,4 +1,4 @@
-/** What a run does with the secret's versions, and with what Google makes of the scopes that it asks for. */
+/** Runs with several versions of the secret, and with wider scopes than they ask for. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { applyHere, sandboxOf } from '../fixtures/starring.ts';
@@ -70,7 +70,7 @@ describe('the secret', { concurrency: 4 }, () => {
     });
   }
 
-  it('is read once more when it was rotated between its reading and the exchange', async () => {
+  it('is read once more when it was rotated between the read and the exchange', async () => {
     await using sandbox = await sandboxOf();
     let rotated = { version: '', refreshToken: '' };
     sandbox.faults.add({
@@ -87,7 +87,7 @@ describe('the secret', { concurrency: 4 }, () => {
     assert.deepEqual(eventsOf(run, 'secret.fallback'), []);
   });
 
-  it('is read once more when its value was being corrected', async () => {
+  it('is read once more when its value was corrected during the run', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.put('{"refresh_token": ');
     let corrected = '';
@@ -112,7 +112,7 @@ describe('the secret', { concurrency: 4 }, () => {
     assert.deepEqual(eventsOf(run, 'secret.fallback'), []);
   });
 
-  it('ends the run with what is wrong with AWSCURRENT when AWSPREVIOUS is no better', async () => {
+  it('ends the run with the error of AWSCURRENT when AWSPREVIOUS is broken too', async () => {
     await using sandbox = await sandboxOf();
     sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
     sandbox.secrets.put({ client_id: 'x' });
@@ -122,7 +122,7 @@ describe('the secret', { concurrency: 4 }, () => {
     assert.match(String(assertEnded(await applyHere(sandbox), 77).error), /invalid_grant/);
   });
 
-  it('is not looked for in AWSPREVIOUS when Google is merely not available', async () => {
+  it('is not read from AWSPREVIOUS when Google is not available', async () => {
     await using sandbox = await sandboxOf();
     rotate(sandbox);
     sandbox.faults.add({ service: 'oauth', status: 503, times: Number.POSITIVE_INFINITY });
@@ -138,7 +138,7 @@ describe('the secret', { concurrency: 4 }, () => {
     assert.equal(shown(sandbox).length, 1);
   });
 
-  it('ends the run with 77 when it is rotated to a token of another mailbox while the run is at work', async () => {
+  it('ends the run with 77 when it is rotated to a token of another mailbox during the run', async () => {
     await using sandbox = await sandboxOf(2_500);
     const { client_id: clientId } = sandbox.secretValue;
     sandbox.faults.add({
@@ -156,7 +156,7 @@ describe('the secret', { concurrency: 4 }, () => {
     assert.match(String(final.error), /belongs to the mailbox bob@example.com/);
   });
 
-  it('ends the run with 77 when it is changed to another mailbox while the run is at work', async () => {
+  it('ends the run with 77 when it is changed to another mailbox during the run', async () => {
     await using sandbox = await sandboxOf(2_500);
     sandbox.faults.add({
       service: 'gmail',
@@ -180,7 +180,7 @@ describe('the secret', { concurrency: 4 }, () => {
 describe('the access token', { concurrency: 4 }, () => {
   const wide = [GMAIL_SCOPES.modify, GMAIL_SCOPES.readonly, GMAIL_SCOPES.insert];
 
-  it('may do no more than the job needs', async () => {
+  it('has no more scopes than the job needs', async () => {
     await using sandbox = await sandboxOf(3, { scopes: wide });
     const run = await applyHere(sandbox);
     assertEnded(run, 0, { changed: 3 });
@@ -192,7 +192,7 @@ describe('the access token', { concurrency: 4 }, () => {
   });
 
   for (const narrowing of ['ignore', 'refuse'] as const) {
-    it(`is taken as it comes, and said once to be wide, where Google would ${narrowing} its narrowing`, async () => {
+    it(`is used with one warning that it is wide when Google would ${narrowing} its narrowing`, async () => {
       await using sandbox = await sandboxOf(3, { scopes: wide });
       sandbox.oauth.narrowing = narrowing;
       sandbox.faults.add({
@@ -217,7 +217,7 @@ describe('the access token', { concurrency: 4 }, () => {
     assert.deepEqual(asked, ['/token']);
   });
 
-  it('that comes with another refresh token is used, and that one is stored at once', async () => {
+  it('that comes with a new refresh token is used, and the refresh token is stored at once', async () => {
     await using sandbox = await sandboxOf();
     sandbox.oauth.rotatesRefreshTokens = true;
     const run = await applyHere(sandbox);
@@ -231,7 +231,7 @@ describe('the access token', { concurrency: 4 }, () => {
     assertEnded(await applyHere(sandbox), 0);
   });
 
-  it('that comes with another refresh token is used, and the person is told when that one cannot be stored', async () => {
+  it('that comes with a new refresh token is used, and an error is logged when the refresh token cannot be stored', async () => {
     await using sandbox = await sandboxOf();
     sandbox.oauth.rotatesRefreshTokens = true;
     sandbox.iam.allow(['GetSecretValue']);

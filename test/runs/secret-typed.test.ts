@@ -1,4 +1,4 @@
-/** A secret that is typed is not shown, however soon it is typed. */
+/** A typed secret is not echoed, even when it is typed before the prompt. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { hasTerminal, runAtTerminal } from '../fixtures/at-terminal.ts';

@@ -72,7 +72,7 @@ const tokenRequests = ({ requests }: Sandbox) => requests.filter(({ service }) =
 const told = ({ final }: Finished) => `${final?.error} → ${final?.remedy}`;
 
 describe('a run with a service account', { concurrency: 8 }, () => {
-  it('does its work in the mailbox of the subject, with no more than the job needs', async () => {
+  it("works in the subject's mailbox, with no more scopes than the job needs", async () => {
     await using work = await workspace();
     const run = await work.apply({ built: true });
     assertEnded(run, 0, { outcome: 'ok', changed: 3, secretVersion: work.sandbox.secrets.secret().versions[0]?.id });
@@ -84,7 +84,7 @@ describe('a run with a service account', { concurrency: 8 }, () => {
     assertEnded(await work.apply(), 0, { outcome: 'nothing-to-do' });
   });
 
-  it('signs what it sends for the address that it sends it to', async () => {
+  it('signs the assertion for the address that receives it', async () => {
     await using work = await workspace();
     assertEnded(await work.apply(), 0);
     const [form] = tokenRequests(work.sandbox).map(({ body }) => body as Record<string, string>);
@@ -114,7 +114,7 @@ describe('a run with a service account', { concurrency: 8 }, () => {
     assert.deepEqual(elsewhere.requests, []);
   });
 
-  it('takes a key that was pasted with \\n written out, with its line breaks lost, or with quotes around it', async () => {
+  it('accepts a key that was pasted with \\n written out, without line breaks, or in quotes', async () => {
     await using work = await workspace();
     const { private_key: pem } = work.key;
     for (const paste of [pem.replaceAll('\n', '\\n'), pem.replaceAll('\n', ''), ` "${pem}" `]) {
@@ -123,7 +123,7 @@ describe('a run with a service account', { concurrency: 8 }, () => {
     }
   });
 
-  it('gets a new token when one runs out under way', async () => {
+  it('gets a new token when one expires during the run', async () => {
     await using work = await workspace();
     work.sandbox.faults.add({
       kind: 'hook',
@@ -136,7 +136,7 @@ describe('a run with a service account', { concurrency: 8 }, () => {
 });
 
 describe('a service account that is refused', { concurrency: 8 }, () => {
-  it('exits 77 with the place in the Admin console, the client id and the scopes, when nothing is delegated', async () => {
+  it('exits 77 with the page of the Admin console, the client id and the scopes without delegation', async () => {
     await using work = await workspace([GMAIL_SCOPES.readonly]);
     const run = await work.apply();
     assertEnded(run, 77, { outcome: 'failed', matched: 0 });
@@ -152,7 +152,7 @@ describe('a service account that is refused', { concurrency: 8 }, () => {
     assert.match(told(run), /no user alicia@example\.com.*Correct subject/);
   });
 
-  it('exits 77 and tells of the key when it was deleted', async () => {
+  it('exits 77 and names the key when it was deleted', async () => {
     await using work = await workspace();
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const value = { ...work.key, private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }), subject: SUBJECT };
@@ -196,7 +196,7 @@ describe('a service account that is refused', { concurrency: 8 }, () => {
   });
 });
 
-describe('a secret that is no good service account', { concurrency: 8 }, () => {
+describe('a secret with a broken service account', { concurrency: 8 }, () => {
   const pem = (key: ServiceAccountKey) => key.private_key;
   const wrong: [what: string, change: (key: ServiceAccountKey) => object, says: RegExp][] = [
     ['without subject', () => ({ subject: undefined }), /subject is missing/],
@@ -224,7 +224,7 @@ describe('a secret that is no good service account', { concurrency: 8 }, () => {
 });
 
 describe('rotation of a service account', { concurrency: 8 }, () => {
-  it('does not stop the run when the new version is no good: the version before still works', async () => {
+  it('does not stop the run when the new version is broken and the version before works', async () => {
     for (const [change, GMAIL_MAILBOX] of [
       [{ subject: undefined }, SUBJECT],
       [{ private_key: 'oops' }, undefined],
@@ -240,7 +240,7 @@ describe('rotation of a service account', { concurrency: 8 }, () => {
     }
   });
 
-  it('ends the run when the new version is for another mailbox, or does not say for which', async () => {
+  it('ends the run when the new version names another mailbox, or none', async () => {
     await using work = await workspace();
     work.store({ subject: undefined });
     assert.match(
@@ -265,7 +265,7 @@ describe('rotation of a service account', { concurrency: 8 }, () => {
     assertEnded(await work.apply(), 0, { outcome: 'nothing-to-do', secretVersion: withKey });
   });
 
-  it('takes the version that came while Google was looking at the one before', async () => {
+  it('uses a version that was stored while Google refused the one before', async () => {
     await using work = await workspace();
     work.sandbox.secrets.setSecret(SECRET, { ...work.key, subject: 'gone@example.com' });
     let renewed = '';

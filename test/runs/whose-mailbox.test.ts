@@ -1,4 +1,4 @@
-/** Whose mailbox a run works on, through the front door: never another one than is meant, whatever the secret holds. */
+/** A run never works on another mailbox than the meant one, whatever the secret holds. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Finding } from '../../lib/check/finding.ts';
@@ -19,7 +19,7 @@ function bobsValue({ oauth, secretValue }: Sandbox, email: string | undefined = 
   return { ...secretValue, refresh_token: refreshToken, email };
 }
 
-/** The mailboxes that were asked for anything but whose they are. */
+/** The mailboxes that got any other request than users.getProfile. */
 function touched({ requests, oauth }: Sandbox): string[] {
   const asked = requests.filter(({ service, verb }) => service === 'gmail' && verb !== 'users.getProfile');
   const tokens = asked.map(({ headers }) => headers.authorization?.replace('Bearer ', ''));
@@ -28,7 +28,7 @@ function touched({ requests, oauth }: Sandbox): string[] {
   ];
 }
 
-/** Real run, dry run and check; all must end with this code and say this, and none may touch a mailbox. */
+/** Real run, dry run and check: each must end with this code and message, and touch no mailbox. */
 async function assertRefused(
   sandbox: Sandbox,
   code: number,
@@ -69,7 +69,7 @@ describe('a run', { concurrency: 4 }, () => {
     }
   });
 
-  it('does not use AWSPREVIOUS where neither GMAIL_MAILBOX nor the secret names the mailbox, and says what to do', async () => {
+  it('does not use AWSPREVIOUS when neither GMAIL_MAILBOX nor the secret names the mailbox, and says what to do', async () => {
     await using sandbox = await sandboxOf();
     sandbox.secrets.put('refresh_token: half a paste');
     const says = /not JSON; AWSPREVIOUS was not used, because neither GMAIL_MAILBOX nor.*set GMAIL_MAILBOX.*keep email/;
@@ -104,7 +104,7 @@ describe('a run', { concurrency: 4 }, () => {
     assert.match(checked.stdout, /mailbox +alice@example\.com, as GMAIL_MAILBOX says/);
   });
 
-  it('refuses a token, a secret and a fallback that are not of GMAIL_MAILBOX', async () => {
+  it('refuses a token, a secret and a fallback of another mailbox than GMAIL_MAILBOX', async () => {
     await using sandbox = await sandboxOf();
     const env = { GMAIL_MAILBOX: 'alice@example.com' };
     sandbox.secrets.put({ ...bobsValue(sandbox), email: undefined });
@@ -126,7 +126,7 @@ describe('a run', { concurrency: 4 }, () => {
     ['with the email of the one before', 'alice@example.com'],
     ['with its own email', BOB],
   ] as const) {
-    it(`leaves the rest when its secret is replaced by another mailbox's ${what}`, async () => {
+    it(`stops changing messages when its secret is replaced by another mailbox's ${what}`, async () => {
       await using sandbox = await sandboxOf(700);
       const { email: _, ...nameless } = sandbox.secretValue;
       sandbox.secrets.put(email === undefined ? nameless : sandbox.secretValue);
@@ -146,7 +146,7 @@ describe('a run', { concurrency: 4 }, () => {
     });
   }
 
-  it('asks again when a token runs out, and goes on with the same mailbox', async () => {
+  it('asks again when a token expires, and continues with the same mailbox', async () => {
     await using sandbox = await sandboxOf(700);
     const { email: _, ...nameless } = sandbox.secretValue;
     sandbox.secrets.put(nameless);

@@ -12,7 +12,7 @@ const GOOD: Environment = {
 };
 
 describe('secretsIn', () => {
-  it("finds AWS's keys and what makes a monitor's address secret", () => {
+  it("finds AWS's keys and the secret parts of the monitor's address", () => {
     const secrets = secretsIn({
       ...GOOD,
       AWS_SESSION_TOKEN: 'session-token-value',
@@ -31,7 +31,7 @@ describe('secretsIn', () => {
     assert.ok(!secrets.includes('my-job'));
   });
 
-  it('finds a credential in a variable that is not meant for one, and the password of a proxy', () => {
+  it('finds a credential in any other variable, and the password of a proxy', () => {
     const secrets = secretsIn({
       ...GOOD,
       RULES_FILE: 'ya29.a0AccessToken',
@@ -46,7 +46,7 @@ describe('secretsIn', () => {
     assert.ok(secretsIn({ GMAIL_SECRET_ID: 'my token Zq7Wx3Zq7Wx3' }).includes('Zq7Wx3Zq7Wx3'));
   });
 
-  it('keeps the names of variables readable that stand in a key, and hides the rest of it', () => {
+  it("leaves out a variable's name inside an AWS key, and hides the rest of the key", () => {
     const pasted = {
       AWS_ACCESS_KEY_ID: '$AWS_ACCESS_KEY_ID',
       AWS_SECRET_ACCESS_KEY: 'AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI7K7',
@@ -99,7 +99,7 @@ describe('secretsIn', () => {
     [`password=correct-horse`, 'correct-horse'],
   ];
   for (const [word, secret] of misplaced) {
-    it(`finds what is secret in the word or value ${word}`, () => {
+    it(`finds the secret in the word or value ${word}`, () => {
       for (const found of [secretsInWords(['apply-rules', word]), secretsIn({ RULES_FILE: word })]) {
         const redactor = new Redactor();
         for (const text of found) redactor.add(text);
@@ -109,7 +109,7 @@ describe('secretsIn', () => {
     });
   }
 
-  it('finds a value that stands as a word of its own behind its name', () => {
+  it('finds a value that is a word of its own after its name', () => {
     assert.ok(secretsInWords(['--client-secret=', OLD_CS, 'client_secret:', OLD_CS]).includes(OLD_CS));
   });
 
@@ -139,7 +139,7 @@ describe('secretsIn', () => {
 });
 
 describe('disarm', () => {
-  it('removes credentials and what makes libraries talk or sends them elsewhere, and nothing else', () => {
+  it('removes credentials and the variables that make libraries print or redirect requests, and nothing else', () => {
     const env: NodeJS.ProcessEnv = {
       ...GOOD,
       AWS_SESSION_TOKEN: 'session-token-value',

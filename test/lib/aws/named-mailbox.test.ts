@@ -103,7 +103,7 @@ describe('namedMailbox', () => {
     Buffer.from(`{"email":"${MAILBOX}"}`).toString('base64'),
   ];
   for (const text of silent) {
-    it(`finds none without doubt in ${text}`, () => assert.equal(namedMailbox(text), undefined));
+    it(`finds no certain address in ${text}`, () => assert.equal(namedMailbox(text), undefined));
   }
 
   it('takes time in proportion to the length of the value', () => {

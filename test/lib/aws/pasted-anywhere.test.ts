@@ -1,4 +1,4 @@
-/** Thousands of ways in which names, marks and a credential are pasted together: nothing leaks, and no word of ours is eaten. */
+/** Thousands of combinations of names, marks and a pasted credential: none leaks, and the program's own words stay readable. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { readCredentials } from '../../../lib/aws/shape.ts';
@@ -55,7 +55,7 @@ const FORMS: Readonly<Record<string, (text: string) => string>> = {
 };
 
 for (const [where, form] of Object.entries(FORMS)) {
-  it(`what was pasted ${where} is hidden, and the final line is whole JSON without a word missing`, () => {
+  it(`a credential pasted ${where} is hidden, and the final line is complete JSON`, () => {
     for (const token of where === 'as a key' ? TOKENS.slice(0, 1) : TOKENS) {
       for (const before of BEFORE) {
         for (const name of NAMES) {
@@ -80,7 +80,7 @@ function assertHidden(text: string, token: string): void {
   assert.equal(written(redactor, line), line, text);
 }
 
-it('a line of JSON stays whole whatever is cut out of it', () => {
+it('a line of JSON stays valid whatever the redactor replaces in it', () => {
   const names = ['refresh_token', 'client_secret', 'error'];
   const marks = ['\t', '\\', '"', '\\"', '/', '\u0001', 'é', '{"', '":"', '","', '\\u0041', "\\'", '}', '[', ':'];
   for (const name of names) {

@@ -189,7 +189,7 @@ describe('a secret that was pasted in an unusual way', () => {
     ['a list 50,000 deep that never ends', '['.repeat(50_000), /: is not JSON/],
   ];
   for (const [what, value, told] of refused) {
-    it(`is refused when it is ${what}, which the error names in words that the redactor leaves alone`, () => {
+    it(`is refused when it is ${what}, with an error that the redactor leaves readable`, () => {
       const { credentials, redactor } = read(value);
       assert.ok(credentials instanceof ConfigError, 'it was accepted');
       const line = JSON.stringify({ error: credentials.message, remedy: credentials.remedy });
@@ -209,7 +209,7 @@ describe('a secret that was pasted in an unusual way', () => {
     });
   }
 
-  it('hides the key of a service account in broken JSON, and none of its names', () => {
+  it("hides a service account's key in broken JSON, and no name of its fields", () => {
     const lines = ['MIIEvAIBADANBgkqhkiG9w0BAQEFAASC', 'Zq7Wx3KYwggSiAgEAAoIBAQDHj4Tn85b2'];
     const private_key = `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`;
     const text = JSON.stringify({ type: 'service_account', client_email: 'x@example.com', private_key }, null, 2);
@@ -233,7 +233,7 @@ describe('a secret that was pasted in an unusual way', () => {
 
 describe('isSecretId', () => {
   const ARN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:gmail-jobs/alice-AbCdEf';
-  it('takes names and ARNs of secrets', () => {
+  it('accepts names and ARNs of secrets', () => {
     for (const id of [
       'x',
       'gmail-jobs/alice',
@@ -246,7 +246,7 @@ describe('isSecretId', () => {
     }
   });
 
-  it('takes nothing else, and no credential', () => {
+  it('refuses everything else, credentials too', () => {
     const wrong = [
       ...['', 'my secret', 'a"b', 'a\nb', 'é', 'a:b', 'a\u200bb', 'A'.repeat(513)],
       ...[

@@ -1,4 +1,3 @@
-/** The secret as a person's commands see it. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { openSecretStore, readWhenVisible, type SecretStore } from '../../../lib/aws/secret-store.ts';
@@ -37,7 +36,7 @@ describe('openSecretStore', () => {
   });
   after(() => sandbox.close());
 
-  it('reads a version by stage and by id, hides what is in it, and knows when there is none', async () => {
+  it('reads a version by stage and by id, hides its contents, and returns null for a missing version', async () => {
     const byStage = await store.read({ stage: 'AWSCURRENT' }, signal);
     assert.equal(byStage?.versionId, current()?.id);
     assert.ok(hidden.includes(sandbox.secretValue.refresh_token));
@@ -48,7 +47,7 @@ describe('openSecretStore', () => {
     await assert.rejects(store.read({ stage: 'AWSCURRENT' }, signal), NoSuchSecretError);
   });
 
-  it('stores under a stage, in the format of Google, and leaves the current version alone', async () => {
+  it("stores a version under a stage in Google's format, and leaves the current version alone", async () => {
     const before = current();
     const versionId = await store.put(USER, 'AWSPENDING', signal);
     const { value, stages } = sandbox.secrets.secret().versions.find(({ id }) => id === versionId) ?? {};
@@ -78,7 +77,7 @@ describe('openSecretStore', () => {
     });
   }
 
-  it('moves a label, also when the first answer is lost, and AWSPREVIOUS follows', async () => {
+  it('moves a staging label, also when the first answer is lost, and AWSPREVIOUS follows', async () => {
     const old = current()?.id ?? '';
     const next = await store.put(USER, 'AWSPENDING', signal);
     sandbox.faults.add({ service: 'aws', verb: 'UpdateSecretVersionStage', kind: 'reset-after' });
@@ -101,7 +100,7 @@ describe('openSecretStore', () => {
     assert.equal(current()?.id, theirs);
   });
 
-  it('names the action that is missing, which may be another than the one asked for', async () => {
+  it('names the action that IAM denies, which may differ from the requested one', async () => {
     sandbox.secrets.remove();
     sandbox.iam.deny(['TagResource']);
     await assert.rejects(
@@ -110,7 +109,7 @@ describe('openSecretStore', () => {
     );
   });
 
-  it('waits until a new version is seen, and not for ever', async () => {
+  it('waits until AWS shows a new version, for 7.5 seconds at most', async () => {
     const clock = new VirtualClock();
     const versionId = await store.put(USER, 'AWSPENDING', signal);
     sandbox.secrets.staleReads = 2;

@@ -1,4 +1,4 @@
-/** What a secret with a service account's key may look like, what of it is hidden, and how a wrong one is refused. */
+/** Secrets with a service account's key, and notes beside credentials: accepted forms, hidden parts, refusals. */
 import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync, KeyObject } from 'node:crypto';
 import { describe, it } from 'node:test';
@@ -43,18 +43,18 @@ describe('the secret of a service account', () => {
     });
   }
 
-  it('holds a key in the older form', () => {
+  it('holds a key in PKCS #1 form', () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const pkcs1 = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
     assert.equal(proven({ private_key: pkcs1 }).privateKey.export({ type: 'pkcs1', format: 'pem' }), pkcs1);
   });
 
-  it('is known without its type, by its key', () => {
+  it('is recognized without its type, by its key', () => {
     proven({ type: undefined });
     proven({ type: ' "service_account" ' });
   });
 
-  it('gives every piece of the key to be hidden, and nothing that the diagnosis has to say', () => {
+  it('hides every piece of the key, and no word that messages need', () => {
     for (const paste of Object.values(pastes)) {
       const hidden: string[] = [];
       read({ private_key: paste() }, (secret) => hidden.push(secret));
@@ -151,7 +151,7 @@ describe('the secret of a service account', () => {
     });
   }
 
-  it('is told its own shape when it is no JSON', () => {
+  it('gets the remedy for service accounts when it is no JSON', () => {
     const { private_key, subject } = { private_key: key.private_key, subject: SUBJECT };
     for (const text of [
       private_key,
@@ -165,19 +165,19 @@ describe('the secret of a service account', () => {
     }
   });
 
-  it('names both kinds when it is of neither', () => {
+  it('names both kinds of credentials when its type is neither', () => {
     const error = read({ type: 'external_account' });
     assert.ok(error instanceof ConfigError);
     assert.match(error.message, /type must be "authorized_user" or "service_account"/);
   });
 
-  it('shows nothing of its key to whoever looks into it', () => {
+  it('shows nothing of its key when it is printed or serialized', () => {
     const shown = inspect(proven(), { depth: 9, showHidden: true }) + JSON.stringify(proven());
     for (const line of pem().split('\n').slice(1, -1)) assert.ok(!shown.includes(line));
   });
 });
 
-describe('what stands beside the credentials of a user', () => {
+describe('a value beside the credentials of a user', () => {
   const USER = { client_id: 'c', client_secret: 'GOCSPX-abcdefghij', refresh_token: '1//0abcdefghijkl' };
 
   function hidden(more: Readonly<Record<string, unknown>>): string[] {
@@ -186,17 +186,17 @@ describe('what stands beside the credentials of a user', () => {
     return [...new Set(secrets)].filter((secret) => !Object.values(USER).includes(secret));
   }
 
-  it('is shown when it is a note, a date, an address or a link', () => {
+  it('stays readable when it is a note, a date, an address or a link', () => {
     const notes = { used_by: 'apply-rules', created: '2026-11-23T05:00:00.000Z', owner: 'bob@example.com' };
     assert.deepEqual(hidden({ ...notes, docs: 'https://example.com/1234567890', scopes: ['gmail.modify'] }), []);
   });
 
-  it('is hidden when its key or its look says that it may be a credential', () => {
+  it('is hidden when its key or its form suggests a credential', () => {
     const token = 'ya29a0AfB4byC8kLmN3opQ';
     assert.deepEqual(hidden({ access_token: 'short-one', noted: token }), ['short-one', token]);
   });
 
-  it('may be an email that was emptied, which counts as left out', () => {
+  it('may be an empty email, which counts as none', () => {
     const user = readCredentials(JSON.stringify({ ...USER, email: ' ' }), 'the-secret', () => undefined);
     assert.ok(!(user instanceof ConfigError) && user.type === 'authorized_user');
     assert.equal(user.email, undefined);

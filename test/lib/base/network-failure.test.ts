@@ -50,7 +50,7 @@ describe('a request without an answer', () => {
     }
   });
 
-  it('may succeed in the next run after an answer that fetch could not read, whatever the reason is called', () => {
+  it('may succeed in the next run after an answer that fetch could not read, whatever the code', () => {
     const fetched = ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'ZSTD_error_prefix_unknown', 'SomethingNew'].map(
       (code) => new TypeError('fetch failed', { cause: Object.assign(new Error('hidden words'), { code }) }),
     );
@@ -65,7 +65,7 @@ describe('a request without an answer', () => {
     assert.match(proxy.message, /proxy .* wants a login/);
   });
 
-  it('is a bug after anything else, told without the words of the error', () => {
+  it('is a bug after any other error, whose message is not shown', () => {
     for (const error of [
       ...wrapped('ERR_ASSERTION').slice(0, 1),
       new TypeError('hidden words'),
@@ -92,7 +92,7 @@ const answers: Record<string, (socket: Socket) => void> = {
 
 describe('fetch', () => {
   for (const [what, answer] of Object.entries(answers)) {
-    it(`fails in a way that passes on ${what}`, async () => {
+    it(`fails with a passing code on ${what}`, async () => {
       const error = await fetchFrom(answer);
       assert.ok(passingFailure(error), String((error as Error).cause));
     });

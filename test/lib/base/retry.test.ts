@@ -50,12 +50,12 @@ describe('retry', () => {
     assert.deepEqual(await outcomeOf(mixed), { end: 'busy 3', pauses: [100, 1_000, 200, 1_000] });
   });
 
-  it('draws the part of a pause that is not certain', async () => {
+  it('multiplies the part of a pause above the floor by a random number', async () => {
     assert.deepEqual((await outcomeOf([{ kind: 'away' }, { kind: 'quota' }], 0)).pauses, [0, 500]);
     assert.deepEqual((await outcomeOf([{ kind: 'away' }, { kind: 'quota' }], 0.5)).pauses, [50, 750]);
   });
 
-  it('waits for Retry-After when that is longer than the pause, and ends when it is too long', async () => {
+  it('waits as long as Retry-After when that is longer than the pause, and ends when it is too long', async () => {
     assert.deepEqual((await outcomeOf([{ kind: 'away', retryAfterMs: 5_000 }])).pauses, [5_000]);
     assert.deepEqual((await outcomeOf([{ kind: 'away', retryAfterMs: 20 }])).pauses, [100]);
     assert.deepEqual(await outcomeOf([{ kind: 'away', retryAfterMs: 5_001 }]), { end: 'away 1', pauses: [] });

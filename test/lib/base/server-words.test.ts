@@ -58,7 +58,7 @@ it('returns an empty text for values that are not text or have no words', () => 
   for (const text of nothing) assert.equal(serverWords(text), '', String(text));
 });
 
-it('shows at most a line of 240 characters and cuts it behind a word', () => {
+it('shows at most 240 characters and cuts after a word', () => {
   const shown = serverWords('word '.repeat(1_000_000));
   assert.match(shown, /^(word )+…$/);
   assert.ok(shown.length <= 242);

@@ -82,7 +82,7 @@ describe('createAccessTokens', () => {
     );
   });
 
-  it('fetches and exchanges once for all who ask at the same time', async () => {
+  it('fetches and exchanges once for simultaneous requests', async () => {
     const { tokens } = open();
     const values = await Promise.all(Array.from({ length: 20 }, () => tokens.get()));
     assert.equal(new Set(values.map(({ value }) => value)).size, 1);
@@ -100,7 +100,7 @@ describe('createAccessTokens', () => {
     assert.equal(tokens.secretVersion, id);
   });
 
-  it('renews a token that was refused once for all who were refused with it', async () => {
+  it('renews a refused token once for all requests that were refused with it', async () => {
     const { tokens } = open();
     const { value } = await tokens.get();
     const renewed = await Promise.all(Array.from({ length: 20 }, () => tokens.renew(value)));
@@ -109,7 +109,7 @@ describe('createAccessTokens', () => {
     assert.deepEqual([asked('GetSecretValue').length, asked('token').length], [2, 2]);
   });
 
-  it('tries again after a failure, for the next who asks', async () => {
+  it('tries again at the next request after a failure', async () => {
     const { tokens } = open();
     sandbox.faults.add({ service: 'oauth', status: 500, times: 5 });
     await assert.rejects(tokens.get(), UnavailableError);
@@ -117,7 +117,7 @@ describe('createAccessTokens', () => {
   });
 
   describe('narrowing', () => {
-    it('goes on with the full grant when Google ignores the scopes, and says so once', async () => {
+    it('continues with the full grant when Google ignores the scopes, and logs that once', async () => {
       sandbox.oauth.narrowing = 'ignore';
       const { tokens, named } = open();
       const { value } = await tokens.get();
@@ -126,7 +126,7 @@ describe('createAccessTokens', () => {
       assert.equal(named('token.scope_wide')[0]?.level, 'warn');
     });
 
-    it('goes on with the full grant when Google refuses to narrow, and says so once', async () => {
+    it('continues with the full grant when Google refuses to narrow, and logs that once', async () => {
       sandbox.oauth.narrowing = 'refuse';
       const { tokens, named } = open();
       const { value } = await tokens.get();
@@ -134,7 +134,7 @@ describe('createAccessTokens', () => {
       assert.equal(named('token.scope_wide').length, 1);
     });
 
-    it('says nothing when the grant is no wider than the job needs, though Google ignores the scopes', async () => {
+    it('logs nothing when the grant is no wider than the job needs, although Google ignores the scopes', async () => {
       sandbox.oauth.narrowing = 'ignore';
       sandbox.oauth.grants.clear();
       grant(sandbox.secretValue.refresh_token, [Scope.modify]);
@@ -159,7 +159,7 @@ describe('createAccessTokens', () => {
       [[GMAIL_SCOPES.full], [Scope.modify]],
       [[Scope.modify], [Scope.readonly, Scope.insert, Scope.labels]],
     ] as const) {
-      it(`takes ${granted} for enough where ${needed.length} of its parts are needed`, async () => {
+      it(`accepts ${granted} where ${needed.length} of its parts are needed`, async () => {
         sandbox.oauth.grants.clear();
         grant(sandbox.secretValue.refresh_token, granted);
         const { tokens } = open({ scopes: needed });
@@ -183,7 +183,7 @@ describe('createAccessTokens', () => {
       unsupported_grant_type: /refused the token exchange \(unsupported_grant_type\)/,
     };
     for (const [name, message] of Object.entries(messages) as [TokenRefusal, RegExp][]) {
-      it(`tells ${name} apart, and says what to do`, async () => {
+      it(`explains ${name} with its own remedy`, async () => {
         // A refusal of the scopes is answered by a second exchange, without them.
         sandbox.oauth.refuse(name, name === 'invalid_scope' ? 2 : 1);
         const error = await failure();
@@ -211,7 +211,7 @@ describe('createAccessTokens', () => {
       }
     });
 
-    it('repeats no token in what it throws, though Google echoes the request', async () => {
+    it('throws no error with a token, although Google echoes the request', async () => {
       for (const status of [400, 401, 500]) {
         sandbox.faults.add({ service: 'oauth', kind: 'echo', status, times: 10 });
         const shown = inspect(await failure(), { depth: 9, showHidden: true });
@@ -222,7 +222,7 @@ describe('createAccessTokens', () => {
     });
   });
 
-  describe("when Google's token endpoint stumbles", () => {
+  describe("when Google's token endpoint fails for a moment", () => {
     for (const [what, fault] of [
       ['a 500', { status: 500, body: { error: 'internal_failure' } }],
       ['a 503', { status: 503 }],
@@ -259,7 +259,7 @@ describe('createAccessTokens', () => {
       assert.deepEqual(sandbox.monitor.pings, []);
     });
 
-    it('stops at once when it is told to', async () => {
+    it('stops at once on abort', async () => {
       const opened = open();
       const reason = new Error('stopped');
       sandbox.faults.add({ service: 'oauth', kind: 'hook', before: () => opened.stop.abort(reason) });
@@ -269,7 +269,7 @@ describe('createAccessTokens', () => {
   });
 
   describe('when the secret is being rotated', () => {
-    it('reads the secret once more after a refusal, and goes on with the new version', async () => {
+    it('reads the secret once more after a refusal, and continues with the new version', async () => {
       const opened = open();
       const next = grant('1//0the-next-refresh-token');
       let id = '';
@@ -306,7 +306,7 @@ describe('createAccessTokens', () => {
       'a client that Google does not know': { client_id: 'nobody.apps.googleusercontent.com' },
       'no refresh token': { refresh_token: undefined },
     })) {
-      it(`goes on with AWSPREVIOUS after a rotation to ${what}, and says so as an error with the remedy`, async () => {
+      it(`continues with AWSPREVIOUS after a rotation to ${what}, and logs that as an error with the remedy`, async () => {
         const good = current()?.id;
         const bad = sandbox.secrets.put({ ...sandbox.secretValue, ...value });
         const opened = open();
@@ -319,14 +319,14 @@ describe('createAccessTokens', () => {
       });
     }
 
-    it('goes on with AWSPREVIOUS after a paste that is no JSON, where its email says whose mailbox is meant', async () => {
+    it('continues with AWSPREVIOUS after a paste that is no JSON, when the pasted email names the meant mailbox', async () => {
       sandbox.secrets.put('{"email": "alice@example.com", "refresh_token": "1//0x');
       const opened = open();
       await opened.tokens.get();
       assert.equal(opened.named('secret.fallback').length, 1);
     });
 
-    it('tells what is wrong with the current version when both are broken', async () => {
+    it("throws the current version's error when both versions are broken", async () => {
       sandbox.secrets.put('not JSON');
       sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
       const error = await failure();
@@ -334,13 +334,13 @@ describe('createAccessTokens', () => {
       assert.match(error.message, /is not JSON/);
     });
 
-    it('tells what is wrong with the newest version when it was rotated meanwhile to another broken one', async () => {
+    it("throws the newest version's error after a rotation from one broken version to another", async () => {
       sandbox.secrets.setSecret('gmail-jobs/alice', { ...sandbox.secretValue, refresh_token: '1//0dead-token' });
       sandbox.faults.add({ service: 'oauth', kind: 'hook', before: () => void sandbox.secrets.put('not JSON') });
       assert.match((await failure()).message, /is not JSON/);
     });
 
-    it('tells what is wrong with the current version when AWSPREVIOUS cannot be read', async () => {
+    it("throws the current version's error when AWSPREVIOUS cannot be read", async () => {
       sandbox.secrets.put('not JSON');
       const wrap =
         (fetch: FetchSecret): FetchSecret =>
@@ -349,7 +349,7 @@ describe('createAccessTokens', () => {
       assert.match((await failure(open({ wrap }))).message, /is not JSON/);
     });
 
-    it('says once that it fetched a version which it reads again', async () => {
+    it('logs one fetch at info level when it reads the same version twice', async () => {
       sandbox.secrets.setSecret('gmail-jobs/alice', { ...sandbox.secretValue, refresh_token: '1//0dead-token' });
       const opened = open();
       await failure(opened);
@@ -490,7 +490,7 @@ describe('createAccessTokens', () => {
       });
     }
 
-    it('is that of GMAIL_MAILBOX: 77 for a token of another, 78 before any exchange for a secret of another', async () => {
+    it('must be GMAIL_MAILBOX: 77 for a token of another, 78 before any exchange for a secret of another', async () => {
       sandbox.secrets.put(nameless(bobs()));
       const wrong = await failure(open({ mailbox: ALICE }));
       assert.equal(wrong.exitCode, 77);
@@ -515,7 +515,7 @@ describe('createAccessTokens', () => {
       'names the one before': () => ({ ...bobs(), email: ALICE }),
     })) {
       for (const first of [(all: object) => all, nameless]) {
-        it(`is asked at each renewal: 77 when a new version opens another and ${what}`, async () => {
+        it(`is checked at each renewal: 77 when a new version opens another and ${what}`, async () => {
           sandbox.secrets.put(first(sandbox.secretValue));
           const { tokens } = open();
           const { value: token } = await tokens.get();
@@ -530,7 +530,7 @@ describe('createAccessTokens', () => {
       }
     }
 
-    it('stays that of the first token in a fallback at a renewal, though no version names it', async () => {
+    it('stays that of the first token in a fallback at a renewal, although no version names it', async () => {
       sandbox.secrets.setSecret('gmail-jobs/alice', nameless(sandbox.secretValue));
       const { tokens, named } = open();
       const { value } = await tokens.get();
@@ -545,7 +545,7 @@ describe('createAccessTokens', () => {
       );
     });
 
-    it('is the same at gmail.com whatever its dots, and googlemail.com is gmail.com', async () => {
+    it('is the same at gmail.com with other dots, and at googlemail.com', async () => {
       const { client_id: clientId } = sandbox.secretValue;
       const { refreshToken } = sandbox.oauth.grant({ clientId, email: 'first.last@gmail.com', scopes: [Scope.modify] });
       sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: refreshToken, email: 'FirstLast@googlemail.com' });
@@ -555,7 +555,7 @@ describe('createAccessTokens', () => {
     });
   });
 
-  it('says that Google replaced the refresh token, without showing it', async () => {
+  it('logs that Google replaced the refresh token, without the token', async () => {
     sandbox.oauth.rotatesRefreshTokens = true;
     const { tokens, named, events, hidden } = open();
     await tokens.get();
@@ -565,7 +565,7 @@ describe('createAccessTokens', () => {
     assert.ok(!inspect(events, { depth: 9 }).includes(replacement));
   });
 
-  it('says that the secret has no value when it has no version', async () => {
+  it('throws that the secret has no version when it has none', async () => {
     const error = await failure(open({ wrap: () => async () => null }));
     assert.ok(error instanceof ConfigError);
     assert.match(error.message, /no version AWSCURRENT/);

@@ -48,7 +48,7 @@ describe('service accounts', () => {
   const sent = (at = 0) => sandbox.requests[at]?.body as Record<string, string>;
 
   describe('the assertion', () => {
-    it('is an RS256 JWT for the subject, with the scopes and no others, good for an hour and that address alone', async () => {
+    it('is an RS256 JWT for the subject, the requested scopes and the token endpoint, valid for an hour', async () => {
       const { token, tokenUrl, hidden } = exchange(proven(), [Scope.modify, Scope.readonly]);
       const { value, scopes } = await token;
       assert.match(value, /^ya29\./);
@@ -72,7 +72,7 @@ describe('service accounts', () => {
       assert.ok(hidden.includes(sent().assertion ?? '-') && hidden.includes(value));
     });
 
-    it('is sent again while the endpoint is away, and it says so after five attempts', async () => {
+    it('is sent five times while the endpoint is away', async () => {
       sandbox.faults.add({ service: 'oauth', status: 503, times: 2 });
       await exchange().token;
       assert.equal(sandbox.requests.length, 3);
@@ -80,7 +80,7 @@ describe('service accounts', () => {
       await assert.rejects(exchange().token, UnavailableError);
     });
 
-    it('names no key when the secret names none', async () => {
+    it('has no kid when the secret has no private_key_id', async () => {
       await exchange(proven({ private_key_id: undefined })).token;
       assert.deepEqual(JSON.parse(Buffer.from(sent().assertion?.split('.')[0] ?? '', 'base64url').toString()), {
         alg: 'RS256',
@@ -101,7 +101,7 @@ describe('service accounts', () => {
       return `${error.message} → ${error.remedy}`;
     }
 
-    it('for want of delegation names the Admin console’s place, the numeric client id and every scope', async () => {
+    it('for missing delegation names the page of the Admin console, the numeric client id and every scope', async () => {
       const told = await refusal(proven(), [Scope.modify, Scope.labels]);
       assert.match(told, /unauthorized_client/);
       assert.match(told, /admin\.google\.com → Security → .*API controls → Domain-wide delegation/);
@@ -109,22 +109,22 @@ describe('service accounts', () => {
       assert.ok(told.includes(`${Scope.modify},${Scope.labels}`), told);
     });
 
-    it('says where the client id is to be found when the secret has none', () => {
+    it('says where to find the client id when the secret has none', () => {
       assert.match(delegationOf(proven({ client_id: undefined }), [Scope.modify]), /Unique ID.*gmail-jobs@/);
     });
 
-    it('of a subject that is no user names the subject', async () => {
+    it('for a subject that is no user names the subject', async () => {
       const told = await refusal(proven({ subject: 'nobody@example.com' }));
       assert.match(told, /no user nobody@example\.com.*Correct subject/);
     });
 
-    it('of a key that does not belong to the account tells of the key', async () => {
+    it('for a key of another account names the key', async () => {
       const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
       const told = await refusal(proven({ private_key: privateKey.export({ type: 'pkcs1', format: 'pem' }) }));
       assert.match(told, /signature.*key was deleted.*→.*new key/);
     });
 
-    it('of an account that is gone tells of the account', async () => {
+    it('for a deleted account names the account', async () => {
       assert.match(await refusal(proven({ client_email: 'gone@x.iam.gserviceaccount.com' })), /gone@x.*deleted/);
     });
 
@@ -147,7 +147,7 @@ describe('service accounts', () => {
       });
     }
 
-    it('shows nothing of a description that repeats the request', async () => {
+    it('shows nothing of a description that echoes the request', async () => {
       sandbox.faults.add({
         service: 'oauth',
         status: 400,
