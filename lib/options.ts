@@ -58,7 +58,11 @@ export const yesOption = switchOption('do not ask before the first change');
 
 /** `--jobs`. `byDefault` names the jobs that count without the option. */
 export function jobsOption(byDefault = 'all installed jobs'): OptionSpec<readonly string[] | undefined> {
-  return listOption('<a,b>', `only these jobs (default ${byDefault})`);
+  return valueOption<readonly string[]>('<a,b>', `only these jobs (default ${byDefault})`, (text) => {
+    const names = text.split(',').map((name) => name.trim());
+    if (names.includes('')) throw new UsageError(`"${text}" is no list`, 'Write it like a,b without spaces.');
+    return [...new Set(names)];
+  });
 }
 
 /** The option's name on the command line: `--dry-run` for `dryRun`. */
@@ -89,15 +93,6 @@ export function textOption(placeholder: string, summary: string): OptionSpec<str
 export function textsOption(placeholder: string, summary: string): OptionSpec<readonly string[] | undefined> {
   const parse = (text: string, before: readonly string[] = []) => [...new Set([...before, text])];
   return { placeholder, summary: `${summary}; may be repeated`, parse, repeatable: true, fallback: undefined };
-}
-
-/** An option whose value is a list of words with commas between them. */
-export function listOption(placeholder: string, summary: string): OptionSpec<readonly string[] | undefined> {
-  return valueOption<readonly string[]>(placeholder, summary, (text) => {
-    const words = text.split(',').map((word) => word.trim());
-    if (words.includes('')) throw new UsageError(`"${text}" is no list`, 'Write it like a,b without spaces.');
-    return [...new Set(words)];
-  });
 }
 
 /** An option whose value is a whole number from `least` to `most`. */

@@ -30,7 +30,6 @@ export interface ConsentRequest {
   /** The port of 127.0.0.1 to listen on; 0 takes a free one. */
   readonly port: number;
   readonly withBrowser: boolean;
-  /** How long to wait for the person. */
   readonly timeoutMs: number;
   /** The title of the browser's page after a failure. */
   readonly failureTitle: string;
@@ -52,6 +51,11 @@ export interface Consent extends AsyncDisposable {
    * @throws CredentialError for a refusal, UnavailableError when nobody answers, and what `finish` throws.
    */
   obtain(finish: (grant: Grant) => Promise<OutcomePage>): Promise<OutcomePage>;
+}
+
+/** The remedy for a grant of another mailbox. */
+export function chooseAccount(email: string): string {
+  return `Run the command again and choose the account ${email} on Google's page.`;
 }
 
 /** The remedy for missing scopes, without the end of the sentence. */
@@ -155,7 +159,7 @@ async function takeGrant(
   if (request.email !== undefined && !isSameMailbox(email, request.email)) {
     throw new CredentialError(
       `you agreed for the mailbox ${email}, but it must be ${request.email}`,
-      `Run the command again and choose the account ${request.email} on Google's page.`,
+      chooseAccount(request.email),
     );
   }
   const user = { type: 'authorized_user', ...request.client, refreshToken: tokens.refreshToken, email } as const;

@@ -10,10 +10,10 @@ export type PageFacts = readonly (readonly [string, string])[];
 export interface OutcomePage {
   readonly tone: 'good' | 'bad' | 'neutral';
   readonly title: string;
-  /** What happened, in a sentence or two. */
+  /** The outcome in a sentence or two. */
   readonly text: string;
   readonly facts?: PageFacts;
-  /** What to do now. Words in backticks are commands to type. */
+  /** The next steps. Words in backticks are commands to type. */
   readonly next: readonly string[];
 }
 

@@ -12,7 +12,7 @@ import { isCurable } from '../google/exchange.ts';
 import { requireAgreement } from '../google/ownership.ts';
 import { missingScopes, shortScope } from '../google/scopes.ts';
 import type { OAuthClient } from './client.ts';
-import { TICK_EVERY_BOX } from './consent.ts';
+import { chooseAccount, TICK_EVERY_BOX } from './consent.ts';
 import type { GoogleAccess } from './google.ts';
 import { type ProvenVersion, proveVersion, serviceAccountError } from './stored-secret.ts';
 
@@ -224,6 +224,6 @@ function wrongMailbox(actual: string, expected: string): CredentialError | null 
   if (isSameMailbox(actual, expected)) return null;
   return new CredentialError(
     `the token belongs to the mailbox ${actual}, and not to ${expected}`,
-    `Choose the account ${expected} on Google's page.`,
+    chooseAccount(expected),
   );
 }

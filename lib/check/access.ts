@@ -94,8 +94,8 @@ function compareScopes({ version, grant }: WorkingVersion, { jobs, installed }: 
   if (lacking.length === 0) {
     const needed = jobs.flatMap(({ job }) => job.scopes);
     const surplus = grant.scopes.filter((scope) => !needed.includes(scope));
-    const besides = surplus.length === 0 ? '' : `; granted besides: ${shortScopes(surplus)}`;
-    return ok('scopes', `every job has the scopes that it needs${besides}`, { rows, data });
+    const more = surplus.length === 0 ? '' : `; also granted: ${shortScopes(surplus)}`;
+    return ok('scopes', `every job has the scopes that it needs${more}`, { rows, data });
   }
   const names = lacking.map(({ job }) => job).join(', ');
   const rest = table.filter(({ missing }) => missing.length === 0).map(({ job }) => job);

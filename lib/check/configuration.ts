@@ -17,7 +17,7 @@ export function checkConfiguration({ config, error, faulty }: ReturnType<typeof 
 
 function configured({ secretId, awsRegion, gmailApiUrl, rulesFile }: Config): Finding {
   const isStandIn = gmailApiUrl !== GMAIL_API_URL;
-  const standIn = isStandIn ? '; Google is played by a stand-in on this machine' : '';
+  const standIn = isStandIn ? '; a stand-in on this machine replaces Google' : '';
   return ok('configuration', `secret ${secretId} in ${awsRegion}${standIn}`, {
     data: { secretId, region: awsRegion, standIn: isStandIn, rulesFile: rulesFile ?? null },
   });

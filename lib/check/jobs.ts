@@ -38,7 +38,7 @@ export async function* checkJobs({ jobs, mailbox, rulesFile, allowHosts }: JobsC
       });
       if (job.inspect === undefined) continue;
       yield mailbox === null
-        ? skipped(name, 'its settings are sound; not tried, because of the failure above')
+        ? skipped(name, 'its settings are valid; not tried, because of the failure above')
         : await inspect({ name, job }, { options, prepared, mailbox });
     } catch (error) {
       yield error instanceof UsageError

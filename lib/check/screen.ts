@@ -61,7 +61,7 @@ function table(
     Math.max(...rows.map(({ cells }) => cells[column]?.length ?? 0)),
   );
   /** The cells before the last one, wrapped to the line. */
-  const besides = (before: string) => {
+  const leading = (before: string) => {
     const at = (widths[0] ?? 0) + 2;
     return `${before.slice(0, at)}${block(before.slice(at).trimEnd(), indent + 2 + at)}`;
   };
@@ -72,7 +72,7 @@ function table(
     const fits = columns - at >= Math.min(end.length, MIN_WIDTH);
     const shown = fits ? block(end, at) : `\n${' '.repeat(indent + 4)}${block(end, indent + 4)}`;
     const mark = status === undefined ? styleText('dim', '·') : MARKS[status];
-    return `${' '.repeat(indent)}${mark} ${fits ? before : besides(before)}${shown}`.trimEnd();
+    return `${' '.repeat(indent)}${mark} ${fits ? before : leading(before)}${shown}`.trimEnd();
   });
 }
 

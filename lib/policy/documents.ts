@@ -1,6 +1,6 @@
 /** The documents of `job policy`: IAM policies and the CloudFormation template. */
 import { hostOf } from '../aws/names.ts';
-import type { Place, Target } from './target.ts';
+import type { PolicyTarget, SecretPlace } from './target.ts';
 
 type Resource = string | readonly string[] | { readonly Ref: string };
 
@@ -21,7 +21,7 @@ export interface PolicyDocument {
 const PERSONS_ACTIONS = ['GetSecretValue', 'CreateSecret', 'TagResource', 'PutSecretValue', 'UpdateSecretVersionStage'];
 
 /** Allows the running app to read the secret. */
-export function appPolicy(target: Target, place: Place, kmsKey: string | undefined): PolicyDocument {
+export function appPolicy(target: PolicyTarget, place: SecretPlace, kmsKey: string | undefined): PolicyDocument {
   const suffix = target.suffix ?? '??????';
   return policyOf([
     {
@@ -35,7 +35,7 @@ export function appPolicy(target: Target, place: Place, kmsKey: string | undefin
 }
 
 /** Allows a person to use `job authorize`, `job check` and `job rotate`. */
-export function personPolicy(target: Target, place: Place, kmsKey: string | undefined): PolicyDocument {
+export function personPolicy(target: PolicyTarget, place: SecretPlace, kmsKey: string | undefined): PolicyDocument {
   const arn = arnOf(target, place);
   return policyOf([
     {
@@ -51,7 +51,7 @@ export function personPolicy(target: Target, place: Place, kmsKey: string | unde
 }
 
 /** A template that creates the secret without a value, and a user who may only read it. */
-export function stackTemplate({ name }: Target, kmsKey: string | undefined): object {
+export function stackTemplate({ name }: PolicyTarget, kmsKey: string | undefined): object {
   const viaThisRegion = { 'Fn::Join': ['.', ['secretsmanager', { Ref: 'AWS::Region' }, { Ref: 'AWS::URLSuffix' }]] };
   return {
     AWSTemplateFormatVersion: '2010-09-09',
@@ -102,7 +102,7 @@ function policyOf(statements: readonly Statement[]): PolicyDocument {
   return { Version: '2012-10-17', Statement: statements };
 }
 
-function arnOf({ name }: Target, { partition, region, account }: Place): string {
+function arnOf({ name }: PolicyTarget, { partition, region, account }: SecretPlace): string {
   return `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}`;
 }
 
@@ -119,6 +119,6 @@ function useOfKey(
 }
 
 /** The value of `kms:ViaService` for Secrets Manager. Source: docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html. */
-function viaService({ region }: Place): string {
+function viaService({ region }: SecretPlace): string {
   return hostOf('secretsmanager', region);
 }

@@ -6,23 +6,23 @@ import type { Environment } from '../base/environment.ts';
 import { UsageError } from '../errors.ts';
 
 /** Where the secret lies. An ARN holds all three values. */
-export interface Place {
+export interface SecretPlace {
   readonly partition: string;
   readonly region: string;
   readonly account: string;
 }
 
-export interface Target {
+export interface PolicyTarget {
   readonly name: string;
   /** `--secret` or GMAIL_SECRET_ID. */
   readonly source: string;
   /** The place; or the options that are missing to know it. CloudFormation needs no place. */
-  readonly place: Place | { readonly missing: readonly string[] };
+  readonly place: SecretPlace | { readonly missing: readonly string[] };
   /** The six characters that AWS appends to the name in the ARN. Undefined when only the name is known. */
   readonly suffix: string | undefined;
 }
 
-export interface TargetOptions {
+export interface PolicyTargetOptions {
   readonly secret: string | undefined;
   readonly account: string | undefined;
   readonly region: string | undefined;
@@ -32,7 +32,7 @@ const SUFFIX = /^(.+)-([A-Za-z0-9]{6}|\?{6})$/;
 const ACCOUNT = /^\d{12}$/;
 
 /** The secret in `--secret`, else in GMAIL_SECRET_ID. @throws UsageError when it is missing or malformed. */
-export function readTarget(options: TargetOptions, env: Environment): Target {
+export function readTarget(options: PolicyTargetOptions, env: Environment): PolicyTarget {
   const source = options.secret === undefined ? 'GMAIL_SECRET_ID' : '--secret';
   const secret = (options.secret ?? env.GMAIL_SECRET_ID ?? '').trim();
   const environmentRegion = regionOf(env);
@@ -52,7 +52,11 @@ function regionOf({ AWS_REGION, AWS_DEFAULT_REGION }: Environment): string | und
   throw new UsageError('AWS_REGION is no AWS region', 'Set it to one such as eu-central-1, or write --region.');
 }
 
-function fromName(name: string, source: string, { account, region }: Omit<TargetOptions, 'secret'>): Target {
+function fromName(
+  name: string,
+  source: string,
+  { account, region }: Omit<PolicyTargetOptions, 'secret'>,
+): PolicyTarget {
   if (!SECRET_NAME.test(name) || beginsLikeCredential(name)) {
     throw new UsageError(
       `${source} is no name that AWS allows`,
@@ -65,7 +69,7 @@ function fromName(name: string, source: string, { account, region }: Omit<Target
   return { name, source, place, suffix: undefined };
 }
 
-function fromArn(arn: string, source: string, { account, region }: TargetOptions): Target {
+function fromArn(arn: string, source: string, { account, region }: PolicyTargetOptions): PolicyTarget {
   const { resource, ...place } = splitArn(arn, source, 'secretsmanager', SECRET_REMEDY);
   const [kind, rest = '', ...more] = resource.split(':');
   const [, name = '', suffix] = SUFFIX.exec(rest) ?? ['', rest];
@@ -88,7 +92,7 @@ function fromArn(arn: string, source: string, { account, region }: TargetOptions
 }
 
 /** @throws UsageError when the target's place is not known. */
-export function requirePlace({ place, source }: Target): Place {
+export function requirePlace({ place, source }: PolicyTarget): SecretPlace {
   if (!('missing' in place)) return place;
   throw new UsageError(
     `${source} is a name, and an IAM policy needs an ARN: ${place.missing.join(' and ')} ${place.missing.length === 1 ? 'is' : 'are'} missing`,
@@ -119,7 +123,7 @@ const KEY_REMEDY =
   'Copy the ARN of the key from the AWS console (Key Management Service → Customer managed keys): arn:aws:kms:REGION:ACCOUNT:key/ID.';
 
 /** The parts of an ARN of the service `wanted`. */
-function splitArn(arn: string, source: string, wanted: string, remedy: string): Place & { resource: string } {
+function splitArn(arn: string, source: string, wanted: string, remedy: string): SecretPlace & { resource: string } {
   const [prefix, partition = '', service = '', region = '', account = '', ...resource] = arn.split(':');
   const problem = (what: string) => new UsageError(`${source} ${what}`, remedy);
   if (prefix !== 'arn' || service === '' || resource.length === 0) throw problem('is no ARN');

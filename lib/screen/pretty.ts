@@ -7,7 +7,7 @@ import { splitProblems, wrap, wrapCommand } from './wrap.ts';
 
 export type LogEvent = Readonly<Record<string, unknown>>;
 
-/** What only the terminal shows of the final line. */
+/** Additions to the final line that only a terminal shows. */
 export interface FinalNotes {
   /** The person answered no. */
   readonly declined?: boolean;
