@@ -1,6 +1,6 @@
 /**
- * What a command is, as data: something that a person does with the program itself (authorize, check, rotate, policy, runs),
- * and no job on a mailbox. A command lies in `lib/commands/`; its default export comes from `defineCommand`.
+ * A command as data: what a person types besides jobs, such as `job check`. A file in `lib/commands/` whose default export
+ * comes from `defineCommand`.
  */
 import type { Environment } from './base/environment.ts';
 import type { ExitCode } from './errors.ts';
@@ -12,14 +12,13 @@ import type { Terminal } from './screen/terminal.ts';
 export interface CommandContext<O extends OptionSpecs> {
   readonly options: OptionValues<O>;
   readonly env: Environment;
-  /** The jobs that are installed. */
   readonly registry: Registry;
   readonly terminal: Terminal;
-  /** Cuts the text out of everything that is printed from now on. Call it before anything else is done with a secret. */
+  /** Cuts a secret out of everything that is printed from now on. Call it before the secret is used. */
   readonly hide: (secret: string) => void;
   /** From now on the process may connect to these hosts too. */
   readonly allowHosts: (hosts: readonly Host[]) => void;
-  /** Aborted with a StoppedError when the person presses Ctrl-C, or the process is told to end. */
+  /** Aborted with a StoppedError by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
 }
 
@@ -27,13 +26,13 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   readonly summary: string;
   readonly description?: string;
   readonly options: O;
-  /** Whether it waits on this computer for the browser to come back. */
+  /** Whether it waits on a loopback port for the browser's redirect. */
   readonly listens?: boolean;
-  /** Returns the exit code; throws a JobError for what a person has to correct. */
+  /** Returns the exit code. @throws JobError for what a person has to correct. */
   run(context: CommandContext<O>): Promise<ExitCode>;
 }
 
-/** A command from its definition. */
+/** Returns the definition; gives its options their types. */
 export function defineCommand<const O extends OptionSpecs>(definition: Command<O>): Command<O> {
   return definition;
 }

@@ -1,13 +1,13 @@
 /**
- * What a job is, as data: a summary, the scopes and options that it needs, and what it does with a mailbox.
+ * A job as data: a file in `jobs/` whose default export comes from `defineJob`. The run calls its functions in this order:
  *
- * - A job is a file in `jobs/`; its name is the file's name, and its default export comes from `defineJob`.
- * - `prepare` looks at everything that can be refused before the network is touched.
- * - `inspect`, for those that have something to show, tells `job check` what the next run would meet; it changes nothing.
- * - `run` does one batch of work through the mailbox's verbs. It never reads the environment, retries, sleeps, counts or
- *   asks whether it is a dry run: the verbs do.
+ * - `hosts`: computes the hosts that the job needs, where they depend on its options.
+ * - `prepare`: refuses wrong options and files, without the network.
+ * - `run`: does one batch of work through the mailbox's methods. These count, retry, wait and handle dry runs, so a job
+ *   does none of that and reads no environment.
+ *
+ * `job check` calls `inspect` in place of `run`: it shows what the next run would find, and changes nothing.
  */
-
 import type { Tally } from './base/tally.ts';
 import { ConfigError, type JobError } from './errors.ts';
 import type { Mailbox } from './gmail/mailbox.ts';
@@ -27,45 +27,46 @@ export {
   yesOption,
 } from './options.ts';
 
-/** The one word that a job needs on its command line besides options. */
+/** A job's positional argument: a job has at most one. */
 export interface ArgumentSpec {
   readonly name: string;
   readonly summary: string;
-  /** The switch, in camelCase, that may stand in its place: the argument is then ''. */
+  /** The option, in camelCase, that replaces the argument: the argument is then ''. */
   readonly orSwitch?: string;
-  /** What to do when it is missing. */
+  /** The remedy of the UsageError for a missing argument. */
   readonly remedy: string;
-  /** Returns it as the job wants it; throws UsageError for a text that is none. */
+  /** Returns the argument in the job's form. @throws UsageError for an invalid one. */
   readonly parse: (text: string) => string;
 }
 
 export interface PrepareContext<O extends OptionSpecs> {
   readonly options: OptionValues<O>;
-  /** '' for a job that takes none. */
+  /** '' for a job without one. */
   readonly argument: string;
   readonly dryRun: boolean;
-  /** Whether there is a person who can be asked. */
+  /** Whether a person at a terminal can answer questions. */
   readonly interactive: boolean;
-  /** Whether there is a person who can be shown what is not for a log. */
+  /** Whether subjects and senders may be shown: a person reads the screen, and no log keeps them. */
   readonly canShowMail: boolean;
-  /** The path in RULES_FILE, when it is set. */
+  /** The path in RULES_FILE; undefined when the variable is not set. */
   readonly rulesFile: string | undefined;
 }
 
-/** One window of a backfill, for a job that is run for each. */
+/** One window of a backfill, for a job that is called once for each. */
 export interface BackfillWindow {
-  /** For people: `2023-04`. */
+  /** Such as `2023-04`. */
   readonly name: string;
-  /** Null when it has no beginning, or no end. */
+  /** Null in a window without a beginning. */
   readonly from: Date | null;
+  /** Null in a window without an end. */
   readonly to: Date | null;
-  /** What the search of the job's `backfill` found in it, the newest first. */
+  /** The messages that the search of the job's `backfill` found in this window, newest first. */
   readonly ids: readonly string[];
 }
 
 /**
- * How a job is backfilled. `changes`: it only changes labels, so it runs once, and its searches find what lies in the
- * whole span. `reads`: it reads messages, so it runs window by window, for the messages that this search finds.
+ * How a job is backfilled. `changes`: the job only changes labels, so it runs once, with its searches limited to the whole
+ * span. `reads`: the job reads messages, so it runs once for each window, for the messages that this search finds there.
  */
 export type BackfillKind<O extends OptionSpecs, P> =
   | 'changes'
@@ -81,21 +82,21 @@ export interface RunContext<O extends OptionSpecs, P> {
   readonly mailbox: Mailbox;
   readonly tally: Tally;
   readonly log: Log;
-  /** Records the argument that a switch such as `--last` was resolved to, so that a continued run uses the same argument. */
+  /** Records the argument that an option such as `--last` stands for, so that a continued run uses the same one. */
   readonly resolveArgument: (argument: string) => void;
-  /** Whether there is a person who can be asked. */
+  /** Whether a person at a terminal can answer questions. */
   readonly interactive: boolean;
-  /** Shows a text, made for that many columns, to the person who looks on; it is no part of the log. */
+  /** Shows a text, rendered for so many columns, to a person at a terminal. It is not logged. */
   readonly show: (render: (columns: number) => string) => void;
-  /** Asks the person whether to go on; rejects when that is no yes, or the run is told to stop: it then ends. */
+  /** Asks the person whether to continue. Rejects, which ends the run, unless the answer is yes. */
   readonly confirm: (question: string) => Promise<void>;
-  /** Aborted when the run is told to stop; the mailbox's verbs heed it by themselves. */
+  /** Aborted when the run must stop. The mailbox's methods check it themselves. */
   readonly signal: AbortSignal;
-  /** Waits; rejects as soon as the run is told to stop. */
+  /** Waits for `ms`. Rejects as soon as the run must stop. */
   readonly wait: (ms: number) => Promise<void>;
-  /** Writes down how the run is taken back, by `job undo`. */
+  /** Keeps what `job undo` needs to take the run back. */
   readonly journal: RunJournal;
-  /** In a backfill of a job that reads messages, the window that this call is about. */
+  /** The window of this call, in a backfill of a job that reads messages. */
   readonly window?: BackfillWindow;
 }
 
@@ -103,41 +104,40 @@ export interface InspectContext<O extends OptionSpecs, P> {
   readonly options: OptionValues<O>;
   /** What `prepare` returned. */
   readonly prepared: P;
-  /** A mailbox that changes nothing. */
+  /** Changes nothing. */
   readonly mailbox: Mailbox;
 }
 
 /** What `job check` shows about a job. */
 export interface Inspection {
-  /** The whole in one line. */
+  /** One line. */
   readonly detail: string;
-  /** The parts, each as a row of cells. */
+  /** Rows of cells. */
   readonly rows: readonly (readonly string[])[];
-  /** What a person should think about; the run does its work all the same. */
+  /** Problems in spite of which a run would do its work. */
   readonly warnings: readonly string[];
-  /** What would make the run fail. */
+  /** The error with which a run would fail. */
   readonly problem?: JobError | undefined;
-  /** The same for machines. */
+  /** The same for `--json`. */
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** What the hosts of a job may depend on. */
 export type HostsContext<O extends OptionSpecs> = Pick<PrepareContext<O>, 'options' | 'argument' | 'rulesFile'>;
 
 /** Hosts such as `api.example.com` (port 443) or `api.example.com:8443`. */
 export type JobHosts<O extends OptionSpecs> = readonly string[] | ((context: HostsContext<O>) => readonly string[]);
 
 export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
-  /** What the job does, in one line. */
+  /** One line. */
   readonly summary: string;
-  /** More for `job <name> --help`. */
+  /** A paragraph for `job <name> --help`. */
   readonly description?: string;
-  /** Google's scopes that it needs, and no others. */
+  /** Google's scopes. The access token of a run has these and no others. */
   readonly scopes: readonly string[];
   readonly argument?: ArgumentSpec;
-  /** The hosts that it connects to besides Google's: granted to the process before `prepare`. */
+  /** The hosts that the job connects to, except Gmail's. The run allows the connections before it calls `prepare`. */
   readonly hosts: JobHosts<O>;
-  /** Option name in camelCase → its specification. */
+  /** By the option's name in camelCase. */
   readonly options: O;
   /** Undefined for a job that cannot be backfilled. */
   readonly backfill?: BackfillKind<O, P>;
@@ -146,7 +146,7 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   run(context: RunContext<O, P>): Promise<void>;
 }
 
-/** A job from its definition; `prepare` and `hosts` may be left out. @throws TypeError when a listed host is malformed. */
+/** Makes a job; `prepare` and `hosts` are optional. @throws TypeError when `hosts` lists a malformed host. */
 export function defineJob<const O extends OptionSpecs, P = undefined>(
   definition: Omit<Job<O, P>, 'prepare' | 'hosts'> & {
     hosts?: JobHosts<O>;
@@ -159,7 +159,7 @@ export function defineJob<const O extends OptionSpecs, P = undefined>(
 }
 
 /**
- * The hosts of a job that runs with these options.
+ * The hosts that a job needs for these options.
  * @throws ConfigError when the job computes a malformed host.
  */
 export function hostsOf(name: string, { hosts }: Pick<Job, 'hosts'>, context: HostsContext<OptionSpecs>): Host[] {
@@ -169,15 +169,15 @@ export function hostsOf(name: string, { hosts }: Pick<Job, 'hosts'>, context: Ho
       return parseHost(host);
     } catch (error) {
       throw new ConfigError(
-        `the job ${name} needs the host "${hostPart(String(host))}", which is malformed`,
-        'Correct the option or variable that the host comes from: it must be a name such as api.example.com, or api.example.com:8443.',
+        `hosts of the job ${name}: "${hostPart(String(host))}" is no host name`,
+        'Correct the option or variable that it comes from. A host name is api.example.com, or with a port api.example.com:8443.',
         { cause: error },
       );
     }
   });
 }
 
-/** `text` without user, path and query, since those of a webhook's URL are credentials. */
+/** Drops user, path and query: in the URL of a webhook they are credentials. */
 function hostPart(text: string): string {
   const [, scheme = '', rest = ''] = /^([a-z]+:\/\/)?(?:[^/?#]*@)?(.*)$/is.exec(text) ?? [];
   return `${scheme}${rest.replace(/[/?#].*$/s, '/…')}`.slice(0, 200);

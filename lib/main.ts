@@ -33,7 +33,7 @@ const env = { ...process.env };
 for (const secret of [...secretsIn(env), ...secretsInWords(process.argv.slice(2))]) redactor.add(secret);
 disarm(process.env);
 const spelling = commandSpelling(env);
-/** Gives the terminal back as it was. */
+/** Takes the progress bar off the terminal. */
 let leaveScreen = (): void => {};
 const say = ({ message, remedy }: JobError): void => {
   const columns = columnsOf(process.stderr);
@@ -152,7 +152,7 @@ async function runCommand(
   }
 }
 
-/** The terminal. While a line is typed, Node delivers Ctrl-C as a key, so `interrupt` sends SIGINT. */
+/** Node delivers Ctrl-C as a key while a person types a line, so `interrupt` sends SIGINT. */
 async function openTerminal(): Promise<Terminal> {
   const { createTerminal } = await import('./screen/terminal.ts');
   const interrupt = () => process.kill(process.pid, 'SIGINT');

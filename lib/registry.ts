@@ -1,4 +1,4 @@
-/** The installed jobs: the files of the jobs folder. Loads only the job that is asked for. */
+/** The installed jobs: the files in `jobs/`, each loaded when it is needed. */
 import { readdirSync } from 'node:fs';
 import { didYouMean } from './base/nearest.ts';
 import { UsageError } from './errors.ts';
@@ -12,7 +12,7 @@ export class Registry {
   /** Job name → file name. */
   readonly #files: ReadonlyMap<string, string>;
 
-  /** `folder` is the URL of the jobs folder, beside the program or in its sources. */
+  /** `folder` is the URL of `jobs/`. */
   constructor(folder: URL) {
     this.#folder = folder;
     const files = readdirSync(folder).sort();
@@ -23,7 +23,7 @@ export class Registry {
     return [...this.#files.keys()];
   }
 
-  /** The name and the scopes of every installed job whose file can be loaded. */
+  /** Names and scopes of all installed jobs, without those whose files cannot be loaded. */
   async scopes(): Promise<JobScopes[]> {
     const loaded = await Promise.allSettled(this.names.map((name) => this.load(name)));
     return this.names.flatMap((name, index) => {
@@ -33,16 +33,15 @@ export class Registry {
   }
 
   /**
-   * The job called `name`.
-   * @throws UsageError, which suggests the nearest of the jobs' names and `others`, when there is no such job; Error when
-   * the file has no job.
+   * @throws UsageError when no job has this name; it suggests the nearest of the jobs' names and `others`. Error when the
+   * file exports no job.
    */
   async load(name: string, others: readonly string[] = []): Promise<Job> {
     const file = this.#files.get(name);
     if (file === undefined) {
       throw new UsageError(
         `there is no job "${name}"${didYouMean(name, [...this.names, ...others])}`,
-        'See `job --help` for all that there are.',
+        'See `job --help` for the list.',
       );
     }
     const module = (await import(new URL(file, this.#folder).href)) as { default?: Partial<Job> };

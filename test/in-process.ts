@@ -1,4 +1,4 @@
-/** The program's own pieces on a sandbox, inside the test's process: for what a child process cannot show. */
+/** The program's client and mailbox on a sandbox, in the test's own process. test/fixtures/front-door.ts does whole runs. */
 
 import { readCredentials } from '../lib/aws/shape.ts';
 import { Tally } from '../lib/base/tally.ts';
@@ -35,11 +35,11 @@ export interface OpenOptions {
   readonly random?: () => number;
   readonly scopes?: readonly string[];
   readonly profile?: '2026' | 'legacy';
-  /** The profile's quota when nothing is said. */
+  /** The profile's quota when left out. */
   readonly unitsPerMinute?: number;
 }
 
-/** A client and a mailbox on the sandbox, whose waits take no time: `clock` says how long they would have been. */
+/** A client and a mailbox whose waits take no time; `clock` adds them up. */
 export function openMailbox(sandbox: Sandbox, options: OpenOptions = {}) {
   const { dryRun = false, timeoutMs = 5_000, random = () => 0, scopes = [Scope.modify], profile = '2026' } = options;
   const { unitsPerMinute = UNITS_PER_MINUTE[profile] } = options;

@@ -1,4 +1,4 @@
-/** Runs the program as Heroku does, as a child process with the sandbox's variables and nothing else. */
+/** Runs the built program as Heroku does: a child process whose environment has the sandbox's variables alone. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -17,39 +17,39 @@ export const COMMAND = (/^job: (.*)$/m.exec(readFileSync(`${ROOT}/Procfile`, 'ut
 export type LogEvent = Record<string, unknown> & { event: string };
 
 export interface Finished {
-  /** The exit code, as a shell reports it: 128 + the signal's number when the process was killed. */
+  /** As a shell reports it: 128 + the signal's number for a killed process. */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
   /** The JSON lines on stdout. */
   readonly events: readonly LogEvent[];
-  /** The last line of stdout, when it is a final line. */
+  /** Undefined when the last line of stdout is no final line. */
   readonly final: LogEvent | undefined;
 }
 
 export interface RunOptions {
-  /** Variables besides the sandbox's; undefined takes one away. */
+  /** Added to the sandbox's variables; undefined removes one. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** The rules file: its text, or what it holds. RULES_FILE leads to it. */
+  /** Text or content of the file that RULES_FILE names. */
   readonly rules?: string | object;
   /** The folder of the built program, in place of `dist`. */
   readonly dist?: string;
-  /** Runs it as on a laptop, without the permission model of the Procfile. */
+  /** Without Node's permission model, as on a laptop. */
   readonly unlocked?: boolean;
-  /** Node's words in place of the Procfile's. */
+  /** Arguments of Node in place of the Procfile's. */
   readonly program?: readonly string[];
   /** A line of bash in which "$0" "$@" is the command. */
   readonly shell?: string;
-  /** Given the child at once, to send it signals. */
+  /** Called with the child, to send it signals. */
   readonly onStart?: (child: ChildProcess) => void;
 }
 
-/** A child to be sent signals, also from hooks that were planted before it started. */
+/** Sends signals to a child, also from hooks that were made before the child started. */
 export class ChildHandle {
   #child: ChildProcess | undefined;
 
-  /** To be given to `runJob`. */
+  /** An option of `runJob`. */
   readonly onStart = (child: ChildProcess): void => {
     this.#child = child;
   };
@@ -59,7 +59,7 @@ export class ChildHandle {
   }
 }
 
-/** Runs `job <args>` on the sandbox until it exits. Reads Procfile's command, so `npm run build` comes before. */
+/** Runs `job <args>` on the sandbox until it exits. Needs `npm run build` before. */
 export async function runJob(
   sandbox: Sandbox | null,
   args: readonly string[],
@@ -68,7 +68,7 @@ export async function runJob(
   await using files = await withRules(options.rules);
   const [program, ...flags] = COMMAND.slice(0, -1);
   const main = (COMMAND.at(-1) ?? '').replace(/^dist\b/, options.dist ?? 'dist');
-  // As README says for a file elsewhere.
+  // README documents the option for a rules file outside of the app's folder.
   const readable = [options.dist, files.folder].flatMap((folder) => (folder ? [`--allow-fs-read=${folder}`] : []));
   const before = options.program ?? (options.unlocked ? [main] : [...flags, ...readable, main]);
   const command = [program === 'node' ? process.execPath : `${program}`, ...before, ...args];
@@ -102,7 +102,7 @@ export async function runJob(
   return { code, ...output, events, final };
 }
 
-/** What every final line holds, besides what depends on how the run ended. */
+/** The fields of every final line, and their types. */
 const FINAL_FIELDS = {
   level: 'string',
   time: 'string',
@@ -125,9 +125,8 @@ const FINAL_FIELDS = {
 const OUTCOMES = ['ok', 'nothing-to-do', 'partial', 'failed', 'interrupted'];
 
 /**
- * Asserts that a run ended with this exit code and these fields of the final line, and what is true of every ending:
- * exactly one final line, which is the last one, complete, balanced, and with a remedy when the run failed.
- * Returns the final line.
+ * Asserts that a run ended with this exit code and these fields of the final line; also that there is exactly one final
+ * line, which is the last line, has all fields and balanced counts, and a remedy when the run failed. Returns that line.
  */
 export function assertEnded(run: Finished, code: number, expected: Readonly<Record<string, unknown>> = {}): LogEvent {
   const { final } = run;
@@ -154,7 +153,7 @@ export function assertEnded(run: Finished, code: number, expected: Readonly<Reco
   return final;
 }
 
-/** A rules file, and the variable that leads to it, until it is disposed of. */
+/** Writes a rules file until it is disposed of; `env` has RULES_FILE. */
 export async function withRules(rules: string | object | undefined) {
   const folder = rules === undefined ? undefined : await mkdtemp(join(tmpdir(), 'gmail-jobs-rules-'));
   const file = join(folder ?? '', 'rules.yaml');

@@ -1,4 +1,4 @@
-/** Whose mailbox the token opens, with a client that can only read; and what its quota is. */
+/** The lines `mailbox` and `quota` of `job check`: which mailbox the token opens, and the quota that runs count on. */
 import { formatCount } from '../base/count.ts';
 import type { Config } from '../config.ts';
 import type { GmailClient } from '../gmail/client.ts';
@@ -10,18 +10,18 @@ import { type Connection, openConnection, readOnlyMailbox, unitsPerMinute } from
 import { type Finding, failed, ok, warning } from './finding.ts';
 import type { WorkingVersion } from './grant.ts';
 
-/** Scopes that can search, the least first. */
+/** Scopes that can search, the narrowest first. */
 const READING = [Scope.readonly, Scope.modify, 'https://mail.google.com/'];
 
 export interface OpenedMailbox {
   readonly client: GmailClient;
-  /** Null when it is not the right one. */
+  /** Null when the token opens no mailbox, or another one than the one that is meant. */
   readonly mailbox: Mailbox | null;
 }
 
 export interface MailboxCheck {
   readonly working: WorkingVersion;
-  /** The mailbox that it must be; undefined when nothing says so. */
+  /** Undefined when neither GMAIL_MAILBOX nor the secret names one. */
   readonly meant: MeantMailbox | undefined;
   readonly config: Config;
   readonly hide: (secret: string) => void;
@@ -55,7 +55,7 @@ export async function* checkMailbox(check: MailboxCheck): AsyncGenerator<Finding
   }
 }
 
-/** Reads with the version of the secret that was checked before. */
+/** Uses the version of the secret that the lines before have checked. */
 function openForReading({ working, config, hide, signal }: MailboxCheck): Promise<Connection> {
   const { version, grant } = working;
   const reading = READING.find((scope) => grant.scopes.includes(scope));
@@ -68,7 +68,7 @@ function openForReading({ working, config, hide, signal }: MailboxCheck): Promis
   });
 }
 
-/** The line `quota`: what the client counts on. What Google really allows is seen only when it refuses. */
+/** The line `quota`: the configured limit. Google's own limit is known only when Google refuses a request. */
 export function checkQuota(config: Config, spent: ClientStatistics | undefined): Finding {
   const { quotaProfile: profile, quotaPerMinute } = config;
   const perMinute = unitsPerMinute(config);

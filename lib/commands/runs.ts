@@ -1,4 +1,4 @@
-/** `job runs`: the recent runs that changed something, and whether each can be undone. Changes nothing. */
+/** `job runs`: lists the recent runs that changed something, and whether each can be undone. Changes nothing. */
 import { styleText } from 'node:util';
 import { systemClock } from '../base/clock.ts';
 import { counted, formatCount } from '../base/count.ts';
@@ -14,12 +14,12 @@ import { JournalStore, type RunSummary } from '../undo/journal-store.ts';
 
 const DEFAULT_LIMIT = 20;
 
-/** Where the text of a line that is too long continues: below the column after the run's id. */
+/** Columns. A wrapped line continues below the second column. */
 const RUN_WIDTH = '20261123-031608-7f3a  '.length;
 
 export default defineCommand({
   summary: 'List the recent runs that changed something, and whether they can be undone',
-  description: 'Costs 20 quota units for each run. A run that changed nothing, or keeps no journal, is not among them.',
+  description: 'Costs 20 quota units for each run. Runs that changed nothing, or kept no journal, are not listed.',
   options: {
     limit: countOption('<n>', `the most runs to list (default ${DEFAULT_LIMIT})`, 1),
     json: jsonOption,
@@ -47,7 +47,7 @@ type Opening = Pick<CommandContext<Record<string, never>>, 'env' | 'hide' | 'reg
 async function openForReading({ env, hide, registry, signal }: Opening): Promise<Mailbox> {
   const connection = await openConnection(readConfig(env), {
     jobName: 'job runs',
-    // The scope of `job undo`: whoever can list a run can undo it.
+    // The scope of `job undo`, so that a listed run can be undone.
     scopes: [Scope.modify],
     installed: () => registry.scopes(),
     stop: { wrapUp: signal, giveUp: signal },

@@ -28,7 +28,7 @@ const CONNECTIONS = 4;
 
 export interface Connection {
   readonly tokens: AccessTokens;
-  /** Settles when the first access token is there and opens the mailbox that is meant, or cannot be had. */
+  /** Resolves when the first access token is there and opens the right mailbox. */
   readonly firstToken: Promise<unknown>;
   readonly client: GmailClient;
   readonly quota: QuotaWindow;

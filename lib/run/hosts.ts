@@ -1,11 +1,10 @@
-/** The hosts that the program itself needs, as its configuration names them. */
-
+/** The hosts that the program connects to, by its configuration. A job adds its own: see `hostsOf` in job.ts. */
 import { domainsOf, serviceAt } from '../aws/names.ts';
 import type { Environment } from '../base/environment.ts';
 import { examineConfig, isLoopback, readMonitorUrl } from '../config.ts';
 import { type Host, hostOfUrl } from '../process/hosts.ts';
 
-/** Google's, AWS's and the monitor's, with those that a named source of AWS credentials asks. */
+/** The hosts of Google, AWS and the monitor, and of the AWS credential source that the environment names. */
 export function neededHosts(env: Environment): Host[] {
   const { config, faulty } = examineConfig(env);
   const { gmailApiUrl, tokenUrl, revokeUrl, awsRegion } = config;
@@ -26,8 +25,8 @@ function awsHosts(service: string, region: string): Host[] {
 }
 
 /**
- * Another address of a service, where the environment names one: a stand-in on this machine, or one of AWS's own for this
- * service, such as a VPC endpoint's. Below the same domains are the machines of everybody who rents one.
+ * The endpoint that the environment sets for a service: a loopback address, or an endpoint of AWS for this service, such
+ * as a VPC's. Others under amazonaws.com are refused: they may be any customer's server.
  */
 function endpointOf(env: Environment, service: string): Host[] {
   return [env[`AWS_ENDPOINT_URL_${service}`], env.AWS_ENDPOINT_URL].flatMap((address) => {
@@ -39,13 +38,13 @@ function endpointOf(env: Environment, service: string): Host[] {
   });
 }
 
-/** What the other sources of AWS credentials ask; README, "Configuration", says which there are. */
+/** The hosts that AWS's SDK asks for credentials, by the source that the environment names. */
 function credentialHosts(env: Environment, region: string): Host[] {
   const named = (name: string) => (env[name]?.trim() ?? '') !== '';
   const profile = named('AWS_PROFILE');
   const hosts: Host[] = [];
   if (profile || named('AWS_WEB_IDENTITY_TOKEN_FILE')) {
-    // A profile may name a region of its own.
+    // A profile may set another region.
     hosts.push(...awsHosts('sts', profile ? '*' : region), { name: 'sts.amazonaws.com', port: 443 });
     hosts.push(...endpointOf(env, 'STS'));
   }

@@ -1,32 +1,32 @@
 /**
- * Tells a monitor of scheduled jobs that a run began and how it ended: counts and outcome, never mail contents. A
- * monitor that fails or hangs neither fails the run nor delays it by more than five seconds.
+ * Pings a monitor of scheduled jobs when a run starts and ends, with outcome and counts. A monitor that fails or hangs
+ * does not fail the run, and delays its end by at most five seconds.
  */
 import { formatDuration } from '../base/duration.ts';
 import type { Log } from '../screen/log.ts';
 
 const TIMEOUT_MS = 5_000;
 
-/** How much of that a run that has ended waits for the ping of its start. */
+/** How long `end` waits for the answer to the ping of the start. */
 const START_PATIENCE_MS = 2_000;
 
 export interface Monitor {
-  /** Sends the ping of the start, without waiting for its answer. */
+  /** Sends the ping of the start, and returns at once. */
   start(): void;
-  /** Sends the ping of the end, and waits for it for at most five seconds. */
+  /** Sends the ping of the end, and waits for its answer, at most five seconds in all. */
   end(exitCode: number, report: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
 interface Pings {
   readonly protocol: string;
-  /** The address to ping at the start; null where a ping of the start would count as success. */
+  /** Null for a monitor that would take a ping of the start for success. */
   readonly start: (url: URL) => URL | null;
   readonly end: (url: URL, exitCode: number, report: Readonly<Record<string, unknown>>) => URL;
-  /** Whether the report goes along as the body of the ping of the end. */
+  /** Whether the ping of the end has the report as its body. */
   readonly takesReport: boolean;
 }
 
-/** Healthchecks and all that speak its protocol: healthchecks.io/docs/http_api. */
+/** Healthchecks, and other monitors with its protocol: healthchecks.io/docs/http_api. */
 const healthchecks: Pings = {
   protocol: 'Healthchecks',
   start: (url) => withPath(url, 'start'),
@@ -81,7 +81,7 @@ export function createMonitor(address: string | undefined, log: Log): Monitor {
     },
     async end(exitCode, report) {
       const deadline = AbortSignal.timeout(TIMEOUT_MS);
-      // A start that arrives after the end would look like a run that never ends.
+      // A start that arrives after the end would look like a second run that never ends.
       const patience = setTimeout(() => ended.abort(), START_PATIENCE_MS);
       await started;
       clearTimeout(patience);
@@ -90,7 +90,7 @@ export function createMonitor(address: string | undefined, log: Log): Monitor {
   };
 }
 
-/** The name of the protocol in which the monitor at `address` is pinged. */
+/** The name of the monitor's protocol, which its address tells. */
 export function protocolOf(address: string): string {
   return pingsOf(new URL(address)).protocol;
 }

@@ -129,7 +129,7 @@ class Run {
       () => this.#fault,
       (thrown: unknown) => this.#fault ?? thrown ?? new Error('undefined was thrown'),
     );
-    // A library's error about a refused connection says less than the refusal.
+    // A library wraps the refusal of a connection in an error that says less.
     const error = egressBehind(thrown) ?? thrown;
     if (error instanceof UsageError) throw error;
     progress.end();
@@ -160,7 +160,7 @@ class Run {
     return report;
   }
 
-  /** `onStarted` is called when nothing is left to refuse without the network. */
+  /** Calls `onStarted` after everything that can be refused without the network. */
   async #work(onStarted: () => void): Promise<void> {
     const { name, job, argument, options, common, backfill: values } = this.#request;
     const { terminal, isWatched, stop, allowHosts } = this.#surroundings;
@@ -169,7 +169,7 @@ class Run {
     const budgetMs = common.budgetMs ?? config.budgetMs;
     using budget = startBudget(budgetMs, stop);
     this.#budget = budget;
-    // A run that will ask takes no answer that was typed before, and leaves none to the shell.
+    // Keys that were typed before the question must neither answer it nor reach the shell.
     const asks = !dryRun && (values ?? options).yes === false;
     const releaseKeys = asks ? terminal.swallowKeys() : undefined;
     try {
@@ -240,7 +240,7 @@ class Run {
     return this.#backfill;
   }
 
-  /** Until the first token is known to open the mailbox that is meant, Gmail is only asked whose mailbox it opens. */
+  /** Until the first token is known to open the right mailbox, the run sends Gmail nothing but the question which it is. */
   async #openMailbox(config: Config, budget: Budget, budgetMs: number): Promise<Mailbox> {
     const { name, job, common } = this.#request;
     const { progress, installed, onLoaded } = this.#surroundings;

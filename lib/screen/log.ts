@@ -1,4 +1,4 @@
-/** One line per event: JSON for machines, a readable line on a terminal. Never subjects, senders or bodies. */
+/** Logs one line per event, as JSON or in words for a terminal. Events never hold subjects, senders or bodies. */
 import { type Logger, pino } from 'pino';
 import type { CommandSpelling } from './command-spelling.ts';
 import { type FinalNotes, prettyLine } from './pretty.ts';
@@ -14,13 +14,13 @@ export interface Log {
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   error(event: string, fields?: LogFields): void;
-  /** Writes the final line, whatever the level is, with `notes` for a person; nothing is written after it. */
+  /** Writes the final line at any log level, with `notes` for a person at a terminal, and closes the log. */
   last(event: string, fields: LogFields, notes?: FinalNotes): void;
 }
 
-/** The log of the process, and of the logs of its runs. */
+/** The log of the process; makes the logs of its runs. */
 export interface ProcessLog extends Log {
-  /** A log with `fields` in each of its lines. Its final line does not close the log of the process. */
+  /** A log with `fields` in each line. Its final line closes that log alone. */
   forRun(fields: LogFields): Log;
 }
 
@@ -28,9 +28,9 @@ export interface LogOptions {
   readonly level: Level;
   readonly format: LogFormat;
   readonly write: (line: string) => void;
-  /** How wide the screen is at the moment, for the format `pretty`; without, no line is broken. */
+  /** The current width of the terminal, for the format `pretty`. Lines are not wrapped when left out. */
   readonly columns?: () => number;
-  /** Takes secrets out of a text. Each string passes it by itself: in JSON a secret may look like what stands around it. */
+  /** Cuts secrets out of one string. It gets each value alone: in a line of JSON, escapes may hide where a secret ends. */
   readonly redact?: (text: string) => string;
   /** Spells the commands that the events name. */
   readonly spelling: CommandSpelling;
@@ -40,7 +40,7 @@ export interface LogOptions {
 export function createLog(options: LogOptions): ProcessLog {
   const { level, format, columns, spelling, write, redact = (text) => text } = options;
   let finalNotes: FinalNotes | undefined;
-  // In JSON too: neither backticks nor the words of a command are escaped there.
+  // Works on JSON too, which escapes neither backticks nor the words of a command.
   const render = (given: string) => {
     const line = spelling.text(given);
     return format === 'pretty' ? prettyLine(JSON.parse(line), columns?.(), finalNotes) : line;
@@ -60,15 +60,16 @@ export function createLog(options: LogOptions): ProcessLog {
     const at = (level: Level) => (event: string, fields?: LogFields) => {
       if (!isClosed) logger[level]({ event, ...redacted(fields, redact) });
     };
+    const info = at('info');
     return {
       debug: at('debug'),
-      info: at('info'),
+      info,
       warn: at('warn'),
       error: at('error'),
       last(event, fields, notes) {
         logger.level = 'info';
         finalNotes = notes;
-        this.info(event, fields);
+        info(event, fields);
         finalNotes = undefined;
         isClosed = true;
       },
@@ -79,10 +80,9 @@ export function createLog(options: LogOptions): ProcessLog {
 
 const nothing = () => {};
 
-/** A log that nobody reads. */
 export const noLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, last: nothing };
 
-/** The guard of the output redacts what is nested deeper. */
+/** Deeper values are redacted on stdout only, by process/output.ts. */
 const MAX_REDACTED_DEPTH = 20;
 
 function redacted(fields: LogFields | undefined, redact: (text: string) => string, depth = 0): LogFields {
@@ -91,7 +91,7 @@ function redacted(fields: LogFields | undefined, redact: (text: string) => strin
   );
 }
 
-/** `value` with its strings redacted. An error is serialized first and passes the guard of the output as it is. */
+/** Redacts the strings in `value`. An error stays: pino serializes it, and process/output.ts redacts the line. */
 function redactValue(value: unknown, redact: (text: string) => string, depth: number): unknown {
   if (typeof value === 'string') return redact(value);
   if (depth > MAX_REDACTED_DEPTH) return value;
@@ -103,10 +103,10 @@ function isPlainObject(value: unknown): value is LogFields {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-/** More causes behind an error than a log is read for. */
+/** Pino follows causes by recursion, so an endless chain of them would overflow the stack. */
 const MAX_CAUSES = 16;
 
-/** Pino's form of an error, which follows its causes by recursion; an error with too many of them as its first line. */
+/** Returns pino's form of an error, or its first line when it has too many causes. */
 function serializeError(error: unknown): unknown {
   let cause = error;
   for (let count = 0; count < MAX_CAUSES && cause instanceof Error; count += 1) cause = cause.cause;

@@ -44,7 +44,7 @@ describe('the hosts of a job', () => {
     const final = assertEnded(run, 78, { requests: 0 });
     assert.match(
       told(final),
-      /the job calling needs the host "https:\/\/hooks\.example\.com\/…".*api\.example\.com:8443/,
+      /the job calling: "https:\/\/hooks\.example\.com\/…" is no host name.*api\.example\.com:8443/,
     );
     assert.doesNotMatch(run.stdout + run.stderr, /pass-word|token-of-the-hook|\bat \w/);
   });

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { MIN_SECRET_LENGTH, REDACTED, Redactor } from '../../../lib/process/redact.ts';
 
-/** Secrets as they come, and as they could come; each with what is special about it. */
+/** Secrets in usual and unusual forms: description and secret. */
 const SECRETS: ReadonlyArray<readonly [string, string]> = [
   ['a refresh token', '1//0gQ7r-Zk_xV2mN8pLwYt4uHs6JdCb9EfAi3OoKvRq1TzXlMWn5'],
   ['an AWS secret key', 'wJalr/UtnFEMI+K7MDENG/bPxRfiCY+EXAMPLE=='],
@@ -37,7 +37,7 @@ function percent(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
-/** A base64 text without its last characters, which say little or nothing of what is encoded. */
+/** A base64 text without its last characters, which hold few bits of the secret or none. */
 function core(base64: string): string {
   return base64.replace(/.?=*$/, '');
 }
@@ -48,7 +48,7 @@ function redactorOf(...secrets: string[]): Redactor {
   return redactor;
 }
 
-/** The longest stretch of `encoded` that `text` still holds. */
+/** The longest part of `encoded` in `text`. */
 function longestLeft(text: string, encoded: string): string {
   let longest = '';
   for (let start = 0; start < encoded.length; start += 1) {
@@ -78,7 +78,7 @@ describe('Redactor', () => {
         for (const before of ['', 'x', 'xy', 'xyz', 'Basic user:', '{"t":"']) {
           const clean = redactor.text(Buffer.from(`${before}${secret}" and more`).toString(encoding));
           assert.match(clean, /\[redacted\]/);
-          // What is left around the mark decodes to nothing of the secret but bits at its edges.
+          // The rest around the mark may hold bits of the secret's first and last characters alone.
           for (const left of clean.split(REDACTED)) {
             const decoded = [0, 1, 2, 3].map((shift) => Buffer.from('AAAA'.slice(shift) + left, encoding).toString());
             for (const text of decoded) assert.ok(longestLeft(text, secret).length <= 2, `${left} holds ${text}`);
@@ -99,7 +99,7 @@ describe('Redactor', () => {
     });
   });
 
-  it('cuts out a part of a secret, whichever it is, when it is twelve characters or longer', () => {
+  it('cuts out any part of a secret of twelve or more characters', () => {
     const secret = SECRETS[0]?.[1] ?? '';
     const redactor = redactorOf(secret);
     for (let length = 12; length < secret.length; length += 1) {
@@ -116,7 +116,7 @@ describe('Redactor', () => {
     assert.equal(redactor.text(`a ${one}-qrstuvwxyz b`), `a ${REDACTED} b`);
   });
 
-  it('knows a secret without the space around it', () => {
+  it('ignores spaces around a secret', () => {
     assert.equal(redactorOf('  GOCSPX-abcdefghijklmnop\n').text('=GOCSPX-abcdefghijklmnop='), `=${REDACTED}=`);
   });
 
@@ -134,12 +134,12 @@ describe('Redactor', () => {
     }
   });
 
-  it('leaves text beyond ASCII around a secret unbroken', () => {
+  it('leaves other text beyond ASCII whole', () => {
     const redactor = redactorOf('GOCSPX-abcdefghijklmnop');
     assert.equal(redactor.text('日本🙂GOCSPX-abcdefghijklmnopÄß🙂'), `日本🙂${REDACTED}Äß🙂`);
   });
 
-  it('does not scrub what is shorter than a secret may be', () => {
+  it('ignores secrets of fewer than eight characters', () => {
     const short = 'x'.repeat(MIN_SECRET_LENGTH - 1);
     assert.equal(redactorOf(short, '').text(`${short}!`), `${short}!`);
   });
@@ -152,11 +152,11 @@ describe('Redactor', () => {
 });
 
 describe('the secrets of a run', () => {
-  // Not in the form of a credential, which is cut out without being known.
+  // Texts in the form of a credential would be cut out without being added.
   const secret = 'correct horse/battery+staple';
   const other = 'never "gonna" give\\you up';
 
-  /** A redactor whose minutes pass when `elapse` is called. */
+  /** Starts a redactor; `elapse` lets a minute pass. */
   function start() {
     const timers: { readonly work: () => void; readonly ms: number }[] = [];
     const redactor = new Redactor((work, ms) => timers.push({ work, ms }));
@@ -166,7 +166,7 @@ describe('the secrets of a run', () => {
     return { redactor, timers, elapse };
   }
 
-  it('are cut out until a minute after its end, and then forgotten entirely', () => {
+  it('are cut out until a minute after its end; then the redactor holds nothing of them', () => {
     const { redactor, timers, elapse } = start();
     const run = redactor.openRun();
     for (const one of [secret, other, secret]) run.add(one);
@@ -181,11 +181,11 @@ describe('the secrets of a run', () => {
     for (const [how, encode] of ENCODINGS) {
       if (how !== 'an inspected buffer') assert.equal(redactor.text(encode(secret)), encode(secret), how);
     }
-    // The length of the longest piece that is known.
+    // The length of the longest piece.
     assert.equal(redactor.reach, 0);
   });
 
-  it('stay while another run, or the process, has the same one', () => {
+  it('stay while another run or the process has the same secret', () => {
     const { redactor, elapse } = start();
     const [one, two] = [redactor.openRun(), redactor.openRun()];
     for (const run of [one, two]) run.add(secret);
@@ -200,7 +200,7 @@ describe('the secrets of a run', () => {
     assert.equal(redactor.text(`a ${other} b`), `a ${REDACTED} b`);
   });
 
-  it('are forgotten sooner when fifty later runs have ended, so that a busy process stays small', () => {
+  it('are forgotten when fifty later runs have ended', () => {
     const { redactor, timers } = start();
     const live = redactor.openRun();
     live.add(other);
@@ -222,14 +222,14 @@ describe('the secrets of a run', () => {
 });
 
 describe('what Node prints for a Buffer', () => {
-  it('is cut out even before the credential in it is known, as NODE_DEBUG shows it', () => {
+  it('is cut out even when its credential was not added: NODE_DEBUG prints it before', () => {
     const dump = inspect(Buffer.from('{"access_token":"ya29.unknown"}'));
     const shown = new Redactor().text(`STREAM 1: push ${dump} end`);
     assert.match(shown, /^STREAM 1: push <Buffer \[redacted\].*> end$/);
     assert.doesNotMatch(shown, /[0-9a-f]{2} [0-9a-f]{2}/);
   });
 
-  it('is left alone when it is too short to tell anything', () => {
+  it('stays when it has fewer than four bytes', () => {
     assert.equal(new Redactor().text('<Buffer 0d 0a>'), '<Buffer 0d 0a>');
   });
 });

@@ -4,11 +4,11 @@ import { describe, it } from 'node:test';
 import { StoppedError } from '../../../lib/errors.ts';
 import { startBudget, WIND_DOWN_MS } from '../../../lib/run/budget.ts';
 
-/** A process that runs on. */
+/** A process that nobody stops. */
 const running = () => new AbortController().signal;
 
 describe('startBudget', () => {
-  it('tells to wrap up when the time is spent, and to give up 20 seconds later', (t) => {
+  it('aborts wrapUp when the budget is spent, and giveUp 20 seconds later', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     using budget = startBudget(60_000, running());
     t.mock.timers.tick(59_999);
@@ -24,7 +24,7 @@ describe('startBudget', () => {
   });
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    it(`stops when the process is told to by ${signal}`, (t) => {
+    it(`stops when the process gets ${signal}`, (t) => {
       t.mock.timers.enable({ apis: ['setTimeout'] });
       const process = new AbortController();
       using budget = startBudget(60_000, process.signal);
@@ -34,7 +34,7 @@ describe('startBudget', () => {
       assert.equal(budget.giveUp.aborted, true);
     });
 
-    it(`is stopped from its start when ${signal} came before`, () => {
+    it(`is stopped from its start when the process got ${signal} before`, () => {
       using budget = startBudget(60_000, AbortSignal.abort(new StoppedError(signal)));
       assert.equal(budget.stopped, signal);
     });
@@ -50,20 +50,20 @@ describe('startBudget', () => {
     assert.equal(budget.stopped, 'budget');
   });
 
-  it('goes on for weeks when it is told so, and does not end at once', (t) => {
+  it('accepts a budget longer than the longest timer, and does not end at once', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     using budget = startBudget(9_999 * 3_600_000, running());
     t.mock.timers.tick(24 * 3_600_000);
     assert.equal(budget.wrapUp.aborted, false);
   });
 
-  it('ends what is still under way when the run is over, and does not call that a stop', () => {
+  it('aborts both signals when it is disposed of, and does not count that as a stop', () => {
     const budget = startBudget(60_000, running());
     budget[Symbol.dispose]();
     assert.deepEqual([budget.wrapUp.aborted, budget.giveUp.aborted, budget.stopped], [true, true, null]);
   });
 
-  it('leaves nothing behind in the process when the run is over', () => {
+  it('leaves no listener at the process when it is disposed of', () => {
     const process = running();
     for (let run = 0; run < 100; run += 1) startBudget(60_000, process)[Symbol.dispose]();
     assert.deepEqual(getEventListeners(process, 'abort'), []);

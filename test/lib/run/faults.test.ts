@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Faults } from '../../../lib/run/faults.ts';
 import { takeUncaught } from '../../fixtures/uncaught.ts';
 
-/** A run that goes on until `end` is called; `errors` are the faults that it was given. */
+/** Starts a run that ends when `end` is called. `errors` are its faults. */
 function startRun(faults: Faults, work: () => void = () => undefined) {
   const errors: unknown[] = [];
   const { promise, resolve: end } = Promise.withResolvers<void>();
@@ -45,7 +45,7 @@ describe('Faults', () => {
     },
   };
   for (const [where, way] of Object.entries(ways)) {
-    it(`gives an error that was thrown ${where} to its run, and to no other`, async () => {
+    it(`gives an error thrown ${where} to the run that threw it, and to no other`, async () => {
       const error = new Error(where);
       const one = startRun(faults);
       const two = startRun(faults, () => way(error));
@@ -56,7 +56,7 @@ describe('Faults', () => {
     });
   }
 
-  it('gives an error that was thrown in no run to all runs', async () => {
+  it('gives an error thrown outside of all runs to all runs', async () => {
     const runs = [startRun(faults), startRun(faults)];
     const error = new Error('thrown in no run');
     assert.equal(faults.handle(error), true);

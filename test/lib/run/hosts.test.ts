@@ -17,19 +17,19 @@ function needed(env: Record<string, string>): string[] {
   return [...new Set(neededHosts(env).map(({ name, port }) => `${name}:${port}`))].sort();
 }
 
-describe('the hosts that the program needs', () => {
-  it('are those of Google and of the Secrets Manager in its region, and no others', () => {
+describe('neededHosts', () => {
+  it('returns the hosts of Google and of Secrets Manager in the region, and no others', () => {
     assert.deepEqual(needed(KEYS), [...ALWAYS, ...VAULT].sort());
   });
 
-  it('are the monitor and stand-ins on this machine, where they are named', () => {
+  it('adds the monitor and loopback stand-ins', () => {
     const extra = { HEARTBEAT_URL: 'https://hc-ping.com/token', GMAIL_API_URL: 'http://127.0.0.1:4000' };
     const found = needed({ ...KEYS, ...extra, AWS_ENDPOINT_URL_SECRETS_MANAGER: 'http://localhost:5000' });
     for (const host of ['hc-ping.com:443', '127.0.0.1:4000', 'localhost:5000']) assert.ok(found.includes(host), host);
     assert.ok(!found.includes('gmail.googleapis.com:443'));
   });
 
-  it('are no endpoint elsewhere, and no stand-in elsewhere', () => {
+  it('refuses stand-ins and AWS endpoints on other hosts', () => {
     const extra = { AWS_ENDPOINT_URL: 'https://evil.example', AWS_ENDPOINT_URL_STS: 'https://evil.example' };
     assert.deepEqual(
       needed({ ...KEYS, ...extra, GMAIL_API_URL: 'https://evil.example' }),
@@ -49,7 +49,7 @@ describe('the hosts that the program needs', () => {
     }
   });
 
-  it('are what another source of AWS credentials asks, once it is named', () => {
+  it('adds the hosts of an AWS credential source that the environment names', () => {
     const web = needed({ ...KEYS, AWS_WEB_IDENTITY_TOKEN_FILE: '/token' });
     assert.ok(web.includes('sts.eu-central-1.amazonaws.com:443'));
     const task = needed({ ...KEYS, AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/creds' });
@@ -62,7 +62,7 @@ describe('the hosts that the program needs', () => {
     }
   });
 
-  it('follow the region: China and the EU sovereign cloud have their own domains', () => {
+  it('uses the domain of the region: China and the EU sovereign cloud have their own', () => {
     assert.ok(needed({ ...KEYS, AWS_REGION: 'cn-north-1' }).includes('secretsmanager.cn-north-1.amazonaws.com.cn:443'));
     assert.ok(
       needed({ ...KEYS, AWS_REGION: 'eusc-de-east-1' }).includes('secretsmanager.eusc-de-east-1.amazonaws.eu:443'),

@@ -6,7 +6,7 @@ import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
 
 const REPORT = { outcome: 'ok', matched: 3 };
 
-/** The addresses that a monitor is pinged at, without a network. */
+/** The addresses of the pings of one run, without a network. */
 async function addressesOf(t: TestContext, address: string, exitCode = 0): Promise<string[]> {
   const pinged: string[] = [];
   t.mock.method(globalThis, 'fetch', async (url: URL) => {
@@ -73,7 +73,7 @@ describe('createMonitor', () => {
     afterEach(() => sandbox.faults.clear());
     after(() => sandbox.close());
 
-    it('sends the report with the last ping', async () => {
+    it('sends the report with the ping of the end', async () => {
       await createMonitor(sandbox.monitorUrl, recordLog().log).end(0, REPORT);
       assert.deepEqual(sandbox.monitor.pings.at(-1)?.body, REPORT);
     });
@@ -83,7 +83,7 @@ describe('createMonitor', () => {
       ['resets the connection', { kind: 'reset-before' }, 'the connection failed'],
       ['redirects', { status: 302, headers: { location: 'http://127.0.0.1:1/' } }, 'the connection failed'],
     ] as const) {
-      it(`warns, and does not fail, when the monitor ${what}`, async () => {
+      it(`only warns when the monitor ${what}`, async () => {
         const { log, named } = recordLog();
         sandbox.faults.add({ service: 'monitor', ...fault });
         await createMonitor(sandbox.monitorUrl, log).end(0, REPORT);
@@ -94,7 +94,7 @@ describe('createMonitor', () => {
       });
     }
 
-    it('waits no more than five seconds for a monitor that hangs at the start and at the end', async () => {
+    it('waits at most five seconds for a monitor that hangs', async () => {
       const { log, named } = recordLog();
       sandbox.faults.add({ service: 'monitor', kind: 'hang', times: 2 });
       const monitor = createMonitor(sandbox.monitorUrl, log);

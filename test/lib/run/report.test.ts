@@ -78,7 +78,7 @@ describe('concludeRun', () => {
     });
   }
 
-  it("takes an expected failure's own words, and those of a bug with its kind, on one line", () => {
+  it('shows an error on one line, that of a bug with its class', () => {
     assert.deepEqual(concludeRun(ended(NOTHING, { error: new ConfigError('a\nb', 'c\n d') })), {
       outcome: 'failed',
       exitCode: 78,
@@ -88,7 +88,7 @@ describe('concludeRun', () => {
     assert.equal(concludeRun(ended(NOTHING, { error: new TypeError('a\nb') })).error, 'TypeError: a b');
   });
 
-  it('keeps the message of a bug short', () => {
+  it('cuts the message of a bug to 500 characters', () => {
     assert.ok((concludeRun(ended(NOTHING, { error: new Error('x'.repeat(9_000)) })).error ?? '').length <= 500);
   });
 });
@@ -99,13 +99,13 @@ describe('stackOf', () => {
     assert.match(stack, /^Error: outer\n {4}at [\s\S]*\nCaused by: TypeError: inner\n {4}at [\s\S]*\nCaused by: text$/);
   });
 
-  it('ends for errors that cause each other, and fits into a log line', () => {
+  it('ends for an error that is its own cause, and fits into a log line', () => {
     const error = new Error('x'.repeat(5_000));
     error.cause = error;
     assert.ok(stackOf(error).length <= 6_000);
   });
 
-  it('shows what is no error too', () => {
+  it('shows a thrown value that is no Error', () => {
     assert.equal(stackOf('text'), 'text');
     assert.equal(stackOf(null), 'null');
   });
