@@ -79,8 +79,6 @@ export class JournalStore {
   readonly #mailbox: JournalOptions['mailbox'];
   readonly #wait: JournalOptions['wait'];
   readonly #now: () => number;
-  /** The journals that this run wrote. */
-  readonly #written: string[] = [];
 
   constructor({ mailbox, wait, now = Date.now }: JournalOptions) {
     this.#mailbox = mailbox;
@@ -102,18 +100,16 @@ export class JournalStore {
       // A second copy does no harm, so an insert whose answer was lost is sent again.
       return await this.#mailbox.insert(raw, labelIds, { repeatable: true });
     };
-    const id = await insert().catch(async (error) => {
+    return await insert().catch(async (error) => {
       if (!(error instanceof GmailRefusal) || error.status !== 400) throw error;
       // Somebody may have deleted the label since it was listed.
       await this.#mailbox.labels();
       return await insert();
     });
-    if (id !== undefined) this.#written.push(id);
-    return id;
   }
 
-  /** Marks journals, by default those written here, as those of a complete run. 5 quota units each. */
-  async complete(messageIds: readonly string[] = this.#written): Promise<void> {
+  /** Marks journals as those of a complete run. 5 quota units each. */
+  async complete(messageIds: readonly string[]): Promise<void> {
     await this.#mark(messageIds, COMPLETED_LABEL);
   }
 

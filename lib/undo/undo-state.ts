@@ -92,7 +92,7 @@ async function settledState(options: StateOptions): Promise<State> {
     if (believed && settled) return state;
     if (poll === POLLS) {
       throw new UnavailableError(
-        "Gmail's search does not show yet what the run changed: nothing was changed",
+        "Gmail's search does not show the run's changes yet, so the undo changed nothing",
         'Run the same command again in a few minutes.',
       );
     }

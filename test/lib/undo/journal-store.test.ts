@@ -83,7 +83,7 @@ describe('JournalStore', () => {
     await using work = await start();
     const { store } = work.open({ dryRun: true });
     await store.write(recordOf());
-    await store.complete();
+    await store.complete(['18c000000001']);
     assert.deepEqual(verbs(work.sandbox, 'gmail'), []);
   });
 
@@ -129,7 +129,7 @@ describe('JournalStore', () => {
     await store.write(recordOf());
     const begun = await work.open().store.find(RUN);
     assert.deepEqual([begun.completed, begun.undone], [false, false]);
-    await store.complete();
+    await store.complete(begun.messageIds);
     await work.open().store.markUndone(begun);
     const done = await work.open().store.find(RUN);
     assert.deepEqual([done.completed, done.undone], [true, true]);
