@@ -3,7 +3,7 @@ import { CREDENTIAL_NAMES, credentialKind } from '../base/credential-like.ts';
 import { parseJson } from '../base/json.ts';
 
 /** The JSON value in a text; or the text's problem, as a predicate (`is empty`) without a word of the text. */
-export type Pasted = { readonly value: unknown } | { readonly problem: string };
+type Pasted = { readonly value: unknown } | { readonly problem: string };
 
 /** Reads JSON also with quotes, a byte order mark or invisible characters around it, and JSON encoded in a JSON string. */
 export function readPasted(text: string): Pasted {
@@ -115,7 +115,7 @@ export function repair(text: string): { readonly slips: readonly string[]; reado
 }
 
 /** The problem of a text that is not JSON, as a predicate: `is YAML (name: value), and not JSON`. */
-export function slipIn(pasted: string): string {
+function slipIn(pasted: string): string {
   const text = unwrap(pasted);
   const kind = credentialKind(text);
   const alone = kind === 'json' || /\s/.test(text) ? undefined : kind;

@@ -58,12 +58,12 @@ export function readCredentials(
   if (depth > MAX_DEPTH) {
     return wrongShape(secretId, `is JSON that is nested more than ${MAX_DEPTH} levels deep`, USER_SHAPE);
   }
-  const outer = prove(value, secretId);
+  const outer = readObject(value, secretId);
   return outer instanceof ConfigError ? (readInside(value, objects, secretId) ?? outer) : outer;
 }
 
-function prove(value: unknown, secretId: string): Credentials | ConfigError {
-  return isServiceAccount(value) ? proveServiceAccount(value, secretId) : proveUser(value, secretId);
+function readObject(value: unknown, secretId: string): Credentials | ConfigError {
+  return isServiceAccount(value) ? readServiceAccount(value, secretId) : readUser(value, secretId);
 }
 
 /**
@@ -91,7 +91,7 @@ function readInside(
     const problem = `${places} holds the whole JSON of the credentials, beside ${own.join(', ')}`;
     return wrongShape(secretId, problem, USER_SHAPE);
   }
-  return prove(first.object, secretId);
+  return readObject(first.object, secretId);
 }
 
 /** Keys of credentials. Beside other credentials, such a key leaves it open which ones are meant. */
@@ -220,7 +220,7 @@ export function isServiceAccount(value: unknown): boolean {
   return typeof type === 'string' && unwrap(type) === 'service_account';
 }
 
-function proveUser(value: unknown, secretId: string): AuthorizedUser | ConfigError {
+function readUser(value: unknown, secretId: string): AuthorizedUser | ConfigError {
   const result = v.safeParse(authorizedUser, value, { abortPipeEarly: true });
   if (!result.success) return wrongShape(secretId, describe(result.issues, value), USER_SHAPE);
   const { client_id, client_secret, refresh_token, email } = result.output;
@@ -233,7 +233,7 @@ function proveUser(value: unknown, secretId: string): AuthorizedUser | ConfigErr
   };
 }
 
-function proveServiceAccount(value: unknown, secretId: string): ServiceAccount | ConfigError {
+function readServiceAccount(value: unknown, secretId: string): ServiceAccount | ConfigError {
   const result = v.safeParse(serviceAccount, value, { abortPipeEarly: true });
   if (!result.success) return wrongShape(secretId, describe(result.issues, value), SERVICE_ACCOUNT_SHAPE);
   const { client_email, client_id, private_key, private_key_id, subject } = result.output;

@@ -13,7 +13,7 @@ const KINDS = [
   [/^(?:eyJ|ewog|ewov|LS0tLS1CRUdJTi)[A-Za-z0-9]/, 'base64'],
 ] as const;
 
-export type CredentialKind = (typeof KINDS)[number][1];
+type CredentialKind = (typeof KINDS)[number][1];
 
 /** How messages name each kind. */
 export const CREDENTIAL_NAMES: Readonly<Record<CredentialKind, string>> = {

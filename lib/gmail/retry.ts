@@ -1,7 +1,7 @@
 /** When a request to Gmail is sent again, and the error when Gmail stays away. */
 import { counted } from '../base/count.ts';
 import { formatDuration } from '../base/duration.ts';
-import { judgeFailure } from '../base/network-failure.ts';
+import { judgeFailure, TRY_NEXT_RUN } from '../base/network-failure.ts';
 import { type RetryPolicy, retry } from '../base/retry.ts';
 import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
 import { CHECK_ACCOUNT, type ResponseMeaning } from './responses.ts';
@@ -92,6 +92,6 @@ function unavailable(answer: Retryable, attempts: number): JobError {
   const remedy =
     kind === 'quota'
       ? 'Another program probably uses the same quota; the next run continues. If it lasts, set GMAIL_QUOTA_PER_MINUTE lower.'
-      : 'Nothing to do unless it lasts: the next run continues where this one ended.';
+      : TRY_NEXT_RUN;
   return new UnavailableError(`Gmail was not available after ${counted(attempts, 'attempt')}: ${text}`, remedy);
 }
