@@ -45,8 +45,6 @@ export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scop
   readonly storesReplacedToken?: boolean;
   readonly log?: Log;
   readonly progress?: Progress;
-  /** Called with the tokens before the first one is requested. */
-  readonly onTokens?: (tokens: AccessTokens) => void;
   /** Called when Gmail's client is loaded. */
   readonly onLoaded?: () => void;
 }
@@ -77,7 +75,6 @@ export async function openConnection(config: Config, options: ConnectionOptions)
     exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
     signal: stop.wrapUp,
   });
-  options.onTokens?.(tokens);
   const firstToken = tokens.get();
   // The caller awaits it; until then nothing handles a rejection.
   firstToken.catch(() => undefined);

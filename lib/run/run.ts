@@ -11,7 +11,6 @@ import type { Config } from '../config.ts';
 import { ConfigError, egressBehind, StoppedError, type StopReason, UsageError } from '../errors.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from '../gmail/writer.ts';
-import type { AccessTokens } from '../google/access.ts';
 import { requireProfileScope } from '../google/ownership.ts';
 import type { JobScopes } from '../google/scopes.ts';
 import { hostsOf, type Job } from '../job.ts';
@@ -100,7 +99,6 @@ class Run {
   /** An error that the run threw outside of its promise. */
   #fault: unknown;
   #budget: Budget | undefined;
-  #tokens: AccessTokens | undefined;
   #connection: Connection | undefined;
   #backfill: Backfill | undefined;
   #journal: RunJournal | undefined;
@@ -151,7 +149,7 @@ class Run {
     await monitor.end(ending.exitCode, summary);
     const report: RunReport = {
       ...summary,
-      secretVersion: this.#tokens?.secretVersion,
+      secretVersion: this.#connection?.tokens.secretVersion,
       error: ending.error,
       remedy: ending.remedy,
       resume: canGoOn(facts, ending, backfill !== undefined) ? this.#resume : undefined,
@@ -253,9 +251,6 @@ class Run {
       storesReplacedToken: true,
       log: this.#log,
       progress,
-      onTokens: (tokens) => {
-        this.#tokens = tokens;
-      },
       ...(onLoaded && { onLoaded }),
     });
     this.#connection = connection;
