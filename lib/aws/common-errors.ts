@@ -49,6 +49,31 @@ export interface AwsRefusal {
   readonly action: string;
 }
 
+/** AWS's names for each common cause: one cause has several names, by service and protocol. */
+const NAMES = {
+  away: [
+    ...['InternalFailure', 'InternalServiceError', 'InternalServiceErrorException', 'InternalServerError'],
+    ...['InternalServerException', 'ServiceUnavailable', 'ServiceUnavailableException'],
+  ],
+  throttled: [
+    ...['Throttling', 'ThrottlingException', 'ThrottledException', 'RequestThrottled', 'RequestThrottledException'],
+    ...['TooManyRequestsException', 'RequestLimitExceeded', 'ProvisionedThroughputExceededException'],
+    ...['PriorRequestNotComplete', 'BandwidthLimitExceeded', 'TransactionInProgressException', 'SlowDown'],
+  ],
+  wrongTime: ['RequestExpired', 'RequestTimeTooSkewed', 'RequestInTheFuture'],
+  denied: ['AccessDeniedException'],
+  unknownKey: [
+    ...['UnrecognizedClientException', 'InvalidClientTokenId', 'InvalidAccessKeyId'],
+    ...['MissingAuthenticationToken', 'MissingAuthenticationTokenException'],
+  ],
+  wrongSignature: [
+    ...['InvalidSignatureException', 'SignatureDoesNotMatch', 'IncompleteSignature', 'IncompleteSignatureException'],
+  ],
+  expiredSession: ['ExpiredTokenException', 'ExpiredToken'],
+  noCredentials: ['CredentialsProviderError', 'TokenProviderError'],
+};
+type Cause = keyof typeof NAMES;
+
 /**
  * AWS's error as one of ours. Matched by name, since the SDK has no classes for most of these. Sources of the names:
  * docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html and the API pages of each service.
@@ -66,16 +91,15 @@ export function explainAwsError(error: unknown, verb: string, resource: AwsResou
   const refusal: AwsRefusal = { name, message, what, said, action: `${resource.actionPrefix}:${verb}` };
   const own = resource.explain(refusal);
   if (own !== undefined) return own;
-  switch (name) {
-    case 'InternalFailure':
-    case 'InternalServiceError':
-    case 'InternalServiceErrorException':
-    case 'InternalServerError':
-    case 'InternalServerException':
-    case 'ServiceUnavailable':
-    case 'ServiceUnavailableException':
+  const cause = (Object.keys(NAMES) as Cause[]).find((one) => NAMES[one].includes(name));
+  switch (cause) {
+    case 'away':
       return away(what, name);
-    case 'AccessDeniedException':
+    case 'throttled':
+      return new UnavailableError(`${what}: AWS is throttling requests`, TRY_NEXT_RUN);
+    case 'wrongTime':
+      return wrongTime(refusal);
+    case 'denied':
       if (/\baccount\b.*\b(?:suspended|closed|blocked|on hold)\b/i.test(message)) {
         return new CredentialError(
           `${what}: the AWS account may not be used${said}`,
@@ -83,20 +107,13 @@ export function explainAwsError(error: unknown, verb: string, resource: AwsResou
         );
       }
       return denied(refusal, resource);
-    case 'UnrecognizedClientException':
-    case 'InvalidClientTokenId':
-    case 'InvalidAccessKeyId':
-    case 'MissingAuthenticationToken':
-    case 'MissingAuthenticationTokenException':
+    case 'unknownKey':
       if (isStaleSession(keys)) return staleSession(refusal);
       return new CredentialError(
         `${what}: AWS does not know the access key${said}`,
         'AWS_ACCESS_KEY_ID is wrong, inactive or deleted: put an active key of the IAM user into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
       );
-    case 'InvalidSignatureException':
-    case 'SignatureDoesNotMatch':
-    case 'IncompleteSignature':
-    case 'IncompleteSignatureException':
+    case 'wrongSignature':
       if (/not yet current|signature expired|is now (?:earlier|later) than/i.test(message)) return wrongTime(refusal);
       if (/scoped to a valid region|scoped to correct service|valid region/i.test(message)) {
         return new ConfigError(
@@ -109,37 +126,18 @@ export function explainAwsError(error: unknown, verb: string, resource: AwsResou
         `${what}: the signature does not fit the access key${said}`,
         'AWS_SECRET_ACCESS_KEY does not belong to AWS_ACCESS_KEY_ID (or the clock of this machine is wrong): set both again.',
       );
-    case 'RequestExpired':
-    case 'RequestTimeTooSkewed':
-    case 'RequestInTheFuture':
-      return wrongTime(refusal);
-    case 'ExpiredTokenException':
-    case 'ExpiredToken':
+    case 'expiredSession':
       if (isStaleSession(keys)) return staleSession(refusal);
       return new CredentialError(
         `${what}: the AWS session has expired${said}`,
         'Get new temporary keys and set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN again.',
       );
-    case 'CredentialsProviderError':
-    case 'TokenProviderError':
+    case 'noCredentials':
       return new ConfigError(
         `${what}: no AWS credentials could be loaded`,
         'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and no AWS_PROFILE, or correct the source of credentials that is named.',
       );
-    case 'Throttling':
-    case 'ThrottlingException':
-    case 'ThrottledException':
-    case 'RequestThrottled':
-    case 'RequestThrottledException':
-    case 'TooManyRequestsException':
-    case 'RequestLimitExceeded':
-    case 'ProvisionedThroughputExceededException':
-    case 'PriorRequestNotComplete':
-    case 'BandwidthLimitExceeded':
-    case 'TransactionInProgressException':
-    case 'SlowDown':
-      return new UnavailableError(`${what}: AWS is throttling requests`, TRY_NEXT_RUN);
-    default:
+    case undefined:
       return otherError(error, refusal, resource);
   }
 }

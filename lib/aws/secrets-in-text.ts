@@ -15,22 +15,26 @@ const KNOWN_NAMES: ReadonlySet<string> = new Set([
 
 /** Keys whose values are no secrets. */
 const PUBLIC_KEYS = new Set([
-  'type',
-  'client_id',
-  'email',
-  'client_email',
-  'subject',
-  'project_id',
-  'auth_uri',
-  'token_uri',
-  'auth_provider_x509_cert_url',
-  'client_x509_cert_url',
-  'universe_domain',
-  'scope',
-  'scopes',
-  'account',
-  'expiry',
-  'quota_project_id',
+  ...[
+    'type',
+    'client_id',
+    'email',
+    'client_email',
+    'subject',
+    'project_id',
+    'auth_uri',
+    'token_uri',
+    'scope',
+    'scopes',
+  ],
+  ...[
+    'auth_provider_x509_cert_url',
+    'client_x509_cert_url',
+    'universe_domain',
+    'account',
+    'expiry',
+    'quota_project_id',
+  ],
 ]);
 
 /** Every piece of `text` that may be secret. Names of keys, plain words, addresses and dates are not. */

@@ -59,13 +59,8 @@ export async function untilAnswered(request: GmailRequest): Promise<unknown> {
       await onUnauthorized();
     }
   };
-  return await retry({
-    send,
-    policies: isRepeatable ? POLICIES : UNREPEATABLE,
-    random,
-    wait,
-    failure: unavailable,
-  });
+  const policies = isRepeatable ? POLICIES : UNREPEATABLE;
+  return await retry({ send, policies, random, wait, failure: unavailable });
 }
 
 /**

@@ -82,21 +82,12 @@ export async function requestForm<Value>(
 
 /** Failures before a request is sent. */
 const NOT_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ENETUNREACH',
-  'EHOSTUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
+  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT'],
 ]);
 
 /** OAuth's error words for failures that pass, whatever the status. */
 const TRANSIENT = new Set([
-  'temporarily_unavailable',
-  'server_error',
-  'internal_failure',
-  'rate_limit_exceeded',
-  'slow_down',
+  ...['temporarily_unavailable', 'server_error', 'internal_failure', 'rate_limit_exceeded', 'slow_down'],
 ]);
 
 /**
