@@ -1,12 +1,12 @@
-/** Takes a real minute; its name puts it in front, so that everything else is done meanwhile. */
+/** Takes a real minute. The name sorts first, so that all other tests run in the meantime. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ARCHIVE, apply, carrying, sandboxOf } from './fixtures/starring.ts';
 import { assertEnded } from './run.ts';
 
 describe('a run of more than a minute', { concurrency: 2 }, () => {
-  it('never exceeds the quota, and takes no longer than it must', async () => {
-    // The profile, the labels, eight pages and four batches: 242 units, and six for a last look, so one minute has to pass after the first 140.
+  it('stays within the quota, and waits no longer than the quota requires', async () => {
+    // Profile, labels, eight pages and four batches take 242 units, a second search 6. After 140 units a minute must pass.
     await using sandbox = await sandboxOf(4_000, { quota: { unitsPerMinute: 150 } });
     const run = await apply(sandbox, { env: { GMAIL_QUOTA_PER_MINUTE: '150' } });
     const final = assertEnded(run, 0, { outcome: 'ok', changed: 4_000, retries: 0, quotaUnits: 248 });
@@ -19,10 +19,10 @@ describe('a run of more than a minute', { concurrency: 2 }, () => {
     );
   });
 
-  it('leaves alone what is protected by the time that its turn comes', async () => {
+  it('does not change messages that became protected while they waited for quota', async () => {
     await using sandbox = await sandboxOf(2_500, { quota: { unitsPerMinute: 150 } });
     const ids = sandbox.mailbox.messages().map(({ id }) => id);
-    // The newest are changed first: by then those at the end wait for units.
+    // The newest messages are changed first; the last ones still wait for units then.
     const star = () => sandbox.mailbox.modify([...ids.slice(0, 2), ...ids.slice(-7)], ['STARRED'], []);
     sandbox.faults.add({ kind: 'hook', verb: 'messages.batchModify', after: star });
     const rules = { protect: 'is:starred', undo: false, rules: [ARCHIVE] };

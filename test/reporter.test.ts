@@ -9,7 +9,7 @@ import { ROOT } from './run.ts';
 const folder = mkdtempSync(join(tmpdir(), 'gmail-jobs-reporter-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The output of a file with these lines, run as `npm test` runs the tests. */
+/** Runs a test file with these lines under the reporter of `npm test`. */
 function report(...lines: string[]) {
   const file = join(folder, 'made-up.test.mjs');
   writeFileSync(file, [`import { test, describe, it } from 'node:test';`, ...lines].join('\n'));
@@ -19,14 +19,14 @@ function report(...lines: string[]) {
 }
 
 describe('the reporter of npm test', { concurrency: 3 }, () => {
-  it('is silent about what passes, and closes with the summary', () => {
+  it('prints nothing for tests that pass, and ends with the summary', () => {
     const lines = Array.from({ length: 30 }, (_, index) => `test('number ${index}', () => console.log('noise'));`);
     const { stdout, status } = report(...lines, `it.todo('later', () => { throw new Error('not yet'); });`);
     assert.equal(status, 0);
     assert.match(stdout, /^# tests 31\n# suites 0\n# pass 30\n# fail 0\n(# \w+ [\d.]+\n)+$/);
   });
 
-  it('shows each failure in full, and its suite only by it', () => {
+  it('prints each failed test in full, and no failure of its suite', () => {
     const { stdout, status } = report(
       `describe('a suite', () => { it('fails', () => { throw new Error('the reason'); }); });`,
       `test('passes', (t) => t.diagnostic('fail is a word'));`,
@@ -37,7 +37,7 @@ describe('the reporter of npm test', { concurrency: 3 }, () => {
     assert.match(stdout, /# pass 1\n# fail 1\n[\s\S]*# duration_ms [\d.]+\n$/);
   });
 
-  it('shows why a file could not be loaded', () => {
+  it('prints why a test file could not be loaded', () => {
     const { stdout, status } = report(`import './is-not-there.mjs';`);
     assert.equal(status, 1);
     assert.match(stdout, /Cannot find module .*is-not-there[\s\S]*# fail 1\n/);

@@ -1,4 +1,4 @@
-/** The reporter of `npm test`: what a test file wrote to stderr, each failed test in full, and the runner's own summary. */
+/** The reporter of `npm test`: prints stderr of the test files, each failed test in full, and the runner's summary. */
 import { dot } from 'node:test/reporters';
 
 type Source = Parameters<typeof dot>[0];
@@ -17,12 +17,12 @@ export default async function* report(source: Source): AsyncGenerator<string> {
     }
     if (event.type === 'test:diagnostic' && SUMMARY.test(event.data.message)) summary.push(`# ${event.data.message}\n`);
   }
-  // With failures only, the built-in reporter prints a cross for each, and then each one with its error and place.
+  // Given failures alone, the dot reporter prints a cross for each, then each with its error and place.
   if (failures.length > 0) yield* dot(iterate(failures));
   yield* summary;
 }
 
-/** A suite fails with its tests, and says no more than that; a test that is still to be done may fail. */
+/** False for a suite that failed because of its tests, and for a `todo` test, which may fail. */
 function isOwnFailure({ data }: Extract<TestEvent, { type: 'test:fail' }>): boolean {
   const { failureType } = data.details.error as Error & { failureType?: string };
   return failureType !== 'subtestsFailed' && (data.todo === undefined || data.todo === false);

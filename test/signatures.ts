@@ -1,9 +1,9 @@
-/** `npm run signatures`: the registry's signatures of everything installed, or one loud line that they were not checked. */
+/** `npm run signatures`: checks the registry's signatures of all installed packages, or warns that none could be checked. */
 import { execFile } from 'node:child_process';
 
 const TIMEOUT_MS = 15_000;
 
-/** What npm reports when it could not ask: nobody there, no answer in time, or a registry without these addresses. */
+/** npm's codes when the registry is not reached, does not answer in time, or has no signatures. */
 const NOT_ASKED =
   /^(ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ERR_SOCKET_TIMEOUT|E40[0345]|E5\d\d)$/;
 
@@ -23,7 +23,7 @@ interface Named {
   readonly version: string;
 }
 
-/** Returns what `npm audit signatures --json` said. Whatever is not known to mean that nobody was asked is a failure. */
+/** Reads the output of `npm audit signatures --json`. An error that is not in NOT_ASKED is a failure. */
 export function judge(exitCode: number, stdout: string): Verdict {
   const { invalid, missing, error } = readReport(stdout);
   if (invalid !== undefined && missing !== undefined) {
@@ -50,7 +50,6 @@ function told(what: string) {
   return ({ name, version }: Named) => `${name}@${version} has ${what}`;
 }
 
-/** Asks npm, for at most 15 seconds. */
 function audit(): Promise<Verdict> {
   const args = ['audit', 'signatures', '--json', '--fetch-retries=0', `--fetch-timeout=${TIMEOUT_MS}`];
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** What is installed, what is in the bundle, and what neither may do. */
+/** The packages that are installed and bundled: number, licences, hashes, install scripts, signatures. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -29,12 +29,12 @@ const PACKAGES = (JSON.parse(read('package-lock.json')) as { packages: Record<st
 const LOCKED = Object.entries(PACKAGES);
 const INSTALLED = LOCKED.filter(([folder, { link }]) => folder.startsWith('node_modules/') && !link);
 
-/** The folders of the packages that a run may need: `dependencies` and all that these need in turn. */
+/** The folders of the run-time packages: `dependencies` and theirs. */
 function foldersNeeded(folder = '', found = new Set<string>()): Set<string> {
   const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = PACKAGES[folder] ?? {};
   const peers = Object.keys(peerDependencies ?? {}).filter((name) => !peerDependenciesMeta?.[name]?.optional);
   for (const name of [...Object.keys({ ...dependencies, ...optionalDependencies }), ...peers]) {
-    // As Node looks for it: in the folder's own node_modules, then further up.
+    // Node's order: the folder's own node_modules, then those above it.
     const parts = folder.split('/node_modules/');
     const places = parts.map((_, index) => parts.slice(0, parts.length - index).join('/node_modules/'));
     const candidates = [...places.filter(Boolean).map((place) => `${place}/`), ''].map(
@@ -50,10 +50,10 @@ function foldersNeeded(folder = '', found = new Set<string>()): Set<string> {
 }
 const RUN_TIME = [...foldersNeeded()].map((folder) => [folder, PACKAGES[folder] ?? {}] as const);
 
-/** Licences that ask for no more than to be named, which LICENSES.txt does. */
+/** Licences that require no more than their text in LICENSES.txt. */
 const ALLOWED = ['0BSD', 'Apache-2.0', 'BlueOak-1.0.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT', 'MIT-0'];
 
-/** What was read by a person because the package does not state it in SPDX's words: its LICENSE is the 3-clause BSD. */
+/** Read by a person, because package.json does not state an SPDX expression: its LICENSE is the 3-clause BSD. */
 const READ: Readonly<Record<string, string>> = { 'url-template@2.0.8 BSD': 'BSD-3-Clause' };
 
 /** The name in a path such as `node_modules/a/node_modules/@b/c`. */
@@ -69,9 +69,8 @@ describe('the packages of a run', () => {
     );
   });
 
-  it('are all that is in the bundle, each with its licence in LICENSES.txt', () => {
+  it('are the only packages in the bundle, each with its licence in LICENSES.txt', () => {
     const listed = new Set([...read('dist/LICENSES.txt').matchAll(/^(\S+ \S+)\nLicence: /gm)].map(([, one]) => one));
-    // What the build says each file is made of.
     const contents = Object.values(JSON.parse(read('dist/contents.json')) as Record<string, Record<string, number>>);
     const names = contents.flatMap((packages) => Object.keys(packages)).filter((name) => name !== 'gmail-jobs');
     const bundled = new Set(names.map((name) => `${name} ${PACKAGES[`node_modules/${name}`]?.version}`));
@@ -84,7 +83,7 @@ describe('the packages of a run', () => {
     );
   });
 
-  it('have licences that allow to pass them on', () => {
+  it('have licences that allow redistribution', () => {
     const stated = RUN_TIME.map(([folder, { version, license }]) => {
       const manifest = `${folder}/package.json`;
       const licence = existsSync(join(ROOT, manifest)) ? statedLicence(JSON.parse(read(manifest))) : license;
@@ -104,7 +103,7 @@ describe('the packages of a run', () => {
 });
 
 describe('every package', () => {
-  it('is held by its hash, and comes from the registry', () => {
+  it('is locked by its hash, and comes from the registry', () => {
     for (const [folder, { integrity, resolved }] of INSTALLED) {
       assert.match(integrity ?? '', /^sha512-/, folder);
       assert.match(resolved ?? 'https://registry.npmjs.org/', /^https:\/\/registry\.npmjs\.org\//, folder);
@@ -113,15 +112,15 @@ describe('every package', () => {
     assert.deepEqual(links, ['node_modules/node24 .ci/node']);
   });
 
-  it('that has an install script is known to do without it', () => {
+  it('with an install script is known to work without it', () => {
     const scripted = INSTALLED.filter(([, { hasInstallScript }]) => hasInstallScript).map(([folder]) => nameOf(folder));
-    // esbuild's script only shortens the way to the binary that comes as a package of its own.
+    // esbuild's script only replaces its launcher by the binary, which is a package of its own.
     assert.deepEqual(scripted, ['esbuild']);
   });
 });
 
 describe('npm', { concurrency: 4 }, () => {
-  // `npm test` hands its own configuration on in variables, which would count here.
+  // `npm test` passes its own configuration in variables, which npm would read here.
   const env = { PATH: process.env.PATH, HOME: process.env.HOME };
   const npm = (folder: string, ...args: string[]) => promisify(execFile)('npm', args, { cwd: folder, env });
   let folder = '';
@@ -130,7 +129,7 @@ describe('npm', { concurrency: 4 }, () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  it('installs what the build needs, whatever says that devDependencies or optional ones are left out', async () => {
+  it('installs what the build needs, even when devDependencies or optional ones are omitted by configuration', async () => {
     const project = join(folder, 'lean');
     await mkdir(project);
     for (const file of ['package.json', 'package-lock.json', '.npmrc', '.ci'])
@@ -152,7 +151,7 @@ describe('npm', { concurrency: 4 }, () => {
     assert.deepEqual(await Promise.all(ways), [all, all, all, all]);
   });
 
-  it('runs no install script with this .npmrc, and would without it', async () => {
+  it('runs no install script under .npmrc, and runs them without .npmrc', async () => {
     const scripted = join(folder, 'scripted');
     await mkdir(scripted);
     const postinstall = `touch ${join(folder, '$npm_config_mark')}`;
@@ -175,7 +174,7 @@ describe('npm audit signatures', () => {
   const none = { invalid: [], missing: [] };
   const one = [{ name: 'left-pad', version: '1.3.0' }];
 
-  it('is a failure that names the package when a signature is wrong or missing', () => {
+  it('fails and names the package when a signature is wrong or missing', () => {
     for (const report of [
       { ...none, invalid: one },
       { ...none, missing: one },
@@ -186,7 +185,7 @@ describe('npm audit signatures', () => {
     }
   });
 
-  it('is skipped, and says so, only where nobody could be asked', () => {
+  it('is skipped, with a warning, only when the registry gives no signatures', () => {
     for (const code of ['ENOTFOUND', 'ETIMEDOUT', 'ECONNREFUSED', 'E404', 'E503']) {
       const { outcome, text } = judge(1, JSON.stringify({ error: { code, summary: 'request failed' } }));
       assert.equal(outcome, 'skipped', code);

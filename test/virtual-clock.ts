@@ -1,4 +1,4 @@
-/** A clock whose time passes only when everybody waits: hours in milliseconds, and the same at every run. */
+/** A clock for tests: time advances only when all code waits, so hours take milliseconds and every run is the same. */
 import type { Clock } from '../lib/base/clock.ts';
 
 interface Timer {
@@ -34,7 +34,7 @@ export class VirtualClock implements Clock {
     return promise;
   }
 
-  /** Rings one timer when all promises that could go on have gone on, and so forth until nobody sleeps. */
+  /** Rings the next timer when no promise can continue, and repeats until no timer is left. */
   #tick(): void {
     if (this.#ticking) return;
     this.#ticking = true;
@@ -49,7 +49,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Numbers from 0 to 1 that follow from a seed alone (mulberry32). */
+/** Returns a generator of numbers from 0 to 1 that depend on the seed alone (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

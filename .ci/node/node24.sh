@@ -1,9 +1,9 @@
 #!/bin/sh
-# Runs Node 24: the machine's own, or the one that `npm ci` installed. Each is tried first, since a packaged binary may be
-# there and yet not run: on musl, say, or under another architecture.
-# Not named `node`: npm 10 takes away the link of that name with the packages of other platforms.
+# Runs Node 24: the machine's own, or the one that `npm ci` installed. Asks each for its version, since a packaged binary
+# may not run on this machine, for instance on musl.
+# Not named `node`: npm 10 removes the link of that name together with the packages of other platforms.
 
-# The last security release of the 24 line when this was written. An older Node of one's own is used only when no other is there.
+# The last security release of Node 24. The machine's own Node, when older, is used only if there is no other.
 secure=24.18.1
 
 here=$(CDPATH='' cd -P -- "${0%/*}" && pwd)
@@ -12,10 +12,10 @@ if [ -L "$0" ]; then
   here=$(CDPATH='' cd -P -- "$here/../node24" && pwd)
 fi
 
-# The version of the Node $1 without its `v`, when it runs and is of the 24 line.
+# Sets $version to the version of the Node $1, without `v`. Fails when it does not run or is not Node 24.
 version_of() {
   [ -x "$1" ] && [ ! -d "$1" ] || return 1
-  # What NODE_OPTIONS holds is for the program, which says what is wrong with it.
+  # The program checks NODE_OPTIONS itself.
   version=$(NODE_OPTIONS='' "$1" --version 2>/dev/null) || return 1
   case $version in v24.*) version=${version#v} ;; *) return 1 ;; esac
 }
@@ -28,7 +28,7 @@ is_secure() {
 }
 
 older=''
-# Word splitting at colons, and no globbing, as a shell reads PATH.
+# Splits PATH at colons, without globbing.
 set -f
 ifs=$IFS
 IFS=:

@@ -12,7 +12,6 @@ const FLAGS = [
   // dyno may use 512 MB. Not --optimize-for-size: it takes an eighth more of a short run's CPU time.
   '--heap-growing-percent=10',
   // A run mostly waits for Gmail. Only functions called very often are optimized, and loops over many ids.
-  '--no-turbofan',
   '--invocation-count-for-maglev=10000',
 ];
 

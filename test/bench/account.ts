@@ -1,4 +1,4 @@
-/** What a run cost and what it could have cost, worked out from what the sandbox was asked in the course of it. */
+/** Computes from the requests that the sandbox received what a run cost, and the least that it could have cost. */
 import { ConcurrencyLimiter } from '../../lib/gmail/concurrency.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import type { Asked, StandInReport } from './stand-in.ts';
@@ -9,24 +9,24 @@ export interface Account {
   readonly units: number;
   readonly refusals: number;
   readonly mostUnitsInAMinute: number;
-  /** Messages that were changed, or read; one that several rules change counts for each. */
+  /** Messages changed or read; a message that two rules change counts twice. */
   readonly messages: number;
-  /** The fewest units with which that can be done, without a journal. */
+  /** See leastUnits. */
   readonly leastUnits: number;
   /** See ownTime. */
   readonly ownMs: number;
 }
 
-/** What there is one of for each message, or for a thousand of them: these do not wait for one another. */
+/** Requests for messages, which do not depend on each other. */
 const BULK = new Set(['messages.batchModify', 'messages.modify', 'messages.get']);
 
 const PAGE = 500;
 const BATCH = 1_000;
 
-/** What a request takes besides its latency: the way there and back, and decoding, on a machine with other work. */
+/** Added to each latency: transport and decoding on a busy machine. */
 const CLIENT_MS = 20;
 
-/** `startedAt` is when the process was started, in epoch milliseconds. */
+/** `startedAt` is the start of the process, in epoch milliseconds. */
 export async function accountFor(report: StandInReport, startedAt: number): Promise<Account> {
   const { requests, refusals, mostUnitsInAMinute } = report;
   const gmail = requests.filter(({ service }) => service === 'gmail');
@@ -43,10 +43,9 @@ export async function accountFor(report: StandInReport, startedAt: number): Prom
 }
 
 /**
- * How long the run takes by itself, in milliseconds, if nothing has to wait for the quota: from the process's start to
- * its first request; then the longest way through the requests that are steps to others, such as the pages of a search;
- * then those that change or read, rule after rule, as many at once as the program's gate lets through. Each takes as
- * long as the sandbox recorded, and 20 ms.
+ * The time that a run needs without waits for the quota, in milliseconds: from the start of the process to its first
+ * request, the longest chain of requests that depend on each other, such as the pages of a search, and the requests that
+ * change or read messages, rule by rule, as many at once as the program sends. Each takes its recorded time plus 20 ms.
  */
 async function ownTime(requests: readonly Asked[], startedAt: number): Promise<number> {
   const startMs = Math.min(...requests.map((request) => request.startedAt)) - startedAt;
@@ -54,7 +53,7 @@ async function ownTime(requests: readonly Asked[], startedAt: number): Promise<n
   return startMs + longestWay(steps) + (await throughGate(requests.filter(isBulk), steps.length));
 }
 
-/** Backwards from the last answer: each time to the request whose answer was the last one before. */
+/** The longest chain, from the last answer back: before each request comes the last answer before it. */
 function longestWay(requests: readonly Asked[]): number {
   const byAnswer = requests.toSorted((a, b) => b.finishedAt - a.finishedAt);
   let [at] = byAnswer;
@@ -67,7 +66,7 @@ function longestWay(requests: readonly Asked[]): number {
   return totalMs;
 }
 
-/** The requests by a clock without waits, through a gate that has seen so many good answers before. */
+/** The time of the requests under the program's own limit of requests at once, after `answersBefore` good answers. */
 async function throughGate(requests: readonly Asked[], answersBefore: number): Promise<number> {
   const limiter = new ConcurrencyLimiter();
   const clock = new VirtualClock();
@@ -86,10 +85,9 @@ async function throughGate(requests: readonly Asked[], answersBefore: number): P
 }
 
 /**
- * Whose mailbox it is, its labels, and labels that are missing; then for each set of messages that get the same change,
- * or are read, full pages of their list and full batches. Before its first change a run looks at the labels once more,
- * for journals that it could not know of; and at the end once more at each search whose list had more than a page, for
- * what the changes of others have hidden from it.
+ * The fewest units for the run without a journal: profile, labels, missing labels, and for each set of messages that are
+ * read or get the same change full pages of the list and full batches. Before the first change a run lists the labels
+ * again, for new journals; at the end it repeats each search of more than a page, because changes of others shift pages.
  */
 function leastUnits(gmail: readonly Asked[]): number {
   const sizes = new Map<string, number>();

@@ -1,4 +1,4 @@
-/** Starts what is measured, each in a process of its own, and says what it took. */
+/** Runs Node programs as child processes and measures wall time, CPU time and peak memory. */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { arch, cpus, platform, totalmem } from 'node:os';
@@ -17,24 +17,24 @@ export interface Usage {
   readonly memoryMb: number;
 }
 
-/** The words after `node` with which the Procfile starts the program. */
+/** The Procfile's command without `node`. */
 export const PROGRAM = COMMAND.slice(1);
 
-/** The variables of a sandbox in a process of its own, whose work is then in no figure, and the process. */
+/** Starts a sandbox in a process of its own. Returns its variables and the process. */
 export async function startStandIn(options: StandInOptions): Promise<{ env: Variables; child: ChildProcess }> {
   const child = fork(STAND_IN, [JSON.stringify(options)]);
   const [variables] = (await once(child, 'message')) as [Variables];
   return { env: variables, child };
 }
 
-/** A stand-in with a mailbox of 1,000 messages, for runs that have nothing to do. */
+/** Starts a sandbox with 1,000 messages, for runs with nothing to do. */
 export async function startSandboxProcess(latencyMs: number): Promise<{ env: Variables; stop: () => void }> {
   const { env, child } = await startStandIn({ messages: 1_000, latencyMs });
   const { HEARTBEAT_URL: _, ...rest } = env;
   return { env: { ...rest, RULES_FILE: 'test/bench/rules.yaml' }, stop: () => child.disconnect() };
 }
 
-/** Runs Node with these words until it ends; throws when it fails. What it takes includes what Node itself does. */
+/** Runs Node with these words until it exits; the figures include Node's own start. Throws when the exit code is not 0. */
 export async function measure(words: readonly string[], env: Variables): Promise<Usage> {
   const startedAt = performance.now();
   const child = spawn(process.execPath, ['--require', USAGE, ...words], {
@@ -64,7 +64,7 @@ export function median(usages: readonly Usage[]): Usage {
   };
 }
 
-/** Where and when it was measured. */
+/** Machine, Node version and date. */
 export function surroundings(): string {
   const [cpu] = cpus();
   const machine = `${cpus().length} × ${cpu?.model ?? arch()}, ${Math.round(totalmem() / 2 ** 30)} GB, ${platform()}`;

@@ -1,1 +1,1 @@
-// The least that Node can do.
+// An empty program: what Node itself takes.

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:modules [command]`: what a run loads, and what that costs: each file of dist/ with its size, the time for
- * compiling it and running its first lines, and the packages in it. Without a command: apply-rules with nothing to do.
+ * `npm run bench:modules [command]`: lists the files of dist/ that a run loads, each with its size, whether its code cache
+ * was used, the packages in it, and the time to compile it and run its top level. By default apply-rules with nothing to do.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -52,7 +52,7 @@ function print(runs: readonly (readonly LoadReport[])[]): void {
   });
   rows.sort((a, b) => b.ms - a.ms);
   process.stdout.write(
-    `${args.join(' ')}: ${surroundings()}; medians of ${runs.length}\n\n     ms      kB  cache     file\n`,
+    `Files that ${args.join(' ')} loads\n${surroundings()}; medians of ${runs.length} runs\n\n     ms      kB  cache     file\n`,
   );
   for (const { file, bytes, cache, ms, named } of rows) {
     process.stdout.write(`${ms.toFixed(2).padStart(7)}${kilobytes(bytes).padStart(8)}  ${cache.padEnd(9)} ${file}\n`);

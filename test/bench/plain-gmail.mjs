@@ -1,4 +1,4 @@
-/** What plain scripts begin with, as the libraries' documentation says: the secret, the client, the rules. */
+/** The start of both plain scripts, as the libraries' documentation says: secret, client, rules. */
 import { readFileSync } from 'node:fs';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { google } from 'googleapis';

@@ -1,6 +1,6 @@
 /**
- * What one would write first: the run of apply-rules with nothing to do, by the same libraries, unbundled and imported as
- * their documentation says. What `npm run bench:start` compares the program with.
+ * The plain script of `npm run bench:start`: the requests of apply-rules with nothing to do, with the same libraries,
+ * unbundled and imported as their documentation says.
  */
 import { gmail, rules } from './plain-gmail.mjs';
 

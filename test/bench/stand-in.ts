@@ -1,23 +1,23 @@
 /**
- * A sandbox in a process of its own, for the benchmarks. Sends its parent the variables first, and later, for each message
- * from the parent, a report on the requests that it got.
+ * A sandbox in a process of its own, so that the benchmarks do not measure it. Sends its parent the variables, then one
+ * report on the received requests for each message from the parent.
  */
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 import { seededRandom } from '../virtual-clock.ts';
 
-/** Lognormal: half of the answers take longer than the median, one in a hundred more than two and a half times as long. */
+/** Latencies like Gmail's: lognormal, one answer in a hundred takes more than 2.5 times the median. */
 const MEDIAN_MS = 120;
 const SIGMA = 0.4;
 
 export interface StandInOptions {
   readonly messages: number;
-  /** Undefined for Google's limit. */
+  /** By default Google's limit. */
   readonly unitsPerMinute?: number;
-  /** How long each answer is held back; without it as long as Gmail's answers take. */
+  /** The delay of each answer. By default as Gmail's. */
   readonly latencyMs?: number;
 }
 
-/** One request as the sandbox saw it. Times are epoch milliseconds. */
+/** One request as the sandbox received it. Times are epoch milliseconds. */
 export interface Asked {
   readonly service: string;
   readonly verb: string;
@@ -25,7 +25,7 @@ export interface Asked {
   readonly finishedAt: number;
   readonly units: number;
   readonly status: number;
-  /** The change of labels, as text, and how many messages get it. */
+  /** The change of labels as JSON, and the number of messages that it is for. */
   readonly change?: string;
   readonly ids?: number;
 }

@@ -1,4 +1,4 @@
-/** The table of `npm run bench:throughput`, and what is said below it. */
+/** The table of `npm run bench:throughput` and the notes below it. */
 import type { Row } from './throughput.ts';
 
 const TITLES = [
@@ -37,7 +37,7 @@ export function showRow(row: Row): void {
   show(row.title, figures);
 }
 
-/** The parts that have to be compared, by size of mailbox, the smallest first. */
+/** The rows of each contender, the smallest mailbox first. */
 export interface Compared {
   readonly applied: readonly Row[];
   readonly bare: readonly Row[];
@@ -50,12 +50,12 @@ export function showNotes({ applied, bare, read, plain }: Compared): void {
   const ratio = (large?.messages ?? 0) / plain.messages;
   const journals = applied.map(({ units }, index) => `${units - (bare[index]?.units ?? 0)} units of ${units}`);
   process.stdout.write(`
-messages  changed or read; one that two rules change counts twice
-least     units with which that can be done: whose mailbox, its labels, new labels, full pages, full batches, and at the
-          end one more look for what the changes of others have hidden
-minutes   that the quota imposes: units ÷ limit, rounded up, less one
-own       the time without the quota: start, the longest way through requests that lead to others, then those that
-          change or read, through the program's gate; as long as the sandbox recorded, and 20 ms, each
+messages  changed or read; a message that two rules change counts twice
+least     the fewest units that suffice: profile, labels, new labels, full pages, full batches, and a second search of
+          each long list at the end
+minutes   imposed by the quota: units ÷ limit, rounded up, minus 1
+own       time without the quota: start, the longest chain of requests that depend on each other, and the requests that
+          change or read, as many at once as the program sends; each as the sandbox recorded it, plus 20 ms
 at most   1.03 × minutes + own
 
 The journal: ${journals.join(', ')}.

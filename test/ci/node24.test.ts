@@ -1,4 +1,4 @@
-/** .ci/node/node24.sh: which Node runs the scripts and the sources. */
+/** .ci/node/node24.sh, which chooses the Node for the scripts and the sources. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { ROOT } from '../run.ts';
 const SCRIPT = readFileSync(join(ROOT, '.ci/node/node24.sh'), 'utf8');
 const SECURE = /^secure=(24\.\d+\.\d+)$/m.exec(SCRIPT)?.[1] ?? '';
 
-/** A Node that says its version, and otherwise which one it is and what it was given. */
+/** A stand-in for Node: prints its version, or else its name and its arguments. */
 const fake = (version: string, name: string) => `#!/bin/sh
 if [ "$1" = --version ]; then [ -z "$NODE_OPTIONS" ] || exit 9; echo ${version}; exit 0; fi
 printf '%s\\n' "${name} ${version}" "$@"
@@ -22,7 +22,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 let count = 0;
 
-/** An app with this packaged Node, on a machine with these ones on its PATH. */
+/** An app with a packaged Node of version `packaged`, on a machine with the versions `own` on PATH. */
 function app(packaged: string | undefined, own: readonly string[]) {
   count += 1;
   const root = join(folder, `app ${count}`);
@@ -38,7 +38,7 @@ function app(packaged: string | undefined, own: readonly string[]) {
   const source = (version: string, name: string) => (version === 'broken' ? BROKEN : fake(version, name));
   if (packaged !== undefined)
     write(join(root, 'node_modules/node-some-platform/bin/node'), source(packaged, 'packaged'));
-  // npm 11 links the packaged one, which must not pass for the machine's own.
+  // npm 11 links the packaged Node, which must not count as the machine's own.
   if (packaged !== undefined) symlinkSync('../node-some-platform/bin/node', join(root, 'node_modules/.bin/node'));
   for (const [index, version] of own.entries()) write(join(root, `own ${index}`, 'node'), source(version, 'own'));
   const path = [
@@ -51,7 +51,7 @@ function app(packaged: string | undefined, own: readonly string[]) {
 
 function run({ root, PATH }: { root: string; PATH: string }, way: string, args: readonly string[], env = {}) {
   const [command, ...before] = way === 'sh' ? ['/bin/sh', '.ci/node/node24.sh'] : [join(root, way)];
-  // Neither `dirname` nor anything else is on this PATH: the script needs none of it.
+  // This PATH has no other commands, not even `dirname`: the script must need none.
   return spawnSync(command, [...before, ...args], { cwd: root, env: { PATH, ...env }, encoding: 'utf8' });
 }
 
@@ -89,7 +89,7 @@ describe('node24', () => {
     ['broken', ['broken']],
     ['v22.0.0', []],
   ] as const) {
-    it(`says what to install where none runs: packaged ${packaged}, the machine's ${own.join(', ') || 'none'}`, () => {
+    it(`exits 78 and names the Node to install when none runs: packaged ${packaged}, the machine's ${own.join(', ') || 'none'}`, () => {
       const { stdout, stderr, status } = run(app(packaged, own), 'node_modules/.bin/node24', ['x.ts']);
       assert.deepEqual([stdout, status], ['', 78]);
       assert.match(stderr, new RegExp(`^node24: [^\\n]*install Node 24 \\(${SECURE}[^\\n]*\\n$`));
@@ -101,7 +101,7 @@ describe('node24', () => {
     assert.equal(run(app(undefined, ['v24.22.0']), '.ci/node/node24.sh', ['x'], env).stdout, 'own v24.22.0\nx\n');
   });
 
-  it('comes with no Node that is older than the last security release', () => {
+  it('installs no Node older than the last security release', () => {
     const { optionalDependencies } = JSON.parse(readFileSync(join(ROOT, '.ci/node/package.json'), 'utf8'));
     const compare = new Intl.Collator('en', { numeric: true }).compare;
     for (const [name, version] of Object.entries<string>(optionalDependencies))
