@@ -188,20 +188,13 @@ describe('the reference', () => {
   it('has every event of the log, and no other', () => {
     const written = firstColumn(section(REFERENCE, 'The log')).flatMap((cell) => cell.match(/[a-z]+\.[a-z_]+/g) ?? []);
     const families = new Set(written.map((event) => event.split('.')[0]));
-    const literals = [...sources('lib'), ...sources('jobs')]
-      .map(read)
-      .flatMap((code) => [...code.matchAll(/'([a-z]+)\.([a-z_]+)'/g)])
-      .filter(([, family, name]) => families.has(`${family}`) && name !== 'com')
-      .map(([, family, name]) => `${family}.${name}`);
-    assert.deepEqual([...new Set(literals)].sort(), written.sort());
-  });
-
-  it('has every event in its table that the code logs with a name of a new family', () => {
-    const written = new Set(section(REFERENCE, 'The log').match(/[a-z]+\.[a-z_]+/g));
-    const logged = [...sources('lib'), ...sources('jobs')]
-      .map(read)
-      .flatMap((code) => [...code.matchAll(/\blog\.(?:info|warn|error|last)\(\s*'([^']+)'/g)]);
-    for (const [, event = ''] of logged) assert.ok(written.has(event), event);
+    const code = [...sources('lib'), ...sources('jobs')].map(read).join('\n');
+    // Some names are chosen before they are logged; `gmail.com` is a host.
+    const named = [...code.matchAll(/'([a-z]+)\.([a-z_]+)'/g)].filter(([, family]) => families.has(`${family}`));
+    const logged = [...code.matchAll(/\blog\.(?:info|warn|error|last)\(\s*'([^']+)'/g)].map(([, event]) => event);
+    const events = new Set([...named.map(([text]) => text.slice(1, -1)), ...logged]);
+    events.delete('gmail.com');
+    assert.deepEqual([...events].sort(), written.sort());
   });
 
   it('has an example of a job that loads and runs', async () => {
