@@ -117,9 +117,9 @@ function orSwitch({ orSwitch }: ArgumentSpec, or = ' | '): string {
 
 /** Separates the options of the backfill from the job's own. An option may be both. */
 function splitBackfill(given: Readonly<Record<string, unknown>>, own: OptionSpecs) {
-  const isShared = ([key]: [string, unknown]) => Object.hasOwn(BACKFILL_OPTIONS, key) && !Object.hasOwn(own, key);
+  const isBackfillOnly = ([key]: [string, unknown]) => Object.hasOwn(BACKFILL_OPTIONS, key) && !Object.hasOwn(own, key);
   const { from, to, window, oldestFirst, ...rest } = given as Readonly<Record<string, unknown>> & BackfillValues;
-  const options = Object.fromEntries(Object.entries(given).filter((entry) => !isShared(entry)));
+  const options = Object.fromEntries(Object.entries(given).filter((entry) => !isBackfillOnly(entry)));
   if (from !== undefined || to !== undefined) return { options, backfill: { ...rest, from, to, window, oldestFirst } };
   const isZoneAlone = !Object.hasOwn(own, 'timeZone') && rest.timeZone !== BACKFILL_OPTIONS.timeZone.fallback;
   const alone =

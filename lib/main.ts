@@ -34,7 +34,7 @@ for (const secret of [...secretsIn(env), ...secretsInWords(process.argv.slice(2)
 disarm(process.env);
 const spelling = commandSpelling(env);
 /** Takes the progress bar off the terminal. */
-let leaveScreen = (): void => {};
+let eraseProgress = (): void => {};
 const say = ({ message, remedy }: JobError): void => {
   const columns = columnsOf(process.stderr);
   const lines = [wrap(`job: ${spelling.text(message)}`, columns, 5), wrap(`     ${spelling.text(remedy)}`, columns)];
@@ -43,7 +43,7 @@ const say = ({ message, remedy }: JobError): void => {
 
 const crash = (error: unknown): void => {
   process.exitCode = exitCodeOf(error);
-  leaveScreen();
+  eraseProgress();
   if (error instanceof JobError) say(error);
   else process.stderr.write(`${stackOf(error)}\n`);
 };
@@ -56,7 +56,7 @@ process.on('unhandledRejection', onFault);
 // A guard throws when Node lacks its function, and `crash` reports that.
 const output = guardOutput(redactor, process);
 process.on('exit', () => {
-  leaveScreen();
+  eraseProgress();
   output.flush();
   // Node drops signal handlers during exit; a later signal would replace the exit code.
   process.exit();
@@ -88,7 +88,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       format === 'pretty' && process.stderr.isTTY
         ? (await import('./screen/progress-bar.ts')).createProgressBar(output.screens.stderr)
         : noProgress;
-    leaveScreen = () => progress.end();
+    eraseProgress = () => progress.end();
     const write = (line: string) => {
       progress.stop();
       process.stdout.write(output.atLineStart() ? line : `\n${line}`);

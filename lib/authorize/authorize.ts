@@ -5,9 +5,9 @@ import { examineConfig } from '../config.ts';
 import { ConfigError, ExitCode, UsageError } from '../errors.ts';
 import { NAME_CLIENT, readClient } from './client.ts';
 import { openConsent } from './consent.ts';
-import { reachGoogle } from './google.ts';
+import { googleAccessOf } from './google.ts';
 import { type authorizeOptions, readJobScopes, readMailbox, unionOf } from './options.ts';
-import { dryRunPage, jobsLeftOut, printPage, secretName, storedPage, watchStore } from './outcome.ts';
+import { dryRunPage, lostJobsText, printPage, secretName, storedPage, watchStore } from './outcome.ts';
 import { inspectSecret, requireSameMailbox } from './stored-secret.ts';
 
 export async function authorize(context: CommandContext<typeof authorizeOptions>): Promise<ExitCode> {
@@ -17,16 +17,16 @@ export async function authorize(context: CommandContext<typeof authorizeOptions>
   const email = readMailbox(options.email, config.mailbox);
   const jobs = await readJobScopes(registry, options.jobs);
   const installed = await registry.scopes();
-  const google = reachGoogle(config, hide);
+  const google = googleAccessOf(config, hide);
   const opened = openSecretStore({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
-  const { store, orSayWhatWasStored } = watchStore(opened, terminal, '`job check` says whether they are in place.');
-  return await orSayWhatWasStored(async () => {
+  const { store, explainStop } = watchStore(opened, terminal, '`job check` says whether they are in place.');
+  return await explainStop(async () => {
     const client = await readClient(options, terminal, hide, signal);
     if (client === null) throw new UsageError('the OAuth client is not known', NAME_CLIENT);
     const stored = await inspectSecret(store, google, { ...options, email }, signal);
     const known = stored.kind === 'value' && !options.replace ? stored.mailbox : null;
 
-    const lost = jobsLeftOut(installed, unionOf(jobs), 'To authorize for every installed job, leave out `--jobs`.');
+    const lost = lostJobsText(installed, unionOf(jobs), 'To authorize for every installed job, leave out `--jobs`.');
     if (lost !== null) terminal.print(`With these scopes, ${lost}`);
     await using consent = await openConsent(
       {

@@ -16,7 +16,7 @@ import { type ConsentAnswer, type Loopback, pastedAnswer, startLoopback } from '
 import type { OAuthClient } from './client.ts';
 import { exchangeCode, type GoogleAccess, REMOVE_ACCESS } from './google.ts';
 import { consentLink, createLinkSecrets, type LinkSecrets, openBrowser, wrongState } from './link.ts';
-import { failurePage, type OutcomePage, type PageFacts, pageAsTyped } from './outcome-page.ts';
+import { failurePage, type OutcomePage, type PageFacts, spellPage } from './outcome-page.ts';
 
 export interface ConsentRequest {
   readonly client: OAuthClient;
@@ -81,11 +81,11 @@ export async function openConsent(
         const grant = await takeGrant(answer.parameters, request, secrets, loopback.redirectUri, context, google);
         mailbox = [['Mailbox', grant.user.email]];
         const page = await finish(grant);
-        await answer.reply(pageAsTyped(page, spelling));
+        await answer.reply(spellPage(page, spelling));
         return page;
       } catch (error) {
         const failed = failurePage(request.failureTitle, error, [...mailbox, ['Secret', request.secret]]);
-        await answer.reply(pageAsTyped(failed, spelling));
+        await answer.reply(spellPage(failed, spelling));
         throw error;
       }
     },

@@ -35,7 +35,7 @@ export const REMOVE_ACCESS = "Remove the app's access at myaccount.google.com/co
 export const DOWNLOAD_CLIENT =
   "Download the client's file again from the Cloud console (Google Auth Platform → Clients)";
 
-export function reachGoogle(config: Config, hide: (secret: string) => void): GoogleAccess {
+export function googleAccessOf(config: Config, hide: (secret: string) => void): GoogleAccess {
   return {
     authUrl: config.authUrl,
     tokenUrl: config.tokenUrl,

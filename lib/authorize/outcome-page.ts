@@ -17,7 +17,7 @@ export interface OutcomePage {
   readonly next: readonly string[];
 }
 
-export function pageAsTyped(page: OutcomePage, spelling: CommandSpelling): OutcomePage {
+export function spellPage(page: OutcomePage, spelling: CommandSpelling): OutcomePage {
   return { ...page, text: spelling.text(page.text), next: page.next.map(spelling.text) };
 }
 

@@ -39,7 +39,7 @@ export function storedPage(
       ...(live
         ? ['Run `job check`: it says whether everything else is in place.']
         : ['Run `job rotate`: it checks this version and makes it current.']),
-      ...leftOut(installed, grant.scopes),
+      ...lostJobsSteps(installed, grant.scopes),
       ...lifeWarning(grant),
       ...tidy,
     ],
@@ -82,14 +82,14 @@ export function rotatedPage(
       ...(scopes === undefined ? [] : servedFacts(installed, scopes)),
     ],
     next: [
-      ...(scopes === undefined ? [] : leftOut(installed, scopes)),
+      ...(scopes === undefined ? [] : lostJobsSteps(installed, scopes)),
       'Nothing has to be restarted. `job check` says whether everything else is in place.',
     ],
   };
 }
 
 /** Names the installed jobs that lack a scope, with the remedy. Null when every job runs. */
-export function jobsLeftOut(
+export function lostJobsText(
   installed: readonly JobScopes[],
   scopes: readonly string[],
   remedy = `To authorize for every installed job: \`${rotateFor(installed)}\`.`,
@@ -124,8 +124,8 @@ export function printPage({ title, text, facts = [], next }: OutcomePage, termin
   for (const step of next) terminal.print(`Next: ${step}`, 'Next: '.length);
 }
 
-function leftOut(installed: readonly JobScopes[], scopes: readonly string[]): string[] {
-  const lost = jobsLeftOut(installed, scopes);
+function lostJobsSteps(installed: readonly JobScopes[], scopes: readonly string[]): string[] {
+  const lost = lostJobsText(installed, scopes);
   return lost === null ? [] : [`With these scopes, ${lost}`];
 }
 
@@ -159,7 +159,7 @@ function lifeWarning({ refreshTokenLifetimeMs: lifetimeMs }: Grant): string[] {
 export interface WatchedStore {
   readonly store: SecretStore;
   /** Returns what `work` returns. On a StoppedError, prints first whether the store was asked to store anything. */
-  orSayWhatWasStored<T>(work: () => Promise<T>): Promise<T>;
+  explainStop<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** The store, watched for requests that change the secret. After one, a person who stops the command gets `advice`. */
@@ -180,7 +180,7 @@ export function watchStore(store: SecretStore, terminal: Pick<Terminal, 'print'>
       moveStage: noting(moveStage),
       dropStage: noting(dropStage),
     },
-    async orSayWhatWasStored(work) {
+    async explainStop(work) {
       try {
         return await work();
       } catch (error) {

@@ -13,9 +13,9 @@ import { isServed, type JobScopes } from '../google/scopes.ts';
 import { exchangeRefreshToken, TokenRefusal } from '../google/token.ts';
 import { type OAuthClient, readClient } from './client.ts';
 import { openConsent } from './consent.ts';
-import { DOWNLOAD_CLIENT, reachGoogle } from './google.ts';
+import { DOWNLOAD_CLIENT, googleAccessOf } from './google.ts';
 import { readJobScopes, type rotateOptions, unionOf } from './options.ts';
-import { jobsLeftOut, printPage, rotatedPage, sameClientPage, secretName, watchStore } from './outcome.ts';
+import { lostJobsText, printPage, rotatedPage, sameClientPage, secretName, watchStore } from './outcome.ts';
 import type { OutcomePage } from './outcome-page.ts';
 import { confirmRevocation, revokeAll } from './revocation.ts';
 import {
@@ -37,10 +37,10 @@ export async function rotate(context: RotateContext): Promise<ExitCode> {
   const chosen = await readJobScopes(registry, context.options.jobs);
   const installed = await registry.scopes();
   const opened = openSecretStore({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
-  const { store, orSayWhatWasStored } = watchStore(opened, terminal, '`job rotate` continues.');
-  return await orSayWhatWasStored(async () => {
+  const { store, explainStop } = watchStore(opened, terminal, '`job rotate` continues.');
+  return await explainStop(async () => {
     const client = await readClient(context.options, terminal, hide, signal);
-    const rotation = { configuredMailbox: config.mailbox, store, google: reachGoogle(config, hide), signal };
+    const rotation = { configuredMailbox: config.mailbox, store, google: googleAccessOf(config, hide), signal };
 
     const before = await readCurrent(rotation);
     if (before.problem !== null) terminal.print(`The current version does not work: ${before.problem.message}.`);
@@ -116,7 +116,7 @@ async function withConsent(
   rotation: RotationContext,
 ): Promise<OutcomePage> {
   const { store, google } = rotation;
-  const lost = jobsLeftOut(installed, demands.scopes);
+  const lost = lostJobsText(installed, demands.scopes);
   if (lost !== null) terminal.print(`With these scopes, ${lost}`);
   if (options.revoke && !options.yes) await confirmRevocation(before, rotation, terminal);
   await using consent = await openConsent(

@@ -110,13 +110,13 @@ export async function proveVersion(
   let { versionId } = version;
   if (token.newRefreshToken !== undefined) {
     user = { ...credentials, refreshToken: token.newRefreshToken };
-    versionId = await keep(user, { stage, versionId }, store, signal);
+    versionId = await storeNewToken(user, { stage, versionId }, store, signal);
   }
   const { address: email } = await askMailbox(token.value, signal, google);
   return { user, versionId, scopes: token.scopes, email };
 }
 
-async function keep(
+async function storeNewToken(
   user: AuthorizedUser,
   from: { readonly stage: Stage; readonly versionId: string },
   store: SecretStore,

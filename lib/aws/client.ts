@@ -10,7 +10,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
 const SDK_ATTEMPTS = 4;
 
 /** The SDK repeats neither a request whose answer it cannot read nor one that is answered with 408. */
-const UNREADABLE: RetryPolicy = { pausesMs: [0, 0, 0], floor: 1 };
+const UNREADABLE: RetryPolicy = { pausesMs: [0, 0, 0], fixedShare: 1 };
 
 /** The settings with which the SDK's client of any service is made. Without keys, the SDK's default chain finds some. */
 export function clientSettings({ region, keys }: Pick<AwsResource, 'region' | 'keys'>) {

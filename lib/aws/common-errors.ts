@@ -7,8 +7,8 @@ import {
   FOREIGN_ANSWER,
   judgeFailure,
   passingFailure,
+  proxyLoginError,
   TRY_NEXT_RUN,
-  wantsProxyLogin,
 } from '../base/network-failure.ts';
 import { serverCode, serverWords } from '../base/server-words.ts';
 import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
@@ -165,7 +165,7 @@ function otherError(error: unknown, { what, said }: AwsRefusal, { nameVariable }
   const { name } = (error ?? {}) as { name?: unknown };
   const status = statusOf(error);
   const code = serverCode(name) ?? 'an unknown code';
-  if (status === 407) return wantsProxyLogin(what);
+  if (status === 407) return proxyLoginError(what);
   if (isPage(error) && (status === undefined || status < 500)) {
     return new ConfigError(`${what}: a page came instead of an answer`, `${FOREIGN_ANSWER} Also check AWS_REGION.`);
   }

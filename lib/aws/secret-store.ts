@@ -130,7 +130,7 @@ function isMisplaced(error: unknown): false {
 }
 
 /** AWS shows a change everywhere within seconds. */
-const NOT_VISIBLE: RetryPolicy = { pausesMs: [500, 1_000, 1_500, 2_000, 2_500], floor: 1 };
+const NOT_VISIBLE: RetryPolicy = { pausesMs: [500, 1_000, 1_500, 2_000, 2_500], fixedShare: 1 };
 
 /**
  * The version `versionId`, read by `which`, as soon as AWS shows it: reads may lag behind writes.

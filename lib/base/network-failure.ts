@@ -61,7 +61,7 @@ export function judgeFailure(error: unknown, service: string): string | ConfigEr
       'Correct or unset GMAIL_API_URL, GOOGLE_TOKEN_URL, AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SECRETS_MANAGER.',
     );
   }
-  if (codes.includes(PROXY_LOGIN)) return wantsProxyLogin(service);
+  if (codes.includes(PROXY_LOGIN)) return proxyLoginError(service);
   // An unknown failure of the network is no bug of this program.
   if (codes.some((code) => FROM_NETWORK.test(code))) return 'an answer that cannot be read';
   const known = codes.filter((code) => /^[A-Za-z_]{1,60}$/.test(code));
@@ -75,7 +75,7 @@ const PROXY_LOGIN = 'proxy authentication required';
 const FROM_NETWORK = /^(?:fetch failed|terminated|UND_ERR_(?!INVALID_ARG)[A-Z_]+|ZSTD_error_\w+|ERR_BROTLI_\w+|Z_\w+)$/;
 
 /** The error for HTTP status 407, which only a proxy sends. */
-export function wantsProxyLogin(service: string): ConfigError {
+export function proxyLoginError(service: string): ConfigError {
   return new ConfigError(
     `a proxy between this machine and ${service} wants a login (status 407)`,
     'The program does not support proxies: let this machine reach the service without one.',

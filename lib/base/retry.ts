@@ -5,7 +5,7 @@ export interface RetryPolicy {
   /** The pauses after the first such answer, the second and so on. The answer after the last pause ends the loop. */
   readonly pausesMs: readonly number[];
   /** The share of each pause that is not random: 0 for full jitter, 1 for none. */
-  readonly floor: number;
+  readonly fixedShare: number;
   /** An answer whose Retry-After is longer ends the loop. */
   readonly longestRetryAfterMs?: number;
 }
@@ -45,7 +45,7 @@ export async function retry<Value, Answer extends RetryableAnswer>(
     if (pauseMs === undefined || retryAfterMs > (policy.longestRetryAfterMs ?? Number.POSITIVE_INFINITY)) {
       throw options.failure(answer, attempt);
     }
-    const jitteredMs = pauseMs * (policy.floor + (1 - policy.floor) * options.random());
+    const jitteredMs = pauseMs * (policy.fixedShare + (1 - policy.fixedShare) * options.random());
     await options.wait(Math.round(Math.max(jitteredMs, retryAfterMs)), answer, attempt);
   }
 }

@@ -6,7 +6,7 @@ import { cacheFile, createLoader, type Loaded, sealCache } from '../process/load
 
 const loaded: Loaded[] = [];
 
-function keep(): void {
+function storeCaches(): void {
   for (const { file, source, script } of loaded) {
     const path = join(__dirname, cacheFile(file));
     mkdirSync(dirname(path), { recursive: true });
@@ -18,7 +18,7 @@ function main(host = process): void {
   // V8 stores its flags in a cache and rejects the cache under other flags: they stay as they are at the program's start.
   v8.setFlagsFromString = () => undefined;
   // Before the program's own listener, which ends the process.
-  host.on('exit', keep);
+  host.on('exit', storeCaches);
   createLoader(__dirname, (_file, load) => loaded.push(load()))('lib/main.js');
 }
 

@@ -82,7 +82,7 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
     random: Math.random,
     hide,
   };
-  const asking = { jobs, exchange, signal, gmail: { ...exchange, gmailApiUrl: config.gmailApiUrl } };
+  const standInCheck = { jobs, exchange, signal, gmail: { ...exchange, gmailApiUrl: config.gmailApiUrl } };
   const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
   const versions = isFaulty(AWS_VARIABLES)
     ? yield* notReachedAll(['aws', 'secret'])
@@ -91,14 +91,14 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
         stage,
         configuredMailbox: config.mailbox,
         findStandIn: async (problem, previous, meant) =>
-          isFaulty(GOOGLE_VARIABLES) ? problem : findStandIn(problem, previous, meant, asking),
+          isFaulty(GOOGLE_VARIABLES) ? problem : findStandIn(problem, previous, meant, standInCheck),
         signal,
       });
 
   const working =
     versions === null || isFaulty(GOOGLE_VARIABLES)
       ? yield* notReachedAll(['token', 'consent', 'scopes'])
-      : yield* checkAccess({ versions, installed, ...asking });
+      : yield* checkAccess({ versions, installed, ...standInCheck });
 
   const opened =
     working === null || versions === null || faulty.has('GMAIL_MAILBOX')

@@ -1,7 +1,7 @@
 /** The meaning of a response of the Gmail API: success, retry, slow down, renew the token, or an error with its remedy. */
 
 import { isObject, parseJson } from '../base/json.ts';
-import { FOREIGN_ANSWER, wantsProxyLogin } from '../base/network-failure.ts';
+import { FOREIGN_ANSWER, proxyLoginError } from '../base/network-failure.ts';
 import { serverCode, serverWords } from '../base/server-words.ts';
 import { ConfigError, CredentialError, type JobError, RefusedError, UnavailableError } from '../errors.ts';
 import { RENEW_ACCESS } from '../google/token.ts';
@@ -144,7 +144,7 @@ function interpretError(
   urlLength = 0,
   isPage = false,
 ): ResponseMeaning {
-  if (status === 407) return failed(wantsProxyLogin('Gmail'));
+  if (status === 407) return failed(proxyLoginError('Gmail'));
   if (status === 401) return { kind: 'unauthorized' };
   const { message, words, reasons } = googleError(body);
   const said = `${method}: ${status}${words === '' ? '' : ` ${words}`}`;

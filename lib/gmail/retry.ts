@@ -14,20 +14,20 @@ export type Retryable = Extract<ResponseMeaning, { retryAfterMs: number }>;
 const longestRetryAfterMs = 10 * 60_000;
 
 /** The service stumbled, or too many requests were under way at once. */
-const STUMBLED: RetryPolicy = { pausesMs: [500, 1_000, 2_000, 4_000, 8_000], floor: 0, longestRetryAfterMs };
+const STUMBLED: RetryPolicy = { pausesMs: [500, 1_000, 2_000, 4_000, 8_000], fixedShare: 0, longestRetryAfterMs };
 
 const POLICIES: Readonly<Record<Retryable['kind'], RetryPolicy>> = {
   again: STUMBLED,
   crowded: STUMBLED,
   // Quota comes back with time alone: half of each pause is certain, and all pauses together exceed Gmail's minute.
-  quota: { pausesMs: [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000], floor: 0.5, longestRetryAfterMs },
+  quota: { pausesMs: [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000], fixedShare: 0.5, longestRetryAfterMs },
   // Users report that 1 in 100 requests is refused with failedPrecondition for no reason
   // (github.com/googleapis/google-api-php-client/issues/2558).
-  precondition: { pausesMs: [500, 1_000, 2_000], floor: 0, longestRetryAfterMs },
+  precondition: { pausesMs: [500, 1_000, 2_000], fixedShare: 0, longestRetryAfterMs },
 };
 
 /** For a change that must not be made twice: Gmail may have made it before it stumbled. */
-const UNREPEATABLE: typeof POLICIES = { ...POLICIES, again: { pausesMs: [], floor: 0 } };
+const UNREPEATABLE: typeof POLICIES = { ...POLICIES, again: { pausesMs: [], fixedShare: 0 } };
 
 export interface GmailRequest {
   /** Sends the request once. */

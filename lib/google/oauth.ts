@@ -3,7 +3,7 @@ import { type Clock, orAbort } from '../base/clock.ts';
 import { counted } from '../base/count.ts';
 import { formatDuration } from '../base/duration.ts';
 import { isObject, parseJson } from '../base/json.ts';
-import { FOREIGN_ANSWER, judgeFailure, wantsProxyLogin } from '../base/network-failure.ts';
+import { FOREIGN_ANSWER, judgeFailure, proxyLoginError } from '../base/network-failure.ts';
 import { type RetryPolicy, retry } from '../base/retry.ts';
 import { serverCode, serverWords } from '../base/server-words.ts';
 import { ConfigError, egressBehind, UnavailableError } from '../errors.ts';
@@ -50,8 +50,8 @@ export interface OAuthRequest<Value> {
   readonly remedy: string;
 }
 
-const AWAY: RetryPolicy = { pausesMs: [500, 1_000, 2_000, 4_000], floor: 0 };
-const SPENT: RetryPolicy = { pausesMs: [], floor: 0 };
+const AWAY: RetryPolicy = { pausesMs: [500, 1_000, 2_000, 4_000], fixedShare: 0 };
+const SPENT: RetryPolicy = { pausesMs: [], fixedShare: 0 };
 
 /**
  * Sends the form until `read` finds a value in the answer.
@@ -126,7 +126,7 @@ export async function postForm(
   const body = good && text.trim() === '' ? {} : parseObject(text);
   const kind = status === 429 ? 'unspent' : 'spent';
   const isAway = status === 408 || status === 429 || status >= 500;
-  if (status === 407) throw wantsProxyLogin("Google's OAuth endpoint");
+  if (status === 407) throw proxyLoginError("Google's OAuth endpoint");
   if (body === null) {
     const isForeign = !isAway && (!good || /^\s*</.test(text));
     return { kind, trouble: `status ${status} without JSON`, isForeign };

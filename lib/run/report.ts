@@ -63,7 +63,7 @@ export function concludeRun({ counts, refusal, dryRun, error, stopped }: RunFact
 }
 
 /** Whether a person can continue the run by hand. */
-export function canGoOn({ counts, dryRun, error }: RunFacts, ending: Ending, isBackfill: boolean): boolean {
+export function canResume({ counts, dryRun, error }: RunFacts, ending: Ending, isBackfill: boolean): boolean {
   // Stopped while searching: `remaining` is 0 although nothing was done.
   const isIncomplete = counts.remaining > 0 || error instanceof StoppedError;
   // No scheduled run continues a backfill.

@@ -26,7 +26,7 @@ import { type Budget, startBudget } from './budget.ts';
 import { type Connection, openConnection } from './connection.ts';
 import type { Faults } from './faults.ts';
 import { createMonitor } from './monitor.ts';
-import { canGoOn, concludeRun, type RunReport, stackOf } from './report.ts';
+import { canResume, concludeRun, type RunReport, stackOf } from './report.ts';
 
 export interface RunRequest {
   readonly name: string;
@@ -152,7 +152,7 @@ class Run {
       secretVersion: this.#connection?.tokens.secretVersion,
       error: ending.error,
       remedy: ending.remedy,
-      resume: canGoOn(facts, ending, backfill !== undefined) ? this.#resume : undefined,
+      resume: canResume(facts, ending, backfill !== undefined) ? this.#resume : undefined,
     };
     this.#log.last('run.finished', { ...report }, { declined: stopped === 'declined', undo: this.#undo });
     return report;

@@ -5,12 +5,12 @@ import { type RetryPolicy, retry } from '../../../lib/base/retry.ts';
 type Kind = 'away' | 'busy' | 'quota' | 'unrepeatable';
 type Answer = 'ok' | { readonly kind: Kind; readonly retryAfterMs?: number };
 
-const AWAY: RetryPolicy = { pausesMs: [100, 200], floor: 0, longestRetryAfterMs: 5_000 };
+const AWAY: RetryPolicy = { pausesMs: [100, 200], fixedShare: 0, longestRetryAfterMs: 5_000 };
 const POLICIES: Readonly<Record<Kind, RetryPolicy>> = {
   away: AWAY,
   busy: AWAY,
-  quota: { pausesMs: [1_000, 1_000], floor: 0.5 },
-  unrepeatable: { pausesMs: [], floor: 0 },
+  quota: { pausesMs: [1_000, 1_000], fixedShare: 0.5 },
+  unrepeatable: { pausesMs: [], fixedShare: 0 },
 };
 
 /** The end of a request that gets these answers, and the pauses before it. */
