@@ -8,7 +8,7 @@ import { readWhenVisible, type SecretStore } from '../aws/secret-store.ts';
 import type { AuthorizedUser } from '../aws/shape.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
-import { isCurable } from '../google/exchange.ts';
+import { canAnotherVersionHelp } from '../google/exchange.ts';
 import { requireAgreement } from '../google/ownership.ts';
 import { missingScopes, shortScope } from '../google/scopes.ts';
 import type { OAuthClient } from './client.ts';
@@ -69,7 +69,7 @@ export async function readCurrent({
     const mailbox = meant ?? proof.email;
     return { versionId: proof.versionId, user: proof.user, mailbox, scopes: proof.scopes, problem };
   } catch (error) {
-    if (!isCurable(error)) throw error;
+    if (!canAnotherVersionHelp(error)) throw error;
     const problem = error as CredentialError;
     if (meant !== undefined) return { versionId, user, mailbox: meant, scopes: undefined, problem };
     throw new CredentialError(

@@ -79,7 +79,7 @@ function valueIn({ SecretString: text, SecretBinary: bytes }: GetSecretValueResp
   throw new SyntaxError('an answer without a value');
 }
 
-const REMEDY_WITHOUT: Readonly<Record<Stage, string>> = {
+const NO_VERSION_REMEDY: Readonly<Record<Stage, string>> = {
   AWSCURRENT: "Store one with `job authorize`, or put a service account's key into it in the AWS console.",
   AWSPENDING:
     'Nothing waits to go live: put a version there with `job authorize --stage AWSPENDING`, or check without --stage.',
@@ -88,5 +88,5 @@ const REMEDY_WITHOUT: Readonly<Record<Stage, string>> = {
 
 /** The error for a secret without a version of the stage. */
 export function noVersion(stage: Stage): ConfigError {
-  return new ConfigError(`the secret has no version ${stage}`, REMEDY_WITHOUT[stage]);
+  return new ConfigError(`the secret has no version ${stage}`, NO_VERSION_REMEDY[stage]);
 }

@@ -103,7 +103,7 @@ function secretsInLeaf(key: string, text: string): string[] {
  */
 function mayBeCredential(key: string, value: string): boolean {
   if (STRONG_NAME.test(key) || credentialKind(value) !== undefined) return true;
-  if (isOpen(value.trim())) return false;
+  if (isPublicText(value.trim())) return false;
   if (/secret|token|key|password|credential|assertion|code/i.test(key)) return true;
   return /^(?=.*\d)(?=.*[a-z])\S{16,}$/i.test(unwrap(value));
 }
@@ -178,7 +178,7 @@ const STRONG_NAME = /(?:client_?secret|(?:refresh|access|session)_?token|(?:secr
 const WEAK_NAME = /(?<!kms[-_]?)(?:secret|token|key|passwd|code|credential|assertion)s?$/i;
 
 function isOrdinary(value: string): boolean {
-  return isPlainWord(value) || isOpen(value) || /^(?:arn:|alias\/)/.test(value);
+  return isPlainWord(value) || isPublicText(value) || /^(?:arn:|alias\/)/.test(value);
 }
 
 /** The words of a text that is no JSON, without known names and plain words. */
@@ -192,7 +192,7 @@ function wordsOf(text: string): string[] {
       ...reading.split(/[\s"'“”‘’`<>{}[\]\\\u200b-\u200f\u2060\ufeff]+/),
     ])
     .map((word) => word.replace(/^[^A-Za-z0-9]+|[^\w=+/-]+$/g, ''));
-  return [...new Set([...embedded(text), ...words.filter((word) => !isOpen(word) && !isPlainWord(word))])];
+  return [...new Set([...embedded(text), ...words.filter((word) => !isPublicText(word) && !isPlainWord(word))])];
 }
 
 function isPlainWord(word: string): boolean {
@@ -200,6 +200,6 @@ function isPlainWord(word: string): boolean {
 }
 
 /** Whether `text` is a link, a mail address or a date. */
-function isOpen(text: string): boolean {
+function isPublicText(text: string): boolean {
   return /^\w+:\/\/|^[^\s@]+@[^\s@]+\.[^\s@]+$|^\d{4}-\d{2}-\d{2}/.test(text);
 }

@@ -22,7 +22,7 @@ import {
 } from './forecast.ts';
 import { renderForecast } from './forecast-screen.ts';
 import type { BackfillValues } from './options.ts';
-import { leaveOut, type Range, readingSpanOf, readRange, spanOf } from './span.ts';
+import { type Range, readingSpanOf, readRange, remainingDates, spanOf } from './span.ts';
 
 export interface BackfillOptions {
   readonly name: string;
@@ -121,7 +121,7 @@ export class Backfill {
   resume(words: readonly string[]): string[] {
     const { oldestFirst } = this.#options.values;
     const { fromS = null, toS = null } = this.#finished ?? {};
-    const left = leaveOut(this.#range, oldestFirst ? { toS } : { fromS });
+    const left = remainingDates(this.#range, oldestFirst ? { toS } : { fromS });
     return pin(pin(words, '--from', left.from), '--to', left.to);
   }
 

@@ -113,7 +113,7 @@ function edges({ from, to, today }: Range): { start: DateTime; end: DateTime } {
 }
 
 /** Returns the dates of the rest of the range, when mail before `toS`, or from `fromS` on, was dealt with. */
-export function leaveOut(
+export function remainingDates(
   { from, to, timeZone }: Range,
   { fromS = null, toS = null }: { readonly fromS?: number | null; readonly toS?: number | null },
 ): { readonly from: string | undefined; readonly to: string | undefined } {

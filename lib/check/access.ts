@@ -2,7 +2,7 @@
 
 import { formatDuration } from '../base/duration.ts';
 import { CredentialError, JobError } from '../errors.ts';
-import { isCurable } from '../google/exchange.ts';
+import { canAnotherVersionHelp } from '../google/exchange.ts';
 import { authorizeForMore, type JobScopes, shortScope } from '../google/scopes.ts';
 import { AUTHORIZE_SOON } from '../google/token.ts';
 import { checkConsent } from './consent.ts';
@@ -35,7 +35,7 @@ export async function* checkAccess(check: AccessCheck): AsyncGenerator<Finding, 
 
 /** AWSPREVIOUS if runs would use it; else the error that runs would end with. */
 async function orStandIn(problem: JobError, check: AccessCheck): Promise<WorkingVersion | JobError> {
-  if (!isCurable(problem)) return problem;
+  if (!canAnotherVersionHelp(problem)) return problem;
   const { chosen, meant, previous } = check.versions;
   const version = await previous();
   return findStandIn(problem, version?.versionId === chosen.versionId ? null : version, meant, check);

@@ -6,7 +6,7 @@ import { isSameMailbox } from '../base/mail-address.ts';
 import { JobError } from '../errors.ts';
 import { askMailbox, type ProfileAccess } from '../gmail/profile.ts';
 import { exchangeCredentials } from '../google/exchange.ts';
-import { type MeantMailbox, mayPreviousStandIn, opensAnother, withoutPrevious } from '../google/ownership.ts';
+import { addFallbackRefusal, checkFallback, type MeantMailbox, otherMailboxRefusal } from '../google/ownership.ts';
 import { missingScopes } from '../google/scopes.ts';
 import { type ExchangedToken, type ExchangeOptions, exchangeRefreshToken, TokenRefusal } from '../google/token.ts';
 import type { NamedJob } from './jobs.ts';
@@ -97,13 +97,13 @@ export async function findStandIn(
   check: StandInCheck,
 ): Promise<WorkingVersion | JobError> {
   if (previous === null) return problem;
-  const decision = mayPreviousStandIn(previous, expected);
-  if ('why' in decision) return withoutPrevious(problem, decision);
+  const decision = checkFallback(previous, expected);
+  if ('why' in decision) return addFallbackRefusal(problem, decision);
   const { meant } = decision;
   try {
     const grant = await learnGrant(previous, check);
     const { address } = await askMailbox(grant.accessToken, check.signal, check.gmail);
-    if (!isSameMailbox(address, meant.address)) return withoutPrevious(problem, opensAnother(address, meant));
+    if (!isSameMailbox(address, meant.address)) return addFallbackRefusal(problem, otherMailboxRefusal(address, meant));
     return { version: previous, grant };
   } catch (error) {
     if (error instanceof JobError) return problem;

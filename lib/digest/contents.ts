@@ -157,8 +157,8 @@ function countSenders(messages: readonly ReadMessage[]): (Sender & { count: numb
 
 function pickUnread(messages: readonly ReadMessage[], bulkIds: ReadonlySet<string>): MessageLine[] {
   const unread = messages.filter(({ labelIds }) => labelIds.includes('UNREAD'));
-  const machinesLast = unread.toSorted((a, b) => Number(bulkIds.has(a.id)) - Number(bulkIds.has(b.id)));
-  return machinesLast.slice(0, MOST_UNREAD).map(toLine);
+  const bulkLast = unread.toSorted((a, b) => Number(bulkIds.has(a.id)) - Number(bulkIds.has(b.id)));
+  return bulkLast.slice(0, MOST_UNREAD).map(toLine);
 }
 
 function toLine(message: ReadMessage): MessageLine {

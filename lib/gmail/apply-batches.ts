@@ -18,7 +18,7 @@ export interface ChangeContext {
   readonly tally: Tally;
   readonly log: Log;
   readonly signal: AbortSignal;
-  readonly count: (fate: keyof SetCounts, batch: Batch) => void;
+  readonly count: (result: keyof SetCounts, batch: Batch) => void;
   /** Called before each batch is sent, with its number in the set, from 0; `state` is updated afterwards. */
   readonly onBegin?: ((batch: number, messages: number, state: BatchState) => void) | undefined;
 }
@@ -30,7 +30,7 @@ export interface BatchState extends ChangeState {
   readonly leftOut: string[];
 }
 
-/** How many messages of a set have which fate. */
+/** How many messages of a set have which result. */
 export interface SetCounts {
   changed: number;
   skipped: number;

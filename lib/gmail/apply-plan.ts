@@ -93,12 +93,12 @@ export async function applyPlan(
   const changesSomething = resolved.some((labels) => isChange(labelChangeOf(labels)));
   const logged = new Set<number>();
   const windows = new WindowCounts(plan, log);
-  const count = (set: number, fate: keyof SetCounts, items: number, window: Window | null | undefined) => {
+  const count = (set: number, result: keyof SetCounts, items: number, window: Window | null | undefined) => {
     if (items === 0) return;
-    (counts[set] as SetCounts)[fate] += items;
-    tally[fate](items);
+    (counts[set] as SetCounts)[result] += items;
+    tally[result](items);
     progress.advance(items);
-    windows.count(window, items, fate);
+    windows.count(window, items, result);
   };
   let working: number | undefined;
   try {
@@ -130,8 +130,8 @@ export async function applyPlan(
               throw withLabelNames(error, resolved[set]);
             }),
           onBegin: journal && ((batch, messages, state) => journal.beginBatch(set, batch, messages, state)),
-          count: (fate, batch) => {
-            for (const [part, items] of batch.shares) count(set, fate, items, portion[part]?.window);
+          count: (result, batch) => {
+            for (const [part, items] of batch.shares) count(set, result, items, portion[part]?.window);
             progress.window(portion[Math.max(...batch.shares.keys())]?.window?.name ?? null);
           },
         });
@@ -207,11 +207,11 @@ class WindowCounts {
     }
   }
 
-  count(window: Window | null | undefined, items: number, fate: keyof SetCounts): void {
+  count(window: Window | null | undefined, items: number, result: keyof SetCounts): void {
     const name = window?.name ?? '';
     const counts = this.#open.get(name);
     if (counts === undefined) return;
-    counts[fate] += items;
+    counts[result] += items;
     counts.left -= items;
     if (counts.left > 0) return;
     this.#open.delete(name);

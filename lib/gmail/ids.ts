@@ -114,7 +114,7 @@ export class IdSet {
   marks(...others: readonly IdSet[]): Uint8Array {
     const marks = new Uint8Array(this.size);
     for (const other of others) {
-      this.meet(other, (index) => {
+      this.forEachShared(other, (index) => {
         marks[index] = 1;
       });
     }
@@ -122,7 +122,7 @@ export class IdSet {
   }
 
   /** Calls `visit` for each id that is also in `other`, with its indices in both. */
-  meet(other: IdSet, visit: (index: number, otherIndex: number) => void): void {
+  forEachShared(other: IdSet, visit: (index: number, otherIndex: number) => void): void {
     for (let index = 0, at = 0; index < this.size; index += 1) {
       at = other.#firstNotBelow(this, index, at);
       if (at === other.size) return;

@@ -1,6 +1,6 @@
 /** Names that a label cannot have in a rule or a job: those that Gmail refuses, and the program's own labels. */
 import { normalizeLabel, systemLabelId } from './labels.ts';
-import { isOwnLabel, OWN_FOLDER } from './own-labels.ts';
+import { isInOwnFolder, OWN_FOLDER } from './own-labels.ts';
 
 /** Gmail refuses longer names. */
 const MAX_LENGTH = 225;
@@ -36,7 +36,7 @@ export function labelProblem(name: string): string | undefined {
     return `has an empty part before or behind a slash: "${name}"`;
   if ([...name].length > MAX_LENGTH) return `is longer than the ${MAX_LENGTH} characters that Gmail allows`;
   if (RESERVED.has(normalizeLabel(name))) return `is "${name}", a name that Gmail reserves: choose another one`;
-  if (isOwnLabel(name)) return `is "${name}", which gmail-jobs reserves: choose a label outside ${OWN_FOLDER}/`;
+  if (isInOwnFolder(name)) return `is "${name}", which gmail-jobs reserves: choose a label outside ${OWN_FOLDER}/`;
   return undefined;
 }
 

@@ -77,11 +77,11 @@ export class LabelDirectory {
   }
 
   /**
-   * The label with exactly this name, or else the label that Gmail would use for the name. `whose` is the place where the
+   * The label with exactly this name, or else the label that Gmail would use for the name. `place` is where the
    * name was written, for the error.
    * @throws ConfigError when several labels fit, and none exactly.
    */
-  find(name: string, whose?: string): Label | undefined {
+  find(name: string, place?: string): Label | undefined {
     const system = systemLabelId(name);
     if (system !== undefined) return { id: system, name: system };
     const exact = this.#byName.get(name);
@@ -91,7 +91,7 @@ export class LabelDirectory {
     if (others.length > 0) {
       const names = fitting.map((one) => `"${one.name}"`).join(' and ');
       throw new ConfigError(
-        `${whose === undefined ? '' : `${whose}: `}the label "${name}" fits more than one label of the mailbox: ${names}`,
+        `${place === undefined ? '' : `${place}: `}the label "${name}" fits more than one label of the mailbox: ${names}`,
         'Write the name exactly as the mailbox has it, or rename one of these labels in Gmail.',
       );
     }

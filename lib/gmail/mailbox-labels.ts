@@ -5,7 +5,7 @@ import type { LabelOperation } from './change-plan.ts';
 import type { GmailClient } from './client.ts';
 import { requireUsable } from './label-names.ts';
 import { type Label, LabelDirectory, normalizeLabel, systemLabelId } from './labels.ts';
-import { isOwnLabel } from './own-labels.ts';
+import { isInOwnFolder } from './own-labels.ts';
 import { GmailRefusal } from './responses.ts';
 import type { Writer } from './writer.ts';
 
@@ -66,7 +66,7 @@ export class MailboxLabels {
    */
   async create(name: string, hidden: boolean): Promise<Label | null> {
     const { writer, log, signal } = this.#options;
-    if (!(hidden && isOwnLabel(name))) requireUsable([name]);
+    if (!(hidden && isInOwnFolder(name))) requireUsable([name]);
     try {
       const label = await writer.createLabel(name, hidden, signal);
       if (writer.live) log[hidden ? 'debug' : 'info']('label.created', { label: name });
@@ -129,7 +129,7 @@ export class MailboxLabels {
    * @throws Error for a name that a change cannot use; ConfigError for one that fits several labels.
    */
   async requireClear(names: readonly string[]): Promise<void> {
-    requireUsable(names.filter(isOwnLabel));
+    requireUsable(names.filter(isInOwnFolder));
     if (names.every((name) => systemLabelId(name) !== undefined)) return;
     const directory = await this.known();
     // An existing label may have a name that Gmail would refuse for a new one.

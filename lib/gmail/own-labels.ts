@@ -23,7 +23,7 @@ const DIGEST_LABELS = normalizeLabel(`${DIGEST_LABEL}/`);
  * Whether `name` is one of the program's own labels to Gmail, or lies in their folder. `gmail-jobs-notes` does not: the
  * folder's name ends at a slash.
  */
-export function isOwnLabel(name: string): boolean {
+export function isInOwnFolder(name: string): boolean {
   const [folder = ''] = name.split('/');
   const normalized = normalizeLabel(name);
   return [normalizeLabel(folder), normalized].includes(OWN_FOLDER) || isProgramLabel(name);

@@ -9,18 +9,18 @@ import type { Clock } from '../base/clock.ts';
 import { ageOf } from '../base/duration.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import type { Log } from '../screen/log.ts';
-import { exchangeCredentials, isCurable } from './exchange.ts';
+import { canAnotherVersionHelp, exchangeCredentials } from './exchange.ts';
 import {
+  addFallbackRefusal,
+  checkFallback,
   type MailboxProfile,
   type MeantMailbox,
-  mayPreviousStandIn,
   meantMailbox,
-  opensAnother,
+  otherMailboxRefusal,
   requireAgreement,
   requireExpectedMailbox,
   requireUnchangedMailbox,
   WrongMailboxError,
-  withoutPrevious,
 } from './ownership.ts';
 import { authorizeForMore, type Grantee, isNarrow, type JobScopes, missingScopes, requireScopes } from './scopes.ts';
 import { delegationOf } from './service-account.ts';
@@ -109,12 +109,12 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     if (previous === null || [first.versionId, again.versionId].includes(previous.versionId)) throw problem;
     if (previous.credentials instanceof ConfigError) throw problem;
     const begun: MeantMailbox | undefined = profile && { ...profile, source: 'run', named: 'the run began on' };
-    const decision = mayPreviousStandIn(previous, meantMailbox(options.mailbox, again) ?? begun);
-    if ('why' in decision) throw withoutPrevious(problem, decision);
+    const decision = checkFallback(previous, meantMailbox(options.mailbox, again) ?? begun);
+    if ('why' in decision) throw addFallbackRefusal(problem, decision);
     const { meant } = decision;
     const failed = await tryVersion(previous, 'AWSPREVIOUS', meant).catch((error: unknown) => {
       if (!(error instanceof WrongMailboxError)) return giveUp();
-      throw withoutPrevious(problem as JobError, opensAnother(error.actual, meant));
+      throw addFallbackRefusal(problem as JobError, otherMailboxRefusal(error.actual, meant));
     });
     if (failed !== null) throw problem;
     log.error('secret.fallback', {
@@ -171,7 +171,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
         renewAt: asked.at + token.lifetimeMs - margin,
       };
     } catch (error) {
-      if (isCurable(error)) return error as TokenRefusal;
+      if (canAnotherVersionHelp(error)) return error as TokenRefusal;
       throw error;
     }
     secretVersion = storedAs ?? versionId;

@@ -21,7 +21,7 @@ export function exchangeCredentials(
 }
 
 /** Refusals that another version of the secret may cure. */
-const CURABLE = new Set([
+const VERSION_ERRORS = new Set([
   'invalid_grant',
   'invalid_client',
   'deleted_client',
@@ -32,6 +32,6 @@ const CURABLE = new Set([
 ]);
 
 /** Whether another version of the secret may cure what is wrong with this one. */
-export function isCurable(error: unknown): boolean {
-  return error instanceof TokenRefusal && CURABLE.has(error.code);
+export function canAnotherVersionHelp(error: unknown): boolean {
+  return error instanceof TokenRefusal && VERSION_ERRORS.has(error.code);
 }

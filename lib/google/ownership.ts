@@ -82,16 +82,16 @@ export function requireUnchangedMailbox(now: string | undefined, before: string 
 }
 
 /** Why AWSPREVIOUS does not stand in for a broken current version, and the remedy. */
-export interface Hindrance {
+export interface FallbackRefusal {
   readonly why: string;
   readonly remedy?: string;
 }
 
 /** Why AWSPREVIOUS may not stand in; or, when it may be tried, the mailbox that its token must open. */
-export function mayPreviousStandIn(
+export function checkFallback(
   previous: Pick<FetchedSecret, 'mailbox'>,
   meant: MeantMailbox | undefined,
-): Hindrance | { readonly meant: MeantMailbox } {
+): FallbackRefusal | { readonly meant: MeantMailbox } {
   if (meant === undefined) {
     return {
       why: 'neither GMAIL_MAILBOX nor the secret names the mailbox',
@@ -100,16 +100,16 @@ export function mayPreviousStandIn(
     };
   }
   if (previous.mailbox === undefined || isSameMailbox(previous.mailbox, meant.address)) return { meant };
-  return opensAnother(previous.mailbox, meant);
+  return otherMailboxRefusal(previous.mailbox, meant);
 }
 
 /** Why AWSPREVIOUS may not stand in when its token opens `actual`. */
-export function opensAnother(actual: string, meant: MeantMailbox): Hindrance {
+export function otherMailboxRefusal(actual: string, meant: MeantMailbox): FallbackRefusal {
   return { why: `it is for ${actual}, but ${meant.named} ${meant.address}` };
 }
 
 /** The current version's error, with the reason why AWSPREVIOUS was not used. */
-export function withoutPrevious(problem: JobError, { why, remedy: also }: Hindrance): JobError {
+export function addFallbackRefusal(problem: JobError, { why, remedy: also }: FallbackRefusal): JobError {
   const message = `${problem.message}; AWSPREVIOUS was not used, because ${why}`;
   const remedy = also === undefined ? problem.remedy : `${problem.remedy} ${also}`;
   return problem instanceof ConfigError

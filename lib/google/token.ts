@@ -132,7 +132,7 @@ function explain({ code, subtype, description }: Refusal, secretAgeMs: number | 
   switch (code) {
     case 'invalid_grant':
       return refusal(
-        `Google does not accept the refresh token (invalid_grant): ${deathCauses(secretAgeMs).join(', or ')}`,
+        `Google does not accept the refresh token (invalid_grant): ${refusalCauses(secretAgeMs).join(', or ')}`,
         `Open the mailbox's security page if the cause is unclear, then ${AUTHORIZE_AGAIN}.`,
       );
     case 'disabled_client':
@@ -169,7 +169,7 @@ function explain({ code, subtype, description }: Refusal, secretAgeMs: number | 
 }
 
 /** Why a refresh token of this age may be dead, the likeliest cause first. */
-function deathCauses(ageMs: number | undefined): string[] {
+function refusalCauses(ageMs: number | undefined): string[] {
   const old = (days: number) => ageMs === undefined || ageMs >= days * DAY_MS;
   return [
     ...(ageMs !== undefined && ageMs < DAY_MS ? ['it was not pasted completely'] : []),

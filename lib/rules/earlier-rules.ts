@@ -16,13 +16,13 @@ export function messagesToChange(rules: readonly Rule[], found: readonly IdSet[]
   const toChange: IdSet[] = [];
   for (const [index, rule] of rules.entries()) {
     const candidates = (found[index] ?? IdSet.empty).without(spared[index] ?? IdSet.empty);
-    toChange.push(leaveDone(candidates, rule, rules.slice(0, index), toChange));
+    toChange.push(withoutDone(candidates, rule, rules.slice(0, index), toChange));
   }
   return toChange;
 }
 
 /** `candidates` without messages for which the `earlier` rules, changing `changed`, leave nothing to do. */
-function leaveDone(candidates: IdSet, rule: Rule, earlier: readonly Rule[], changed: readonly IdSet[]): IdSet {
+function withoutDone(candidates: IdSet, rule: Rule, earlier: readonly Rule[], changed: readonly IdSet[]): IdSet {
   const keys = rule.operations.map(({ label }) => labelKey(label));
   const trash = keys.length;
   /** For each label of the rule, and for TRASH, its state by index of the message; undefined while untouched. */

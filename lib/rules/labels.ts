@@ -7,7 +7,7 @@ import { ConfigError } from '../errors.ts';
 import type { LabelOperation } from '../gmail/change-plan.ts';
 import { LabelDirectory, normalizeLabel, quoteLabel, systemLabelId } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
-import { isOwnLabel, isProgramLabel } from '../gmail/own-labels.ts';
+import { isInOwnFolder, isProgramLabel } from '../gmail/own-labels.ts';
 import { labelNamed } from '../gmail/query/label-terms.ts';
 import type { Term } from '../gmail/query/parse.ts';
 import { PLACES, termOf } from '../gmail/query/values.ts';
@@ -44,9 +44,9 @@ const PLAIN = /^[\p{L}\p{N}/_.-]+$/u;
 export function resolveLabels<R extends RuleSet>(ruleSet: R, labels: LabelDirectory): R {
   /** Normalized name of a missing label → its first spelling. */
   const missing = new Map<string, string>();
-  const nameOf = (label: string, whose: string): string => {
+  const nameOf = (label: string, place: string): string => {
     if (!isUserLabel(label)) return label;
-    const listed = labels.find(label, whose);
+    const listed = labels.find(label, place);
     if (listed !== undefined) return listed.name;
     const normalized = normalizeLabel(label);
     const name = missing.get(normalized) ?? label;
@@ -54,12 +54,12 @@ export function resolveLabels<R extends RuleSet>(ruleSet: R, labels: LabelDirect
     return name;
   };
   const rules = ruleSet.rules.map((rule): Rule => {
-    const whose = `rule ${rule.name}`;
-    const resolve = ({ add, label }: LabelOperation) => ({ add, label: nameOf(label, whose) });
+    const place = `rule ${rule.name}`;
+    const resolve = ({ add, label }: LabelOperation) => ({ add, label: nameOf(label, place) });
     return {
       ...rule,
-      search: resolveSearch(rule.search, (label) => nameOf(label, whose), labels),
-      operations: withoutRepetition(rule.operations.map(resolve), whose),
+      search: resolveSearch(rule.search, (label) => nameOf(label, place), labels),
+      operations: withoutRepetition(rule.operations.map(resolve), place),
       pending: rule.pending.map(resolve),
     };
   });
@@ -88,13 +88,13 @@ function resolveSearch({ query, terms }: Search, nameOf: (label: string) => stri
 }
 
 /** The operations with each label once: two names in a rule may be the same label of the mailbox. */
-function withoutRepetition(operations: readonly LabelOperation[], whose: string): LabelOperation[] {
+function withoutRepetition(operations: readonly LabelOperation[], place: string): LabelOperation[] {
   const byLabel = new Map<string, LabelOperation>();
   for (const operation of operations) {
     const known = byLabel.get(labelKey(operation.label));
     if (known !== undefined && known.add !== operation.add) {
       throw new ConfigError(
-        `${whose} both adds and removes the label "${operation.label}", which it spells in two ways`,
+        `${place} both adds and removes the label "${operation.label}", which it spells in two ways`,
         'Correct the names in the rules file. Gmail ignores case, and takes hyphen, slash and space for the same character.',
       );
     }
@@ -107,7 +107,7 @@ function withoutRepetition(operations: readonly LabelOperation[], whose: string)
 export function namesUserLabels({ protect, rules }: RuleSet): boolean {
   const inTerms = (terms: readonly Term[]) => terms.some((term) => isUserLabel(labelNamed(term)));
   return (
-    protect?.terms.some((term) => isListed(labelNamed(term))) === true ||
+    protect?.terms.some((term) => mustBeListed(labelNamed(term))) === true ||
     rules.some(({ search, operations }) => inTerms(search.terms) || operations.some(({ label }) => isUserLabel(label)))
   );
 }
@@ -148,7 +148,7 @@ function missingLabels({ query, terms }: Search, labels: LabelDirectory): string
   for (const term of terms) {
     const label = labelNamed(term);
     // The program creates its own labels with its first run.
-    if (!isListed(label) || isProgramLabel(label) || labels.find(label) !== undefined) continue;
+    if (!mustBeListed(label) || isProgramLabel(label) || labels.find(label) !== undefined) continue;
     const what =
       term.operator === 'in'
         ? `"in:${label}", which is neither a place in Gmail nor a label`
@@ -169,7 +169,7 @@ function unquotedName(query: string, { operator, value, to }: Term, labels: Labe
 }
 
 function didYouMeanLabel({ operator }: Term, label: string, labels: LabelDirectory): string {
-  const own = labels.all().filter(({ name }) => isUserLabel(name) && !isOwnLabel(name));
+  const own = labels.all().filter(({ name }) => isUserLabel(name) && !isInOwnFolder(name));
   const names = [...own.map(({ name }) => name), ...(operator === 'in' ? PLACES : [])];
   const meant = termOf(label.toLowerCase());
   return meant === undefined ? didYouMean(label, names) : ` (did you mean ${meant}?)`;
@@ -181,7 +181,7 @@ function isUserLabel(label: string | null): label is string {
 }
 
 /** Whether a search for the label finds nothing unless the mailbox lists it; Gmail may list internal labels. */
-function isListed(label: string | null): label is string {
+function mustBeListed(label: string | null): label is string {
   return label !== null && systemLabelId(label) === undefined;
 }
 

@@ -86,11 +86,11 @@ export async function planRules(
     places,
     protection: protect && {
       searchedAtMs,
-      search: (sets, now) =>
+      search: (sets, currentLabels) =>
         composeProtected(
           sets.flatMap((set) => rules[set] ?? []),
           protect,
-          now,
+          currentLabels,
         ),
     },
     found,

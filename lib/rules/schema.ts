@@ -22,7 +22,7 @@ export interface Rule extends Actions {
   /** More changes by the rule stop the run. */
   readonly maxChanges: number | undefined;
   /** Whether its query has a line that looks like a comment, although Gmail searches for its words. */
-  readonly hasNote: boolean;
+  readonly hasCommentLine: boolean;
 }
 
 export interface RuleSet {
@@ -163,8 +163,8 @@ export function parseRules(source: string, file: string): RuleSet {
     maxShare,
     undo,
     rules: rules.flatMap(({ name, query, actions, enabled, keepNewest = 0, maxChanges: atMost }, index) => {
-      const hasNote = yaml.notes.some((path) => path[1] === index);
-      const rule = { name, search: query, keepNewest, maxChanges: atMost, hasNote, ...actions };
+      const hasCommentLine = yaml.commentLines.some((path) => path[1] === index);
+      const rule = { name, search: query, keepNewest, maxChanges: atMost, hasCommentLine, ...actions };
       return enabled === false ? [] : [rule];
     }),
     labelsAddedByAnyRule: rules

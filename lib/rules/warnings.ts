@@ -21,7 +21,7 @@ export function findWarnings({ protect, rules }: RuleSet, own?: string): RuleWar
       const why = alias ? ' (-from:me does not leave out what was sent from an alias)' : '';
       warn(`it would ${what}${why}: add -in:sent to its query unless that is meant`);
     }
-    if (rule.hasNote) {
+    if (rule.hasCommentLine) {
       warn('a line of its query contains #. It is not a comment there: Gmail searches for its words');
     }
     const guarded = changedAndNamed(rule, protect?.terms ?? []);

@@ -40,7 +40,7 @@ export interface YamlFile {
   /** Searches and labels that YAML cut short or changed without an error. */
   readonly problems: readonly Problem[];
   /** Paths of searches with a line that looks like a comment and is none. */
-  readonly notes: readonly Path[];
+  readonly commentLines: readonly Path[];
   /** The place of a value in the file, or of the value around a missing one. */
   readonly placeOf: (where: Where) => { readonly offset: number; readonly place: string };
 }
@@ -79,7 +79,9 @@ export function readYaml(source: string): YamlFile | { readonly broken: readonly
     return {
       plain: document.toJS({ maxAliasCount: 100 }),
       problems: findChanged(document, source),
-      notes: searchScalars(document).flatMap(({ path, scalar }) => (hasNoteLine(scalar, source) ? [path] : [])),
+      commentLines: searchScalars(document).flatMap(({ path, scalar }) =>
+        hasCommentLine(scalar, source) ? [path] : [],
+      ),
       placeOf: (where) => {
         const offset = offsetOf(document, where);
         return { offset, place: placeAt(offset) };
@@ -142,7 +144,7 @@ function findChanged(document: Document, source: string): Problem[] {
       const whole = asQuoted(`&${scalar.anchor} ${scalar.value}`);
       return [{ path, message: `begins with an anchor to YAML: put the query in quotes${whole}` }];
     }
-    if (path[0] === 'protect' && hasNoteLine(scalar, source)) {
+    if (path[0] === 'protect' && hasCommentLine(scalar, source)) {
       const message =
         'has a line with #. Gmail would search for its words, because YAML has no comments inside this text: remove the line';
       return [{ path, message }];
@@ -173,7 +175,7 @@ function asQuoted(value: string): string {
 }
 
 /** Whether a text of several lines has something that looks like a comment. */
-function hasNoteLine({ type, range }: Scalar, source: string): boolean {
+function hasCommentLine({ type, range }: Scalar, source: string): boolean {
   const isBlock = type === 'BLOCK_FOLDED' || type === 'BLOCK_LITERAL';
   const isQuoted = type === 'QUOTE_DOUBLE' || type === 'QUOTE_SINGLE';
   const [, ...rest] = source.slice(range?.[0] ?? 0, range?.[1] ?? 0).split('\n');

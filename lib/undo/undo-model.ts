@@ -42,52 +42,53 @@ const PLACES: readonly string[] = ['TRASH', 'SPAM', 'INBOX'];
  */
 const MOST_COMBINED = 8;
 
-/** The run's changes of a message; all messages with the same changes share one Fate. */
-interface Fate {
+/** The changes that the run made to a message. A node of a trie: messages with the same changes share it. */
+interface ChangePath {
   /** Entry by entry: for each step, whether it changed the message. */
   readonly effects: readonly { readonly entry: number; readonly changes: readonly boolean[] }[];
+  /** An entry and its changes of the message → the index of the path with that entry added. */
   readonly next: Map<string, number>;
-  verdict?: Verdict;
+  restoration?: Restoration;
 }
 
 /** The states in which the run may have left a message, and the steps that restore each. */
-interface Verdict {
+interface Restoration {
   /** The ids of the labels that make up a state. */
   readonly labels: readonly string[];
   readonly rule: string;
   readonly entry: number;
   /** State, a digit 1 or 0 for each of `labels` → the steps that restore the message. */
-  readonly restoring: ReadonlyMap<string, readonly LabelStep[]>;
+  readonly stepsByState: ReadonlyMap<string, readonly LabelStep[]>;
 }
 
 /** A run's changes, message by message. */
 export class RunModel {
-  readonly #fates: Fate[] = [{ effects: [], next: new Map() }];
-  /** For each message, the index of its fate. */
-  readonly #fateOf: Uint32Array;
+  readonly #paths: ChangePath[] = [{ effects: [], next: new Map() }];
+  /** For each message, the index of its path. */
+  readonly #pathOf: Uint32Array;
   /** The messages that the run changed, or may have changed when it was cut short. */
   readonly messages: IdSet;
 
   /** Keeps no reference to `input`, which needs as much memory as the model. */
   constructor(input: UndoInput) {
     const all = IdSet.union(input.entries.map(({ ids }) => ids));
-    const fateOf = new Uint32Array(all.size);
+    const pathOf = new Uint32Array(all.size);
     for (const [entry, { ids, changes }] of input.entries.entries()) {
-      all.meet(ids, (index, own) => {
-        fateOf[index] = this.#follow(fateOf[index] as number, entry, changes, own);
+      all.forEachShared(ids, (index, own) => {
+        pathOf[index] = this.#follow(pathOf[index] as number, entry, changes, own);
       });
     }
-    for (const fate of this.#fates) fate.verdict = reachVerdict(fate, input);
-    this.messages = all.filter((index) => this.#verdictOf(fateOf[index] as number) !== null);
-    this.#fateOf = this.messages.size === all.size ? fateOf : new Uint32Array(this.messages.size);
-    all.meet(this.messages, (index, own) => {
-      this.#fateOf[own] = fateOf[index] as number;
+    for (const path of this.#paths) path.restoration = restorationOf(path, input);
+    this.messages = all.filter((index) => this.#restorationOf(pathOf[index] as number) !== null);
+    this.#pathOf = this.messages.size === all.size ? pathOf : new Uint32Array(this.messages.size);
+    all.forEachShared(this.messages, (index, own) => {
+      this.#pathOf[own] = pathOf[index] as number;
     });
   }
 
   /** The ids of the labels that `judge` needs to know about. */
   get labels(): string[] {
-    const labels = [...new Set(this.#fateOf)].flatMap((fate) => this.#verdictOf(fate)?.labels ?? []);
+    const labels = [...new Set(this.#pathOf)].flatMap((path) => this.#restorationOf(path)?.labels ?? []);
     return [...new Set(labels)];
   }
 
@@ -101,14 +102,14 @@ export class RunModel {
     const groupOf = new Int32Array(this.messages.size).fill(-1);
     for (let index = 0; index < groupOf.length; index += 1) {
       if (missing[index] === 1) continue;
-      const fate = this.#fateOf[index] as number;
-      const verdict = this.#verdictOf(fate) as Verdict;
+      const path = this.#pathOf[index] as number;
+      const restoration = this.#restorationOf(path) as Restoration;
       let state = '';
-      for (const label of verdict.labels) state += marks.get(label)?.[index] === 1 ? '1' : '0';
-      const key = `${fate}:${state}`;
+      for (const label of restoration.labels) state += marks.get(label)?.[index] === 1 ? '1' : '0';
+      const key = `${path}:${state}`;
       let group = known.get(key);
       if (group === undefined) {
-        group = numberOf(verdict, verdict.restoring.get(state), groups, numbers);
+        group = numberOf(restoration, restoration.stepsByState.get(state), groups, numbers);
         known.set(key, group);
       }
       groupOf[index] = group;
@@ -123,28 +124,28 @@ export class RunModel {
     };
   }
 
-  /** Returns the fate of a message after one more entry; `own` is the message's index in the entry. */
-  #follow(fate: number, entry: number, changes: JournalEntry['changes'], own: number): number {
+  /** Returns the path of a message after one more entry; `own` is the message's index in the entry. */
+  #follow(path: number, entry: number, changes: JournalEntry['changes'], own: number): number {
     let key = `${entry}:`;
     for (const flags of changes) key += flags === null || flags[own] === 1 ? '1' : '0';
-    const before = this.#fates[fate] as Fate;
+    const before = this.#paths[path] as ChangePath;
     let next = before.next.get(key);
     if (next === undefined) {
       const effect = { entry, changes: changes.map((flags) => flags === null || flags[own] === 1) };
-      next = this.#fates.push({ effects: [...before.effects, effect], next: new Map() }) - 1;
+      next = this.#paths.push({ effects: [...before.effects, effect], next: new Map() }) - 1;
       before.next.set(key, next);
     }
     return next;
   }
 
-  #verdictOf(index: number): Verdict | null {
-    const { verdict } = this.#fates[index] as Fate;
-    return verdict === undefined || verdict.restoring.size === 0 ? null : verdict;
+  #restorationOf(index: number): Restoration | null {
+    const { restoration } = this.#paths[index] as ChangePath;
+    return restoration === undefined || restoration.stepsByState.size === 0 ? null : restoration;
   }
 }
 
 function numberOf(
-  { rule, entry }: Verdict,
+  { rule, entry }: Restoration,
   steps: readonly LabelStep[] | undefined,
   groups: { rule: string; entry: number; steps: readonly LabelStep[] }[],
   numbers: Map<string, number>,
@@ -159,7 +160,7 @@ function numberOf(
   return number;
 }
 
-function reachVerdict({ effects }: Fate, { entries, completed, exists }: UndoInput): Verdict {
+function restorationOf({ effects }: ChangePath, { entries, completed, exists }: UndoInput): Restoration {
   /** Label → whether a message had it before the run, and its name. */
   const before = new Map<string, { on: boolean; name: string }>();
   const rounds = effects.map(({ entry, changes }) => {
@@ -182,9 +183,9 @@ function reachVerdict({ effects }: Fate, { entries, completed, exists }: UndoInp
     return left.every((state) => state[index] === digits([on])) ? [] : [{ id, name, add: on }];
   });
   const undoing = onlyOnePlace(steps);
-  const restoring = new Map(left.map((state) => [state, undoing] as const));
+  const stepsByState = new Map(left.map((state) => [state, undoing] as const));
   const entry = effects.at(-1)?.entry ?? 0;
-  return narrowed({ labels, rule: entries[entry]?.rule ?? '', entry, restoring }, start);
+  return narrowed({ labels, rule: entries[entry]?.rule ?? '', entry, stepsByState }, start);
 }
 
 type Round = readonly LabelStep[];
@@ -209,15 +210,19 @@ function reachable(rounds: readonly Round[], start: readonly boolean[], labels: 
 }
 
 /** Leaves out labels that are the same in all states in which the run can have left the message; those of HIDING stay. */
-function narrowed(verdict: Verdict, start: readonly boolean[]): Verdict {
-  const states = [...verdict.restoring.keys()];
-  const counts = verdict.labels.map(
+function narrowed(restoration: Restoration, start: readonly boolean[]): Restoration {
+  const states = [...restoration.stepsByState.keys()];
+  const counts = restoration.labels.map(
     (id, index) => HIDING.includes(id) || states.some((state) => state[index] !== digits([start[index] === true])),
   );
-  const restoring = [...verdict.restoring].map(
+  const stepsByState = [...restoration.stepsByState].map(
     ([state, steps]) => [[...state].filter((_, index) => counts[index]).join(''), steps] as const,
   );
-  return { ...verdict, labels: verdict.labels.filter((_, index) => counts[index]), restoring: new Map(restoring) };
+  return {
+    ...restoration,
+    labels: restoration.labels.filter((_, index) => counts[index]),
+    stepsByState: new Map(stepsByState),
+  };
 }
 
 function digits(state: readonly boolean[]): string {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DateTime } from 'luxon';
 import { BACKFILL_OPTIONS, type BackfillValues, WINDOW_UNITS, type WindowUnit } from '../../../lib/backfill/options.ts';
-import { leaveOut, readingSpanOf, readRange, spanOf } from '../../../lib/backfill/span.ts';
+import { readingSpanOf, readRange, remainingDates, spanOf } from '../../../lib/backfill/span.ts';
 import { UsageError } from '../../../lib/errors.ts';
 import type { Span } from '../../../lib/gmail/windows.ts';
 
@@ -224,23 +224,23 @@ describe('the rest of a range', () => {
     const zone = 'America/New_York';
     const { windows } = span('2024-01-01', undefined, 'month', zone);
     const [second, last] = [windows[1], windows.at(-1)];
-    assert.deepEqual(leaveOut(range('2y', undefined, zone), {}), { from: '2024-03-15', to: undefined });
-    assert.deepEqual(leaveOut(range('2024-01-01', undefined, zone), { fromS: last?.fromS ?? null }), {
+    assert.deepEqual(remainingDates(range('2y', undefined, zone), {}), { from: '2024-03-15', to: undefined });
+    assert.deepEqual(remainingDates(range('2024-01-01', undefined, zone), { fromS: last?.fromS ?? null }), {
       from: '2024-01-01',
       to: '2026-03-01',
     });
-    assert.deepEqual(leaveOut(range('2024-01-01', '1d', zone), { toS: second?.toS ?? null }), {
+    assert.deepEqual(remainingDates(range('2024-01-01', '1d', zone), { toS: second?.toS ?? null }), {
       from: '2024-03-01',
       to: '2026-03-14',
     });
-    assert.deepEqual(leaveOut(range(undefined, '1d', zone), {}), { from: undefined, to: '2026-03-14' });
+    assert.deepEqual(remainingDates(range(undefined, '1d', zone), {}), { from: undefined, to: '2026-03-14' });
   });
 
   it('means the same seconds when its dates are parsed again, in every time zone', () => {
     for (const zone of ZONES) {
       const { windows } = span('2016-10-20', '2016-11-20', 'day', zone);
       for (const { fromS } of windows.slice(1)) {
-        const { to } = leaveOut(range('2016-10-20', '2016-11-20', zone), { fromS });
+        const { to } = remainingDates(range('2016-10-20', '2016-11-20', zone), { fromS });
         assert.equal(range('2016-10-20', to, zone).to?.beginS, fromS, `${zone} ${to}`);
       }
     }

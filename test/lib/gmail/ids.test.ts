@@ -64,7 +64,7 @@ describe('a set of message ids', () => {
         [...others, ...ids].map((id) => otherPlain.has(id)),
       );
       const met: string[] = [];
-      set.meet(other, (index, otherIndex) => met.push(`${set.at(index)} ${other.at(otherIndex)}`));
+      set.forEachShared(other, (index, otherIndex) => met.push(`${set.at(index)} ${other.at(otherIndex)}`));
       assert.deepEqual(
         met,
         newestFirst(plain.intersection(otherPlain))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { labelProblem } from '../../../lib/gmail/label-names.ts';
-import { isOwnLabel } from '../../../lib/gmail/own-labels.ts';
+import { isInOwnFolder } from '../../../lib/gmail/own-labels.ts';
 
 describe('labelProblem', () => {
   for (const name of [
@@ -50,7 +50,7 @@ describe('labelProblem', () => {
   }
 });
 
-describe('isOwnLabel', () => {
+describe('isInOwnFolder', () => {
   for (const name of [
     'gmail-jobs',
     'Gmail-Jobs',
@@ -67,7 +67,7 @@ describe('isOwnLabel', () => {
     'gmail-jobs-digest',
     'gmail-jobs-digest-day-UTC-2026-11-27',
   ]) {
-    it(`is true for ${name}`, () => assert.ok(isOwnLabel(name)));
+    it(`is true for ${name}`, () => assert.ok(isInOwnFolder(name)));
   }
 
   for (const name of [
@@ -78,6 +78,6 @@ describe('isOwnLabel', () => {
     'gmailjobs',
     'gmail_jobs',
   ]) {
-    it(`is false for ${name}`, () => assert.ok(!isOwnLabel(name)));
+    it(`is false for ${name}`, () => assert.ok(!isInOwnFolder(name)));
   }
 });
