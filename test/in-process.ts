@@ -52,7 +52,13 @@ export function openMailbox(sandbox: Sandbox, options: OpenOptions = {}) {
   const tokens: AccessTokens = createAccessTokens({
     jobName: 'test',
     scopes,
-    fetchSecret: async () => ({ versionId: 'v1', createdAt: undefined, credentials, mailbox: undefined }),
+    fetchSecret: async () => ({
+      versionId: 'v1',
+      createdAt: undefined,
+      credentials,
+      mailbox: undefined,
+      furtherKeys: null,
+    }),
     mailbox: undefined,
     readProfile: async () => ({ address: sandbox.secretValue.email, messages: 0 }),
     exchange: { tokenUrl: sandbox.env.GOOGLE_TOKEN_URL ?? '', timeoutMs, clock, random, hide },

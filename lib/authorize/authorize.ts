@@ -47,11 +47,18 @@ export async function authorize(context: CommandContext<typeof authorizeOptions>
     const page = await consent.obtain(async (grant) => {
       requireSameMailbox(stored, grant.user.email, options.replace, store);
       if (options.dryRun) return dryRunPage(grant, installed, store);
-      const versionId =
-        stored.kind === 'no secret'
-          ? await store.create(grant.user, signal)
-          : await store.put(grant.user, options.stage, signal);
-      return storedPage(grant, installed, store, { versionId, stage: options.stage, clientFile: options.client });
+      const { stage, client: clientFile } = options;
+      if (stored.kind === 'no secret') {
+        return storedPage(grant, installed, store, {
+          versionId: await store.create(grant.user, signal),
+          stage,
+          clientFile,
+        });
+      }
+      // Read again: a key may have been added while the person agreed.
+      const before = await store.read({ stage: 'AWSCURRENT' }, signal);
+      const versionId = await store.put(grant.user, before?.furtherKeys ?? null, stage, signal);
+      return storedPage(grant, installed, store, { versionId, stage, clientFile, before });
     });
     printPage(page, terminal);
     return ExitCode.ok;

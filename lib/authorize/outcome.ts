@@ -1,6 +1,8 @@
 /** The words for the end of an authorization or rotation, the same in the browser and in the terminal. */
 
-import type { Stage } from '../aws/secret.ts';
+import type { FurtherKeys } from '../aws/further-keys.ts';
+import { shownKey } from '../aws/key-names.ts';
+import type { FetchedSecret, Stage } from '../aws/secret.ts';
 import type { SecretStore } from '../aws/secret-store.ts';
 import { counted } from '../base/count.ts';
 import { DAY_MS } from '../base/duration.ts';
@@ -18,7 +20,13 @@ export function storedPage(
   grant: Grant,
   installed: readonly JobScopes[],
   store: SecretStore,
-  stored: { readonly versionId: string; readonly stage: Stage; readonly clientFile: string | undefined },
+  stored: {
+    readonly versionId: string;
+    readonly stage: Stage;
+    readonly clientFile: string | undefined;
+    /** The version that was current; null when there was none. */
+    readonly before?: Pick<FetchedSecret, 'versionId' | 'furtherKeys'> | null;
+  },
 ): OutcomePage {
   const live = stored.stage === 'AWSCURRENT';
   const tidy =
@@ -33,12 +41,14 @@ export function storedPage(
       ['Mailbox', grant.user.email],
       ['Secret', secretName(store)],
       ['Version', `${stored.versionId}, ${stored.stage}`],
+      ...keptFact(stored.before?.furtherKeys ?? null),
       ...servedFacts(installed, grant.scopes),
     ],
     next: [
       ...(live
         ? ['Run `job check`: it says whether everything else is in place.']
         : ['Run `job rotate`: it checks this version and makes it current.']),
+      ...(stored.before?.furtherKeys === null ? [nothingKept(stored.before.versionId)] : []),
       ...lostJobsSteps(installed, grant.scopes),
       ...lifeWarning(grant),
       ...tidy,
@@ -78,7 +88,7 @@ export function rotatedPage(
       ['Mailbox', before.mailbox],
       ['Secret', secretName(store)],
       ['Version', `${versionId}, AWSCURRENT`],
-      ...(changed ? [['Before', `${before.versionId}, ${fate}`] as const] : []),
+      ...(changed ? [['Before', `${before.versionId}, ${fate}`] as const, ...keptFact(before.furtherKeys)] : []),
       ...(scopes === undefined ? [] : servedFacts(installed, scopes)),
     ],
     next: [
@@ -122,6 +132,16 @@ export function printPage({ title, text, facts = [], next }: OutcomePage, termin
   terminal.print(`${title}. ${text}`);
   for (const [name, value] of facts) terminal.print(`  ${name.padEnd(width)}  ${value}`, width + 2);
   for (const step of next) terminal.print(`Next: ${step}`, 'Next: '.length);
+}
+
+/** The keys that the new version has from the version before. */
+function keptFact(keys: FurtherKeys | null): PageFacts {
+  const names = [...(keys?.keys() ?? [])].map(shownKey);
+  return names.length === 0 ? [] : [['Kept keys', [...new Set(names)].join(', ')]];
+}
+
+function nothingKept(versionId: string): string {
+  return `If your jobs have keys in this secret, store them again: the version before (${versionId}) is no JSON object, so none of its keys were kept.`;
 }
 
 function lostJobsSteps(installed: readonly JobScopes[], scopes: readonly string[]): string[] {

@@ -27,6 +27,7 @@ import {
   type RotationDemands,
   readCurrent,
   stage,
+  stageCurrentKeys,
 } from './rotation.ts';
 
 type RotateContext = CommandContext<typeof rotateOptions>;
@@ -74,7 +75,8 @@ async function withoutConsent(
   if (pending.kind === 'ready') {
     const since = pending.createdAt === undefined ? '' : `, stored ${pending.createdAt.toISOString()}`;
     terminal.print(`Continuing with the version in AWSPENDING${since}: it works, and no new consent is needed.`);
-    return rotatedPage(before, await promote(pending.versionId, before, demands, rotation), installed, store);
+    const versionId = await stageCurrentKeys(pending, before, demands, rotation);
+    return rotatedPage(before, await promote(versionId, before, demands, rotation), installed, store);
   }
   if (pending.why !== undefined) terminal.print(`The version in AWSPENDING is not used: ${pending.why}.`);
 
@@ -82,7 +84,7 @@ async function withoutConsent(
   if (isSameClient(before.user, client) && before.problem === null) return sameClientPage(before, store);
   const user = await withClientSecret(client, before, rotation);
   if (user === null) return null;
-  const versionId = await stage(user, demands, rotation);
+  const versionId = await stage(user, before.furtherKeys, demands, rotation);
   return rotatedPage(before, await promote(versionId, before, demands, rotation), installed, store);
 }
 
@@ -144,7 +146,7 @@ async function withConsent(
   // A revoked version must not be put back.
   const fallback = options.revoke ? { ...before, problem: new CredentialError('it was revoked', '') } : before;
   return await consent.obtain(async (grant) => {
-    const versionId = await stage(grant.user, demands, rotation);
+    const versionId = await stage(grant.user, before.furtherKeys, demands, rotation);
     const proof = await promote(versionId, fallback, demands, rotation);
     return rotatedPage(before, proof, installed, store, options.revoke);
   });

@@ -3,6 +3,7 @@
  * it. Only promote() and putBack() move AWSCURRENT, and only to a proven version, so jobs work wherever the command stops.
  */
 
+import { type FurtherKeys, joinKeys } from '../aws/further-keys.ts';
 import { type FetchedSecret, noVersion } from '../aws/secret.ts';
 import { readWhenVisible, type SecretStore } from '../aws/secret-store.ts';
 import type { AuthorizedUser } from '../aws/shape.ts';
@@ -20,6 +21,9 @@ import { type ProvenVersion, proveVersion, serviceAccountError } from './stored-
 export interface CurrentVersion {
   readonly versionId: string;
   readonly user: AuthorizedUser;
+  readonly furtherKeys: FurtherKeys | null;
+  /** Undefined when AWS does not say. */
+  readonly createdAt: Date | undefined;
   readonly mailbox: string;
   /** The granted scopes; undefined when Google names none, or the version does not work. */
   readonly scopes: readonly string[] | undefined;
@@ -53,7 +57,7 @@ export async function readCurrent({
 }: RotationContext): Promise<CurrentVersion> {
   const version = await store.read({ stage: 'AWSCURRENT' }, signal);
   if (version === null) throw noVersion('AWSCURRENT');
-  const { credentials: user, versionId } = version;
+  const { credentials: user, versionId, furtherKeys, createdAt } = version;
   if (user instanceof ConfigError) {
     throw new ConfigError(
       `${user.message}, so there is nothing to rotate`,
@@ -67,11 +71,21 @@ export async function readCurrent({
     const proof = await proveVersion(version, 'AWSCURRENT', store, google, signal);
     const problem = meant === undefined ? null : wrongMailbox(proof.email, meant);
     const mailbox = meant ?? proof.email;
-    return { versionId: proof.versionId, user: proof.user, mailbox, scopes: proof.scopes, problem };
+    return {
+      versionId: proof.versionId,
+      user: proof.user,
+      furtherKeys,
+      createdAt,
+      mailbox,
+      scopes: proof.scopes,
+      problem,
+    };
   } catch (error) {
     if (!canAnotherVersionHelp(error)) throw error;
     const problem = error as CredentialError;
-    if (meant !== undefined) return { versionId, user, mailbox: meant, scopes: undefined, problem };
+    if (meant !== undefined) {
+      return { versionId, user, furtherKeys, createdAt, mailbox: meant, scopes: undefined, problem };
+    }
     throw new CredentialError(
       `the current version no longer works, and neither GMAIL_MAILBOX nor the secret names its mailbox: ${problem.message}`,
       'Set GMAIL_MAILBOX to its address and run `job rotate` again, or store a new one with `job authorize --replace`.',
@@ -85,9 +99,11 @@ export type PendingVersion =
   /** No usable version. `why` says what is wrong with the version in AWSPENDING. */
   | { readonly kind: 'none'; readonly why?: string }
   /** Works, and is not current yet. */
-  | { readonly kind: 'ready'; readonly versionId: string; readonly createdAt: Date | undefined }
+  | ({ readonly kind: 'ready' } & ReadyVersion)
   /** Works, and is current: only AWSPENDING has to be removed. */
   | { readonly kind: 'live' };
+
+type ReadyVersion = Pick<CurrentVersion, 'versionId' | 'user' | 'furtherKeys' | 'createdAt'>;
 
 /**
  * Reads and proves the version in AWSPENDING. With `client`, a version of another client counts as none.
@@ -112,8 +128,8 @@ export async function findPending(
     return { kind: 'none', why: before.problem.message };
   }
   try {
-    const { versionId } = await provePending(version, demands, context);
-    return { kind: 'ready', versionId, createdAt: version.createdAt };
+    const { versionId, user } = await provePending(version, demands, context);
+    return { kind: 'ready', versionId, user, furtherKeys: version.furtherKeys, createdAt: version.createdAt };
   } catch (error) {
     if (!(error instanceof JobError) || error instanceof UnavailableError) throw error;
     return { kind: 'none', why: error.message };
@@ -153,11 +169,33 @@ async function provePending(
 }
 
 /** Stores the credentials as AWSPENDING and proves them. Returns the version's id. */
-export async function stage(user: AuthorizedUser, demands: RotationDemands, context: RotationContext): Promise<string> {
+export async function stage(
+  user: AuthorizedUser,
+  further: FurtherKeys | null,
+  demands: RotationDemands,
+  context: RotationContext,
+): Promise<string> {
   const { store, google, signal } = context;
-  const versionId = await store.put(user, 'AWSPENDING', signal);
+  const versionId = await store.put(user, further, 'AWSPENDING', signal);
   const version = await readWhenVisible(store, { versionId }, versionId, google.clock, signal);
   return (await provePending(version, demands, context)).versionId;
+}
+
+/**
+ * Stores the version in AWSPENDING anew if it lacks further keys of the current version, or holds older values: a key may
+ * have been added since the version was stored. Of two values, that of the newer version counts. Returns the version's id.
+ */
+export async function stageCurrentKeys(
+  pending: ReadyVersion,
+  before: CurrentVersion,
+  demands: RotationDemands,
+  context: RotationContext,
+): Promise<string> {
+  const isPendingNewer = (pending.createdAt?.getTime() ?? 0) > (before.createdAt?.getTime() ?? 0);
+  const [older, newer] = isPendingNewer ? [before, pending] : [pending, before];
+  const keys = joinKeys(older.furtherKeys, newer.furtherKeys);
+  const isComplete = [...keys].every(([key, written]) => pending.furtherKeys?.get(key) === written);
+  return isComplete ? pending.versionId : await stage(pending.user, keys, demands, context);
 }
 
 /**

@@ -33,10 +33,19 @@ export function trim(text: string): string {
 
 /** The JSON value in `text`, also within quotes; undefined when there is none. */
 export function parsePastedJson(text: string): unknown {
+  const json = pastedJsonText(text);
+  return json === undefined ? undefined : JSON.parse(json);
+}
+
+/** The same as valid JSON text. */
+export function pastedJsonText(text: string): string | undefined {
   for (const candidate of [text, unwrap(text), unwrap(text).replace(/[\u200b-\u200f\u2060\ufeff]/g, '')]) {
     try {
       const value: unknown = JSON.parse(candidate);
-      return typeof value === 'string' ? JSON.parse(unwrap(value)) : value;
+      if (typeof value !== 'string') return candidate;
+      const inner = unwrap(value);
+      JSON.parse(inner);
+      return inner;
     } catch {
       // The caller reports a text that no reading fits. The parser's own message would quote the text.
     }

@@ -6,8 +6,10 @@ import {
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import type { Clock } from '../base/clock.ts';
+import { formatCount } from '../base/count.ts';
 import { type RetryPolicy, retry } from '../base/retry.ts';
 import { ConfigError, UnavailableError } from '../errors.ts';
+import type { FurtherKeys } from './further-keys.ts';
 import { type FetchedSecret, fetchVersion, type Stage, type VersionSelector } from './secret.ts';
 import { connectToSecret, LOOK_AT_VERSIONS, type SecretAddress } from './secrets-manager.ts';
 import type { AuthorizedUser } from './shape.ts';
@@ -19,8 +21,12 @@ export interface SecretStore {
   read(which: VersionSelector, signal: AbortSignal): Promise<FetchedSecret | null>;
   /** Makes the secret; its first version is AWSCURRENT. Returns the version's id. */
   create(user: AuthorizedUser, signal: AbortSignal): Promise<string>;
-  /** Stores a new version, to which AWS moves the staging label. Returns the version's id. */
-  put(user: AuthorizedUser, stage: Stage, signal: AbortSignal): Promise<string>;
+  /**
+   * Stores a new version with the further keys of the version that it replaces; AWS moves the staging label to it. Returns
+   * the version's id.
+   * @throws ConfigError also when the value is longer than AWS stores.
+   */
+  put(user: AuthorizedUser, further: FurtherKeys | null, stage: Stage, signal: AbortSignal): Promise<string>;
   /**
    * Moves a staging label from one version to another. With AWSCURRENT, AWS moves AWSPREVIOUS to the old version.
    * @throws ConfigError when the label is on neither of the two.
@@ -59,7 +65,7 @@ export function openSecretStore(address: SecretAddress, hide: (secret: string) =
       const command = new CreateSecretCommand({
         Name: secretId,
         Description: `Gmail credentials of ${user.email}: stored by gmail-jobs, read on each run of its jobs`,
-        SecretString: toJson(user),
+        SecretString: toJson(user, null),
         Tags: [{ Key: 'application', Value: 'gmail-jobs' }],
         // One id for all attempts: AWS accepts a repetition after a lost answer, and makes no second version.
         ClientRequestToken: randomUUID(),
@@ -67,10 +73,12 @@ export function openSecretStore(address: SecretAddress, hide: (secret: string) =
       const answer = await send('CreateSecret', (client, options) => client.send(command, options), signal);
       return answer.VersionId ?? 'unknown';
     },
-    async put(user, stage, signal) {
+    async put(user, further, stage, signal) {
+      const value = toJson(user, further);
+      requireFits(value, secretId);
       const command = new PutSecretValueCommand({
         SecretId: secretId,
-        SecretString: toJson(user),
+        SecretString: value,
         VersionStages: [stage],
         ClientRequestToken: randomUUID(),
       });
@@ -91,7 +99,7 @@ export function openSecretStore(address: SecretAddress, hide: (secret: string) =
 
 /**
  * Stores credentials whose refresh token Google replaced, since the token before may stop working. The new version gets the
- * staging label that the old one was read by. Returns the new version's id.
+ * staging label and the further keys of the old one. Returns the new version's id.
  * @throws ConfigError when the label has been moved, CredentialError or UnavailableError when AWS refuses.
  */
 export async function storeReplacedToken(
@@ -101,7 +109,7 @@ export async function storeReplacedToken(
   signal: AbortSignal,
 ): Promise<string> {
   const now = await store.read({ stage: from.stage }, signal);
-  if (now?.versionId === from.versionId) return store.put(user, from.stage, signal);
+  if (now?.versionId === from.versionId) return store.put(user, now.furtherKeys, from.stage, signal);
   throw movedMeanwhile(store.address.secretId, from.stage);
 }
 
@@ -112,15 +120,29 @@ function movedMeanwhile(secretId: string, stage: Stage): ConfigError {
   );
 }
 
-/** The secret's value, in the format that Google's own tools write and read. */
-function toJson({ clientId, clientSecret, refreshToken, email }: AuthorizedUser): string {
-  return JSON.stringify({
+/** The secret's value: the credentials in the format that Google's own tools write and read, then the further keys. */
+function toJson({ clientId, clientSecret, refreshToken, email }: AuthorizedUser, further: FurtherKeys | null): string {
+  const credentials = JSON.stringify({
     type: 'authorized_user',
     client_id: clientId,
     client_secret: clientSecret,
     refresh_token: refreshToken,
     email,
   });
+  const pairs = [...(further ?? [])].map(([key, written]) => `,${JSON.stringify(key)}:${written}`);
+  return `${credentials.slice(0, -1)}${pairs.join('')}}`;
+}
+
+/** Source: docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html. */
+const MAX_BYTES = 65_536;
+
+function requireFits(value: string, secretId: string): void {
+  const bytes = Buffer.byteLength(value);
+  if (bytes <= MAX_BYTES) return;
+  throw new ConfigError(
+    `secret ${secretId}: with the keys of your jobs, the new version would have ${formatCount(bytes)} bytes, and AWS stores at most ${formatCount(MAX_BYTES)}`,
+    'Move keys of your jobs to a secret of their own and name it in JOB_SECRET_ID, then run the command again.',
+  );
 }
 
 /** False for AWS's refusal of a label that is not where the request says; throws everything else. */

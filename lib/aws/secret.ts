@@ -1,6 +1,7 @@
 /** Reads one version of the secret from AWS Secrets Manager, anew on every call. secret-store.ts writes. */
 import { GetSecretValueCommand, type GetSecretValueResponse } from '@aws-sdk/client-secrets-manager';
 import { ConfigError } from '../errors.ts';
+import { type FurtherKeys, furtherKeysIn } from './further-keys.ts';
 import { namedMailbox } from './named-mailbox.ts';
 import {
   connectToSecret,
@@ -25,6 +26,8 @@ export interface FetchedSecret {
   readonly credentials: Credentials | ConfigError;
   /** The mailbox's address in the value; undefined when the value names none, or a broken value does not without doubt. */
   readonly mailbox: string | undefined;
+  /** Null when the value is no JSON object. */
+  readonly furtherKeys: FurtherKeys | null;
 }
 
 /** Fetches the secret's version of a stage; null when the secret has none of that stage. */
@@ -69,6 +72,7 @@ export async function fetchVersion(
     createdAt: Number.isNaN(answer.CreatedDate?.getTime()) ? undefined : answer.CreatedDate,
     credentials,
     mailbox: credentials instanceof ConfigError ? namedMailbox(text) : mailboxOf(credentials),
+    furtherKeys: furtherKeysIn(text, !(credentials instanceof ConfigError)),
   };
 }
 

@@ -8,6 +8,7 @@ import { CREDENTIAL_NAMES, credentialKind, oddCharacter } from '../base/credenti
 import { isObject } from '../base/json.ts';
 import { ConfigError } from '../errors.ts';
 import { MIN_SECRET_LENGTH } from '../process/redact.ts';
+import { OWN_KEYS, shownKey } from './key-names.ts';
 import { decodeUrl, readPasted, unwrap } from './pasted.ts';
 import { contentsOf, isPem, type JsonContents, MAX_DEPTH, pemLines, secretsInText } from './secrets-in-text.ts';
 
@@ -82,7 +83,7 @@ function readInside(
   const [first] = inside;
   if (first === undefined) return undefined;
   const different = new Set(inside.map(({ object }) => JSON.stringify(object)));
-  const places = [...new Set(inside.map(({ key }) => nameOf(key)))].sort().join(' and ');
+  const places = [...new Set(inside.map(({ key }) => shownKey(key)))].sort().join(' and ');
   if (different.size > 1) {
     return wrongShape(secretId, `holds ${different.size} different credentials (in ${places})`, USER_SHAPE);
   }
@@ -94,9 +95,6 @@ function readInside(
   return readObject(first.object, secretId);
 }
 
-/** Keys of credentials. Beside other credentials, such a key leaves it open which ones are meant. */
-const OWN_KEYS = ['client_id', 'client_secret', 'refresh_token', 'private_key', 'client_email', 'email', 'subject'];
-
 export function looksLikeCredentials(object: Readonly<Record<string, unknown>>): boolean {
   return ['refresh_token', 'private_key', 'client_secret'].some((key) => isFilled(object[key]));
 }
@@ -105,13 +103,8 @@ export function isFilled(value: unknown): boolean {
   return typeof value === 'string' && unwrap(value) !== '';
 }
 
-/** A key as it may be shown: a person may have pasted a credential in place of a key. */
-function nameOf(key: string): string {
-  return /^[A-Za-z][\w-]{0,30}$/.test(key) && credentialKind(key) === undefined ? key : 'one of its keys';
-}
-
 function clientFileInstead({ object, key }: JsonContents['objects'][number], isOuter: boolean, secretId: string) {
-  const where = isOuter ? 'is' : `${nameOf(key)} holds`;
+  const where = isOuter ? 'is' : `${shownKey(key)} holds`;
   const kind = isObject(object.installed) ? 'Desktop app' : 'Web application';
   const make =
     kind === 'Desktop app'

@@ -1,4 +1,5 @@
 /** The lines `aws` and `secret` of `job check`: whether AWS returns the secret, and whether its value is sound. */
+import type { FurtherKeys } from '../aws/further-keys.ts';
 import { type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
 import { SecretStateError } from '../aws/secrets-manager.ts';
 import type { Credentials } from '../aws/shape.ts';
@@ -13,6 +14,7 @@ export interface SoundVersion {
   readonly credentials: Credentials;
   readonly mailbox: string | undefined;
   readonly versionId: string;
+  readonly furtherKeys: FurtherKeys | null;
   /** Undefined when AWS does not say. */
   readonly ageMs: number | undefined;
 }
@@ -106,9 +108,10 @@ function shortId(versionId: string): string {
   return versionId.slice(0, 8);
 }
 
-function sound({ credentials, mailbox, versionId, createdAt }: FetchedSecret, stage: Stage): SoundVersion | null {
+function sound(secret: FetchedSecret, stage: Stage): SoundVersion | null {
+  const { credentials, mailbox, versionId, furtherKeys, createdAt } = secret;
   if (credentials instanceof ConfigError) return null;
-  return { stage, credentials, mailbox, versionId, ageMs: ageOf(createdAt) };
+  return { stage, credentials, mailbox, versionId, furtherKeys, ageMs: ageOf(createdAt) };
 }
 
 function allowed(arn: string | undefined): Finding {

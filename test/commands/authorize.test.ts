@@ -68,6 +68,46 @@ describe('job authorize', { concurrency: 8 }, () => {
     }
   });
 
+  it('keeps keys that the program does not know, also those that are added while the person agrees', async () => {
+    await using sandbox = await open();
+    const further = '"WEBHOOK_TOKEN":"made-up-token","ids":{"10":12345678901234567890,"2":1.0}';
+    const storedNow = (more: string) =>
+      sandbox.secrets.put(`${JSON.stringify(sandbox.secretValue).slice(0, -1)},${more}}`);
+    for (const stage of ['AWSPENDING', 'AWSCURRENT']) {
+      storedNow('"WEBHOOK_TOKEN":"an older token"');
+      sandbox.consent.asked.length = 0;
+      const run = await authorize(sandbox, ['--stage', stage], {
+        open: async (link) => {
+          storedNow(further);
+          return await sandbox.consent.visit(link);
+        },
+      });
+      assert.equal(run.code, 0, run.stderr);
+      const stored = sandbox.secrets.secret().versions.find(({ stages }) => stages.has(stage));
+      assert.ok(String(stored?.value).endsWith(`"email":"alice@example.com",${further}}`), String(stored?.value));
+      assert.match(run.stdout, /^ {2}Kept keys +WEBHOOK_TOKEN, ids$/m);
+      assert.doesNotMatch(run.stdout, /made-up-token/);
+    }
+  });
+
+  it('keeps the keys beside broken credentials, and says when the value before is no JSON', async () => {
+    await using sandbox = await open();
+    sandbox.secrets.put({ client_id: 'x', WEBHOOK_TOKEN: 'made-up-token' });
+    const kept = await authorize(sandbox, ['--replace']);
+    assert.equal(kept.code, 0, kept.stderr);
+    assert.equal(stagesOf(sandbox).AWSCURRENT?.WEBHOOK_TOKEN, 'made-up-token');
+    assert.doesNotMatch(kept.stdout, /none of its keys/);
+
+    const broken = sandbox.secrets.put('{"WEBHOOK_TOKEN": "made-up-token",,}');
+    const lost = await authorize(sandbox, ['--replace']);
+    assert.equal(lost.code, 0, lost.stderr);
+    assert.match(
+      lost.stdout.replace(/\s+/g, ' '),
+      new RegExp(`version before \\(${broken}\\) is no JSON.*none of its keys`),
+    );
+    assert.doesNotMatch(lost.stdout, /Kept keys/);
+  });
+
   it('stores beside the current version with --stage AWSPENDING', async () => {
     await using sandbox = await open();
     const run = await authorize(sandbox, ['--stage', 'AWSPENDING']);

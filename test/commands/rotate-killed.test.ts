@@ -36,8 +36,13 @@ function instantsOf(verbs: readonly string[]): (readonly [number, string])[] {
   return [...verbs.entries()].filter(([at, verb]) => isWrite(verb) || isWrite(verbs[at + 1]));
 }
 
-function open(): Promise<Sandbox> {
-  return startSandbox({ mailbox: mailboxOf([{}]) });
+/** A key of a job, which no rotation may lose. */
+const KEYS = { WEBHOOK_TOKEN: 'made-up-token' };
+
+async function open(): Promise<Sandbox> {
+  const sandbox = await startSandbox({ mailbox: mailboxOf([{}]) });
+  sandbox.secrets.setSecret('gmail-jobs/alice', { ...sandbox.secretValue, ...KEYS });
+  return sandbox;
 }
 
 /** The requests of the command itself. */
@@ -91,6 +96,7 @@ describe('job rotate', { concurrency: 8 }, () => {
       assert.equal(again.link === undefined, before.AWSPENDING !== undefined, 'asked only when nothing waits');
       const { AWSCURRENT: current, AWSPENDING: pending } = stagesOf(sandbox);
       assert.notEqual(current?.refresh_token, sandbox.secretValue.refresh_token);
+      assert.equal(current?.WEBHOOK_TOKEN, KEYS.WEBHOOK_TOKEN);
       if (before.AWSPENDING !== undefined) assert.deepEqual(current, before.AWSPENDING);
       assert.equal(pending, undefined);
     });
@@ -115,7 +121,7 @@ describe('job rotate', { concurrency: 8 }, () => {
       assert.equal(again.code, 0, again.stderr);
       assert.equal(again.link, undefined);
       const { AWSCURRENT: current, AWSPENDING: pending } = stagesOf(sandbox);
-      assert.deepEqual(current, { ...sandbox.secretValue, ...next });
+      assert.deepEqual(current, { ...sandbox.secretValue, ...KEYS, ...next });
       assert.equal(pending, undefined);
     });
   }

@@ -195,6 +195,31 @@ describe('job rotate', { concurrency: 8 }, () => {
     assert.deepEqual(stagesOf(sandbox).AWSCURRENT, pending);
   });
 
+  it('keeps keys that the program does not know, and those that the current version got after AWSPENDING', async () => {
+    await using sandbox = await open();
+    const keys = { WEBHOOK_TOKEN: 'made-up-token', limits: { posts: 3 } };
+    sandbox.secrets.put({ ...sandbox.secretValue, ...keys });
+    const first = await rotate(sandbox);
+    assertRotated(first);
+    assert.match(first.stdout, /^ {2}Kept keys +WEBHOOK_TOKEN, limits$/m);
+    const { WEBHOOK_TOKEN, limits } = stagesOf(sandbox).AWSCURRENT ?? {};
+    assert.deepEqual({ WEBHOOK_TOKEN, limits }, keys);
+
+    await authorize(sandbox, ['--stage', 'AWSPENDING']);
+    const { AWSCURRENT: current, AWSPENDING: pending } = stagesOf(sandbox);
+    const edited = { ...current, WEBHOOK_TOKEN: 'made-up-token-2', ADDED_KEY: 'made-up-as-well' };
+    sandbox.secrets.put(edited);
+    const second = await rotate(sandbox);
+    assertRotated(second);
+    assert.equal(second.link, undefined);
+    const { client_secret, refresh_token } = pending ?? {};
+    assert.deepEqual(stagesOf(sandbox), {
+      AWSCURRENT: { ...edited, client_secret, refresh_token },
+      AWSPREVIOUS: edited,
+    });
+    await assertCurrentWorks(sandbox);
+  });
+
   it('does not use an AWSPENDING that is broken, for another mailbox or has fewer scopes', async () => {
     await using sandbox = await open();
     const { client_id: clientId } = sandbox.secretValue;
@@ -273,11 +298,13 @@ describe('job rotate --client', { concurrency: 8 }, () => {
   it('changes only the client secret when the client is the same, without consent', async () => {
     await using sandbox = await open();
     await using client = await writeClientFile(resetClientSecret(sandbox));
+    sandbox.secrets.setSecret('gmail-jobs/alice', { ...sandbox.secretValue, WEBHOOK_TOKEN: 'made-up-token' });
     const run = await rotate(sandbox, ['--client', client.file]);
     assertRotated(run);
     assert.equal(run.link, undefined);
-    const expected = { ...sandbox.secretValue, client_secret: 'GOCSPX-the-new-client-secret' };
-    assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: expected, AWSPREVIOUS: sandbox.secretValue });
+    const before = { ...sandbox.secretValue, WEBHOOK_TOKEN: 'made-up-token' };
+    const expected = { ...before, client_secret: 'GOCSPX-the-new-client-secret' };
+    assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: expected, AWSPREVIOUS: before });
     await assertCurrentWorks(sandbox);
     const again = await rotate(sandbox, ['--client', client.file]);
     assert.equal(again.code, 0);

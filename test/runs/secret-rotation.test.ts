@@ -220,12 +220,14 @@ describe('the access token', { concurrency: 4 }, () => {
   it('that comes with a new refresh token is used, and the refresh token is stored at once', async () => {
     await using sandbox = await sandboxOf();
     sandbox.oauth.rotatesRefreshTokens = true;
+    const before = { ...sandbox.secretValue, WEBHOOK_TOKEN: 'made-up-token', limits: { posts: 3 } };
+    sandbox.secrets.setSecret('gmail-jobs/alice', before);
     const run = await applyHere(sandbox);
     const final = assertEnded(run, 0, { changed: 3 });
     assert.equal(eventsOf(run, 'token.refresh_token_kept').length, 1);
     const { value, id } = sandbox.secrets.secret().versions.at(-1) ?? { value: '', id: '' };
     const replacement = sandbox.oauth.issued[0]?.refreshToken ?? '';
-    assert.deepEqual(JSON.parse(String(value)), { ...sandbox.secretValue, refresh_token: replacement });
+    assert.deepEqual(JSON.parse(String(value)), { ...before, refresh_token: replacement });
     assert.equal(final.secretVersion, id);
     assert.ok(replacement.length > 20 && !run.stdout.includes(replacement));
     assertEnded(await applyHere(sandbox), 0);

@@ -7,6 +7,7 @@ export type Input = Record<string, unknown>;
 export type Action = (secret: Secret, input: Input) => object;
 
 const DAY_S = 86_400;
+const MAX_BYTES = 65_536;
 
 /** The actions that change nothing. */
 export const READS: Readonly<Record<string, Action>> = {
@@ -181,6 +182,12 @@ export function tagsOf(tags: unknown): [string, string][] {
 export function givenValue({ SecretString: text, SecretBinary: base64 }: Input): string | Buffer | undefined {
   if (typeof text === 'string' && typeof base64 === 'string') {
     throw awsError('InvalidParameterException', "You can't specify both a binary secret value and a string value.");
+  }
+  if (Buffer.byteLength(typeof text === 'string' ? text : '') > MAX_BYTES) {
+    throw awsError(
+      'ValidationException',
+      "1 validation error detected: Value at 'secretString' failed to satisfy constraint: Member must have length less than or equal to 65536",
+    );
   }
   if (typeof text === 'string') return text;
   return typeof base64 === 'string' ? Buffer.from(base64, 'base64') : undefined;

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { openSecretStore, readWhenVisible, type SecretStore } from '../../../lib/aws/secret-store.ts';
+import {
+  openSecretStore,
+  readWhenVisible,
+  type SecretStore,
+  storeReplacedToken,
+} from '../../../lib/aws/secret-store.ts';
 import { NoSuchSecretError } from '../../../lib/aws/secrets-manager.ts';
-import { ConfigError, CredentialError, UnavailableError } from '../../../lib/errors.ts';
+import { ConfigError, CredentialError, type JobError, UnavailableError } from '../../../lib/errors.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
 
@@ -14,6 +19,8 @@ const USER = {
   refreshToken: '1//0made-up-here-too',
   email: 'alice@example.com',
 } as const;
+
+const told = ({ message, remedy }: JobError) => `${message} → ${remedy}`;
 
 describe('openSecretStore', () => {
   let sandbox: Sandbox;
@@ -49,7 +56,7 @@ describe('openSecretStore', () => {
 
   it("stores a version under a stage in Google's format, and leaves the current version alone", async () => {
     const before = current();
-    const versionId = await store.put(USER, 'AWSPENDING', signal);
+    const versionId = await store.put(USER, null, 'AWSPENDING', signal);
     const { value, stages } = sandbox.secrets.secret().versions.find(({ id }) => id === versionId) ?? {};
     assert.deepEqual([...(stages ?? [])], ['AWSPENDING']);
     assert.deepEqual(Object.keys(JSON.parse(String(value))), [
@@ -62,6 +69,38 @@ describe('openSecretStore', () => {
     assert.equal(current(), before);
   });
 
+  it('stores the further keys behind the credentials, as they are written', async () => {
+    const written = '{"n":12345678901234567890,"10":1.0, "2":[]}';
+    const further = new Map([
+      ['CRM', written],
+      ['0', '"first"'],
+    ]);
+    const versionId = await store.put(USER, further, 'AWSPENDING', signal);
+    const { value } = sandbox.secrets.secret().versions.find(({ id }) => id === versionId) ?? {};
+    assert.ok(String(value).endsWith(`"email":"alice@example.com","CRM":${written},"0":"first"}`), String(value));
+    assert.deepEqual((await store.read({ versionId }, signal))?.furtherKeys, further);
+  });
+
+  it('refuses a value that is longer than AWS stores, before the request', async () => {
+    const further = new Map([['CRM', JSON.stringify('ü'.repeat(32_700))]]);
+    await assert.rejects(
+      store.put(USER, further, 'AWSCURRENT', signal),
+      (error) =>
+        error instanceof ConfigError && /bytes, and AWS stores at most 65,536 → .*JOB_SECRET_ID/.test(told(error)),
+    );
+    assert.deepEqual(sandbox.requests, []);
+  });
+
+  it('keeps the further keys of the version whose refresh token Google replaced', async () => {
+    const text = JSON.stringify({ ...sandbox.secretValue, WEBHOOK_TOKEN: 'of the current version' });
+    const previous = sandbox.secrets.put(text.replace('current', 'previous'));
+    sandbox.secrets.put(text);
+    const versionId = await storeReplacedToken(store, USER, { stage: 'AWSPREVIOUS', versionId: previous }, signal);
+    const { value } = sandbox.secrets.secret().versions.find(({ id }) => id === versionId) ?? {};
+    assert.equal(JSON.parse(String(value)).WEBHOOK_TOKEN, 'of the previous version');
+    assert.equal(JSON.parse(String(value)).refresh_token, USER.refreshToken);
+  });
+
   for (const verb of ['PutSecretValue', 'CreateSecret'] as const) {
     it(`makes one version when the first answer to ${verb} is lost`, async () => {
       if (verb === 'CreateSecret') sandbox.secrets.remove();
@@ -71,7 +110,7 @@ describe('openSecretStore', () => {
       sandbox.faults.add({ service: 'aws', verb, kind: 'malformed' });
       const versionId = await (verb === 'CreateSecret'
         ? store.create(USER, signal)
-        : store.put(USER, 'AWSCURRENT', signal));
+        : store.put(USER, null, 'AWSCURRENT', signal));
       assert.equal(versions(), before + 1);
       assert.equal(current()?.id, versionId);
     });
@@ -79,7 +118,7 @@ describe('openSecretStore', () => {
 
   it('moves a staging label, also when the first answer is lost, and AWSPREVIOUS follows', async () => {
     const old = current()?.id ?? '';
-    const next = await store.put(USER, 'AWSPENDING', signal);
+    const next = await store.put(USER, null, 'AWSPENDING', signal);
     sandbox.faults.add({ service: 'aws', verb: 'UpdateSecretVersionStage', kind: 'reset-after' });
     await store.moveStage('AWSCURRENT', old, next, signal);
     assert.equal(current()?.id, next);
@@ -91,7 +130,7 @@ describe('openSecretStore', () => {
 
   it('does not move a label that somebody else moved meanwhile', async () => {
     const old = current()?.id ?? '';
-    const next = await store.put(USER, 'AWSPENDING', signal);
+    const next = await store.put(USER, null, 'AWSPENDING', signal);
     const theirs = sandbox.secrets.put(sandbox.secretValue);
     await assert.rejects(
       store.moveStage('AWSCURRENT', old, next, signal),
@@ -111,7 +150,7 @@ describe('openSecretStore', () => {
 
   it('waits until AWS shows a new version, for 7.5 seconds at most', async () => {
     const clock = new VirtualClock();
-    const versionId = await store.put(USER, 'AWSPENDING', signal);
+    const versionId = await store.put(USER, null, 'AWSPENDING', signal);
     sandbox.secrets.staleReads = 2;
     const seen = await readWhenVisible(store, { versionId }, versionId, clock, signal);
     assert.equal(seen.versionId, versionId);

@@ -11,6 +11,7 @@ function version(ageDays: number | undefined, refreshToken = 'one'): SoundVersio
     stage: 'AWSCURRENT',
     mailbox: undefined,
     versionId: 'v',
+    furtherKeys: null,
     ageMs: ageDays === undefined ? undefined : ageDays * DAY_MS,
     credentials: { type: 'authorized_user', clientId: 'c', clientSecret: 's', refreshToken, email: undefined },
   };

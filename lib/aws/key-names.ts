@@ -1,0 +1,16 @@
+/** Names of keys in the secret: those of the credentials, and how a message shows a name that a person typed. */
+import { credentialKind } from '../base/credential-like.ts';
+
+/** Keys of credentials. Beside other credentials, such a key leaves it open which ones are meant. */
+export const OWN_KEYS: readonly string[] = [
+  ...['client_id', 'client_secret', 'refresh_token', 'email'],
+  ...['client_email', 'private_key', 'subject'],
+];
+
+/** All keys of both kinds of credentials. Every other key of the secret belongs to jobs. */
+export const CREDENTIAL_KEYS: ReadonlySet<string> = new Set([...OWN_KEYS, 'type', 'private_key_id']);
+
+/** A key as it may be shown: a person may have pasted a credential in place of a key. */
+export function shownKey(key: string): string {
+  return /^[A-Za-z_][\w-]{0,60}$/.test(key) && credentialKind(key) === undefined ? key : 'one of its keys';
+}
