@@ -16,12 +16,12 @@ export interface Bundle {
   readonly metafile: Metafile;
 }
 
-/** Name below `dist`, without extension → source. */
-export function entryPoints(): Record<string, string> {
-  const jobs = readdirSync('jobs').filter((file) => file.endsWith('.ts'));
+/** Name below `dist`, without extension → source: the program and the jobs of a folder. */
+export function entryPoints(jobs: string): Record<string, string> {
+  const files = readdirSync(jobs).filter((file) => file.endsWith('.ts'));
   return {
     'lib/main': 'lib/main.ts',
-    ...Object.fromEntries(jobs.map((file) => [`jobs/${basename(file, '.ts')}`, `jobs/${file}`])),
+    ...Object.fromEntries(files.map((file) => [`jobs/${basename(file, '.ts')}`, `${jobs}/${file}`])),
   };
 }
 

@@ -5,12 +5,16 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Metafile } from 'esbuild';
 import { bundleStart } from './bundle.ts';
 
-/** The most frequent command comes last: a file that several commands load keeps the cache of the last one. */
-const COMMANDS = ['check', 'digest', 'apply-rules'];
+/**
+ * The jobs of the trial runs; a job of the owner's could have effects. The most frequent comes last: a file that several
+ * commands load keeps the cache of the last one.
+ */
+const TRIED = ['lib/standard/digest.ts', 'lib/standard/apply-rules.ts'];
 
 /** A run on the sandbox takes a second. */
 const TIMEOUT_MS = 60_000;
@@ -34,8 +38,25 @@ interface Sandboxes {
   startSandbox(options: { messages: number }): Promise<AsyncDisposable & { readonly env: Record<string, string> }>;
 }
 
-/** Stores the code cache in `dist`. Without a sandbox there is none, which stdout says: every start compiles then. */
-export async function makeCodeCache(dist: string, { env, execPath, stdout } = process): Promise<void> {
+/** Returns the names of the jobs in the folder `jobs` that are one of TRIED and nothing else, in TRIED's order. */
+export function jobsToTry(jobs: string, inputs: Metafile['inputs']): string[] {
+  const files = Object.entries(inputs).filter(([file]) => dirname(file) === jobs);
+  return TRIED.flatMap((source) =>
+    files
+      .filter(([, { imports }]) => imports.length === 1 && imports[0]?.path === source)
+      .map(([file]) => basename(file, '.ts')),
+  );
+}
+
+/**
+ * Stores the code cache in `dist`, after a check and runs of `jobs`. Without a sandbox there is none, which stdout says:
+ * every start compiles then.
+ */
+export async function makeCodeCache(
+  dist: string,
+  jobs: readonly string[],
+  { env, execPath, stdout } = process,
+): Promise<void> {
   const child = join(dist, 'trial.js');
   const rules = join(dist, 'trial.yaml');
   const flags = v8Flags(readFileSync('Procfile', 'utf8'));
@@ -45,8 +66,9 @@ export async function makeCodeCache(dist: string, { env, execPath, stdout } = pr
     const sandboxes = new URL('../../test/sandbox/index.ts', import.meta.url).href;
     const { startSandbox } = (await import(sandboxes)) as Sandboxes;
     await using sandbox = await startSandbox({ messages: 200 });
-    for (const command of COMMANDS) {
-      await promisify(execFile)(execPath, [...flags, child, command], {
+    const check = ['check', ...(jobs.length > 0 ? ['--jobs', jobs.join(',')] : [])];
+    for (const words of [check, ...jobs.map((job) => [job])]) {
+      await promisify(execFile)(execPath, [...flags, child, ...words], {
         timeout: TIMEOUT_MS,
         env: { PATH: env.PATH, ...sandbox.env, RULES_FILE: rules },
       });

@@ -1,8 +1,9 @@
 /** For the digest's tests: opens a mailbox with the job's own scopes, and makes messages. */
-import digest from '../../../jobs/digest.ts';
+
 import type { Tally } from '../../../lib/base/tally.ts';
 import type { Mailbox } from '../../../lib/gmail/mailbox.ts';
 import type { Log } from '../../../lib/screen/log.ts';
+import digest from '../../../lib/standard/digest.ts';
 import { openMailbox } from '../../in-process.ts';
 import type { Sandbox } from '../../sandbox/index.ts';
 import type { StoredMessage } from '../../sandbox/mailbox.ts';

@@ -1,0 +1,158 @@
+/**
+ * Applies the rules of rules.yaml to the mailbox: archives, trashes, marks, stars and labels the messages that their
+ * searches find. The searches find only messages that still need the change, so a second run finds nothing.
+ */
+import { readFile } from 'node:fs/promises';
+import { basename, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { didYouMean } from '../base/nearest.ts';
+import { ConfigError, UsageError } from '../errors.ts';
+import { createGuards, shareOption } from '../gmail/guards.ts';
+import { unitsOf } from '../gmail/units.ts';
+import { countOption, defineJob, Scope, textsOption } from '../job.ts';
+import { fitToMailbox } from '../rules/labels.ts';
+import { describeRules, mayHaveMissed, planRules, type RulesPlan } from '../rules/plan.ts';
+import { previewRules } from '../rules/preview.ts';
+import { parseRules, type RuleSet } from '../rules/schema.ts';
+
+/** Samples of one rule, and of all rules: together a third of the quota of a minute. */
+const MOST_PER_RULE = 20;
+const MOST_SAMPLES = 100;
+
+/** Returns the job whose rules are those of RULES_FILE, or of `ownRules`, a file in jobs/, when it is not set. */
+export function applyRules(ownRules: URL) {
+  return defineJob({
+    summary: 'Apply the rules in rules.yaml to the mailbox: archive, trash, mark, star, label',
+    description:
+      'Searches for all rules first, so that their counts are exact, and checks the limits before it changes anything. ' +
+      'The rules come from RULES_FILE, or from the rules.yaml beside the job.',
+    scopes: [Scope.modify],
+    options: {
+      rule: textsOption('<name>', 'apply this rule alone'),
+      maxChanges: countOption('<n>', "the most changes this run may make, instead of the rules file's maxChanges", 1),
+      maxShare: shareOption(
+        "the largest share of the mailbox a rule may change (default in a backfill: the rules file's, or 50%)",
+      ),
+      samples: countOption(
+        '<n>',
+        `in a dry run at a terminal, show up to n messages of each rule (${unitsOf('messages.get', '2026')} quota units per message, ${MOST_SAMPLES} messages in all)`,
+        1,
+        MOST_PER_RULE,
+      ),
+    },
+    backfill: 'changes',
+
+    async prepare({ options, rulesFile, dryRun, canShowMail }) {
+      if (options.samples !== undefined && !(dryRun && canShowMail)) {
+        throw new UsageError(
+          '--samples works only in a dry run at a terminal, because it shows mail',
+          'Add --dry-run, and run it at a terminal, without LOG_FORMAT=json; or leave --samples out.',
+        );
+      }
+      const file = rulesFile ?? fileURLToPath(ownRules);
+      // The source's name: the build copies the file, and nobody edits the copy.
+      const name = rulesFile === undefined ? `jobs/${basename(file)}` : shortPath(file);
+      return { ...selectRules(parseRules(await readRules(file, name), name), options.rule), file: name };
+    },
+
+    async inspect({ mailbox, options, prepared: ruleSet }) {
+      return await previewRules(
+        ruleSet,
+        mailbox,
+        createGuards(limitsOf(ruleSet), { ...options, mailboxSize: undefined }),
+      );
+    },
+
+    async run({ mailbox, tally, options, prepared, log, journal, show }) {
+      const { ruleSet, labels, warnings } = await fitToMailbox(prepared, mailbox);
+      for (const warning of warnings) log.warn('rules.warning', { ...warning });
+
+      const isBackfill = mailbox.span !== undefined;
+      // The forecast of a backfill includes the cost of these searches, also in a dry run.
+      const withEffects = ruleSet.undo && (mailbox.live || isBackfill);
+      const tidied = journal.tidy();
+      const limitsShare = isBackfill || options.maxShare !== undefined;
+      const mailboxSize = limitsShare ? await mailbox.size() : undefined;
+      const guards = createGuards(limitsOf(ruleSet), { ...options, mailboxSize });
+      const earlierPlans: RulesPlan[] = [];
+      for (;;) {
+        const isFirst = earlierPlans.length === 0;
+        // Later plans know the labels that this run created.
+        const known = isFirst ? labels : await mailbox.knownLabels();
+        if (isFirst) mailbox.announceSearches(ruleSet.rules.length);
+        const plan = await planRules(ruleSet, mailbox, known, { withEffects, earlierPlans });
+        await tidied;
+        for (const planned of describeRules(plan, ruleSet.rules)) {
+          tally.matched(planned.skipped);
+          tally.skipped(planned.skipped);
+          if (isFirst || planned.matched > 0) {
+            log.info('rule.planned', { ...planned, ...(!isFirst && { look: earlierPlans.length + 1 }) });
+          }
+        }
+        if (options.samples !== undefined) {
+          const { readSamples, renderSamples } = await import('../rules/samples.ts');
+          const samples = await readSamples(plan, { perRule: options.samples, inAll: MOST_SAMPLES }, { mailbox, log });
+          show((columns) => renderSamples(samples, columns));
+        }
+        await mailbox.applyPlan(plan, { guards, earlierPlans, ...(ruleSet.undo && { journal }) });
+        earlierPlans.push(plan);
+        if (!mailbox.live || !mayHaveMissed(plan) || earlierPlans.length === MOST_PLANS) break;
+      }
+      if (ruleSet.undo && tally.counts.failed === 0) await journal.complete();
+    },
+  });
+}
+
+/** Limits how often a run searches again for missed messages while others change the mailbox. */
+const MOST_PLANS = 5;
+
+function limitsOf(ruleSet: RuleSet & { readonly file: string }) {
+  return { ...ruleSet, sets: ruleSet.rules };
+}
+
+/** `file` relative to the working folder; unchanged when that folder was deleted. */
+function shortPath(file: string): string {
+  try {
+    return relative('', file) || file;
+  } catch {
+    return file;
+  }
+}
+
+async function readRules(file: string, name: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_ACCESS_DENIED') {
+      throw new ConfigError(
+        `the rules file ${name} is outside the app's folder, where this process may not read`,
+        "Put it into the app's folder and set RULES_FILE to its path there, or add --allow-fs-read=<its folder> to the command in the Procfile.",
+        { cause: error },
+      );
+    }
+    const why = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`;
+    throw new ConfigError(
+      `the rules file ${name} ${why}`,
+      'Set RULES_FILE to the path of a rules file, relative to the working folder.',
+      { cause: error },
+    );
+  }
+}
+
+/** The rules with the chosen names, in the order of the file. */
+function selectRules(ruleSet: RuleSet, chosen: readonly string[] | undefined): RuleSet {
+  if (chosen === undefined) return ruleSet;
+  const names = ruleSet.rules.map(({ name }) => name);
+  for (const name of chosen) {
+    if (names.includes(name)) continue;
+    if (ruleSet.disabled.includes(name)) {
+      throw new UsageError(`--rule: the rule "${name}" is disabled`, 'Set enabled: true in the rules file.');
+    }
+    throw new UsageError(
+      `--rule: there is no rule "${name}"${didYouMean(name, [...names, ...ruleSet.disabled])}`,
+      `The rules are ${names.join(', ')}.`,
+    );
+  }
+  return { ...ruleSet, rules: ruleSet.rules.filter(({ name }) => chosen.includes(name)) };
+}
