@@ -19,7 +19,7 @@ export interface ChangeContext {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly count: (result: keyof SetCounts, batch: Batch) => void;
-  /** Called before each batch is sent, with its number in the set, from 0; `state` is updated afterwards. */
+  /** Called before each batch is sent; `batch` counts the set's batches in this portion from 0. `state` changes later. */
   readonly onBegin?: ((batch: number, messages: number, state: BatchState) => void) | undefined;
 }
 
@@ -30,7 +30,6 @@ export interface BatchState extends ChangeState {
   readonly leftOut: string[];
 }
 
-/** How many messages of a set have which result. */
 export interface SetCounts {
   changed: number;
   skipped: number;
@@ -38,9 +37,9 @@ export interface SetCounts {
 }
 
 /**
- * Changes the messages of one set of the portion. `change` is Gmail's refusal when one of its labels could not be created.
- * Counts a batch that Gmail refuses as failed, and goes on. When Gmail is away or the run is stopped, finishes the batches
- * under way and throws the reason.
+ * Changes the messages of one set of the portion. When Gmail refused to create a label, `change` is that refusal, and all
+ * messages count as failed. Counts a batch that Gmail refuses as failed, and continues. When Gmail is away or the run is
+ * stopped, finishes the batches under way and throws the reason.
  */
 export async function changeSet(
   { name, portion, set }: { readonly name: string; readonly portion: Portion; readonly set: number },

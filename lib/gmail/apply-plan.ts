@@ -31,7 +31,7 @@ export interface JournaledPortion {
   /** The number of the portion, from 1. */
   readonly part: number;
   readonly parts: number;
-  /** The number of changes of the whole run. */
+  /** Changes in the whole plan, without skipped messages. */
   readonly messages: number;
 }
 
@@ -104,7 +104,7 @@ export async function applyPlan(
   try {
     for (const [index, planned] of portions.entries()) {
       signal.throwIfAborted();
-      // Before the journal is written, because a message that is left out later has to be removed from it.
+      // A message that is left out after the journal is written costs a second journal without it.
       if (protection?.isDue) await protection.search(remaining());
       const portion = leaveOutOfWindows(planned, protection?.found ?? IdSet.empty);
       for (const [part, { window, changes }] of planned.entries()) {
@@ -141,7 +141,7 @@ export async function applyPlan(
       }
     }
   } finally {
-    // Sets that were interrupted, or partly done in earlier portions.
+    // Logs sets that were interrupted, and sets that earlier portions changed only in part.
     for (const set of plan.sets.keys()) {
       const isBegun = set === working || left(set) < (sizes[set] ?? 0);
       if (isBegun && !logged.has(set)) logSet(set);
@@ -176,7 +176,7 @@ function isChange(change: LabelChange | GmailRefusal): boolean {
   return !(change instanceof GmailRefusal) && change.addLabelIds.length + change.removeLabelIds.length > 0;
 }
 
-/** Adds the names of the labels to Gmail's refusal of a label, which names an id at most. */
+/** Adds the labels' names to Gmail's refusal of a label: Gmail's own message names at most the label's id. */
 function withLabelNames(error: unknown, labels: ResolvedSet | undefined): unknown {
   const isAboutLabel = error instanceof GmailRefusal && error.status === 400 && /label/i.test(error.message);
   if (!isAboutLabel || labels === undefined || labels instanceof GmailRefusal) return error;

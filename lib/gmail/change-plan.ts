@@ -7,8 +7,8 @@ import type { Window } from './windows.ts';
 export const BATCH_SIZE = 1_000;
 
 /**
- * The largest number of changes in a portion, for each set in it and in all. Each portion costs a journal and one batch
- * for each set that is not full, so portions are large; the progress of a run is seen by portions, so they are limited.
+ * A portion holds at most 25,000 changes for each of its sets, and 100,000 in all. Large portions cost less quota, because
+ * each portion has a journal and, for each set, a last batch that is rarely full. Small portions show progress earlier.
  */
 const CHANGES_PER_SET = 25_000;
 const LARGEST_PORTION = 100_000;
@@ -19,11 +19,11 @@ export interface LabelOperation {
   readonly label: string;
 }
 
-/** Messages that get the same change, such as those of a rule, whose name the set has. */
+/** Messages that get the same change. A rule's messages are one set, with the rule's name. */
 export interface PlannedSet {
   readonly name: string;
   readonly operations: readonly LabelOperation[];
-  /** How many messages the search of the set found, unchanged ones included. */
+  /** How many messages the set's search found, including those that the run leaves alone. */
   readonly found: number;
 }
 
@@ -32,7 +32,7 @@ export interface PlannedChange {
   readonly ids: IdSet;
   /**
    * For each operation of the set, a flag by index of `ids`: 1 when the operation really changes the message. Null when it
-   * changes all messages. Undefined when that was not searched for, because the run has no journal.
+   * changes all messages. Undefined when the run keeps no journal, and so did not search for it.
    */
   readonly effects: readonly (Uint8Array | null)[] | undefined;
 }
@@ -197,7 +197,7 @@ export function* batchesOf(portion: Portion, set: number): Generator<Batch> {
   if (ids.length > 0) yield { ids, shares };
 }
 
-/** The batch without the messages of `apart`, and a batch of these. */
+/** The batch without the messages of `apart`, and a batch of the messages of `apart`. */
 export function splitBatch({ ids, shares }: Batch, apart: ReadonlySet<string>): readonly [Batch, Batch] {
   const batchOf = (isApart: boolean): Batch => {
     const own = new Map<number, number>();

@@ -18,7 +18,7 @@ import { interpretResponse, type ResponseMeaning } from './responses.ts';
 import { meaningOfFailure, type Retryable, untilAnswered } from './retry.ts';
 import { type ClientStatistics, countRequest, type GmailMethod, unitsOf } from './units.ts';
 
-/** `read` changes nothing; `repeatable` is a change that may be sent twice; `once` is a change that must not. */
+/** `read` changes nothing; `repeatable` is a change that may be sent twice; `once` is a change that may not. */
 export type RequestKind = 'read' | 'repeatable' | 'once';
 
 /** A check before each attempt to send a change, because an attempt may wait minutes for quota. */
@@ -49,9 +49,9 @@ export interface ClientOptions {
   readonly random: () => number;
   /** Called with the quota units of each request that is sent. */
   readonly onSpent?: (units: number) => void;
-  /** Called before each pause after a quota refusal; returns whether a person sees it. */
+  /** Called before each pause after a quota refusal; returns whether a person sees the pause. */
   readonly onRefused?: (pauseMs: number) => boolean;
-  /** Given when requests of others are counted with those of the client. */
+  /** Counters that other senders of requests share with the client; the client's own when left out. */
   readonly statistics?: ClientStatistics;
 }
 
@@ -68,7 +68,7 @@ export class GmailClient {
   constructor(options: ClientOptions) {
     this.#options = options;
     this.statistics = options.statistics ?? { requests: 0, retries: 0, quotaUnits: 0 };
-    // googleapis' request logging prints the token; it goes with the request interceptor.
+    // Turns off the request interceptor, whose log prints the token.
     this.#auth = new OAuth2Client({ useAuthRequestParameters: false });
     this.#auth.refreshHandler = async () => {
       const token = await options.tokens.get();
@@ -80,7 +80,7 @@ export class GmailClient {
   }
 
   /**
-   * Sends one request until Gmail answers it for good; `send` may be called several times. A request of the kind `once`
+   * Sends one request until Gmail's answer is final; `send` may be called several times. A request of the kind `once`
    * is sent again only after a refusal that certainly changed nothing.
    * `signal` ends the wait before an attempt, and a read under way; only `giveUp` ends a change under way.
    * Runs `check` before an attempt when the check is due, and returns undefined when nothing is left to send.
@@ -112,7 +112,7 @@ export class GmailClient {
             token = attempt.token;
             return attempt.meaning;
           }
-          // Here no quota is held: the check sends requests itself.
+          // The check sends requests, so it runs here, where this request holds no quota.
           if (!(await check?.run())) return { kind: 'ok', data: undefined };
         }
       },

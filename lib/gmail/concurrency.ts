@@ -8,7 +8,7 @@ export const MAX_CONCURRENT = 8;
 
 const FIRST_LIMIT = 4;
 
-/** Successes in a row, for each request that is allowed, after which the limit grows by one. */
+/** With a limit of n requests, the limit grows by one after this many times n successes in a row. */
 const SUCCESSES_PER_STEP = 4;
 
 export class ConcurrencyLimiter {
@@ -19,7 +19,7 @@ export class ConcurrencyLimiter {
 
   /**
    * Resolves to the limit when a request may be sent; the caller must call `release` afterwards.
-   * Rejects with the signal's reason when it is aborted before.
+   * Rejects with the signal's reason when the signal is aborted first.
    */
   async acquire(signal: AbortSignal): Promise<number> {
     signal.throwIfAborted();
@@ -54,8 +54,8 @@ export class ConcurrencyLimiter {
   }
 
   /**
-   * Google refused a request for concurrency, which was sent under `limit`. Requests sent together are refused together,
-   * and halve the limit once.
+   * Google refused a request because too many were under way. `limit` is the limit under which the request was sent:
+   * requests sent together are refused together, and halve the limit once.
    */
   refused(limit: number): void {
     if (limit > this.#limit) return;

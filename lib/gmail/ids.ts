@@ -6,7 +6,7 @@ const ID = /^[0-9a-f]{1,16}$/;
 
 const BYTES = 8;
 
-/** Ids by which the buffer grows, and for which it reserves addresses; only the pages in use take memory. */
+/** The buffer grows by STEP ids, within the addresses that it reserves for ROOM ids. Only pages in use take memory. */
 const STEP = 4_096;
 const ROOM = 4_000_000;
 

@@ -50,12 +50,12 @@ export function labelSearch(name: string): string {
   return SYSTEM_SEARCHES.get(name.trim().toUpperCase()) ?? `label:${quoteLabel(name)}`;
 }
 
-/** A label's name as the value of a search term. Gmail has no escape for a quote in it, and takes a hyphen for one. */
+/** A label's name as the value of a search term. Gmail has no escape for a quote in it, but a hyphen matches one. */
 export function quoteLabel(name: string): string {
   return `"${name.replaceAll('"', '-')}"`;
 }
 
-/** Called when `find` takes a label for a name that is `written` differently from the label's own. */
+/** Called when `find` returns a label whose name differs from the name as `written`. */
 export type OnMatched = (written: string, label: Label) => void;
 
 export class LabelDirectory {

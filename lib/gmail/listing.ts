@@ -1,9 +1,9 @@
 /**
- * Lists what a search finds. Gmail gives a list page by page, each with the token of the next one, so that one list cannot
- * be read in parallel; lists of separate windows of time can, at the price of up to one page for each window.
+ * Reads all pages of a search. Each page has the token of the next one, so one list cannot be read in parallel. Lists of
+ * separate windows of time can, for up to one extra page for each window.
  *
- * `listSideBySide` reads the list of the whole span from its newest end. After every dozen pages it begins the list of one
- * more window, from the oldest on, until both sides meet: a small search pays nothing extra, a big one little.
+ * `listSideBySide` reads the list of the whole span from its newest end. After every 12 pages it begins the list of one
+ * more window, the oldest window first, until both sides meet: a small search costs no extra page, a big one few.
  */
 import { mapAtOnce } from '../base/pool.ts';
 import { IdCollector, IdSet } from './ids.ts';
@@ -23,7 +23,7 @@ const PAGES_PER_WINDOW = 12;
 /** Lists of one search that are read in parallel. */
 const AT_ONCE = 8;
 
-/** When the list of all contains some of this many newest messages of a window, it has reached the window. */
+/** The list of all has reached a window when a page of it contains two of the window's 20 newest messages. */
 const NEWEST_OF_WINDOW = 20;
 
 /** All messages in the whole span. `windows`, oldest first, may get lists of their own. */
@@ -46,7 +46,7 @@ export async function listSideBySide(fetch: FetchPage, windows: readonly Window[
         (token) => fetch(window, token),
         (page, isFirst) => {
           pages += 1;
-          // The list of all was here first and reads the window, too.
+          // The list of all has already reached this window, and reads it to its end.
           overtaken ||= isFirst && page.ids[0] !== undefined && all.has(page.ids[0]);
           met ||= overtaken;
           if (isFirst && !overtaken) for (const id of page.ids.slice(0, NEWEST_OF_WINDOW)) newestOfWindows.add(id);
@@ -77,7 +77,7 @@ export async function listSideBySide(fetch: FetchPage, windows: readonly Window[
       (token) => fetch(null, token),
       (page) => {
         pages += 1;
-        // More than one, because a single message may be out of order.
+        // One match is not enough: a single message may be out of order.
         const arrived = page.ids.filter((id) => newestOfWindows.has(id)).length > 1;
         met ||= arrived;
         listMore();
@@ -94,7 +94,7 @@ export async function listSideBySide(fetch: FetchPage, windows: readonly Window[
   return { windows: apart, unplaced: all.finish().without(...apart.values()) };
 }
 
-/** Neighbouring windows that one page tests together for any match at all, because most days have none. */
+/** One request tests this many neighbouring windows for any match, because most windows of a day have none. */
 const NEIGHBOURS = 16;
 
 /** Lists each of `windows`, oldest first, by itself. */
@@ -117,7 +117,7 @@ export async function listEach(fetch: FetchPage, windows: readonly Window[]): Pr
   return { windows: found, unplaced: IdSet.empty };
 }
 
-/** The windows without groups of neighbours in which nothing matches. */
+/** The windows of all groups of neighbours that have a match. */
 async function withMatches(fetch: FetchPage, windows: readonly Window[]): Promise<readonly Window[]> {
   if (windows.length <= NEIGHBOURS) return windows;
   const groups = Array.from({ length: Math.ceil(windows.length / NEIGHBOURS) }, (_, index) =>

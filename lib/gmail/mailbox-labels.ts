@@ -16,7 +16,7 @@ export interface LabelStep {
   readonly add: boolean;
 }
 
-/** The labels of a set's operations, null for one to remove that does not exist; or Gmail's refusal to create one. */
+/** The labels of a set's operations, null for a missing label to remove; or Gmail's refusal to create a label. */
 export type ResolvedSet = readonly (LabelStep | null)[] | GmailRefusal;
 
 export interface MailboxLabelsOptions {
@@ -55,7 +55,7 @@ export class MailboxLabels {
     return this.#listed;
   }
 
-  /** The labels as listed earlier in this run, and those created since; lists them when that has not happened. */
+  /** The labels as this run last listed them, with those created since. The first call costs 1 quota unit. */
   known(): Promise<LabelDirectory> {
     return this.#listed ?? this.list();
   }

@@ -45,8 +45,8 @@ export interface ApplyPlanOptions {
   readonly guards?: readonly Guard[];
   readonly journal?: PlanJournal | undefined;
   /**
-   * Plans of the same sets that this run has already applied. With any, nothing is announced or confirmed again, and the
-   * guards limit all plans together.
+   * Plans of the same sets that this run has already applied. If there are any, nothing is announced or confirmed again,
+   * and the guards limit all plans together.
    */
   readonly earlierPlans?: readonly ChangePlan[];
 }
@@ -64,7 +64,7 @@ export interface MailboxOptions {
   readonly span?: Span;
   /** Listed anew when left out. */
   readonly labels?: MailboxLabels;
-  /** Called before this many searches, each of all windows of the span. */
+  /** Called with the number of searches that follow; each searches all windows of the span. */
   readonly announceSearches?: (searches: number) => void;
   /** Called before the guards are checked. */
   readonly announceChanges?: (upcoming: UpcomingChanges) => Promise<void>;
@@ -137,7 +137,7 @@ export class Mailbox {
     );
   }
 
-  /** 1 quota unit, once; none when the run asked with its access token. */
+  /** 1 quota unit, once; none when the options have the profile that the run asked for with its first access token. */
   #getProfile(): Promise<MailboxProfile> {
     this.#profile ??= readProfile(this.#client, this.#signal);
     return this.#profile;
@@ -167,7 +167,7 @@ export class Mailbox {
     return this.#labels.list();
   }
 
-  /** The labels as listed earlier in this run, and those created since; lists them when that has not happened. */
+  /** The labels as this run last listed them, with those created since. The first call costs 1 quota unit. */
   knownLabels(): Promise<LabelDirectory> {
     return this.#labels.known();
   }

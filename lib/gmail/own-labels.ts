@@ -15,13 +15,13 @@ export const DIGEST_LABEL = 'gmail-jobs/digest';
 /** The folder of the program's own labels. */
 export const OWN_FOLDER = 'gmail-jobs';
 
-/** As Gmail compares names: it finds them also when a hyphen or a space stands for their slash. */
+/** In the form in which Gmail compares names, where a hyphen and a space count as a slash. */
 const OWN_LABELS = [JOURNAL_LABEL, COMPLETED_LABEL, UNDONE_LABEL, DIGEST_LABEL].map(normalizeLabel);
 const DIGEST_LABELS = normalizeLabel(`${DIGEST_LABEL}/`);
 
 /**
- * Whether `name` is one of the program's own labels to Gmail, or lies in their folder. `gmail-jobs-notes` does not: the
- * folder's name ends at a slash.
+ * Whether Gmail takes `name` for the folder, for a label in it, or for one of the program's own labels. `gmail-jobs-notes`
+ * is outside: the folder's name ends at a slash.
  */
 export function isInOwnFolder(name: string): boolean {
   const [folder = ''] = name.split('/');

@@ -16,7 +16,7 @@ const SLOW_MS = 2 * WINDOW_MS;
 /** Shorter waits are not reported: in a long batch each request waits for the units of an earlier one. */
 const SHORTEST_REPORTED_MS = 1_000;
 
-/** Units held back for the last requests of a run, unless they are more than this share of the limit. */
+/** Units held back for the last requests of a run; none are when that is more than this share of the limit. */
 const RESERVE = 60;
 const LARGEST_RESERVE = 1 / 50;
 
@@ -39,7 +39,7 @@ export class QuotaWindow {
   #used = 0;
   /** Answered requests in order of their answers. */
   #returning: { at: number; units: number }[] = [];
-  /** Resolves when all earlier requests have their units: they get them in the order of their calls. */
+  /** Resolves when all earlier requests have their units: requests get units in the order of their calls. */
   #line: Promise<void> = Promise.resolve();
   #share = 1;
   #shareUntil = 0;
@@ -66,7 +66,7 @@ export class QuotaWindow {
     return this.#used;
   }
 
-  /** Resolves when `units` may be spent; rejects with the signal's reason when it is aborted before. */
+  /** Resolves when `units` may be spent; rejects with the signal's reason when the signal is aborted first. */
   async take(units: number, signal: AbortSignal): Promise<Lease> {
     const before = this.#line;
     const mine = Promise.withResolvers<void>();

@@ -25,7 +25,7 @@ export type ResponseMeaning =
       readonly kind: 'again';
       readonly text: string;
       readonly retryAfterMs: number;
-      /** The error when no attempt succeeds, in place of one that says that Gmail was not available. */
+      /** The error when no attempt succeeds; an UnavailableError when left out. */
       readonly error?: JobError;
     }
   /** The quota is spent: all requests have to wait. */
@@ -153,7 +153,7 @@ function interpretError(
   if (status === 408 || status >= 500) return { kind: 'again', text: said, retryAfterMs };
   if (has(DAILY_REASONS)) {
     const remedy =
-      "The project's quota for today is spent; it comes back at midnight Pacific time, or raise it in the Cloud console.";
+      "The project's quota for today is spent: wait until midnight Pacific time, or raise the quota in the Cloud console.";
     return failed(new UnavailableError(said, remedy));
   }
   const isQuota = status === 429 || (status === 403 && has(QUOTA_REASONS));

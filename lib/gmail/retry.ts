@@ -10,23 +10,23 @@ import type { GmailMethod } from './units.ts';
 /** An answer after which the same request may succeed. */
 export type Retryable = Extract<ResponseMeaning, { retryAfterMs: number }>;
 
-/** A longer Retry-After is not worth a waiting dyno: the next run will do. */
+/** A longer Retry-After ends the request: waiting costs dyno time, and the next run continues. */
 const longestRetryAfterMs = 10 * 60_000;
 
-/** The service stumbled, or too many requests were under way at once. */
-const STUMBLED: RetryPolicy = { pausesMs: [500, 1_000, 2_000, 4_000, 8_000], fixedShare: 0, longestRetryAfterMs };
+/** For a failure that passes, or too many requests under way at once. */
+const TRANSIENT: RetryPolicy = { pausesMs: [500, 1_000, 2_000, 4_000, 8_000], fixedShare: 0, longestRetryAfterMs };
 
 const POLICIES: Readonly<Record<Retryable['kind'], RetryPolicy>> = {
-  again: STUMBLED,
-  crowded: STUMBLED,
-  // Quota comes back with time alone: half of each pause is certain, and all pauses together exceed Gmail's minute.
+  again: TRANSIENT,
+  crowded: TRANSIENT,
+  // Only time brings quota back: half of each pause is not random, so that all pauses together exceed Gmail's minute.
   quota: { pausesMs: [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000], fixedShare: 0.5, longestRetryAfterMs },
   // Users report that 1 in 100 requests is refused with failedPrecondition for no reason
   // (github.com/googleapis/google-api-php-client/issues/2558).
   precondition: { pausesMs: [500, 1_000, 2_000], fixedShare: 0, longestRetryAfterMs },
 };
 
-/** For a change that must not be made twice: Gmail may have made it before it stumbled. */
+/** For a change that must not be made twice: Gmail may have made it before it failed. */
 const UNREPEATABLE: typeof POLICIES = { ...POLICIES, again: { pausesMs: [], fixedShare: 0 } };
 
 export interface GmailRequest {
@@ -42,8 +42,9 @@ export interface GmailRequest {
 }
 
 /**
- * Sends a request until Gmail answers it for good, and returns the answer's data.
- * @throws CredentialError after the second 401, UnavailableError after enough attempts, and the error of a failed meaning.
+ * Sends a request until Gmail's answer is final, and returns the answer's data.
+ * @throws CredentialError after the second 401, UnavailableError after the last attempt, and the error of an answer that
+ * `failed`.
  */
 export async function untilAnswered(request: GmailRequest): Promise<unknown> {
   const { random, wait, onUnauthorized, isRepeatable = true } = request;

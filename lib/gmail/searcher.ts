@@ -31,7 +31,7 @@ export interface MessageRef {
 }
 
 export interface SearchOptions {
-  /** Find only this many, the newest. */
+  /** Find only this many of the newest messages. */
   readonly limit?: number;
   /** Search Trash and Spam, too. */
   readonly includeSpamTrash?: boolean;
@@ -39,7 +39,7 @@ export interface SearchOptions {
   readonly allTime?: boolean;
   /** The caller has checked that each `in:` names a place or a label. */
   readonly labelsChecked?: boolean;
-  /** Find the program's own journals, too, in all mail: send the query as it is. */
+  /** Find the program's own journals, too, and search all mail: the query is sent unchanged. */
   readonly journals?: boolean;
 }
 

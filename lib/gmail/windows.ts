@@ -50,7 +50,7 @@ export interface AlignedWindow {
 /**
  * Brings the messages of several searches into the same windows, oldest first: a message that several searches found is in
  * the same window for all. Messages whose window no search knows go into the newest window: they are newer than the known
- * windows, or belong to a search so small that its order does not matter.
+ * windows, or their search found so few that their order does not matter.
  */
 export function alignWindows(found: readonly FoundIds[], span: Span | undefined): AlignedWindow[] {
   const known = (span?.windows ?? []).filter((window) => found.some(({ windows }) => windows.has(window)));

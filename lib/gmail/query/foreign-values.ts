@@ -19,7 +19,7 @@ export function foreignMember(operator: string, value: string, minus: string): s
   const isAddress = ADDRESSES.includes(operator) && /[@.]/.test(value);
   const takesOne = isAddress || operator === 'filename' || isChecked(operator);
   if (takesOne && /^[,;|]|[,;|]$/.test(value)) {
-    return `"${value}" has a sign that Gmail takes for a space: several values of ${operator}: are written ${minus}${operator}:{a b}`;
+    return `"${value}" has a sign that Gmail takes for a space: write several values as ${minus}${operator}:{a b}`;
   }
   return foreignValue(operator, value, minus);
 }
@@ -48,7 +48,7 @@ function wildcardProblem(operator: string, value: string, minus: string): string
   const domain = value.slice(value.lastIndexOf('@') + 1).replace(/^[*.]+/, '');
   if (plain !== '' && !plain.includes('*')) return `${known}: write ${minus}${operator}:${plain}`;
   if (ADDRESSES.includes(operator) && value.includes('@') && domain !== '' && !domain.includes('*')) {
-    return `${known}: write a whole address, or ${minus}${operator}:${domain} for every one there`;
+    return `${known}: write a whole address, or ${minus}${operator}:${domain} for all addresses of the domain`;
   }
   return `${known}: it finds whole words only`;
 }

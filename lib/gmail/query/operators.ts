@@ -1,4 +1,4 @@
-/** Gmail's search operators, and words in which an operator was meant: without a colon Gmail searches for the word. */
+/** Gmail's search operators, and words that were meant as operators: without a colon Gmail searches for the word. */
 import { isChecked, PLACES, valueProblem } from './values.ts';
 
 /** Source: support.google.com/mail/answer/7190. */
@@ -70,7 +70,7 @@ function isMeant(operator: string, value: string, sign: string): boolean {
 
 function refusal(word: string, operator: string, value: string, minus: string): string {
   const taken = `Gmail takes "${word}" for a word`;
-  if (value === '') return `${taken}: write such as ${minus}${operator}:14d`;
+  if (value === '') return `${taken}: write for example ${minus}${operator}:14d`;
   const problem = valueProblem(operator, value, '', minus);
   return problem === null ? `${taken}: write ${minus}${operator}:${value}` : `${taken}, and ${problem}`;
 }

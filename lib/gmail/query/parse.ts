@@ -1,6 +1,6 @@
 /**
- * Parses a Gmail search into its terms, with their operators, negation and alternatives, and refuses what Gmail would
- * understand differently from what it looks like. Does not decide what a search finds: Gmail does.
+ * Parses a Gmail search into its terms, with their operators, negation and alternatives, and refuses a search that Gmail
+ * would understand differently from its author. Does not find messages: Gmail does.
  */
 import { foreignMember } from './foreign-values.ts';
 import { isTerm, missingColon } from './operators.ts';
@@ -105,7 +105,7 @@ export function parseQuery(query: string, mostLevels = MOST_LEVELS): Term[] {
       const term = `${token.operator}:${token.value}`;
       const instead = around.operator === 'subject' ? orQuotes(query, token.at) : '';
       throw new QueryError(
-        `"${token.bracket === undefined ? term : `${token.operator}:`}" stands in the brackets of ${around.operator}:, which takes one operator: put it outside${instead}`,
+        `"${token.bracket === undefined ? term : `${token.operator}:`}" stands in the brackets of ${around.operator}:, where no other operator works: put it outside${instead}`,
         token.at,
       );
     }
@@ -156,7 +156,7 @@ const MISTAKEN: ReadonlyMap<string, string> = new Map([
 /** Operators whose values are words of text. */
 const TEXTS: readonly string[] = ['from', 'to', 'cc', 'bcc', 'deliveredto', 'list', 'filename'];
 
-/** Refuses NOT always, and `or`, `and` and `not` beside a term that is no plain word. */
+/** Refuses NOT always, `or`, `and` and `not` beside a term that is no plain word, and AROUND without a number. */
 function refuseMistakenWord(query: string, tokens: readonly Token[], index: number, operator: string): void {
   const token = tokens[index];
   if (token === undefined || !isPlain(token)) return;

@@ -48,18 +48,18 @@ const FOREIGN_OPERATORS: ReadonlyMap<string, string> = new Map([
   ...['message-id', 'messageid', 'msgid'].map((word) => [word, 'rfc822msgid'] as const),
 ]);
 
-/** Text in quotes that Gmail does not know, such as `'is:starred'`, or its beginning. */
+/** Text in quotation marks that Gmail does not know, such as `'is:starred'`. */
 const OTHER_QUOTES = /^(?:'[^"']*'|`[^"`]*`)(?=[\s(){}]|$)/;
 
 const TOKEN = /(-?)(?:([\p{L}_][\p{L}\p{N}_-]*):(?!\/\/|[)}]))?(?:([(){}])|"([^"]*)"|([^\s"(){}]+))/uy;
 
-/** @throws QueryError for a term that is invalid, or that Gmail would understand differently from what it looks like. */
+/** @throws QueryError for a term that is invalid, or that Gmail would understand differently from its author. */
 export function tokenize(query: string): Token[] {
   const odd = findOddCharacter(query);
   if (odd !== undefined) throw new QueryError(odd.inText ? odd.problem + orQuotes(query, odd.at) : odd.problem, odd.at);
   const decoded = decodeQuery(query);
   if (decoded !== undefined) {
-    throw new QueryError(`the search is encoded for an address of the web: write ${decoded}`, query.indexOf('%'));
+    throw new QueryError(`the search is URL-encoded: write ${decoded}`, query.indexOf('%'));
   }
   const tokens: Token[] = [];
   let at = 0;
@@ -183,7 +183,7 @@ function requireOneOperator(operator: string, bare: string, at: number): void {
     throw new QueryError(`${written} has its operator twice: write ${operator}:${rest}`, at);
   }
   const quoted = isChecked(operator) ? '' : `, or quotes around text: ${operator}:"${bare}"`;
-  throw new QueryError(`${written} holds a second operator: put a space or OR before that${quoted}`, at);
+  throw new QueryError(`${written} holds a second operator: put a space or OR before it${quoted}`, at);
 }
 
 /** The end of a message that shows how to search for the text at `at`; '' when there is none. */

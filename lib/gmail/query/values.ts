@@ -1,7 +1,8 @@
 /**
- * Checks the values of search operators that take a form (ages, dates, sizes) or a fixed set. Gmail accepts any value: it
- * searches for an unknown one as a word, or finds nothing, and with a minus before the term everything.
- * Sources: support.google.com/mail/answer/7190; weeks find nothing: github.com/amd/gaia/pull/2981.
+ * Checks the values of search operators that take an age, a date, a size, a Message-ID or one of a fixed set of words.
+ * Gmail accepts any value: it searches for an unknown value as a word, or the term matches nothing. With a minus before it
+ * the term then matches everything.
+ * Sources: support.google.com/mail/answer/7190; for weeks, which match nothing, github.com/amd/gaia/pull/2981.
  */
 import { nearest, slips } from '../../base/nearest.ts';
 import { nameForeign } from './characters.ts';
@@ -128,7 +129,7 @@ function opposite(operator: string, members: readonly string[], word: string): s
   return term === undefined ? undefined : `-${term}`;
 }
 
-/** The one member with a similar name; undefined when two are equally similar, or it means the opposite. */
+/** The one member with a similar name; undefined when two are equally similar, or the member means the opposite. */
 function nearMember(word: string, operator: string, members: readonly string[]): string | undefined {
   const near = nearest(word, members);
   if (near === undefined || NEGATION.test(near) !== NEGATION.test(word)) return undefined;
@@ -171,7 +172,7 @@ const UNITS: readonly (readonly [pattern: RegExp, name: string, days: number])[]
   [/^(q|quarters?)$/i, 'quarters', 91],
 ];
 
-/** An age of 0, or of many digits, finds all messages or none. */
+/** Excludes 0 and ages of more than 5 digits, which match all messages or none. */
 const AGE = /^0{0,4}[1-9]\d{0,4}[dmy]$/i;
 
 function ageAdvice(operator: string, value: string, following: string): Advice | null {
@@ -181,7 +182,7 @@ function ageAdvice(operator: string, value: string, following: string): Advice |
   const advise = (problem: string, age: string): Advice =>
     meant !== undefined && AGE.test(age)
       ? { problem, write: `${meant}:${age}` }
-      : { problem: `${problem}: write such as ${operator}:14d` };
+      : { problem: `${problem}: write for example ${operator}:14d` };
   if (/^\d+[dmy]$/i.test(plain)) return advise(`${written} is no age`, plain);
   const date = dateIn(plain);
   if (date !== undefined) {
@@ -223,8 +224,8 @@ function dateAdvice(operator: string, value: string, following: string): Advice 
     /^(?<m>\d{1,2})\/(?<d>\d{1,2})\/(?<y>\d{4})$/.exec(value);
   if (calendarDay(parts?.groups?.y, parts?.groups?.m, parts?.groups?.d) !== undefined) {
     if (!/^\d{1,2}:\d{2}/.test(following)) return null;
-    const seconds = `for which Gmail has only seconds since 1970: write such as ${operator}:1767225600`;
-    return { problem: `${written} is followed by a time, ${seconds}` };
+    const seconds = `Gmail takes a time of day only as seconds since 1970, such as ${operator}:1767225600`;
+    return { problem: `${written} is followed by a time: ${seconds}` };
   }
   const { plain, meant } = readSigns(operator, value);
   const isSigned = plain !== value;
@@ -247,8 +248,9 @@ function dateAdvice(operator: string, value: string, following: string): Advice 
       write: isSure ? (age === null ? `${ages}:${plain}` : age.write) : undefined,
     };
   }
-  if (parts !== null) return { problem: `${written} is no day of the calendar: write such as ${operator}:2026/01/31` };
-  return { problem: `${written} is no date: write such as ${operator}:2026/01/31, or an age such as ${ages}:7d` };
+  if (parts !== null)
+    return { problem: `${written} is no day of the calendar: write for example ${operator}:2026/01/31` };
+  return { problem: `${written} is no date: write for example ${operator}:2026/01/31, or an age such as ${ages}:7d` };
 }
 
 /** `2026/01/31` for a date in any unambiguous form; undefined for other texts. */
@@ -275,7 +277,7 @@ function calendarDay(year = '', month = '', day = ''): string | undefined {
 }
 
 const SIZE_UNIT = /^(bytes?|b|[kmgt]|[kmgt]i?b|kilobytes?|megabytes?|gigabytes?)$/i;
-/** No message has this size. */
+/** 2 TiB: no message is as large. */
 const ABSURD_BYTES = 2 ** 41;
 
 function isSize(text: string): boolean {
@@ -293,14 +295,14 @@ function sizeAdvice(operator: string, value: string, following: string): Advice 
     /^(\d+(?:[.,]\d+)?)[\s_-]*([a-z]*)$/i.exec(plain.replace(/(?<=\d)[_,'](?=\d{3}(?!\d))/g, '')) ?? [];
   const unit = (splitUnit ? following : own).toLowerCase();
   if (number === undefined || !(unit === '' || SIZE_UNIT.test(unit))) {
-    return { problem: `${written} is no size: write bytes, or such as ${operator}:500K, ${operator}:5M` };
+    return { problem: `${written} is no size: write bytes, or for example ${operator}:500K, ${operator}:5M` };
   }
   const size = sizeOf(Number(number.replace(',', '.')), unit);
   const isSure = meant !== undefined && !value.startsWith('-') && isSize(size);
   const problem = splitUnit
     ? `${written} is followed by its unit, which Gmail would search for`
     : `${written} is no size`;
-  return isSure ? { problem, write: `${meant}:${size}` } : { problem: `${problem}: write such as ${operator}:5M` };
+  return isSure ? { problem, write: `${meant}:${size}` } : { problem: `${problem}: write for example ${operator}:5M` };
 }
 
 /** A size as Gmail takes it: in M, in K when it is no whole number of M, or in bytes. */
@@ -311,7 +313,7 @@ function sizeOf(amount: number, unit: string): string {
   return Number.isInteger(inM) ? `${inM}M` : `${Math.round(inM * 1024)}K`;
 }
 
-/** Most Message-IDs have an @; some programs write them without. */
+/** Does not require an @, because some programs write Message-IDs without one. */
 function messageIdAdvice(_operator: string, value: string): Advice | null {
   const isGmailsOwn = /^[0-9a-f]{16}$/i.test(value);
   if (!isGmailsOwn && /^<?[^\s<>]+>?$/.test(value)) return null;

@@ -11,7 +11,7 @@ describe('a search with values that Gmail does not know', () => {
     ['category:social,promotions', 'write {category:social category:promotions}'],
     ['is:unread|starred', 'write {is:unread is:starred}'],
     ['filename:report*', 'write filename:report'],
-    ['from:news*@shop.com', 'or from:shop.com for every one there'],
+    ['from:news*@shop.com', 'or from:shop.com for all addresses of the domain'],
     ['subject:invoice*', 'write subject:invoice, or subject:"invoice*" for the text itself'],
     ['from:*', 'finds whole words only'],
     ['invoice*', 'write the whole word in place of "invoice*", or "invoice*" for the text itself'],

@@ -122,7 +122,7 @@ const WRONG: readonly (readonly [query: string, said: RegExp])[] = [
   ['larger:10,000,000', / larger:10000000$/],
   ['larger:>10M', / larger:10M$/],
   ['larger:big', /no size/],
-  ['size:-1', /no size: write such as size:5M$/],
+  ['size:-1', /no size: write for example size:5M$/],
   ['is:stared', / is:starred$/],
   ['is:star', / is:starred/],
   ['is:flagged', / is:starred$/],
@@ -367,8 +367,8 @@ const WITHOUT_COLON: readonly (readonly [query: string, right: string])[] = [
     (query) => [query, query.includes('︰') ? ':' : 'newer_than:14d'] as const,
   ),
   ['newer than 14d', 'newer_than:14d'],
-  ['older_than', 'such as older_than:14d'],
-  ['older_than foo', 'such as older_than:14d'],
+  ['older_than', 'for example older_than:14d'],
+  ['older_than foo', 'for example older_than:14d'],
   ['-older_than;2w', '-older_than:14d'],
   ['olderthan14d', 'older_than:14d'],
   ['from:(older_than 14d)', 'older_than:14d'],
@@ -551,7 +551,7 @@ describe('the values of a search', () => {
   for (const [query, right] of OPPOSITE) {
     it(`are suggested for ${query}: ${right || 'none is certain'}`, () => {
       const { message } = faultOf(query);
-      assert.equal(/: write (?!such|bytes)(.+)$/.exec(message)?.[1] ?? '', right);
+      assert.equal(/: write (?!for example|bytes)(.+)$/.exec(message)?.[1] ?? '', right);
     });
   }
 
