@@ -1,6 +1,6 @@
 /**
- * Runs a job over a span of time: shows the forecast and asks before the first change. A job that changes labels gets the
- * span as one plan from the mailbox; a job that reads messages is called once for each window.
+ * Runs a job over a span of time: shows the forecast and asks before the first change. A job that changes labels runs once,
+ * in a mailbox whose searches are limited to the span; a job that reads messages runs once for each window.
  */
 import { UsageError } from '../errors.ts';
 import type { Mailbox, MailboxOptions, UpcomingChanges } from '../gmail/mailbox.ts';
@@ -43,7 +43,7 @@ type ReadingWindow = { readonly window: Window; readonly ids: readonly string[] 
 export class Backfill {
   readonly #options: BackfillOptions;
   readonly #range: Range;
-  /** Undefined for a job that reads: the size of its windows depends on the mailbox's. */
+  /** Undefined for a job that reads: its windows depend on the number of messages in the mailbox. */
   readonly #span: Span | undefined;
   #resources: Resources | undefined;
   #confirmed = false;
@@ -177,7 +177,7 @@ function describe({ window, ids }: ReadingWindow) {
   return { name: window.name, from: toDate(window.fromS), to: toDate(window.toS), ids };
 }
 
-/** Sets the option's value in `words`, in its last place there, or at the end. */
+/** The command line's `words` with this value for the option: in its last place there, or added at the end. */
 function pin(words: readonly string[], option: string, value: string | undefined): string[] {
   if (value === undefined) return [...words];
   const at = words.findLastIndex((word) => word === option || word.startsWith(`${option}=`));

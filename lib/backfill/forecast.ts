@@ -55,14 +55,14 @@ export interface Resources {
   readonly profile: QuotaProfile;
   readonly budgetMs: number;
   readonly mailboxSize: () => Promise<number>;
-  /** Since the run's start. */
+  /** Milliseconds since the connection to Gmail was opened. */
   readonly elapsedMs: () => number;
 }
 
 export interface ForecastInput extends Resources {
   readonly span: Span;
   readonly timeZone: string;
-  /** Whether a person is asked; the search for protected messages is then repeated after the answer. */
+  /** Whether the run asks a person first; it then repeats the search for protected messages after the answer. */
   readonly asks: boolean;
 }
 
@@ -201,12 +201,12 @@ export interface PacedWork extends Work {
 
 const WINDOW_MS = 60_000;
 
-/** A longer field would make the log line too long; the events `rule.planned` have the same numbers. */
+/** A longer list of rules would make the log line too long; the events `rule.planned` have the same numbers. */
 const MAX_RULES_BYTES = 5_000;
 
 /**
  * Returns how long the work takes, in milliseconds. The requests spend the quota of a minute at once, then wait until 60
- * seconds after the first answers; unless they are so slow that they never spend it.
+ * seconds after the first answers; slow requests never spend the quota, and never wait for it.
  */
 export function estimateDurationMs(work: PacedWork): number {
   const { units, requests, unitsPerMinute, usedInWindow, requestMs, atOnce } = work;

@@ -14,7 +14,7 @@ const EARLIEST_S = 86_400;
 /** Without --window, windows have the largest size that gives at least this many windows. */
 const FEWEST_WINDOWS = 4;
 
-/** A window of a job that reads each message holds at least about this many. */
+/** A window holds about this many messages or more, for a job that reads each message. */
 const MESSAGES_PER_WINDOW = 500;
 
 /** A date, and its first second in the time zone. */
@@ -79,7 +79,7 @@ export function spanOf(range: Range, asked: WindowUnit | undefined, oldestFirst:
   };
 }
 
-/** The same for a job that reads every message: the smallest windows that hold 500 messages, if mail came evenly. */
+/** As `spanOf`, for a job that reads each message: the smallest windows with 500 messages each, if mail came evenly. */
 export function readingSpanOf(
   range: Range,
   asked: WindowUnit | undefined,
@@ -112,7 +112,7 @@ function edges({ from, to, today }: Range): { start: DateTime; end: DateTime } {
   return { start: start < end ? start : end, end };
 }
 
-/** Returns the dates of the rest of the range, when mail before `toS`, or from `fromS` on, was dealt with. */
+/** Returns --from and --to for the rest of the range, after the work on mail before `toS`, or from `fromS` on. */
 export function remainingDates(
   { from, to, timeZone }: Range,
   { fromS = null, toS = null }: { readonly fromS?: number | null; readonly toS?: number | null },

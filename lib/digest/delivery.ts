@@ -38,7 +38,7 @@ export interface DigestIdentity {
   /** Without angle brackets, as `rfc822msgid:` takes it. */
   readonly messageId: string;
   readonly claimName: string;
-  /** The names of all claims of this kind of digest begin so; the period's id follows. */
+  /** How the name of each claim for this kind of digest begins; the period's id follows. */
   readonly claimPrefix: string;
   readonly periodId: string;
   /** The period, such as `Thursday, 26 November`. */
@@ -110,7 +110,7 @@ async function claimAndInsert(delivery: Delivery, foreign: Label | undefined): P
   const { mailbox, identity, log, claimMs = CLAIM_MS } = delivery;
   if (foreign !== undefined && (await waitUntilDelivered(delivery))) return 'there';
   const mail = await delivery.compose();
-  /** An expired claim: another run's, or an earlier one of this run. */
+  /** An expired claim: one of another run, or an earlier one of this run. */
   let spent = foreign;
   let inserts = 0;
   const found = () => (inserts > 0 ? 'inserted' : 'there');
@@ -141,7 +141,7 @@ async function claimAndInsert(delivery: Delivery, foreign: Label | undefined): P
       if (await waitUntilDelivered(delivery)) return found();
       if (inserts === MOST_INSERTS) {
         throw new UnavailableError(
-          `Gmail did not confirm the digest in ${counted(inserts, 'attempt')}; the last one: ${error.message}`,
+          `Gmail did not confirm the digest in ${counted(inserts, 'attempt')}; the last error: ${error.message}`,
           error.remedy,
           { cause: error },
         );

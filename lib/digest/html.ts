@@ -133,7 +133,7 @@ function state({ name, count }: Count): Html {
   return html`<td width="25%" style="padding:12px 0"><div class="ink" style="color:${INK};font-size:20px;line-height:1.2;font-weight:600">${formatCount(count)}</div><div class="soft" style="color:${SOFT};font-size:12px">${name}</div></td>`;
 }
 
-/** Rows under a heading; empty without rows. */
+/** A heading with rows; nothing when there are no rows. */
 function section(heading: string, rows: readonly Html[], closing = ''): Html {
   if (rows.length === 0) return html``;
   const last =

@@ -4,7 +4,7 @@ import { labelSearch, systemLabelId } from '../gmail/labels.ts';
 
 export interface Actions {
   readonly operations: readonly LabelOperation[];
-  /** One operation for each action. A message still needs the actions when one of these would change it. */
+  /** One operation for each action. A message still needs the rule when at least one of these would change the message. */
   readonly pending: readonly LabelOperation[];
 }
 
@@ -69,7 +69,7 @@ interface WrittenAction {
   readonly changes: readonly LabelOperation[];
 }
 
-/** `settings` as label changes, or the problem for which they cannot be. */
+/** `settings` as label changes, or the problem that prevents them. */
 export function reduceActions(settings: ActionSettings): Actions | { readonly problem: string } {
   const operations = new Map<string, LabelOperation & { readonly action: string }>();
   const pending: LabelOperation[] = [];

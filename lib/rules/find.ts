@@ -43,7 +43,7 @@ export async function findMatches(rule: Rule, context: RuleSearchContext): Promi
     const found = await mailbox.find(search.query, search);
     const isEmpty = found.unplaced.size === 0 && [...found.windows.values()].every(({ size }) => size === 0);
     if (rule.keepNewest === 0 || isEmpty) return { search, found, newest: IdSet.empty };
-    // After the first search, so that mail which arrives in between is spared, not changed.
+    // After the first search: mail that arrives between the two is then spared, not changed.
     const matches = composeMatches(rule);
     return { search, found, newest: await mailbox.findNewest(matches.query, rule.keepNewest, matches) };
   } catch (error) {
@@ -77,7 +77,7 @@ export async function findPlaces(rules: readonly RuleToChange[], { mailbox, prot
   return [await find('TRASH'), await find('SPAM')];
 }
 
-/** For each window, which of the messages each operation of the rule really changes. */
+/** By window, then by operation of the rule: flags for the messages that the operation really changes. */
 export async function findEffects(
   { rule, windows }: RuleToChange,
   { mailbox, labels, protect }: RuleSearchContext,
@@ -95,7 +95,7 @@ export async function findEffects(
   return windows.map((_, at) => byOperation.map((flags) => flags[at] ?? null));
 }
 
-/** For each window, which of its messages are changed, as flags by index; null for all. */
+/** By window: a flag for each message, by index, 1 when `changed` finds the message; null when all are changed. */
 async function findChanged(
   changed: ChangedMessages,
   windows: readonly IdSet[],
@@ -131,7 +131,7 @@ function withRuleName(error: unknown, { name, search }: Rule, protect: Search | 
   return new ConfigError(
     `The search of the rule ${name} is too long for Gmail: it has ${formatCount(length)} characters; the rule's query accounts for ${formatCount(own)}${parts}`,
     shared > own
-      ? 'Shorten protect, which is a part of the search of every rule: a label or a few domains say more in less.'
+      ? 'Shorten protect, which is a part of the search of every rule: use a label or a few domains in place of many addresses.'
       : 'Divide the rule into several with the same actions, each with a part of the query.',
     { cause: error },
   );

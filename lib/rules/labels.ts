@@ -17,7 +17,7 @@ import { findWarnings, needsOwnAddress, type RuleWarning } from './warnings.ts';
 
 export interface FittedRules<R extends RuleSet> {
   readonly ruleSet: R;
-  /** Empty when the rules name none but system labels. */
+  /** Empty when the rules name only system labels. */
   readonly labels: LabelDirectory;
   readonly warnings: readonly RuleWarning[];
 }
@@ -38,7 +38,7 @@ export async function fitToMailbox<R extends RuleSet>(given: R, mailbox: Mailbox
 const PLAIN = /^[\p{L}\p{N}/_.-]+$/u;
 
 /**
- * The rules with the mailbox's names for labels. Spellings of the same missing label all become the first of them.
+ * The rules with the mailbox's names for labels. All spellings of a missing label become its first spelling.
  * @throws ConfigError when a name fits several labels, or a rule adds and removes the same label.
  */
 export function resolveLabels<R extends RuleSet>(ruleSet: R, labels: LabelDirectory): R {
@@ -87,7 +87,7 @@ function resolveSearch({ query, terms }: Search, nameOf: (label: string) => stri
   return { query: text + query.slice(read), terms: resolved };
 }
 
-/** The operations with each label once: two names in a rule may be the same label of the mailbox. */
+/** The operations, with one for each label: two names in a rule may be the same label of the mailbox. */
 function withoutRepetition(operations: readonly LabelOperation[], place: string): LabelOperation[] {
   const byLabel = new Map<string, LabelOperation>();
   for (const operation of operations) {
@@ -117,21 +117,21 @@ export function namesUserLabels({ protect, rules }: RuleSet): boolean {
  *   `in:` names.
  */
 export function requireLabels({ protect, rules, labelsAddedByAnyRule }: RuleSet, labels: LabelDirectory): void {
-  const given = new Set(labelsAddedByAnyRule.map(normalizeLabel));
+  const added = new Set(labelsAddedByAnyRule.map(normalizeLabel));
   const problems = missingLabels(protect ?? { query: '', terms: [] }, labels).map(
-    (missing) => `protect names ${missing}, so protect would match nothing for it`,
+    (missing) => `protect names ${missing}, so this part of protect would match nothing`,
   );
   for (const { name, search } of rules) {
-    const notGiven = search.terms.filter(
-      (term) => isUserLabel(labelNamed(term)) && !given.has(normalizeLabel(labelNamed(term) ?? '')),
+    const notAdded = search.terms.filter(
+      (term) => isUserLabel(labelNamed(term)) && !added.has(normalizeLabel(labelNamed(term) ?? '')),
     );
-    const negated = notGiven.filter((term) => term.negated);
+    const negated = notAdded.filter((term) => term.negated);
     for (const missing of missingLabels({ ...search, terms: negated }, labels)) {
       problems.push(
         `rule ${name}: the query excludes ${missing}. No enabled rule adds this label, so nothing would be excluded`,
       );
     }
-    const places = notGiven.filter((term) => !term.negated && term.operator === 'in');
+    const places = notAdded.filter((term) => !term.negated && term.operator === 'in');
     for (const missing of missingLabels({ ...search, terms: places }, labels)) {
       problems.push(
         `rule ${name}: the query has ${missing}. No enabled rule adds this label, so nothing would be found`,
@@ -175,12 +175,12 @@ function didYouMeanLabel({ operator }: Term, label: string, labels: LabelDirecto
   return meant === undefined ? didYouMean(label, names) : ` (did you mean ${meant}?)`;
 }
 
-/** Whether it is a label of the user: no system label, and no internal label of Gmail (`^…`). */
+/** Whether `label` belongs to the user: it is no system label, and no internal label of Gmail (`^…`). */
 function isUserLabel(label: string | null): label is string {
   return label !== null && systemLabelId(label) === undefined && !label.startsWith('^');
 }
 
-/** Whether a search for the label finds nothing unless the mailbox lists it; Gmail may list internal labels. */
+/** Whether a search for the label finds nothing unless the mailbox lists the label. Gmail may list internal labels. */
 function mustBeListed(label: string | null): label is string {
   return label !== null && systemLabelId(label) === undefined;
 }

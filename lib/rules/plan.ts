@@ -98,7 +98,7 @@ export async function planRules(
   };
 }
 
-/** Above this many messages, effects are found one rule after another: each search takes memory for its ids. */
+/** Above this many messages, findEffects runs for one rule after another: each search takes memory for its ids. */
 const MANY = 50_000;
 
 /**

@@ -8,7 +8,7 @@ import { describeRules, planRules } from './plan.ts';
 import type { RuleSet } from './schema.ts';
 import { composeSearch } from './search.ts';
 
-/** An Inspection: how many messages each rule finds and would change, and whether a guard would stop the run. */
+/** The Inspection (job.ts) of apply-rules: the counts of each rule, and the guard that would stop the run. */
 export async function previewRules(
   given: RuleSet & { readonly file: string },
   mailbox: Mailbox,

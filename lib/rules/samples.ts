@@ -24,7 +24,7 @@ export interface RuleSamples {
   readonly samples: readonly Sample[];
 }
 
-/** Reads up to `perRule` of the messages that each rule of the plan would change, and up to `inAll` of all rules. */
+/** Reads up to `perRule` of the messages that each rule would change, and up to `inAll` messages of all rules. */
 export async function readSamples(
   plan: RulesPlan,
   { perRule, inAll }: { readonly perRule: number; readonly inAll: number },

@@ -17,18 +17,18 @@ export interface Search {
 export interface Rule extends Actions {
   readonly name: string;
   readonly search: Search;
-  /** How many of the newest matches are spared. */
+  /** How many of the newest matches the rule leaves alone. */
   readonly keepNewest: number;
-  /** More changes by the rule stop the run. */
+  /** The most messages that the rule may change in one run. */
   readonly maxChanges: number | undefined;
-  /** Whether its query has a line that looks like a comment, although Gmail searches for its words. */
+  /** Whether the query has a line that looks like a comment, although Gmail searches for the words in it. */
   readonly hasCommentLine: boolean;
 }
 
 export interface RuleSet {
   /** Finds the messages that are never changed; undefined for none. */
   readonly protect: Search | undefined;
-  /** More changes stop the run. */
+  /** The most messages that all rules together may change in one run. */
   readonly maxChanges: number | undefined;
   /** The largest share of the mailbox, between 0 and 1, that a rule may change in a backfill. */
   readonly maxShare: number | undefined;
@@ -49,7 +49,7 @@ const text = v.pipe(
 );
 const search = v.pipe(
   v.string('must be text (put it in quotes)'),
-  // parseQuery refuses other spaces than ASCII's, which Gmail does not take for spaces.
+  // Keeps spaces outside ASCII, so that parseQuery refuses them: Gmail does not take them for spaces.
   v.transform((value) => value.replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '')),
   v.nonEmpty('is empty'),
   v.rawTransform(({ dataset, addIssue, NEVER }): Search => {
@@ -91,7 +91,7 @@ const switches = Object.fromEntries(Object.keys(SWITCHES).map((name) => [name, f
   typeof flag
 >;
 
-/** Must come before strictObject, which accepts a list as a map with the keys 0, 1, 2 … */
+/** Refuses lists. Must come before strictObject, which accepts a list as a map with the keys 0, 1, 2 … */
 const map = (message: string) =>
   v.custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), message);
 
@@ -106,7 +106,7 @@ const actions = v.pipe(
   v.rawTransform(({ dataset, addIssue, NEVER }): Actions => {
     const reduced = reduceActions(dataset.value);
     if (!('problem' in reduced)) return reduced;
-    addIssue({ message: `cannot be: ${reduced.problem}` });
+    addIssue({ message: `are not valid: ${reduced.problem}` });
     return NEVER;
   }),
 );

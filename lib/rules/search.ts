@@ -34,7 +34,7 @@ export function composeMatches(rule: Rule): ComposedSearch {
   return compose(rule, []);
 }
 
-/** A longer condition is left out of the search for protected messages, which then finds more. In characters. */
+/** In characters: the search for protected messages leaves out a longer condition, and then finds more messages. */
 const LONGEST_CONDITION = 1_000;
 
 /**
@@ -60,8 +60,8 @@ export function composeProtected(rules: readonly Rule[], protect: Search, labels
 export type ChangedMessages = 'all' | 'none' | { readonly changed: ComposedSearch; readonly unchanged: ComposedSearch };
 
 /**
- * Which matches of the rule `operation` really changes. From this, undo knows the earlier state of each message, although
- * none was read.
+ * The matches of the rule that `operation` really changes. They tell undo the earlier labels of each message, so that no
+ * message has to be read.
  */
 export function composeChanged(
   rule: Rule,

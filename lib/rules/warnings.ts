@@ -27,7 +27,7 @@ export function findWarnings({ protect, rules }: RuleSet, own?: string): RuleWar
     const guarded = changedAndNamed(rule, protect?.terms ?? []);
     if (guarded.length > 0) {
       warn(
-        `it changes ${listed(guarded)}, which protect names: messages may become protected, or stay so, against its intention`,
+        `it changes ${listed(guarded)}, which protect names: it may protect messages by accident, or skip messages that it is meant to change`,
       );
     }
     const contrary = byLabel(rules.slice(index + 1), (other) => contradictions(rule, other));
@@ -44,7 +44,7 @@ export function findWarnings({ protect, rules }: RuleSet, own?: string): RuleWar
       const named = changed.map(
         ([label, names]) => `${label}, which ${listed(names)} change${names.length > 1 ? '' : 's'}`,
       );
-      warn(`its query names ${named.join(', and ')}: the rule sees that in the next run`);
+      warn(`its query names ${named.join(', and ')}: the rule sees these changes in the next run`);
     }
   }
   return warnings;

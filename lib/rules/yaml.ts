@@ -39,7 +39,7 @@ export interface YamlFile {
   readonly plain: unknown;
   /** Searches and labels that YAML cut short or changed without an error. */
   readonly problems: readonly Problem[];
-  /** Paths of searches with a line that looks like a comment and is none. */
+  /** Paths of searches with a line that looks like a comment, but is a part of the search. */
   readonly commentLines: readonly Path[];
   /** The place of a value in the file, or of the value around a missing one. */
   readonly placeOf: (where: Where) => { readonly offset: number; readonly place: string };
@@ -142,7 +142,7 @@ function findChanged(document: Document, source: string): Problem[] {
     if (comment !== undefined) return [cutShort(path, 'query', `${scalar.value}${comment}`)];
     if (scalar.type === 'PLAIN' && scalar.anchor !== undefined && !used.has(scalar.anchor)) {
       const whole = asQuoted(`&${scalar.anchor} ${scalar.value}`);
-      return [{ path, message: `begins with an anchor to YAML: put the query in quotes${whole}` }];
+      return [{ path, message: `begins with a YAML anchor: put the query in quotes${whole}` }];
     }
     if (path[0] === 'protect' && hasCommentLine(scalar, source)) {
       const message =
@@ -174,7 +174,7 @@ function asQuoted(value: string): string {
   return value.length > 100 ? '' : `: '${value.replaceAll("'", "''")}'`;
 }
 
-/** Whether a text of several lines has something that looks like a comment. */
+/** Whether a text of several lines has a line that looks like a comment. */
 function hasCommentLine({ type, range }: Scalar, source: string): boolean {
   const isBlock = type === 'BLOCK_FOLDED' || type === 'BLOCK_LITERAL';
   const isQuoted = type === 'QUOTE_DOUBLE' || type === 'QUOTE_SINGLE';
@@ -190,12 +190,12 @@ interface PlacedScalar {
   readonly scalar: Scalar;
 }
 
-/** The searches of the file that are text. */
+/** The values of `protect` and of each rule's `query`, where they are text. */
 function searchScalars(document: Document): PlacedScalar[] {
   return scalarsAt(document, [['protect'], ...rulePaths(document).map((path) => [...path, 'query'])]);
 }
 
-/** The labels in actions that are text. */
+/** The labels in `addLabels` and `removeLabels`, where they are text. */
 function labelScalars(document: Document): PlacedScalar[] {
   const lists = rulePaths(document).flatMap((path) =>
     ['addLabels', 'removeLabels'].map((key) => [...path, 'actions', key]),
@@ -301,7 +301,7 @@ function plainProblem(code: string, message: string, rest: string): string | und
     case 'BLOCK_AS_IMPLICIT_KEY':
       return 'a value with a colon and a space in it: put the value in quotes';
     case 'DUPLICATE_KEY':
-      return `the key ${/^[^\s:]+/.exec(rest)?.[0] ?? ''} is there twice`;
+      return `the key ${/^[^\s:]+/.exec(rest)?.[0] ?? ''} appears twice`;
     case 'UNEXPECTED_TOKEN':
       return 'there is text behind the end of the value: put the whole value in single quotes';
     case 'BAD_DQ_ESCAPE':

@@ -90,7 +90,7 @@ const headSchema = v.pipe(
 
 type EntryHead = v.InferOutput<typeof headSchema>['entries'][number];
 
-/** Returns a line of JSON, then the ids and flags of each entry, gzipped together. */
+/** The record in bytes, gzipped: a line of JSON, then the ids and flags of each entry. */
 export function packRecord({ entries, startedAt, ...rest }: JournalRecord): Buffer {
   const head: v.InferInput<typeof headSchema> = {
     format: FORMAT,

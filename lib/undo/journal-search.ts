@@ -29,7 +29,7 @@ interface ReadPart extends Omit<MessageSource, 'raw'> {
   readonly record: JournalRecord | JournalError;
 }
 
-/** Can be asked repeatedly while Gmail's search catches up; reads each message once. */
+/** Searches for one run's journal, repeatedly while Gmail's search catches up, and reads each message once. */
 export class JournalSearch {
   readonly #mailbox: Pick<Mailbox, 'search' | 'source'>;
   readonly #runId: string;

@@ -1,6 +1,6 @@
 /**
- * Stores journals as messages under a hidden label of the mailbox, finds, lists and discards them. Reads and discards only
- * messages that this program put there: see `isOwn`.
+ * Stores journals as messages under a hidden label of the mailbox, and finds, lists and discards them. Reads and discards
+ * only messages that this program inserted: see `isOwn`.
  */
 import { timeOfRunId } from '../base/run-id.ts';
 import { type Label, labelSearch } from '../gmail/labels.ts';
@@ -71,7 +71,7 @@ export interface JournalOptions {
 /** One run as `job runs` shows it. */
 export interface RunSummary extends Omit<JournalHead, 'part' | 'revised'> {
   readonly undone: boolean;
-  /** Days until the journal is discarded; 0 when the next run does it. */
+  /** Days until the journal is discarded; 0 when the next run discards it. */
   readonly daysLeft: number;
 }
 

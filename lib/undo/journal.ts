@@ -49,7 +49,7 @@ export class RunJournal implements PlanJournal {
   readonly #options: RunJournalOptions;
   #store: Promise<JournalStore> | undefined;
   #last: KeptPortion | undefined;
-  /** How many changes of the portions before `#last` were made, and whether all of them were. */
+  /** Of the portions before `#last`: how many changes were made, and whether all of them were. */
   #before = { count: 0, isWhole: true };
   #messageIds: readonly string[] = [];
   #closed: Promise<void> | undefined;
@@ -117,8 +117,8 @@ export class RunJournal implements PlanJournal {
   }
 
   /**
-   * Records that all changes were made; without that, an undo has to infer how far the run came. Gives up after some
-   * seconds, because this is not worth a wait for the quota.
+   * Records that all changes were made; without that mark, an undo has to infer how far the run came. Gives up after 5
+   * seconds, because the mark is not worth a wait for the quota.
    */
   async complete(): Promise<void> {
     const last = this.#last;
@@ -189,7 +189,7 @@ export class RunJournal implements PlanJournal {
     return { count: this.#before.count + made.count, isWhole: this.#before.isWhole && made.isWhole };
   }
 
-  /** Closes the journal some seconds after the run is told to stop, since requests under way may still be answered. */
+  /** Closes the journal 8 seconds after the run is told to stop, since requests under way may still be answered. */
   #closeWhenStopped(): void {
     const { signal } = this.#options;
     const later = () => {

@@ -37,8 +37,8 @@ export const HIDING: readonly string[] = ['TRASH', 'SPAM'];
 const PLACES: readonly string[] = ['TRASH', 'SPAM', 'INBOX'];
 
 /**
- * For up to so many rules that touched a message of a cut-short run, every subset may have been applied; for the rules
- * beyond, only that all earlier rules were applied is considered.
+ * A run that was cut short may have applied any subset of its rules to a message. All subsets of the first 8 rules that
+ * touch the message are considered; of later rules, only the case that all earlier rules were applied.
  */
 const MOST_COMBINED = 8;
 
@@ -209,7 +209,7 @@ function reachable(rounds: readonly Round[], start: readonly boolean[], labels: 
   return [...states.values()];
 }
 
-/** Leaves out labels that are the same in all states in which the run can have left the message; those of HIDING stay. */
+/** Leaves out labels that are the same in all states in which the run can have left the message, except those in HIDING. */
 function narrowed(restoration: Restoration, start: readonly boolean[]): Restoration {
   const states = [...restoration.stepsByState.keys()];
   const counts = restoration.labels.map(

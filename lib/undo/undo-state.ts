@@ -1,7 +1,7 @@
 /**
  * Finds the labels that a run's messages have now, with one search for each label. Searches lag behind, so the mailbox's
- * history corrects them, and messages that then still differ from what the run left are read one by one: all of a few, a
- * sample of many.
+ * history corrects their results. Messages that then still differ from the state in which the run left them are read one
+ * by one: all of up to 100, or a sample of 10.
  */
 import { UnavailableError } from '../errors.ts';
 import { IdSet } from '../gmail/ids.ts';
@@ -19,16 +19,16 @@ const POLLS = 12;
 /** Searches count as current after this many equal results (20 s), since the sample may miss a stale message. */
 const STEADY_POLLS = 4;
 
-/** A run that started longer ago has ended as a rule, and searches show its changes. */
+/** A run that started longer ago has normally ended, and searches show its changes. */
 const SETTLED_MS = 70 * 60_000;
 
-/** Searches reach this much further than the run's own, on both sides. */
+/** The undo's searches begin this much before the run's time span, and end this much after it. */
 const MARGIN_S = 60;
 
-/** Up to this number, all messages are read, for 20 quota units each. */
+/** Up to this many messages are all read, for 20 quota units each. */
 const MOST_READ = 100;
 
-/** The number of messages that are read of more than that, to check the searches. */
+/** Of more than MOST_READ messages, this many are read, to check the searches. */
 const SAMPLE = 10;
 
 export interface StateOptions {
@@ -153,9 +153,9 @@ async function readAgain({ model, mailbox }: StateOptions, known: Known, ids: Id
 }
 
 /**
- * Returns the `ids` that were deleted for good, which no search for a label can tell: a deleted message carries no label,
- * and neither may one from which a run removed it. Takes the cheaper way: reads each message (20 quota units), or lists
- * all mail that `terms` find (5 units for each 500 messages).
+ * Returns the `ids` that were deleted for good. Searches for labels cannot tell: they find neither a deleted message nor a
+ * message from which the run removed the label. Takes the cheaper way: reads each message (20 quota units), or lists all
+ * mail that `terms` find (5 units for each 500 messages).
  */
 export async function findGone(
   ids: IdSet,
@@ -164,7 +164,7 @@ export async function findGone(
 ): Promise<IdSet> {
   if (ids.size === 0) return ids;
   const messages = await mailbox.size();
-  // With the costs of the 2026 profile; in the legacy profile, where reading costs less, the choice may be the dearer one.
+  // Compares the costs of the 2026 profile. In the legacy profile reading costs less, and the choice may cost more.
   const toRead = ids.size * unitsOf('messages.get', '2026');
   const toList = Math.ceil(messages / PAGE_SIZE) * unitsOf('messages.list', '2026');
   if (toRead <= toList) return await readGone(ids, mailbox);
@@ -203,8 +203,9 @@ function sampleOf(ids: IdSet): IdSet {
 }
 
 /**
- * Returns the messages of `groups` that somebody changed after the history id `since`, while a person was being asked: they
- * were deleted or hidden, or got or lost a label that the undo restores. 2 quota units for each 500 changes of the mailbox.
+ * Returns the messages of `groups` that somebody changed after the history id `since`, while the undo waited for a person's
+ * answer: deleted messages, hidden ones, and those with a change to a label that the undo restores. 2 quota units for each
+ * 500 changes of the mailbox.
  * @throws UnavailableError when Gmail's history no longer reaches back to `since`.
  */
 export async function changedMeanwhile(

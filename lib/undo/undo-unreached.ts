@@ -7,7 +7,7 @@ import type { LabelStep } from '../gmail/mailbox-labels.ts';
 import { keepMarked } from './journal-entries.ts';
 import type { JournalEntry, JournalRecord } from './journal-record.ts';
 
-/** Returns the killed run's entries without the messages that it cannot have reached, by the journals of later runs. */
+/** Returns the killed run's entries without the messages that, as the journals of `later` runs show, it never reached. */
 export async function withoutUnreached(
   entries: readonly JournalEntry[],
   later: AsyncIterable<JournalRecord> | Iterable<JournalRecord>,

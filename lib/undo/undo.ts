@@ -18,7 +18,7 @@ export interface UndoContext {
 }
 
 /**
- * Returns what restores the run's messages; null when the run is already undone.
+ * Returns the plan that restores the run's messages; null when the run is already undone.
  * @throws JournalError when the run has no usable journal.
  * @throws UnavailableError when searches are still out of date after a minute.
  */

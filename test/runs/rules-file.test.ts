@@ -12,7 +12,7 @@ describe('an invalid rules file', { concurrency: 4 }, () => {
       ['just words\n', ':1:1', /must be a map/],
       ['rules:\n\t- name: one\n', ':2:1', /tab/],
       ['rules:\n  - query: "hit\n    name: x\n', ':', /YAML/],
-      ['rules:\n  - query: a\n    query: b\n', ':3:5', /is there twice/],
+      ['rules:\n  - query: a\n    query: b\n', ':3:5', /appears twice/],
     ];
     const runs = cases.map(async ([text, place, expected]) => {
       const final = assertEnded(await apply(sandbox, { rules: text }), 78, { outcome: 'failed', matched: 0 });

@@ -115,7 +115,7 @@ describe('requireLabels', () => {
   for (const [protect, told] of [
     [
       'is:starred OR label:"Keep it"',
-      /protect names the label "Keep it", which does not exist, so protect would match nothing/,
+      /protect names the label "Keep it", which does not exist, so this part of protect would match nothing/,
     ],
     ['label:Auto/Archive', /"Auto\/Archive", which does not exist \(did you mean "Auto\/Archived"\?\)/],
     ['label:Archive', /"Archive", which does not exist \(did you mean in:archive\?\)/],

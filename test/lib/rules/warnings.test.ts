@@ -128,16 +128,17 @@ describe('findWarnings', () => {
     ];
     assert.deepEqual(warningsOf(rules, '{is:starred in:inbox}').sort(), [
       'rule-1: it and rule-3 and rule-4 undo each other where both match: one adds STARRED, the other removes it',
-      'rule-1: it changes STARRED, which protect names: messages may become protected, or stay so, against its intention',
-      'rule-1: its query names INBOX, which rule-2, rule-3 and rule-4 change, and UNREAD, which rule-4 changes: the rule sees that in the next run',
-      'rule-2: it changes INBOX, which protect names: messages may become protected, or stay so, against its intention',
-      'rule-3: it changes INBOX and STARRED, which protect names: messages may become protected, or stay so, against its intention',
-      'rule-4: it changes INBOX and STARRED, which protect names: messages may become protected, or stay so, against its intention',
+      'rule-1: it changes STARRED, which protect names: it may protect messages by accident, or skip messages that it is meant to change',
+      'rule-1: its query names INBOX, which rule-2, rule-3 and rule-4 change, and UNREAD, which rule-4 changes: the rule sees these changes in the next run',
+      'rule-2: it changes INBOX, which protect names: it may protect messages by accident, or skip messages that it is meant to change',
+      'rule-3: it changes INBOX and STARRED, which protect names: it may protect messages by accident, or skip messages that it is meant to change',
+      'rule-4: it changes INBOX and STARRED, which protect names: it may protect messages by accident, or skip messages that it is meant to change',
     ]);
   });
 
   it('warns that a rule sees the change of another rule one run later, whichever comes first', () => {
-    const waits = /^rule-(\d): its query names (\S+), which rule-(\d) changes: the rule sees that in the next run$/;
+    const waits =
+      /^rule-(\d): its query names (\S+), which rule-(\d) changes: the rule sees these changes in the next run$/;
     for (const [rules, expected] of [
       [
         [

@@ -159,7 +159,7 @@ describe('an error in a rule', () => {
     assert.equal(problems.length, 8, problems.join('\n'));
     for (const [index, said] of [
       /:3:12: rule first: query is not a valid search \(character 1\): .*is:starred/,
-      /:4:14: rule first: actions cannot be: markRead and markUnread contradict one another/,
+      /:4:14: rule first: actions are not valid: markRead and markUnread contradict one another/,
       /:7:49: the 2nd rule: the 2nd of actions.addLabels is empty/,
       /:7:5\d: the 2nd rule: unknown key "foo"/,
       /:8:5: the 3rd rule: the key "name" is missing/,
@@ -213,7 +213,7 @@ describe('a file that is not valid YAML', () => {
       'rules:\n  - name: a: b\n',
       /a value with a colon and a space in it: put the value in quotes$/,
     ],
-    ['a key twice', `rules:\n${rule}rules: []\n`, /^rules\.yaml:4:1: .*the key rules is there twice$/],
+    ['a key twice', `rules:\n${rule}rules: []\n`, /^rules\.yaml:4:1: .*the key rules appears twice$/],
     ['text behind a quote', 'rules:\n  - name: "a" b\n', /text behind the end of the value/],
     ['a backslash', 'rules:\n  - name: "a\\d"\n', /a backslash in double quotes.*single quotes$/],
   ] as const) {
