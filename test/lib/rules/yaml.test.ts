@@ -25,7 +25,7 @@ describe('a query without quotes', () => {
     ["it's #1", /'it''s #1'$/],
     ['a b\n      c # note', /ends before " #".*'a b c # note'$/],
     ['a b\n      # note\n      c', /query is cut short by a comment: put the query in quotes/],
-    ['&foo bar', /begins with an anchor.*'&foo bar'/],
+    ['&foo bar', /begins with a YAML anchor.*'&foo bar'/],
     ['!tag bar', /'!tag bar'/],
     ['!is:starred', /'!is:starred'/],
     ['*@example.com', /"\*@example.com".*put it in quotes/],
