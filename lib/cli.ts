@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { CommanderError, Command as CommandLine, Option } from 'commander';
 import { BACKFILL_OPTIONS, type BackfillValues } from './backfill/options.ts';
 import type { Command } from './command.ts';
-import { COMMANDS, type CommandName } from './commands/index.ts';
+import { COMMANDS, type CommandName, RESERVED_NAMES } from './commands/index.ts';
 import { list, overview } from './commands/overview.ts';
 import { ExitCode, JobError, UsageError } from './errors.ts';
 import type { ArgumentSpec, Job } from './job.ts';
@@ -68,7 +68,7 @@ export async function parseCommandLine(
   if (name === 'version' && !registry.names.includes(name)) {
     throw new UsageError('there is no job "version" (did you mean --version?)', SEE_HELP);
   }
-  const job = await registry.load(name, [...Object.keys(COMMANDS), 'list', 'help']);
+  const job = await registry.load(name, RESERVED_NAMES);
   const backfillOptions = job.backfill === undefined ? {} : BACKFILL_OPTIONS;
   const specs: OptionSpecs = { ...job.options, ...backfillOptions, ...COMMON_OPTIONS };
   const parsed = parseOptions(

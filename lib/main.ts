@@ -5,6 +5,7 @@
 
 import { disarm, secretsIn, secretsInWords } from './aws/environment-secrets.ts';
 import type { Invocation } from './cli.ts';
+import { RESERVED_NAMES } from './commands/index.ts';
 import { examineConfig, readLogConfig, readMonitorUrl } from './config.ts';
 import { type EgressError, ExitCode, exitCodeOf, JobError, StoppedError } from './errors.ts';
 import { guardEgress } from './process/egress.ts';
@@ -73,7 +74,7 @@ main(process.argv.slice(2)).then((exitCode) => {
 async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
     refuseUnlocked(env, Boolean(env.DYNO) || process.permission !== undefined);
-    const registry = new Registry(new URL('../jobs/', import.meta.url));
+    const registry = new Registry(new URL('../jobs/', import.meta.url), RESERVED_NAMES);
     const { parseCommandLine } = await import('./cli.ts');
     const invocation = await parseCommandLine(argv, registry, spelling, columnsOf(process.stdout));
     if (invocation.kind === 'print') {

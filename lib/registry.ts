@@ -1,40 +1,87 @@
-/** The installed jobs: the files in `jobs/`, each loaded when it is needed. */
+/**
+ * The installed jobs: the files in `jobs/`, each loaded when it is needed. A broken file concerns its own job alone: the
+ * others can be listed, checked and run.
+ */
 import { readdirSync } from 'node:fs';
 import { didYouMean } from './base/nearest.ts';
-import { UsageError } from './errors.ts';
-import type { JobScopes } from './google/scopes.ts';
+import { ConfigError, JobError, UsageError } from './errors.ts';
+import { type JobScopes, requireProfileScope } from './google/scopes.ts';
 import type { Job } from './job.ts';
+import { COMMON_OPTIONS, type OptionSpecs } from './options.ts';
+import { readStack } from './process/stack.ts';
 
-const JOB_FILE = /^([a-z][a-z0-9-]*)\.[jt]s$/;
+export const NAMING_RULE =
+  "The name of a job's file has lower-case letters, digits and hyphens, begins with a letter, has at most 100 characters, and ends in .ts: archive-quiet.ts. Code that several jobs share belongs into a folder of its own.";
+
+/** Journals are found by names of this form: see readHead in undo/journal-message.ts. */
+const JOB_FILE = /^([a-z][a-z0-9-]{0,99})\.[jt]s$/;
+
+const CODE_FILE = /^[^.].*\.[cm]?[jt]sx?$/;
+
+const REMEDY = 'Correct the file: "Write a job" in jobs/README.md shows what a job has.';
+
+/** A job that can run, or the reason why it cannot. */
+export type InstalledJob = { readonly name: string } & ({ readonly job: Job } | { readonly fault: ConfigError });
+
+/** Job name → file name, for the files of a folder. */
+export function jobFilesAmong(files: readonly string[]): Map<string, string> {
+  return new Map(
+    files.flatMap(
+      (file) =>
+        JOB_FILE.exec(file)
+          ?.slice(1)
+          .map((name) => [name, file] as const) ?? [],
+    ),
+  );
+}
 
 export class Registry {
   readonly #folder: URL;
-  /** Job name → file name. */
   readonly #files: ReadonlyMap<string, string>;
+  readonly #reserved: readonly string[];
+  /** Files with code that are no jobs, by their names: `jobs/T-Upper.ts`. */
+  readonly misnamed: readonly string[];
 
-  /** `folder` is the URL of `jobs/`. */
-  constructor(folder: URL) {
+  /** `folder` is the URL of `jobs/`. No job may have one of the names in `reserved`, which are those of commands. */
+  constructor(folder: URL, reserved: readonly string[]) {
     this.#folder = folder;
+    this.#reserved = reserved;
     const files = readdirSync(folder).sort();
-    this.#files = new Map(files.flatMap((file) => (JOB_FILE.test(file) ? [[file.replace(/\.[jt]s$/, ''), file]] : [])));
+    this.#files = jobFilesAmong(files);
+    this.misnamed = files
+      .filter((file) => CODE_FILE.test(file) && !JOB_FILE.test(file) && !file.endsWith('.d.ts'))
+      .map((file) => `jobs/${file}`);
   }
 
+  /** The names of all jobs, broken ones included. */
   get names(): string[] {
     return [...this.#files.keys()];
   }
 
-  /** Names and scopes of all installed jobs, without those whose files cannot be loaded. */
+  /** All jobs, broken ones included. */
+  all(): Promise<InstalledJob[]> {
+    return Promise.all(this.names.map((name) => this.examine(name)));
+  }
+
+  /** Names and scopes of all jobs that are not broken. */
   async scopes(): Promise<JobScopes[]> {
-    const loaded = await Promise.allSettled(this.names.map((name) => this.load(name)));
-    return this.names.flatMap((name, index) => {
-      const job = loaded[index];
-      return job?.status === 'fulfilled' ? [{ name, scopes: job.value.scopes }] : [];
-    });
+    const all = await this.all();
+    return all.flatMap((one) => ('job' in one ? [{ name: one.name, scopes: one.job.scopes }] : []));
+  }
+
+  /** Loads a job, which may be broken. @throws UsageError when no job has this name. */
+  async examine(name: string): Promise<InstalledJob> {
+    try {
+      return { name, job: await this.load(name) };
+    } catch (error) {
+      if (error instanceof ConfigError) return { name, fault: error };
+      throw error;
+    }
   }
 
   /**
-   * @throws UsageError when no job has this name; it suggests the nearest of the jobs' names and `others`. Error when the
-   * file exports no job.
+   * @throws UsageError when no job has this name; it suggests the nearest of the jobs' names and `others`. ConfigError for
+   * a broken job; it names the file.
    */
   async load(name: string, others: readonly string[] = []): Promise<Job> {
     const file = this.#files.get(name);
@@ -44,11 +91,47 @@ export class Registry {
         'See `job --help` for the list.',
       );
     }
-    const module = (await import(new URL(file, this.#folder).href)) as { default?: Partial<Job> };
-    const job = module.default;
-    if (typeof job?.run !== 'function' || typeof job.summary !== 'string') {
-      throw new Error(`jobs/${file} has no default export made by defineJob`);
+    const source = `jobs/${name}.ts`;
+    if (this.#reserved.includes(name)) {
+      throw new ConfigError(`${source}: "${name}" is the name of a command`, 'Give the file another name.');
     }
-    return job as Job;
+    const module = await this.#import(file, source);
+    const problem = problemOf(module.default);
+    if (problem !== undefined) throw new ConfigError(`${source}: ${problem}`, REMEDY);
+    const job = module.default as Job;
+    requireProfileScope(name, job.scopes);
+    return job;
   }
+
+  async #import(file: string, source: string): Promise<{ readonly default?: unknown }> {
+    try {
+      return await import(new URL(file, this.#folder).href);
+    } catch (error) {
+      const { place } = readStack(error, this.#folder);
+      const reason = error instanceof Error && !(error instanceof JobError) ? `${error.name}: ` : '';
+      const message = error instanceof Error ? error.message : String(error);
+      throw new ConfigError(`${place ?? source}: cannot be loaded: ${reason}${message}`, REMEDY, { cause: error });
+    }
+  }
+}
+
+/** What is wrong with a default export; undefined for a job. TypeScript checks the same, but nobody has to run it. */
+function problemOf(exported: unknown): string | undefined {
+  if (exported === undefined) return 'it has no default export';
+  const { summary, scopes, options, prepare, run } = (exported ?? {}) as Partial<Job>;
+  if (typeof prepare !== 'function') return 'its default export was not made by defineJob';
+  if (typeof summary !== 'string') return 'summary is missing';
+  if (!Array.isArray(scopes) || scopes.some((scope) => typeof scope !== 'string')) return 'scopes is no list of scopes';
+  if (typeof run !== 'function') return 'run is missing';
+  if (typeof options !== 'object' || options === null) return 'options is missing (without options, write options: {})';
+  return optionProblem(options);
+}
+
+function optionProblem(options: OptionSpecs): string | undefined {
+  for (const [name, spec] of Object.entries(options)) {
+    if (!/^[a-z][A-Za-z0-9]*$/.test(name)) return `the option "${name}" is not in camelCase, such as olderThan`;
+    if (name === 'help' || Object.hasOwn(COMMON_OPTIONS, name)) return `every job has the option "${name}" already`;
+    if (typeof spec?.parse !== 'function') return `the option "${name}" was not made by a function such as textOption`;
+  }
+  return undefined;
 }

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { parseCommandLine } from '../lib/cli.ts';
-import { COMMANDS } from '../lib/commands/index.ts';
+import { COMMANDS, RESERVED_NAMES } from '../lib/commands/index.ts';
 import { ExitCode } from '../lib/errors.ts';
 import type { RunContext } from '../lib/job.ts';
 import type { OptionSpecs } from '../lib/options.ts';
@@ -25,7 +25,7 @@ const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 const TEXTS = new Map<string, string>(NAMES.map((name) => [name, read(name)]));
 const REFERENCE = read('jobs/README.md');
 
-const registry = new Registry(new URL('../jobs/', import.meta.url));
+const registry = new Registry(new URL('../jobs/', import.meta.url), RESERVED_NAMES);
 const parse = (argv: readonly string[]) => parseCommandLine(argv, registry, AS_NAMED);
 
 /** The fenced blocks of a language. */
@@ -204,7 +204,7 @@ describe('the reference', () => {
     try {
       const lib = pathToFileURL(join(ROOT, 'lib/')).href;
       await writeFile(join(folder, `${name}.ts`), `${example}`.replaceAll("'../lib/", `'${lib}`));
-      const job = await new Registry(pathToFileURL(`${folder}/`)).load(name);
+      const job = await new Registry(pathToFileURL(`${folder}/`), RESERVED_NAMES).load(name);
       await using sandbox = await startSandbox({ messages: 500 });
       const { mailbox, tally } = openMailbox(sandbox);
       await job.run({ mailbox, options: { days: 7 } } as unknown as RunContext<OptionSpecs, unknown>);

@@ -2,7 +2,6 @@
 
 import { isMailAddress, isSameMailbox } from '../base/mail-address.ts';
 import { UsageError } from '../errors.ts';
-import { requireProfileScope } from '../google/ownership.ts';
 import type { JobScopes } from '../google/scopes.ts';
 import { choiceOption, durationOption, jobsOption, switchOption, valueOption, yesOption } from '../options.ts';
 import type { Registry } from '../registry.ts';
@@ -63,14 +62,11 @@ export function readMailbox(email: string | undefined, configuredMailbox: string
 
 /**
  * The scopes of the installed jobs, or of the jobs in `names`.
- * @throws UsageError for an unknown job, ConfigError for a job whose scopes do not let Gmail tell the mailbox's address.
+ * @throws UsageError for an unknown job in `names`, ConfigError for a broken one.
  */
 export async function readJobScopes(registry: Registry, names: readonly string[] | undefined): Promise<JobScopes[]> {
-  const jobs = await Promise.all(
-    (names ?? registry.names).map(async (name) => ({ name, scopes: (await registry.load(name)).scopes })),
-  );
-  for (const { name, scopes } of jobs) requireProfileScope(name, scopes);
-  return jobs;
+  if (names === undefined) return await registry.scopes();
+  return await Promise.all(names.map(async (name) => ({ name, scopes: (await registry.load(name)).scopes })));
 }
 
 export function unionOf(jobs: readonly JobScopes[]): string[] {

@@ -4,9 +4,10 @@
  */
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, relative } from 'node:path';
+import { relative } from 'node:path';
 import { build, type Metafile, type Plugin, transform } from 'esbuild';
 import { WRAPPER } from '../process/loader.ts';
+import { jobFilesAmong } from '../registry.ts';
 
 export interface Bundle {
   /** Path below the program's folder → text. */
@@ -18,11 +19,8 @@ export interface Bundle {
 
 /** Name below `dist`, without extension → source: the program and the jobs of a folder. */
 export function entryPoints(jobs: string): Record<string, string> {
-  const files = readdirSync(jobs).filter((file) => file.endsWith('.ts'));
-  return {
-    'lib/main': 'lib/main.ts',
-    ...Object.fromEntries(files.map((file) => [`jobs/${basename(file, '.ts')}`, `${jobs}/${file}`])),
-  };
+  const files = [...jobFilesAmong(readdirSync(jobs))].map(([name, file]) => [`jobs/${name}`, `${jobs}/${file}`]);
+  return { 'lib/main': 'lib/main.ts', ...Object.fromEntries(files) };
 }
 
 /**

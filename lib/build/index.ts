@@ -4,8 +4,11 @@
  */
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { RESERVED_NAMES } from '../commands/index.ts';
+import { Registry } from '../registry.ts';
 import { bundle, bundleStart, entryPoints } from './bundle.ts';
 import { jobsToTry, makeCodeCache } from './code-cache.ts';
+import { reportJobs } from './job-files.ts';
 import { licencesOf } from './licences.ts';
 
 /** Builds the program with the jobs of the folder `jobs` into the folder `dist`, which it replaces. */
@@ -41,4 +44,7 @@ export async function copyJobFiles(jobs: string, dist: string): Promise<void> {
   }
 }
 
-if (import.meta.main) await buildProgram('jobs', 'dist');
+if (import.meta.main) {
+  const registry = new Registry(new URL('../../jobs/', import.meta.url), RESERVED_NAMES);
+  if (await reportJobs(registry)) await buildProgram('jobs', 'dist');
+}

@@ -10,19 +10,20 @@ import { examineConfig } from '../config.ts';
 import type { JobScopes } from '../google/scopes.ts';
 import type { Host } from '../process/hosts.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';
+import type { InstalledJob } from '../registry.ts';
 import { checkAccess } from './access.ts';
 import { checkConfiguration, checkScheduler } from './configuration.ts';
 import { type Finding, notReached } from './finding.ts';
 import { findStandIn } from './grant.ts';
 import { checkClock, checkMonitor } from './head-requests.ts';
-import { checkJobs, type NamedJob } from './jobs.ts';
+import { checkJobs } from './jobs.ts';
 import { checkMailbox, checkQuota } from './mailbox.ts';
 import { checkSecret } from './secret.ts';
 
 export interface CheckRequest {
   readonly env: Environment;
   readonly stage: Stage;
-  readonly jobs: readonly NamedJob[];
+  readonly jobs: readonly InstalledJob[];
   /** All installed jobs, for advice about scopes. */
   readonly installed: readonly JobScopes[];
   readonly hide: (secret: string) => void;
@@ -43,7 +44,7 @@ const AWS_VARIABLES = [
 const GOOGLE_VARIABLES = ['GOOGLE_TOKEN_URL', 'GMAIL_API_URL'];
 
 /** The ids of all lines that `runChecks` may yield, in their order. */
-export function lineIds(jobs: readonly NamedJob[]): string[] {
+export function lineIds(jobs: readonly InstalledJob[]): string[] {
   const own = jobs.map(({ name }) => name);
   return [
     'configuration',
@@ -82,7 +83,8 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
     random: Math.random,
     hide,
   };
-  const standInCheck = { jobs, exchange, signal, gmail: { ...exchange, gmailApiUrl: config.gmailApiUrl } };
+  const sound = jobs.filter((job) => 'job' in job);
+  const standInCheck = { jobs: sound, exchange, signal, gmail: { ...exchange, gmailApiUrl: config.gmailApiUrl } };
   const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
   const versions = isFaulty(AWS_VARIABLES)
     ? yield* notReachedAll(['aws', 'secret'])

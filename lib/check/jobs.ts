@@ -2,19 +2,16 @@
 
 import { UsageError } from '../errors.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
-import { requireProfileScope } from '../google/ownership.ts';
-import { hostsOf, type Job } from '../job.ts';
+import { hostsOf } from '../job.ts';
 import type { OptionSpecs } from '../options.ts';
 import type { Host } from '../process/hosts.ts';
+import type { InstalledJob } from '../registry.ts';
 import { type Finding, failed, skipped } from './finding.ts';
 
-export interface NamedJob {
-  readonly name: string;
-  readonly job: Job;
-}
+export type NamedJob = Extract<InstalledJob, { readonly job: unknown }>;
 
 export interface JobsCheck {
-  readonly jobs: readonly NamedJob[];
+  readonly jobs: readonly InstalledJob[];
   /** Null when the mailbox could not be opened. */
   readonly mailbox: Mailbox | null;
   readonly rulesFile: string | undefined;
@@ -23,10 +20,15 @@ export interface JobsCheck {
 
 /** A job that would start and has no `inspect` gets no line. */
 export async function* checkJobs({ jobs, mailbox, rulesFile, allowHosts }: JobsCheck): AsyncGenerator<Finding, void> {
-  for (const { name, job } of jobs) {
+  for (const installed of jobs) {
+    const { name } = installed;
+    if ('fault' in installed) {
+      yield failed(name, installed.fault, { stops: [name] });
+      continue;
+    }
+    const { job } = installed;
     const options = fallbacks(job.options);
     try {
-      requireProfileScope(name, job.scopes);
       allowHosts(hostsOf(name, job, { options, argument: '', rulesFile }));
       const prepared = await job.prepare({
         options,

@@ -22,7 +22,7 @@ export default defineCommand({
     // Loaded here, so that `job --help` does not load Gmail's library.
     const { lineIds, runChecks } = await import('../check/index.ts');
     const chosen = names ?? registry.names;
-    const jobs = await Promise.all(chosen.map(async (name) => ({ name, job: await registry.load(name) })));
+    const jobs = await Promise.all(chosen.map((name) => registry.examine(name)));
     const installed = await registry.scopes();
     const show = createFindingRenderer({ ids: lineIds(jobs), columns: terminal.columns });
     if (!json) {

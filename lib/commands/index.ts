@@ -10,3 +10,6 @@ export const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   rotate: async () => (await import('./rotate.ts')).default,
   policy: async () => (await import('./policy.ts')).default,
 };
+
+/** Names that no job may have. */
+export const RESERVED_NAMES: readonly string[] = [...Object.keys(COMMANDS), 'list', 'help'];

@@ -2,7 +2,7 @@
 
 import { EXIT_CODES } from '../errors.ts';
 import { COMMON_OPTIONS, usageOf } from '../options.ts';
-import type { Registry } from '../registry.ts';
+import { NAMING_RULE, type Registry } from '../registry.ts';
 import type { CommandSpelling } from '../screen/command-spelling.ts';
 import { COMMANDS } from './index.ts';
 
@@ -22,8 +22,18 @@ Exit codes:
 ${table(EXIT_CODES)}`;
 }
 
+/** All jobs, then the broken ones with their faults, then the files in `jobs/` that are no jobs. */
 export async function list(registry: Registry): Promise<string> {
-  return table(await Promise.all(registry.names.map(async (name) => [name, (await registry.load(name)).summary])));
+  const jobs = await registry.all();
+  const sound = jobs.flatMap((one) => ('job' in one ? [[one.name, one.job.summary]] : []));
+  const broken = jobs.flatMap((one) => ('fault' in one ? [[one.name, one.fault.message]] : []));
+  return [
+    table(sound),
+    ...(broken.length === 0 ? [] : [`\nBroken jobs:\n${table(broken)}`]),
+    ...(registry.misnamed.length === 0
+      ? []
+      : [`\nFiles that are no jobs:\n${table(registry.misnamed.map((file) => [file, '']))}\n${NAMING_RULE}\n`]),
+  ].join('');
 }
 
 async function listCommands(): Promise<string> {
@@ -37,5 +47,5 @@ async function listCommands(): Promise<string> {
 
 function table(rows: readonly (readonly string[])[]): string {
   const width = Math.max(...rows.map(([name = '']) => name.length));
-  return rows.map(([name = '', summary]) => `  ${name.padEnd(width)}  ${summary}\n`).join('');
+  return rows.map(([name = '', summary]) => `${`  ${name.padEnd(width)}  ${summary}`.trimEnd()}\n`).join('');
 }

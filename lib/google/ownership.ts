@@ -7,7 +7,6 @@ import type { FetchedSecret } from '../aws/secret.ts';
 import { mailboxOf } from '../aws/shape.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError, type JobError } from '../errors.ts';
-import { covers } from './scopes.ts';
 
 export interface MailboxProfile {
   readonly address: string;
@@ -115,16 +114,4 @@ export function addFallbackRefusal(problem: JobError, { why, remedy: also }: Fal
   return problem instanceof ConfigError
     ? new ConfigError(message, remedy, { cause: problem })
     : new CredentialError(message, remedy, { cause: problem });
-}
-
-/** The narrowest scopes that allow users.getProfile. Every scope that reads or changes mail includes the first. */
-const PROFILE_SCOPES = ['metadata', 'compose'].map((name) => `https://www.googleapis.com/auth/gmail.${name}`);
-
-/** @throws ConfigError when the scopes do not allow users.getProfile. */
-export function requireProfileScope(job: string, scopes: readonly string[]): void {
-  if (PROFILE_SCOPES.some((scope) => covers(scopes, scope))) return;
-  throw new ConfigError(
-    `${job} cannot run: its scopes do not allow users.getProfile, which tells the mailbox's address`,
-    `Add ${PROFILE_SCOPES[0]} to the scopes in jobs/${job}.ts, or a scope that reads mail.`,
-  );
 }

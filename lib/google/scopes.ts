@@ -1,5 +1,5 @@
 /** Scopes of Google: which ones include which, which are missing for a job, and the command that authorizes for them. */
-import { CredentialError } from '../errors.ts';
+import { ConfigError, CredentialError } from '../errors.ts';
 
 const PREFIX = 'https://www.googleapis.com/auth/';
 const GMAIL = `${PREFIX}gmail.`;
@@ -30,6 +30,18 @@ export function isNarrow(needed: readonly string[], granted: readonly string[]):
 /** A scope in short: `gmail.modify`. */
 export function shortScope(scope: string): string {
   return scope.replace(PREFIX, '');
+}
+
+/** The narrowest scopes that allow users.getProfile. Every scope that reads or changes mail includes the first. */
+const PROFILE_SCOPES = [`${GMAIL}metadata`, `${GMAIL}compose`];
+
+/** @throws ConfigError when the scopes do not allow users.getProfile. */
+export function requireProfileScope(job: string, scopes: readonly string[]): void {
+  if (PROFILE_SCOPES.some((scope) => covers(scopes, scope))) return;
+  throw new ConfigError(
+    `jobs/${job}.ts: its scopes do not allow users.getProfile, which tells the mailbox's address`,
+    `Add ${PROFILE_SCOPES[0]} to its scopes, or a scope that reads mail.`,
+  );
 }
 
 /** The credentials that were granted scopes, and the remedy that grants more. */

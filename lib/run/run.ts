@@ -11,7 +11,6 @@ import type { Config } from '../config.ts';
 import { ConfigError, egressBehind, StoppedError, type StopReason, UsageError } from '../errors.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from '../gmail/writer.ts';
-import { requireProfileScope } from '../google/ownership.ts';
 import type { JobScopes } from '../google/scopes.ts';
 import { hostsOf, type Job } from '../job.ts';
 import type { CommonOptions } from '../options.ts';
@@ -178,7 +177,6 @@ class Run {
         budget.stop('declined');
         throw new StoppedError('declined');
       };
-      requireProfileScope(name, job.scopes);
       const { rulesFile } = config;
       allowHosts(hostsOf(name, job, { options, argument, rulesFile }));
       const canShowMail = interactive && isWatched;

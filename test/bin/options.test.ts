@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { BACKFILL_OPTIONS } from '../../lib/backfill/options.ts';
 import { type Invocation, parseCommandLine } from '../../lib/cli.ts';
-import { COMMANDS } from '../../lib/commands/index.ts';
+import { COMMANDS, RESERVED_NAMES } from '../../lib/commands/index.ts';
 import { UsageError } from '../../lib/errors.ts';
 import type { OptionSpecs } from '../../lib/options.ts';
 import { Registry } from '../../lib/registry.ts';
@@ -15,7 +15,7 @@ import { carrying } from '../fixtures/starring.ts';
 import { ROOT, withRules } from '../run.ts';
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 
-const registry = new Registry(new URL('../../jobs/', import.meta.url));
+const registry = new Registry(new URL('../../jobs/', import.meta.url), RESERVED_NAMES);
 const parse = (argv: readonly string[]) => parseCommandLine(argv, registry, AS_NAMED);
 
 /** Each option accepts at least one of these values. */
