@@ -6,13 +6,13 @@ import { type AwsResource, explainAwsError, isUnreadable, statusOf } from './com
 const CONNECT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 10_000;
 
-/** The SDK's own repetitions cover the failures that it knows, with its own pauses. */
+/** The SDK repeats requests after failures that it knows, with its own pauses. */
 const SDK_ATTEMPTS = 4;
 
 /** The SDK repeats neither a request whose answer it cannot read nor one that is answered with 408. */
 const UNREADABLE: RetryPolicy = { pausesMs: [0, 0, 0], fixedShare: 1 };
 
-/** The settings with which the SDK's client of any service is made. Without keys, the SDK's default chain finds some. */
+/** The settings of the SDK's client for any service. Without `keys` the SDK uses its default chain. */
 export function clientSettings({ region, keys }: Pick<AwsResource, 'region' | 'keys'>) {
   // The SDK's own chain would look for the container's token in the environment, from which it has been removed.
   const containerToken = keys !== undefined && 'containerToken' in keys ? keys.containerToken : undefined;

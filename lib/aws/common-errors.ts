@@ -14,7 +14,7 @@ import { serverCode, serverWords } from '../base/server-words.ts';
 import { ConfigError, CredentialError, egressBehind, type JobError, UnavailableError } from '../errors.ts';
 import type { AwsKeys, ContainerToken } from './keys.ts';
 
-/** What a request is about, as messages and remedies name it. */
+/** The subject of a request, as messages and remedies name it. */
 export interface AwsResource {
   /** `AWS Secrets Manager`. */
   readonly service: string;
@@ -234,7 +234,7 @@ const RESOURCE = /\bon resource: (arn:aws[a-z-]*:[a-z]+:[a-z0-9-]*:\d{12}:[\w+=,
 const EXPLICIT_DENY = /\bwith an explicit deny in (?:an? |the )?([A-Za-z -]{3,50}?)(?=$|[.:;,(]|\s*arn:)/;
 const NO_ALLOW = /\bbecause no ([A-Za-z -]{3,50}?) allows\b/;
 
-/** Which policy denies which action to whom, and where the action has to be allowed. */
+/** The error for a denied action: names the policy, the action and the user, and where to allow the action. */
 function denied({ what, message, said, action: requested }: AwsRefusal, { arn, kind }: AwsResource): CredentialError {
   // One request may need several actions, such as TagResource or kms:GenerateDataKey beside CreateSecret.
   const action = /\bto perform: ([a-z-]{1,30}:\w{1,60})/i.exec(message)?.[1] ?? requested;

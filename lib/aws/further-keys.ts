@@ -12,12 +12,12 @@ import { isFilled, looksLikeCredentials } from './shape.ts';
 /** Key → JSON text of its value, in the order of the secret. */
 export type FurtherKeys = ReadonlyMap<string, string>;
 
-/** The client's file of Google, pasted into the secret. */
+/** Keys of Google's file for an OAuth client, which a person may have pasted into the secret. */
 const CLIENT_FILE_KEYS: readonly string[] = ['installed', 'web'];
 
 /**
  * The further keys in the value of a secret; null when the value is no JSON object. `areSound`: the program accepts the
- * credentials in the value. Where these stand inside a key's value, that key is none of the further keys.
+ * credentials in the value. A key whose value holds these credentials is not a further key; the keys beside them are.
  */
 export function furtherKeysIn(text: string, areSound: boolean): FurtherKeys | null {
   const json = pastedJsonText(text);

@@ -1,7 +1,7 @@
 /** Names of keys in the secret: those of the credentials, and how a message shows a name that a person typed. */
 import { credentialKind } from '../base/credential-like.ts';
 
-/** Keys of credentials. Beside other credentials, such a key leaves it open which ones are meant. */
+/** Keys of credentials. With such a key beside other credentials, the secret does not say which credentials are meant. */
 export const OWN_KEYS: readonly string[] = [
   ...['client_id', 'client_secret', 'refresh_token', 'email'],
   ...['client_email', 'private_key', 'subject'],

@@ -31,7 +31,7 @@ export function missingKeys(text: Variables): string[] {
   return ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'].filter((name) => text(name) === undefined);
 }
 
-/** The keys in the environment. With a profile none, since the SDK then uses the profile alone. */
+/** The keys in the environment; undefined with AWS_PROFILE, since the SDK then uses the profile alone. */
 export function readAwsKeys(text: Variables): AwsKeys | ContainerToken | undefined {
   const accessKeyId = text('AWS_ACCESS_KEY_ID');
   const secretAccessKey = text('AWS_SECRET_ACCESS_KEY');
@@ -52,7 +52,7 @@ export function problemsOfKeys(
   const used = AWS_SECRETS.filter((name) => 'containerToken' in keys === (name === CONTAINER_TOKEN));
   const odd = used.flatMap((name) => {
     const problem = name === CONTAINER_TOKEN ? problemOfHeader(text(name) ?? '') : problemOfKey(name, text(name) ?? '');
-    return problem === undefined ? [] : [[name, `holds ${problem}: copy it anew`] as const];
+    return problem === undefined ? [] : [[name, `holds ${problem}: copy the value again`] as const];
   });
   if ('accessKeyId' in keys && keys.accessKeyId.startsWith('ASIA') && keys.sessionToken === undefined) {
     return [

@@ -1,6 +1,6 @@
 /**
- * Finds the mailbox's address in a value of the secret that was refused. A wrong address is worse than none, so an address
- * counts only where its meaning is beyond doubt.
+ * Finds the mailbox's address in a refused value of the secret. A wrong address is worse than none, so an address counts
+ * only where its meaning is beyond doubt.
  */
 import { isObject } from '../base/json.ts';
 import { isMailAddress, isSameMailbox, MAIL_ADDRESS } from '../base/mail-address.ts';
@@ -54,8 +54,8 @@ const WORD_IN_QUOTES = /"[^"\s]*"/g;
 const SERVICE_ADDRESS = /@[\w.-]+\.gserviceaccount\.com\b/g;
 
 /**
- * The address in broken JSON: when it is the only address of the text and stands behind the only such key, in the outermost
- * braces, without a comment's mark on its line.
+ * The address in broken JSON: only when the text has one address and one `email` or `subject`, together, in the outermost
+ * braces, without a comment's mark on their line.
  */
 function namedInBroken(text: string): string | undefined {
   const [first, ...more] = [...keysOf(text, 'email'), ...keysOf(text, 'subject')];

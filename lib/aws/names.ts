@@ -1,4 +1,4 @@
-/** How AWS names things: partitions, regions and hosts, and the name or ARN of a secret. Nothing else knows these forms. */
+/** AWS's partitions, regions and hosts, and the names and ARNs of secrets. No other file knows these forms. */
 import { beginsLikeCredential } from '../base/credential-like.ts';
 
 interface Partition {
@@ -10,7 +10,7 @@ interface Partition {
   readonly domains: readonly [string, ...string[]];
 }
 
-/** Regions of all other beginnings. */
+/** All regions whose names begin with no other partition's beginning. */
 const COMMERCIAL: Partition = { beginning: '', name: 'aws', domains: ['amazonaws.com', 'api.aws'] };
 
 /** Source: the endpoint rules of AWS's SDKs. */
@@ -57,7 +57,7 @@ const SERVICE_HOST = new RegExp(
   String.raw`^(?:vpce-[a-z0-9-]+\.)?([a-z]+)(?:-fips)?(?:\.${REGION})?(?:\.vpce)?\.(?:${DOMAINS})$`,
 );
 
-/** The service at a host of AWS, such as `secretsmanager`; undefined for other hosts, rented machines at AWS too. */
+/** The service at a host of AWS, such as `secretsmanager`; undefined for other hosts, EC2 machines too. */
 export function serviceAt(host: string): string | undefined {
   return SERVICE_HOST.exec(host)?.[1];
 }

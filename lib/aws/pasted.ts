@@ -12,7 +12,7 @@ export function readPasted(text: string): Pasted {
   return value === undefined ? { problem: slipIn(text) } : { value };
 }
 
-/** Pasting adds fewer layers of quotes. */
+/** More layers of quotes than pasting adds. */
 const MAX_QUOTES = 8;
 
 /** `text` without the spaces, line breaks, quotes and invisible characters that pasting adds around a value. */

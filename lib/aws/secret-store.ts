@@ -1,4 +1,4 @@
-/** Writes the secret: new versions, staging labels moved, and a refresh token that Google replaced. Runs only read. */
+/** Writes the secret: stores versions and moves staging labels. A run writes only a refresh token that Google replaced. */
 import { randomUUID } from 'node:crypto';
 import {
   CreateSecretCommand,
@@ -14,7 +14,7 @@ import { type FetchedSecret, fetchVersion, type Stage, type VersionSelector } fr
 import { connectToSecret, LOOK_AT_VERSIONS, type SecretAddress } from './secrets-manager.ts';
 import type { AuthorizedUser } from './shape.ts';
 
-/** Every method throws NoSuchSecretError without the secret, and ConfigError, CredentialError or UnavailableError. */
+/** Every method may throw NoSuchSecretError, another ConfigError, CredentialError or UnavailableError. */
 export interface SecretStore {
   readonly address: SecretAddress;
   /** The version; null when the secret has no such version. */
@@ -98,8 +98,8 @@ export function openSecretStore(address: SecretAddress, hide: (secret: string) =
 }
 
 /**
- * Stores credentials whose refresh token Google replaced, since the token before may stop working. The new version gets the
- * staging label and the further keys of the old one. Returns the new version's id.
+ * Stores credentials whose refresh token Google replaced, since the old token may stop working. The new version gets the
+ * staging label and the further keys of the old version. Returns the new version's id.
  * @throws ConfigError when the label has been moved, CredentialError or UnavailableError when AWS refuses.
  */
 export async function storeReplacedToken(

@@ -24,7 +24,7 @@ export interface FetchedSecret {
   readonly createdAt: Date | undefined;
   /** The proven credentials, or what is wrong with the value. */
   readonly credentials: Credentials | ConfigError;
-  /** The mailbox's address in the value; undefined when the value names none, or a broken value does not without doubt. */
+  /** The mailbox's address in the value; undefined when there is none, or none beyond doubt in a broken value. */
   readonly mailbox: string | undefined;
   /** Null when the value is no JSON object. */
   readonly furtherKeys: FurtherKeys | null;
@@ -86,7 +86,7 @@ function valueIn({ SecretString: text, SecretBinary: bytes }: GetSecretValueResp
 const NO_VERSION_REMEDY: Readonly<Record<Stage, string>> = {
   AWSCURRENT: "Store one with `job authorize`, or put a service account's key into it in the AWS console.",
   AWSPENDING:
-    'Nothing waits to go live: put a version there with `job authorize --stage AWSPENDING`, or check without --stage.',
+    'No version waits to go live: store one with `job authorize --stage AWSPENDING`, or check without --stage.',
   AWSPREVIOUS: 'There is one as soon as another version is stored: check without --stage.',
 };
 

@@ -68,8 +68,8 @@ function readObject(value: unknown, secretId: string): Credentials | ConfigError
 }
 
 /**
- * The credentials inside a value that is none itself, such as the whole JSON pasted as the value of one key; or their error,
- * or the error for the file of an OAuth client. Undefined when the value holds neither.
+ * The credentials inside a value that is not credentials itself, such as the whole JSON pasted as the value of one key; or
+ * their error, or the error for the file of an OAuth client. Undefined when the value holds neither.
  */
 function readInside(
   value: unknown,
@@ -118,7 +118,7 @@ function clientFileInstead({ object, key }: JsonContents['objects'][number], isO
 
 const pastedString = v.pipe(v.string('must be a string'), v.transform(unwrap), v.nonEmpty('is empty'));
 const mailAddress = v.pipe(pastedString, v.regex(/^[^\s@]+@[^\s@]+$/, 'is no mail address'));
-/** The form of the AWS console keeps a row whose value was emptied. */
+/** Takes an empty address for none: the form of the AWS console keeps a row whose value was emptied. */
 const optionalMailAddress = v.pipe(
   v.string('must be a string'),
   v.transform((text) => unwrap(text) || undefined),
@@ -153,7 +153,7 @@ const pastedValue = (key: string) =>
       return NEVER;
     }),
   );
-/** A text that is not a credential of another kind than `own`. */
+/** Refuses a credential of another kind than `own`. */
 const ofKind = (key: string, own: string) =>
   v.pipe(
     pastedValue(key),
@@ -253,7 +253,7 @@ const MIN_BITS = 2_048;
 function readPrivateKey(text: string): KeyObject | string {
   const [, label = '', body = ''] = ARMOUR.exec(text) ?? [];
   if (label === '') {
-    return isPem(text) ? 'is PEM, but no whole private key' : 'is no PEM text (it begins with five hyphens and BEGIN)';
+    return isPem(text) ? 'is PEM, but no whole private key' : 'is no PEM text (PEM begins with five hyphens and BEGIN)';
   }
   if (label.startsWith('ENCRYPTED') || /\bProc-Type\b/.test(body)) return 'is encrypted with a passphrase';
   const [base64 = ''] = pemLines(body);

@@ -1,6 +1,6 @@
 /**
- * The access token of a run. Fetches and exchanges the secret when a token is needed, once for all requests that wait, and
- * keeps no refresh token. A rotation during the run, or a broken current version, must not stop the run.
+ * The access token of a run. Fetches the secret and exchanges it when a token is needed, once for all requests that wait,
+ * and keeps no refresh token. A rotation during the run, or a broken current version, must not stop the run.
  */
 
 import { type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
@@ -34,7 +34,7 @@ import {
 
 export interface AccessToken {
   readonly value: string;
-  /** The time of day after which Google refuses the token. */
+  /** In milliseconds since 1970: Google refuses the token afterwards. */
   readonly expiresAtMs: number;
 }
 
@@ -100,7 +100,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     if (again.versionId !== first.versionId) problem = await tryVersion(again, 'AWSCURRENT');
     if (problem === null) return issued();
 
-    // Where AWSPREVIOUS cannot be used, the error is still that of the current version.
+    // When AWSPREVIOUS cannot be used either, the run ends with the error of the current version.
     const giveUp = () => {
       signal.throwIfAborted();
       throw problem;
@@ -131,7 +131,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     return current.token;
   };
 
-  /** The version of the stage. Logs at debug level when it is the version that was read `before`. */
+  /** The version of the stage. Logs at debug level when the version is the one that was read `before`. */
   const fetchStage = async (stage: Stage, before?: string): Promise<FetchedSecret> => {
     const secret = await options.fetchSecret(stage, signal);
     if (secret === null) throw noVersion(stage);
@@ -140,8 +140,10 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
   };
 
   /**
-   * Makes the version's token the current one. Returns what is wrong with the version when another one may cure it.
-   * @throws CredentialError when the token opens another mailbox than `meant`, or than the run began with.
+   * Exchanges the version and makes its token the current one: then null. Returns the version's error when another version
+   * may work.
+   * @throws CredentialError when the token opens another mailbox than `meant` or than the run began with, or lacks scopes;
+   * ConfigError when GMAIL_MAILBOX and the secret name different mailboxes.
    */
   const tryVersion = async (
     secret: FetchedSecret,
@@ -153,7 +155,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     requireUnchangedMailbox(secret.mailbox, profile?.address);
     requireAgreement(options.mailbox, secret);
     let opened: MailboxProfile;
-    // Google counts the token's life from a moment after this one.
+    // Google starts the token's lifetime later than this moment, so the token lives at least as long as computed.
     const asked = { at: options.clock.now(), onMs: Date.now() };
     let storedAs: string | undefined;
     const store = async (token: ExchangedToken): Promise<void> => {
@@ -197,6 +199,10 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     }
   };
 
+  /**
+   * Asks for a token with the job's scopes alone; for one with all granted scopes when Google refuses to narrow it.
+   * @throws CredentialError when the token lacks a scope of the job.
+   */
   const exchangeNarrowly = async (
     credentials: Credentials,
     createdAt: Date | undefined,
@@ -210,7 +216,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
       if (!refused || credentials.type !== 'authorized_user') throw error;
       return exchangeRefreshToken(credentials, null, ageMs, signal, options.exchange);
     });
-    // Stored before anything can fail: the refresh token before may be dead now.
+    // Stores a replacement before anything else can fail: the old refresh token may no longer work.
     await store(token);
     const granted = token.scopes ?? (refused ? undefined : scopes);
     if (granted !== undefined && missingScopes(scopes, granted).length > 0) {

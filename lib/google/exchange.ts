@@ -20,7 +20,7 @@ export function exchangeCredentials(
     : exchangeRefreshToken(credentials, scopes, secretAgeMs, signal, options);
 }
 
-/** Refusals that another version of the secret may cure. */
+/** Refusals because of the credentials in this version of the secret. */
 const VERSION_ERRORS = new Set([
   'invalid_grant',
   'invalid_client',
@@ -31,7 +31,7 @@ const VERSION_ERRORS = new Set([
   'access_denied',
 ]);
 
-/** Whether another version of the secret may cure what is wrong with this one. */
+/** Whether the exchange may succeed with another version of the secret. */
 export function canAnotherVersionHelp(error: unknown): boolean {
   return error instanceof TokenRefusal && VERSION_ERRORS.has(error.code);
 }

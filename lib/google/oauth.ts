@@ -1,4 +1,4 @@
-/** One form sent to one of Google's OAuth endpoints, and its answer: a body to read, or why there is none. */
+/** Sends a form to one of Google's OAuth endpoints, again while the endpoint is away, and reads the answer's body. */
 import { type Clock, orAbort } from '../base/clock.ts';
 import { counted } from '../base/count.ts';
 import { formatDuration } from '../base/duration.ts';

@@ -1,6 +1,6 @@
 /**
- * Which mailbox the credentials may open: the one that GMAIL_MAILBOX or the secret names, and the same one during a whole
- * run. Runs refuse and `job check` predicts by the same functions.
+ * The mailbox that the credentials may open: the one that GMAIL_MAILBOX or the secret names, and the same one during a whole
+ * run. A run refuses other mailboxes with these functions; `job check` predicts the refusal with the same functions.
  */
 
 import type { FetchedSecret } from '../aws/secret.ts';
@@ -67,11 +67,11 @@ export function requireAgreement(configuredMailbox: string | undefined, secret: 
   const key = credentials.type === 'service_account' ? 'subject' : 'email';
   throw new ConfigError(
     `GMAIL_MAILBOX is ${configuredMailbox}, but the secret's ${key} is ${named}`,
-    `Set GMAIL_MAILBOX to ${named} if the jobs shall work on that mailbox, name the secret of ${configuredMailbox} in GMAIL_SECRET_ID, or correct ${key} in the secret.`,
+    `Set GMAIL_MAILBOX to ${named} if the jobs should work on that mailbox, name the secret of ${configuredMailbox} in GMAIL_SECRET_ID, or correct ${key} in the secret.`,
   );
 }
 
-/** @throws CredentialError when the secret now names another mailbox than the run began with. */
+/** @throws CredentialError when the secret names, or its token opens, another mailbox than the run began with. */
 export function requireUnchangedMailbox(now: string | undefined, before: string | undefined): void {
   if (now === undefined || before === undefined || isSameMailbox(now, before)) return;
   throw new CredentialError(
@@ -86,7 +86,7 @@ export interface FallbackRefusal {
   readonly remedy?: string;
 }
 
-/** Why AWSPREVIOUS may not stand in; or, when it may be tried, the mailbox that its token must open. */
+/** The mailbox that the token of AWSPREVIOUS must open; or why AWSPREVIOUS may not stand in. */
 export function checkFallback(
   previous: Pick<FetchedSecret, 'mailbox'>,
   meant: MeantMailbox | undefined,
@@ -102,7 +102,7 @@ export function checkFallback(
   return otherMailboxRefusal(previous.mailbox, meant);
 }
 
-/** Why AWSPREVIOUS may not stand in when its token opens `actual`. */
+/** The refusal of AWSPREVIOUS because it is for the mailbox `actual`. */
 export function otherMailboxRefusal(actual: string, meant: MeantMailbox): FallbackRefusal {
   return { why: `it is for ${actual}, but ${meant.named} ${meant.address}` };
 }

@@ -1,4 +1,4 @@
-/** Scopes of Google: which ones include which, which are missing for a job, and the command that authorizes for them. */
+/** Google's scopes: the scopes that each includes, those that a job lacks, and the command that authorizes for them. */
 import { ConfigError, CredentialError } from '../errors.ts';
 
 const PREFIX = 'https://www.googleapis.com/auth/';
@@ -39,7 +39,7 @@ const PROFILE_SCOPES = [`${GMAIL}metadata`, `${GMAIL}compose`];
 export function requireProfileScope(job: string, scopes: readonly string[]): void {
   if (PROFILE_SCOPES.some((scope) => covers(scopes, scope))) return;
   throw new ConfigError(
-    `jobs/${job}.ts: its scopes do not allow users.getProfile, which tells the mailbox's address`,
+    `jobs/${job}.ts: its scopes do not allow users.getProfile, which gives the mailbox's address`,
     `Add ${PROFILE_SCOPES[0]} to its scopes, or a scope that reads mail.`,
   );
 }

@@ -19,7 +19,7 @@ export interface ExchangedToken {
   readonly lifetimeMs: number;
   /** The scopes in the answer; undefined when it names none, because Google granted the requested ones. */
   readonly scopes: readonly string[] | undefined;
-  /** The refresh token that replaces the exchanged one; undefined, as nearly always, when Google replaced none. */
+  /** The refresh token that replaces the exchanged one; undefined when Google replaced none, which is the usual case. */
   readonly newRefreshToken: string | undefined;
   /** Undefined when Google names no end of the refresh token. */
   readonly refreshTokenLifetimeMs: number | undefined;
@@ -44,7 +44,7 @@ export const AUTHORIZE_AGAIN = 'authorize again with `job rotate`';
 /** The remedy where the secret may hold a refresh token or a service account's key. */
 export const RENEW_ACCESS = `${AUTHORIZE_AGAIN} (for a service account, check subject in the secret and the domain-wide delegation)`;
 /** The remedy when Google replaced the refresh token and the new one is lost. */
-export const AUTHORIZE_SOON = `The stored one may stop working: ${AUTHORIZE_AGAIN} soon.`;
+export const AUTHORIZE_SOON = `The stored refresh token may stop working: ${AUTHORIZE_AGAIN} soon.`;
 
 /**
  * An access token for `scopes`, or with all granted scopes when `scopes` is null. `secretAgeMs`, the age of the secret's
@@ -138,13 +138,13 @@ function explain({ code, subtype, description }: Refusal, secretAgeMs: number | 
     case 'disabled_client':
       return refusal(
         'The OAuth client is disabled (disabled_client)',
-        'Enable it in the Cloud console (Google Auth Platform → Clients), or put another client in place with `job rotate --client`.',
+        'Enable it in the Cloud console (Google Auth Platform → Clients), or use another client with `job rotate --client`.',
       );
     case 'invalid_client':
     case 'deleted_client':
       return refusal(
         `Google does not know the OAuth client (${code}): client_id or client_secret is wrong, was reset, or the client was deleted`,
-        'Compare client_id and client_secret in the secret with the Cloud console (Google Auth Platform → Clients); a new one is put in place with `job rotate --client`.',
+        'Compare client_id and client_secret in the secret with the Cloud console (Google Auth Platform → Clients); to use another client, run `job rotate --client`.',
       );
     case 'unauthorized_client':
       return refusal(
@@ -168,7 +168,7 @@ function explain({ code, subtype, description }: Refusal, secretAgeMs: number | 
   }
 }
 
-/** Why a refresh token of this age may be dead, the likeliest cause first. */
+/** Why Google may refuse a refresh token of this age, the likeliest cause first. */
 function refusalCauses(ageMs: number | undefined): string[] {
   const old = (days: number) => ageMs === undefined || ageMs >= days * DAY_MS;
   return [

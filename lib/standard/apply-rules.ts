@@ -15,7 +15,7 @@ import { describeRules, mayHaveMissed, planRules, type RulesPlan } from '../rule
 import { previewRules } from '../rules/preview.ts';
 import { parseRules, type RuleSet } from '../rules/schema.ts';
 
-/** Samples of one rule, and of all rules: together a third of the quota of a minute. */
+/** The most samples of one rule, and of all rules together, which cost a third of a minute's quota. */
 const MOST_PER_RULE = 20;
 const MOST_SAMPLES = 100;
 
@@ -50,7 +50,7 @@ export function applyRules(ownRules: URL) {
         );
       }
       const file = rulesFile ?? fileURLToPath(ownRules);
-      // The source's name: the build copies the file, and nobody edits the copy.
+      // Messages name the source, because nobody edits the copy that the build makes.
       const name = rulesFile === undefined ? `jobs/${basename(file)}` : shortPath(file);
       return { ...selectRules(parseRules(await readRules(file, name), name), options.rule), file: name };
     },

@@ -1,6 +1,6 @@
 /**
- * Undoes a run: gives every message that is still as the run left it the labels from before the run. The run's journal
- * has the labels from before, searches find the present ones.
+ * Undoes a run: restores the labels of every message that nobody changed since the run. The run's journal has the labels
+ * from before the run; searches find the current labels.
  */
 import { counted } from '../base/count.ts';
 import { timeOfRunId } from '../base/run-id.ts';
