@@ -89,7 +89,8 @@ export class SandboxMailPages implements Service {
 
 /** The HTML of a message, or its text when it has no HTML. */
 async function bodyOf(message: StoredMessage): Promise<Answer> {
-  const { html, text = message.body } = message.raw === undefined ? {} : await PostalMime.parse(message.raw);
+  const { html, text = message.body } =
+    message.raw === undefined ? {} : await PostalMime.parse(Buffer.from(message.raw, 'latin1'));
   const shown = html ?? htmlEscape`<!DOCTYPE html><html><head></head><body><pre>${text}</pre></body></html>`;
   const base = '<base target="_blank">';
   const body = /<head\b[^>]*>/i.test(shown) ? shown.replace(/<head\b[^>]*>/i, `$&${base}`) : base + shown;

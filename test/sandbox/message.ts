@@ -29,7 +29,7 @@ export interface StoredMessage {
   body: string;
   attachments: readonly StoredAttachment[];
   sizeBytes: number;
-  /** The full RFC 822 source, read as UTF-8, when the message was inserted with one. */
+  /** The full RFC 822 source, one character per byte, when the message was inserted with one. */
   raw?: string;
 }
 
@@ -75,7 +75,7 @@ export async function parseMessage(raw: Buffer | string): Promise<ParsedMessage>
         sizeBytes: byteLength(attachment.content),
       })),
       sizeBytes: Buffer.byteLength(raw),
-      raw: raw.toString(),
+      raw: Buffer.from(raw).toString('latin1'),
     },
     answers: answeredMessages(email),
   };

@@ -9,7 +9,14 @@ import { selectFields } from './fields.ts';
 import { listHistory } from './history.ts';
 import { insertMessage } from './insert.ts';
 import { createLabel, deleteLabel, getLabel, listLabels, updateLabel } from './labels.ts';
-import { batchModifyMessages, getMessage, listMessages, modifyMessage, trashMessage } from './messages.ts';
+import {
+  batchModifyMessages,
+  getAttachment,
+  getMessage,
+  listMessages,
+  modifyMessage,
+  trashMessage,
+} from './messages.ts';
 import { ConcurrencyLimit, type GmailVerb, QuotaMeter, type QuotaOptions } from './quota.ts';
 import { ACCEPTED } from './scopes.ts';
 import { getThread, listThreads } from './threads.ts';
@@ -34,6 +41,7 @@ const ROUTES: Record<string, Route> = {
   'GET profile': route('users.getProfile', ACCEPTED.profile, [], getProfile),
   'GET messages': route('messages.list', ACCEPTED.read, LISTING, listMessages),
   'GET messages/*': route('messages.get', ACCEPTED.read, READING, getMessage),
+  'GET messages/*/attachments/*': route('messages.attachments.get', ACCEPTED.readAll, [], getAttachment),
   'POST messages/*/modify': route('messages.modify', ACCEPTED.change, [], modifyMessage),
   'POST messages/batchModify': route('messages.batchModify', ACCEPTED.change, [], batchModifyMessages),
   'POST messages': route('messages.insert', ACCEPTED.insert, ['internalDateSource', 'deleted'], insertMessage),
@@ -75,14 +83,14 @@ export class SandboxGmail implements Service {
     try {
       const found = find(request.method, request.path);
       if (found === undefined) throw new GmailRefusal(googleErrors.notFound());
-      const { route, user, id } = found;
+      const { route, user, id, partId } = found;
       const token = this.#authorize(request, route);
       // A service account without a subject has no mailbox.
       if (token.email.endsWith('.gserviceaccount.com')) throw new GmailRefusal(googleErrors.failedPrecondition());
       if (user !== 'me' && user !== token.email) throw new GmailRefusal(googleErrors.delegationDenied(user));
       this.#spend(request, route);
       refuseUnknownParameters(request, route);
-      const body = await route.handler({ mailbox: this.mailbox, request, rawBody, token, id });
+      const body = await route.handler({ mailbox: this.mailbox, request, rawBody, token, id, partId });
       return answer(body, request.query.get('fields'));
     } catch (error) {
       if (!(error instanceof GmailRefusal)) throw error;
@@ -121,15 +129,20 @@ function route(verb: GmailVerb, scopes: readonly string[], parameters: readonly 
   return { verb, scopes, parameters, handler };
 }
 
-function find(method: string, path: string): { route: Route; user: string; id: string } | undefined {
+function find(method: string, path: string): { route: Route; user: string; id: string; partId: string } | undefined {
   const parts = /^(\/upload)?\/gmail\/v1\/users\/([^/]+)\/(.+)$/.exec(path);
   const [, upload, user = '', below = ''] = parts ?? [];
-  const [collection, second, third] = below.split('/');
+  const [collection, second, third, fourth, ...more] = below.split('/');
   const exact = ROUTES[`${method} ${below}`];
-  const withId = ROUTES[[`${method} ${collection}/*`, ...(third === undefined ? [] : [third])].join('/')];
-  const route = exact ?? (below.split('/').length <= 3 ? withId : undefined);
+  const rest = [...(third === undefined ? [] : [third]), ...(fourth === undefined ? [] : ['*'])];
+  const route = exact ?? (more.length === 0 ? ROUTES[[`${method} ${collection}/*`, ...rest].join('/')] : undefined);
   if (route === undefined || (upload !== undefined && route.verb !== 'messages.insert')) return undefined;
-  return { route, user: decodeURIComponent(user), id: exact ? '' : decodeURIComponent(second ?? '') };
+  return {
+    route,
+    user: decodeURIComponent(user),
+    id: exact ? '' : decodeURIComponent(second ?? ''),
+    partId: fourth ?? '',
+  };
 }
 
 function refuseUnknownParameters({ query }: RecordedRequest, { parameters }: Route): void {

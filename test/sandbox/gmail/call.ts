@@ -12,6 +12,8 @@ export interface Call {
   token: IssuedToken;
   /** The id in the path, or ''. */
   id: string;
+  /** The second id in the path, or ''. */
+  partId: string;
 }
 
 /** A handler returns the JSON of its answer, or undefined for 204. */

@@ -2,7 +2,7 @@
 import { QuerySyntaxError, type StoredMessage, UnknownLabelError, UnknownOperatorError } from '../mailbox.ts';
 import { booleanParameter, type Call, choiceParameter, invalidArgument, jsonBody, pageOf, stringsIn } from './call.ts';
 import { GmailRefusal, googleErrors } from './errors.ts';
-import { type Format, renderMessage } from './render.ts';
+import { attachmentOf, type Format, renderMessage } from './render.ts';
 import { onlyMetadata } from './scopes.ts';
 
 const MOST_IDS = 1000;
@@ -18,6 +18,12 @@ export function listMessages(call: Call): object {
 export function getMessage(call: Call): object {
   const format = formatOf(call, ['full', 'metadata', 'minimal', 'raw']);
   return renderMessage(existing(call), format, call.request.query.getAll('metadataHeaders'));
+}
+
+export function getAttachment(call: Call): object {
+  const body = attachmentOf(existing(call), call.partId);
+  if (body === undefined) throw invalidArgument('Invalid attachment token');
+  return body;
 }
 
 export async function modifyMessage(call: Call): Promise<object> {

@@ -11,6 +11,7 @@ const UNITS = {
   'users.getProfile': [1, 1],
   'messages.list': [5, 5],
   'messages.get': [20, 5],
+  'messages.attachments.get': [20, 5],
   'messages.modify': [5, 5],
   'messages.batchModify': [50, 50],
   'messages.insert': [25, 25],

@@ -21,10 +21,40 @@ export function renderMessage(message: StoredMessage, format: Format, metadataHe
   if (format === 'minimal') return shown;
   if (format === 'raw') return { ...shown, raw: Buffer.from(sourceOf(message), 'latin1').toString('base64url') };
   const payload = message.raw === undefined ? composePayload(message) : parseSource(message.raw);
-  if (format === 'full') return { ...shown, payload };
+  if (format === 'full') return { ...shown, payload: withoutAttachments(payload, message.id) };
   const wanted = metadataHeaders.map((name) => name.toLowerCase());
   const headers = payload.headers.filter(({ name }) => wanted.length === 0 || wanted.includes(name.toLowerCase()));
   return { ...shown, payload: { mimeType: payload.mimeType, headers } };
+}
+
+/** Returns the answer of messages.attachments.get, or undefined when the message has no such attachment. */
+export function attachmentOf(message: StoredMessage, attachmentId: string): object | undefined {
+  const find = (part: MessagePart): MessagePart | undefined => {
+    if (isAttachment(part) && idOf(part, message.id) === attachmentId) return part;
+    return part.parts?.map(find).find((found) => found !== undefined);
+  };
+  const found = find(message.raw === undefined ? composePayload(message) : parseSource(message.raw));
+  if (found === undefined) return undefined;
+  const { size, data = madeUpContent(size).toString('base64url') } = found.body;
+  return { size, data };
+}
+
+/** The parts with an id in place of each attachment's content, as Gmail gives them. */
+function withoutAttachments(part: MessagePart, id: string): MessagePart {
+  if (part.parts) return { ...part, parts: part.parts.map((child) => withoutAttachments(child, id)) };
+  return isAttachment(part) ? { ...part, body: { attachmentId: idOf(part, id), size: part.body.size } } : part;
+}
+
+function isAttachment({ filename, mimeType, parts }: MessagePart): boolean {
+  return parts === undefined && (filename !== '' || !mimeType.startsWith('text/'));
+}
+
+function idOf({ partId }: MessagePart, id: string): string {
+  return `ANGj${id}${partId}`;
+}
+
+function madeUpContent(size: number): Buffer {
+  return Buffer.alloc(size, 'made-up content ');
 }
 
 /** Returns the beginning of the text, its white space collapsed and its markup escaped. */
@@ -75,7 +105,7 @@ function composePayload(message: StoredMessage): MessagePart {
       { name: 'Content-Type', value: `${mimeType}; name="${filename}"` },
       { name: 'Content-Disposition', value: `attachment; filename="${filename}"` },
     ],
-    body: { attachmentId: `ANGj${message.id}${index + 1}`, size: sizeBytes },
+    body: { size: sizeBytes },
   }));
   const contentType = { name: 'Content-Type', value: `multipart/mixed; boundary="${message.id}"` };
   return {
@@ -88,13 +118,13 @@ function composePayload(message: StoredMessage): MessagePart {
   };
 }
 
-/** The RFC 822 source, one character per byte. Made-up attachments are listed, but empty. */
+/** The RFC 822 source, one character per byte. */
 function sourceOf(message: StoredMessage): string {
   if (message.raw !== undefined) return message.raw;
   const boundary = message.id;
   const parts = composePayload(message);
   const head = parts.headers.map(({ name, value }) => `${name}: ${encodeHeader(value)}`);
-  const text = Buffer.from(message.body).toString('base64').replace(/.{76}/g, '$&\r\n');
+  const inLines = (bytes: Buffer) => bytes.toString('base64').replace(/.{76}/g, '$&\r\n');
   const bodies = (parts.parts ?? [parts]).map((part) =>
     [
       ...(parts.parts
@@ -102,7 +132,7 @@ function sourceOf(message: StoredMessage): string {
         : []),
       'Content-Transfer-Encoding: base64',
       '',
-      part.body.data === undefined ? '' : text,
+      inLines(part.body.data === undefined ? madeUpContent(part.body.size) : Buffer.from(message.body)),
     ].join('\r\n'),
   );
   const open = parts.parts ? [...head, ''] : head;

@@ -20,6 +20,7 @@ const { full, modify, readonly, metadata, labels, insert, compose } = GMAIL_SCOP
 export const ACCEPTED = {
   profile: [full, modify, compose, readonly, metadata],
   read: [full, modify, readonly, metadata],
+  readAll: [full, modify, readonly],
   change: [full, modify],
   insert: [full, modify, insert],
   readLabels: [full, modify, readonly, labels, metadata],
