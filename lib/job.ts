@@ -52,26 +52,6 @@ export interface PrepareContext<O extends OptionSpecs> {
   readonly rulesFile: string | undefined;
 }
 
-/** One window of a backfill, for a job that is called once for each. */
-export interface BackfillWindow {
-  /** Such as `2023-04`. */
-  readonly name: string;
-  /** Null in a window without a beginning. */
-  readonly from: Date | null;
-  /** Null in a window without an end. */
-  readonly to: Date | null;
-  /** The messages that the search of the job's `backfill` found in this window, newest first. */
-  readonly ids: readonly string[];
-}
-
-/**
- * How a job is backfilled. `changes`: the job only changes labels, so it runs once, with its searches limited to the whole
- * span. `reads`: the job reads messages, so it runs once for each window, for the messages that this search finds there.
- */
-export type BackfillKind<O extends OptionSpecs, P> =
-  | 'changes'
-  | { readonly reads: (context: { readonly options: OptionValues<O>; readonly prepared: P }) => string };
-
 export interface RunContext<O extends OptionSpecs, P> {
   readonly options: OptionValues<O>;
   /** What `prepare` returned. */
@@ -96,8 +76,6 @@ export interface RunContext<O extends OptionSpecs, P> {
   readonly wait: (ms: number) => Promise<void>;
   /** Keeps what `job undo` needs to take the run back. */
   readonly journal: RunJournal;
-  /** The window of this call, in a backfill of a job that reads messages. */
-  readonly window?: BackfillWindow;
 }
 
 export interface InspectContext<O extends OptionSpecs, P> {
@@ -139,8 +117,8 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   readonly hosts: JobHosts<O>;
   /** By the option's name in camelCase. */
   readonly options: O;
-  /** Undefined for a job that cannot be backfilled. */
-  readonly backfill?: BackfillKind<O, P>;
+  /** True gives the job --from, --to and the other options of a backfill, which limit its searches to a span of time. */
+  readonly backfill?: true;
   prepare(context: PrepareContext<O>): P | Promise<P>;
   inspect?(context: InspectContext<O, P>): Promise<Inspection>;
   run(context: RunContext<O, P>): Promise<void>;

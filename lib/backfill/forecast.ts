@@ -2,6 +2,7 @@
 import type { QuotaProfile } from '../config.ts';
 import { batchCount, portionsOf, setSizes } from '../gmail/change-plan.ts';
 import type { GmailClient } from '../gmail/client.ts';
+import type { UpcomingReads } from '../gmail/hand-over.ts';
 import type { UpcomingChanges } from '../gmail/mailbox.ts';
 import type { QuotaWindow } from '../gmail/quota.ts';
 import { PAGE_SIZE } from '../gmail/searcher.ts';
@@ -120,9 +121,12 @@ export async function forecastChanges(
   };
 }
 
-/** The forecast of a job that reads `messages` messages in `windows` windows. */
-export function forecastReading(input: ForecastInput, job: string, messages: number, windows: number): Forecast {
-  const work = { requests: messages, units: messages * unitsOf('messages.get', input.profile) };
+/** The forecast of a job that gets messages, without the attachments that it will read. */
+export function forecastReads(
+  input: ForecastInput,
+  job: string,
+  { messages, windows, ...work }: UpcomingReads,
+): Forecast {
   return {
     ...common(input, work),
     rules: [{ name: job, matched: messages, skipped: 0, toChange: 0, atMost: null }],

@@ -14,9 +14,6 @@ const EARLIEST_S = 86_400;
 /** Without --window, windows have the largest size that gives at least this many windows. */
 const FEWEST_WINDOWS = 4;
 
-/** A window holds about this many messages or more, for a job that reads each message. */
-const MESSAGES_PER_WINDOW = 500;
-
 /** A date, and its first second in the time zone. */
 interface Day {
   readonly date: DateTime;
@@ -79,18 +76,6 @@ export function spanOf(range: Range, asked: WindowUnit | undefined, oldestFirst:
   };
 }
 
-/** As `spanOf`, for a job that reads each message: the smallest windows with 500 messages each, if mail came evenly. */
-export function readingSpanOf(
-  range: Range,
-  asked: WindowUnit | undefined,
-  oldestFirst: boolean,
-  messages: number,
-): Span {
-  const unit =
-    asked ?? WINDOW_UNITS.find((one) => messages / countWindows(range, one) >= MESSAGES_PER_WINDOW) ?? 'year';
-  return { whole: wholeOf(range), unit, windows: cutWindows(range, unit), asked: true, oldestFirst };
-}
-
 function wholeOf({ from, to }: Range): Window {
   const name = `${from?.date.toISODate() ?? 'the beginning'} to ${to?.date.toISODate() ?? 'now'}`;
   return { name, fromS: from?.beginS ?? null, toS: to?.beginS ?? null };
@@ -112,14 +97,9 @@ function edges({ from, to, today }: Range): { start: DateTime; end: DateTime } {
   return { start: start < end ? start : end, end };
 }
 
-/** Returns --from and --to for the rest of the range, after the work on mail before `toS`, or from `fromS` on. */
-export function remainingDates(
-  { from, to, timeZone }: Range,
-  { fromS = null, toS = null }: { readonly fromS?: number | null; readonly toS?: number | null },
-): { readonly from: string | undefined; readonly to: string | undefined } {
-  const date = (seconds: number | null, otherwise: Day | null) =>
-    (seconds === null ? otherwise?.date : dateAt(seconds, timeZone))?.toISODate() ?? undefined;
-  return { from: date(toS, from), to: date(fromS, to) };
+/** The first day of the range and the day after its last, as dates such as 2026-01-31. */
+export function datesOf({ from, to }: Range): { readonly from: string | undefined; readonly to: string | undefined } {
+  return { from: from?.date.toISODate() ?? undefined, to: to?.date.toISODate() ?? undefined };
 }
 
 /** Returns the windows, the oldest first, cut where the calendar begins a new day, week, month or year. */

@@ -20,7 +20,7 @@ export class Tally {
     this.#matched += count;
   }
 
-  /** Adds matched items that were changed. */
+  /** Adds matched items that were changed, or handed to the job and marked. */
   changed(count: number): void {
     this.#changed += count;
   }
@@ -30,7 +30,7 @@ export class Tally {
     this.#skipped += count;
   }
 
-  /** Adds matched items that Gmail refused to change. */
+  /** Adds matched items that Gmail refused to change, or that the job failed on. */
   failed(count: number): void {
     this.#failed += count;
   }

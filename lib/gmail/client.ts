@@ -29,6 +29,9 @@ export interface PreSendCheck {
   run(): Promise<boolean>;
 }
 
+/** Times the usual timeout: an attachment of 35 MB is an answer of 50 MB. */
+const LONG_ANSWERS: Readonly<Partial<Record<GmailMethod, number>>> = { 'messages.attachments.get': 6 };
+
 type Send = (
   api: gmail_v1.Gmail,
   options: SendOptions,
@@ -135,8 +138,22 @@ export class GmailClient {
     return this.#options.clock;
   }
 
+  /** Aborts everything, changes under way included. */
+  get giveUp(): AbortSignal {
+    return this.#options.giveUp;
+  }
+
+  get quota(): QuotaWindow {
+    return this.#options.quota;
+  }
+
   get unitsPerMinute(): number {
     return this.#options.quota.unitsPerMinute;
+  }
+
+  /** The quota units of one call of `method`. */
+  costOf(method: GmailMethod): number {
+    return unitsOf(method, this.#options.profile);
   }
 
   /** The mean time of a request, in milliseconds. */
@@ -195,7 +212,7 @@ export class GmailClient {
   }
 
   async #send(method: GmailMethod, send: Send, stop: AbortSignal): Promise<ResponseMeaning> {
-    const { timeoutMs } = this.#options;
+    const timeoutMs = this.#options.timeoutMs * (LONG_ANSWERS[method] ?? 1);
     // AbortSignal.timeout and AbortSignal.any would keep each request, with its 1,000 ids, in memory until the timeout.
     const attempt = new AbortController();
     let isLate = false;

@@ -21,6 +21,7 @@ import {
 import type { GmailClient } from './client.ts';
 import { MAX_CONCURRENT } from './concurrency.ts';
 import { type Guard, trippedGuard } from './guards.ts';
+import type { MessagesOptions, UpcomingReads } from './hand-over.ts';
 import { type HistoryChanges, readAdded, readHistory } from './history.ts';
 import { IdSet } from './ids.ts';
 import { type Label, type LabelDirectory, labelSearch } from './labels.ts';
@@ -68,8 +69,12 @@ export interface MailboxOptions {
   readonly announceSearches?: (searches: number) => void;
   /** Called before the guards are checked. */
   readonly announceChanges?: (upcoming: UpcomingChanges) => Promise<void>;
+  /** Called before messages are read to be handed over. */
+  readonly announceReads?: (upcoming: UpcomingReads) => void;
   /** Called before the first change; rejects to prevent it. Returns whether a person was asked, which takes time. */
   readonly confirm?: () => Promise<boolean>;
+  /** The job's scopes, for `messages`; not checked there when left out. */
+  readonly scopes?: readonly string[];
 }
 
 export class Mailbox {
@@ -109,13 +114,6 @@ export class Mailbox {
   /** The span of time that limits searches; undefined for all mail. */
   get span(): Span | undefined {
     return this.#options.span;
-  }
-
-  /** The same mailbox with searches limited to `span`. */
-  spanning(span: Span): Mailbox {
-    const narrowed = new Mailbox({ ...this.#options, span, labels: this.#labels });
-    narrowed.#profile = this.#profile;
-    return narrowed;
   }
 
   /** Tells a person that this many searches follow, each of all windows of the span, and what they cost. */
@@ -276,6 +274,26 @@ export class Mailbox {
     const plan = this.#skip(whole, leftOut);
     const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, journal: undefined };
     await applyPlan(plan, resolved, context);
+  }
+
+  /**
+   * Hands every message that `query` finds to `each`, the oldest first (in a backfill as its windows are), and marks it with
+   * the label `done`, which later searches leave out. Drafts and chats are left out unless the query names them.
+   *
+   * At least once: after a kill or a stop, the next run hands over again the messages that `each` was working on, at most
+   * `atOnce`. An error of `each` counts the message as failed, logs its id, and goes on; the next run tries it again.
+   *
+   * A dry run counts, and hands nothing over. 25 quota units for each message (20 to read, 5 to mark), 5 for each 500 that
+   * the search finds, and 20 for each content of an attachment in a message of more than 2 MB.
+   * @throws UnavailableError, ConfigError and CredentialError, of Gmail and of `each`. Error for a wrong label or a missing
+   *   scope, which are bugs of the job.
+   */
+  async messages(query: string, options: MessagesOptions): Promise<void> {
+    // Loads the parser of messages for jobs that read.
+    const { handOver } = await import('./hand-over.ts');
+    const { span, scopes, announceReads, confirm } = this.#options;
+    const [labels, searcher] = [this.#labels, this.#searcher];
+    await handOver(query, options, { ...this.#options, labels, searcher, span, scopes, announceReads, confirm });
   }
 
   /** Reads headers of messages, in the order of `ids`, without messages that no longer exist. 20 quota units each. */

@@ -1,4 +1,4 @@
-/** Reads one message: its labels, some of its headers, or its source. */
+/** Requests one message: its labels, some of its headers, its source, its parts or one of its attachments. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import { UnavailableError } from '../errors.ts';
 import type { GmailClient } from './client.ts';
@@ -6,8 +6,8 @@ import { GmailRefusal } from './responses.ts';
 
 export interface MessageRequest {
   readonly id: string;
-  /** `minimal` has the labels, `metadata` also headers, `raw` the whole source. */
-  readonly format: 'minimal' | 'metadata' | 'raw';
+  /** `minimal` has the labels, `metadata` also headers, `raw` the whole source, `full` the parts without attachments. */
+  readonly format: 'minimal' | 'metadata' | 'raw' | 'full';
   readonly metadataHeaders?: readonly string[];
 }
 
@@ -42,14 +42,31 @@ export interface MessageSource {
 export async function getSource(client: GmailClient, id: string, signal: AbortSignal): Promise<MessageSource | null> {
   const message = await getMessage(client, { id, format: 'raw' }, signal);
   if (message === null) return null;
-  if (typeof message.raw !== 'string') {
-    throw new UnavailableError(
-      'Gmail was not available: messages.get was answered without the source of the message',
-      'Nothing to do unless it lasts: run the same command again.',
-    );
-  }
-  const raw = Buffer.from(message.raw, 'base64url');
-  return { raw, labelIds: message.labelIds ?? [], historyId: message.historyId ?? undefined };
+  return { raw: sourceIn(message), labelIds: message.labelIds ?? [], historyId: message.historyId ?? undefined };
+}
+
+/** The source in a message of the format `raw`. @throws UnavailableError when it has none. */
+export function sourceIn({ raw }: gmail_v1.Schema$Message): Buffer {
+  if (typeof raw === 'string') return Buffer.from(raw, 'base64url');
+  throw new UnavailableError(
+    'Gmail was not available: messages.get was answered without the source of the message',
+    'Nothing to do unless it lasts: run the same command again.',
+  );
+}
+
+/** The content of an attachment. 20 quota units. @throws GmailRefusal when the message no longer exists. */
+export async function getAttachment(
+  client: GmailClient,
+  messageId: string,
+  id: string,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const { data } = await client.request<gmail_v1.Schema$MessagePartBody>(
+    'messages.attachments.get',
+    (api, options) => api.users.messages.attachments.get({ userId: 'me', messageId, id }, options),
+    signal,
+  );
+  return Buffer.from(data ?? '', 'base64url');
 }
 
 export interface ReadMessage {

@@ -85,6 +85,7 @@ const IS_COMPLETE: ReadonlyMap<string, (body: Readonly<Record<string, unknown>>)
       messages === undefined ? typeof resultSizeEstimate === 'number' : isListOf(messages, ['id']),
   ],
   ['messages.get', ({ id }) => isText(id)],
+  ['messages.attachments.get', ({ size, data }) => isText(data) || size === 0],
   ['messages.modify', ({ id }) => isText(id)],
   ['messages.insert', ({ id }) => isText(id)],
   ['history.list', ({ historyId }) => isText(historyId)],

@@ -129,9 +129,9 @@ export class Searcher {
       : listSideBySide(fetch, span?.windows ?? []);
   }
 
-  /** @throws Error for a search that Gmail would understand differently, which is a bug of the job. */
+  /** @throws Error, as parseSearch; also for an `in:` that names neither a place nor a label. */
   async #requireValid(query: string, { labelsChecked = false }: SearchOptions): Promise<void> {
-    const terms = parseValid(query);
+    const terms = parseSearch(query);
     if (labelsChecked) return;
     for (const term of terms) {
       const label = term.operator === 'in' ? labelNamed(term) : null;
@@ -201,7 +201,8 @@ export class Searcher {
 /** More than parseQuery allows by default: the program nests the query of a rule or an option a little deeper. */
 const MOST_LEVELS = 200;
 
-function parseValid(query: string): Term[] {
+/** The terms of a job's search. @throws Error for one that Gmail would understand differently, which is a bug of the job. */
+export function parseSearch(query: string): Term[] {
   try {
     return parseQuery(query, MOST_LEVELS);
   } catch (error) {

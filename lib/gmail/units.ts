@@ -17,6 +17,7 @@ const UNITS = {
   'labels.delete': [5, 5],
   'messages.list': [5, 5],
   'messages.get': [20, 5],
+  'messages.attachments.get': [20, 5],
   'messages.insert': [25, 25],
   'messages.modify': [5, 5],
   'messages.batchModify': [50, 50],

@@ -17,6 +17,11 @@ export function covers(granted: readonly string[], needed: string): boolean {
   return granted.some((scope) => scope === needed || INCLUDES.get(scope)?.includes(needed));
 }
 
+/** Whether the granted scopes allow to change the labels of messages. */
+export function allowChanges(granted: readonly string[]): boolean {
+  return covers(granted, `${GMAIL}modify`);
+}
+
 /** The scopes of `needed` that `granted` neither names nor includes. */
 export function missingScopes(needed: readonly string[], granted: readonly string[]): string[] {
   return needed.filter((scope) => !covers(granted, scope));

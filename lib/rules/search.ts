@@ -2,7 +2,7 @@
 
 import type { LabelOperation } from '../gmail/change-plan.ts';
 import type { LabelDirectory } from '../gmail/labels.ts';
-import { asksForSpamOrTrash, labelNamed } from '../gmail/query/label-terms.ts';
+import { asksForSpamOrTrash, withoutDrafts } from '../gmail/query/label-terms.ts';
 import { pendingSearch } from './actions.ts';
 import type { Rule, Search } from './schema.ts';
 
@@ -95,10 +95,8 @@ function unprotected(protect: Search | undefined): string[] {
 
 /** The query of the rule with `conditions`, and without drafts and chats unless the query names them. */
 function compose({ search }: Rule, conditions: readonly string[]): ComposedSearch {
-  const named = new Set(search.terms.map(labelNamed));
-  const without = [...(named.has('DRAFT') ? [] : ['-in:drafts']), ...(named.has('CHAT') ? [] : ['-in:chats'])];
   return {
-    query: [`(${search.query})`, ...conditions, ...without].join(' '),
+    query: [`(${search.query})`, ...conditions, ...withoutDrafts(search.terms)].join(' '),
     includeSpamTrash: asksForSpamOrTrash(search.terms),
     labelsChecked: true,
   };

@@ -49,11 +49,15 @@ export function concludeRun({ counts, refusal, dryRun, error, stopped }: RunFact
     return { outcome: 'failed', exitCode, ...describe(error) };
   }
   if (counts.failed > 0) {
-    const what = `Gmail refused to change ${formatCount(counts.failed)} of ${counted(counts.matched, 'message')}`;
+    const some = `${formatCount(counts.failed)} of ${counted(counts.matched, 'message')}`;
+    const end = { outcome: 'failed', exitCode: ExitCode.itemsFailed } as const;
+    if (refusal === undefined) {
+      const remedy = 'Look at the message.failed events of this run; the next run tries these messages again.';
+      return { ...end, error: `The job failed on ${some}`, remedy };
+    }
     return {
-      outcome: 'failed',
-      exitCode: ExitCode.itemsFailed,
-      error: refusal === undefined ? what : oneLine(`${what}: ${refusal}`).slice(0, LONGEST),
+      ...end,
+      error: oneLine(`Gmail refused to change ${some}: ${refusal}`).slice(0, LONGEST),
       remedy: 'Look at the gmail.refused events of this run; the next run tries them again.',
     };
   }

@@ -181,7 +181,7 @@ class Run {
       allowHosts(hostsOf(name, job, { options, argument, rulesFile }));
       const canShowMail = interactive && isWatched;
       const prepared = await job.prepare({ options, argument, dryRun, interactive, canShowMail, rulesFile });
-      const backfill = await this.#prepareBackfill({ person, confirm, now: this.#startedAt });
+      await this.#prepareBackfill({ person, confirm, now: this.#startedAt });
       this.#log.info('run.started', { job: name, runId: this.#runId, dryRun });
       onStarted();
       const wait = (ms: number) => systemClock.sleep(ms, budget.wrapUp);
@@ -207,7 +207,7 @@ class Run {
           journal: this.#openJournal(mailbox, wait, budget),
         };
         try {
-          await (backfill === undefined ? job.run(context) : backfill.run(job, context));
+          await job.run(context);
         } finally {
           await context.journal.close();
         }
@@ -226,14 +226,13 @@ class Run {
   }
 
   /** Loads the code of backfills for a backfill alone. */
-  async #prepareBackfill(asking: Pick<BackfillOptions, 'person' | 'confirm' | 'now'>): Promise<Backfill | undefined> {
-    const { name, job, common, backfill: values } = this.#request;
+  async #prepareBackfill(asking: Pick<BackfillOptions, 'person' | 'confirm' | 'now'>): Promise<void> {
+    const { name, common, backfill: values } = this.#request;
     const { progress } = this.#surroundings;
     const { dryRun } = common;
-    if (values === undefined) return undefined;
+    if (values === undefined) return;
     const { Backfill } = await import('../backfill/backfill.ts');
-    this.#backfill = new Backfill({ name, values, kind: job.backfill, dryRun, progress, log: this.#log, ...asking });
-    return this.#backfill;
+    this.#backfill = new Backfill({ name, values, dryRun, progress, log: this.#log, ...asking });
   }
 
   /** Until the first token is known to open the right mailbox, the run sends Gmail nothing but the question which it is. */
@@ -266,6 +265,7 @@ class Run {
       log: this.#log,
       signal: budget.wrapUp,
       profile: tokens.profile,
+      scopes: job.scopes,
       ...this.#backfill?.mailboxOptions({ ...costs, mailboxSize }),
     });
     return mailbox;

@@ -29,6 +29,9 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'rules.samples': (e) =>
     dim(`reading ${counted(Number(e.messages), 'message')} to show, ${number(e.unitsEach)} quota units each`),
   'rule.applied': (e) => `${bold(String(e.rule))}: ${countsOf(e, WORDS).join(', ') || 'nothing was changed'}`,
+  'message.planned': (e) =>
+    `${counted(Number(e.messages), 'message')} not marked "${e.done}" yet, ${number(e.units)} quota units`,
+  'message.failed': (e) => `the job failed on the message ${bold(String(e.id))}`,
   'undo.planned': (e) => `${bold(String(e.rule))}: ${number(e.toRestore)} to restore (${restoring(e)})`,
   'undo.found': (e) =>
     `${number(e.messages)} changed by the run, ${number(e.toRestore)} to restore, ${number(e.skipped)} changed since`,

@@ -40,7 +40,7 @@ export function applyRules(ownRules: URL) {
         MOST_PER_RULE,
       ),
     },
-    backfill: 'changes',
+    backfill: true,
 
     async prepare({ options, rulesFile, dryRun, canShowMail }) {
       if (options.samples !== undefined && !(dryRun && canShowMail)) {

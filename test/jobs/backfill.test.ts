@@ -372,94 +372,95 @@ describe('a backfill that is stopped', () => {
   });
 });
 
-describe('a backfill of a job that reads', () => {
+describe('a backfill of a job that gets messages', () => {
   const YEARS = ['2023', '2022', '2020', '2019'];
   const mail = YEARS.flatMap((year) => ['11', '07', '02'].map((month) => ({ at: `${year}-${month}-05T09:00Z` })));
   const run = (sandbox: Sandbox, args: readonly string[], options: Parameters<typeof runHere>[2] = {}) =>
     runHere(sandbox, ['exporting', ...args], { jobs: 'fixtures', ...options });
-  const idsOf = (of: Finished) => eventsOf(of, 'export.read').flatMap(({ ids }) => ids as string[]);
+  const idsOf = (of: Finished) => eventsOf(of, 'export.read').map(({ id }) => String(id));
+  const yearsOf = (sandbox: Sandbox, of: Finished) =>
+    idsOf(of).map((id) => String(new Date(dateOf(sandbox, id)).getUTCFullYear()));
 
-  it('calls the job for one window at a time, with its messages, and forecasts the reads', async () => {
-    await using work = await start([
-      ...mail,
-      { at: '2021-05-05', subject: 'miss' },
-      { at: '2020-01-01', subject: 'miss' },
-    ]);
-    const done = await run(work.sandbox, ['--from=2019-01-01', '--window=year', '--yes']);
+  it('hands them over window by window, and forecasts exactly what that costs', async () => {
+    await using work = await start([...mail, { at: '2021-05-05', subject: 'miss' }, { at: '2018-01-01' }]);
+    const words = ['--from=2019-01-01', '--window=year', '--yes'];
+    const done = await run(work.sandbox, words);
     const final = assertEnded(done, 0, { outcome: 'ok', matched: 12, changed: 12 });
-    const read = eventsOf(done, 'export.read');
     assert.deepEqual(
-      read.map(({ window, from, to, inWindow }) => [window, from, to, inWindow]),
-      YEARS.map((year, at) => [
-        year,
-        `${year}-01-01T00:00:00.000Z`,
-        `${Number(year) + 1}-01-01T00:00:00.000Z`,
-        at === 2 ? 4 : 3,
-      ]),
+      yearsOf(work.sandbox, done),
+      YEARS.flatMap((year) => [year, year, year]),
     );
     assert.deepEqual(
       idsOf(done),
-      Object.keys(work.before).filter((id) => work.sandbox.mailbox.get(id)?.subject === 'hit'),
+      work.sandbox.mailbox.search('subject:hit after:2019/01/01').map(({ id }) => id),
     );
     assert.deepEqual(
-      eventsOf(done, 'window.finished').map(({ window, messages, windowsLeft }) => [window, messages, windowsLeft]),
-      YEARS.map((year, at) => [year, 3, 3 - at]),
+      eventsOf(done, 'window.finished').map(({ window, messages, changed, windowsLeft }) => [
+        window,
+        messages,
+        changed,
+        windowsLeft,
+      ]),
+      YEARS.map((year, at) => [year, 3, 3, 3 - at]),
     );
     const { units, unitsSpent, requests, messages, windows, rules } = forecastOf(done);
-    assert.deepEqual([Number(units) - Number(unitsSpent), requests, messages, windows], [240, 12, 12, 4]);
+    assert.deepEqual([Number(units) - Number(unitsSpent), requests, messages, windows], [305, 25, 12, 4]);
     assert.deepEqual(rules, [{ name: 'exporting', matched: 12, skipped: 0, toChange: 0, atMost: null }]);
-    // The forecast leaves out the job's own searches.
-    assert.equal(final.quotaUnits, Number(units) + 4 * 5);
+    assert.equal(final.quotaUnits, units);
+    const again = await run(work.sandbox, words);
+    assertEnded(again, 0, { outcome: 'nothing-to-do', matched: 0 });
+    assert.deepEqual(idsOf(again), []);
+  });
+
+  it('begins with the oldest when it is told to, and gives an option that the job also declares to both', async () => {
+    await using work = await start(mail);
     const oldest = await run(work.sandbox, ['--from=2019-01-01', '--window=year', '--yes', '--oldest-first']);
     assert.deepEqual(
-      eventsOf(oldest, 'export.read').map(({ window }) => window),
-      YEARS.toReversed(),
+      yearsOf(work.sandbox, oldest),
+      YEARS.toReversed().flatMap((year) => [year, year, year]),
     );
-    // An option that the job also declares is given to both.
-    assert.equal(read[0]?.timeZone, 'UTC');
-    const berlin = await run(work.sandbox, [
+    assert.equal(eventsOf(oldest, 'export.read')[0]?.timeZone, 'UTC');
+    await using other = await start([{ at: '2023-11-05T22:30Z' }, { at: '2023-11-05T23:30Z' }].reverse());
+    const berlin = await run(other.sandbox, [
       '--from=2023-11-05',
       '--to=2023-11-06',
       '--time-zone=Europe/Berlin',
       '--yes',
     ]);
-    assert.deepEqual(
-      eventsOf(berlin, 'export.read').map(({ from, timeZone }) => [from, timeZone]),
-      [['2023-11-04T23:00:00.000Z', 'Europe/Berlin']],
-    );
+    assertEnded(berlin, 0, { changed: 1 });
+    assert.equal(eventsOf(berlin, 'export.read')[0]?.timeZone, 'Europe/Berlin');
+  });
+
+  it('hands nothing over in a dry run, and says what it would cost', async () => {
+    await using work = await start(mail);
     const dry = await run(work.sandbox, ['--from=2022-01-01', '--dry-run']);
     assertEnded(dry, 0, { outcome: 'ok', matched: 6, remaining: 6 });
     assert.deepEqual(idsOf(dry), []);
+    assert.deepEqual(writes(work.sandbox), []);
+    assert.equal(eventsOf(dry, 'message.planned')[0]?.units, 6 * 25 + 5);
+    assert.equal(forecastOf(dry).messages, 6);
   });
 
-  for (const oldestFirst of [false, true]) {
-    it(`leaves out finished windows when it is continued${oldestFirst ? ', the oldest first' : ''}`, async () => {
-      await using work = await start(mail);
-      const order = oldestFirst ? YEARS.toReversed() : YEARS;
-      const signals = new SentSignals();
-      let reads = 0;
-      // It is stopped in its third window, after two of the messages there.
-      const stop = () => {
-        reads += 1;
-        if (reads === 8) signals.send('SIGTERM');
-      };
-      work.sandbox.faults.add({ kind: 'hook', verb: 'messages.get', after: stop, times: 20 });
-      const words = ['--from', '40y', '--window=year', '--yes', ...(oldestFirst ? ['--oldest-first'] : [])];
-      const first = await run(work.sandbox, words, { signals });
-      const final = assertEnded(first, 143, { outcome: 'interrupted' });
-      assert.ok(Number(final.remaining) >= 3);
-      const edge = oldestFirst ? `--from ${Number(order[1]) + 1}-01-01` : `--to ${order[1]}-01-01`;
-      assert.ok(String(final.resume).includes(edge), `${final.resume}`);
-      const rest = await runHere(work.sandbox, wordsOf(final.resume), { jobs: 'fixtures' });
-      assertEnded(rest, 0, { outcome: 'ok', matched: 6, remaining: 0 });
-      const windows = eventsOf(rest, 'window.finished').map(({ window }) => String(window).replace('until ', ''));
-      assert.deepEqual(windows, order.slice(2));
-      const all = [...idsOf(first).slice(0, 6), ...idsOf(rest)];
-      assert.deepEqual(all.sort(), Object.keys(work.before).sort());
-    });
-  }
+  it('is continued by its command, without the messages that are done', async () => {
+    await using work = await start(mail);
+    const signals = new SentSignals();
+    let reads = 0;
+    const stop = () => {
+      reads += 1;
+      if (reads === 8) signals.send('SIGTERM');
+    };
+    work.sandbox.faults.add({ kind: 'hook', verb: 'messages.get', after: stop, times: 20 });
+    const first = await run(work.sandbox, ['--from', '40y', '--window=year', '--yes'], { signals });
+    const final = assertEnded(first, 143, { outcome: 'interrupted' });
+    assert.equal(Number(final.changed), idsOf(first).length);
+    assert.match(String(final.resume), /job exporting --from \d{4}-\d\d-\d\d --window=year --yes$/);
+    const rest = await runHere(work.sandbox, wordsOf(final.resume), { jobs: 'fixtures' });
+    assertEnded(rest, 0, { outcome: 'ok', remaining: 0 });
+    const all = [...idsOf(first), ...idsOf(rest)];
+    assert.deepEqual(all.sort(), Object.keys(work.before).sort());
+  });
 
-  it('asks once, also when the job changes something in each window', async () => {
+  it('asks once, also when the job changes something for each message', async () => {
     await using work = await start(mail);
     const asked = await run(work.sandbox, ['--from=2019-01-01', '--window=year', '--mark'], { answers: ['y'] });
     assertEnded(asked, 0, { outcome: 'ok' });

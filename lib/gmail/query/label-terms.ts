@@ -53,3 +53,9 @@ export function asksForSpamOrTrash(terms: readonly Term[]): boolean {
     return label === 'TRASH' || label === 'SPAM' || (term.operator === 'in' && term.value.toLowerCase() === 'anywhere');
   });
 }
+
+/** Search terms that leave out drafts and chats, unless the search names them. */
+export function withoutDrafts(terms: readonly Term[]): string[] {
+  const named = new Set(terms.map(labelNamed));
+  return [...(named.has('DRAFT') ? [] : ['-in:drafts']), ...(named.has('CHAT') ? [] : ['-in:chats'])];
+}

@@ -29,7 +29,6 @@ function backfill({ from, to, yes = true, interactive = false, dryRun = false, t
   return new Backfill({
     name: 'job',
     values,
-    kind: 'changes',
     dryRun,
     person: { interactive, show: () => undefined, confirm: async () => true },
     progress: noProgress,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DateTime } from 'luxon';
-import { BACKFILL_OPTIONS, type BackfillValues, WINDOW_UNITS, type WindowUnit } from '../../../lib/backfill/options.ts';
-import { readingSpanOf, readRange, remainingDates, spanOf } from '../../../lib/backfill/span.ts';
+import { BACKFILL_OPTIONS, type BackfillValues, type WindowUnit } from '../../../lib/backfill/options.ts';
+import { datesOf, readRange, spanOf } from '../../../lib/backfill/span.ts';
 import { UsageError } from '../../../lib/errors.ts';
 import type { Span } from '../../../lib/gmail/windows.ts';
 
@@ -201,48 +201,22 @@ describe('the windows', () => {
       assertTiled(all);
     });
   }
-
-  it('of a job that reads hold some hundreds of messages each, or have the size of --window', () => {
-    const tenYears = range('2016-03-15');
-    for (const [messages, unit] of [
-      [3_000_000, 'day'],
-      [600_000, 'week'],
-      [100_000, 'month'],
-      [10_000, 'year'],
-      [0, 'year'],
-    ] as const) {
-      const all = readingSpanOf(tenYears, undefined, false, messages);
-      assert.deepEqual([all.unit, all.asked], [unit, true], `${messages} messages`);
-    }
-    for (const unit of WINDOW_UNITS) assert.equal(readingSpanOf(tenYears, unit, true, 10).unit, unit);
-    assert.equal(readingSpanOf(tenYears, 'day', true, 10).oldestFirst, true);
-  });
 });
 
-describe('the rest of a range', () => {
-  it('has dates in the time zone of the range', () => {
+describe('the dates of a range', () => {
+  it('are days in its time zone', () => {
     const zone = 'America/New_York';
-    const { windows } = span('2024-01-01', undefined, 'month', zone);
-    const [second, last] = [windows[1], windows.at(-1)];
-    assert.deepEqual(remainingDates(range('2y', undefined, zone), {}), { from: '2024-03-15', to: undefined });
-    assert.deepEqual(remainingDates(range('2024-01-01', undefined, zone), { fromS: last?.fromS ?? null }), {
-      from: '2024-01-01',
-      to: '2026-03-01',
-    });
-    assert.deepEqual(remainingDates(range('2024-01-01', '1d', zone), { toS: second?.toS ?? null }), {
-      from: '2024-03-01',
-      to: '2026-03-14',
-    });
-    assert.deepEqual(remainingDates(range(undefined, '1d', zone), {}), { from: undefined, to: '2026-03-14' });
+    assert.deepEqual(datesOf(range('2y', undefined, zone)), { from: '2024-03-15', to: undefined });
+    assert.deepEqual(datesOf(range('2024-01-01', '1d', zone)), { from: '2024-01-01', to: '2026-03-14' });
+    assert.deepEqual(datesOf(range(undefined, '1d', zone)), { from: undefined, to: '2026-03-14' });
   });
 
-  it('means the same seconds when its dates are parsed again, in every time zone', () => {
+  it('mean the same seconds when they are parsed again, in every time zone', () => {
     for (const zone of ZONES) {
-      const { windows } = span('2016-10-20', '2016-11-20', 'day', zone);
-      for (const { fromS } of windows.slice(1)) {
-        const { to } = remainingDates(range('2016-10-20', '2016-11-20', zone), { fromS });
-        assert.equal(range('2016-10-20', to, zone).to?.beginS, fromS, `${zone} ${to}`);
-      }
+      const first = range('2w', '3d', zone);
+      const { from, to } = datesOf(first);
+      const again = range(from, to, zone);
+      assert.deepEqual([again.from?.beginS, again.to?.beginS], [first.from?.beginS, first.to?.beginS], zone);
     }
   });
 });

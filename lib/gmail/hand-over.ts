@@ -1,0 +1,293 @@
+/**
+ * Hands every message that a search finds to a job, and marks it with a label that is part of the search, so that no later
+ * run hands it over again. A message is marked before the same lane hands over the next one: after a kill, at most the
+ * messages that the job was working on are handed over again.
+ *
+ * The marks are neither guarded nor journaled: with a mark undone, the next run would hand the message over again.
+ */
+
+import { passingFailure } from '../base/network-failure.ts';
+import type { Tally } from '../base/tally.ts';
+import { egressBehind, JobError, RefusedError, StoppedError } from '../errors.ts';
+import { allowChanges } from '../google/scopes.ts';
+import type { Log } from '../screen/log.ts';
+import type { Progress } from '../screen/progress.ts';
+import type { GmailClient } from './client.ts';
+import { MAX_CONCURRENT } from './concurrency.ts';
+import { IdSet } from './ids.ts';
+import { type Label, type LabelDirectory, labelSearch, systemLabelId } from './labels.ts';
+import type { MailboxLabels } from './mailbox-labels.ts';
+import { LARGE, type Message, type OpenedMessage, openMessage } from './message.ts';
+import { asksForSpamOrTrash, withoutDrafts } from './query/label-terms.ts';
+import { GmailRefusal } from './responses.ts';
+import { parseSearch, type Searcher } from './searcher.ts';
+import { alignWindows, type FoundIds, type Span } from './windows.ts';
+import type { Writer } from './writer.ts';
+
+export interface MessagesOptions {
+  /**
+   * Does the job's work for one message. An error fails the message alone; an UnavailableError, ConfigError or failure of
+   * the network ends the run.
+   */
+  readonly each: (message: Message) => unknown;
+  /** The name of the label that marks messages for which `each` is done. Created when it does not exist. */
+  readonly done: string;
+  /** How many messages `each` gets at the same time, 1 to 8; 1 when left out. */
+  readonly atOnce?: number;
+}
+
+/** The messages that a backfill is going to read and mark. */
+export interface UpcomingReads {
+  readonly messages: number;
+  /** Windows that hold some of them. */
+  readonly windows: number;
+  readonly requests: number;
+  readonly units: number;
+}
+
+export interface HandOverContext {
+  readonly client: GmailClient;
+  readonly writer: Writer;
+  readonly tally: Tally;
+  readonly progress: Progress;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly labels: MailboxLabels;
+  readonly searcher: Searcher;
+  readonly span: Span | undefined;
+  /** The job's scopes; not checked when left out. */
+  readonly scopes: readonly string[] | undefined;
+  readonly announceReads: ((upcoming: UpcomingReads) => void) | undefined;
+  /** Called before the first message is handed over; rejects to prevent it. */
+  readonly confirm: (() => Promise<unknown>) | undefined;
+}
+
+/** See `Mailbox.messages`. */
+export async function handOver(query: string, options: MessagesOptions, context: HandOverContext): Promise<void> {
+  const { done } = options;
+  const { client, writer, tally, progress, log, signal, labels, searcher, span, announceReads, confirm } = context;
+  requireSound(options, context.scopes);
+  await labels.requireClear([done]);
+  const known = (await labels.known()).find(done);
+  const terms = parseSearch(query);
+  const isUndone = known === undefined ? [] : [`-${labelSearch(known.name)}`];
+  const undone = [`(${query})`, ...isUndone, ...withoutDrafts(terms)].join(' ');
+  const includeSpamTrash = asksForSpamOrTrash(terms);
+  const found = await searcher.find(undone, { includeSpamTrash });
+  const windows = alignWindows([found], span)
+    .map(({ window, ids: [ids = IdSet.empty] }) => ({ window, ids }))
+    .filter(({ ids }) => ids.size > 0);
+  const isNewestFirst = span?.oldestFirst === false;
+  if (isNewestFirst) windows.reverse();
+  const all = IdSet.union(windows.map(({ ids }) => ids));
+  const large =
+    all.size === 0
+      ? IdSet.empty
+      : allOf(await searcher.find(`${undone} ${LARGE}`, { includeSpamTrash, among: all, isBackground: true }));
+  tally.matched(all.size);
+
+  const created = known === undefined && all.size > 0 ? 1 : 0;
+  const requests = 2 * all.size + created;
+  const each = client.costOf('messages.get') + client.costOf('messages.modify');
+  const units = all.size * each + created * client.costOf('labels.create');
+  log.info('message.planned', { done, messages: all.size, large: large.size, units });
+  announceReads?.({ messages: all.size, windows: windows.length, requests, units });
+  if (!writer.live || all.size === 0) return;
+
+  await confirm?.();
+  progress.start(all.size);
+  const lanes = new Lanes(options, known ?? (await labels.ensure(done)), context);
+  // The units that are held back pay for the marks after a stop, at most one in each lane.
+  client.quota.holdBack();
+  const release = () => client.quota.release();
+  signal.addEventListener('abort', release, { once: true });
+  try {
+    for (const [index, { window, ids }] of windows.entries()) {
+      progress.window(window?.name ?? null);
+      const small = ids.without(large);
+      const counts: LaneCounts = { changed: 0, skipped: 0, failed: 0 };
+      await lanes.work(small, { isNewestFirst, isLarge: false, counts });
+      // Last, so that a message that takes too much memory does not keep the others back.
+      await lanes.work(ids.without(small), { isNewestFirst, isLarge: true, counts });
+      if (window === null) continue;
+      const windowsLeft = windows.length - index - 1;
+      log.info('window.finished', { window: window.name, messages: ids.size, ...counts, windowsLeft });
+    }
+  } finally {
+    signal.removeEventListener('abort', release);
+    release();
+  }
+}
+
+interface LaneCounts {
+  changed: number;
+  skipped: number;
+  failed: number;
+}
+
+interface LaneWork {
+  readonly isNewestFirst: boolean;
+  /** Large messages are handed over one by one. */
+  readonly isLarge: boolean;
+  readonly counts: LaneCounts;
+}
+
+/** Counts one message. */
+type Count = (fate: keyof LaneCounts) => void;
+
+class Lanes {
+  readonly #options: MessagesOptions;
+  readonly #label: Label;
+  readonly #context: HandOverContext;
+  /** Aborted by an error that ends the run. */
+  readonly #away = new AbortController();
+  /** Aborted when no further message is handed over. */
+  readonly #stop: AbortSignal;
+  #names: Promise<ReadonlyMap<string, string>> | undefined;
+  /** Labels were listed again for one that did not exist when the run began. */
+  #hasListedAgain = false;
+
+  constructor(options: MessagesOptions, label: Label, context: HandOverContext) {
+    this.#options = options;
+    this.#label = label;
+    this.#context = context;
+    this.#stop = AbortSignal.any([context.signal, this.#away.signal]);
+  }
+
+  /** Hands the messages over. After a stop or an error, finishes those under way and throws the reason. */
+  async work(ids: IdSet, { isNewestFirst, isLarge, counts }: LaneWork): Promise<void> {
+    const { tally, progress } = this.#context;
+    let taken = 0;
+    let counted = 0;
+    const take = (): string | undefined => {
+      if (taken === ids.size || this.#stop.aborted) return undefined;
+      taken += 1;
+      return ids.at(isNewestFirst ? ids.size - taken : taken - 1);
+    };
+    const count: Count = (fate) => {
+      counted += 1;
+      counts[fate] += 1;
+      tally[fate](1);
+      progress.advance(1);
+    };
+    const lanes = isLarge ? 1 : (this.#options.atOnce ?? 1);
+    await Promise.all(Array.from({ length: lanes }, () => this.#lane(take, isLarge, count)));
+    if (counted < ids.size) this.#stop.throwIfAborted();
+  }
+
+  async #lane(take: () => string | undefined, isLarge: boolean, count: Count): Promise<void> {
+    let marked = Promise.resolve();
+    for (let id = take(); id !== undefined; id = take()) {
+      // The next message is read while the last one is marked, and handed over when the mark is confirmed.
+      const reading = this.#read(id, isLarge, count);
+      await marked;
+      const message = await reading;
+      if (message === null || this.#stop.aborted) continue;
+      if (await this.#isDone(message, count)) marked = this.#mark(id, count);
+    }
+    await marked;
+  }
+
+  /** The message, if it is to be handed over. */
+  async #read(id: string, isLarge: boolean, count: Count): Promise<Message | null> {
+    const { client } = this.#context;
+    const nameLabels = (labelIds: readonly string[]) => this.#nameLabels(labelIds);
+    let opened: OpenedMessage | null;
+    try {
+      opened = await openMessage(id, isLarge, { client, signal: this.#stop, nameLabels });
+    } catch (error) {
+      this.#fail(id, error, count);
+      return null;
+    }
+    // It was deleted, or another run marked it: searches show a label some seconds late.
+    if (opened === null || opened.labelIds.includes(this.#label.id)) {
+      count('skipped');
+      return null;
+    }
+    return opened.message;
+  }
+
+  async #isDone(message: Message, count: Count): Promise<boolean> {
+    try {
+      await this.#options.each(message);
+      return true;
+    } catch (error) {
+      this.#fail(message.id, error, count);
+      return false;
+    }
+  }
+
+  /** Marks the message. Never rejects: a message that cannot be marked ends the run and remains. */
+  async #mark(id: string, count: Count): Promise<void> {
+    const { writer, client } = this.#context;
+    try {
+      await writer.modifyOne(id, { addLabelIds: [this.#label.id], removeLabelIds: [] }, client.giveUp);
+    } catch (error) {
+      const isDeleted = error instanceof GmailRefusal && error.status === 404;
+      if (!isDeleted) return this.#away.abort(error);
+    }
+    count('changed');
+  }
+
+  #fail(id: string, error: unknown, count: Count): void {
+    if (endsRun(error)) {
+      this.#away.abort(error);
+      return;
+    }
+    count('failed');
+    this.#context.log.error('message.failed', {
+      id,
+      // Its message may quote the mail.
+      error: error instanceof Error ? error.name : typeof error,
+      at: placeOf(error),
+    });
+  }
+
+  async #nameLabels(labelIds: readonly string[]): Promise<string[]> {
+    const { labels } = this.#context;
+    this.#names ??= labels.known().then(namesById);
+    let names = await this.#names;
+    if (!this.#hasListedAgain && labelIds.some((id) => !names.has(id))) {
+      this.#hasListedAgain = true;
+      this.#names = labels.list().then(namesById);
+      names = await this.#names;
+    }
+    return labelIds.map((id) => names.get(id) ?? id);
+  }
+}
+
+function allOf({ windows, unplaced }: FoundIds): IdSet {
+  return IdSet.union([...windows.values(), unplaced]);
+}
+
+function namesById(directory: LabelDirectory): ReadonlyMap<string, string> {
+  return new Map(directory.all().map(({ id, name }) => [id, name]));
+}
+
+/** @throws Error, a bug of the job. */
+function requireSound({ done, atOnce = 1 }: MessagesOptions, scopes: readonly string[] | undefined): void {
+  if (!Number.isInteger(atOnce) || atOnce < 1 || atOnce > MAX_CONCURRENT) {
+    throw new Error(`mailbox.messages: atOnce is ${atOnce}, and must be a whole number from 1 to ${MAX_CONCURRENT}`);
+  }
+  if (systemLabelId(done) !== undefined) {
+    throw new Error(`mailbox.messages: done is "${done}", a label of Gmail's own; it must be a label of yours`);
+  }
+  // Without this check the job would do its work for one message, and then could not mark it.
+  if (scopes !== undefined && !allowChanges(scopes)) {
+    throw new Error('mailbox.messages marks messages with a label: the job needs Scope.modify among its scopes');
+  }
+}
+
+/** Whether an error says that the next message would fail, too. */
+function endsRun(error: unknown): boolean {
+  if (error instanceof StoppedError || egressBehind(error) !== undefined) return true;
+  if (error instanceof JobError) return !(error instanceof RefusedError);
+  return passingFailure(error) !== undefined;
+}
+
+/** Where the job or the program threw the error, such as `jobs/post-invoices.ts:14:9`. */
+function placeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const frames = (error.stack ?? '').replace(error.message, '');
+  return /\b(?:jobs|lib)\/[\w./-]+:\d+:\d+/.exec(frames)?.[0];
+}

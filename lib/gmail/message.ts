@@ -1,0 +1,75 @@
+/**
+ * One whole message, as `mailbox.messages` hands it to a job. A message of up to 2 MB is read with one request; a larger one
+ * without its attachments, whose contents are requested one by one.
+ */
+import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
+import type { GmailClient } from './client.ts';
+import { getAttachment, getMessage, sourceIn } from './messages.ts';
+import { contentOfParts, headerIn, type MessageContent, parseSource } from './mime.ts';
+
+export interface Message extends MessageContent {
+  readonly id: string;
+  readonly threadId: string;
+  /** Names such as `Work/Invoices`; those of Gmail's own labels are `INBOX`, `UNREAD`, `STARRED` and so on. */
+  readonly labels: readonly string[];
+  /** When Gmail received the message. */
+  readonly receivedAt: Date;
+  /** The header Date; undefined when it is missing or no date. */
+  readonly sentAt: Date | undefined;
+  readonly sizeBytes: number;
+  /** '' for none. */
+  readonly subject: string;
+  /** The value of the first header of this name, in any case; '' for none. */
+  header(name: string): string;
+}
+
+/**
+ * The search for messages that are read in parts. The source of a message of 50 MB would take more memory than a dyno of
+ * 512 MB has: about six times its size, as JSON, as text, as bytes and decoded.
+ */
+export const LARGE = 'larger:2M';
+
+export interface MessageAccess {
+  readonly client: GmailClient;
+  /** Ends the reading. */
+  readonly signal: AbortSignal;
+  /** Returns the names of labels by their ids. */
+  readonly nameLabels: (labelIds: readonly string[]) => Promise<string[]>;
+}
+
+/** A message with the ids of its labels. */
+export interface OpenedMessage {
+  readonly message: Message;
+  readonly labelIds: readonly string[];
+}
+
+/** Reads the message; null when it no longer exists. 20 quota units. @throws MimeError when it cannot be parsed. */
+export async function openMessage(id: string, isLarge: boolean, access: MessageAccess): Promise<OpenedMessage | null> {
+  const { client, signal, nameLabels } = access;
+  const received = await getMessage(client, { id, format: isLarge ? 'full' : 'raw' }, signal);
+  if (received === null) return null;
+  // A job may read attachments while the run winds down.
+  const fetch = (attachmentId: string) => getAttachment(client, id, attachmentId, client.giveUp);
+  const content = isLarge ? contentOfParts(received.payload ?? {}, fetch) : await parseSource(sourceIn(received));
+  const labelIds = received.labelIds ?? [];
+  return { labelIds, message: messageOf(received, content, await nameLabels(labelIds)) };
+}
+
+function messageOf(
+  { id, threadId, internalDate, sizeEstimate }: gmail_v1.Schema$Message,
+  content: MessageContent,
+  labels: readonly string[],
+): Message {
+  const sentAt = new Date(headerIn(content.headers, 'Date'));
+  return {
+    id: id ?? '',
+    threadId: threadId ?? id ?? '',
+    labels,
+    receivedAt: new Date(Number(internalDate ?? 0)),
+    sentAt: Number.isNaN(sentAt.getTime()) ? undefined : sentAt,
+    sizeBytes: sizeEstimate ?? 0,
+    subject: headerIn(content.headers, 'Subject'),
+    ...content,
+    header: (name) => headerIn(content.headers, name),
+  };
+}

@@ -1,0 +1,166 @@
+/**
+ * Turns a message into headers, text, HTML and attachments: from its RFC 822 source with postal-mime, or from the parts
+ * into which Gmail has divided it. Loaded only by runs that read messages.
+ */
+import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
+import PostalMime, { addressParser, decodeWords } from 'postal-mime';
+
+export interface MessageHeader {
+  /** As the sender wrote it. */
+  readonly name: string;
+  /** Unfolded, with encoded words (RFC 2047) decoded. */
+  readonly value: string;
+}
+
+export interface MailAddress {
+  /** '' for none. */
+  readonly name: string;
+  /** '' for none. */
+  readonly address: string;
+}
+
+export interface Attachment {
+  /** As the sender wrote it, and never safe to use as a path; '' for none. */
+  readonly name: string;
+  /** In lower case: `application/pdf`. */
+  readonly type: string;
+  readonly sizeBytes: number;
+  /**
+   * The decoded content. 20 quota units for each call when the message is larger than 2 MB, else none. It stays in memory
+   * only while the job keeps it.
+   * @throws RefusedError when the message was deleted meanwhile.
+   */
+  content(): Promise<Buffer>;
+}
+
+export interface MessageContent {
+  readonly headers: readonly MessageHeader[];
+  /** The first sender. */
+  readonly from: MailAddress;
+  /** The plain text; '' when the message has none. */
+  readonly text: string;
+  /** '' when the message has none. */
+  readonly html: string;
+  readonly attachments: readonly Attachment[];
+}
+
+/** The message cannot be parsed. */
+export class MimeError extends Error {
+  override readonly name = 'MimeError';
+}
+
+/** Parses an RFC 822 source. Forwarded messages are attachments. @throws MimeError */
+export async function parseSource(source: Buffer): Promise<MessageContent> {
+  try {
+    const email = await PostalMime.parse(source, { forceRfc822Attachments: true });
+    return {
+      headers: email.headers.map(({ originalKey, value }) => ({ name: originalKey, value: decodeWords(value) })),
+      from: senderIn(email.headers.map(({ key, value }) => ({ name: key, value }))),
+      text: email.text ?? '',
+      html: email.html ?? '',
+      attachments: email.attachments.map(({ filename, mimeType, content }) => {
+        const bytes = typeof content === 'string' ? Buffer.from(content) : bufferOver(content);
+        return { name: filename ?? '', type: mimeType, sizeBytes: bytes.length, content: async () => bytes };
+      }),
+    };
+  } catch (error) {
+    throw new MimeError('the source of the message cannot be parsed', { cause: error });
+  }
+}
+
+/** Returns the content of the attachment that Gmail calls `attachmentId`. */
+export type FetchAttachment = (attachmentId: string) => Promise<Buffer>;
+
+/**
+ * Reads the parts of a message as Gmail gives them in the format `full`: texts with their content, attachments with an id.
+ * @throws MimeError
+ */
+export function contentOfParts(payload: gmail_v1.Schema$MessagePart, fetch: FetchAttachment): MessageContent {
+  const texts: string[] = [];
+  const htmls: string[] = [];
+  const attachments: Attachment[] = [];
+  const visit = (part: gmail_v1.Schema$MessagePart): void => {
+    const type = (part.mimeType ?? 'text/plain').toLowerCase();
+    if (type.startsWith('multipart/')) {
+      for (const child of part.parts ?? []) visit(child);
+      return;
+    }
+    const { attachmentId, data, size } = part.body ?? {};
+    const isText = (type === 'text/plain' || type === 'text/html') && !isAttached(part) && !attachmentId;
+    const bytes = Buffer.from(data ?? '', 'base64url');
+    if (isText) {
+      (type === 'text/html' ? htmls : texts).push(decodeText(bytes, charsetOf(part)));
+      return;
+    }
+    attachments.push({
+      name: decodeWords(part.filename ?? ''),
+      type,
+      sizeBytes: size ?? bytes.length,
+      content: attachmentId ? () => fetch(attachmentId) : async () => bytes,
+    });
+  };
+  try {
+    visit(payload);
+  } catch (error) {
+    throw new MimeError('the parts of the message cannot be read', { cause: error });
+  }
+  const headers = (payload.headers ?? []).map(({ name, value }) => ({ name: name ?? '', value: value ?? '' }));
+  return {
+    headers: headers.map(({ name, value }) => ({ name, value: decodeWords(value) })),
+    from: senderIn(headers),
+    text: texts.join('\n'),
+    html: htmls.join('\n'),
+    attachments,
+  };
+}
+
+/** The value of the first header of this name, in any case; '' for none. */
+export function headerIn(headers: readonly MessageHeader[], name: string): string {
+  const wanted = name.toLowerCase();
+  return headers.find((header) => header.name.toLowerCase() === wanted)?.value ?? '';
+}
+
+/** `headers` as the sender encoded them: an address is told from its name before the name is decoded. */
+function senderIn(headers: readonly MessageHeader[]): MailAddress {
+  const [first] = addressParser(headerIn(headers, 'From'), { flatten: true });
+  return { name: first?.name ?? '', address: first?.address ?? '' };
+}
+
+function bufferOver(content: ArrayBuffer | Uint8Array): Buffer {
+  return content instanceof ArrayBuffer
+    ? Buffer.from(content)
+    : Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+}
+
+function isAttached(part: gmail_v1.Schema$MessagePart): boolean {
+  return /^\s*attachment\b/i.test(partHeader(part, 'Content-Disposition'));
+}
+
+function charsetOf(part: gmail_v1.Schema$MessagePart): string {
+  return /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(partHeader(part, 'Content-Type'))?.[1] ?? '';
+}
+
+function partHeader({ headers = [] }: gmail_v1.Schema$MessagePart, name: string): string {
+  return headers.find((header) => header.name?.toLowerCase() === name.toLowerCase())?.value ?? '';
+}
+
+/** Charsets that write other characters as ASCII, so their bytes are valid UTF-8, too. */
+const SHIFTED = /^(?:iso-2022-|hz-|utf-7)/i;
+
+/**
+ * Gmail gives most texts as UTF-8 and leaves the charset of the header as the sender wrote it
+ * (github.com/openclaw/gogcli/issues/446), so the charset counts only for bytes that are no UTF-8.
+ */
+function decodeText(bytes: Buffer, charset: string): string {
+  const isShifted = SHIFTED.test(charset) && bytes.includes(0x1b);
+  for (const [label, fatal] of [['utf-8', true], ...(charset === '' ? [] : [[charset, false]])] as [
+    string,
+    boolean,
+  ][]) {
+    if (label === 'utf-8' && isShifted) continue;
+    try {
+      return new TextDecoder(label, { fatal }).decode(bytes);
+    } catch {}
+  }
+  return new TextDecoder('windows-1252').decode(bytes);
+}
