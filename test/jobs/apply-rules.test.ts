@@ -114,9 +114,9 @@ describe('each action of apply-rules', () => {
   let before: Record<string, string[]>;
   let run: Finished;
 
-  /** The labels of the messages of a subject, by id, as `of` has them. */
-  const labelsOf = (subject: string, of: Record<string, string[]>) =>
-    Object.fromEntries(Object.entries(of).filter(([id]) => sandbox.mailbox.get(id)?.subject === subject));
+  /** The part of `snapshot` for the messages of a subject: message id → labels. */
+  const labelsOf = (subject: string, snapshot: Record<string, string[]>) =>
+    Object.fromEntries(Object.entries(snapshot).filter(([id]) => sandbox.mailbox.get(id)?.subject === subject));
 
   beforeAll(async () => {
     sandbox = await sandboxOf([...cases, { subject: 'miss' }].flatMap(({ subject }) => everyState(subject)));
@@ -205,7 +205,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     const run = await apply(sandbox, rules);
     assertEnded(run, 0, { matched: 5, changed: 3, skipped: 2 });
     const inInbox = ids.filter((id) => sandbox.mailbox.get(id)?.labelIds.has('INBOX'));
-    // Left are the starred message, the two newest others, and the last, which is no match.
+    // Unchanged are the starred message, the two newest others, and the last, which does not match.
     assert.deepEqual(inInbox, [...ids.slice(0, 3), ids[6]]);
 
     const already = sandbox.requests.length;
@@ -236,7 +236,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.equal(batches(sandbox).flat().length, 7);
   });
 
-  it('applies the later rule where rules undo each other, warns about it, and counts correctly', async () => {
+  it('applies the later of two rules that undo each other, with a warning, and counts correctly', async () => {
     await using sandbox = await sandboxOf(many(3, {}));
     const run = await apply(sandbox, [rule('on', { star: true }), rule('off', { unstar: true, archive: true })]);
     assertEnded(run, 0, { matched: 6, changed: 6 });
@@ -331,7 +331,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assertEnded(await apply(sandbox, { maxChanges: 11, rules }, ['--max-changes', '12']), 0, { changed: 12 });
   });
 
-  it('lowers the guard for one run with --max-changes', async () => {
+  it('limits the changes of one run with --max-changes', async () => {
     await using sandbox = await sandboxOf(many(6, {}));
     const run = await apply(sandbox, [rule('one', { star: true })], ['--max-changes', '5']);
     assertEnded(run, 65, { changed: 0, remaining: 6 });
@@ -452,10 +452,10 @@ describe('apply-rules', { concurrency: 4 }, () => {
     assert.deepEqual(labels.sort(), ['TRASH', 'TRASH', 'TRASH', 'gmail-jobs/journal']);
   });
 
-  it('finds messages at its end that another change hid from its pages', async () => {
+  it('searches again at its end for messages that moved between its pages', async () => {
     await using sandbox = await sandboxOf(many(1_600, {}));
     const ids = sandbox.mailbox.messages().map(({ id }) => id);
-    // A change after the second page, so that the third begins 300 messages later.
+    // A change after the second page: the third page then begins 300 messages later in the list.
     const archive = () => sandbox.mailbox.modify(ids.slice(0, 300), [], ['INBOX']);
     sandbox.faults.add({ kind: 'hook', verb: 'messages.list', skip: 1, after: archive });
     const rules = [{ name: 'one', query: 'in:inbox', actions: { archive: true } }];

@@ -100,7 +100,7 @@ describe('a backfill', () => {
     });
   }
 
-  it('keeps the newest of all mail, not those of each window', async () => {
+  it('spares the newest messages of all mail, not of each window', async () => {
     const mail = ['2020-05-01', '2019-05-01', '2019-04-01', '2018-05-01', '2018-04-01'].map((at) => ({ at }));
     await using work = await start(mail);
     const rules = { rules: [{ name: 'a', query: 'subject:hit', actions: { archive: true }, keepNewest: 2 }] };

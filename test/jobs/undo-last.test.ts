@@ -91,7 +91,7 @@ describe('job undo of a run that is not found', () => {
     ['that is an hour old', 60],
     ['that is an hour ahead', -60],
   ] as const) {
-    it(`does not wait for one ${which}`, async () => {
+    it(`does not wait for the journal of a run ${which}`, async () => {
       await using sandbox = await start();
       const runId = createRunId(new Date(Date.now() - minutesAgo * MINUTE));
       const run = await runHere(sandbox, ['undo', runId, '--yes']);

@@ -1,4 +1,4 @@
-/** What a run blames when Gmail refuses a request: the account, a rule, a search or nothing. */
+/** The cause that a run names when Gmail refuses a request: the account, a rule, a search or none. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runHere } from '../fixtures/front-door.ts';
@@ -30,7 +30,7 @@ describe('a refusal of Gmail', () => {
     }
   });
 
-  it('exits 77 and names the account when Gmail finds no mailbox of it, in a run and a check', async () => {
+  it('exits 77 and names the account when Gmail has no mailbox for it, in a run and a check', async () => {
     await using sandbox = await sandboxOf();
     sandbox.faults.add({ verb: 'users.getProfile', ...forever, ...googleErrors.notFound() });
     const says = /no mailbox for this account: .*users\.getProfile: 404.* → .*account still exists/;
@@ -87,7 +87,7 @@ describe('a search that is too long for Gmail', () => {
     assert.match(JSON.parse(stdout).lines.find(({ id }: { id: string }) => id === 'apply-rules').detail, expected);
   });
 
-  it('blames protect when protect makes it too long, also for a 400 with an HTML page', async () => {
+  it('blames protect when protect makes the search too long, also for a 400 with an HTML page', async () => {
     await using sandbox = await sandboxOf();
     const rules = { undo: false, protect: long(7_600), rules: [STAR] };
     sandbox.faults.add({ verb: 'messages.list', kind: 'html', status: 400 });

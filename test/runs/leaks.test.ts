@@ -108,7 +108,7 @@ const PASSING_FAULTS: Record<string, readonly FaultKind[]> = {
 };
 
 describe('no secret is shown', { concurrency: 6 }, () => {
-  it('by a run in which all is well', async () => {
+  it('by a run without errors', async () => {
     await using marked = await markedSandbox();
     const run = await apply(marked);
     assertEnded(run, 0, { changed: 3 });
@@ -123,7 +123,7 @@ describe('no secret is shown', { concurrency: 6 }, () => {
 
   for (const service of ['aws', 'oauth', 'gmail', 'monitor'] as const) {
     for (const [what, kind] of Object.entries(FAULTS)) {
-      // A monitor that hangs costs five seconds, and is tried elsewhere.
+      // Left out, because it takes five seconds: monitor.test.ts has a monitor that hangs.
       if (service === 'monitor' && what === 'no answer') continue;
       it(`when ${service} gives ${what}`, async () => {
         await using marked = await markedSandbox();
@@ -178,7 +178,7 @@ describe('no secret is shown', { concurrency: 6 }, () => {
     await Promise.all(runs);
   });
 
-  it('when changes are answered by an echo, and the rest goes on', async () => {
+  it('when Gmail answers a change with an echo of the request; the other changes follow', async () => {
     await using marked = await markedSandbox(2_500);
     marked.sandbox.faults.add({ verb: 'messages.batchModify', kind: 'echo', status: 400 });
     const run = await apply(marked);
@@ -215,7 +215,7 @@ describe('no secret is shown', { concurrency: 6 }, () => {
     await Promise.all(runs);
   });
 
-  it('by variables that are wrong, and nothing is asked then', async () => {
+  it('by wrong variables, which end the run before its first request', async () => {
     await using marked = await markedSandbox();
     const { awsSessionToken: secret, refreshToken, accessToken, clientSecret } = MARKS;
     const wrong: Record<string, string>[] = [

@@ -225,7 +225,7 @@ describe('the environment', { concurrency: 2 }, () => {
     assert.match(told(assertEnded(run, 78)), /\/etc\/hostname is outside the app's folder.*--allow-fs-read=/);
   });
 
-  it('that takes a function away from Node which a guard replaces ends the program with 78 and the name', async () => {
+  it('that removes a function of Node which a guard replaces ends the program with 78 and names the function', async () => {
     for (const [code, name] of [
       ["import net from 'node:net'; delete net.Socket.prototype.connect", 'net.Socket.prototype.connect'],
       ["import fs from 'node:fs'; process.stdout; process.stderr; delete fs.writeSync", 'fs.writeSync'],

@@ -19,7 +19,7 @@ import { takeUncaught } from '../fixtures/uncaught.ts';
 import { assertEnded, type LogEvent, withRules } from '../run.ts';
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 
-/** Throws outside of its promise, at its work. */
+/** Throws in a timer while it works, outside of its promise. */
 const throwing: Job = defineJob({
   summary: 'Throws in a timer',
   scopes: [Scope.modify],

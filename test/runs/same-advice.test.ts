@@ -9,7 +9,7 @@ import { GMAIL_SCOPES, googleErrors, type Sandbox, type SandboxOptions } from '.
 interface Case {
   readonly arrange: (sandbox: Sandbox) => unknown;
   readonly options?: SandboxOptions;
-  /** The line of check that tells it. */
+  /** The line of `job check` that reports the cause. */
   readonly line: string;
   readonly advice: RegExp;
 }

@@ -192,7 +192,7 @@ describe('the access token', { concurrency: 4 }, () => {
   });
 
   for (const narrowing of ['ignore', 'refuse'] as const) {
-    it(`is used with one warning that it is wide when Google would ${narrowing} its narrowing`, async () => {
+    it(`is used, with one warning, when it has all granted scopes because Google would ${narrowing} the request to narrow it`, async () => {
       await using sandbox = await sandboxOf(3, { scopes: wide });
       sandbox.oauth.narrowing = narrowing;
       sandbox.faults.add({

@@ -71,7 +71,7 @@ describe('a run', { concurrency: 4 }, () => {
     sandbox.secrets.put('refresh_token: half a paste');
     const says = /not JSON; AWSPREVIOUS was not used, because neither GMAIL_MAILBOX nor.*set GMAIL_MAILBOX.*keep email/;
     await assertRefused(sandbox, 78, says);
-    // An address that may be of something else says nothing either.
+    // An address does not count when it may belong to something else.
     const { email, ...nameless } = bobsValue(sandbox, 'alice@example.com');
     const own = JSON.stringify(nameless, null, 2);
     const put = (value: string | object) => {
@@ -93,7 +93,7 @@ describe('a run', { concurrency: 4 }, () => {
     }
     assert.deepEqual(touched(sandbox), []);
     put('refresh_token: half a paste');
-    // Said once, runs go on.
+    // With GMAIL_MAILBOX, runs fall back to AWSPREVIOUS.
     const env = { GMAIL_MAILBOX: 'alice@example.com' };
     assertEnded(await applyHere(sandbox, { env }), 0, { changed: 3 });
     const checked = await commandHere(sandbox, ['check'], { env, rules: TRASH });
@@ -159,7 +159,7 @@ describe('a run', { concurrency: 4 }, () => {
     assert.equal(requests, asked.length);
     assert.equal(
       quotaUnits,
-      // The request with the token that had run out is counted here, though Gmail refused it before it counted.
+      // The run counts its request with the expired token, which Gmail refused and did not charge.
       asked.reduce((sum, { units = 50 }) => sum + units, 0),
     );
   });

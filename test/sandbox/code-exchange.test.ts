@@ -8,7 +8,7 @@ const { modify, readonly } = GMAIL_SCOPES;
 const REDIRECT = 'http://127.0.0.1:9/back';
 const VERIFIER = 'v'.repeat(64);
 
-/** A fresh code, asked for with PKCE; `changes` replaces parameters of the request. */
+/** A fresh code, requested with PKCE; `changes` replaces parameters of the request. */
 async function consent(sandbox: Sandbox, changes: Record<string, string> = {}): Promise<string> {
   const url = new URL(sandbox.env.GOOGLE_AUTH_URL ?? '');
   const query = {
@@ -43,7 +43,7 @@ test('a code gives an access token, and a refresh token that works', async () =>
   assert.equal((await exchange(sandbox, { refresh_token: String(refresh_token) })).body.scope, modify);
 });
 
-test('a code that comes a second time is refused, and ends what came of it the first time', async () => {
+test('a code that is used a second time is refused, and the tokens from its first use are revoked', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const code = await consent(sandbox);
   const { body } = await redeem(sandbox, code);
@@ -55,7 +55,7 @@ test('a code that comes a second time is refused, and ends what came of it the f
   assert.equal((await exchange(sandbox)).status, 200, 'the grant from before is untouched');
 });
 
-test('a code is good for ten minutes, its own client, redirect address and verifier', async () => {
+test('a code is valid for ten minutes, with its own client, redirect address and verifier', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   sandbox.oauth.clients.set('other', 'other-secret');
   const code = await consent(sandbox);
@@ -76,7 +76,7 @@ test('a code is good for ten minutes, its own client, redirect address and verif
   assert.deepEqual(await refused({}), [400, 'invalid_grant', 'Bad Request']);
 });
 
-test('a verifier is not taken for a code that was asked for without a challenge', async () => {
+test('a verifier is refused for a code that was requested without a challenge', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const code = await consent(sandbox, { code_challenge: '', code_challenge_method: '' });
   const refused = await redeem(sandbox, code);
@@ -98,7 +98,7 @@ test('a refresh token comes with access_type=offline, at the first consent or wi
   assert.equal(await given({ prompt: '' }), false);
 });
 
-test('the hundred-and-first live refresh token of an account ends the oldest', async () => {
+test('the 101st live refresh token of an account ends the oldest', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   for (let n = 0; n < 100; n += 1) {
     sandbox.oauth.grant({ clientId: sandbox.secretValue.client_id, scopes: [modify], email: sandbox.mailbox.email });
@@ -107,7 +107,7 @@ test('the hundred-and-first live refresh token of an account ends the oldest', a
   assert.equal([...sandbox.oauth.grants.values()].filter(({ alive }) => alive).length, 100);
 });
 
-test("Google's client revokes a grant by its access token, and with it all that the account granted", async () => {
+test("Google's client revokes all grants of an account with one access token", async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const first = await redeem(sandbox, await consent(sandbox));
   const gmail = await gmailOf(sandbox);
@@ -123,7 +123,7 @@ test("Google's client revokes a grant by its access token, and with it all that 
   assert.ok(body.refresh_token, 'the account is asked as if for the first time');
 });
 
-test('revocation takes the token in the form or the query, and knows no other account and no unknown token', async () => {
+test('revocation takes a token in the form or the query, leaves other accounts alone, and refuses an unknown token', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const clientId = sandbox.secretValue.client_id;
   const bob = sandbox.oauth.grant({ clientId, scopes: [readonly], email: 'bob@example.com' });
@@ -154,7 +154,7 @@ test('grants of an app in Testing say when they end, and end', async () => {
   assert.equal((await exchange(sandbox, { refresh_token: grant.refreshToken })).body.error, 'invalid_grant');
 });
 
-test("Google's client reads what a token is good for", async () => {
+test("Google's client reads the scopes, client and address of a token", async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const { body } = await redeem(sandbox, await consent(sandbox, { scope: `${modify} email` }));
   const { scopes, aud, email } = await googleClient(sandbox).getTokenInfo(String(body.access_token));

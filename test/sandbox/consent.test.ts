@@ -29,7 +29,7 @@ function authUrl({ env, secretValue }: Sandbox, changes: Record<string, string> 
   return url.href;
 }
 
-/** What the browser is sent back with. */
+/** The parameters of the address to which the consent page redirects the browser. */
 async function answered(sandbox: Sandbox, behaviour: Behaviour, changes: Record<string, string> = {}) {
   sandbox.consent.behave(behaviour);
   const { status, location } = await sandbox.consent.visit(authUrl(sandbox, changes), { follow: false });
@@ -37,7 +37,7 @@ async function answered(sandbox: Sandbox, behaviour: Behaviour, changes: Record<
   return Object.fromEntries(new URL(location ?? '').searchParams);
 }
 
-test("takes the address that Google's own client makes, and tells what it asked for", async () => {
+test("accepts the address that Google's own client makes, and records its request", async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const client = googleClient(sandbox, REDIRECT);
   const { codeChallenge, codeVerifier } = await client.generateCodeVerifierAsync();
@@ -70,7 +70,7 @@ test("takes the address that Google's own client makes, and tells what it asked 
   assert.equal(tokens.scope, `${modify} ${readonly}`);
 });
 
-test('an allowing person comes back with state, code and scopes', async () => {
+test('redirects a person who allows the request, with state, code and scopes', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const { code, ...rest } = await answered(sandbox, {});
   assert.match(code ?? '', /^4\/0A/);
@@ -98,7 +98,7 @@ test('a person may untick scopes, use another account, refuse, or come back with
   assert.ok(wrong.code);
 });
 
-test("Google's own refusals end on its page, or come back on demand", async () => {
+test("shows Google's own refusals on its page, or redirects with them when a test asks for that", async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   for (const [error, status] of [
     ['admin_policy_enforced', 400],
@@ -154,7 +154,7 @@ for (const [what, changes, status, error] of [
   });
 }
 
-test('every loopback address may be come back to', async () => {
+test('redirects to every loopback address', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   for (const redirect_uri of ['http://127.0.0.1:4711', 'http://localhost:4711/cb', 'http://[::1]:4711/']) {
     const { location } = await sandbox.consent.visit(authUrl(sandbox, { redirect_uri }), { follow: false });
@@ -177,7 +177,7 @@ test('the browser follows to the program and shows its last page', async () => {
   assert.ok(location?.startsWith(`${redirect_uri}?`));
 });
 
-test('takes its time, and meets faults, like every stand-in', async () => {
+test('answers after a delay, and with planted faults, like every stand-in', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const startedAt = performance.now();
   await answered(sandbox, { delayMs: 40 });

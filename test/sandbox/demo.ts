@@ -20,7 +20,7 @@ const NAME_WIDTH = 'old-newsletters'.length;
 
 const COLUMNS = columnsOf(process.stdout);
 
-/** What the table of the mailbox shows: a name, and Gmail's search for it. */
+/** The rows of the mailbox's table: a name, and the Gmail search that counts its messages. */
 const SHOWN: readonly (readonly [string, string])[] = [
   ['in the inbox', 'in:inbox'],
   ['unread', 'is:unread'],

@@ -51,7 +51,7 @@ interface Planted {
   hits: number;
 }
 
-/** The faults planted at present. */
+/** The planted faults. */
 export class Faults {
   #planted: Planted[] = [];
 

@@ -18,7 +18,7 @@ export interface GenerateOptions {
   email?: string;
   count: number;
   seed?: number;
-  /** The time that the newest messages are minutes away from, in milliseconds since 1970. */
+  /** In milliseconds since 1970; the newest messages are some minutes older. */
   now: number;
 }
 

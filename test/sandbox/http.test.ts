@@ -224,7 +224,7 @@ test('hooks and delays go together with the first fault of another kind', async 
   assert.deepEqual([hooked, later.hits], [1, 0]);
 });
 
-test('what a stand-in or a hook throws comes out when it is closed', async () => {
+test('close throws the errors of the stand-in and of hooks', async () => {
   const server = await startCounter();
   await assert.rejects(server.get('/bug'));
   server.faults.add({ kind: 'hook', after: () => assert.fail('a hook') });

@@ -49,7 +49,7 @@ test('a user may do only what was allowed, and the refusal names the action', as
   assert.ok((await client.send(new GetSecretValueCommand({ SecretId }))).SecretString);
 });
 
-test('two users are held against their own policies', async () => {
+test('each user has their own policy', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const reader = sandbox.iam.addUser('reader', {
     Statement: { Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: `${ARN}-??????` },
@@ -77,7 +77,7 @@ test('making a secret with tags also needs TagResource', async () => {
   await awsClient(sandbox).send(new CreateSecretCommand(create));
 });
 
-test("a customer-managed key is used only with the user's leave", async () => {
+test('a secret with a customer-managed key needs the kms actions too', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const kmsKeyId = 'arn:aws:kms:us-east-1:123456789012:key/1234';
   sandbox.secrets.setSecret(SecretId, 'x', { kmsKeyId });

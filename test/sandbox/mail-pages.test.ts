@@ -57,7 +57,7 @@ describe('the pages of the made-up mailbox', () => {
     assert.match(framed.body, /<head><base target="_blank"><title>/);
   });
 
-  it('escape what a message says of itself, and its text', async () => {
+  it('escape the headers and the text of a message, and a search', async () => {
     for (const path of ['/', `/message/${html}`, `/message/${plain}/body`, `/?q=${encodeURIComponent(HOSTILE)}`]) {
       const { body } = await get(path);
       assert.doesNotMatch(body, /<script|<img/, path);

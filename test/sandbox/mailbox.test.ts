@@ -29,7 +29,7 @@ function idsOf(query: string): string[] {
 }
 
 suite('labels', () => {
-  test('lists those of the system and of the user', () => {
+  test('lists the labels of the system and of the user', () => {
     assert.equal(mailbox.labels().filter(({ type }) => type === 'system').length, 14);
     assert.deepEqual(
       mailbox
@@ -40,7 +40,7 @@ suite('labels', () => {
     );
   });
 
-  test('are found whatever stands for their spaces, slashes and ampersands', () => {
+  test('are found with other characters for their spaces, slashes and ampersands', () => {
     const label = mailbox.findLabel('Clients/Nord & Süd');
     assert.equal(label?.name, 'Clients/Nord & Süd');
     assert.equal(mailbox.findLabel('clients-nord---süd'), label);
@@ -60,7 +60,7 @@ suite('labels', () => {
     assert.equal(mailbox.findLabel('Auto/Archived')?.labelListVisibility, 'labelHide');
   });
 
-  test('come off every message when they are deleted', () => {
+  test('are removed from every message when they are deleted', () => {
     const keep = mailbox.findLabel('keep')?.id ?? '';
     assert.notEqual(mailbox.search('label:keep').length, 0);
     assert.equal(mailbox.deleteLabel(keep), true);
@@ -91,14 +91,14 @@ suite('modify', () => {
     assert.deepEqual(mailbox.snapshot(), before);
   });
 
-  test('leaves other mailboxes with the same messages as they are', () => {
+  test('does not change other mailboxes that started with the same messages', () => {
     mailbox.modify(idsOf('in:inbox'), [], ['INBOX']);
     assert.notEqual(newMailbox().search('in:inbox').length, 0);
   });
 });
 
 suite('delete', () => {
-  test('leaves nothing of the messages, and the others as they are', () => {
+  test('removes the messages from every search at once, and leaves all others unchanged', () => {
     mailbox.searchLagMs = 60_000;
     const [first = '', second = '', third = ''] = idsOf('in:inbox');
     const { messageId = '' } = mailbox.get(first) ?? {};
@@ -134,7 +134,7 @@ suite('search', () => {
     );
   });
 
-  test('follows the clock where the query does', () => {
+  test('depends on the clock when the query does', () => {
     const young = mailbox.search('newer_than:1d').length;
     assert.notEqual(young, 0);
     nowMs += 25 * 3_600_000;
@@ -159,7 +159,7 @@ suite('search', () => {
     assert.equal(idsOf('in:trash is:starred').includes(id), true);
   });
 
-  test('shows everything at once when the lag is taken away', () => {
+  test('shows all changes at once when the lag is set to 0', () => {
     mailbox.searchLagMs = 60_000;
     mailbox.modify(idsOf('in:inbox'), [], ['INBOX']);
     assert.notEqual(idsOf('in:inbox').length, 0);
@@ -216,14 +216,14 @@ suite('insert', () => {
     assert.equal(mailbox.get(id)?.internalDateMs, NOW);
   });
 
-  test('files a message of another date between the others', async () => {
+  test('sorts a message of another date between the others', async () => {
     const { id } = await mailbox.insert(RAW, [], NOW - 365 * 86_400_000);
     const ids = mailbox.messages().map((message) => message.id);
     assert.deepEqual(ids, ids.toSorted().reverse());
     assert.ok(ids.indexOf(id) > 0);
   });
 
-  test('puts an answer into the thread of what it answers', async () => {
+  test('puts an answer into the thread of the message that it answers', async () => {
     const first = await mailbox.insert(RAW, ['INBOX']);
     const answer = await mailbox.insert('Subject: Re\r\nIn-Reply-To: <new@nord-sued.example>\r\n\r\nok\r\n', ['SENT']);
     assert.equal(answer.threadId, first.threadId);

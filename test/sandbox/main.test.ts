@@ -65,7 +65,7 @@ async function agree(link: string): Promise<string> {
   return await (await fetch(link, { method: 'POST', body })).text();
 }
 
-test('everything that it prints can be typed, also where a real mailbox was worked on, and Ctrl-C takes the files away', async () => {
+test('prints commands that work, also in a terminal with the variables of a real mailbox, and removes its files at Ctrl-C', async () => {
   const { read, client, pages, commands, end } = await startMain();
   const folder = dirname(client);
   assert.equal(statSync(client).mode & 0o077, 0);

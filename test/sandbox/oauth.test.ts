@@ -84,7 +84,7 @@ test('a revoked refresh token is refused, and the access tokens from it with it'
   assert.equal((await refusalOf(gmail.users.getProfile({ userId: 'me' }))).code, 401);
 });
 
-test('access tokens end at once on demand, and by themselves after their lifetime', async () => {
+test('access tokens end when a test ends them, and after their lifetime', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const gmail = await gmailOf(sandbox);
   sandbox.oauth.expireAccessTokens();
@@ -103,7 +103,7 @@ test('can hand out a new refresh token, which replaces the old one', async () =>
   assert.equal((await exchange(sandbox, { refresh_token: String(body.refresh_token) })).status, 200);
 });
 
-test('every refusal can be had on demand, as often as asked', async () => {
+test('answers with every refusal that a test plants, as often as asked', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   for (const name of Object.keys(TOKEN_REFUSALS) as TokenRefusal[]) {
     sandbox.oauth.refuse(name);

@@ -16,7 +16,7 @@ import { awsClient } from './real-clients.ts';
 const SecretId = 'gmail-jobs/alice';
 const TOKEN = 'a1b2c3d4-0000-4000-8000-000000000000';
 
-test('makes a secret with a value, a description, a key and tags, and tells all of it', async () => {
+test('creates a secret with a value, a description, a key and tags, and describes it', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const client = awsClient(sandbox);
   const Tags = [{ Key: 'application', Value: 'gmail-jobs' }];
@@ -34,7 +34,7 @@ test('makes a secret with a value, a description, a key and tags, and tells all 
   assert.ok((await client.send(new DescribeSecretCommand({ SecretId: 'new' }))).LastAccessedDate);
 });
 
-test('a name is taken, also by a secret that is about to be deleted, but not by the repetition of a request', async () => {
+test('refuses the name of an existing secret, also of one scheduled for deletion, but accepts a repeated request', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const client = awsClient(sandbox);
   const create = (Name: string, SecretString: string, ClientRequestToken?: string) =>
@@ -54,7 +54,7 @@ test('a name is taken, also by a secret that is about to be deleted, but not by 
   await assert.rejects(create('a name', 'x'), { name: 'ValidationException', message: /^Invalid name\./ });
 });
 
-test('a secret without a value has no version, and its first one goes live whatever its label', async () => {
+test('a secret without a value has no version, and its first version becomes AWSCURRENT whatever its label', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const client = awsClient(sandbox);
   assert.equal((await client.send(new CreateSecretCommand({ Name: 'empty' }))).VersionId, undefined);
@@ -66,7 +66,7 @@ test('a secret without a value has no version, and its first one goes live whate
   assert.deepEqual(VersionStages, ['AWSCURRENT', 'AWSPENDING']);
 });
 
-test('a staging label is moved only by naming who has it, and AWSCURRENT is never taken away', async () => {
+test('a staging label moves only when the request names the version that has it, and AWSCURRENT is never removed', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const client = awsClient(sandbox);
   const first = sandbox.secrets.secret().versions[0]?.id;
@@ -89,7 +89,7 @@ test('a staging label is moved only by naming who has it, and AWSCURRENT is neve
   assert.deepEqual(VersionIdsToStages, { [String(first)]: ['AWSPREVIOUS', 'mine'], [second]: ['AWSCURRENT'] });
 });
 
-test('lists versions, those without a label on demand, and gives any of them by its id', async () => {
+test('lists versions, on request also those without a label, and reads each by its id', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const client = awsClient(sandbox);
   const [first] = sandbox.secrets.secret().versions;
@@ -123,13 +123,13 @@ test('changes description, tags and value of a secret that exists', async () => 
   assert.deepEqual(described.VersionIdsToStages?.[VersionId ?? ''], ['AWSCURRENT']);
 });
 
-test('a request token must be as long as AWS wants it', async () => {
+test('refuses a request token that is too short', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const put = new PutSecretValueCommand({ SecretId, SecretString: 'x', ClientRequestToken: 'short' });
   await assert.rejects(awsClient(sandbox).send(put), { name: 'ValidationException', message: /clientRequestToken/ });
 });
 
-test('reads may be behind: by time, or for a number of them', async () => {
+test('reads can lag behind writes for a time, or for a number of reads', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const client = awsClient(sandbox);
   const read = async () => (await client.send(new GetSecretValueCommand({ SecretId }))).SecretString;

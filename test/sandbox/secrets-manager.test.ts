@@ -169,7 +169,7 @@ test('an operation that the stand-in does not have is refused by name', async ()
   });
 });
 
-test('every error can be had on demand, by its name, as often as asked', async () => {
+test('answers with every error that a test plants by name, as often as asked', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const client = awsClient(sandbox);
   for (const name of Object.keys(AWS_ERRORS) as AwsErrorName[]) {

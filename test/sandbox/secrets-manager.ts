@@ -13,9 +13,9 @@ export class SandboxSecretsManager implements Service {
   readonly name = 'aws';
   /** The secrets live in this region; a request signed for another one does not find them. */
   region = 'us-east-1';
-  /** How far reads lag behind changes by requests or by `put`, in milliseconds. */
+  /** In milliseconds: reads show a change by a request or by `put` this much later. */
   readLagMs = 0;
-  /** How many of the next reads see the state before the last change. */
+  /** This many of the next reads see the state before the last change. */
   staleReads = 0;
 
   readonly #iam: SandboxIam;

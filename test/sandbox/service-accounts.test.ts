@@ -65,7 +65,7 @@ test('the answer is a token and its lifetime, without a scope', async () => {
   assert.deepEqual(Object.keys(body), ['access_token', 'expires_in', 'token_type']);
 });
 
-test('a service account that stands for nobody gets a token that opens no mailbox', async () => {
+test('a service account without a subject gets a token that opens no mailbox', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const { body } = await assertBy(sandbox, delegated(sandbox), { sub: undefined });
   assert.equal((await profile(sandbox, body.access_token)).status, 400);
@@ -110,7 +110,7 @@ test('refuses a key that is not of the account, another algorithm, and an accoun
   assert.equal((await assertBy(sandbox, key)).body.error_description, 'Invalid grant: account not found');
 });
 
-test('what a test changes counts at once, and every refusal can be had on demand', async () => {
+test("a test's changes count at once, and a test can plant every refusal", async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const key = delegated(sandbox);
   sandbox.oauth.serviceAccounts.get(key.client_email)?.scopes.push(readonly);

@@ -26,7 +26,7 @@ async function ask(sandbox: Sandbox, keys: { id?: string; secret?: string } = {}
   return { status: response.status, text: await response.text() };
 }
 
-test('tells whose key it is, which needs no permission', async () => {
+test('names the owner of a key, without any permission', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   sandbox.secrets.allow([]);
   const { status, text } = await ask(sandbox);
@@ -49,7 +49,7 @@ test('tells an unknown key, a wrong secret key and no signature apart', async ()
   assert.match(await unsigned.text(), /<Code>MissingAuthenticationToken<\/Code>/);
 });
 
-test('knows no other action, and meets faults', async () => {
+test('refuses other actions, and answers with planted faults', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const other = await ask(sandbox, {}, 'Action=GetSessionToken&Version=2011-06-15');
   assert.deepEqual([other.status, /<Code>InvalidAction</.test(other.text)], [400, true]);

@@ -71,7 +71,7 @@ for (const [scope, allowed] of Object.entries({
   });
 }
 
-test('a missing scope is told as ACCESS_TOKEN_SCOPE_INSUFFICIENT', async () => {
+test('answers a missing scope with ACCESS_TOKEN_SCOPE_INSUFFICIENT', async () => {
   await using sandbox = await startSandbox({ messages: 1, scopes: [labels] });
   const gmail = await gmailOf(sandbox);
   await assert.rejects(gmail.users.messages.list(me), (error: { response: { data: object; headers: Headers } }) => {
@@ -100,7 +100,7 @@ test('gmail.metadata allows neither a search nor whole messages', async () => {
   assert.equal((await users.messages.get({ ...me, id, format: 'metadata' })).status, 200);
 });
 
-test('refuses what goes over the quota, by 429 or by 403, and charges nothing for it', async () => {
+test('refuses requests over the quota with 429 or 403, and charges nothing for them', async () => {
   for (const [refuseWith, reason] of [
     [429, 'rateLimitExceeded'],
     [403, 'userRateLimitExceeded'],

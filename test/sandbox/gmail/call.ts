@@ -75,7 +75,7 @@ const ESTIMATE_SATURATES_AT = 201;
 
 /**
  * Cuts the page that the query asks for out of a list as it is now: when the list has shrunk since the page before,
- * items are skipped, as in Gmail. A page token is good for the query that it came from.
+ * items are skipped, as in Gmail. A page token is valid only for the query that it came from.
  *
  * @throws GmailRefusal 400
  */

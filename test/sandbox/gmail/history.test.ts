@@ -5,7 +5,7 @@ import { startWith } from './plain-mailbox.ts';
 
 const me = { userId: 'me' };
 
-test('tells what was done to messages since one was last changed, page by page, whatever searches show', async () => {
+test('lists the changes since a history id, page by page, also those that searches do not show yet', async () => {
   await using box = await startWith(5);
   const { mailbox } = box.sandbox;
   mailbox.searchLagMs = 60_000;
@@ -31,7 +31,7 @@ test('tells what was done to messages since one was last changed, page by page, 
   assert.equal(two.nextPageToken, undefined);
 });
 
-test('says 404 to an id that is out of date or none of its own', async () => {
+test('answers 404 to an id that is too old or not its own', async () => {
   await using box = await startWith(1);
   const { mailbox } = box.sandbox;
   mailbox.history.forget();

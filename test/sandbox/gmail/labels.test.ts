@@ -56,7 +56,7 @@ test('refuses a name that is absent, too long or no text, and an unknown visibil
   assert.equal((await create({ name: 'x'.repeat(225) })).status, 200);
 });
 
-test("changes what is shown of a user's label, and deletes it", async () => {
+test("changes the visibility of a user's label, and deletes it", async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const { users } = await gmailOf(sandbox);
   const id = sandbox.mailbox.findLabel('keep')?.id ?? '';

@@ -43,7 +43,7 @@ test('later pages shift when the matches of a query change meanwhile', async () 
   assert.equal(second.data.messages, undefined);
 });
 
-test('a page token is good for its own query only', async () => {
+test('a page token is valid for its own query only', async () => {
   await using box = await startWith(20);
   const { data } = await box.users.messages.list({ ...me, q: 'in:inbox', maxResults: 5 });
   const other = { ...me, q: 'is:unread', maxResults: 5, pageToken: data.nextPageToken ?? '' };
@@ -123,7 +123,7 @@ test('gives the source of a made-up message in the raw format', async () => {
   }
 });
 
-test('an id that cannot be one is 400, and one that does not exist 404', async () => {
+test('answers 400 to a malformed id, and 404 to an unknown id', async () => {
   await using box = await startWith(1);
   assert.equal((await refusalOf(box.users.messages.get({ ...me, id: 'xyz' }))).message, 'Invalid id value');
   const refusal = await refusalOf(box.users.messages.get({ ...me, id: 'abcdef0123456789' }));

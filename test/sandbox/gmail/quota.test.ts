@@ -18,7 +18,7 @@ test('counts a strict sliding minute from the arrival of each request', () => {
   assert.deepEqual([meter.refusals, meter.totalUnits, meter.maxUnitsInAnyMinute], [2, 151, 100]);
 });
 
-test('counts what went over the limit when it does not enforce it', () => {
+test('counts units over the limit when it does not enforce the limit', () => {
   const meter = new QuotaMeter({ unitsPerMinute: 60, enforce: false }, () => 0);
   meter.charge('messages.batchModify');
   meter.charge('messages.batchModify');
