@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { cachedDataVersionTag } from 'node:v8';
 import { gzipSync } from 'node:zlib';
 import { bundleStart } from '../lib/build/bundle.ts';
+import { buildProgram } from '../lib/build/index.ts';
 import type { LoadReport, RunReport } from './fixtures/report-loads.ts';
 import { assertEnded, type Finished, ROOT, runJob } from './run.ts';
 import { startSandbox } from './sandbox/index.ts';
@@ -46,8 +47,8 @@ describe('the built program', { concurrency: 4 }, () => {
 
   before(async () => {
     app = await mkdtemp(join(tmpdir(), 'gmail-jobs-app-'));
-    for (const file of ['dist', 'package.json', 'Procfile'])
-      await cp(join(ROOT, file), join(app, file), { recursive: true });
+    for (const file of ['package.json', 'Procfile']) await cp(join(ROOT, file), join(app, file));
+    await buildProgram('test/fixtures/installed', join(app, 'dist'));
     await writeFile(join(app, 'dist/report.js'), await bundleStart(join(ROOT, 'test/fixtures/report-loads.ts')));
     for (const folder of ['', ...(await readdir(app, { recursive: true }))]) await chmod(join(app, folder), 0o555);
     await using sandbox = await startSandbox({ messages: 0 });
@@ -105,7 +106,8 @@ describe('the built program', { concurrency: 4 }, () => {
       if (['node_modules', '.git'].includes(entry.name)) continue;
       const path = join(ROOT, entry.name);
       const inside = entry.isDirectory() ? await readdir(path, { recursive: true, withFileTypes: true }) : [];
-      const files = [entry, ...inside].filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name));
+      const all = [entry, ...inside].filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name));
+      const files = all.filter((file) => !file.startsWith(join(ROOT, 'dist/tests')));
       // tar writes a header before each file.
       for (const file of files) parts.push(Buffer.alloc(512), await readFile(file));
     }

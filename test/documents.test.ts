@@ -15,6 +15,7 @@ import { Registry } from '../lib/registry.ts';
 import { SWITCHES } from '../lib/rules/actions.ts';
 import { parseRules } from '../lib/rules/schema.ts';
 import { AS_NAMED } from './fixtures/as-named.ts';
+import { registryOf } from './fixtures/program.ts';
 import { openMailbox } from './in-process.ts';
 import { ROOT } from './run.ts';
 import { startSandbox } from './sandbox/index.ts';
@@ -25,7 +26,7 @@ const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 const TEXTS = new Map<string, string>(NAMES.map((name) => [name, read(name)]));
 const REFERENCE = read('jobs/README.md');
 
-const registry = new Registry(new URL('../jobs/', import.meta.url), RESERVED_NAMES);
+const registry = registryOf('installed');
 const parse = (argv: readonly string[]) => parseCommandLine(argv, registry, AS_NAMED);
 
 /** The fenced blocks of a language. */

@@ -9,7 +9,7 @@ import { runAtTerminal } from './fixtures/at-terminal.ts';
 import { mailboxOf, type PlainMessage } from './fixtures/mailbox.ts';
 import { drawMail } from './pictures/mail.ts';
 import { drawTerminal } from './pictures/terminal.ts';
-import { COMMAND, runJob } from './run.ts';
+import { commandWith, runJob } from './run.ts';
 import { generateMailbox, SANDBOX_LABELS } from './sandbox/generate.ts';
 import { startSandbox } from './sandbox/index.ts';
 import { SandboxMailbox } from './sandbox/mailbox.ts';
@@ -68,7 +68,7 @@ async function pictureDigest(): Promise<string> {
   const mailbox = new SandboxMailbox({ email, messages: plain, labels: SANDBOX_LABELS, now: () => NOW });
   await using sandbox = await startSandbox({ mailbox });
   const args = ['digest', '--period', 'week', '--time-zone', 'Europe/Berlin'];
-  const [, ...words] = COMMAND;
+  const [, ...words] = await commandWith('installed');
   const { code, stdout, stderr } = await runJob(sandbox, args, { program: ['--import', AT_NOW, ...words] });
   assert.equal(code, 0, stdout + stderr);
   const [message] = mailbox.search('subject:"Your week in mail"');

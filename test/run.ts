@@ -6,12 +6,18 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type TestJobs, testProgram } from './fixtures/program.ts';
 import type { Sandbox } from './sandbox/index.ts';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** The Procfile's command, as words. */
 export const COMMAND = (/^job: (.*)$/m.exec(readFileSync(`${ROOT}/Procfile`, 'utf8'))?.[1] ?? '').split(' ');
+
+/** The same for the program with these jobs. */
+export async function commandWith(jobs: RunOptions['jobs'] = 'installed'): Promise<string[]> {
+  return jobs === 'own' ? COMMAND : [...COMMAND.slice(0, -1), `${await testProgram(jobs)}/main.js`];
+}
 
 /** One line of the log. */
 export type LogEvent = Record<string, unknown> & { event: string };
@@ -33,8 +39,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Text or content of the file that RULES_FILE names. */
   readonly rules?: string | object;
-  /** The folder of the built program, in place of `dist`. */
-  readonly dist?: string;
+  /** The jobs of the program: those of a folder of test/fixtures, or `own`, those of jobs/. Default `installed`. */
+  readonly jobs?: TestJobs | 'own';
   /** Without Node's permission model, as on a laptop. */
   readonly unlocked?: boolean;
   /** Arguments of Node in place of the Procfile's. */
@@ -66,15 +72,18 @@ export async function runJob(
   options: RunOptions = {},
 ): Promise<Finished> {
   await using files = await withRules(options.rules);
-  const [program, ...flags] = COMMAND.slice(0, -1);
-  const main = (COMMAND.at(-1) ?? '').replace(/^dist\b/, options.dist ?? 'dist');
-  // README documents the option for a rules file outside of the app's folder.
-  const readable = [options.dist, files.folder].flatMap((folder) => (folder ? [`--allow-fs-read=${folder}`] : []));
-  const before = options.program ?? (options.unlocked ? [main] : [...flags, ...readable, main]);
+  const [program, ...words] = await commandWith(options.jobs);
+  const isElsewhere = options.cwd !== undefined || options.shell !== undefined;
+  const main = isElsewhere ? join(ROOT, words.at(-1) ?? '') : (words.at(-1) ?? '');
+  // jobs/README.md documents the option for a rules file outside of the app's folder.
+  const readable = [isElsewhere ? ROOT : undefined, files.folder].flatMap((folder) =>
+    folder ? [`--allow-fs-read=${folder}`] : [],
+  );
+  const before = options.program ?? (options.unlocked ? [main] : [...words.slice(0, -1), ...readable, main]);
   const command = [program === 'node' ? process.execPath : `${program}`, ...before, ...args];
-  const [file = '', ...words] = options.shell ? ['bash', '-c', options.shell, ...command] : command;
+  const [file = '', ...typed] = options.shell ? ['bash', '-c', options.shell, ...command] : command;
   const env = { PATH: process.env.PATH, ...sandbox?.env, ...files.env, ...options.env };
-  const child = spawn(file, words, {
+  const child = spawn(file, typed, {
     cwd: options.cwd ?? ROOT,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -100,6 +109,15 @@ export async function runJob(
   const last = output.stdout.trimEnd().split('\n').at(-1) ?? '';
   const final = last.includes('"event":"run.finished"') ? events.at(-1) : undefined;
   return { code, ...output, events, final };
+}
+
+/** The same with the jobs of jobs/, for tests of those. */
+export function runOwnJob(
+  sandbox: Sandbox | null,
+  args: readonly string[],
+  options: Omit<RunOptions, 'jobs'> = {},
+): Promise<Finished> {
+  return runJob(sandbox, args, { ...options, jobs: 'own' });
 }
 
 /** The fields of every final line, and their types. */

@@ -6,7 +6,7 @@
  */
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
+import { testProgram } from '../fixtures/program.ts';
 import { type Account, accountFor } from './account.ts';
 import { measure, PROGRAM, startStandIn, surroundings, type Usage } from './children.ts';
 import type { StandInReport } from './stand-in.ts';
@@ -41,10 +41,10 @@ export interface Row extends Account, Usage {
 }
 
 const unitsPerMinute = Number(process.argv[2] ?? 30_000);
-await using dist = await distWith('read-starred');
-const withJournal = await writeRules(dist, true);
-const withoutJournal = await writeRules(dist, false);
-const program = [...PROGRAM.slice(0, -1), `--allow-fs-read=${dist.folder}`, `${dist.folder}/main.js`];
+const applyRules = [...PROGRAM.slice(0, -1), `${await testProgram('installed')}/main.js`, 'apply-rules'];
+const readStarred = [...PROGRAM.slice(0, -1), `${await testProgram('fixtures')}/main.js`, 'read-starred'];
+const withJournal = await writeRules(true);
+const withoutJournal = await writeRules(false);
 
 process.stdout.write(`apply-rules and read-starred on large mailboxes, one run each on a new mailbox
 ${surroundings()}
@@ -54,9 +54,9 @@ const applied: Row[] = [];
 const bare: Row[] = [];
 const read: Row[] = [];
 for (const size of SIZES) {
-  applied.push(await run('apply-rules', size, [...program, 'apply-rules'], withJournal));
-  bare.push(await run('  without journal', size, [...program, 'apply-rules'], withoutJournal));
-  read.push(await run('read-starred', size, [...program, 'read-starred'], withJournal));
+  applied.push(await run('apply-rules', size, applyRules, withJournal));
+  bare.push(await run('  without journal', size, applyRules, withoutJournal));
+  read.push(await run('read-starred', size, readStarred, withJournal));
 }
 const cap = Math.floor((PLAIN_WINDOWS * unitsPerMinute) / 5);
 const plain = await run('plain script', SIZES[0], ['test/bench/plain-changes.mjs', String(cap)], withJournal);
@@ -88,8 +88,8 @@ async function run(title: string, mailbox: number, words: readonly string[], RUL
 }
 
 /** Writes the rules into the program's folder, which it may read. */
-async function writeRules({ folder }: ExtendedDist, undo: boolean): Promise<string> {
-  const file = `${folder}/rules-${undo ? 'with' : 'without'}-journal.json`;
+async function writeRules(undo: boolean): Promise<string> {
+  const file = `${await testProgram('installed')}/rules-${undo ? 'with' : 'without'}-journal.json`;
   await writeFile(file, JSON.stringify({ undo, rules: RULES }));
   return file;
 }

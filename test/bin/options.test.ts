@@ -1,21 +1,23 @@
 /** Every option of every job and command sets itself and nothing else. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { BACKFILL_OPTIONS } from '../../lib/backfill/options.ts';
 import { type Invocation, parseCommandLine } from '../../lib/cli.ts';
-import { COMMANDS, RESERVED_NAMES } from '../../lib/commands/index.ts';
+import { COMMANDS } from '../../lib/commands/index.ts';
 import { UsageError } from '../../lib/errors.ts';
 import type { OptionSpecs } from '../../lib/options.ts';
-import { Registry } from '../../lib/registry.ts';
 import { AS_NAMED } from '../fixtures/as-named.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
+import { folderOf, registryOf, testProgram } from '../fixtures/program.ts';
 import { carrying } from '../fixtures/starring.ts';
 import { ROOT, withRules } from '../run.ts';
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 
-const registry = new Registry(new URL('../../jobs/', import.meta.url), RESERVED_NAMES);
+const registry = registryOf('installed');
 const parse = (argv: readonly string[]) => parseCommandLine(argv, registry, AS_NAMED);
 
 /** Each option accepts at least one of these values. */
@@ -100,8 +102,25 @@ describe('no option', () => {
   }
 });
 
+/** A copy of the app that has the tests' jobs. */
+async function copyApp(): Promise<string> {
+  const app = await mkdtemp(join(tmpdir(), 'gmail-jobs-app-'));
+  for (const part of ['bin', 'lib', '.ci', 'Procfile', 'package.json'])
+    await cp(join(ROOT, part), join(app, part), { recursive: true });
+  await cp(join(ROOT, await testProgram('installed')), join(app, 'dist'), { recursive: true });
+  await symlink(join(ROOT, 'node_modules'), join(app, 'node_modules'));
+  await mkdir(join(app, 'jobs'));
+  const jobs = folderOf('installed');
+  for (const file of await readdir(jobs)) {
+    const text = await readFile(join(jobs, file), 'utf8');
+    await writeFile(join(app, 'jobs', file), text.replaceAll('../../../lib/', '../lib/'));
+  }
+  return app;
+}
+
 /** Runs bin/job as it is typed, on a laptop or on a dyno. */
 async function type(
+  app: string,
   sandbox: Sandbox,
   args: readonly string[],
   { dyno = false, rules }: { dyno?: boolean; rules: string },
@@ -109,13 +128,18 @@ async function type(
   const PATH = dyno ? `${dirname(process.execPath)}:${process.env.PATH}` : process.env.PATH;
   const env = { ...sandbox.env, PATH, RULES_FILE: rules, ...(dyno && { DYNO: 'run.1' }) };
   return await new Promise<{ code: unknown; output: string }>((resolve) => {
-    execFile(join(ROOT, 'bin/job'), args, { env }, (error, stdout, stderr) =>
+    execFile(join(app, 'bin/job'), args, { env }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : error.code, output: stdout + stderr }),
     );
   });
 }
 
 describe('what is typed with bin/job', { concurrency: 2 }, () => {
+  let app = '';
+  before(async () => {
+    app = await copyApp();
+  });
+  after(() => rm(app, { recursive: true, force: true }));
   const rules = {
     rules: ['one', 'two'].map((name) => ({
       name,
@@ -138,7 +162,7 @@ describe('what is typed with bin/job', { concurrency: 2 }, () => {
         ['apply-rules', '--help'],
         ['help', 'apply-rules'],
       ]) {
-        const { code, output } = await type(sandbox, args, where);
+        const { code, output } = await type(app, sandbox, args, where);
         assert.equal(code, 0, output);
         assert.equal(JSON.stringify(sandbox.mailbox.snapshot()), before, args.join(' '));
       }
@@ -147,10 +171,10 @@ describe('what is typed with bin/job', { concurrency: 2 }, () => {
         ['apply-rules', 'two'],
         ['apply-rules', '--only', 'one'],
       ]) {
-        assert.equal((await type(sandbox, args, where)).code, 2);
+        assert.equal((await type(app, sandbox, args, where)).code, 2);
         assert.equal(JSON.stringify(sandbox.mailbox.snapshot()), before, args.join(' '));
       }
-      assert.equal((await type(sandbox, ['apply-rules', '--rule', dyno ? 'large-mail' : 'one'], where)).code, 0);
+      assert.equal((await type(app, sandbox, ['apply-rules', '--rule', dyno ? 'large-mail' : 'one'], where)).code, 0);
       const large = sandbox.mailbox.findLabel('Auto/Large')?.id ?? 'none';
       const changed = ['STARRED', 'TRASH', large].map((label) => carrying(sandbox, label));
       assert.deepEqual(changed, dyno ? [0, 0, 3] : [3, 0, 0]);

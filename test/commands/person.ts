@@ -5,6 +5,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commandHere, runHere } from '../fixtures/front-door.ts';
+import { testProgram } from '../fixtures/program.ts';
 import { assertEnded, ROOT } from '../run.ts';
 import type { Visit } from '../sandbox/browser.ts';
 import type { Sandbox } from '../sandbox/index.ts';
@@ -57,7 +58,7 @@ function linkIn(stdout: string): string | undefined {
 }
 
 async function runBuilt(sandbox: Sandbox, args: readonly string[], person: Person): Promise<CommandRun> {
-  const child = spawn(process.execPath, [join(ROOT, 'dist/main.js'), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, await testProgram('installed'), 'main.js'), ...args], {
     cwd: person.cwd ?? ROOT,
     env: { PATH: process.env.PATH, ...sandbox.env, ...person.env },
     stdio: ['pipe', 'pipe', 'pipe'],

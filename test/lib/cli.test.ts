@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { type Invocation, parseCommandLine } from '../../lib/cli.ts';
-import { COMMANDS, RESERVED_NAMES } from '../../lib/commands/index.ts';
+import { COMMANDS } from '../../lib/commands/index.ts';
 import { UsageError } from '../../lib/errors.ts';
-import { Registry } from '../../lib/registry.ts';
 import { AS_NAMED } from '../fixtures/as-named.ts';
+import { registryOf } from '../fixtures/program.ts';
 
-const registry = new Registry(new URL('../../jobs/', import.meta.url), RESERVED_NAMES);
+const registry = registryOf('installed');
 const parse = (...argv: string[]) => parseCommandLine(argv, registry, AS_NAMED);
 
 async function run(...argv: string[]): Promise<Extract<Invocation, { kind: 'run' }>> {

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
 import { sandboxOf, told } from '../fixtures/starring.ts';
 import { assertEnded, runJob } from '../run.ts';
 import type { Sandbox } from '../sandbox/index.ts';
@@ -16,18 +15,17 @@ describe('the hosts of a job', () => {
     response.end();
   });
   let host = '';
-  let dist: ExtendedDist;
   let sandbox: Sandbox;
   before(async () => {
     server.listen(0, '127.0.0.1');
-    [dist, sandbox] = await Promise.all([distWith('calling'), sandboxOf(0), once(server, 'listening')]);
+    [sandbox] = await Promise.all([sandboxOf(0), once(server, 'listening')]);
     host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
   after(async () => {
     server.close();
-    await Promise.all([dist[Symbol.asyncDispose](), sandbox.close()]);
+    await sandbox.close();
   });
-  const call = (...options: string[]) => runJob(sandbox, ['calling', ...options], { dist: dist.folder });
+  const call = (...options: string[]) => runJob(sandbox, ['calling', ...options], { jobs: 'fixtures' });
 
   it('may come from its options', async () => {
     assertEnded(await call('--to', host), 0);

@@ -1,8 +1,7 @@
 /** No secret reaches stdout or stderr, in any encoding, when a service fails or when a job's author is careless. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { after, before, describe, it } from 'node:test';
-import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
+import { describe, it } from 'node:test';
 import { runHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
 import { findSecrets, type Marks } from '../fixtures/searcher.ts';
@@ -287,17 +286,10 @@ describe('no secret is shown', { concurrency: 6 }, () => {
 });
 
 describe('a job whose author is careless', { concurrency: 6 }, () => {
-  let dist: ExtendedDist;
-
-  before(async () => {
-    dist = await distWith('careless');
-  });
-  after(() => dist[Symbol.asyncDispose]());
-
   async function runCareless(way: string): Promise<Finished> {
     await using marked = await markedSandbox();
     const run = await runJob(marked.sandbox, ['careless'], {
-      dist: dist.folder,
+      jobs: 'fixtures',
       env: { ...marked.env, CARELESS: way },
     });
     const loot = run.events.find(({ event }) => event === 'careless.loot');

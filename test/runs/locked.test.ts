@@ -9,7 +9,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { disarm } from '../../lib/aws/environment-secrets.ts';
-import { distWith, type ExtendedDist } from '../fixtures/dist.ts';
 import { apply, sandboxOf, told } from '../fixtures/starring.ts';
 import { assertEnded, type Finished, type LogEvent, runJob } from '../run.ts';
 import type { Sandbox } from '../sandbox/index.ts';
@@ -71,25 +70,24 @@ const REASONS: Record<string, RegExp> = {
 };
 
 describe('a job that does what no job may', () => {
-  let dist: ExtendedDist;
   let sandbox: Sandbox;
   let around: Surroundings;
   let run: Finished;
   let tried: readonly LogEvent[];
 
   before(async () => {
-    [dist, sandbox, around] = await Promise.all([distWith('overreach'), sandboxOf(1), startSurroundings()]);
+    [sandbox, around] = await Promise.all([sandboxOf(1), startSurroundings()]);
     run = await tryAll();
     tried = run.events.filter(({ event }) => event === 'overreach.tried');
   });
   after(async () => {
-    await Promise.all([dist, sandbox, around].map((one) => one[Symbol.asyncDispose]()));
+    await Promise.all([sandbox, around].map((one) => one[Symbol.asyncDispose]()));
   });
 
   function tryAll(only?: string): Promise<Finished> {
     const { outside, ports } = around;
     const env = { OVERREACH: JSON.stringify({ outside, ...ports, only }), HEARTBEAT_URL: sandbox.monitorUrl };
-    return runJob(sandbox, ['overreach'], { dist: dist.folder, env });
+    return runJob(sandbox, ['overreach'], { jobs: 'fixtures', env });
   }
 
   const ways = (kind: string) => tried.filter((one) => one.kind === kind);

@@ -1,7 +1,6 @@
 /** Many runs in one process at once: each keeps its name, counts, errors and credentials to itself. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import applyRules from '../../jobs/apply-rules.ts';
 import { readConfig } from '../../lib/config.ts';
 import { StoppedError } from '../../lib/errors.ts';
 import { defineJob, type Job, Scope } from '../../lib/job.ts';
@@ -13,6 +12,7 @@ import { createLog } from '../../lib/screen/log.ts';
 import { noProgress } from '../../lib/screen/progress.ts';
 import { AS_NAMED } from '../fixtures/as-named.ts';
 import { lendToAws } from '../fixtures/front-door.ts';
+import applyRules from '../fixtures/installed/apply-rules.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
 import { carrying, forever } from '../fixtures/starring.ts';
 import { takeUncaught } from '../fixtures/uncaught.ts';

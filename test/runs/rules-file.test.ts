@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { apply, sandboxOf, told } from '../fixtures/starring.ts';
-import { assertEnded, ROOT, runJob } from '../run.ts';
+import { assertEnded, runJob } from '../run.ts';
 
 describe('an invalid rules file', { concurrency: 4 }, () => {
   it('exits 78 with file, line, column and cause when it is not valid YAML', async () => {
@@ -136,7 +136,7 @@ describe('an invalid rules file', { concurrency: 4 }, () => {
 it('exits 78 when the working folder of the rules file was deleted', async () => {
   await using sandbox = await sandboxOf();
   const shell = 'd=$(mktemp -d) && cd "$d" && rmdir "$d" && exec "$0" "$@"';
-  const options = { dist: `${ROOT}dist`, unlocked: true, shell, env: { RULES_FILE: 'rules.yaml' } };
+  const options = { unlocked: true, shell, env: { RULES_FILE: 'rules.yaml' } };
   const final = assertEnded(await runJob(sandbox, ['apply-rules'], options), 78);
   assert.match(String(final.error), /the rules file rules\.yaml does not exist/);
 });

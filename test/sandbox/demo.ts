@@ -9,7 +9,7 @@ import type { PlannedRule } from '../../lib/screen/planned-rule.ts';
 import { describePlan } from '../../lib/screen/planned-rule.ts';
 import { prettyLine } from '../../lib/screen/pretty.ts';
 import { columnsOf, wrap } from '../../lib/screen/wrap.ts';
-import { type Finished, runJob } from '../run.ts';
+import { type Finished, runOwnJob } from '../run.ts';
 import { type Sandbox, startSandbox } from './index.ts';
 import type { SandboxMailbox } from './mailbox.ts';
 
@@ -81,7 +81,7 @@ async function demo(): Promise<void> {
 }
 
 async function step(sandbox: Sandbox, number: number, args: readonly string[], what: string): Promise<Finished> {
-  const finished = await runJob(sandbox, args, { env: { DYNO: `scheduler.${1_000 + number}`, LOG_FORMAT: 'json' } });
+  const finished = await runOwnJob(sandbox, args, { env: { DYNO: `scheduler.${1_000 + number}`, LOG_FORMAT: 'json' } });
   out();
   out(`${bold(`${number}  job ${args.join(' ')}`)}  ${dim(what)}`, 3);
   if (finished.code !== 0 || finished.final === undefined) {

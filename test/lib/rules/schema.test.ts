@@ -62,7 +62,7 @@ rules:
   });
 
   it('accepts the starter rules', () => {
-    const source = readFileSync(new URL('../../../jobs/rules.yaml', import.meta.url), 'utf8');
+    const source = readFileSync(new URL('../../fixtures/installed/rules.yaml', import.meta.url), 'utf8');
     assert.ok(parseRules(source, 'rules.yaml').rules.length >= 3);
   });
 

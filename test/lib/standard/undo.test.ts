@@ -1,11 +1,11 @@
 /** `job undo` from command line to final line: which messages it restores, which it leaves alone, and what it logs. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { commandHere, runHere } from '../fixtures/front-door.ts';
-import { mailboxOf, many, type PlainMessage } from '../fixtures/mailbox.ts';
-import { playRun } from '../fixtures/played-run.ts';
-import { assertEnded, ChildHandle, type Finished, type RunOptions, runJob } from '../run.ts';
-import { type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
+import { commandHere, runHere } from '../../fixtures/front-door.ts';
+import { mailboxOf, many, type PlainMessage } from '../../fixtures/mailbox.ts';
+import { playRun } from '../../fixtures/played-run.ts';
+import { assertEnded, ChildHandle, type Finished, type RunOptions, runJob } from '../../run.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts';
 
 const MESSAGES: readonly PlainMessage[] = [
   { labels: ['INBOX', 'UNREAD'] },

@@ -3,12 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before as beforeAll, describe, it } from 'node:test';
-import { runHere } from '../fixtures/front-door.ts';
-import { mailboxOf, many, type PlainMessage } from '../fixtures/mailbox.ts';
-import { assertEnded, type Finished, ROOT, runJob } from '../run.ts';
-import type { RecordedRequest } from '../sandbox/http.ts';
-import { type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
-import type { SandboxMailboxOptions } from '../sandbox/mailbox.ts';
+import { runHere } from '../../fixtures/front-door.ts';
+import { mailboxOf, many, type PlainMessage } from '../../fixtures/mailbox.ts';
+import { assertEnded, type Finished, runJob } from '../../run.ts';
+import type { RecordedRequest } from '../../sandbox/http.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts';
+import type { SandboxMailboxOptions } from '../../sandbox/mailbox.ts';
 
 /** Labels of one message, by name. */
 type Labels = ReadonlySet<string>;
@@ -348,9 +348,9 @@ describe('apply-rules', { concurrency: 4 }, () => {
     try {
       await writeFile(join(folder, 'my.yaml'), JSON.stringify({ rules: [rule('mine', { star: true })] }));
       await using sandbox = await sandboxOf(many(2, {}));
-      const relative = { env: { RULES_FILE: 'my.yaml' }, cwd: folder, dist: `${ROOT}dist` };
+      const relative = { env: { RULES_FILE: 'my.yaml' }, cwd: folder };
       assertEnded(await runJob(sandbox, ['apply-rules'], relative), 0, { changed: 2 });
-      const own = await runJob(sandbox, ['apply-rules'], { cwd: folder, dist: `${ROOT}dist` });
+      const own = await runJob(sandbox, ['apply-rules'], { cwd: folder });
       assertEnded(own, 0, { outcome: 'nothing-to-do' });
       assert.deepEqual(Object.keys(planned(own)), ['old-newsletters', 'old-social', 'large-mail']);
     } finally {

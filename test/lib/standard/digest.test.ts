@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import PostalMime from 'postal-mime';
-import { commandHere, runHere } from '../fixtures/front-door.ts';
-import { assertEnded, type Finished, runJob } from '../run.ts';
-import { generateMailbox, SANDBOX_LABELS } from '../sandbox/generate.ts';
-import { GMAIL_SCOPES, type Sandbox, startSandbox } from '../sandbox/index.ts';
-import { SandboxMailbox, type StoredMessage } from '../sandbox/mailbox.ts';
+import { commandHere, runHere } from '../../fixtures/front-door.ts';
+import { assertEnded, type Finished, runJob } from '../../run.ts';
+import { generateMailbox, SANDBOX_LABELS } from '../../sandbox/generate.ts';
+import { GMAIL_SCOPES, type Sandbox, startSandbox } from '../../sandbox/index.ts';
+import { SandboxMailbox, type StoredMessage } from '../../sandbox/mailbox.ts';
 
 const EMAIL = 'alice@example.com';
 const DAY_MS = 24 * 3_600_000;

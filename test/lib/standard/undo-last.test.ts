@@ -1,12 +1,12 @@
 /** `job undo --last`, and `job undo` of a run without a journal. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createRunId } from '../../lib/base/run-id.ts';
-import { runHere } from '../fixtures/front-door.ts';
-import { mailboxOf } from '../fixtures/mailbox.ts';
-import { playRun } from '../fixtures/played-run.ts';
-import { assertEnded, runJob } from '../run.ts';
-import { type Sandbox, startSandbox } from '../sandbox/index.ts';
+import { createRunId } from '../../../lib/base/run-id.ts';
+import { runHere } from '../../fixtures/front-door.ts';
+import { mailboxOf } from '../../fixtures/mailbox.ts';
+import { playRun } from '../../fixtures/played-run.ts';
+import { assertEnded, runJob } from '../../run.ts';
+import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
 
 const MINUTE = 60_000;
 
