@@ -9,7 +9,7 @@ import { isSameMailbox } from '../base/mail-address.ts';
 import type { CommandContext } from '../command.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
 import { askMailbox } from '../gmail/profile.ts';
-import { isServed, type JobScopes, shortScope } from '../google/scopes.ts';
+import { hasAllScopes, type JobScopes, shortScope } from '../google/scopes.ts';
 import type { OptionSpecs } from '../options.ts';
 import { commandSpelling } from '../screen/command-spelling.ts';
 import { type ConsentAnswer, type Loopback, pastedAnswer, startLoopback } from './answer.ts';
@@ -172,7 +172,7 @@ function requireAllScopes({ scopes, jobs }: ConsentRequest, granted: readonly st
   const missing = scopes.filter((scope) => !granted.includes(scope));
   if (missing.length === 0) return;
   const wide = jobs.filter((job) => job.scopes.some((scope) => missing.includes(scope))).map(({ name }) => name);
-  const stopped = jobs.filter((job) => !isServed(job, granted)).map(({ name }) => name);
+  const stopped = jobs.filter((job) => !hasAllScopes(job, granted)).map(({ name }) => name);
   const left = jobs.map(({ name }) => name).filter((name) => !stopped.includes(name));
   const effect =
     stopped.length > 0

@@ -7,7 +7,7 @@ import type { SecretStore } from '../aws/secret-store.ts';
 import { counted } from '../base/count.ts';
 import { DAY_MS } from '../base/duration.ts';
 import { StoppedError } from '../errors.ts';
-import { isServed, type JobScopes, rotateFor, shortScope } from '../google/scopes.ts';
+import { hasAllScopes, type JobScopes, rotateFor, shortScope } from '../google/scopes.ts';
 import { AUTHORIZE_AGAIN } from '../google/token.ts';
 import type { Terminal } from '../screen/terminal.ts';
 import type { Grant } from './consent.ts';
@@ -104,7 +104,7 @@ export function lostJobsText(
   scopes: readonly string[],
   remedy = `To authorize for every installed job: \`${rotateFor(installed)}\`.`,
 ): string | null {
-  const lost = installed.filter((job) => !isServed(job, scopes)).map(({ name }) => name);
+  const lost = installed.filter((job) => !hasAllScopes(job, scopes)).map(({ name }) => name);
   if (lost.length === 0) return null;
   return `${lost.join(', ')} will not run. ${remedy}`;
 }
@@ -152,7 +152,7 @@ function lostJobsSteps(installed: readonly JobScopes[], scopes: readonly string[
 function servedFacts(installed: readonly JobScopes[], scopes: readonly string[]): PageFacts {
   const needed = new Set(unionOf(installed));
   const names = (isWanted: boolean) =>
-    installed.flatMap((job) => (isServed(job, scopes) === isWanted ? [job.name] : [])).join(', ');
+    installed.flatMap((job) => (hasAllScopes(job, scopes) === isWanted ? [job.name] : [])).join(', ');
   const short = (isWanted: boolean) =>
     scopes
       .filter((scope) => needed.has(scope) === isWanted)

@@ -9,7 +9,7 @@ import { counted } from '../base/count.ts';
 import type { CommandContext } from '../command.ts';
 import { readConfig } from '../config.ts';
 import { CredentialError, ExitCode } from '../errors.ts';
-import { isServed, type JobScopes } from '../google/scopes.ts';
+import { hasAllScopes, type JobScopes } from '../google/scopes.ts';
 import { exchangeRefreshToken, TokenRefusal } from '../google/token.ts';
 import { type OAuthClient, readClient } from './client.ts';
 import { openConsent } from './consent.ts';
@@ -125,7 +125,7 @@ async function withConsent(
     {
       client: { clientId, clientSecret },
       scopes: demands.scopes,
-      jobs: chosen.filter((job) => isServed(job, demands.scopes)),
+      jobs: chosen.filter((job) => hasAllScopes(job, demands.scopes)),
       email: before.mailbox,
       loginHint: before.mailbox,
       port: options.port,

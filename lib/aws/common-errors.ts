@@ -251,7 +251,7 @@ function denied({ what, message, said, action: requested }: AwsRefusal, { arn, k
   if (isKms) {
     return new CredentialError(
       `${what}: access to the ${kind}'s KMS key is denied${said}`,
-      `Allow ${action === requested ? 'kms:Decrypt' : action} on that key besides ${requested}.`,
+      `Allow ${action === requested ? 'kms:Decrypt' : action} on that key, in addition to ${requested}.`,
     );
   }
   // An identity-based policy is the usual place; a boundary or an organization's policy limits what it allows.

@@ -4,7 +4,7 @@ import type { Environment } from '../base/environment.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';
 import { isSecretId } from './names.ts';
 import { decodeUrl } from './pasted.ts';
-import { embedded, holdsName, secretsInText } from './secrets-in-text.ts';
+import { embeddedCredentials, holdsName, secretsInText } from './secrets-in-text.ts';
 
 export const CONTAINER_TOKEN = 'AWS_CONTAINER_AUTHORIZATION_TOKEN';
 
@@ -47,7 +47,7 @@ export function secretsIn(env: Environment): string[] {
 
 /** The credentials on the command line, also in an option's value or among other words. */
 export function secretsInWords(words: readonly string[]): string[] {
-  return [...new Set([...words.flatMap(secretsInWord), ...embedded(words.join(' '))])];
+  return [...new Set([...words.flatMap(secretsInWord), ...embeddedCredentials(words.join(' '))])];
 }
 
 function secretsInWord(word: string): string[] {
@@ -55,7 +55,7 @@ function secretsInWord(word: string): string[] {
   const encoded = word.match(/(?:eyJ|ewog|ewov|LS0tLS1CRUdJTi)[\w+/-]{16,}=*/g) ?? [];
   const parts = [word, ...word.split(',')].map(withoutName);
   return [
-    ...embedded(word),
+    ...embeddedCredentials(word),
     ...parts.filter(isCredential).flatMap(secretsInText),
     ...(json === undefined ? [] : secretsInText(json)),
     ...encoded.flatMap((text) => [text, ...secretsInText(text)]),
@@ -75,7 +75,9 @@ function withoutName(word: string): string {
 
 /** The secrets in the value of an AWS variable, without variables' names in it, which messages may show. */
 function secretsInKey(value: string): string[] {
-  return holdsName(value) || credentialKind(value) === 'json' ? secretsInText(value) : [value, ...embedded(value)];
+  return holdsName(value) || credentialKind(value) === 'json'
+    ? secretsInText(value)
+    : [value, ...embeddedCredentials(value)];
 }
 
 /** The user and password that the address of a proxy may hold. */

@@ -78,7 +78,7 @@ export function contentsOf(value: unknown): JsonContents {
         // A person may paste a whole JSON as a key into the form of the AWS console.
         if (Array.isArray(value)) continue;
         if (credentialKind(name) !== undefined) queue.push({ value: name, key: 'a key', depth: depth + 1 });
-        else secrets.push(...embedded(name));
+        else secrets.push(...embeddedCredentials(name));
       }
     }
   }
@@ -86,15 +86,17 @@ export function contentsOf(value: unknown): JsonContents {
 }
 
 function secretsInLeaf(key: string, text: string): string[] {
-  if (isPem(text)) return [...pemLines(text), ...embedded(text)];
+  if (isPem(text)) return [...pemLines(text), ...embeddedCredentials(text)];
   if (KNOWN_NAMES.has(unwrap(text))) return [];
   if (credentialKind(text) === 'json') return secretsInText(text);
-  if (PUBLIC_KEYS.has(key) && credentialKind(text) === undefined) return embedded(text);
-  if (!mayBeCredential(key, text)) return embedded(text);
+  if (PUBLIC_KEYS.has(key) && credentialKind(text) === undefined) return embeddedCredentials(text);
+  if (!mayBeCredential(key, text)) return embeddedCredentials(text);
   const decoded = decode(text);
   const inside = decoded === undefined ? [] : secretsInText(decoded.text);
   // Hidden as a whole, the text would hide the names of keys in messages too.
-  return holdsName(text) ? [...wordsOf(text), ...inside] : [text, unwrap(text), ...embedded(text), ...inside];
+  return holdsName(text)
+    ? [...wordsOf(text), ...inside]
+    : [text, unwrap(text), ...embeddedCredentials(text), ...inside];
 }
 
 /**
@@ -155,7 +157,7 @@ function readings(text: string): string[] {
 }
 
 /** The parts of `text` that have the form of a credential, or stand behind a credential's name. */
-export function embedded(text: string): string[] {
+export function embeddedCredentials(text: string): string[] {
   return readings(text).flatMap((reading) => [
     ...credentialsIn(reading).flatMap(({ start, text }) => {
       // The text right after a credential, up to the next name, may belong to the credential.
@@ -192,7 +194,9 @@ function wordsOf(text: string): string[] {
       ...reading.split(/[\s"'“”‘’`<>{}[\]\\\u200b-\u200f\u2060\ufeff]+/),
     ])
     .map((word) => word.replace(/^[^A-Za-z0-9]+|[^\w=+/-]+$/g, ''));
-  return [...new Set([...embedded(text), ...words.filter((word) => !isPublicText(word) && !isPlainWord(word))])];
+  return [
+    ...new Set([...embeddedCredentials(text), ...words.filter((word) => !isPublicText(word) && !isPlainWord(word))]),
+  ];
 }
 
 function isPlainWord(word: string): boolean {

@@ -92,12 +92,12 @@ function explain({ name, message, what, said, action }: AwsRefusal): JobError | 
     case 'EncryptionFailure':
       return new CredentialError(
         `${what}: AWS cannot encrypt the secret${said}`,
-        `Check that its KMS key is enabled, and allow kms:GenerateDataKey and kms:Decrypt on that key besides ${action}.`,
+        `Check that its KMS key is enabled, and allow kms:GenerateDataKey and kms:Decrypt on that key, in addition to ${action}.`,
       );
     case 'DecryptionFailure':
       return new CredentialError(
         `${what}: AWS cannot decrypt the secret${said}`,
-        `Check that its KMS key is enabled, and allow kms:Decrypt on that key besides ${action}.`,
+        `Check that its KMS key is enabled, and allow kms:Decrypt on that key, in addition to ${action}.`,
       );
     default:
       return undefined;

@@ -64,7 +64,7 @@ export class GmailClient {
   readonly #api: gmail_v1.Gmail;
   readonly #auth: OAuth2Client;
   readonly #concurrency = new ConcurrencyLimiter();
-  /** The access token of the requests that are sent now. */
+  /** The access token in the headers of the next request. */
   #token = '';
   #answerMs = 0;
 

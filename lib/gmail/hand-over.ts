@@ -1,5 +1,5 @@
 /**
- * Hands every message that a search finds to a job, and marks it with a label that is part of the search, so that no later
+ * Hands every message that a search finds to a job, and marks it with a label that the search excludes, so that no later
  * run hands it over again. A message is marked before the same lane hands over the next one: after a kill, at most the
  * messages that the job was working on are handed over again.
  *
@@ -70,10 +70,10 @@ export async function handOver(query: string, options: MessagesOptions, context:
   await labels.requireClear([done]);
   const known = (await labels.known()).find(done);
   const terms = parseSearch(query);
-  const isUndone = known === undefined ? [] : [`-${labelSearch(known.name)}`];
-  const undone = [`(${query})`, ...isUndone, ...withoutDrafts(terms)].join(' ');
+  const excludesDone = known === undefined ? [] : [`-${labelSearch(known.name)}`];
+  const notDone = [`(${query})`, ...excludesDone, ...withoutDrafts(terms)].join(' ');
   const includeSpamTrash = asksForSpamOrTrash(terms);
-  const found = await searcher.find(undone, { includeSpamTrash });
+  const found = await searcher.find(notDone, { includeSpamTrash });
   const windows = alignWindows([found], span)
     .map(({ window, ids: [ids = IdSet.empty] }) => ({ window, ids }))
     .filter(({ ids }) => ids.size > 0);
@@ -83,7 +83,7 @@ export async function handOver(query: string, options: MessagesOptions, context:
   const large =
     all.size === 0
       ? IdSet.empty
-      : allOf(await searcher.find(`${undone} ${LARGE}`, { includeSpamTrash, among: all, isBackground: true }));
+      : allOf(await searcher.find(`${notDone} ${LARGE}`, { includeSpamTrash, among: all, isBackground: true }));
   tally.matched(all.size);
 
   const created = known === undefined && all.size > 0 ? 1 : 0;
@@ -133,7 +133,7 @@ interface LaneWork {
 }
 
 /** Counts one message. */
-type Count = (fate: keyof LaneCounts) => void;
+type Count = (result: keyof LaneCounts) => void;
 
 class Lanes {
   readonly #options: MessagesOptions;
@@ -164,10 +164,10 @@ class Lanes {
       taken += 1;
       return ids.at(isNewestFirst ? ids.size - taken : taken - 1);
     };
-    const count: Count = (fate) => {
+    const count: Count = (result) => {
       counted += 1;
-      counts[fate] += 1;
-      tally[fate](1);
+      counts[result] += 1;
+      tally[result](1);
       progress.advance(1);
     };
     const lanes = isLarge ? 1 : (this.#options.atOnce ?? 1);
@@ -237,7 +237,7 @@ class Lanes {
     count('failed');
     this.#context.log.error('message.failed', {
       id,
-      // Its message may quote the mail.
+      // The error's message may quote the mail.
       error: error instanceof Error ? error.name : typeof error,
       at: placeOf(error),
     });

@@ -66,7 +66,7 @@ function halves(id: string): [number, number] {
   if (!ID.test(id)) {
     throw new UnavailableError(
       'Gmail answered with a malformed message id',
-      'Nothing was done with it. Run again; if it happens again, report it.',
+      'The program did nothing with that message. Run again; if it happens again, report it.',
     );
   }
   return [Number.parseInt(id.slice(-8), 16), id.length > 8 ? Number.parseInt(id.slice(0, -8), 16) : 0];

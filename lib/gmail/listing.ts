@@ -14,7 +14,7 @@ export interface ListPage {
   readonly next: string | undefined;
 }
 
-/** Returns the page at `token` of the search in `window`, or in the whole span when that is null; newest first. */
+/** Returns the page at `token` of the search in `window`, in the whole span when `window` is null; newest first. */
 export type FetchPage = (window: Window | null, token: string | undefined) => Promise<ListPage>;
 
 /** One more window gets a list of its own after this many pages. */

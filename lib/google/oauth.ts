@@ -27,7 +27,7 @@ export interface PostOptions {
   readonly timeoutMs: number;
   /** Given every token in the answer before anything else is done with it. */
   readonly hide: (secret: string) => void;
-  /** Sent besides the form's own: a DPoP proof, for instance. */
+  /** Sent in addition to the form's own, such as a DPoP proof. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 

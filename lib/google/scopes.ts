@@ -76,7 +76,7 @@ export interface JobScopes {
 }
 
 /** Whether `granted` covers all scopes of the job. */
-export function isServed(job: JobScopes, granted: readonly string[]): boolean {
+export function hasAllScopes(job: JobScopes, granted: readonly string[]): boolean {
   return missingScopes(job.scopes, granted).length === 0;
 }
 
@@ -90,7 +90,7 @@ export function authorizeForMore(
   installed: readonly JobScopes[],
 ): string {
   const asked = new Set(
-    [...needing, ...installed.filter((job) => isServed(job, granted))].flatMap((job) => job.scopes),
+    [...needing, ...installed.filter((job) => hasAllScopes(job, granted))].flatMap((job) => job.scopes),
   );
   const jobs = installed.filter(({ scopes }) => scopes.every((scope) => asked.has(scope)));
   return `Authorize again with \`${rotateFor(jobs)}\`, and leave every box on Google's consent page ticked.`;

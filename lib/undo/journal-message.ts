@@ -18,16 +18,16 @@ export interface JournalHead {
 }
 
 /** The headers of a JournalHead. */
-export const HEAD_NAMES = ['Format', 'Run', 'Job', 'Started', 'Part', 'Messages', 'Revised'].map(
+export const HEAD_HEADERS = ['Format', 'Run', 'Job', 'Started', 'Part', 'Messages', 'Revised'].map(
   (name) => `X-Gmail-Jobs-${name}`,
 );
 
 const LINE = '\r\n';
 const ATTACHMENT = 'application/gzip';
 
-export const SENDER = 'journal@gmail-jobs.invalid';
+export const JOURNAL_SENDER = 'journal@gmail-jobs.invalid';
 
-const FROM = `gmail-jobs <${SENDER}>`;
+const FROM = `gmail-jobs <${JOURNAL_SENDER}>`;
 
 /**
  * Gmail adds at least one of these headers to every mail that it receives, and no sender can prevent that. It adds none
@@ -38,8 +38,8 @@ const OF_RECEIVED_MAIL = ['Delivered-To', 'Return-Path', 'Received-SPF', 'Authen
 /** Labels that a journal has only when a person added them. */
 const PLACES = ['INBOX', 'SENT', 'DRAFT', 'CHAT', 'SPAM'];
 
-/** The headers that `isOwn` reads. */
-export const OWN_NAMES = ['From', 'Message-ID', 'X-Gmail-Jobs-Run', ...OF_RECEIVED_MAIL];
+/** The headers that `isOwnJournal` reads. */
+export const OWN_HEADERS = ['From', 'Message-ID', 'X-Gmail-Jobs-Run', ...OF_RECEIVED_MAIL];
 
 /**
  * The Message-IDs of one part of a run's journal, without angle brackets: the first writing's, and that of the revised or
@@ -54,7 +54,11 @@ export function journalMessageIds(runId: string, part: number): readonly [string
  * it to any mail; nor is the form, because anybody can send such a mail. A mail that was sent has a header of its
  * delivery, or lacks the label, or is in the inbox or another place.
  */
-export function isOwn(header: (name: string) => string, labelIds: readonly string[], journalLabelId: string): boolean {
+export function isOwnJournal(
+  header: (name: string) => string,
+  labelIds: readonly string[],
+  journalLabelId: string,
+): boolean {
   const [, runId] =
     /^<journal\.([\d-]+-[0-9a-f]{4})\.\d{1,6}(?:\.again)?@gmail-jobs\.invalid>$/.exec(header('Message-ID')) ?? [];
   return (
@@ -92,7 +96,7 @@ export function encodeJournal(record: JournalRecord): Buffer {
     `Message-ID: <${revised || corrected ? again : first}>`,
     `Date: ${startedAt.toUTCString().replace('GMT', '+0000')}`,
     'Auto-Submitted: auto-generated',
-    ...HEAD_NAMES.map((name, index) => `${name}: ${values[index]}`),
+    ...HEAD_HEADERS.map((name, index) => `${name}: ${values[index]}`),
     'MIME-Version: 1.0',
     `Content-Type: multipart/mixed; boundary="${boundary}"`,
     '',
@@ -124,7 +128,7 @@ export function encodeJournal(record: JournalRecord): Buffer {
 }
 
 /**
- * The record in a journal's source. The caller checks with `isOwn` whether to trust the message.
+ * The record in a journal's source. The caller checks with `isOwnJournal` whether to trust the message.
  * @throws JournalError when the journal is damaged, or a later version wrote it.
  */
 export function decodeJournal(raw: Buffer): JournalRecord {
@@ -157,7 +161,7 @@ function splitHead(source: string): { head: string; body: string } {
 /** Returns null when the headers are not those of a journal that this program can read. */
 export function readHead(header: (name: string) => string): JournalHead | null {
   const [format = '', runId = '', job = '', started = '', place = '', messages = '', revised = ''] =
-    HEAD_NAMES.map(header);
+    HEAD_HEADERS.map(header);
   const [, part, parts] = /^(\d{1,6})\/(\d{1,6})$/.exec(place) ?? [];
   const startedAt = new Date(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(started) ? started : Number.NaN);
   const sound =

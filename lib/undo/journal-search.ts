@@ -3,7 +3,7 @@ import { type Label, type LabelDirectory, labelSearch } from '../gmail/labels.ts
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { MessageSource } from '../gmail/messages.ts';
 import { COMPLETED_LABEL, UNDONE_LABEL } from '../gmail/own-labels.ts';
-import { decodeJournal, headersOf, isOwn, journalMessageIds, KEPT_DAYS } from './journal-message.ts';
+import { decodeJournal, headersOf, isOwnJournal, journalMessageIds, KEPT_DAYS } from './journal-message.ts';
 import { JournalError, type JournalRecord } from './journal-record.ts';
 
 /** How many parts one search looks for. */
@@ -24,7 +24,7 @@ export interface JournaledRun {
   readonly historyId: string | undefined;
 }
 
-/** A message that `isOwn` accepted; its record, or why the record cannot be used. */
+/** A message that `isOwnJournal` accepted; its record, or why the record cannot be used. */
 interface ReadPart extends Omit<MessageSource, 'raw'> {
   readonly record: JournalRecord | JournalError;
 }
@@ -49,7 +49,7 @@ export class JournalSearch {
     const marks = new Set<string>();
     let parts = 0;
     let last: number | undefined;
-    // A run that planned again has more parts than its first parts say, so a full result leads to one more search.
+    // A run that planned again has more parts than its first parts say, so the loop goes on after a complete group.
     for (let from = 1; from === 1 || from <= parts || records.has(from - 1); from += PARTS_AT_ONCE) {
       for (const [id, { record, labelIds, historyId }] of await this.#readParts(label, from)) {
         if (record instanceof JournalError || labelIds.includes('TRASH')) continue;
@@ -108,7 +108,7 @@ export class JournalSearch {
     for (const { id } of found) {
       if (this.#read.has(id)) continue;
       const message = await this.#mailbox.source(id);
-      if (message === null || !isOwn(headersOf(message.raw), message.labelIds, label.id)) continue;
+      if (message === null || !isOwnJournal(headersOf(message.raw), message.labelIds, label.id)) continue;
       const { raw, ...rest } = message;
       this.#read.set(id, { record: this.#decode(raw), ...rest });
     }

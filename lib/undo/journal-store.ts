@@ -1,6 +1,6 @@
 /**
  * Stores journals as messages under a hidden label of the mailbox, and finds, lists and discards them. Reads and discards
- * only messages that this program inserted: see `isOwn`.
+ * only messages that this program inserted: see `isOwnJournal`.
  */
 import { timeOfRunId } from '../base/run-id.ts';
 import { type Label, labelSearch } from '../gmail/labels.ts';
@@ -10,14 +10,14 @@ import { GmailRefusal } from '../gmail/responses.ts';
 import {
   decodeJournal,
   encodeJournal,
-  HEAD_NAMES,
+  HEAD_HEADERS,
   headersOf,
-  isOwn,
+  isOwnJournal,
+  JOURNAL_SENDER,
   type JournalHead,
   KEPT_DAYS,
-  OWN_NAMES,
+  OWN_HEADERS,
   readHead,
-  SENDER,
 } from './journal-message.ts';
 import { JournalError, type JournalRecord } from './journal-record.ts';
 import { type JournaledRun, JournalSearch } from './journal-search.ts';
@@ -135,9 +135,9 @@ export class JournalStore {
     const found = await this.#mailbox.search(query, { journals: true, limit: MOST_TIDIED });
     const read = await this.#mailbox.read(
       found.map(({ id }) => id),
-      OWN_NAMES,
+      OWN_HEADERS,
     );
-    const old = read.filter(({ header, labelIds }) => isOwn(header, labelIds, label.id)).map(({ id }) => id);
+    const old = read.filter(({ header, labelIds }) => isOwnJournal(header, labelIds, label.id)).map(({ id }) => id);
     if (old.length > 0) await this.#mailbox.changeOwn(old, TO_TRASH);
     return old.length;
   }
@@ -173,7 +173,7 @@ export class JournalStore {
     let left = MOST_LATER;
     for (const { id } of found.reverse()) {
       const message = await this.#mailbox.source(id);
-      if (message === null || !isOwn(headersOf(message.raw), message.labelIds, label.id)) continue;
+      if (message === null || !isOwnJournal(headersOf(message.raw), message.labelIds, label.id)) continue;
       if (message.labelIds.includes('TRASH')) continue;
       const record = readable(message.raw);
       if (record === null || record.startedAt <= startedAt) continue;
@@ -194,8 +194,8 @@ export class JournalStore {
     const last = (await this.#summarize(MOST_JOURNALS, READ_AT_ONCE, isEnough)).find(isOpen);
     if (last !== undefined) return last;
     throw new JournalError(
-      `No run can be undone: no run of the last ${KEPT_DAYS} days kept a journal and is not yet undone`,
-      '`job runs` lists the runs. The very first journal of a mailbox may appear only after a minute.',
+      `No run can be undone: every run of the last ${KEPT_DAYS} days is already undone or kept no journal`,
+      '`job runs` lists the runs. The first journal of a mailbox may take a minute to appear.',
     );
   }
 
@@ -221,8 +221,9 @@ export class JournalStore {
     const lastParts = new Map<string, number>();
     for (let start = 0; start < found.length && !isEnough([...runs.values()]); start += atOnce) {
       const ids = found.slice(start, start + atOnce);
-      for (const message of await this.#mailbox.read(ids, [...HEAD_NAMES, ...OWN_NAMES])) {
-        const isJournal = isOwn(message.header, message.labelIds, label.id) && !message.labelIds.includes('TRASH');
+      for (const message of await this.#mailbox.read(ids, [...HEAD_HEADERS, ...OWN_HEADERS])) {
+        const isJournal =
+          isOwnJournal(message.header, message.labelIds, label.id) && !message.labelIds.includes('TRASH');
         const head = isJournal ? readHead(message.header) : null;
         if (head === null) continue;
         const { part, revised = false, ...rest } = head;
@@ -258,9 +259,9 @@ export class JournalStore {
   }
 }
 
-/** Finds all journals, and possibly other mail: check each message with `isOwn`. */
+/** Finds all journals, and possibly other mail: check each message with `isOwnJournal`. */
 function journalSearch({ name }: Label): string {
-  return `${labelSearch(name)} from:${SENDER}`;
+  return `${labelSearch(name)} from:${JOURNAL_SENDER}`;
 }
 
 /** Returns null for a journal that cannot be used. */

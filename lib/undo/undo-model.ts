@@ -31,7 +31,7 @@ export interface UndoInput {
 }
 
 /** A message that somebody put here since the run counts as changed, whatever its other labels are. */
-export const HIDING: readonly string[] = ['TRASH', 'SPAM'];
+export const HIDING_LABELS: readonly string[] = ['TRASH', 'SPAM'];
 
 /** Gmail refuses to add more than one of these labels in one change. */
 const PLACES: readonly string[] = ['TRASH', 'SPAM', 'INBOX'];
@@ -172,7 +172,7 @@ function restorationOf({ effects }: ChangePath, { entries, completed, exists }: 
     }
     return left;
   });
-  for (const id of HIDING) if (!before.has(id)) before.set(id, { on: false, name: id });
+  for (const id of HIDING_LABELS) if (!before.has(id)) before.set(id, { on: false, name: id });
   const labels = [...before.keys()].sort();
   const start = labels.map((id) => before.get(id)?.on === true);
   const states = (completed ? [apply(rounds, start, labels)] : reachable(rounds, start, labels)).map(digits);
@@ -209,11 +209,12 @@ function reachable(rounds: readonly Round[], start: readonly boolean[], labels: 
   return [...states.values()];
 }
 
-/** Leaves out labels that are the same in all states in which the run can have left the message, except those in HIDING. */
+/** Leaves out labels that are the same in all states in which the run can have left the message, except those in HIDING_LABELS. */
 function narrowed(restoration: Restoration, start: readonly boolean[]): Restoration {
   const states = [...restoration.stepsByState.keys()];
   const counts = restoration.labels.map(
-    (id, index) => HIDING.includes(id) || states.some((state) => state[index] !== digits([start[index] === true])),
+    (id, index) =>
+      HIDING_LABELS.includes(id) || states.some((state) => state[index] !== digits([start[index] === true])),
   );
   const stepsByState = [...restoration.stepsByState].map(
     ([state, steps]) => [[...state].filter((_, index) => counts[index]).join(''), steps] as const,

@@ -10,7 +10,7 @@ import type { Mailbox } from '../gmail/mailbox.ts';
 import { PAGE_SIZE } from '../gmail/searcher.ts';
 import { unitsOf } from '../gmail/units.ts';
 import type { JournalRecord } from './journal-record.ts';
-import { HIDING, type RunModel, type UndoGroup, type UndoPlan } from './undo-model.ts';
+import { HIDING_LABELS, type RunModel, type UndoGroup, type UndoPlan } from './undo-model.ts';
 
 /** Searches are repeated for up to a minute, until they agree with the messages that were read. */
 const POLL_MS = 5_000;
@@ -216,12 +216,12 @@ export async function changedMeanwhile(
   const happened = await mailbox.history(since, IdSet.union(groups.map(({ ids }) => ids)));
   if (happened === null) {
     throw new UnavailableError(
-      "Gmail's history no longer reaches back to when the question was asked, so nothing was changed",
+      "Gmail's history no longer reaches back to the question, so the undo cannot tell what changed since, and changed nothing",
       'Run the command again.',
     );
   }
   const touched = groups.flatMap(({ ids, steps }) => {
-    const labels = [...new Set([...HIDING, ...steps.map(({ id }) => id)])];
+    const labels = [...new Set([...HIDING_LABELS, ...steps.map(({ id }) => id)])];
     const changed = labels.flatMap((label) => [...(happened.labels.get(label)?.keys() ?? [])]);
     return [...changed, ...happened.deleted].filter((id) => ids.has(id));
   });

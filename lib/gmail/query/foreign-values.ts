@@ -3,7 +3,7 @@
  * whole words only, and takes `*` and `,` for a space between words. Source:
  * sensefulsolutions.com/2010/07/how-gmail-filter-email-matching-works.html.
  */
-import { isChecked, valueProblem } from './values.ts';
+import { restrictsValues, valueProblem } from './values.ts';
 
 const ADDRESSES: readonly string[] = ['from', 'to', 'cc', 'bcc', 'deliveredto', 'list'];
 
@@ -17,7 +17,7 @@ export function foreignMember(operator: string, value: string, minus: string): s
   if (operator === '') return undefined;
   // A comma is right in a name: "Doe, John".
   const isAddress = ADDRESSES.includes(operator) && /[@.]/.test(value);
-  const takesOne = isAddress || operator === 'filename' || isChecked(operator);
+  const takesOne = isAddress || operator === 'filename' || restrictsValues(operator);
   if (takesOne && /^[,;|]|[,;|]$/.test(value)) {
     return `"${value}" has a sign that Gmail takes for a space: write several values as ${minus}${operator}:{a b}`;
   }
@@ -30,7 +30,7 @@ function commaProblem(operator: string, value: string, minus: string): string | 
   const isList =
     ADDRESSES.includes(operator) ||
     (operator === 'filename' && parts.every((part) => /^\.?[a-z0-9]{2,4}$/i.test(part))) ||
-    (isChecked(operator) && parts.every((part) => valueProblem(operator, part, '') === null));
+    (restrictsValues(operator) && parts.every((part) => valueProblem(operator, part, '') === null));
   if (!isList) return undefined;
   const terms = parts.map((part) => `${operator}:${part}`).join(' ');
   return `"${operator}:${value}" has several values: write ${minus}{${terms}}`;

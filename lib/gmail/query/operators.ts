@@ -1,5 +1,5 @@
 /** Gmail's search operators, and words that were meant as operators: without a colon Gmail searches for the word. */
-import { isChecked, PLACES, valueProblem } from './values.ts';
+import { PLACES, restrictsValues, valueProblem } from './values.ts';
 
 /** Source: support.google.com/mail/answer/7190. */
 export const OPERATORS: readonly string[] = [
@@ -55,7 +55,7 @@ export function missingColon(word: string, following: string, negated: boolean):
     return refuse(operator, value);
   }
   if (!OPERATORS.includes(word.toLowerCase()) || following === '') return undefined;
-  const isMistake = isMeant(word.toLowerCase(), following, '') || (negated && !isChecked(word.toLowerCase()));
+  const isMistake = isMeant(word.toLowerCase(), following, '') || (negated && !restrictsValues(word.toLowerCase()));
   return isMistake ? refuse(word.toLowerCase(), following) : undefined;
 }
 
@@ -64,7 +64,7 @@ function isMeant(operator: string, value: string, sign: string): boolean {
   if (operator === 'in') return PLACES.includes(value.toLowerCase());
   // A small number may be anything: "size 42".
   if (/^\d{1,4}$/.test(value)) return false;
-  if (isChecked(operator)) return valueProblem(operator, value, '') === null;
+  if (restrictsValues(operator)) return valueProblem(operator, value, '') === null;
   return sign === ',' && ADDRESS.test(value);
 }
 

@@ -6,7 +6,7 @@ import { nearest, slips } from '../../base/nearest.ts';
 import { findOddCharacter, nameForeign } from './characters.ts';
 import { foreignValue } from './foreign-values.ts';
 import { decodeQuery, hiddenOperator, missingColon, OPERATORS } from './operators.ts';
-import { isChecked, isMeasured, valueProblem } from './values.ts';
+import { restrictsValues, takesMeasure, valueProblem } from './values.ts';
 
 /** The search is invalid at the index `at`. */
 export class QueryError extends Error {
@@ -129,7 +129,7 @@ function meantOperator(operator: string, value: string): string | undefined {
   if (meant === undefined || (value !== '' && valueProblem(meant, value, '') !== null)) return undefined;
   if (FOREIGN_OPERATORS.has(operator)) return meant;
   // Any two letters are one typing error apart from another two: then only the value can tell.
-  return isSlip(operator, meant) && (meant.length >= 4 || (isChecked(meant) && value !== '')) ? meant : undefined;
+  return isSlip(operator, meant) && (meant.length >= 4 || (restrictsValues(meant) && value !== '')) ? meant : undefined;
 }
 
 /** Whether two words are one typing error apart, or two in long words. */
@@ -169,7 +169,7 @@ function requirePlain(
         : '';
     throw new QueryError(foreign + text, at);
   }
-  if (operator !== '' && /^-./.test(bare) && !['label', 'in'].includes(operator) && !isMeasured(operator)) {
+  if (operator !== '' && /^-./.test(bare) && !['label', 'in'].includes(operator) && !takesMeasure(operator)) {
     throw new QueryError(misplacedMinus(operator, bare.slice(1), afterMinus), at);
   }
 }
@@ -182,7 +182,7 @@ function requireOneOperator(operator: string, bare: string, at: number): void {
   if (bare.toLowerCase().startsWith(`${operator}:`) && rest !== '' && valueProblem(operator, rest, '') === null) {
     throw new QueryError(`${written} has its operator twice: write ${operator}:${rest}`, at);
   }
-  const quoted = isChecked(operator) ? '' : `, or quotes around text: ${operator}:"${bare}"`;
+  const quoted = restrictsValues(operator) ? '' : `, or quotes around text: ${operator}:"${bare}"`;
   throw new QueryError(`${written} holds a second operator: put a space or OR before it${quoted}`, at);
 }
 
@@ -198,7 +198,7 @@ function textAround(query: string, at: number): string | undefined {
   if (group !== null) {
     const rest = /^[^"(){}]*(?=[)}])/.exec(query.slice(at))?.[0];
     const [, operator = '', begun = ''] = group;
-    if (rest !== undefined && !isChecked(operator.slice(0, -1).toLowerCase())) {
+    if (rest !== undefined && !restrictsValues(operator.slice(0, -1).toLowerCase())) {
       return `${operator}"${(begun + rest).trim()}"`;
     }
   }

@@ -68,14 +68,14 @@ const CHECKS: ReadonlyMap<string, Check> = new Map([
   ['rfc822msgid', messageIdAdvice],
 ]);
 
-/** Whether the operator takes only certain values. */
-export function isChecked(operator: string): boolean {
+/** Whether the operator takes only values of a certain form, or from a fixed set. */
+export function restrictsValues(operator: string): boolean {
   return CHECKS.has(operator);
 }
 
 /** Whether the operator takes an age, a date or a size. */
-export function isMeasured(operator: string): boolean {
-  return isChecked(operator) && !CLOSED.has(operator) && operator !== 'rfc822msgid';
+export function takesMeasure(operator: string): boolean {
+  return restrictsValues(operator) && !CLOSED.has(operator) && operator !== 'rfc822msgid';
 }
 
 /**
