@@ -1,4 +1,4 @@
-/** Reads the command line: which job or command, with which options; prints help, and suggests the nearest word for typos. */
+/** Reads the command line: the job or command, its options, the help texts. Suggests the nearest word for a typo. */
 import { readFileSync } from 'node:fs';
 import { CommanderError, Command as CommandLine, Option } from 'commander';
 import { BACKFILL_OPTIONS, type BackfillValues } from './backfill/options.ts';
@@ -14,7 +14,7 @@ import type { CommandSpelling } from './screen/command-spelling.ts';
 import { wrapColumns } from './screen/wrap.ts';
 
 export type Invocation =
-  /** Written to stdout, or to stderr when the command line was wrong. */
+  /** `text` goes to stdout; with an exit code other than 0, to stderr. */
   | { readonly kind: 'print'; readonly text: string; readonly exitCode: ExitCode }
   | ({ readonly kind: 'run' } & RunRequest)
   | {
@@ -29,7 +29,7 @@ const SEE_HELP = 'See `job --help`.';
 const HELP_COLUMNS = 80;
 
 /**
- * Returns what the arguments ask for. Loads only the job that they name. Help texts have lines of at most `columns`.
+ * Parses the command line, and loads only the job that it names. Help texts have lines of at most `columns`.
  * @throws UsageError for unknown jobs and options, and for invalid values.
  */
 export async function parseCommandLine(
@@ -115,7 +115,7 @@ function orSwitch({ orSwitch }: ArgumentSpec, or = ' | '): string {
   return orSwitch === undefined ? '' : `${or}--${orSwitch}`;
 }
 
-/** Separates the options of the backfill from the job's own. An option may be both. */
+/** Separates the backfill's options from the job's own. An option such as `--time-zone` may belong to both. */
 function splitBackfill(given: Readonly<Record<string, unknown>>, own: OptionSpecs) {
   const isBackfillOnly = ([key]: [string, unknown]) => Object.hasOwn(BACKFILL_OPTIONS, key) && !Object.hasOwn(own, key);
   const { from, to, window, oldestFirst, ...rest } = given as Readonly<Record<string, unknown>> & BackfillValues;
@@ -192,7 +192,7 @@ function createCommandLine(
     .showSuggestionAfterError(true)
     .configureOutput({ getOutHelpWidth: () => helpColumns })
     .exitOverride();
-  // Optional for commander: readArgument() has the better message when it is missing.
+  // Optional for commander, because readArgument() has a better message for a missing argument.
   if (argument !== undefined) commandLine.argument(`[${argument.name}]`, spelling.text(argument.summary));
   for (const [key, spec] of Object.entries(options)) {
     const option = new Option(usageOf(key, spec), spelling.text(spec.summary));

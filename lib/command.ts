@@ -1,6 +1,6 @@
 /**
- * A command as data: what a person types besides jobs, such as `job check`. A file in `lib/commands/` whose default export
- * comes from `defineCommand`.
+ * A command as data: `job check`, for instance, which is no job. Each command is a file in `lib/commands/` whose default
+ * export comes from `defineCommand`.
  */
 import type { Environment } from './base/environment.ts';
 import type { ExitCode } from './errors.ts';
@@ -16,7 +16,7 @@ export interface CommandContext<O extends OptionSpecs> {
   readonly terminal: Terminal;
   /** Cuts a secret out of everything that is printed from now on. Call it before the secret is used. */
   readonly hide: (secret: string) => void;
-  /** From now on the process may connect to these hosts too. */
+  /** Lets the process connect to these hosts too, from now on. */
   readonly allowHosts: (hosts: readonly Host[]) => void;
   /** Aborted with a StoppedError by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
@@ -26,13 +26,13 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   readonly summary: string;
   readonly description?: string;
   readonly options: O;
-  /** Whether it waits on a loopback port for the browser's redirect. */
+  /** Whether the command listens on 127.0.0.1 for the browser's redirect. */
   readonly listens?: boolean;
-  /** Returns the exit code. @throws JobError for what a person has to correct. */
+  /** Returns the exit code. @throws JobError for an expected failure, StoppedError when the signal is aborted. */
   run(context: CommandContext<O>): Promise<ExitCode>;
 }
 
-/** Returns the definition; gives its options their types. */
+/** Returns `definition` unchanged; TypeScript infers the types of its options. */
 export function defineCommand<const O extends OptionSpecs>(definition: Command<O>): Command<O> {
   return definition;
 }

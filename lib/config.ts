@@ -1,4 +1,7 @@
-/** The only reader of the environment. Reports every problem at once, by the variable's name, never by its value. */
+/**
+ * Reads the settings in the environment, and reports all missing and wrong variables at once, by name and never by value.
+ * AWS's credentials are left to aws/keys.ts, Node's own variables to process/lockdown.ts.
+ */
 import { type AwsKeys, type ContainerToken, missingKeys, problemsOfKeys, readAwsKeys } from './aws/keys.ts';
 import { hostOf, isRegion, isSecretId, regionOfSecret } from './aws/names.ts';
 import { beginsLikeCredential } from './base/credential-like.ts';
@@ -13,15 +16,15 @@ import type { Level, LogFormat } from './screen/log.ts';
 export interface Config {
   /** Name or ARN of the secret in AWS Secrets Manager. */
   readonly secretId: string;
-  /** The address of the mailbox that every token must open; undefined when the secret alone may name it. */
+  /** The address of the mailbox that every token must open; undefined without GMAIL_MAILBOX: the secret may name it. */
   readonly mailbox: string | undefined;
   readonly awsRegion: string;
-  /** The AWS credentials in the environment; undefined when it only names another source of them. */
+  /** AWS credentials; undefined when the environment only names another source of credentials, such as a profile. */
   readonly awsKeys: AwsKeys | ContainerToken | undefined;
-  /** Path of the rules file; undefined for the one beside the job. */
+  /** Path of the rules file; undefined for the rules.yaml beside the job. */
   readonly rulesFile: string | undefined;
   readonly quotaProfile: QuotaProfile;
-  /** The quota units per minute of the mailbox's user; undefined for those of the profile. */
+  /** The limit of the mailbox's user in quota units per minute; undefined for the limit of the profile. */
   readonly quotaPerMinute: number | undefined;
   readonly budgetMs: number;
   /** How long one attempt of a request may take. */
@@ -48,7 +51,7 @@ const GOOGLE_REVOKE_URL = 'https://oauth2.googleapis.com/revoke';
 
 const LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'] satisfies Level[];
 
-/** How to log. Wrong values give the defaults, so that readConfig's error about them can be logged. */
+/** A wrong value gives the default, so that the ConfigError about it can be logged. */
 export function readLogConfig(env: Environment, isTerminal: boolean): LogConfig {
   const level = env.LOG_LEVEL ?? 'info';
   const format = env.LOG_FORMAT ?? 'auto';
@@ -73,7 +76,10 @@ export function readConfig(env: Environment): Config {
   return config;
 }
 
-/** The configuration in `env` as far as it is right, the error for the rest, and the variables at fault. */
+/**
+ * Reads `env` without throwing. `error` names all problems, `faulty` the missing and wrong variables. A field of `config`
+ * is valid only when its variable is not in `faulty`.
+ */
 export function examineConfig(env: Environment): {
   readonly config: Config;
   readonly error: ConfigError | null;
@@ -109,7 +115,7 @@ export function examineConfig(env: Environment): {
     problems.set(
       'GMAIL_SECRET_ID',
       beginsLikeCredential(secretId)
-        ? 'holds what begins like a credential: it must be the name or the ARN of the secret that holds the credentials'
+        ? 'holds text that begins like a credential, but must be the name or ARN of the secret that holds the credentials'
         : "must be the name of a secret in AWS Secrets Manager (letters, digits and /_+=.@-) or such a secret's ARN",
     );
   }
@@ -171,7 +177,7 @@ function configError(
   const toSet = missing.length + problems.size - proxies.length;
   const [setting, unsetting] = isDyno ? ['heroku config:set', 'heroku config:unset'] : ['export', 'unset'];
   const set = `Set ${toSet === 1 ? 'it' : 'them'} with \`${setting} NAME=value\`, then run again.`;
-  const unset = `Unset ${list(proxies)} for this program (\`${unsetting} ${proxies.join(' ')}\`), or set NO_PROXY=* where its hosts can be reached without the proxy.`;
+  const unset = `Unset ${list(proxies)} for this program (\`${unsetting} ${proxies.join(' ')}\`), or set NO_PROXY=* if this machine reaches the program's hosts without the proxy.`;
   return new ConfigError(
     `configuration: ${[...notSet, ...wrong].join('; ')}`,
     [...(toSet > 0 ? [set] : []), ...(proxies.length > 0 ? [unset] : [])].join(' '),
@@ -205,7 +211,7 @@ function loopbackUrl(text: string): string | null {
   return url !== null && /^https?:$/.test(url.protocol) && isLoopback(url.hostname) ? text : null;
 }
 
-/** Whether the host is this machine. An IPv6 address may have a URL's brackets. */
+/** Whether the host is this machine. Accepts IPv6 addresses with and without brackets. */
 export function isLoopback(hostname: string): boolean {
   return /^(?:localhost|::1|\[::1\])$/.test(hostname) || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }

@@ -1,6 +1,6 @@
 /**
- * Every expected failure of a run or command: which error has which exit code. Anything else that is thrown is a bug, with
- * exit code 1 and a stack.
+ * The errors of every expected failure of a run or command, with their exit codes. Any other error is a bug: exit code 1
+ * and a stack.
  *
  * | error            | exit code | thrown for                                                             |
  * | ---------------- | --------- | ---------------------------------------------------------------------- |
@@ -11,8 +11,8 @@
  * | CredentialError  | 77        | revoked, expired, wrong account, missing scope, access denied          |
  * | ConfigError      | 78        | environment, the secret's shape, rules file or Cloud project           |
  *
- * A remedy is the second argument of the error, at the place that throws it. Remedies that several places share are
- * constants beside the code that knows the cause, such as AUTHORIZE_AGAIN in google/.
+ * A remedy is the second argument of an error, written where the error is thrown. A remedy that several places share is a
+ * constant beside the code that knows the cause, such as AUTHORIZE_AGAIN in google/token.ts.
  */
 
 /** Exit codes of the program, from sysexits.h where it has a fitting one. */
@@ -91,8 +91,8 @@ export class EgressError extends ConfigError {
     super(
       `${where} was not declared, so it was not ${how === 'listen' ? 'listened on' : 'reached'} (${how})`,
       how === 'listen' || how === 'udp' || how === 'unix socket'
-        ? 'A job reaches declared hosts over TCP alone, and waits for no connections: find out which code tried, and leave it out.'
-        : "If a job is meant to reach it, add it to the job's hosts: ['name'] or ['name:port']; if a proxy variable or AWS_ENDPOINT_URL leads there, unset it; else find out which code tried.",
+        ? 'A job may connect to declared hosts over TCP only, and may not listen: find the code that tried, and remove it.'
+        : "If a job needs this host, add the host to the job's hosts: ['name'] or ['name:port']; if a proxy variable or AWS_ENDPOINT_URL names the host, unset that variable; else find the code that tried.",
     );
     this.how = how;
     this.host = host;
@@ -100,7 +100,7 @@ export class EgressError extends ConfigError {
   }
 }
 
-/** The EgressError among the causes of `error`, which libraries wrap in errors of their own. */
+/** The EgressError in `error` or among its causes: libraries wrap an EgressError in their own errors. */
 export function egressBehind(error: unknown, depth = 0): EgressError | undefined {
   if (error instanceof EgressError) return error;
   if (!(error instanceof Error) || depth > 8) return undefined;
@@ -111,7 +111,7 @@ export function egressBehind(error: unknown, depth = 0): EgressError | undefined
   return undefined;
 }
 
-/** The run was told to stop: its time budget ended, or a signal came. */
+/** A run or command was told to stop, for `reason`. */
 export class StoppedError extends Error {
   readonly reason: StopReason;
 
@@ -123,12 +123,12 @@ export class StoppedError extends Error {
 }
 
 /**
- * `declined`: the person answered no. `fault`: an uncaught exception. `finished`: the run is over, and stops what it left
- * under way.
+ * `declined`: the person answered no. `fault`: an uncaught exception. `finished`: the run is over, and its requests and
+ * waits that the job did not await end now.
  */
 export type StopReason = 'budget' | 'SIGTERM' | 'SIGINT' | 'declined' | 'fault' | 'finished';
 
-/** Services answer with line breaks; an error is one line in every log. */
+/** Joins the lines of a text: services answer with line breaks, but an error must be one line in a log. */
 export function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
 }

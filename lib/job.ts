@@ -6,7 +6,7 @@
  * - `run`: does one batch of work through the mailbox's methods. These count, retry, wait and handle dry runs, so a job
  *   does none of that and reads no environment.
  *
- * `job check` calls `inspect` in place of `run`: it shows what the next run would find, and changes nothing.
+ * `job check` calls `inspect` in place of `run`, to show what the next run would find. `inspect` changes nothing.
  */
 import type { Tally } from './base/tally.ts';
 import { ConfigError, type JobError } from './errors.ts';
@@ -41,7 +41,7 @@ export interface ArgumentSpec {
 
 export interface PrepareContext<O extends OptionSpecs> {
   readonly options: OptionValues<O>;
-  /** '' for a job without one. */
+  /** '' for a job without an argument. */
   readonly argument: string;
   readonly dryRun: boolean;
   /** Whether a person at a terminal can answer questions. */
@@ -66,7 +66,7 @@ export interface RunContext<O extends OptionSpecs, P> {
   readonly resolveArgument: (argument: string) => void;
   /** Whether a person at a terminal can answer questions. */
   readonly interactive: boolean;
-  /** Shows a text, rendered for so many columns, to a person at a terminal. It is not logged. */
+  /** Prints the text of `render` for a person at a terminal, `columns` wide. Nothing is logged. */
   readonly show: (render: (columns: number) => string) => void;
   /** Asks the person whether to continue. Rejects, which ends the run, unless the answer is yes. */
   readonly confirm: (question: string) => Promise<void>;
@@ -80,23 +80,23 @@ export interface RunContext<O extends OptionSpecs, P> {
 
 export interface InspectContext<O extends OptionSpecs, P> {
   readonly options: OptionValues<O>;
-  /** What `prepare` returned. */
+  /** The value that `prepare` returned. */
   readonly prepared: P;
-  /** Changes nothing. */
+  /** Sends no change to Gmail. */
   readonly mailbox: Mailbox;
 }
 
-/** What `job check` shows about a job. */
+/** The lines of `job check` about a job. */
 export interface Inspection {
   /** One line. */
   readonly detail: string;
-  /** Rows of cells. */
+  /** Rows of cells, shown below `detail`. */
   readonly rows: readonly (readonly string[])[];
-  /** Problems in spite of which a run would do its work. */
+  /** Problems that do not stop a run. */
   readonly warnings: readonly string[];
   /** The error with which a run would fail. */
   readonly problem?: JobError | undefined;
-  /** The same for `--json`. */
+  /** The findings for `--json`. */
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -113,9 +113,9 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   /** Google's scopes. The access token of a run has these and no others. */
   readonly scopes: readonly string[];
   readonly argument?: ArgumentSpec;
-  /** The hosts that the job connects to, except Gmail's. The run allows the connections before it calls `prepare`. */
+  /** The hosts that this job needs beyond those of every run. The run allows connections to them before `prepare`. */
   readonly hosts: JobHosts<O>;
-  /** By the option's name in camelCase. */
+  /** The keys are the options' names in camelCase. */
   readonly options: O;
   /** True gives the job --from, --to and the other options of a backfill, which limit its searches to a span of time. */
   readonly backfill?: true;
@@ -148,7 +148,7 @@ export function hostsOf(name: string, { hosts }: Pick<Job, 'hosts'>, context: Ho
     } catch (error) {
       throw new ConfigError(
         `hosts of the job ${name}: "${hostPart(String(host))}" is no host name`,
-        'Correct the option or variable that it comes from. A host name is api.example.com, or with a port api.example.com:8443.',
+        'Correct the option or variable that this host comes from. Write a host like api.example.com, or with a port like api.example.com:8443.',
         { cause: error },
       );
     }

@@ -1,6 +1,6 @@
 /**
- * The composition root: the only file that touches the process and the only one that exits. It loads jobs and
- * commands only after it listens to signals.
+ * The composition root: connects the modules with the process's arguments, streams and signals, and sets its exit code.
+ * Registers the signal handlers before it loads jobs and commands.
  */
 
 import { disarm, secretsIn, secretsInWords } from './aws/environment-secrets.ts';
@@ -34,7 +34,6 @@ const env = { ...process.env };
 for (const secret of [...secretsIn(env), ...secretsInWords(process.argv.slice(2))]) redactor.add(secret);
 disarm(process.env);
 const spelling = commandSpelling(env);
-/** Takes the progress bar off the terminal. */
 let eraseProgress = (): void => {};
 const say = ({ message, remedy }: JobError): void => {
   const columns = columnsOf(process.stderr);
@@ -54,7 +53,7 @@ const onFault = (error: unknown): void => {
 };
 process.on('uncaughtException', onFault);
 process.on('unhandledRejection', onFault);
-// A guard throws when Node lacks its function, and `crash` reports that.
+// Throws when this Node lacks a function to guard, and `onFault` reports the error.
 const output = guardOutput(redactor, process);
 process.on('exit', () => {
   eraseProgress();
@@ -102,7 +101,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     if (env.DYNO !== undefined && process.permission === undefined) {
       log.warn('process.unlocked', {
         remedy:
-          'Start it with the command of the Procfile: `job …`, or in Scheduler a line that begins with the word job.',
+          'Start runs with `job …`; in Scheduler, enter a command that begins with the word job. Only this command locks the process.',
       });
     }
     process.removeAllListeners('warning');

@@ -38,7 +38,7 @@ export interface CommonOptions {
 /** The budget of a run without `--budget` and `RUN_BUDGET`. */
 export const DEFAULT_BUDGET_MS = 50 * 60_000;
 
-/** The same with `heroku run`, which no next run continues: it ends before Heroku's daily restart of dynos. */
+/** The budget with `heroku run`: no next run continues the work, and Heroku restarts each dyno once in 24 hours. */
 export const HEROKU_RUN_BUDGET_MS = 23.5 * 3_600_000;
 
 const spell = (ms: number) => formatDuration(ms).replaceAll(' ', '');
@@ -56,7 +56,7 @@ export const jsonOption = switchOption('print JSON, for machines');
 
 export const yesOption = switchOption('do not ask before the first change');
 
-/** `--jobs`. `byDefault` names the jobs that count without the option. */
+/** The option `--jobs`. `byDefault` is the help's text for the jobs that are meant without the option. */
 export function jobsOption(byDefault = 'all installed jobs'): OptionSpec<readonly string[] | undefined> {
   return valueOption<readonly string[]>('<a,b>', `only these jobs (default ${byDefault})`, (text) => {
     const names = text.split(',').map((name) => name.trim());
@@ -111,7 +111,7 @@ export function countOption(
   });
 }
 
-/** An option with a few possible values, the first of which is the default. */
+/** An option with a few possible values. The first is the default. */
 export function choiceOption<const T extends string>(choices: readonly [T, ...T[]], summary: string): OptionSpec<T> {
   const parse = (text: string) => {
     const choice = choices.find((one) => one === text);

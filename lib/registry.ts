@@ -80,8 +80,8 @@ export class Registry {
   }
 
   /**
-   * @throws UsageError when no job has this name; it suggests the nearest of the jobs' names and `others`. ConfigError for
-   * a broken job; it names the file.
+   * @throws UsageError for an unknown name, with the nearest name of the jobs and `others`; ConfigError for a broken job,
+   * with the name of its file.
    */
   async load(name: string, others: readonly string[] = []): Promise<Job> {
     const file = this.#files.get(name);

@@ -12,13 +12,13 @@ import { type OutcomePage, PAGE_HEADERS, renderPage } from './outcome-page.ts';
 
 export interface ConsentAnswer {
   readonly parameters: URLSearchParams;
-  /** Shows the outcome in the browser, which waits for it. Does not reject when the tab was closed. */
+  /** Shows the outcome in the waiting browser. Does not reject when the tab was closed. */
   reply(page: OutcomePage): Promise<void>;
 }
 
 export interface Loopback extends AsyncDisposable {
   readonly redirectUri: string;
-  /** Resolves with the first answer that carries the link's state. Never rejects. */
+  /** Resolves with the first answer that has the link's state. Never rejects. */
   readonly answer: Promise<ConsentAnswer>;
   /** Whether an answer came with another state. */
   readonly mismatched: boolean;
@@ -103,21 +103,21 @@ const NOT_HERE: OutcomePage = {
 const WRONG_STATE: OutcomePage = {
   tone: 'bad',
   title: 'This answer belongs to another link',
-  text: 'It has another state than the waiting command sent, so the command did not use it. It belongs to an earlier link, or somebody else made it.',
+  text: 'The waiting command did not use this answer, because its state is not the one that the command sent. The answer belongs to an earlier link, or somebody else made it.',
   next: ['Open the link that the terminal shows now: the command is still waiting.'],
 };
 
 const ANSWERED: OutcomePage = {
   tone: 'neutral',
   title: 'The command already has an answer',
-  text: 'It used the first answer and ignores this one.',
+  text: 'The command used the first answer and ignores this one.',
   next: ['The terminal shows the result.'],
 };
 
 const QUESTION =
-  'If its last page cannot be loaded, paste the address of that page here (it is not shown), and press Enter: ';
+  'If the browser cannot load its last page, paste the address of that page here (the text stays hidden) and press Enter: ';
 
-const NO_ANSWER = 'That is not the address of the last page: it has /oauth2callback? and a code in it.';
+const NO_ANSWER = 'This is not the address of the last page, which contains /oauth2callback? and a code.';
 
 /**
  * Asks until the person pastes an answer with the link's state. Stays pending when the input ends without one, because

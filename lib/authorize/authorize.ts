@@ -69,7 +69,7 @@ function isClientNamed(options: Readonly<Record<'client' | 'clientId', string | 
   return options.client !== undefined || options.clientId !== undefined;
 }
 
-/** Both problems at once, so that the person corrects the command line once. */
+/** Names both problems, so that the person can correct both before the next try. */
 function alsoWithoutClient({ message, remedy }: ConfigError): ConfigError {
   return new ConfigError(`${message}; and the OAuth client is not named`, `${remedy} ${NAME_CLIENT}`);
 }

@@ -1,4 +1,4 @@
-/** The OAuth client that asks for consent: the options that name it, its file from the Cloud console, and its secret. */
+/** Reads the OAuth client that asks for consent, from its options, its file of the Cloud console, or a question. */
 import { readFile } from 'node:fs/promises';
 import { readPasted } from '../aws/pasted.ts';
 import { secretsInText } from '../aws/secrets-in-text.ts';
@@ -31,8 +31,8 @@ export const NAME_CLIENT =
   'Write --client <file> with the file of a Desktop client from the Cloud console, or --client-id <id>.';
 
 /**
- * The client that the options name; null without options. Passes its secret to `hide` first.
- * @throws UsageError when both options are used, ConfigError when the file or the secret is not a client's.
+ * The client that the options name; null when neither is used. Passes the client's secret to `hide` first.
+ * @throws UsageError when both options are used, ConfigError when the file or the secret does not belong to a client.
  */
 export async function readClient(
   { client: file, clientId }: OptionValues<typeof clientOptions>,
@@ -54,8 +54,8 @@ const MAKE_CLIENT =
   'Make a client of type Desktop app in the Cloud console (Google Auth Platform → Clients → Create client) and download its JSON.';
 
 /**
- * Reads id and secret only. The file also holds addresses, but a file must not decide where a secret is sent.
- * @throws ConfigError that never quotes the file.
+ * Reads only id and secret. The file also holds addresses, but a file must not decide where a secret is sent.
+ * @throws ConfigError, which never quotes the file's text.
  */
 async function readClientFile(file: string, hide: (secret: string) => void): Promise<OAuthClient> {
   const text = await readText(file);

@@ -33,11 +33,11 @@ export interface ConsentRequest {
   readonly timeoutMs: number;
   /** The title of the browser's page after a failure. */
   readonly failureTitle: string;
-  /** The secret's name, for that page. */
+  /** The name of the AWS secret, for the page after a failure. */
   readonly secret: string;
 }
 
-/** Has every scope of the request, for the mailbox in `user.email`. */
+/** A person's consent: has every requested scope, for the mailbox in `user.email`. */
 export interface Grant {
   readonly user: AuthorizedUser & { readonly email: string };
   readonly scopes: readonly string[];
@@ -47,7 +47,7 @@ export interface Grant {
 
 export interface Consent extends AsyncDisposable {
   /**
-   * Asks the person and passes the grant to `finish`. Shows the page that `finish` returns in the browser, and returns it.
+   * Asks the person and passes the grant to `finish`. Shows in the browser, and returns, the page that `finish` makes.
    * @throws CredentialError for a refusal, UnavailableError when nobody answers, and what `finish` throws.
    */
   obtain(finish: (grant: Grant) => Promise<OutcomePage>): Promise<OutcomePage>;
@@ -58,12 +58,12 @@ export function chooseAccount(email: string): string {
   return `Run the command again and choose the account ${email} on Google's page.`;
 }
 
-/** The remedy for missing scopes, without the end of the sentence. */
+/** The beginning of the remedy for missing scopes. */
 export const TICK_EVERY_BOX = "Run the command again and leave every box on Google's page ticked";
 
 type ConsentContext = Pick<CommandContext<OptionSpecs>, 'env' | 'terminal' | 'hide' | 'signal'>;
 
-/** Starts the loopback server, so that a taken port fails before the person is asked. @throws ConfigError for that. */
+/** Starts the loopback server. @throws ConfigError for a port that is in use, before the person is asked. */
 export async function openConsent(
   request: ConsentRequest,
   context: ConsentContext,
@@ -119,7 +119,7 @@ async function ask(
   const opened = request.withBrowser && (await openBrowser(link, env));
   terminal.print(
     opened
-      ? 'Your browser should show it now. If not, open the link yourself.'
+      ? 'Your browser should show the page now. If not, open the link yourself.'
       : 'Open the link in a browser, on this computer or another.',
   );
 
@@ -158,7 +158,7 @@ async function takeGrant(
   const { address: email } = await askMailbox(tokens.accessToken, signal, google);
   if (request.email !== undefined && !isSameMailbox(email, request.email)) {
     throw new CredentialError(
-      `you agreed for the mailbox ${email}, but it must be ${request.email}`,
+      `you agreed for the mailbox ${email}, but the mailbox must be ${request.email}`,
       chooseAccount(request.email),
     );
   }
@@ -179,7 +179,7 @@ function requireAllScopes({ scopes, jobs }: ConsentRequest, granted: readonly st
       ? `so ${stopped.join(', ')} would not run`
       : wide.length > 0
         ? `so ${wide.join(', ')} would run with more access than needed`
-        : 'and the credentials so far had them';
+        : 'but the current credentials have these scopes';
   const fewer =
     left.length === 0 || stopped.length === 0
       ? ''

@@ -14,7 +14,7 @@ import type { ExchangeOptions } from '../google/token.ts';
 import type { OAuthClient } from './client.ts';
 import { USE_NEW_LINK } from './link.ts';
 
-/** Google's addresses, and how to ask them. */
+/** Google's addresses, and the settings of requests to them. */
 export interface GoogleAccess extends ExchangeOptions {
   readonly authUrl: string;
   readonly revokeUrl: string;
@@ -49,7 +49,7 @@ export function googleAccessOf(config: Config, hide: (secret: string) => void): 
 }
 
 /**
- * The tokens for a code. Does not repeat a request that Google may have received, because a code can be used only once.
+ * Exchanges a code for tokens. Does not repeat a request that Google may have received, since a code works only once.
  * @throws CredentialError when Google refuses, UnavailableError when Google cannot be reached, the signal's reason on abort.
  */
 export async function exchangeCode(

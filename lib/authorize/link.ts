@@ -17,7 +17,7 @@ export interface ConsentQuestion {
 
 /** Random values of one link. They tie an answer to this process. */
 export interface LinkSecrets {
-  /** Google sends it back with the answer. */
+  /** Google sends the state back with the answer. */
   readonly state: string;
   /** PKCE (RFC 7636): sent only with the exchange of the code, so a stolen code is worth nothing. */
   readonly verifier: string;
@@ -56,18 +56,18 @@ export function isState(given: string | null, state: string): boolean {
 }
 
 /** The remedy for an answer or a code that does not belong to this command. */
-export const USE_NEW_LINK = 'Run the command again, and use the link that it prints then.';
+export const USE_NEW_LINK = 'Run the command again, and use the new link.';
 
 export function wrongState(): CredentialError {
   return new CredentialError(
-    'the answer has another state than this command sent: it belongs to an earlier link, or somebody else made it',
+    'the state of the answer is not the one that this command sent: the answer belongs to an earlier link, or somebody else made it',
     USE_NEW_LINK,
   );
 }
 
 /**
- * Variables that a browser needs to find its files, its screen and its running instance. Packages such as `open` pass the
- * whole environment on, and with it AWS's keys.
+ * Variables that a browser needs to find its files, its screen and its running instance. The browser gets no others:
+ * packages such as `open` would pass on the whole environment, with AWS's keys.
  */
 const BROWSER_VARIABLES =
   /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TMPDIR|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|XDG_\w+|DBUS_SESSION_BUS_ADDRESS|DESKTOP_SESSION|GNOME_DESKTOP_SESSION_ID|KDE_\w+|BROWSER|WSL_DISTRO_NAME|WSL_INTEROP|WSLENV|SYSTEMROOT|SYSTEMDRIVE|WINDIR|USERPROFILE|APPDATA|LOCALAPPDATA|PROGRAMFILES|PROGRAMFILES\(X86\)|PROGRAMDATA|PATHEXT|COMSPEC|TEMP|TMP)$/i;

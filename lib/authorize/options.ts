@@ -23,16 +23,19 @@ export const authorizeOptions = {
   email: valueOption('<address>', 'the mailbox to authorize (default GMAIL_MAILBOX)', parseAddress),
   jobs: jobsOption(),
   ...consentOptions,
-  stage: choiceOption(['AWSCURRENT', 'AWSPENDING'], 'AWSPENDING: store it for `job rotate` to make it current'),
+  stage: choiceOption(
+    ['AWSCURRENT', 'AWSPENDING'],
+    'staging label of the stored version; `job rotate` makes AWSPENDING current',
+  ),
   replace: switchOption('replace a secret that is for another mailbox'),
   dryRun: switchOption('do everything but store the credentials'),
 };
 
 export const rotateOptions = {
   ...clientOptions,
-  jobs: jobsOption('those that the current token serves; if it does not work, all installed jobs'),
+  jobs: jobsOption('the jobs whose scopes the current token has; if the token does not work, all installed jobs'),
   ...consentOptions,
-  revoke: switchOption('after a leak: revoke the old tokens at Google first; asks before it does so'),
+  revoke: switchOption('after a leak: revoke the old tokens at Google first; asks before it revokes'),
   yes: yesOption,
 };
 

@@ -89,7 +89,7 @@ ${list}
 `;
 }
 
-/** Headers that forbid the page to load, run or submit anything, forbid frames around it, and keep it out of caches. */
+/** Headers that forbid the page to load, run or submit anything, forbid frames around the page, and forbid caching. */
 export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy': `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,

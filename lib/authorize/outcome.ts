@@ -1,4 +1,4 @@
-/** The words for the end of an authorization or rotation, the same in the browser and in the terminal. */
+/** The pages at the end of `job authorize` and `job rotate`, with the same words in the browser and in the terminal. */
 
 import type { FurtherKeys } from '../aws/further-keys.ts';
 import { shownKey } from '../aws/key-names.ts';
@@ -66,7 +66,7 @@ export function dryRunPage(grant: Grant, installed: readonly JobScopes[], store:
       ['Secret', `${secretName(store)}, unchanged`],
       ...servedFacts(installed, grant.scopes),
     ],
-    next: ['Run the same command without `--dry-run` to store it.', ...lifeWarning(grant)],
+    next: ['Run the same command without `--dry-run` to store the credentials.', ...lifeWarning(grant)],
   };
 }
 
@@ -98,7 +98,7 @@ export function rotatedPage(
   };
 }
 
-/** Names the installed jobs that lack a scope, with the remedy. Null when every job runs. */
+/** The warning about installed jobs that lack a scope, with the remedy; null when no job lacks one. */
 export function lostJobsText(
   installed: readonly JobScopes[],
   scopes: readonly string[],
@@ -167,7 +167,7 @@ function servedFacts(installed: readonly JobScopes[], scopes: readonly string[])
   return facts.filter(([name, value]) => value !== '' || name === 'Scopes');
 }
 
-/** The warning that Google gave the access for a limited time. */
+/** A warning when Google limits the time of the access. */
 function lifeWarning({ refreshTokenLifetimeMs: lifetimeMs }: Grant): string[] {
   if (lifetimeMs === undefined) return [];
   const days = Math.max(1, Math.round(lifetimeMs / DAY_MS));
@@ -178,11 +178,11 @@ function lifeWarning({ refreshTokenLifetimeMs: lifetimeMs }: Grant): string[] {
 
 export interface WatchedStore {
   readonly store: SecretStore;
-  /** Returns what `work` returns. On a StoppedError, prints first whether the store was asked to store anything. */
+  /** Does `work`. When a person stops it, prints whether a request that changes the secret was sent. */
   explainStop<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** The store, watched for requests that change the secret. After one, a person who stops the command gets `advice`. */
+/** Watches `store` for requests that change the secret. A person who stops the command after one reads `advice`. */
 export function watchStore(store: SecretStore, terminal: Pick<Terminal, 'print'>, advice: string): WatchedStore {
   let asked = false;
   const noting =
@@ -206,7 +206,7 @@ export function watchStore(store: SecretStore, terminal: Pick<Terminal, 'print'>
       } catch (error) {
         if (error instanceof StoppedError) {
           terminal.print(
-            asked ? `Stopped while credentials were being stored in AWS: ${advice}` : 'Stopped: nothing was stored.',
+            asked ? `Stopped while storing credentials in AWS: ${advice}` : 'Stopped: nothing was stored.',
           );
         }
         throw error;

@@ -21,10 +21,10 @@ export async function confirmRevocation(
   );
   const all = [...new Set([before.mailbox, ...others.filter((other) => !isSameMailbox(other, before.mailbox))])];
   terminal.print(
-    `This revokes, at Google and at once, every refresh token in the secret ${store.address.secretId}, for ${all.join(' and ')}.`,
+    `This immediately revokes every refresh token in the secret ${store.address.secretId} at Google, for ${all.join(' and ')}.`,
   );
-  terminal.print('Every run of every job then fails until you give consent again on the page that follows.');
-  const answer = await terminal.ask('Revoke it now? [y/N] ', signal);
+  terminal.print('Then every run of every job fails until you give consent again on the next page.');
+  const answer = await terminal.ask('Revoke them now? [y/N] ', signal);
   if (answer === null) {
     terminal.print();
     throw new UsageError('--revoke asks first, but there is no terminal to answer on', 'Add --yes.');
@@ -35,7 +35,7 @@ export async function confirmRevocation(
 }
 
 /**
- * Revokes the refresh tokens of all versions, since a thief may have read each of them. Returns how many were alive.
+ * Revokes the refresh tokens of all versions, since a thief may have read every version. Returns how many still worked.
  * @throws UnavailableError or CredentialError when Google does not revoke one.
  */
 export async function revokeAll(before: CurrentVersion, rotation: RotationContext): Promise<number> {

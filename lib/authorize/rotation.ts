@@ -46,8 +46,9 @@ export interface RotationContext {
 }
 
 /**
- * @throws ConfigError when there is no current version, its value is broken or a service account's key, or it is for
- * another mailbox than GMAIL_MAILBOX; CredentialError when it does not work and nothing names its mailbox.
+ * Reads and proves the version in AWSCURRENT.
+ * @throws ConfigError when this version is missing, broken, a service account's key, or for another mailbox than
+ * GMAIL_MAILBOX; CredentialError when the version does not work and nothing names its mailbox.
  */
 export async function readCurrent({
   configuredMailbox,
@@ -96,18 +97,18 @@ export async function readCurrent({
 
 /** The version that an interrupted rotation left as AWSPENDING. */
 export type PendingVersion =
-  /** No usable version. `why` says what is wrong with the version in AWSPENDING. */
+  /** No usable version. `why` names the fault of the version in AWSPENDING, if there is one. */
   | { readonly kind: 'none'; readonly why?: string }
   /** Works, and is not current yet. */
   | ({ readonly kind: 'ready' } & ReadyVersion)
-  /** Works, and is current: only AWSPENDING has to be removed. */
+  /** Works, and is current: only the label AWSPENDING has to be removed. */
   | { readonly kind: 'live' };
 
 type ReadyVersion = Pick<CurrentVersion, 'versionId' | 'user' | 'furtherKeys' | 'createdAt'>;
 
 /**
  * Reads and proves the version in AWSPENDING. With `client`, a version of another client counts as none.
- * @throws UnavailableError when this cannot be found out now; CredentialError when the interrupted rotation had made a
+ * @throws UnavailableError when AWS, Google or Gmail is away; CredentialError when the interrupted rotation had made a
  * version current that does not work, and the version before was put back.
  */
 export async function findPending(
@@ -142,7 +143,7 @@ export function isSameClient(credentials: { readonly type: string }, client: OAu
   return clientId === client.clientId && clientSecret === client.clientSecret;
 }
 
-/** Puts AWSPREVIOUS back if it works for the same mailbox. @throws CredentialError after it put it back. */
+/** Makes AWSPREVIOUS current again if it works for the same mailbox. @throws CredentialError after doing so. */
 async function restorePrevious(before: CurrentVersion, problem: JobError, context: RotationContext): Promise<void> {
   const { store, google, signal } = context;
   const previous = await store.read({ stage: 'AWSPREVIOUS' }, signal);
@@ -157,7 +158,7 @@ async function restorePrevious(before: CurrentVersion, problem: JobError, contex
   throw await putBack(before.versionId, previous.versionId, problem, context);
 }
 
-/** @throws CredentialError or ConfigError for the version's problem; UnavailableError when it cannot be found out now. */
+/** @throws CredentialError or ConfigError for the version's problem; UnavailableError when a service is away. */
 async function provePending(
   version: FetchedSecret,
   demands: RotationDemands,
@@ -182,8 +183,8 @@ export async function stage(
 }
 
 /**
- * Stores the version in AWSPENDING anew if it lacks further keys of the current version, or holds older values: a key may
- * have been added since the version was stored. Of two values, that of the newer version counts. Returns the version's id.
+ * Stores the version in AWSPENDING anew if it lacks further keys of the current version, or holds older values: a person
+ * may have added a key since. Where both versions have a key, the newer version's value counts. Returns the version's id.
  */
 export async function stageCurrentKeys(
   pending: ReadyVersion,
@@ -199,8 +200,8 @@ export async function stageCurrentKeys(
 }
 
 /**
- * Moves AWSCURRENT to the proven version, proves it once more through AWSCURRENT, and removes AWSPENDING.
- * @throws CredentialError or UnavailableError when that fails. The version before is then current again, if it worked.
+ * Moves AWSCURRENT to a proven version, proves the version once more through AWSCURRENT, and removes AWSPENDING.
+ * @throws CredentialError or UnavailableError when that fails. Then the version before is current again, if it worked.
  */
 export async function promote(
   versionId: string,

@@ -1,6 +1,6 @@
 /**
- * The secret as it is stored: inspectSecret() says what it holds and whether it may be replaced, proveVersion() whether a
- * version works.
+ * Examines the secret in AWS: inspectSecret() finds its mailbox and refuses a secret that must not be replaced,
+ * proveVersion() tries whether a version works.
  */
 
 import type { FetchedSecret, Stage } from '../aws/secret.ts';
@@ -21,8 +21,9 @@ export type StoredSecret =
   | { readonly kind: 'value'; readonly mailbox: string | null };
 
 /**
- * @throws ConfigError when the secret holds a service account's key, or `wanted.stage` is AWSPENDING and nothing is
- * current; CredentialError when the secret is for another mailbox and `wanted.replace` is false.
+ * Finds out whether the secret exists, and whose mailbox its current version opens.
+ * @throws ConfigError when the secret holds a service account's key, or `wanted.stage` is AWSPENDING and no version is
+ * current; CredentialError when the secret is for another or an unknown mailbox and `wanted.replace` is false.
  */
 export async function inspectSecret(
   store: SecretStore,
@@ -66,7 +67,7 @@ async function lookUp(store: SecretStore, google: GoogleAccess, signal: AbortSig
   if (credentials instanceof ConfigError) return { kind: 'value', mailbox: null };
   if (credentials.type === 'service_account') throw serviceAccountError(store);
   if (credentials.email !== undefined) return { kind: 'value', mailbox: credentials.email };
-  // The secret names no mailbox. Gmail does, if the token works.
+  // The secret names no mailbox, but Gmail does when the token works.
   const proof = await proveVersion(version, 'AWSCURRENT', store, google, signal).catch((error: unknown) => {
     if (error instanceof JobError && !(error instanceof UnavailableError)) return null;
     throw error;
@@ -92,7 +93,7 @@ export interface ProvenVersion {
 
 /**
  * Proves that the version of `stage` works, as a run uses it: exchanges its refresh token, and asks Gmail for the mailbox.
- * Stores a refresh token that Google replaced at once under the same stage, because the old one may be dead.
+ * When Google replaces the refresh token, stores the new one immediately under the same stage: the old one may be dead.
  * @throws ConfigError, TokenRefusal, CredentialError or UnavailableError, as a run would.
  */
 export async function proveVersion(

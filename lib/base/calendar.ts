@@ -1,7 +1,7 @@
 /**
  * Calendar dates, and the second at which they begin in a time zone. A date is a Luxon DateTime at midnight UTC, where
- * every day has 24 hours. In other zones Luxon picks either of two midnights as the beginning of a day, and counts a date
- * that the zone skipped (2011-12-30 in Samoa).
+ * every day has 24 hours. In other zones Luxon may begin a day at the second of two midnights, and counts dates that the
+ * zone skipped (2011-12-30 in Samoa).
  */
 import { DateTime, IANAZone } from 'luxon';
 
@@ -14,8 +14,8 @@ export function dateAt(second: number, timeZone: string): DateTime {
 }
 
 /**
- * The first second of `date` in `timeZone`, in seconds since 1970. Of two midnights the first counts; where clocks skip
- * midnight, the moment of the change. A date that the zone skipped begins when the next date begins.
+ * The first second of `date` in `timeZone`, in seconds since 1970: the first of two midnights, or the moment of a clock
+ * change that skips midnight. A date that the zone skipped begins when the next date begins.
  */
 export function firstSecondOf(date: DateTime, timeZone: string): number {
   const zone = IANAZone.create(timeZone);

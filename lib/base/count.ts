@@ -1,6 +1,6 @@
 /**
- * Numbers for people, on screens and in errors: `1,172`, `1 message`, `12.5%`. Without Intl, whose first use takes 10 ms
- * and 7 MB.
+ * Formats numbers for people, on screens and in errors: `1,172`, `1 message`, `12.5%`. Does not use Intl, whose first use
+ * takes 10 ms and 7 MB.
  */
 
 /** `1,172` for a whole number. */

@@ -1,4 +1,4 @@
-/** Recognizes credentials by the form of their text, and characters that no credential has. */
+/** Recognizes credentials by the form of their text, and finds characters that no credential contains. */
 
 /** The beginning of each kind of credential. */
 const KINDS = [
@@ -27,7 +27,7 @@ export const CREDENTIAL_NAMES: Readonly<Record<CredentialKind, string>> = {
   base64: 'JSON in base64',
 };
 
-/** The kind of credential that `text` begins like, also after quotes. */
+/** The kind of credential that the beginning of `text` looks like, after any spaces and quotes. */
 export function credentialKind(text: string): CredentialKind | undefined {
   const bare = text.replace(/^[\s"'“”‘’`\uFEFF\u200B]+/, '');
   return KINDS.find(([pattern]) => pattern.test(bare))?.[1];
@@ -40,7 +40,7 @@ export function beginsLikeCredential(text: string): boolean {
 /** A slash as it is, escaped for JSON, or URL-encoded. */
 const SLASH = String.raw`(?:\\*/|%2[fF])`;
 
-/** The whole form of each kind of credential, to be found among other words. */
+/** Finds whole credentials inside a longer text. */
 const ANYWHERE = new RegExp(
   [
     String.raw`(?<!\d|\d\.)1${SLASH}${SLASH}0[\w-]{9,}`,

@@ -14,7 +14,7 @@ export function parseDuration(text: string): number | null {
   return ms > 0 ? ms : null;
 }
 
-/** Follows the message about an invalid duration. */
+/** Examples for messages about an invalid duration. */
 export const DURATION_EXAMPLES = 'write it like 50m, 90s or 1h30m';
 
 /** `ms` for a person: `0.4s`, `12s`, `3m 20s`, `50m`, `1h 05m`. */
@@ -31,7 +31,7 @@ function inTwo(whole: number, unit: string, rest: number, smaller: string): stri
   return rest === 0 ? `${whole}${unit}` : `${whole}${unit} ${String(rest).padStart(2, '0')}${smaller}`;
 }
 
-/** `ms` in whole units of the largest that fits: `12 days`, `3 hours`, `less than a minute`. */
+/** `ms` in whole days, hours or minutes, the largest unit that fits: `12 days`, `3 hours`, `less than a minute`. */
 export function formatAge(ms: number): string {
   const units = [
     [DAY_MS, 'day'],

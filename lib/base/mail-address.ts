@@ -1,6 +1,6 @@
-/** The form of mail addresses, and when two addresses name the same mailbox. */
+/** Checks the form of mail addresses, and whether two addresses name the same mailbox. */
 
-/** A local part and a domain with a dot. Excludes quotes, brackets and list marks, which come from pasting. */
+/** A local part, and a domain with a dot. Excludes quotes, brackets and separators that pasting adds. */
 export const MAIL_ADDRESS = /(?!['’])[^\s@<>()[\]{},;:="`“”\\\p{C}]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/u;
 
 const WHOLE = new RegExp(`^${MAIL_ADDRESS.source}$`, 'u');

@@ -1,9 +1,9 @@
 /** Classifies a request without a usable answer: the next run may succeed, a person has to act, or the cause is unknown. */
 import { ConfigError } from '../errors.ts';
 
-/** The remedy for an answer that the service itself does not give. */
+/** The remedy for an answer that the service itself never gives. */
 export const FOREIGN_ANSWER =
-  'A firewall or a login page may have answered in its place: check the network of this machine. If the network is fine, run again.';
+  'A firewall or a login page may have answered instead of the service: check the network of this machine. If the network is fine, run again.';
 
 /** The remedy while a service is away. */
 export const TRY_NEXT_RUN = 'Nothing to do unless it lasts: the next run tries again.';
@@ -25,7 +25,7 @@ const PASSING_FAMILY = /^(?:HPE_|ERR_SSL_|ERR__ERROR_FORMAT_)[A-Z0-9_]+$/;
 const CERTIFICATE =
   /^(?:ERR_TLS_CERT_[A-Z_]+|CERT_[A-Z_]+|CRL_[A-Z_]+|[A-Z_]*SELF_SIGNED_CERT[A-Z_]*|UNABLE_TO_[A-Z_]+|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH|ERROR_IN_CERT_[A-Z_]+)$/;
 
-/** The code behind `error` that passes by itself, such as ECONNRESET; undefined for other failures. */
+/** The code of a temporary failure, such as ECONNRESET, in `error` or its causes; undefined for other failures. */
 export function passingFailure(error: unknown): string | undefined {
   return codesBehind(error).find((code) => PASSING.has(code) || PASSING_FAMILY.test(code));
 }
@@ -68,10 +68,10 @@ export function judgeFailure(error: unknown, service: string): string | ConfigEr
   throw new Error(`a request to ${service} failed for an unknown reason (${known.join(', ')})`);
 }
 
-/** Stands for a status of 407, for which fetch fails with a cause without code and message (seen with 24.21). */
+/** Stands for HTTP status 407: fetch then fails with a cause that has neither code nor message (seen with 24.21). */
 const PROXY_LOGIN = 'proxy authentication required';
 
-/** Codes of fetch and undici for an answer that they refuse or cannot decode. */
+/** Codes of fetch and undici for an answer that fetch refuses or cannot decode. */
 const FROM_NETWORK = /^(?:fetch failed|terminated|UND_ERR_(?!INVALID_ARG)[A-Z_]+|ZSTD_error_\w+|ERR_BROTLI_\w+|Z_\w+)$/;
 
 /** The error for HTTP status 407, which only a proxy sends. */

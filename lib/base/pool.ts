@@ -1,6 +1,6 @@
 /** Does the same work for many items, a few at a time. */
 
-/** The results of `work` in the order of `items`, with at most `atOnce` under way. Rejects with the first error. */
+/** Calls `work` for each item, at most `atOnce` at a time. Returns the results in order. Rejects with the first error. */
 export async function mapAtOnce<T, R>(
   items: readonly T[],
   atOnce: number,

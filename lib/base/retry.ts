@@ -1,10 +1,10 @@
-/** The one loop that sends a request again. The caller gives the policy as data and makes the final error. */
+/** The program's only retry loop. The caller gives the policy as data and makes the final error. */
 
 /** How often a request is sent again after answers of one kind. */
 export interface RetryPolicy {
   /** The pauses after the first such answer, the second and so on. The answer after the last pause ends the loop. */
   readonly pausesMs: readonly number[];
-  /** The share of each pause that is not random: 0 for full jitter, 1 for none. */
+  /** The share of each pause that is not random: 0 for full jitter, 1 for no jitter. */
   readonly fixedShare: number;
   /** An answer whose Retry-After is longer ends the loop. */
   readonly longestRetryAfterMs?: number;
@@ -18,7 +18,7 @@ export interface RetryableAnswer {
 }
 
 export interface RetryOptions<Value, Answer extends RetryableAnswer> {
-  /** Sends the request once; rejects for what no repetition can change. */
+  /** Sends the request once. Rejects with an error that a retry cannot change. */
   readonly send: () => Promise<{ readonly value: Value } | Answer>;
   /** A policy for each kind of answer. Kinds with the same policy object share its pauses. */
   readonly policies: Readonly<Record<Answer['kind'], RetryPolicy>>;

@@ -23,7 +23,7 @@ const FORMS = [
   /^[-–—&+=]$/,
 ];
 
-/** The presentable words of `text` in their order, on one line; `''` when not enough of it is presentable. */
+/** The presentable words of `text` in one line, with `…` for others; `''` for HTML, and when most words are left out. */
 export function serverWords(text: unknown): string {
   if (typeof text !== 'string' || /^\s*</.test(text)) return '';
   // A server may echo a request of any size.

@@ -24,9 +24,9 @@ export function entryPoints(jobs: string): Record<string, string> {
 }
 
 /**
- * Gmail's client needs one function of googleapis-common, whose main file loads google-auth-library too: 5 % of a run's
- * start. And gaxios takes a name from `import('https-proxy-agent')`, which a bundle does not support (see
- * requireNamesToExist); the program refuses proxies, so a class that throws replaces the package.
+ * Gmail's client needs one function of googleapis-common, whose main file also loads google-auth-library: 5 % of a run's
+ * start. Gaxios uses a named export of `import('https-proxy-agent')`, which a bundle does not support (see
+ * requireNamesToExist). The program refuses proxies, so a class that throws replaces that package.
  */
 const shortcuts: Plugin = {
   name: 'shortcuts',

@@ -38,7 +38,7 @@ interface Sandboxes {
   startSandbox(options: { messages: number }): Promise<AsyncDisposable & { readonly env: Record<string, string> }>;
 }
 
-/** Returns the names of the jobs in the folder `jobs` that are one of TRIED and nothing else, in TRIED's order. */
+/** Returns the names of the jobs in the folder `jobs` whose only import is a file of TRIED, in TRIED's order. */
 export function jobsToTry(jobs: string, inputs: Metafile['inputs']): string[] {
   const files = Object.entries(inputs).filter(([file]) => dirname(file) === jobs);
   return TRIED.flatMap((source) =>
@@ -49,8 +49,8 @@ export function jobsToTry(jobs: string, inputs: Metafile['inputs']): string[] {
 }
 
 /**
- * Stores the code cache in `dist`, after a check and runs of `jobs`. Without a sandbox there is none, which stdout says:
- * every start compiles then.
+ * Stores the code cache in `dist`, after trial runs of `job check` and `jobs`. When a trial run fails, says so on stdout:
+ * the program works without a cache.
  */
 export async function makeCodeCache(
   dist: string,
@@ -82,7 +82,7 @@ export async function makeCodeCache(
   }
 }
 
-/** The Procfile's options of V8. Under its permissions the cache could not be written; V8 does not see them. */
+/** The Procfile's options without its permissions, which forbid to write the cache and do not concern V8. */
 function v8Flags(procfile: string): string[] {
   const words = /^job: *node (.*?)\bdist\/main\.js/m.exec(procfile)?.[1]?.split(' ') ?? [];
   return words.filter((word) => word.startsWith('--') && !/^--(permission|allow-)/.test(word));

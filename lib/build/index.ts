@@ -17,10 +17,10 @@ export async function buildProgram(jobs: string, dist: string): Promise<void> {
     bundle(entryPoints(jobs)),
     bundleStart('lib/process/start.ts'),
   ]);
-  // Only now: an error in the sources leaves the last build as it was.
+  // After bundling, so that an error in the sources leaves the last build unchanged.
   await rm(dist, { recursive: true, force: true });
   const { version } = JSON.parse(await readFile('package.json', 'utf8'));
-  // The project's own package.json would make them ES modules.
+  // Without a package.json in dist/, the project's own would make these files ES modules.
   const texts = [
     ...files,
     ['main.js', main],

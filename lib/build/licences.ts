@@ -23,7 +23,7 @@ const RULE = `\n\n${'─'.repeat(80)}\n\n`;
 
 /**
  * Returns all packages with code in the bundle, sorted by name and version. The metafile's paths are relative to `root`.
- * Throws when a package's folder cannot be read.
+ * @throws Error when a package's folder cannot be read.
  */
 export async function bundledPackages(contents: Contents, root = '.'): Promise<BundledPackage[]> {
   const inputs = Object.values(contents.outputs).flatMap((output) => Object.entries(output.inputs));

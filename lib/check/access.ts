@@ -54,13 +54,13 @@ function issued({ stage }: SoundVersion, { lifetimeMs, replaced }: VersionGrant)
     );
     return failed('token', error);
   }
-  const of = stage === 'AWSPREVIOUS' ? ' for AWSPREVIOUS' : '';
-  return ok('token', `Google issued an access token${of}, good for ${formatDuration(lifetimeMs)}`, {
+  const source = stage === 'AWSPREVIOUS' ? ' for AWSPREVIOUS' : '';
+  return ok('token', `Google issued an access token${source}, good for ${formatDuration(lifetimeMs)}`, {
     data: { lifetimeS: Math.round(lifetimeMs / 1_000) },
   });
 }
 
-/** A table of the jobs with the scopes that each needs or lacks. */
+/** The line `scopes`, with a row for each job: the scopes that the job needs or lacks. */
 function compareScopes({ version, grant }: WorkingVersion, { jobs, installed }: AccessCheck): Finding {
   const table = jobs.map(({ name, job }) => ({
     job: name,
@@ -88,7 +88,7 @@ function compareScopes({ version, grant }: WorkingVersion, { jobs, installed }: 
   const wide = table.filter(({ missing, implied }) => missing.length === 0 && implied.length > 0);
   if (lacking.length === 0 && wide.length > 0) {
     const detail = `${wide.map(({ job }) => job).join(', ')} would run with a wider token than needed`;
-    const remedy = `${advise(wide)} That asks for exactly what they need.`;
+    const remedy = `${advise(wide)} That asks for exactly the scopes that they need.`;
     return warning('scopes', detail, remedy, { rows, data });
   }
   if (lacking.length === 0) {

@@ -23,7 +23,7 @@ function configured({ secretId, awsRegion, gmailApiUrl, rulesFile }: Config): Fi
   });
 }
 
-/** Whether Scheduler's dynos would start a run; null on a computer that is no dyno. */
+/** The line `scheduler`: whether Scheduler's dynos would start a run; null on a computer that is no dyno. */
 export function checkScheduler(env: Environment): Finding | null {
   if (!env.DYNO && !env.HEROKU_METRICS_URL) return null;
   const scheduled = schedulerEnvironment(env);

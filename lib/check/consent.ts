@@ -1,6 +1,6 @@
 /**
  * The line `consent` of `job check`: whether the consent screen is in Testing, where refresh tokens die after 7 days.
- * Google does not tell, so this judges by the age of the secret's versions and by the lifetime in the token's answer.
+ * Google does not say, so the age of the secret's versions and the lifetime in the token's answer decide.
  */
 
 import { DAY_MS, formatAge } from '../base/duration.ts';
@@ -40,12 +40,12 @@ export async function checkConsent({ version, outcome, previous }: ConsentCheck)
   }
   const lived = before.ageMs - ageMs;
   if (Math.round(lived / DAY_MS) !== TESTING_DAYS) return tooEarly(ageMs);
-  return warning('consent', 'may be in Testing: the version before was replaced when it was 7 days old', PUBLISH);
+  return warning('consent', 'may be in Testing: the previous version was replaced when it was 7 days old', PUBLISH);
 }
 
 function limited(remainingMs: number): Finding {
   const data = { expiresInS: Math.round(remainingMs / 1_000) };
-  const left = `Google lets the refresh token die in ${formatAge(remainingMs)}`;
+  const left = `Google ends the refresh token in ${formatAge(remainingMs)}`;
   if (remainingMs <= TESTING_DAYS * DAY_MS) {
     return warning('consent', `looks like Testing, where tokens live 7 days: ${left}`, PUBLISH, { data });
   }
@@ -53,23 +53,23 @@ function limited(remainingMs: number): Finding {
   return warning('consent', `access was allowed for a limited time: ${left}`, remedy, { data });
 }
 
-/** The token is at least as old as the version that holds it. */
+/** The token may be older than the version that holds it, since other versions may hold the same token. */
 function proven(ageMs: number): Finding {
   return ok('consent', `not in Testing: the token is at least ${formatAge(ageMs)} old and works`);
 }
 
 function unknown(): Finding {
-  return skipped('consent', 'cannot be told: AWS does not say how old the secret is');
+  return skipped('consent', 'unknown: AWS does not say how old the secret is');
 }
 
 function died(ageMs: number | undefined): Finding {
   if (ageMs === undefined) return unknown();
   if (ageMs < TESTING_DAYS * DAY_MS) {
-    return skipped('consent', 'cannot be told: this version is younger than the 7 days that tokens live in Testing');
+    return skipped('consent', 'unknown: this version is younger than the 7 days that tokens live in Testing');
   }
   return warning(
     'consent',
-    `may be in Testing, where tokens live 7 days: this one is ${formatAge(ageMs)} old and does not work`,
+    `may be in Testing, where tokens live 7 days: this token is ${formatAge(ageMs)} old and does not work`,
     PUBLISH,
   );
 }

@@ -17,7 +17,7 @@ export interface Finding {
   readonly status: FindingStatus;
   readonly detail: string;
   readonly remedy?: string;
-  /** The exit code of a run, for failed lines. */
+  /** For failed lines: the exit code that a run would have. */
   readonly exitCode?: ExitCode;
   readonly rows?: readonly FindingRow[];
   /** Further warnings, each in one line. */
@@ -65,7 +65,7 @@ const SEVERITY: readonly (readonly ExitCode[])[] = [
   [ExitCode.unavailable],
 ];
 
-/** The exit code of the worst line; of equally bad lines, of the first, which the person should correct first. */
+/** The exit code of the worst line. Of equally bad lines the first counts: the person should correct it first. */
 export function worstExitCode(findings: readonly Finding[]): ExitCode {
   const codes = findings.flatMap(({ status, exitCode }) => (status === 'failed' && exitCode ? [exitCode] : []));
   for (const level of SEVERITY) {
@@ -75,7 +75,7 @@ export function worstExitCode(findings: readonly Finding[]): ExitCode {
   return codes[0] ?? ExitCode.ok;
 }
 
-/** The finding with commands spelt for this place. */
+/** The finding with its commands as the person must type them. */
 export function spellFinding(finding: Finding, { text }: CommandSpelling): Finding {
   const { detail, remedy, rows, notes } = finding;
   return {

@@ -1,6 +1,6 @@
 /**
- * Finds out which scopes Google granted to a version of the secret, by requesting access tokens, and whether AWSPREVIOUS
- * would stand in for a version that does not work, as a run decides it.
+ * Requests access tokens to find out which scopes Google granted to a version of the secret, and decides as a run does
+ * whether AWSPREVIOUS stands in for a version that does not work.
  */
 import { isSameMailbox } from '../base/mail-address.ts';
 import { JobError } from '../errors.ts';
@@ -19,7 +19,7 @@ export interface VersionGrant {
   /** Google's remedy for missing scopes of a service account, else ''. */
   readonly remedy: string;
   readonly accessToken: string;
-  /** Of the access token. */
+  /** The lifetime of the access token. */
   readonly lifetimeMs: number;
   /** Undefined when Google gave the refresh token for an unlimited time. */
   readonly refreshTokenLifetimeMs: number | undefined;
@@ -54,7 +54,7 @@ export async function learnGrant(version: SoundVersion, options: GrantOptions): 
 /** Google's error codes for a scope that was not granted. */
 const SCOPE_REFUSALS = ['invalid_scope', 'unauthorized_client', 'access_denied'];
 
-/** Requests the scopes of each job, as a run would. Further granted scopes stay unknown. */
+/** Requests a token with the scopes of each job, as a run would. Granted scopes that no job needs stay unknown. */
 async function tryEachJob({ credentials, ageMs }: SoundVersion, options: GrantOptions): Promise<VersionGrant> {
   const { exchange, signal, jobs } = options;
   const missing = new Map<string, readonly string[]>();

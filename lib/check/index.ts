@@ -1,6 +1,6 @@
 /**
- * Runs the checks of `job check` in the order in which a run needs them: reads the secret, requests a token, searches
- * Gmail, and changes nothing. After a failure, only the lines that depend on it are skipped.
+ * Runs the checks of `job check` in the order of a run: reads the secret, requests a token, searches Gmail. Changes
+ * nothing. After a failure, skips only the lines that depend on the failed check.
  */
 
 import { createSecretFetcher, type Stage } from '../aws/secret.ts';
@@ -68,7 +68,7 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
   const examined = examineConfig(env);
   const { config, faulty } = examined;
   const isFaulty = (names: readonly string[]) => names.some((name) => faulty.has(name));
-  // These two depend on nothing else and run in parallel with the rest.
+  // Monitor and clock depend on no other check, so their requests run in parallel with the others.
   const monitor = isFaulty(PROXY_VARIABLES) ? notReached('monitor') : checkMonitor(env, signal);
   const clock = isFaulty(['GOOGLE_TOKEN_URL', ...PROXY_VARIABLES]) ? null : checkClock(config.tokenUrl, signal);
 

@@ -18,7 +18,7 @@ export interface JobsCheck {
   readonly allowHosts: (hosts: readonly Host[]) => void;
 }
 
-/** A job that would start and has no `inspect` gets no line. */
+/** Yields no line for a job that would start and has no `inspect`. */
 export async function* checkJobs({ jobs, mailbox, rulesFile, allowHosts }: JobsCheck): AsyncGenerator<Finding, void> {
   for (const installed of jobs) {
     const { name } = installed;

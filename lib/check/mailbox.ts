@@ -15,7 +15,7 @@ const READING = [Scope.readonly, Scope.modify, 'https://mail.google.com/'];
 
 export interface OpenedMailbox {
   readonly client: GmailClient;
-  /** Null when the token opens no mailbox, or another one than the one that is meant. */
+  /** Null when the token opens no mailbox, or not the one that is meant. */
   readonly mailbox: Mailbox | null;
 }
 
@@ -55,7 +55,7 @@ export async function* checkMailbox(check: MailboxCheck): AsyncGenerator<Finding
   }
 }
 
-/** Uses the version of the secret that the lines before have checked. */
+/** Uses the version of the secret that checkAccess() found to work. */
 function openForReading({ working, config, hide, signal }: MailboxCheck): Promise<Connection> {
   const { version, grant } = working;
   const reading = READING.find((scope) => grant.scopes.includes(scope));
@@ -68,7 +68,7 @@ function openForReading({ working, config, hide, signal }: MailboxCheck): Promis
   });
 }
 
-/** The line `quota`: the configured limit. Google's own limit is known only when Google refuses a request. */
+/** The line `quota`: the configured limit. Google's own limit shows only when Google refuses a request. */
 export function checkQuota(config: Config, spent: ClientStatistics | undefined): Finding {
   const { quotaProfile: profile, quotaPerMinute } = config;
   const perMinute = unitsPerMinute(config);

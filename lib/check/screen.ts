@@ -1,4 +1,4 @@
-/** Shows the lines of `job check`: aligned and wrapped on a terminal, one line each in a log. */
+/** Renders the findings of `job check`: aligned and wrapped for a terminal, not wrapped for a log. */
 import { styleText } from 'node:util';
 import { counted } from '../base/count.ts';
 import { ExitCode } from '../errors.ts';
@@ -16,7 +16,7 @@ const MARKS: Readonly<Record<FindingStatus, string>> = {
 const MIN_WIDTH = 20;
 
 export interface ScreenOptions {
-  /** The ids of all lines, to align the columns. */
+  /** The ids of all findings: the longest sets the width of the first column. */
   readonly ids: readonly string[];
   /** The width of a line; Infinity for a log. */
   readonly columns: number;

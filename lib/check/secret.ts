@@ -42,7 +42,7 @@ export interface SecretCheck {
   readonly signal: AbortSignal;
 }
 
-/** Returns null when runs would have no usable version. */
+/** Yields the lines `aws` and `secret`. Returns null when runs would have no usable version. */
 export async function* checkSecret({
   fetchSecret,
   stage,

@@ -1,4 +1,4 @@
-/** The commands, in the order of the help. Each is loaded when it is used. */
+/** The commands, in the order of the help. Only the command itself and `job --help` load its file. */
 import type { Command } from '../command.ts';
 
 export type CommandName = 'authorize' | 'check' | 'policy' | 'rotate' | 'runs';

@@ -41,7 +41,7 @@ async function listCommands(): Promise<string> {
   return table([
     ...(await Promise.all(rows)),
     ['list', 'List the jobs'],
-    ['help', 'Show this help, or the help of one: help <job or command>'],
+    ['help', 'Show this help, or that of a job or command: help <name>'],
   ]);
 }
 

@@ -7,8 +7,8 @@ export default defineCommand({
   summary: 'Replace the stored credentials; put the old ones back if the new ones do not work',
   description:
     'Asks for consent again, stores the new credentials as AWSPENDING, checks them, makes them current, checks again, ' +
-    'and puts the version before back if that fails. Jobs keep running meanwhile. After an interruption, run it again: ' +
-    'it continues. With a new file of the same client (--client) only the client secret changes, without consent.',
+    'and puts the previous version back if that fails. Jobs keep running meanwhile. After an interruption, run the ' +
+    'command again to continue. With a new file of the same client (--client) only the client secret changes, without consent.',
   options: rotateOptions,
   listens: true,
   run: rotate,

@@ -43,7 +43,7 @@ export function personPolicy(target: PolicyTarget, place: SecretPlace, kmsKey: s
       Effect: 'Allow',
       Action: PERSONS_ACTIONS.map((action) => `secretsmanager:${action}`),
       // A secret that does not exist yet has no suffix. AWS then checks GetSecretValue against the name alone: without the
-      // second ARN it would answer "denied" in place of "not found".
+      // second ARN, AWS would answer "denied" in place of "not found".
       Resource: [`${arn}-??????`, arn],
     },
     ...useOfKey('EncryptTheSecret', ['kms:GenerateDataKey', 'kms:Decrypt'], kmsKey, viaService(place)),

@@ -1,4 +1,4 @@
-/** The secret that `job policy` writes a document for, and the key that encrypts it: reads names and ARNs strictly. */
+/** Reads the name or ARN of the secret that `job policy` prints a document for, and the ARN of the key that encrypts it. */
 
 import { isRegion, partitionOf, SECRET_NAME } from '../aws/names.ts';
 import { beginsLikeCredential } from '../base/credential-like.ts';
@@ -16,7 +16,7 @@ export interface PolicyTarget {
   readonly name: string;
   /** `--secret` or GMAIL_SECRET_ID. */
   readonly source: string;
-  /** The place; or the options that are missing to know it. CloudFormation needs no place. */
+  /** The place; or the options that the person must add to name the place. CloudFormation needs none. */
   readonly place: SecretPlace | { readonly missing: readonly string[] };
   /** The six characters that AWS appends to the name in the ARN. Undefined when only the name is known. */
   readonly suffix: string | undefined;
@@ -128,7 +128,7 @@ function splitArn(arn: string, source: string, wanted: string, remedy: string): 
   const problem = (what: string) => new UsageError(`${source} ${what}`, remedy);
   if (prefix !== 'arn' || service === '' || resource.length === 0) throw problem('is no ARN');
   if (service !== wanted) throw problem(`is the ARN of another service (${service})`);
-  if (!isRegion(region)) throw problem('has no region that AWS has');
+  if (!isRegion(region)) throw problem('names no AWS region');
   if (!ACCOUNT.test(account)) throw problem('has an account that is not 12 digits');
   if (partition !== partitionOf(region)) {
     throw problem(`has the partition "${partition}", but ${region} belongs to "${partitionOf(region)}"`);

@@ -1,6 +1,6 @@
 /**
- * Lets the process connect to declared hosts only, and listen only where a command needs it. It stops accidents and
- * libraries that report home. It guards the documented functions of Node, so code that means harm finds a way past it.
+ * Lets the process connect to declared hosts only, and listen only where a command needs it. The guards stop accidents
+ * and libraries that report home, but not hostile code: only documented functions of Node are guarded.
  */
 import dgram from 'node:dgram';
 import dns from 'node:dns';
@@ -15,7 +15,7 @@ export interface Egress {
   allow(hosts: readonly Host[]): void;
   /** Allows servers on 127.0.0.1 from now on. */
   allowListening(): void;
-  /** Told of the first refusal for each host, port and protocol. */
+  /** Called with the first refusal for each host, port and protocol. */
   onRefused: (refusal: EgressError) => void;
 }
 
@@ -36,15 +36,15 @@ interface Policy {
 /** Later refusals are not reported, so that a library that scans hosts does not fill the log. */
 const MAX_REPORTED = 50;
 
-/** All functions of `dns` and of its resolvers that ask a name server. */
+/** All functions that `dns` and its resolvers share and that ask a name server. */
 export const DNS_QUERIES = [
   ...['resolve', 'resolve4', 'resolve6', 'resolveAny', 'resolveCaa', 'resolveCname', 'resolveMx', 'resolveNaptr'],
   ...['resolveNs', 'resolvePtr', 'resolveSoa', 'resolveSrv', 'resolveTlsa', 'resolveTxt', 'reverse'],
 ] as const;
 
 /**
- * Guards the network functions of Node. To be called before any library is loaded.
- * @throws ConfigError when this Node lacks one of them.
+ * Guards the network functions of Node. Call it before any library is loaded.
+ * @throws ConfigError when this Node lacks a function to guard.
  */
 export function guardEgress(onRefused: Egress['onRefused'], modules: Modules = { net, dns, dgram }): Egress {
   const hosts = new AllowedHosts();
@@ -102,7 +102,7 @@ function guardConnections(modules: Modules, { hosts, refuse }: Policy): void {
       const refusal = path
         ? refuse('unix socket', String(path))
         : refuse(this.encrypted ? 'tls' : 'tcp', host, Number(port));
-      // A look-up that fails leaves the socket as a name that does not exist would, which all callers handle.
+      // The look-up of this name fails with the refusal. All callers handle a failed look-up.
       const lookup = (_name: unknown, _options: unknown, fail: (error: Error) => void) =>
         queueMicrotask(() => fail(refusal));
       return Reflect.apply(connect, this, [
@@ -185,7 +185,7 @@ function guardDatagrams(modules: Modules, { refuse }: Policy): void {
 }
 
 function guardLookups(modules: Modules, { hosts, refuse }: Policy): void {
-  /** Replaces a function whose first argument is a name, and which answers by a callback or else by a promise. */
+  /** Replaces a function whose first argument is a name. The function answers by a callback, or without one by a promise. */
   const guard = (path: string, mayAsk: (name: string) => boolean) => {
     replaceFunction(modules, path, (ask) => {
       return function (this: unknown, ...args) {
@@ -202,12 +202,12 @@ function guardLookups(modules: Modules, { hosts, refuse }: Policy): void {
   };
   const mayAsk = (name: string) => hosts.has(name);
   for (const module of ['dns', 'dns.promises']) {
-    // Node answers an address without asking a name server.
+    // For an IP address, Node asks no name server.
     guard(`${module}.lookup`, (name) => net.isIP(name) !== 0 || mayAsk(name));
     guard(`${module}.lookupService`, mayAsk);
     for (const holder of [module, `${module}.Resolver.prototype`]) {
       for (const query of DNS_QUERIES) guard(`${holder}.${query}`, mayAsk);
-      // Every query tells its server the name.
+      // A query tells the name server the name, so another server would be another host.
       replaceFunction(modules, `${holder}.setServers`, () => (servers) => {
         throw refuse('dns', String(Array.isArray(servers) ? servers[0] : '*'));
       });

@@ -1,6 +1,5 @@
-/** The hosts that the process may reach: how they are written, and the list of them. */
+/** Parses host names, and keeps the list of hosts that the process may reach. */
 
-/** A host and a port of it. */
 export interface Host {
   /** In lower case, without brackets; `*` stands for one label of a name. */
   readonly name: string;

@@ -24,7 +24,7 @@ type Body = (exports: object, require: Require, module: { exports: object }, url
 /** The build wraps each file in this function. */
 export const WRAPPER = ['(function (exports, require, module, moduleUrl) {', '})'] as const;
 
-/** A stored cache ends with the checksums of source and cache: V8 compares the length of the source, and no more. */
+/** A stored cache ends with checksums of source and cache, since V8 itself compares only the length of the source. */
 const TRAILER_BYTES = 8;
 
 /** The path of the code cache of `file`, below the program's folder. */
@@ -56,7 +56,7 @@ function openCache(path: string, source: string): Buffer | undefined {
   return isIntact ? data : undefined;
 }
 
-/** Compiles the file below `folder`. Throws when it cannot be read. */
+/** Compiles the file below `folder`. @throws Error when the file cannot be read. */
 export function compile(folder: string, file: string): Loaded {
   const filename = `${folder}/${file}`;
   const source = readFileSync(filename, 'utf8');
@@ -66,7 +66,7 @@ export function compile(folder: string, file: string): Loaded {
   return { file, source, script, cache };
 }
 
-/** Calls `load`, which compiles and runs the file. */
+/** Must call `load`, which compiles and runs the file. */
 type Watch = (file: string, load: () => Loaded) => void;
 
 /**

@@ -2,7 +2,7 @@
  * Refuses environment variables that would unlock the process: variables by which Node loads other code, widens its
  * permissions, opens its inspector, writes reports or stops checking certificates. A laptop has no locks and may have a
  * debugger, so only variables that leak credentials are refused there. Code that NODE_OPTIONS loads runs before this
- * check; by then, credentials exist only in the environment.
+ * check, when the process has no credentials but those in the environment.
  */
 import type { Environment } from '../base/environment.ts';
 import { ConfigError } from '../errors.ts';
@@ -77,7 +77,7 @@ const LEAKING: ReadonlySet<string> = new Set([
 const OPEN_INSPECTOR =
   /^--(?:inspect(?:-brk|-wait|-port)?|debug-port)=(?!(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d*)?$|\d+$)/;
 
-/** Other variables that Node reads, and the harm of each; a laptop refuses those with `everywhere`. */
+/** Other variables that Node reads, and the harm of each. A laptop refuses only variables with `everywhere`. */
 const HARMFUL: readonly {
   readonly name: string;
   readonly harm: string;

@@ -1,6 +1,6 @@
 /**
- * Keeps the memory of a run small by flags of V8. Measured in test/README.md, "Start-up, with and without"; the flags
- * that V8 accepts only at its start are in the Procfile.
+ * Keeps the memory of a run small by flags of V8, as `npm run bench:start` measures it. Flags that V8 accepts only at its
+ * start are in the Procfile.
  */
 import { setFlagsFromString } from 'node:v8';
 
@@ -8,18 +8,18 @@ const FLAGS = [
   // Optimizing the HTTP parser of `fetch`, which is WebAssembly, takes 22 MB and a quarter of a short run's CPU time.
   '--no-wasm-tier-up',
   '--no-wasm-dynamic-tiering',
-  // Garbage is collected whenever the heap has grown by a tenth. V8's own steps follow the machine's memory, of which a
-  // dyno may use 512 MB. Not --optimize-for-size: it takes an eighth more of a short run's CPU time.
+  // V8 collects garbage whenever the heap has grown by a tenth. V8's default follows the memory of the machine, but a
+  // dyno may use only 512 MB. Not --optimize-for-size: it takes an eighth more of a short run's CPU time.
   '--heap-growing-percent=10',
-  // A run mostly waits for Gmail. Only functions called very often are optimized, and loops over many ids: by Maglev
-  // alone, since TurboFan takes 5 MB even in a short run.
+  // A run mostly waits for Gmail, so V8 optimizes only functions that are called very often, and long loops over ids. Only
+  // Maglev optimizes, since TurboFan takes 5 MB even in a short run.
   '--no-turbofan',
   '--invocation-count-for-maglev=10000',
 ];
 
 /**
- * Sets the flags. Call it when the program is loaded, since V8 rejects a code cache made under other flags, its own of
- * Node's modules too; and before the first `fetch`, which compiles the HTTP parser.
+ * Sets the flags. Call it after the program is loaded, since V8 rejects code caches made under other flags, also those of
+ * Node's own modules; and before the first `fetch`, which compiles the HTTP parser.
  */
 export function restrainV8(): void {
   for (const flag of FLAGS) setFlagsFromString(flag);

@@ -11,7 +11,7 @@ import { replaceFunction } from './replace.ts';
 type Fd = 1 | 2;
 
 /** The end of a text that may begin a secret. Secrets hold no spaces, except between the numbers of a list of bytes. */
-const MAY_GO_ON = /(?:[!-~\x80-\xff]|(?<=\b[0-9a-f]{2}|\d,) )*$/;
+const MAY_BEGIN_SECRET = /(?:[!-~\x80-\xff]|(?<=\b[0-9a-f]{2}|\d,) )*$/;
 
 /** The redactor searches a large write in pieces of this size, to bound the memory. */
 const PIECE_BYTES = 65_536;
@@ -22,7 +22,7 @@ const BUFFER_DUMP_BYTES = 192;
 /** Cuts secrets out of the writes to one file descriptor. */
 export class Scrubber {
   readonly #redactor: Redactor;
-  /** The last bytes that were written, where a secret may have begun. */
+  /** The last written bytes: a secret that continues now may have begun there. */
   #context = '';
   /** The bytes that are held back. */
   #pending = '';
@@ -34,7 +34,7 @@ export class Scrubber {
     this.#redactor = redactor;
   }
 
-  /** Enough to see the beginning of a printed Buffer. */
+  /** Long enough to contain the beginning of a printed Buffer. */
   get #contextBytes(): number {
     return Math.max(BUFFER_DUMP_BYTES, this.#redactor.reach);
   }
@@ -43,7 +43,7 @@ export class Scrubber {
     return /(^|\n)$/.test(this.#context + this.#pending);
   }
 
-  /** Returns the bytes, of this chunk and those before it, that are safe to write now. */
+  /** Returns the bytes that are safe to write now, from earlier chunks and this one. */
   write(chunk: Buffer): Buffer {
     if (chunk.length <= PIECE_BYTES) return this.#writePiece(chunk);
     const out: Buffer[] = [];
@@ -56,11 +56,11 @@ export class Scrubber {
   #writePiece(chunk: Buffer): Buffer {
     const fresh = this.#pending + chunk.toString('latin1');
     const reach = this.#redactor.reach;
-    const tail = MAY_GO_ON.exec(fresh.slice(-reach))?.[0].length ?? 0;
+    const tail = MAY_BEGIN_SECRET.exec(fresh.slice(-reach))?.[0].length ?? 0;
     return this.#release(fresh, reach === 0 ? fresh.length : fresh.length - Math.min(tail, reach - 1));
   }
 
-  /** Returns the bytes that are held back. To be called when no other write follows. */
+  /** Returns the bytes that are held back. Call it when no other write follows. */
   flush(): Buffer {
     return this.#release(this.#pending, this.#pending.length);
   }
@@ -72,7 +72,7 @@ export class Scrubber {
     const end = from + count;
     this.#jsonLine.keepWhole(text, mask, from, end);
     const clean: string[] = [];
-    // Whole runs: a text that is joined from single characters takes many times its size.
+    // Joins whole runs: a string joined from single characters takes many times the memory.
     for (let start = from; start < end; ) {
       const secret = mask?.[start] === 1;
       const next = mask?.indexOf(secret ? 0 : 1, start) ?? -1;
@@ -83,19 +83,19 @@ export class Scrubber {
       start = stop;
     }
     this.#pending = fresh.slice(count);
-    // Copied through bytes, since V8's slice would keep the whole text in memory.
+    // Copies through a Buffer, since V8's slice would keep the whole text in memory.
     this.#context = Buffer.from(text.slice(0, end).slice(-this.#contextBytes), 'latin1').toString('latin1');
     return Buffer.from(clean.join(''), 'latin1');
   }
 }
 
-/** Keeps lines of JSON readable: the quotes, brackets and escapes of such a line are never cut out with a secret. */
+/** Keeps lines of JSON valid: never cuts out quotes, brackets and escapes together with a secret. */
 class JsonLine {
-  /** The number of bytes of the line so far, up to 2. */
+  /** How many bytes of the line were read so far, at most 2. */
   #column = 0;
   #isJson = false;
   #inString = false;
-  /** The number of bytes that an escape in a string still has. */
+  /** How many bytes of an escape sequence follow. */
   #escape = 0;
   /** Whether the last byte was the backslash of an escape. */
   #isEscaping = false;
@@ -135,24 +135,25 @@ class JsonLine {
 }
 
 export interface GuardedOutput {
-  /** Writes the bytes that are held back. To be called when no other write follows. */
+  /** Writes the bytes that are held back. Call it when no other write follows. */
   flush(): void;
   /** Whether the next write to stdout begins a line. */
   atLineStart(): boolean;
-  /** The same streams for progress bars and prompts: they hold no bytes back, so that a screen is never late. */
+  /** The same streams for progress bars and prompts. They hold no bytes back, so the screen always shows all text. */
   readonly screens: { readonly stdout: NodeJS.WriteStream; readonly stderr: NodeJS.WriteStream };
 }
 
 /**
  * Puts the redactor in front of `write` and `end` of stdout and stderr, `fs.writeSync` to descriptors 1 and 2, and
  * `process._rawDebug`.
- * @throws ConfigError when this Node lacks one of them; `_rawDebug` is undocumented, and may be missing.
+ * @throws ConfigError when this Node lacks one of these functions, except `_rawDebug`, which is undocumented.
  */
 export function guardOutput(redactor: Redactor, process: NodeJS.Process, modules = { fs }): GuardedOutput {
   const scrubbers: Record<Fd, Scrubber> = { 1: new Scrubber(redactor), 2: new Scrubber(redactor) };
   const { writeSync } = modules.fs;
 
-  // Before fs.writeSync: reading `process.stdout` lets Node's stream for files take the unguarded function.
+  // Before fs.writeSync is replaced: when stdout is a file, Node's stream takes fs.writeSync at the first read of
+  // `process.stdout`. With the replaced function, every byte would pass the redactor twice (seen with 24.21).
   for (const [fd, name] of [
     [1, 'stdout'],
     [2, 'stderr'],
@@ -167,7 +168,7 @@ export function guardOutput(redactor: Redactor, process: NodeJS.Process, modules
       if (data !== undefined && typeof data !== 'function') stream.write(data as string, encoding as BufferEncoding);
       return stream;
     });
-    stream.on('error', ignoreClosedPipe);
+    stream.on('error', ignoreUnwritable);
   }
   replaceFunction(modules, 'fs.writeSync', (write) => (fd, data, ...rest) => {
     if (fd !== 1 && fd !== 2) return Reflect.apply(write, modules.fs as never, [fd, data, ...rest]);
@@ -224,13 +225,13 @@ function tryWrite(write: () => void): void {
   try {
     write();
   } catch (error) {
-    ignoreClosedPipe(error);
+    ignoreUnwritable(error);
   }
 }
 
-/** The codes for a reader that has gone away (`| head`) and for a full disk: neither may end a run that changes a mailbox. */
-const CLOSED = new Set(['EPIPE', 'EIO', 'ENOSPC', 'EDQUOT', 'EFBIG']);
+/** Codes for a closed pipe (`| head`) and a full disk: neither may end a run that changes a mailbox. */
+const UNWRITABLE = new Set(['EPIPE', 'EIO', 'ENOSPC', 'EDQUOT', 'EFBIG']);
 
-function ignoreClosedPipe(error: unknown): void {
-  if (!CLOSED.has(String((error as NodeJS.ErrnoException).code))) throw error;
+function ignoreUnwritable(error: unknown): void {
+  if (!UNWRITABLE.has(String((error as NodeJS.ErrnoException).code))) throw error;
 }

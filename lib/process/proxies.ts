@@ -6,7 +6,7 @@ import type { Environment } from '../base/environment.ts';
 
 const PROXIES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'];
 
-/** Variables that make a library or Node use a proxy; NO_PROXY names the hosts that are reached without it. */
+/** Variables that make a library or Node use a proxy. NO_PROXY names hosts to be reached without a proxy. */
 export const PROXY_VARIABLES: readonly string[] = [...PROXIES, 'NO_PROXY', 'no_proxy', 'NODE_USE_ENV_PROXY'];
 
 /** The variables in `env` that name a proxy; none when NO_PROXY covers all of `urls`. */

@@ -1,14 +1,14 @@
 /**
- * Cuts secrets out of everything that leaves the process: those of the process and of its runs, in any common encoding,
- * and texts in the form of a credential. Keeps salted hashes of the secrets' pieces, never the secrets.
+ * Cuts secrets out of everything that the process prints: the secrets of the process and of its runs, in any common
+ * encoding, and texts in the form of a credential. Keeps salted hashes of the secrets' pieces, never the secrets.
  */
 import { randomBytes } from 'node:crypto';
 import { credentialsIn } from '../base/credential-like.ts';
 
-/** Characters. Shorter texts occur by chance, so they are not cut out; config.ts and aws/ refuse credentials that short. */
+/** Bytes. The redactor leaves shorter secrets, since such texts occur by chance; aws/ and authorize/ refuse them. */
 export const MIN_SECRET_LENGTH = 8;
 
-/** Characters. Every piece of a secret that is this long is cut out, and a shorter secret as a whole. */
+/** Bytes. The redactor cuts out every piece of a secret that is this long, and a shorter secret only as a whole. */
 const PIECE_LENGTH = 12;
 
 export const REDACTED = '[redacted]';
@@ -34,7 +34,7 @@ const ENCODINGS: ReadonlyArray<(secret: Buffer) => string[]> = [
   (secret) => [0, 1, 2].map((shift) => base64At(secret, shift).replaceAll('+', '-').replaceAll('/', '_')),
 ];
 
-/** The secrets of one run. Dispose of them when the run has ended. */
+/** Adds the secrets of one run. Dispose of it when the run has ended. */
 export interface RunSecrets extends Disposable {
   add(secret: string): void;
 }
@@ -42,7 +42,7 @@ export interface RunSecrets extends Disposable {
 /** A run may write after its end, in a timer that it left behind. */
 const FORGET_AFTER_MS = 60_000;
 
-/** At most so many ended runs are remembered, since each takes about 0.4 MB; the first of more is forgotten sooner. */
+/** Beyond this number of ended runs, the redactor forgets the first one early: each run takes about 0.4 MB. */
 const MOST_ENDED = 50;
 
 export class Redactor {
@@ -108,7 +108,7 @@ export class Redactor {
     return mask;
   }
 
-  /** Notes in `learned` what is to be forgotten; null when nothing is. */
+  /** `learned` collects the pieces that the redactor forgets after a run; null for a secret that it keeps. */
   #learn(secret: string, learned: LearnedPieces | null): void {
     const bytes = Buffer.from(secret.trim());
     if (bytes.length < MIN_SECRET_LENGTH) return;
@@ -118,7 +118,7 @@ export class Redactor {
       if (learned.secrets.has(id)) return;
       learned.secrets.add(id);
     }
-    // Most encodings leave most secrets as they are.
+    // The Set removes duplicates: most encodings do not change most secrets.
     for (const encoded of new Set(ENCODINGS.flatMap((encode) => encode(bytes)))) {
       const length = Math.max(MIN_SECRET_LENGTH, Math.floor((encoded.length * PIECE_LENGTH) / bytes.length));
       this.#learnPieces(encoded, Math.min(length, encoded.length), learned);
@@ -155,7 +155,7 @@ export class Redactor {
   }
 }
 
-/** What the redactor has learned for a run. */
+/** The pieces that one run added. */
 interface LearnedPieces {
   /** A hash of each secret. */
   readonly secrets: Set<string>;
@@ -166,11 +166,10 @@ interface LearnedPieces {
 }
 
 /**
- * A salted hash of every piece of a text, each made from the one before: two polynomials modulo 2^32, in the manner of
- * Rabin and Karp, whose bases are the salt.
+ * A salted rolling hash of every piece of a text (Rabin–Karp): two polynomials modulo 2^32, whose bases are the salt.
  */
 class PieceHash {
-  /** Odd, so that no character is forgotten on the way through a piece. */
+  /** Odd: with an even base, the first characters of a long piece would not count in the hash. */
   readonly #high = randomBytes(4).readInt32LE() | 1;
   readonly #low = randomBytes(4).readInt32LE() | 1;
 
@@ -205,7 +204,7 @@ class PieceHash {
  */
 class HashCounts {
   #size = 0;
-  /** The place of a hash is its lower half without so many bits. */
+  /** The home slot of a hash is its lower half, shifted right by this number of bits. */
   #shift = 20;
   /** 0 for a free slot; else a byte of the hash, which nearly always shows that a slot holds another one. */
   #tags = new Uint8Array(2 ** 12);
@@ -232,11 +231,12 @@ class HashCounts {
     if (this.#counts[free] !== 0) return;
     this.#tags[free] = 0;
     this.#size -= 1;
-    // A hash after the free slot moves there unless its place is after the free slot too: the search for it ends there.
+    // A search ends at a free slot. So each hash behind the free slot moves into it, unless the hash's home slot is also
+    // behind the free slot.
     const mask = this.#tags.length - 1;
     for (let slot = (free + 1) & mask; this.#tags[slot] !== 0; slot = (slot + 1) & mask) {
-      const place = (this.#lows[slot] as number) >>> this.#shift;
-      if (((slot - place) & mask) < ((slot - free) & mask)) continue;
+      const home = (this.#lows[slot] as number) >>> this.#shift;
+      if (((slot - home) & mask) < ((slot - free) & mask)) continue;
       this.#put(free, this.#highs[slot] as number, this.#lows[slot] as number, this.#counts[slot] as number);
       this.#tags[slot] = 0;
       this.#counts[slot] = 0;
@@ -282,7 +282,7 @@ function tagOf(high: number): number {
   return (high >>> 24) | 1;
 }
 
-/** Marks the bytes that Node prints for a Buffer: NODE_DEBUG prints answers so before their credentials are known. */
+/** Marks the bytes in a printed Buffer: NODE_DEBUG prints answers this way before the redactor knows their secrets. */
 function dumpedBytes(latin1: string): Uint8Array | null {
   let mask: Uint8Array | null = null;
   for (const { index, 0: dump } of latin1.matchAll(/(?<=<Buffer )[0-9a-f]{2}(?: [0-9a-f]{2}){3,}/g)) {

@@ -1,6 +1,6 @@
 /**
- * Replaces a function of Node by one of the program. The guards are built on it, so a function that is missing stops the
- * start: without its guard the process would be open and nobody would know.
+ * Replaces a function of Node by a guard. A missing function stops the start: without the guard, the process would be
+ * open and nobody would know.
  */
 import { ConfigError } from '../errors.ts';
 

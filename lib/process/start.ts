@@ -1,4 +1,4 @@
-/** The first file of the built program, `dist/main.js`: starts the loader, or names the Node that is needed. */
+/** The first file of the built program, `dist/main.js`: starts the loader, or refuses a Node that is too old. */
 import { createLoader } from './loader.ts';
 
 start();

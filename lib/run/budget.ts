@@ -1,13 +1,13 @@
 /**
- * How long a run may work, as AbortSignals: `wrapUp` says to start nothing new, `giveUp` to abort what is under way. A
- * spent budget, SIGTERM and SIGINT stop a run in the same way.
+ * Limits the time of a run with two AbortSignals: after `wrapUp` the run starts no request, after `giveUp` it aborts the
+ * requests under way. A spent budget, SIGTERM and SIGINT stop a run in the same way.
  */
 import { StoppedError, type StopReason } from '../errors.ts';
 
 /** How long requests under way may take after `wrapUp`. Heroku sends SIGKILL 30 seconds after SIGTERM. */
 export const WIND_DOWN_MS = 20_000;
 
-/** The same after an error that nothing caught: the code that would finish the work may be gone. */
+/** The same time after an uncaught exception: the code that would finish the work may be gone. */
 const FAULT_WIND_DOWN_MS = 2_000;
 
 const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -1,6 +1,6 @@
 /**
- * The one way to Gmail: access tokens for the secret, and a client that sends requests with them under the quota. A run
- * works through it; `job check` and `job runs` read through it.
+ * Opens a connection to Gmail for runs, `job check` and `job runs`: access tokens for the secret, and a client that sends
+ * requests with these tokens within the quota.
  */
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { FetchSecret } from '../aws/secret.ts';
@@ -39,7 +39,7 @@ export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scop
   readonly stop: Pick<Budget, 'wrapUp' | 'giveUp'>;
   /** Called with every credential before anything else uses it. */
   readonly hide: (secret: string) => void;
-  /** A reader of the secret in place of the one for `config.secretId`. */
+  /** Reads the secret; left out for the secret `config.secretId`. */
   readonly fetchSecret?: FetchSecret;
   /** Whether to store a refresh token that Google replaced during the exchange. */
   readonly storesReplacedToken?: boolean;
@@ -110,7 +110,7 @@ export function unitsPerMinute({ quotaProfile, quotaPerMinute }: Config): number
   return quotaPerMinute ?? UNITS_PER_MINUTE[quotaProfile];
 }
 
-/** How the secret is read, and a replaced refresh token stored. AWS's client is loaded only where it is needed. */
+/** The functions that read the secret and store a replaced refresh token. They load AWS's client when it is needed. */
 async function openSecret(
   { secretId, awsRegion: region, awsKeys: keys }: Config,
   { fetchSecret, storesReplacedToken, hide, stop }: ConnectionOptions,
@@ -135,7 +135,7 @@ interface Accounts extends Required<Pick<ConnectionOptions, 'log' | 'progress'>>
   readonly quota: QuotaWindow;
 }
 
-/** The request that asks whose mailbox a token opens: sent without the client, counted as the client counts. */
+/** Options of the request users.getProfile, which is sent before the client is loaded but counts as the client counts. */
 function profileAccess(config: Config, { statistics, quota, log, progress }: Accounts): ProfileAccess {
   const method = 'users.getProfile';
   return {

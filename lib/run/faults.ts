@@ -1,4 +1,4 @@
-/** Gives an error that nothing caught, such as one thrown by a timer, to the run in which it was thrown. */
+/** Gives an uncaught exception, such as one thrown by a timer, to the run whose code threw it. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 type OnFault = (error: unknown) => void;
@@ -8,7 +8,7 @@ export class Faults {
   readonly #owner = new AsyncLocalStorage<OnFault>();
   readonly #running = new Set<OnFault>();
 
-  /** Does `work`; until it ends, `onFault` gets the errors that it throws outside of its promise. */
+  /** Does `work`. Until it ends, `onFault` gets the errors that it throws outside its promise. */
   async during<T>(onFault: OnFault, work: () => Promise<T>): Promise<T> {
     this.#running.add(onFault);
     try {
@@ -19,8 +19,8 @@ export class Faults {
   }
 
   /**
-   * Gives the error to its run, or to all runs when it was thrown in none: it may be about any of them. Returns false when
-   * there is no run to give it to.
+   * Gives the error to the run that threw it, or to all runs when no run is known to have thrown it. Returns false when no
+   * run is under way.
    */
   handle(error: unknown): boolean {
     const owner = this.#owner.getStore();

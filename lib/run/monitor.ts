@@ -19,7 +19,7 @@ export interface Monitor {
 
 interface Pings {
   readonly protocol: string;
-  /** Null for a monitor that would take a ping of the start for success. */
+  /** Returns null for a monitor to which a ping of the start would mean success. */
   readonly start: (url: URL) => URL | null;
   readonly end: (url: URL, exitCode: number, report: Readonly<Record<string, unknown>>) => URL;
   /** Whether the ping of the end has the report as its body. */
@@ -90,7 +90,7 @@ export function createMonitor(address: string | undefined, log: Log): Monitor {
   };
 }
 
-/** The name of the monitor's protocol, which its address tells. */
+/** The name of the monitor's protocol, recognized by the host of its address. */
 export function protocolOf(address: string): string {
   return pingsOf(new URL(address)).protocol;
 }

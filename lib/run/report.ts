@@ -29,7 +29,7 @@ export interface Ending {
   readonly remedy?: string;
 }
 
-/** What the end of a run depends on. */
+/** The facts from which outcome and exit code follow. */
 export interface RunFacts {
   readonly counts: Counts;
   /** Gmail's first reason for not changing a message. */
@@ -41,7 +41,7 @@ export interface RunFacts {
   readonly stopped: StopReason | null;
 }
 
-/** Outcome and exit code of a run. A cause that needs a person wins over one that the next run repairs. */
+/** Outcome and exit code of a run. A cause that needs a person takes precedence over one that the next run repairs. */
 export function concludeRun({ counts, refusal, dryRun, error, stopped }: RunFacts): Ending {
   if (error !== undefined && !(error instanceof StoppedError)) {
     const failedItems = counts.failed > 0 && exitCodeOf(error) === ExitCode.unavailable;

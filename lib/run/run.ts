@@ -54,7 +54,7 @@ export interface ChosenMailbox extends Pick<Config, 'secretId' | 'mailbox'> {
 export interface Surroundings {
   /** The process's configuration, or the error that each run ends with. */
   readonly config: Config | ConfigError;
-  /** Where runs report their start and end; undefined for nowhere. */
+  /** The monitor's address; undefined without a monitor. */
   readonly monitorUrl: string | undefined;
   /** Aborted with a StoppedError when the process is told to end. */
   readonly stop: AbortSignal;
@@ -68,7 +68,7 @@ export interface Surroundings {
   readonly spelling: CommandSpelling;
   /** The installed jobs, for advice about scopes. */
   readonly installed: () => Promise<JobScopes[]>;
-  /** From now on the process may connect to these hosts too. */
+  /** Lets the process connect to these hosts too, from now on. */
   readonly allowHosts: (hosts: readonly Host[]) => void;
   /** Called when a run has loaded Gmail's client. */
   readonly onLoaded?: () => void;
@@ -157,7 +157,7 @@ class Run {
     return report;
   }
 
-  /** Calls `onStarted` after everything that can be refused without the network. */
+  /** Calls `onStarted` after all checks that need no network. */
   async #work(onStarted: () => void): Promise<void> {
     const { name, job, argument, options, common, backfill: values } = this.#request;
     const { terminal, isWatched, stop, allowHosts } = this.#surroundings;
@@ -235,7 +235,7 @@ class Run {
     this.#backfill = new Backfill({ name, values, dryRun, progress, log: this.#log, ...asking });
   }
 
-  /** Until the first token is known to open the right mailbox, the run sends Gmail nothing but the question which it is. */
+  /** Before the token is known to open the right mailbox, the run sends Gmail only users.getProfile. */
   async #openMailbox(config: Config, budget: Budget, budgetMs: number): Promise<Mailbox> {
     const { name, job, common } = this.#request;
     const { progress, installed, onLoaded } = this.#surroundings;

@@ -1,6 +1,6 @@
 /**
  * Spells commands in texts as the person must type them. The code writes `job check` in backticks; the person types
- * `bin/job check` on a laptop, and `heroku run job check` for a dyno.
+ * `bin/job check` on a laptop, and `heroku run job check` when the program runs on a dyno.
  */
 import type { Environment } from '../base/environment.ts';
 
@@ -8,7 +8,7 @@ import type { Environment } from '../base/environment.ts';
 const LAPTOP_ONLY: ReadonlySet<string> = new Set(['authorize', 'rotate', 'policy']);
 
 export interface CommandSpelling {
-  /** Returns `text` with its commands in backticks spelt for this place. Idempotent. */
+  /** Returns `text` with the commands in backticks spelt for laptop or dyno. Idempotent. */
   text(text: string): string;
   /** The command line of `words`, which begin with `job`. */
   command(words: readonly string[]): string;
@@ -33,8 +33,8 @@ export function commandSpelling({ DYNO }: Environment): CommandSpelling {
 }
 
 /**
- * The Heroku CLI passes a single argument to the dyno's shell unchanged, but loses the quotes of several (`buildCommand`
- * in heroku/cli, packages/cli/src/lib/run/helpers.ts).
+ * The Heroku CLI passes a single argument to the dyno's shell unchanged, but drops the quotes of several arguments
+ * (`buildCommand` in heroku/cli, packages/cli/src/lib/run/helpers.ts).
  */
 function onHeroku(words: readonly string[]): string {
   const line = words.map(quote).join(' ');

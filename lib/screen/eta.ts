@@ -1,7 +1,7 @@
 /**
- * Estimates how long work that spends a quota still takes. The work spends the minute's quota in bursts with pauses
- * between them, so its rate says little. Each unit can be spent again one window after it was spent: the estimate replays
- * the bursts of the last window, which recur every minute, or later when requests are slow or refused.
+ * Estimates the remaining time of work that spends a quota. The work spends the quota of a minute in bursts with pauses
+ * between them, so the current rate says little. A unit can be spent again one window after it was spent. The estimate
+ * therefore repeats the bursts of the last window: every minute, or later when requests are slow or refused.
  */
 
 const WINDOW_MS = 60_000;
@@ -9,10 +9,10 @@ const WINDOW_MS = 60_000;
 /** Units spent within 100 ms are one entry of the history, up to this share of the limit. */
 const GRAIN = 1 / 400;
 
-/** With each period, its estimated length moves by this share of the difference to the observed length. */
+/** In each period, the estimated length of a period moves by this share of its difference to the observed length. */
 const FOLLOW = 0.5;
 
-/** Older requests hardly count for the speed of the requests themselves. */
+/** A request of this age has 37% of its weight in the speed of requests, older ones have less. */
 const MEMORY_MS = 2 * WINDOW_MS;
 
 /** The time in which the shown estimate moves 63% of the way to a new one. */
@@ -33,21 +33,21 @@ interface Spent {
 export class TimeLeft {
   readonly #limit: number;
   readonly #now: () => number;
-  /** The last units spent, as many as the limit. */
+  /** The units that were spent last, at least as many as the limit. */
   #history: Spent[] = [];
   #total = 0;
   #lastAt: number;
-  /** The time from one spending of the whole quota to the next. */
+  /** The time in which the work spends one whole quota, at least one window. */
   #periodMs = WINDOW_MS;
-  /** Units spent without waiting for the quota, and the time they took: the speed of the requests themselves. */
+  /** Units spent without waiting for the quota, and the time of their requests: together the speed of requests. */
   #freeUnits = 0;
   #freeMs = 0;
   /** Units of the last request; the time until the next request counts for them. */
   #lastUnits = 0;
 
   /**
-   * `limit` is in units per minute; Infinity when no quota limits the work. `earlier` are the units that were spent within
-   * the minute before this work began.
+   * `limit` is in units per minute; Infinity when no quota limits the work. `earlier` lists the units that were spent
+   * within the minute before this work began.
    */
   constructor(limit: number, now: () => number, earlier: readonly Spending[] = []) {
     this.#limit = limit;
@@ -64,7 +64,7 @@ export class TimeLeft {
     const now = this.#now();
     const before = this.#spentAt(this.#total + units - this.#limit);
     this.#learnSpeed(units, now, before !== null && before + WINDOW_MS > this.#lastAt);
-    // These units replace those that were spent one whole quota earlier.
+    // `before` is the time one whole quota ago: since then, one period has passed.
     if (before !== null) {
       const seenMs = Math.max(WINDOW_MS, now - before);
       this.#periodMs += (seenMs - this.#periodMs) * Math.min(1, (FOLLOW * units) / this.#limit);
@@ -129,7 +129,7 @@ export class TimeLeft {
   }
 }
 
-/** Smooths an estimate for display: it runs down like a clock and approaches a new estimate without a jump. */
+/** Smooths an estimate for display: the shown time counts down and moves to a new estimate without a jump. */
 export class SteadyEstimate {
   readonly #now: () => number;
   readonly #startedAt: number;

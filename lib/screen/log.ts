@@ -30,7 +30,7 @@ export interface LogOptions {
   readonly write: (line: string) => void;
   /** The current width of the terminal, for the format `pretty`. Lines are not wrapped when left out. */
   readonly columns?: () => number;
-  /** Cuts secrets out of one string. It gets each value alone: in a line of JSON, escapes may hide where a secret ends. */
+  /** Cuts secrets out of one value. In a whole line of JSON, escapes could hide where a secret ends. */
   readonly redact?: (text: string) => string;
   /** Spells the commands that the events name. */
   readonly spelling: CommandSpelling;
@@ -40,7 +40,7 @@ export interface LogOptions {
 export function createLog(options: LogOptions): ProcessLog {
   const { level, format, columns, spelling, write, redact = (text) => text } = options;
   let finalNotes: FinalNotes | undefined;
-  // Works on JSON too, which escapes neither backticks nor the words of a command.
+  // Commands can be spelt in JSON text too, since JSON does not escape backticks and words.
   const render = (given: string) => {
     const line = spelling.text(given);
     return format === 'pretty' ? prettyLine(JSON.parse(line), columns?.(), finalNotes) : line;

@@ -15,7 +15,7 @@ export interface FinalNotes {
   readonly undo?: string | undefined;
 }
 
-/** Other events are shown with their fields. */
+/** The sentence of each event. An event without a sentence is shown with its fields. */
 const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'run.started': (e) => `${bold(String(e.job))}${e.dryRun === true ? ' · dry run, nothing will be changed' : ''}`,
   'secret.fetched': (e) => dim(`secret fetched (${e.stage})`),
@@ -42,7 +42,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'undo.waiting': (e) => `${WAITING[String(e.for)]}: looking again for up to ${formatDuration(Number(e.atMostMs))}`,
   'undo.label_gone': (e) => `the label ${bold(String(e.label))} no longer exists, and is not restored`,
   'undo.parts_missing': (e) =>
-    `${number(e.parts)} of the run's journals are not there: it was killed before them, or they were deleted`,
+    `${number(e.parts)} of the run's journals are missing: the run was killed before it wrote them, or they were deleted`,
   'quota.wait': (e) => dim(`waiting ${formatDuration(Number(e.waitMs))} for Gmail's quota`),
   'gmail.retry': (e) => dim(`${e.reason}: again in ${formatDuration(Number(e.delayMs))}`),
   'window.finished': (e) => `${bold(String(e.window))}: ${windowCounts(e)}${dim(windowsLeft(e))}`,
@@ -53,17 +53,17 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'gmail.refused': (e) => `${bold(String(e.rule))}: Gmail refused to change ${counted(Number(e.count), 'message')}`,
   'gmail.unauthorized': () => dim('Gmail does not accept the access token any more: a new one is fetched'),
   'secret.fallback': () => 'the current version of the secret does not work; the run uses AWSPREVIOUS',
-  'token.scope_wide': (e) => `${e.reason}: it may do more than the job needs`,
+  'token.scope_wide': (e) => `${e.reason}: the token allows more than the job needs`,
   'token.refresh_token_kept': () => 'Google replaced the refresh token: the new one was stored',
   'token.refresh_token_replaced': () => 'Google replaced the refresh token',
   'heartbeat.failed': (e) => `the monitor was not reached: ${e.reason}`,
   'digest.inserted': (e) => `the digest of ${bold(String(e.title))} is in the inbox`,
   'digest.planned': (e) => `the digest of ${bold(String(e.title))} would be put into the inbox`,
-  'digest.there': (e) => `the digest of ${bold(String(e.title))} was made before: there is one for each period`,
-  'digest.insert_unanswered': (e) => `Gmail did not confirm the digest (${e.reason}): looking whether it is there`,
-  'digest.claim_taken_over': () => 'another run began the digest and did not finish it: this run makes it',
+  'digest.there': (e) => `the digest of ${bold(String(e.title))} was made before: each period has one digest`,
+  'digest.insert_unanswered': (e) => `Gmail did not confirm the digest (${e.reason}): searching for the digest`,
+  'digest.claim_taken_over': () => 'another run began the digest and did not finish: this run makes the digest',
   'journal.corrected': (e) => dim(`journal corrected: ${counted(Number(e.leftOut), 'message')} left out`),
-  'journal.not_corrected': () => 'the journal could not be corrected: it still lists messages that were not changed',
+  'journal.not_corrected': () => 'the journal could not be corrected and still lists messages that were not changed',
   'journal.trashed': (e) => dim(`${counted(Number(e.count), 'old journal')} put into the trash`),
   'journal.not_closed': () => 'the journal could not record how far the run got',
   'journal.not_tidied': () => 'old journals were not put into the trash',
@@ -78,7 +78,7 @@ const WAITING: Readonly<Record<string, string>> = {
   searches: "Gmail's search may not show all changes yet",
 };
 
-/** Events that the terminal shows in another form: the forecast is a table. */
+/** Events without a line: a table at the terminal shows the forecast. */
 const NO_LINE = new Set(['backfill.forecast']);
 
 const SHOWN_ELSEWHERE = new Set(['level', 'time', 'event', 'mailbox', 'error', 'remedy']);
@@ -93,7 +93,7 @@ export function prettyLine(given: LogEvent, columns = Number.POSITIVE_INFINITY, 
   return `${wrap(`${mark(event)} ${runOf(event)}${sentence}`, columns, 2)}${trouble(event, columns)}\n`;
 }
 
-/** Removes control sequences, which could steer the terminal. Line ends stay, for stacks. */
+/** Removes control sequences, which could change the terminal's state. Keeps line ends, for stacks. */
 function withoutControls(event: LogEvent): LogEvent {
   const clean = (text: string) => stripVTControlCharacters(text).replace(/[^\P{Cc}\n]/gu, ' ');
   const entries = Object.entries(event).map(([name, value]) => [

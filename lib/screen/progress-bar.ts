@@ -1,11 +1,11 @@
-/** Draws the progress of long work in one line of a terminal: when there is a line, and with which numbers. */
+/** Draws the progress of long work in one line of a terminal. progress-line.ts formats the line. */
 import { SingleBar } from 'cli-progress';
 import { systemClock } from '../base/clock.ts';
 import { LastMinute, SteadyEstimate, TimeLeft } from './eta.ts';
 import type { PlannedWork, Progress } from './progress.ts';
 import { lookingLine, type Pause, pauseLine, workLine } from './progress-line.ts';
 
-/** Fewer items are done within seconds, unless they cost more than a minute's quota. */
+/** Items. Fewer are done within seconds, unless their work costs more than a minute's quota. */
 const WORTH_A_BAR = 2_000;
 
 /** The time after which the bar comes back by itself when other text was written. */
@@ -153,7 +153,7 @@ export function createProgressBar(stream: NodeJS.WritableStream, now: () => numb
   };
 }
 
-/** Quota units still to be spent, or items where the units are unknown. Retries can make the work dearer than planned. */
+/** The remaining quota units, or items when the units are unknown. Retries can make the work cost more than planned. */
 function workLeft({ total, done, units, unitsSpent }: Work): number {
   const items = Math.max(0, total - done);
   return units === null ? items : Math.max(units - unitsSpent, (units * items) / total / 2);

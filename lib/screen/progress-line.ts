@@ -1,4 +1,4 @@
-/** Formats the progress line: as many of its parts as fit into the terminal. */
+/** Formats the progress line, with only those parts that fit into the terminal's width. */
 import { styleText } from 'node:util';
 import { formatCount } from '../base/count.ts';
 import { formatDuration } from '../base/duration.ts';

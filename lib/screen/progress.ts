@@ -13,7 +13,7 @@ export interface PlannedWork {
 export interface Progress {
   /** The search is going on and has found `found` messages so far. */
   looking(found: number): void;
-  /** The whole work begins. Until it is done, `start` begins only a part of it. */
+  /** The whole work begins. Until all of `total` is done, `start` begins only a part of this work. */
   plan(work: PlannedWork): void;
   /** Work on `total` more items begins. */
   start(total: number): void;

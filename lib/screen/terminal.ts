@@ -9,7 +9,7 @@ export interface Terminal {
   readonly interactive: boolean;
   /** The width of a line at the moment; Infinity when stdout is no terminal. */
   readonly columns: number;
-  /** Prints text, or an empty line. A terminal breaks it at words and indents the further lines by `hang` more. */
+  /** Prints text, or an empty line. On a terminal, wraps long lines and indents their continuation by `hang` more. */
   print(text?: string, hang?: number): void;
   /** Prints text unchanged, with a line end. */
   printExactly(text: string): void;
@@ -95,7 +95,7 @@ export function createTerminal({ stdin, stdout, interrupt, spelling }: TerminalS
         stdin.ref?.();
         const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
         const reader = createInterface({ input: stdin, output: secret ? silent : stdout, terminal: interactive });
-        // Asks only now: without the reader the terminal would show a secret that the person types.
+        // Asks only after the reader exists: without it, the terminal would show a secret that the person types.
         if (secret) {
           stdout.write(shown);
         } else {
@@ -133,7 +133,7 @@ async function discard(stdin: NodeJS.ReadStream, unread: string[]): Promise<void
   stdin.pause();
 }
 
-/** The terminal as a run uses it: shows tables only to a person who watches, and asks only yes or no. */
+/** The terminal of a run: shows tables only when a person watches, and asks only yes or no. */
 export interface RunTerminal {
   /** Whether a person can answer. */
   readonly interactive: boolean;

@@ -7,7 +7,7 @@ const WIDE =
 /** Characters of no column: combining accents and joiners. */
 const NARROW = /[\p{M}\u200b-\u200f\u2060\ufeff]/u;
 
-/** Lines get no shorter than this, however narrow the terminal. */
+/** The least width of a line's text, in columns, however narrow the terminal is. */
 const SHORTEST = 20;
 
 /** The width of a terminal that does not report its width. */
@@ -50,7 +50,7 @@ export function wrap(text: string, columns: number, hang = 0): string {
   return lines.map(({ lead, words }) => fill(holdTogether(words, '`'), lead, columns, hang).join('\n')).join('\n');
 }
 
-/** The same for lines in two columns: further lines are indented to the second column. */
+/** Like `wrap`, for lines in two columns: indents further lines to the second column. */
 export function wrapColumns(text: string, columns: number): string {
   const hangOf = (line: string) => /^ *(\S+(?: \S+)* {2,})(?=\S)/.exec(line)?.[1]?.length ?? 0;
   return text
@@ -59,14 +59,14 @@ export function wrapColumns(text: string, columns: number): string {
     .join('\n');
 }
 
-/** The same for a shell command: each line ends with a backslash, so that the command can be pasted. */
+/** Like `wrap`, for a shell command: ends each line but the last with a backslash, so that a person can paste them. */
 export function wrapCommand(command: string, columns: number, hang = 0): string {
   if (widthOf(command) <= columns) return command;
   const words = holdTogether(command.trimStart().split(' '), "'");
   return fill(words, indentOf(command).lead, columns - 2, hang).join(' \\\n');
 }
 
-/** Splits an error with several problems of a file: `rules.yaml:3:5: …; rules.yaml:9:1: …`. */
+/** Splits an error that names several problems of a file: `rules.yaml:3:5: …; rules.yaml:9:1: …`. */
 export function splitProblems(text: string): string[] {
   const [file] = /^[^;]*?(?=:\d+:\d+: )/.exec(text) ?? [];
   if (file === undefined) return [text];
@@ -100,7 +100,7 @@ function fill(words: readonly string[], lead: string, columns: number, hang: num
   return [...lines, line];
 }
 
-/** Joins the words between two of `quote`. */
+/** Joins the words between an opening and a closing `quote`. */
 function holdTogether(words: readonly string[], quote: '`' | "'"): string[] {
   const quotes = (text: string) => text.replaceAll(`\\${quote}`, '').split(quote).length - 1;
   if (quotes(words.join(' ')) % 2 === 1) return [...words];

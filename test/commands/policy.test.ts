@@ -248,7 +248,7 @@ describe('wrong input of job policy', { concurrency: 8 }, () => {
     ['half an ARN', ['--secret', 'arn:aws:secretsmanager'], /--secret is no ARN/],
     ['the ARN of a bucket', ['--secret', 'arn:aws:s3:::bucket'], /another service \(s3\)[\s\S]*Secrets Manager/],
     ['the ARN of a key', ['--secret', KEY], /another service \(kms\)/],
-    ['an ARN without region', arn('eu-central-1', ''), /--secret has no region/],
+    ['an ARN without region', arn('eu-central-1', ''), /--secret names no AWS region/],
     ['an ARN with a short account', arn(ACCOUNT, '1234'), /--secret has an account that is not 12 digits/],
     [
       'an ARN with another partition',

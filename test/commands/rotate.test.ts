@@ -339,7 +339,7 @@ describe('job rotate --revoke', { concurrency: 8 }, () => {
     await using sandbox = await open();
     const run = await rotate(sandbox, ['--revoke'], { stdin: 'y\n', built: true });
     assertRotated(run);
-    assert.match(run.stdout, /Every run of every job then fails until.*\n.*\[y\/N\]/);
+    assert.match(run.stdout, /Then every run of every job fails until.*\n.*\[y\/N\]/);
     assert.equal(sandbox.oauth.grants.get(sandbox.secretValue.refresh_token)?.alive, false);
     const verbs = asked(sandbox);
     assert.ok(verbs.indexOf('oauth revoke') < verbs.indexOf('consent auth'), verbs.join());
@@ -359,7 +359,10 @@ describe('job rotate --revoke', { concurrency: 8 }, () => {
       const run = await rotate(sandbox, ['--revoke'], { stdin });
       assert.equal(run.code, code);
       assert.match(run.stderr, told);
-      assert.match(run.stdout, /in the secret gmail-jobs\/alice, for alice@example\.com and bob@example\.com/);
+      assert.match(
+        run.stdout,
+        /in the secret gmail-jobs\/alice at Google, for alice@example\.com and bob@example\.com/,
+      );
     }
     assert.ok(!asked(sandbox).includes('oauth revoke'));
     assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue, AWSPREVIOUS: bobs });

@@ -199,7 +199,7 @@ describe('parseCommandLine', () => {
     assert.ok(help.kind === 'print');
     assert.match(
       help.text.replace(/\s+/g, ' '),
-      /--jobs <a,b> only these jobs \(default those that the current token serves/,
+      /--jobs <a,b> only these jobs \(default the jobs whose scopes the current token has/,
     );
   });
 

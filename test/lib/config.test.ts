@@ -181,7 +181,7 @@ describe('readConfig', () => {
     ];
     for (const GMAIL_SECRET_ID of pasted) {
       const problem = problemOf({ ...GOOD, GMAIL_SECRET_ID });
-      assert.match(problem, /: GMAIL_SECRET_ID holds what begins like a credential: it must be the name or the ARN/);
+      assert.match(problem, /: GMAIL_SECRET_ID holds text that begins like a credential, but must be the name or ARN/);
       assert.ok(!problem.includes(GMAIL_SECRET_ID.slice(1, -1)));
     }
     for (const GMAIL_SECRET_ID of [
