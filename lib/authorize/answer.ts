@@ -103,7 +103,7 @@ const NOT_HERE: OutcomePage = {
 const WRONG_STATE: OutcomePage = {
   tone: 'bad',
   title: 'This answer belongs to another link',
-  text: 'The waiting command did not use this answer, because its state is not the one that the command sent. The answer belongs to an earlier link, or somebody else made it.',
+  text: 'The waiting command did not use this answer, which has another state than the command sent. The answer belongs to an earlier link, or somebody else made it.',
   next: ['Open the link that the terminal shows now: the command is still waiting.'],
 };
 

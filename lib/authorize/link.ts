@@ -60,7 +60,7 @@ export const USE_NEW_LINK = 'Run the command again, and use the new link.';
 
 export function wrongState(): CredentialError {
   return new CredentialError(
-    'the state of the answer is not the one that this command sent: the answer belongs to an earlier link, or somebody else made it',
+    'the answer has another state than the link of this command: the answer belongs to an earlier link, or somebody else made it',
     USE_NEW_LINK,
   );
 }

@@ -140,7 +140,7 @@ describe('job authorize', { concurrency: 8 }, () => {
       },
     });
     assert.equal(run.code, 0, run.stderr);
-    assert.match(run.stdout, /That is not the address/);
+    assert.match(run.stdout, /This is not the address/);
     const code = new URL(pasted).searchParams.get('code') ?? 'none';
     assert.ok(!run.stdout.includes(code));
     assert.notDeepEqual(stagesOf(sandbox).AWSCURRENT, sandbox.secretValue);

@@ -515,7 +515,7 @@ describe('job check, consent screen', { concurrency: 8 }, () => {
     if (grant !== undefined) grant.endsAt = Date.now() + 6.5 * DAY_S * 1_000;
     const { exitCode, line } = await check(sandbox);
     assert.equal(exitCode, 0);
-    assert.match(line('consent').detail, /looks like Testing.*die in 6 days/);
+    assert.match(line('consent').detail, /looks like Testing.*ends the refresh token in 6 days/);
     assert.match(`${line('consent').remedy}`, /Publish app/);
   });
 
@@ -538,7 +538,7 @@ describe('job check, consent screen', { concurrency: 8 }, () => {
     sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: refreshToken });
     const { exitCode, line } = await check(sandbox);
     assert.equal(exitCode, 0);
-    assert.match(line('consent').detail, /may be in Testing: the version before/);
+    assert.match(line('consent').detail, /may be in Testing: the previous version/);
   });
 
   it('counts the age of a token from the version in which it was first seen', async () => {
