@@ -37,7 +37,7 @@ export type SendToAws<Client> = <Answer>(
 ) => Promise<Answer>;
 
 /**
- * A way to send commands about `resource` with the client of its service.
+ * Returns a function that sends commands about `resource` with the client of its service.
  * @throws, when used, ConfigError, CredentialError or UnavailableError; on abort, the signal's reason.
  */
 export function createSender<Client>(client: Client, resource: AwsResource): SendToAws<Client> {

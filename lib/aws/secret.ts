@@ -34,7 +34,7 @@ export interface FetchedSecret {
 export type FetchSecret = (stage: Stage, signal: AbortSignal) => Promise<FetchedSecret | null>;
 
 /**
- * A way to fetch the secret at `address`. Everything secret in it is given to `hide` first.
+ * Returns a function that fetches the secret at `address`. Everything secret in the value goes to `hide` first.
  * @throws, when used, ConfigError, CredentialError or UnavailableError for what AWS refuses.
  */
 export function createSecretFetcher(address: SecretAddress, hide: (secret: string) => void): FetchSecret {

@@ -26,7 +26,7 @@ export class NoSuchVersionError extends SecretStateError {}
 
 export type SendToSecretsManager = SendToAws<SecretsManagerClient>;
 
-/** A way to send commands about the secret at `address`. */
+/** Returns a function that sends commands about one secret. */
 export function connectToSecret({ secretId, region, keys }: SecretAddress): SendToSecretsManager {
   const isArn = secretId.startsWith('arn:');
   return createSender(new SecretsManagerClient(clientSettings({ region, keys })), {

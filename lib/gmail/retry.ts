@@ -67,7 +67,7 @@ export async function untilAnswered(request: GmailRequest): Promise<unknown> {
 /**
  * The meaning of a request that threw `error` in place of an answer. `timeoutMs` is given when the request ended because it
  * took that long.
- * @throws EgressError, and an Error for what is a bug.
+ * @throws EgressError; Error, as a bug, for an unknown failure.
  */
 export function meaningOfFailure(method: GmailMethod, error: unknown, timeoutMs: number | undefined): ResponseMeaning {
   const refused = egressBehind(error);

@@ -4,7 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { wallClock } from './http.ts';
 import { ACCOUNT_ID } from './iam.ts';
 
-/** What a secret may hold; an object is stored as JSON, bytes as SecretBinary. */
+/** The value of a secret: an object is stored as JSON, bytes as SecretBinary. */
 export type SecretValue = string | Uint8Array | object;
 
 export interface SecretVersion {
