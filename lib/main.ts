@@ -26,8 +26,9 @@ import { columnsOf, wrap } from './screen/wrap.ts';
 const LINGER_MS = 2_000;
 
 /** Aborted by the first SIGTERM or SIGINT, which would otherwise end the process without its final line. */
-const stop = new AbortController();
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort(new StoppedError(signal)));
+const processStop = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  process.on(signal, () => processStop.abort(new StoppedError(signal)));
 
 const redactor = new Redactor();
 const env = { ...process.env };
@@ -110,7 +111,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     const { exitCode } = await runJob(invocation, {
       config: error ?? config,
       monitorUrl: readMonitorUrl(env),
-      stop: stop.signal,
+      processStop: processStop.signal,
       faults,
       redactor,
       log,
@@ -144,7 +145,7 @@ async function runCommand(
       terminal,
       hide: (secret) => redactor.add(secret),
       allowHosts: egress.allow,
-      signal: stop.signal,
+      signal: processStop.signal,
     });
   } catch (error) {
     if (!(error instanceof StoppedError)) throw error;

@@ -60,7 +60,7 @@ export function openMailbox(sandbox: Sandbox, options: OpenOptions = {}) {
       furtherKeys: null,
     }),
     mailbox: undefined,
-    readProfile: async () => ({ address: sandbox.secretValue.email, messages: 0 }),
+    askMailbox: async () => ({ address: sandbox.secretValue.email, messages: 0 }),
     exchange: { tokenUrl: sandbox.env.GOOGLE_TOKEN_URL ?? '', timeoutMs, clock, random, hide },
     clock,
     log,

@@ -111,13 +111,13 @@ export async function proveVersion(
   let { versionId } = version;
   if (token.newRefreshToken !== undefined) {
     user = { ...credentials, refreshToken: token.newRefreshToken };
-    versionId = await storeNewToken(user, { stage, versionId }, store, signal);
+    versionId = await requireStored(user, { stage, versionId }, store, signal);
   }
   const { address: email } = await askMailbox(token.value, signal, google);
   return { user, versionId, scopes: token.scopes, email };
 }
 
-async function storeNewToken(
+async function requireStored(
   user: AuthorizedUser,
   from: { readonly stage: Stage; readonly versionId: string },
   store: SecretStore,

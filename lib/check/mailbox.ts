@@ -63,7 +63,7 @@ function openForReading({ working, config, hide, signal }: MailboxCheck): Promis
     jobName: 'job check',
     scopes: reading === undefined ? grant.scopes : [reading],
     fetchSecret: async () => ({ ...version, createdAt: undefined }),
-    stop: { wrapUp: signal, giveUp: signal },
+    signals: { wrapUp: signal, giveUp: signal },
     hide,
   });
 }

@@ -50,7 +50,7 @@ async function openForReading({ env, hide, registry, signal }: Opening): Promise
     // The scope of `job undo`, so that a listed run can be undone.
     scopes: [Scope.modify],
     installed: () => registry.scopes(),
-    stop: { wrapUp: signal, giveUp: signal },
+    signals: { wrapUp: signal, giveUp: signal },
     hide,
   });
   await connection.firstToken;

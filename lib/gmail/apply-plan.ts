@@ -59,7 +59,7 @@ export interface ApplyContext {
  * Makes all changes of the plan in its order, and counts them. Stops before the next batch when the signal is aborted, and
  * before a portion that could not be written to the journal.
  */
-export async function applyPlan(
+export async function applyPortions(
   plan: ChangePlan,
   resolved: readonly ResolvedSet[],
   context: ApplyContext,

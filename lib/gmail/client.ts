@@ -211,7 +211,7 @@ export class GmailClient {
     }
   }
 
-  async #send(method: GmailMethod, send: Send, stop: AbortSignal): Promise<ResponseMeaning> {
+  async #send(method: GmailMethod, send: Send, signal: AbortSignal): Promise<ResponseMeaning> {
     const timeoutMs = this.#options.timeoutMs * (LONG_ANSWERS[method] ?? 1);
     // AbortSignal.timeout and AbortSignal.any would keep each request, with its 1,000 ids, in memory until the timeout.
     const attempt = new AbortController();
@@ -220,11 +220,11 @@ export class GmailClient {
       isLate = true;
       attempt.abort();
     };
-    const onStop = () => attempt.abort(stop.reason);
+    const onStop = () => attempt.abort(signal.reason);
     const timer = setTimeout(onLate, timeoutMs);
-    stop.addEventListener('abort', onStop, { once: true });
+    signal.addEventListener('abort', onStop, { once: true });
     try {
-      stop.throwIfAborted();
+      signal.throwIfAborted();
       const answer = await send(this.#api, sendOptions(attempt.signal));
       const body = typeof answer.data === 'string' ? answer.data : '';
       const retryAfter = answer.headers['retry-after'] ?? null;
@@ -235,13 +235,13 @@ export class GmailClient {
         urlLength: String(answer.url ?? '').length,
       });
     } catch (error) {
-      stop.throwIfAborted();
+      signal.throwIfAborted();
       // googleapis adds `config` to errors of the network; any other error is a bug of the program.
       if (!(error instanceof Error && 'config' in error)) throw error;
       return meaningOfFailure(method, error, isLate ? timeoutMs : undefined);
     } finally {
       clearTimeout(timer);
-      stop.removeEventListener('abort', onStop);
+      signal.removeEventListener('abort', onStop);
     }
   }
 }

@@ -8,7 +8,7 @@ import { UnavailableError } from '../errors.ts';
 import type { MailboxProfile } from '../google/ownership.ts';
 import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
-import { applyPlan, type PlanJournal, planOfLabels } from './apply-plan.ts';
+import { applyPortions, type PlanJournal, planOfLabels } from './apply-plan.ts';
 import {
   type ChangePlan,
   type ChangeSet,
@@ -235,7 +235,7 @@ export class Mailbox {
     const resolved: ResolvedSet[] = [];
     for (const operations of neededOperations(plan)) resolved.push(await this.#labels.resolve(operations));
     const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, journal, protection };
-    await applyPlan(plan, resolved, context);
+    await applyPortions(plan, resolved, context);
   }
 
   /**
@@ -273,7 +273,7 @@ export class Mailbox {
     progress.start(total);
     const plan = this.#skip(whole, leftOut);
     const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, journal: undefined };
-    await applyPlan(plan, resolved, context);
+    await applyPortions(plan, resolved, context);
   }
 
   /**

@@ -199,12 +199,12 @@ export class Searcher {
 }
 
 /** More than parseQuery allows by default: the program nests the query of a rule or an option a little deeper. */
-const MOST_LEVELS = 200;
+const MOST_COMPOSED_LEVELS = 200;
 
 /** The terms of a job's search. @throws Error for one that Gmail would understand differently, which is a bug of the job. */
 export function parseSearch(query: string): Term[] {
   try {
-    return parseQuery(query, MOST_LEVELS);
+    return parseQuery(query, MOST_COMPOSED_LEVELS);
   } catch (error) {
     if (!(error instanceof QueryError)) throw error;
     throw invalidSearch(query, error.at, error.message, error);

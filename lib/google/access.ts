@@ -72,7 +72,7 @@ export interface AccessOptions {
   /** The address in GMAIL_MAILBOX, which every token must open. */
   readonly mailbox: string | undefined;
   /** Asks Gmail whose mailbox an access token opens. Called with each token before any other use. */
-  readonly readProfile: (accessToken: string) => Promise<MailboxProfile>;
+  readonly askMailbox: (accessToken: string) => Promise<MailboxProfile>;
   readonly signal: AbortSignal;
 }
 
@@ -160,11 +160,11 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
     let storedAs: string | undefined;
     const store = async (token: ExchangedToken): Promise<void> => {
       if (token.newRefreshToken === undefined || credentials.type !== 'authorized_user') return;
-      storedAs = await storeReplaced({ ...credentials, refreshToken: token.newRefreshToken }, { stage, versionId });
+      storedAs = await storeOrLog({ ...credentials, refreshToken: token.newRefreshToken }, { stage, versionId });
     };
     try {
       const token = await exchangeNarrowly(credentials, createdAt, store);
-      opened = await options.readProfile(token.value);
+      opened = await options.askMailbox(token.value);
       if (meant !== undefined) requireExpectedMailbox(opened.address, meant);
       requireUnchangedMailbox(opened.address, profile?.address);
       const margin = Math.min(RENEW_BEFORE_MS, token.lifetimeMs / 10);
@@ -182,7 +182,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
   };
 
   /** Returns the new version's id; undefined, with an error in the log, when the token could not be stored. */
-  const storeReplaced = async (user: AuthorizedUser, from: ReadVersion): Promise<string | undefined> => {
+  const storeOrLog = async (user: AuthorizedUser, from: ReadVersion): Promise<string | undefined> => {
     try {
       if (options.storeReplacedToken === undefined) throw new ConfigError('this command stores nothing', 'Run a job.');
       const storedAs = await options.storeReplacedToken(user, from);

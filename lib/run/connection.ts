@@ -28,7 +28,7 @@ const CONNECTIONS = 4;
 
 export interface Connection {
   readonly tokens: AccessTokens;
-  /** Resolves when the first access token is there and opens the right mailbox. */
+  /** Requested already. Resolves when the first access token is there and opens the right mailbox. */
   readonly firstToken: Promise<unknown>;
   readonly client: GmailClient;
   readonly quota: QuotaWindow;
@@ -36,13 +36,13 @@ export interface Connection {
 
 export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scopes' | 'installed'> {
   /** `wrapUp` ends fetching and exchanging, `giveUp` also ends requests that are under way. */
-  readonly stop: Pick<Budget, 'wrapUp' | 'giveUp'>;
+  readonly signals: Pick<Budget, 'wrapUp' | 'giveUp'>;
   /** Called with every credential before anything else uses it. */
   readonly hide: (secret: string) => void;
   /** Reads the secret; left out for the secret `config.secretId`. */
   readonly fetchSecret?: FetchSecret;
-  /** Whether to store a refresh token that Google replaced during the exchange. */
-  readonly storesReplacedToken?: boolean;
+  /** Whether a refresh token that Google replaced during the exchange is stored. */
+  readonly mayWriteSecret?: boolean;
   readonly log?: Log;
   readonly progress?: Progress;
   /** Called when Gmail's client is loaded. */
@@ -51,7 +51,7 @@ export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scop
 
 /** Requests the secret, then loads Gmail's client and connects to Google while AWS answers. */
 export async function openConnection(config: Config, options: ConnectionOptions): Promise<Connection> {
-  const { jobName, scopes, installed, stop, hide, log = noLog, progress = noProgress } = options;
+  const { jobName, scopes, installed, signals, hide, log = noLog, progress = noProgress } = options;
   const shared = { log, clock: systemClock, random: Math.random };
   const statistics: ClientStatistics = { requests: 0, retries: 0, quotaUnits: 0 };
   const quota = new QuotaWindow({
@@ -70,10 +70,10 @@ export async function openConnection(config: Config, options: ConnectionOptions)
     scopes,
     ...(installed && { installed }),
     mailbox: config.mailbox,
-    readProfile: (accessToken) =>
-      askMailbox(accessToken, stop.wrapUp, profileAccess(config, { statistics, quota, log, progress })),
+    askMailbox: (accessToken) =>
+      askMailbox(accessToken, signals.wrapUp, profileAccess(config, { statistics, quota, log, progress })),
     exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
-    signal: stop.wrapUp,
+    signal: signals.wrapUp,
   });
   const firstToken = tokens.get();
   // The caller awaits it; until then nothing handles a rejection.
@@ -93,7 +93,7 @@ export async function openConnection(config: Config, options: ConnectionOptions)
     profile: config.quotaProfile,
     apiUrl: config.gmailApiUrl,
     timeoutMs: config.requestTimeoutMs,
-    giveUp: stop.giveUp,
+    giveUp: signals.giveUp,
     onSpent: (units) => progress.spent(units),
     onRefused: (pauseMs) => progress.waiting(systemClock.now() + pauseMs, 'refused'),
   });
@@ -113,19 +113,19 @@ export function unitsPerMinute({ quotaProfile, quotaPerMinute }: Config): number
 /** The functions that read the secret and store a replaced refresh token. They load AWS's client when it is needed. */
 async function openSecret(
   { secretId, awsRegion: region, awsKeys: keys }: Config,
-  { fetchSecret, storesReplacedToken, hide, stop }: ConnectionOptions,
+  { fetchSecret, mayWriteSecret, hide, signals }: ConnectionOptions,
 ): Promise<Pick<AccessOptions, 'fetchSecret' | 'storeReplacedToken'>> {
   if (fetchSecret !== undefined) return { fetchSecret };
   const address = { secretId, region, keys };
   const { createSecretFetcher } = await import('../aws/secret.ts');
   const reader = { fetchSecret: createSecretFetcher(address, hide) };
-  if (!storesReplacedToken) return reader;
+  if (!mayWriteSecret) return reader;
   return {
     ...reader,
     storeReplacedToken: async (user, from) => {
       const { openSecretStore, storeReplacedToken } = await import('../aws/secret-store.ts');
       // Google gives the new token once, so wrapUp does not stop storing it.
-      return await storeReplacedToken(openSecretStore(address, hide), user, from, stop.giveUp);
+      return await storeReplacedToken(openSecretStore(address, hide), user, from, signals.giveUp);
     },
   };
 }

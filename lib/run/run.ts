@@ -57,7 +57,7 @@ export interface Surroundings {
   /** The monitor's address; undefined without a monitor. */
   readonly monitorUrl: string | undefined;
   /** Aborted with a StoppedError when the process is told to end. */
-  readonly stop: AbortSignal;
+  readonly processStop: AbortSignal;
   readonly faults: Faults;
   readonly redactor: Redactor;
   readonly log: ProcessLog;
@@ -160,11 +160,11 @@ class Run {
   /** Calls `onStarted` after all checks that need no network. */
   async #work(onStarted: () => void): Promise<void> {
     const { name, job, argument, options, common, backfill: values } = this.#request;
-    const { terminal, isWatched, stop, allowHosts } = this.#surroundings;
+    const { terminal, isWatched, processStop, allowHosts } = this.#surroundings;
     const { dryRun } = common;
     const config = this.#config;
     const budgetMs = common.budgetMs ?? config.budgetMs;
-    using budget = startBudget(budgetMs, stop);
+    using budget = startBudget(budgetMs, processStop);
     this.#budget = budget;
     // Keys that were typed before the question must neither answer it nor reach the shell.
     const asks = !dryRun && (values ?? options).yes === false;
@@ -243,9 +243,9 @@ class Run {
       jobName: name,
       scopes: job.scopes,
       installed,
-      stop: budget,
+      signals: budget,
       hide: (secret) => this.#secrets.add(secret),
-      storesReplacedToken: true,
+      mayWriteSecret: true,
       log: this.#log,
       progress,
       ...(onLoaded && { onLoaded }),

@@ -130,7 +130,7 @@ async function startProcess(names: readonly string[]) {
           ...(GOOGLE_TOKEN_URL && { GOOGLE_TOKEN_URL }),
         }),
         monitorUrl: undefined,
-        stop: stop.signal,
+        processStop: stop.signal,
         faults,
         redactor,
         log,

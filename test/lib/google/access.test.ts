@@ -53,7 +53,7 @@ describe('createAccessTokens', () => {
       exchange: { tokenUrl, timeoutMs: 300, clock, random: () => 0, hide },
       mailbox,
       // As Gmail answers for the token.
-      readProfile: async (token) => ({ address: sandbox.oauth.find(token)?.email ?? assert.fail(), messages: 0 }),
+      askMailbox: async (token) => ({ address: sandbox.oauth.find(token)?.email ?? assert.fail(), messages: 0 }),
       clock,
       log,
       signal: stop.signal,
