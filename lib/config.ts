@@ -16,6 +16,8 @@ import type { Level, LogFormat } from './screen/log.ts';
 export interface Config {
   /** Name or ARN of the secret in AWS Secrets Manager. */
   readonly secretId: string;
+  /** The secret with the keys of jobs; undefined for the one in `secretId`. */
+  readonly jobSecretId: string | undefined;
   /** The address of the mailbox that every token must open; undefined without GMAIL_MAILBOX: the secret may name it. */
   readonly mailbox: string | undefined;
   readonly awsRegion: string;
@@ -108,13 +110,15 @@ export function examineConfig(env: Environment): {
     );
 
   const secretId = text('GMAIL_SECRET_ID');
+  const jobSecretId = text('JOB_SECRET_ID');
   const regionOfArn = regionOfSecret(secretId ?? '');
   const awsRegion = text('AWS_REGION') ?? text('AWS_DEFAULT_REGION') ?? regionOfArn;
   if (secretId === undefined) missing.push('GMAIL_SECRET_ID');
-  else if (!isSecretId(secretId)) {
+  for (const [name, value] of Object.entries({ GMAIL_SECRET_ID: secretId, JOB_SECRET_ID: jobSecretId })) {
+    if (value === undefined || isSecretId(value)) continue;
     problems.set(
-      'GMAIL_SECRET_ID',
-      beginsLikeCredential(secretId)
+      name,
+      beginsLikeCredential(value)
         ? 'holds text that begins like a credential, but must be the name or ARN of the secret that holds the credentials'
         : "must be the name of a secret in AWS Secrets Manager (letters, digits and /_+=.@-) or such a secret's ARN",
     );
@@ -128,10 +132,15 @@ export function examineConfig(env: Environment): {
   } else if (regionOfArn !== undefined && regionOfArn !== awsRegion) {
     problems.set(regionVariable, `must be ${regionOfArn}, the region in the ARN in GMAIL_SECRET_ID, or be left out`);
   }
+  const regionOfJobSecret = regionOfSecret(jobSecretId ?? '');
+  if (awsRegion !== undefined && regionOfJobSecret !== undefined && regionOfJobSecret !== awsRegion) {
+    problems.set('JOB_SECRET_ID', 'must lie in the same region as the secret in GMAIL_SECRET_ID');
+  }
   for (const [name, problem] of problemsOfKeys(text, awsKeys)) problems.set(name, problem);
 
   const config: Config = {
     secretId: secretId ?? '',
+    jobSecretId,
     mailbox: parsed(
       'GMAIL_MAILBOX',
       (text) => (isMailAddress(text) ? text : null),

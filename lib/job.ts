@@ -8,6 +8,7 @@
  *
  * `job check` calls `inspect` in place of `run`, to show what the next run would find. `inspect` changes nothing.
  */
+import { requireJobKey } from './aws/key-names.ts';
 import type { Tally } from './base/tally.ts';
 import { ConfigError, type JobError } from './errors.ts';
 import type { Mailbox } from './gmail/mailbox.ts';
@@ -52,8 +53,10 @@ export interface PrepareContext<O extends OptionSpecs> {
   readonly rulesFile: string | undefined;
 }
 
-export interface RunContext<O extends OptionSpecs, P> {
+export interface RunContext<O extends OptionSpecs, P, S extends string = string> {
   readonly options: OptionValues<O>;
+  /** The secrets that the job names, fetched for this run. The redactor cuts them out of all output. */
+  readonly secrets: Readonly<Record<S, string>>;
   /** What `prepare` returned. */
   readonly prepared: P;
   readonly argument: string;
@@ -105,7 +108,7 @@ export type HostsContext<O extends OptionSpecs> = Pick<PrepareContext<O>, 'optio
 /** Hosts such as `api.example.com` (port 443) or `api.example.com:8443`. */
 export type JobHosts<O extends OptionSpecs> = readonly string[] | ((context: HostsContext<O>) => readonly string[]);
 
-export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
+export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown, S extends string = string> {
   /** One line. */
   readonly summary: string;
   /** A paragraph for `job <name> --help`. */
@@ -115,25 +118,35 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown> {
   readonly argument?: ArgumentSpec;
   /** The hosts that this job needs beyond those of every run. The run allows connections to them before `prepare`. */
   readonly hosts: JobHosts<O>;
+  /**
+   * Keys of the secret in JOB_SECRET_ID, or in GMAIL_SECRET_ID where that is not set, such as `WEBHOOK_TOKEN`: the run gives
+   * their values to `run`. Each is a string of at least 8 characters.
+   */
+  readonly secrets: readonly S[];
   /** The keys are the options' names in camelCase. */
   readonly options: O;
   /** True gives the job --from, --to and the other options of a backfill, which limit its searches to a span of time. */
   readonly backfill?: true;
   prepare(context: PrepareContext<O>): P | Promise<P>;
   inspect?(context: InspectContext<O, P>): Promise<Inspection>;
-  run(context: RunContext<O, P>): Promise<void>;
+  run(context: RunContext<O, P, S>): Promise<void>;
 }
 
-/** Makes a job; `prepare` and `hosts` are optional. @throws TypeError when `hosts` lists a malformed host. */
-export function defineJob<const O extends OptionSpecs, P = undefined>(
-  definition: Omit<Job<O, P>, 'prepare' | 'hosts'> & {
+/**
+ * Makes a job; `prepare`, `hosts` and `secrets` are optional.
+ * @throws TypeError when `hosts` lists a malformed host, or `secrets` a malformed key or one of the credentials' keys.
+ */
+export function defineJob<const O extends OptionSpecs, P = undefined, const S extends string = never>(
+  definition: Omit<Job<O, P, S>, 'prepare' | 'hosts' | 'secrets'> & {
     hosts?: JobHosts<O>;
+    secrets?: readonly S[];
     prepare?(context: PrepareContext<O>): P | Promise<P>;
   },
-): Job<O, P> {
-  const { hosts = [] } = definition;
+): Job<O, P, S> {
+  const { hosts = [], secrets = [] } = definition;
   if (typeof hosts !== 'function') hosts.forEach(parseHost);
-  return { prepare: () => undefined as P, ...definition, hosts };
+  secrets.forEach(requireJobKey);
+  return { prepare: () => undefined as P, ...definition, hosts, secrets };
 }
 
 /**

@@ -11,6 +11,8 @@ export const CONTAINER_TOKEN = 'AWS_CONTAINER_AUTHORIZATION_TOKEN';
 /** Variables whose values are credentials as a whole. */
 export const AWS_SECRETS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', CONTAINER_TOKEN];
 
+const SECRET_NAMES = ['GMAIL_SECRET_ID', 'JOB_SECRET_ID'];
+
 /** Variables that make a library print tokens, or send requests to another host than its own. */
 const UNWANTED_VARIABLES = [
   'GOOGLE_SDK_NODE_LOGGING',
@@ -24,7 +26,8 @@ const UNWANTED_VARIABLES = [
 
 /**
  * Every string in the environment that must never be shown: AWS keys, the secret parts of the monitor's and of a proxy's
- * address, credentials that were pasted into any variable, and a value of GMAIL_SECRET_ID that is not a secret's name.
+ * address, credentials that were pasted into any variable, and a value of GMAIL_SECRET_ID or JOB_SECRET_ID that is not a
+ * secret's name.
  */
 export function secretsIn(env: Environment): string[] {
   const monitor = URL.parse(env.HEARTBEAT_URL ?? '');
@@ -34,7 +37,7 @@ export function secretsIn(env: Environment): string[] {
       : [monitor.username, monitor.password, monitor.search, ...monitor.pathname.split('/').filter(looksLikeToken)];
   const pasted = Object.entries(env).flatMap(([name, value = '']) => {
     if (AWS_SECRETS.includes(name)) return [];
-    if (name === 'GMAIL_SECRET_ID' && !isSecretId(value.trim())) return secretsInText(value);
+    if (SECRET_NAMES.includes(name) && !isSecretId(value.trim())) return secretsInText(value);
     return secretsInWord(value);
   });
   return [

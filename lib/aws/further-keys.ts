@@ -5,7 +5,7 @@
 import { credentialKind } from '../base/credential-like.ts';
 import { isObject } from '../base/json.ts';
 import { CREDENTIAL_KEYS, OWN_KEYS } from './key-names.ts';
-import { parsePastedJson, pastedJsonText } from './pasted.ts';
+import { parsePastedJson, pastedJsonText, unwrap } from './pasted.ts';
 import { contentsOf, MAX_DEPTH } from './secrets-in-text.ts';
 import { isFilled, looksLikeCredentials } from './shape.ts';
 
@@ -45,6 +45,22 @@ function holdsCredentials(value: unknown): boolean {
 function isForeign(key: string, isHolder: boolean): boolean {
   const isClientFile = isHolder && CLIENT_FILE_KEYS.includes(key);
   return isClientFile || CREDENTIAL_KEYS.has(key) || credentialKind(key) !== undefined;
+}
+
+/** Gives the values of the keys `names` to `hide`, whatever their form. */
+export function hideKeys(names: readonly string[], keys: FurtherKeys | null, hide: (secret: string) => void): void {
+  for (const name of names) {
+    const written = keys?.get(name);
+    if (written === undefined) continue;
+    const value: unknown = JSON.parse(written);
+    for (const secret of typeof value === 'string' ? secretParts(unwrap(value)) : [written]) hide(secret);
+  }
+}
+
+/** A URL's user and all that stands behind its host: messages show hosts, and jobs declare them. */
+function secretParts(value: string): string[] {
+  const [, user = '', rest = ''] = /^https?:\/\/(?:([^/?#]*)@)?[^/?#]*(.*)$/is.exec(value) ?? [];
+  return URL.canParse(value) && /^https?:/i.test(value) ? [user, user.replace(/^[^:]*:/, ''), rest] : [value];
 }
 
 /** The keys of both; where both have a key, the value of `newer` counts. */

@@ -14,3 +14,15 @@ export const CREDENTIAL_KEYS: ReadonlySet<string> = new Set([...OWN_KEYS, 'type'
 export function shownKey(key: string): string {
   return /^[A-Za-z_][\w-]{0,60}$/.test(key) && credentialKind(key) === undefined ? key : 'one of its keys';
 }
+
+const KEY_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** @throws TypeError when a job may not declare a secret of that name. */
+export function requireJobKey(name: string): void {
+  if (CREDENTIAL_KEYS.has(name)) {
+    throw new TypeError(`secrets: "${name}" is a key of the credentials, which no job gets`);
+  }
+  if (!KEY_NAME.test(name)) {
+    throw new TypeError(`secrets: "${shownKey(name)}" must be a key such as WEBHOOK_TOKEN: letters, digits and _`);
+  }
+}

@@ -1,7 +1,7 @@
 /** Reads one version of the secret from AWS Secrets Manager, anew on every call. secret-store.ts writes. */
 import { GetSecretValueCommand, type GetSecretValueResponse } from '@aws-sdk/client-secrets-manager';
 import { ConfigError } from '../errors.ts';
-import { type FurtherKeys, furtherKeysIn } from './further-keys.ts';
+import { type FurtherKeys, furtherKeysIn, hideKeys } from './further-keys.ts';
 import { namedMailbox } from './named-mailbox.ts';
 import {
   connectToSecret,
@@ -34,12 +34,21 @@ export interface FetchedSecret {
 export type FetchSecret = (stage: Stage, signal: AbortSignal) => Promise<FetchedSecret | null>;
 
 /**
- * Returns a function that fetches the secret at `address`. Everything secret in the value goes to `hide` first.
+ * Returns a function that fetches the secret at `address`. Everything secret in the credentials goes to `hide` first; of the
+ * further keys, all that looks like a secret, and the values of the keys `jobSecrets`.
  * @throws, when used, ConfigError, CredentialError or UnavailableError for what AWS refuses.
  */
-export function createSecretFetcher(address: SecretAddress, hide: (secret: string) => void): FetchSecret {
+export function createSecretFetcher(
+  address: SecretAddress,
+  hide: (secret: string) => void,
+  jobSecrets: readonly string[] = [],
+): FetchSecret {
   const send = connectToSecret(address);
-  return (stage, signal) => fetchVersion(send, address.secretId, { stage }, hide, signal);
+  return async (stage, signal) => {
+    const secret = await fetchVersion(send, address.secretId, { stage }, hide, signal);
+    hideKeys(jobSecrets, secret?.furtherKeys ?? null, hide);
+    return secret;
+  };
 }
 
 /** The selected version; null when the secret has none. Everything secret in it is given to `hide` first. */

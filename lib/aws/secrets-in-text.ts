@@ -9,7 +9,8 @@ export const MAX_DEPTH = 100;
 const KNOWN_NAMES: ReadonlySet<string> = new Set([
   ...['type', 'client_id', 'client_secret', 'refresh_token', 'email', 'authorized_user', 'service_account'],
   ...['client_email', 'private_key', 'private_key_id', 'subject', 'project_id', 'installed', 'access_token'],
-  ...['GMAIL_SECRET_ID', 'GMAIL_MAILBOX', 'AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
+  ...['GMAIL_SECRET_ID', 'JOB_SECRET_ID', 'GMAIL_MAILBOX', 'AWS_REGION', 'AWS_ACCESS_KEY_ID'],
+  'AWS_SECRET_ACCESS_KEY',
   ...['AWS_SESSION_TOKEN', 'AWSCURRENT', 'AWSPREVIOUS', 'AWSPENDING'],
 ]);
 

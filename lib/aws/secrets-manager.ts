@@ -13,6 +13,8 @@ export interface SecretAddress {
   readonly region: string;
   /** Undefined for the SDK's default chain. */
   readonly keys?: AwsKeys | ContainerToken | undefined;
+  /** The variable that names the secret: GMAIL_SECRET_ID when left out. */
+  readonly variable?: 'JOB_SECRET_ID';
 }
 
 /** AWS accepts the keys and allows the request: the secret, or its name, is the cause. */
@@ -27,7 +29,8 @@ export class NoSuchVersionError extends SecretStateError {}
 export type SendToSecretsManager = SendToAws<SecretsManagerClient>;
 
 /** Returns a function that sends commands about one secret. */
-export function connectToSecret({ secretId, region, keys }: SecretAddress): SendToSecretsManager {
+export function connectToSecret({ secretId, region, keys, variable }: SecretAddress): SendToSecretsManager {
+  const nameVariable = variable ?? 'GMAIL_SECRET_ID';
   const isArn = secretId.startsWith('arn:');
   return createSender(new SecretsManagerClient(clientSettings({ region, keys })), {
     service: 'AWS Secrets Manager',
@@ -37,9 +40,9 @@ export function connectToSecret({ secretId, region, keys }: SecretAddress): Send
     arn: isArn ? secretId : `arn:${partitionOf(region)}:secretsmanager:*:*:secret:${secretId}-??????`,
     region,
     keys,
-    nameVariable: 'GMAIL_SECRET_ID',
+    nameVariable,
     endpointVariable: 'AWS_ENDPOINT_URL_SECRETS_MANAGER',
-    explain,
+    explain: (refusal) => explain(refusal, nameVariable),
   });
 }
 
@@ -47,7 +50,7 @@ export function connectToSecret({ secretId, region, keys }: SecretAddress): Send
 export const LOOK_AT_VERSIONS = 'Look at the versions of the secret in the AWS console';
 
 /** Source of the names: docs.aws.amazon.com/secretsmanager/latest/apireference, the pages of the actions. */
-function explain({ name, message, what, said, action }: AwsRefusal): JobError | undefined {
+function explain({ name, message, what, said, action }: AwsRefusal, variable: string): JobError | undefined {
   switch (name) {
     case 'ResourceNotFoundException':
       // AWS has one name for a missing secret and for a missing version of a secret.
@@ -55,7 +58,9 @@ function explain({ name, message, what, said, action }: AwsRefusal): JobError | 
         return new NoSuchVersionError(`${what}: the secret has no such version`, `${LOOK_AT_VERSIONS}.`);
       return new NoSuchSecretError(
         `${what}: there is no such secret`,
-        'Check GMAIL_SECRET_ID and AWS_REGION; `job authorize` makes the secret.',
+        variable === 'JOB_SECRET_ID'
+          ? 'Check JOB_SECRET_ID and AWS_REGION; the secret is made in the AWS console (Secrets Manager → Store a new secret).'
+          : 'Check GMAIL_SECRET_ID and AWS_REGION; `job authorize` makes the secret.',
       );
     case 'KMSInvalidStateException':
     case 'KMSDisabledException':
@@ -77,7 +82,7 @@ function explain({ name, message, what, said, action }: AwsRefusal): JobError | 
     case 'ValidationException':
       return new SecretStateError(
         `${what}: AWS does not accept the secret's name${said}`,
-        'Check GMAIL_SECRET_ID: it must be the name or the ARN of a secret.',
+        `Check ${variable}: it must be the name or the ARN of a secret.`,
       );
     case 'ResourceExistsException':
       return new SecretStateError(

@@ -3,14 +3,17 @@
  * nothing. After a failure, skips only the lines that depend on the failed check.
  */
 
+import { fetchJobKeys, type VersionKeys } from '../aws/job-secrets.ts';
 import { createSecretFetcher, type Stage } from '../aws/secret.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Environment } from '../base/environment.ts';
+import { once } from '../base/once.ts';
 import { examineConfig } from '../config.ts';
 import type { JobScopes } from '../google/scopes.ts';
 import type { Host } from '../process/hosts.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';
 import type { InstalledJob } from '../registry.ts';
+import { jobSecretAddress } from '../run/connection.ts';
 import { checkAccess } from './access.ts';
 import { checkConfiguration, checkScheduler } from './configuration.ts';
 import { type Finding, notReached } from './finding.ts';
@@ -86,10 +89,11 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
   const sound = jobs.filter((job) => 'job' in job);
   const standInCheck = { jobs: sound, exchange, signal, gmail: { ...exchange, gmailApiUrl: config.gmailApiUrl } };
   const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
+  const secretNames = sound.flatMap(({ job }) => job.secrets);
   const versions = isFaulty(AWS_VARIABLES)
     ? yield* notReachedAll(['aws', 'secret'])
     : yield* checkSecret({
-        fetchSecret: createSecretFetcher(address, hide),
+        fetchSecret: createSecretFetcher(address, hide, secretNames),
         stage,
         configuredMailbox: config.mailbox,
         findStandIn: async (problem, previous, meant) =>
@@ -106,7 +110,15 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
     working === null || versions === null || faulty.has('GMAIL_MAILBOX')
       ? yield* notReachedAll(['mailbox'])
       : yield* checkMailbox({ working, meant: versions.meant, config, hide, signal });
-  yield* checkJobs({ jobs, mailbox: opened?.mailbox ?? null, rulesFile: config.rulesFile, allowHosts });
+  const elsewhere = jobSecretAddress(config);
+  const jobKeys = once(async (): Promise<VersionKeys | null> => {
+    if (isFaulty([...AWS_VARIABLES, 'JOB_SECRET_ID'])) return null;
+    if (elsewhere !== undefined) return await fetchJobKeys(elsewhere, secretNames, hide, signal);
+    const version = working?.version ?? versions?.chosen;
+    return version === undefined ? null : { ...version, secretId: config.secretId };
+  });
+  const mailbox = opened?.mailbox ?? null;
+  yield* checkJobs({ jobs, mailbox, jobKeys, rulesFile: config.rulesFile, allowHosts });
   yield isFaulty(['GMAIL_QUOTA_PROFILE', 'GMAIL_QUOTA_PER_MINUTE'])
     ? notReached('quota')
     : checkQuota(config, opened?.client.statistics);

@@ -1,12 +1,13 @@
 /** A line of `job check` for each job: whether it would start, and what its `inspect` finds in the mailbox. */
 
+import { readJobSecrets, type VersionKeys } from '../aws/job-secrets.ts';
 import { UsageError } from '../errors.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { hostsOf } from '../job.ts';
 import type { OptionSpecs } from '../options.ts';
 import type { Host } from '../process/hosts.ts';
 import type { InstalledJob } from '../registry.ts';
-import { type Finding, failed, skipped } from './finding.ts';
+import { type Finding, failed, ok, skipped } from './finding.ts';
 
 export type NamedJob = Extract<InstalledJob, { readonly job: unknown }>;
 
@@ -14,12 +15,20 @@ export interface JobsCheck {
   readonly jobs: readonly InstalledJob[];
   /** Null when the mailbox could not be opened. */
   readonly mailbox: Mailbox | null;
+  /** The keys for the secrets of jobs; null when the secret could not be read. Throws a JobError when AWS refuses. */
+  readonly jobKeys: () => Promise<VersionKeys | null>;
   readonly rulesFile: string | undefined;
   readonly allowHosts: (hosts: readonly Host[]) => void;
 }
 
-/** Yields no line for a job that would start and has no `inspect`. */
-export async function* checkJobs({ jobs, mailbox, rulesFile, allowHosts }: JobsCheck): AsyncGenerator<Finding, void> {
+/** Yields no line for a job that would start and has neither secrets nor `inspect`. */
+export async function* checkJobs({
+  jobs,
+  mailbox,
+  jobKeys,
+  rulesFile,
+  allowHosts,
+}: JobsCheck): AsyncGenerator<Finding, void> {
   for (const installed of jobs) {
     const { name } = installed;
     if ('fault' in installed) {
@@ -38,8 +47,15 @@ export async function* checkJobs({ jobs, mailbox, rulesFile, allowHosts }: JobsC
         canShowMail: false,
         rulesFile,
       });
-      if (job.inspect === undefined) continue;
-      yield mailbox === null
+      const { secrets } = job;
+      const keys = secrets.length === 0 ? undefined : await jobKeys();
+      if (keys) readJobSecrets({ name, secrets }, keys);
+      if (job.inspect === undefined && keys === undefined) continue;
+      if (job.inspect === undefined && keys) {
+        yield ok(name, `the secret ${keys.secretId} has ${secrets.join(', ')}`, { data: { secrets } });
+        continue;
+      }
+      yield mailbox === null || keys === null
         ? skipped(name, 'its settings are valid; not tried, because of the failure above')
         : await inspect({ name, job }, { options, prepared, mailbox });
     } catch (error) {

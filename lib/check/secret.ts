@@ -4,6 +4,7 @@ import { type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../
 import { SecretStateError } from '../aws/secrets-manager.ts';
 import type { Credentials } from '../aws/shape.ts';
 import { ageOf, formatAge } from '../base/duration.ts';
+import { once } from '../base/once.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import { type MeantMailbox, meantMailbox, requireAgreement } from '../google/ownership.ts';
 import { bridged, type Finding, failed, notReached, ok } from './finding.ts';
@@ -124,12 +125,4 @@ function describe({ stage, versionId, ageMs, credentials, mailbox }: SoundVersio
   const age = ageMs === undefined ? '' : `, ${formatAge(ageMs)} old`;
   const kind = credentials.type === 'service_account' ? "a service account's key" : "a user's refresh token";
   return `${stage}, version ${shortId(versionId)}${age}: ${kind}${mailbox === undefined ? '' : ` for ${mailbox}`}`;
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }

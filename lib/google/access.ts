@@ -3,6 +3,7 @@
  * and keeps no refresh token. A rotation during the run, or a broken current version, must not stop the run.
  */
 
+import type { FurtherKeys } from '../aws/further-keys.ts';
 import { type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
 import type { AuthorizedUser, Credentials } from '../aws/shape.ts';
 import type { Clock } from '../base/clock.ts';
@@ -45,6 +46,8 @@ export interface AccessTokens {
   renew(stale: string): Promise<AccessToken>;
   /** The version of the secret behind the current token. */
   readonly secretVersion: string | undefined;
+  /** The keys beside the credentials in the version behind the first token; undefined before that. */
+  readonly furtherKeys: FurtherKeys | null | undefined;
   /** The mailbox that all tokens open, as Gmail described it with the first token; undefined before that. */
   readonly profile: MailboxProfile | undefined;
 }
@@ -88,6 +91,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
   let underWay: Promise<AccessToken> | null = null;
   let secretVersion: string | undefined;
   let profile: MailboxProfile | undefined;
+  let furtherKeys: FurtherKeys | null | undefined;
   let toldWide = false;
 
   const obtain = async (): Promise<AccessToken> => {
@@ -177,6 +181,8 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
       throw error;
     }
     secretVersion = storedAs ?? versionId;
+    // A renewed token changes neither the mailbox nor the secrets of the job.
+    if (profile === undefined) furtherKeys = secret.furtherKeys;
     profile ??= opened;
     return null;
   };
@@ -251,6 +257,9 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
   return {
     get secretVersion() {
       return secretVersion;
+    },
+    get furtherKeys() {
+      return furtherKeys;
     },
     get profile() {
       return profile;

@@ -3,7 +3,9 @@
  * requests with these tokens within the quota.
  */
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import type { VersionKeys } from '../aws/job-secrets.ts';
 import type { FetchSecret } from '../aws/secret.ts';
+import type { SecretAddress } from '../aws/secrets-manager.ts';
 import { systemClock } from '../base/clock.ts';
 import { Tally } from '../base/tally.ts';
 import type { Config } from '../config.ts';
@@ -32,6 +34,11 @@ export interface Connection {
   readonly firstToken: Promise<unknown>;
   readonly client: GmailClient;
   readonly quota: QuotaWindow;
+  /**
+   * The secrets of the job, to be called after `firstToken`.
+   * @throws ConfigError when one is missing, CredentialError or UnavailableError when AWS does not return their secret.
+   */
+  readonly readJobSecrets: () => Promise<Readonly<Record<string, string>>>;
 }
 
 export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scopes' | 'installed'> {
@@ -41,6 +48,8 @@ export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scop
   readonly hide: (secret: string) => void;
   /** Reads the secret; left out for the secret `config.secretId`. */
   readonly fetchSecret?: FetchSecret;
+  /** The names of the job's secrets. */
+  readonly jobSecrets?: readonly string[];
   /** Whether a refresh token that Google replaced during the exchange is stored. */
   readonly mayWriteSecret?: boolean;
   readonly log?: Log;
@@ -63,6 +72,7 @@ export async function openConnection(config: Config, options: ConnectionOptions)
     },
   });
   const secret = await openSecret(config, options);
+  const jobKeys = await beginJobKeys(config, options);
   const tokens = createAccessTokens({
     ...shared,
     ...secret,
@@ -97,7 +107,18 @@ export async function openConnection(config: Config, options: ConnectionOptions)
     onSpent: (units) => progress.spent(units),
     onRefused: (pauseMs) => progress.waiting(systemClock.now() + pauseMs, 'refused'),
   });
-  return { tokens, firstToken, client, quota };
+  const readJobSecrets = async () => {
+    const { jobSecrets: secrets = [] } = options;
+    if (secrets.length === 0) return {};
+    const { secretId } = config;
+    const { readJobSecrets } = await import('../aws/job-secrets.ts');
+    const { secretVersion = 'unknown', furtherKeys = null } = tokens;
+    const keys = (await jobKeys?.keys) ?? { secretId, versionId: secretVersion, furtherKeys };
+    const values = readJobSecrets({ name: jobName, secrets }, keys);
+    log.info('secret.keys_read', { secret: keys.secretId, secretVersion: keys.versionId, keys: secrets });
+    return values;
+  };
+  return { tokens, firstToken, client, quota, readJobSecrets };
 }
 
 /** The mailbox of the connection, without a way to change it. */
@@ -113,12 +134,12 @@ export function unitsPerMinute({ quotaProfile, quotaPerMinute }: Config): number
 /** The functions that read the secret and store a replaced refresh token. They load AWS's client when it is needed. */
 async function openSecret(
   { secretId, awsRegion: region, awsKeys: keys }: Config,
-  { fetchSecret, mayWriteSecret, hide, signals }: ConnectionOptions,
+  { fetchSecret, mayWriteSecret, jobSecrets, hide, signals }: ConnectionOptions,
 ): Promise<Pick<AccessOptions, 'fetchSecret' | 'storeReplacedToken'>> {
   if (fetchSecret !== undefined) return { fetchSecret };
   const address = { secretId, region, keys };
   const { createSecretFetcher } = await import('../aws/secret.ts');
-  const reader = { fetchSecret: createSecretFetcher(address, hide) };
+  const reader = { fetchSecret: createSecretFetcher(address, hide, jobSecrets) };
   if (!mayWriteSecret) return reader;
   return {
     ...reader,
@@ -128,6 +149,26 @@ async function openSecret(
       return await storeReplacedToken(openSecretStore(address, hide), user, from, signals.giveUp);
     },
   };
+}
+
+/** Requests the keys of the secret in JOB_SECRET_ID; undefined where the job's secrets are in GMAIL_SECRET_ID's. */
+async function beginJobKeys(
+  config: Config,
+  { jobSecrets = [], hide, signals }: ConnectionOptions,
+): Promise<{ readonly keys: Promise<VersionKeys> } | undefined> {
+  const address = jobSecretAddress(config);
+  if (address === undefined || jobSecrets.length === 0) return undefined;
+  const { fetchJobKeys } = await import('../aws/job-secrets.ts');
+  const keys = fetchJobKeys(address, jobSecrets, hide, signals.wrapUp);
+  // The caller awaits the keys after the first token; until then nothing handles a rejection.
+  keys.catch(() => undefined);
+  return { keys };
+}
+
+/** Where the secrets of jobs are, when JOB_SECRET_ID names another secret than GMAIL_SECRET_ID. */
+export function jobSecretAddress({ secretId, jobSecretId, awsRegion, awsKeys }: Config): SecretAddress | undefined {
+  if (jobSecretId === undefined || jobSecretId === secretId) return undefined;
+  return { secretId: jobSecretId, region: awsRegion, keys: awsKeys, variable: 'JOB_SECRET_ID' };
 }
 
 interface Accounts extends Required<Pick<ConnectionOptions, 'log' | 'progress'>> {

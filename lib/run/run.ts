@@ -187,8 +187,10 @@ class Run {
       const wait = (ms: number) => systemClock.sleep(ms, budget.wrapUp);
       const work = async () => {
         const mailbox = await this.#openMailbox(config, budget, budgetMs);
+        const secrets = await (this.#connection as Connection).readJobSecrets();
         const context = {
           options,
+          secrets,
           argument,
           prepared,
           runId: this.#runId,
@@ -243,6 +245,7 @@ class Run {
       jobName: name,
       scopes: job.scopes,
       installed,
+      jobSecrets: job.secrets,
       signals: budget,
       hide: (secret) => this.#secrets.add(secret),
       mayWriteSecret: true,
