@@ -44,8 +44,12 @@ export function createSecretFetcher(
   jobSecrets: readonly string[] = [],
 ): FetchSecret {
   const send = connectToSecret(address);
+  // Messages name the keys, which may stand among the words of a broken value.
+  const hideOthers = (secret: string) => {
+    if (!jobSecrets.includes(secret)) hide(secret);
+  };
   return async (stage, signal) => {
-    const secret = await fetchVersion(send, address.secretId, { stage }, hide, signal);
+    const secret = await fetchVersion(send, address.secretId, { stage }, hideOthers, signal);
     hideKeys(jobSecrets, secret?.furtherKeys ?? null, hide);
     return secret;
   };

@@ -192,12 +192,17 @@ function wordsOf(text: string): string[] {
     .flatMap((reading) => [
       ...reading.split(/[\s\\"'“”‘’`,:;=${}[\]<>()#*|&\u200b-\u200f\u2060\ufeff]+/),
       // A credential may hold such a mark itself.
-      ...reading.split(/[\s"'“”‘’`<>{}[\]\\\u200b-\u200f\u2060\ufeff]+/),
+      ...reading.split(/[\s"'“”‘’`<>{}[\]\\\u200b-\u200f\u2060\ufeff]+/).map(withoutVariable),
     ])
     .map((word) => word.replace(/^[^A-Za-z0-9]+|[^\w=+/-]+$/g, ''));
   return [
     ...new Set([...embeddedCredentials(text), ...words.filter((word) => !isPublicText(word) && !isPlainWord(word))]),
   ];
+}
+
+/** `word` without the name in `NAME=value`: messages show names of keys. */
+function withoutVariable(word: string): string {
+  return word.replace(/^[A-Z][A-Z0-9_]*=/, '');
 }
 
 function isPlainWord(word: string): boolean {

@@ -3,7 +3,7 @@ import { defineCommand } from '../command.ts';
 import { ExitCode, UsageError } from '../errors.ts';
 import { choiceOption, switchOption, textOption, valueOption } from '../options.ts';
 import { appPolicy, personPolicy, stackTemplate } from '../policy/documents.ts';
-import { readAccount, readRegion, readTarget, requireKeyIn, requirePlace } from '../policy/target.ts';
+import { readAccount, readJobTarget, readRegion, readTarget, requireKeyIn, requirePlace } from '../policy/target.ts';
 
 export default defineCommand({
   summary: 'Print the smallest IAM policy for the app, or for the person who authorizes',
@@ -11,7 +11,7 @@ export default defineCommand({
     'Prints one JSON document and nothing else, so that it can be written to a file:\n' +
     '`job policy > policy.json`\n' +
     '`aws iam put-user-policy … --policy-document file://policy.json`\n' +
-    'Sends no request, and needs no AWS credentials.',
+    'Sends no request, and needs no AWS credentials. For the app, the document covers the secret in JOB_SECRET_ID too.',
   options: {
     for: choiceOption(['app', 'authorize'], 'for the running app, or for the person who runs authorize and rotate'),
     secret: textOption('<arn|name>', 'the secret (default GMAIL_SECRET_ID)'),
@@ -27,14 +27,15 @@ export default defineCommand({
     if (kmsKey !== undefined) requireKeyIn('region' in target.place ? target.place.region : options.region, kmsKey);
     const document = () => {
       if (options.cloudformation) {
-        if (options.for === 'app') return stackTemplate(target, kmsKey);
+        if (options.for === 'app') return stackTemplate(target, kmsKey, readJobTarget(target, env));
         throw new UsageError(
           '--cloudformation creates a user for the running app; there is no template for a person',
           'Leave out --for, or leave out --cloudformation and attach the policy to the person in the AWS console.',
         );
       }
       const place = requirePlace(target);
-      return options.for === 'app' ? appPolicy(target, place, kmsKey) : personPolicy(target, place, kmsKey);
+      if (options.for === 'authorize') return personPolicy(target, place, kmsKey);
+      return appPolicy(target, place, kmsKey, readJobTarget(target, env));
     };
     terminal.printExactly(JSON.stringify(document(), null, 2));
     return ExitCode.ok;

@@ -2,7 +2,11 @@
 import { hostOf } from '../aws/names.ts';
 import type { PolicyTarget, SecretPlace } from './target.ts';
 
-type Resource = string | readonly string[] | { readonly Ref: string };
+type OneResource =
+  | string
+  | { readonly Ref: string }
+  | { readonly 'Fn::Join': readonly [string, readonly OneResource[]] };
+type Resource = OneResource | readonly OneResource[];
 
 export interface Statement {
   readonly Sid: string;
@@ -20,18 +24,17 @@ export interface PolicyDocument {
 /** Secrets Manager's actions that `job authorize` and `job rotate` use. */
 const PERSONS_ACTIONS = ['GetSecretValue', 'CreateSecret', 'TagResource', 'PutSecretValue', 'UpdateSecretVersionStage'];
 
-/** Allows the running app to read the secret. */
-export function appPolicy(target: PolicyTarget, place: SecretPlace, kmsKey: string | undefined): PolicyDocument {
-  const suffix = target.suffix ?? '??????';
-  return policyOf([
-    {
-      Sid: 'ReadTheSecret',
-      Effect: 'Allow',
-      Action: 'secretsmanager:GetSecretValue',
-      Resource: `${arnOf(target, place)}-${suffix}`,
-    },
-    ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaService(place)),
-  ]);
+/** Allows the running app to read the secret, and the secret of its jobs. */
+export function appPolicy(
+  target: PolicyTarget,
+  place: SecretPlace,
+  kmsKey: string | undefined,
+  jobTarget: PolicyTarget | undefined,
+): PolicyDocument {
+  const resources = [target, ...(jobTarget === undefined ? [] : [jobTarget])].map((one) =>
+    fullArnOf(one, 'region' in one.place ? one.place : place),
+  );
+  return policyOf([readSecrets(resources), ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaService(place))]);
 }
 
 /** Allows a person to use `job authorize`, `job check` and `job rotate`. */
@@ -50,8 +53,12 @@ export function personPolicy(target: PolicyTarget, place: SecretPlace, kmsKey: s
   ]);
 }
 
-/** A template that creates the secret without a value, and a user who may only read it. */
-export function stackTemplate({ name }: PolicyTarget, kmsKey: string | undefined): object {
+/** A template that creates the secret without a value, and a user who may only read it and the secret of jobs. */
+export function stackTemplate(
+  { name }: PolicyTarget,
+  kmsKey: string | undefined,
+  jobTarget: PolicyTarget | undefined,
+): object {
   const viaThisRegion = { 'Fn::Join': ['.', ['secretsmanager', { Ref: 'AWS::Region' }, { Ref: 'AWS::URLSuffix' }]] };
   return {
     AWSTemplateFormatVersion: '2010-09-09',
@@ -78,12 +85,7 @@ export function stackTemplate({ name }: PolicyTarget, kmsKey: string | undefined
         Properties: {
           PolicyName: 'gmail-jobs-read-secret',
           PolicyDocument: policyOf([
-            {
-              Sid: 'ReadTheSecret',
-              Effect: 'Allow',
-              Action: 'secretsmanager:GetSecretValue',
-              Resource: { Ref: 'Secret' },
-            },
+            readSecrets([{ Ref: 'Secret' }, ...(jobTarget === undefined ? [] : [resourceInStack(jobTarget)])]),
             ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaThisRegion),
           ]),
           Users: [{ Ref: 'User' }],
@@ -100,6 +102,28 @@ export function stackTemplate({ name }: PolicyTarget, kmsKey: string | undefined
 
 function policyOf(statements: readonly Statement[]): PolicyDocument {
   return { Version: '2012-10-17', Statement: statements };
+}
+
+function readSecrets(resources: readonly OneResource[]): Statement {
+  const [first = '', ...more] = resources;
+  return {
+    Sid: 'ReadTheSecret',
+    Effect: 'Allow',
+    Action: 'secretsmanager:GetSecretValue',
+    Resource: more.length === 0 ? first : resources,
+  };
+}
+
+/** A secret that the stack does not create: by its ARN, or by its name in the stack's account and region. */
+function resourceInStack(target: PolicyTarget): OneResource {
+  if (target.isArn && 'region' in target.place) return fullArnOf(target, target.place);
+  const ref = (name: string) => ({ Ref: `AWS::${name}` });
+  const parts = ['arn', ref('Partition'), 'secretsmanager', ref('Region'), ref('AccountId'), 'secret'];
+  return { 'Fn::Join': [':', [...parts, `${target.name}-??????`]] };
+}
+
+function fullArnOf(target: PolicyTarget, place: SecretPlace): string {
+  return `${arnOf(target, place)}-${target.suffix ?? '??????'}`;
 }
 
 function arnOf({ name }: PolicyTarget, { partition, region, account }: SecretPlace): string {

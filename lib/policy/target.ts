@@ -18,6 +18,8 @@ export interface PolicyTarget {
   readonly source: string;
   /** The place; or the options that the person must add to name the place. CloudFormation needs none. */
   readonly place: SecretPlace | { readonly missing: readonly string[] };
+  /** Whether the secret was given by its ARN. */
+  readonly isArn: boolean;
   /** The six characters that AWS appends to the name in the ARN. Undefined when only the name is known. */
   readonly suffix: string | undefined;
 }
@@ -46,6 +48,28 @@ export function readTarget(options: PolicyTargetOptions, env: Environment): Poli
   return fromName(secret, source, { account: options.account, region: options.region ?? environmentRegion });
 }
 
+/**
+ * The secret in JOB_SECRET_ID, at the place of `target` when only its name is given; undefined when the variable is not set
+ * or names the target itself.
+ * @throws UsageError when it is malformed or lies in another region.
+ */
+export function readJobTarget(target: PolicyTarget, env: Environment): PolicyTarget | undefined {
+  const source = 'JOB_SECRET_ID';
+  const secret = env.JOB_SECRET_ID?.trim() ?? '';
+  if (secret === '') return undefined;
+  const own = secret.startsWith('arn:')
+    ? fromArn(secret, source, { secret, account: undefined, region: undefined })
+    : { ...fromName(secret, source, { account: undefined, region: undefined }), place: target.place };
+  if (!('missing' in own.place) && !('missing' in target.place) && own.place.region !== target.place.region) {
+    throw new UsageError(
+      `${source} lies in ${own.place.region}, but ${target.source} in ${target.place.region}`,
+      'The program reads both secrets in one region: store the second one there.',
+    );
+  }
+  const isSamePlace = 'missing' in own.place || 'missing' in target.place || own.place.account === target.place.account;
+  return own.name === target.name && isSamePlace ? undefined : own;
+}
+
 function regionOf({ AWS_REGION, AWS_DEFAULT_REGION }: Environment): string | undefined {
   const region = AWS_REGION?.trim() || AWS_DEFAULT_REGION?.trim() || undefined;
   if (region === undefined || isRegion(region)) return region;
@@ -66,7 +90,7 @@ function fromName(
   const missing = [...(account === undefined ? ['--account'] : []), ...(region === undefined ? ['--region'] : [])];
   const place =
     account === undefined || region === undefined ? { missing } : { partition: partitionOf(region), region, account };
-  return { name, source, place, suffix: undefined };
+  return { name, source, place, isArn: false, suffix: undefined };
 }
 
 function fromArn(arn: string, source: string, { account, region }: PolicyTargetOptions): PolicyTarget {
@@ -88,7 +112,7 @@ function fromArn(arn: string, source: string, { account, region }: PolicyTargetO
       'Leave --region out: the ARN of the secret says the region.',
     );
   }
-  return { name, source, place, suffix: suffix?.startsWith('?') ? undefined : suffix };
+  return { name, source, place, isArn: true, suffix: suffix?.startsWith('?') ? undefined : suffix };
 }
 
 /** @throws UsageError when the target's place is not known. */

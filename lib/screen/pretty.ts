@@ -19,6 +19,7 @@ export interface FinalNotes {
 const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'run.started': (e) => `${bold(String(e.job))}${e.dryRun === true ? ' · dry run, nothing will be changed' : ''}`,
   'secret.fetched': (e) => dim(`secret fetched (${e.stage})`),
+  'secret.keys_read': (e) => dim(`secrets of the job read from ${e.secret}: ${[e.keys].flat().join(', ')}`),
   'token.issued': (e) => dim(`access token issued, good for ${formatDuration(Number(e.lifetimeS) * 1_000)}`),
   'label.matched': (e) => dim(`the label ${e.label} is used for "${e.written}": Gmail treats them as the same`),
   'label.created': (e) => `label ${bold(String(e.label))} created`,

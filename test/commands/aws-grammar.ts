@@ -79,6 +79,13 @@ const RESOURCE_TYPES: Readonly<Record<string, readonly [readonly string[], reado
   ],
 };
 
+const PSEUDO_PARAMETERS: Readonly<Record<string, string>> = {
+  'AWS::Partition': 'aws',
+  'AWS::Region': 'us-east-1',
+  'AWS::AccountId': '123456789012',
+  'AWS::URLSuffix': 'amazonaws.com',
+};
+
 export interface Template {
   readonly Description: string;
   readonly Resources: Readonly<Record<string, { Type: string; DeletionPolicy?: string; Properties: Json }>>;
@@ -102,7 +109,7 @@ export function assertTemplate(document: unknown): Template {
     assert.match(name, /^[A-Za-z0-9]{1,255}$/);
     objectOf(one, ['Value'], ['Description', 'Export', 'Condition']);
   }
-  const known = new Set([...Object.keys(template.Resources as Json), 'AWS::Region', 'AWS::URLSuffix']);
+  const known = new Set([...Object.keys(template.Resources as Json), ...Object.keys(PSEUDO_PARAMETERS)]);
   for (const reference of referencesIn(template)) assert.ok(known.has(reference), `Ref ${reference} leads nowhere`);
   return template as unknown as Template;
 }
@@ -113,7 +120,14 @@ function referencesIn(value: unknown): string[] {
 }
 
 function assertReference(value: unknown): void {
-  assert.equal(typeof objectOf(value, ['Ref']).Ref, 'string');
+  const { Ref: reference, 'Fn::Join': joined } = objectOf(value, [], ['Ref', 'Fn::Join']);
+  if (joined === undefined) {
+    assert.equal(typeof reference, 'string');
+    return;
+  }
+  const [delimiter, parts] = joined as [string, (string | { Ref: string })[]];
+  const text = (part: string | { Ref: string }) => (typeof part === 'string' ? part : PSEUDO_PARAMETERS[part.Ref]);
+  assert.match(parts.map(text).join(delimiter), ARNS.secretsmanager ?? /^$/);
 }
 
 function objectOf(value: unknown, required: readonly string[], optional: readonly string[] = []): Json {

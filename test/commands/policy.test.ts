@@ -99,6 +99,21 @@ describe('the policy of the running app', { concurrency: 8 }, () => {
     });
   }
 
+  it('covers the secret in JOB_SECRET_ID, by name or ARN, and not twice the same secret', async () => {
+    const first = `arn:aws:secretsmanager:eu-central-1:${ACCOUNT}:secret:gmail-jobs/alice-??????`;
+    const second = first.replace('alice', 'keys');
+    const resourceOf = async (id: string, args = NAMED) =>
+      only(assertPolicy(await print(args, { JOB_SECRET_ID: id }))).Resource;
+    assert.deepEqual(await resourceOf(' gmail-jobs/keys '), [first, second]);
+    const elsewhere = ARN.replace(ACCOUNT, '210987654321').replace('alice', 'keys');
+    assert.deepEqual(await resourceOf(elsewhere), [first, elsewhere]);
+    assert.equal(await resourceOf('gmail-jobs/alice'), first);
+    assert.equal(await resourceOf('gmail-jobs/alice', ['--secret', ARN]), ARN);
+    assert.equal(await resourceOf(''), first);
+    const person = assertPolicy(await print(['--for', 'authorize', ...NAMED], { JOB_SECRET_ID: 'gmail-jobs/keys' }));
+    assert.ok(!JSON.stringify(person).includes('keys'));
+  });
+
   it('is enough for a run, which can read no other secret', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(2, {})) });
     const { arn } = sandbox.secrets.secret();
@@ -185,6 +200,21 @@ describe('the CloudFormation template', { concurrency: 8 }, () => {
     assert.deepEqual(Object.keys(template.Outputs), ['SecretArn', 'Region', 'UserName']);
   });
 
+  it('lets the user read the secret in JOB_SECRET_ID too, which it does not create', async () => {
+    const ref = (name: string) => ({ Ref: `AWS::${name}` });
+    const arn = ['arn', ref('Partition'), 'secretsmanager', ref('Region'), ref('AccountId'), 'secret'];
+    for (const [id, expected] of [
+      ['gmail-jobs/keys', { 'Fn::Join': [':', [...arn, 'gmail-jobs/keys-??????']] }],
+      [ARN.replace('alice', 'keys'), ARN.replace('alice', 'keys')],
+    ] as const) {
+      const document = await print(['--cloudformation', ...NAMED], { JOB_SECRET_ID: id });
+      const { Resources } = assertTemplate(document);
+      const policy = assertPolicy(Resources.Policy?.Properties.PolicyDocument, { intrinsic: true });
+      assert.deepEqual(only(policy).Resource, [{ Ref: 'Secret' }, expected]);
+      assert.deepEqual(Object.keys(Resources), ['Secret', 'User', 'Policy']);
+    }
+  });
+
   it('creates a secret that authorize fills and a run reads', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(2, {})) });
     await using client = await writeClientFile(sandbox.secretValue);
@@ -244,6 +274,13 @@ describe('wrong input of job policy', { concurrency: 8 }, () => {
       /--secret is no name/,
     ],
     ['a name with a space', [], /GMAIL_SECRET_ID is no name/, { GMAIL_SECRET_ID: 'my secret' }],
+    ['a second name with a star', NAMED, /JOB_SECRET_ID is no name/, { JOB_SECRET_ID: 'gmail-*' }],
+    [
+      'a second secret in another region',
+      NAMED,
+      /JOB_SECRET_ID lies in us-east-1, but --secret in eu-central-1/,
+      { JOB_SECRET_ID: ARN.replace('eu-central-1', 'us-east-1') },
+    ],
     ['a name of 513 characters', ['--secret', 'a'.repeat(513)], /--secret is no name/],
     ['half an ARN', ['--secret', 'arn:aws:secretsmanager'], /--secret is no ARN/],
     ['the ARN of a bucket', ['--secret', 'arn:aws:s3:::bucket'], /another service \(s3\)[\s\S]*Secrets Manager/],

@@ -52,6 +52,7 @@ describe('readConfig', () => {
 
   const accepted: ReadonlyArray<readonly [string, string, string, unknown]> = [
     ['GMAIL_SECRET_ID', ' padded\n', 'secretId', 'padded'],
+    ['JOB_SECRET_ID', ' gmail-jobs/keys ', 'jobSecretId', 'gmail-jobs/keys'],
     ['AWS_REGION', 'us-gov-west-1', 'awsRegion', 'us-gov-west-1'],
     ['GMAIL_MAILBOX', ' Alice.O’Hara+x@mail.example.com\n', 'mailbox', 'Alice.O’Hara+x@mail.example.com'],
     ['RULES_FILE', 'my/rules.yaml', 'rulesFile', 'my/rules.yaml'],
@@ -73,6 +74,7 @@ describe('readConfig', () => {
   }
 
   const refused: Readonly<Record<string, readonly string[]>> = {
+    JOB_SECRET_ID: ['two words', 'arn:aws:s3:::bucket', '{"WEBHOOK_TOKEN":"x"}'],
     AWS_REGION: ['europe', 'us-east', 'EU-CENTRAL-1', 'eu-central-1.evil.example', 'eu-central-1/x'],
     GMAIL_MAILBOX: [
       'bob',
