@@ -166,7 +166,7 @@ describe('JOB_SECRET_ID', () => {
   it('exits 78 for what is no name of a secret, and never prints it', async () => {
     await using sandbox = await keyedSandbox();
     const run = await runKeyed(sandbox, { env: { JOB_SECRET_ID: `{"WEBHOOK_TOKEN":"${KEYS.WEBHOOK_TOKEN}"}` } });
-    assert.match(told(assertEnded(run, 78)), /JOB_SECRET_ID holds what begins like a credential/);
+    assert.match(told(assertEnded(run, 78)), /JOB_SECRET_ID holds text that begins like a credential/);
     assert.ok(!run.stdout.includes('webhook, 12'));
     const elsewhere = { JOB_SECRET_ID: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:keys-a1B2c3' };
     assert.match(
