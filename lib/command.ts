@@ -1,6 +1,6 @@
 /**
- * A command as data: `job check`, for instance, which is no job. Each command is a file in `lib/commands/` whose default
- * export comes from `defineCommand`.
+ * A command as data. A command stands where a job's name could stand, such as `check` in `job check`. Each is a file in
+ * `lib/commands/` whose default export comes from `defineCommand`.
  */
 import type { Environment } from './base/environment.ts';
 import type { ExitCode } from './errors.ts';

@@ -60,7 +60,8 @@ export const yesOption = switchOption('do not ask before the first change');
 export function jobsOption(byDefault = 'all installed jobs'): OptionSpec<readonly string[] | undefined> {
   return valueOption<readonly string[]>('<a,b>', `only these jobs (default ${byDefault})`, (text) => {
     const names = text.split(',').map((name) => name.trim());
-    if (names.includes('')) throw new UsageError(`"${text}" is no list`, 'Write it like a,b without spaces.');
+    if (names.includes(''))
+      throw new UsageError(`"${text}" has an empty name`, 'Write names separated by commas, such as a,b.');
     return [...new Set(names)];
   });
 }

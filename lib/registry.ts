@@ -1,5 +1,5 @@
 /**
- * The installed jobs: the files in `jobs/`, each loaded when it is needed. A broken file concerns its own job alone: the
+ * The installed jobs: the files in `jobs/`, each loaded when it is needed. A broken file stops only its own job: all
  * others can be listed, checked and run.
  */
 import { readdirSync } from 'node:fs';
@@ -11,14 +11,14 @@ import { COMMON_OPTIONS, type OptionSpecs } from './options.ts';
 import { readStack } from './process/stack.ts';
 
 export const NAMING_RULE =
-  "The name of a job's file has lower-case letters, digits and hyphens, begins with a letter, has at most 100 characters, and ends in .ts: archive-quiet.ts. Code that several jobs share belongs into a folder below jobs/.";
+  "The name of a job's file has lower-case letters, digits and hyphens, begins with a letter, has at most 100 characters, and ends in .ts: archive-quiet.ts. Code that several jobs share belongs in a folder below jobs/.";
 
 /** Journals are found by names of this form: see readHead in undo/journal-message.ts. */
 const JOB_FILE = /^([a-z][a-z0-9-]{0,99})\.[jt]s$/;
 
 const CODE_FILE = /^[^.].*\.[cm]?[jt]sx?$/;
 
-const REMEDY = 'Correct the file: "Write a job" in jobs/README.md shows what a job has.';
+const REMEDY = 'Correct the file: see "Write a job" in jobs/README.md.';
 
 /** A job that can run, or the reason why it cannot. */
 export type InstalledJob = { readonly name: string } & ({ readonly job: Job } | { readonly fault: ConfigError });
@@ -39,10 +39,10 @@ export class Registry {
   readonly #folder: URL;
   readonly #files: ReadonlyMap<string, string>;
   readonly #reserved: readonly string[];
-  /** Files with code that are no jobs, by their names: `jobs/T-Upper.ts`. */
+  /** Code files that are no jobs, because their names break NAMING_RULE: `jobs/T-Upper.ts`. */
   readonly misnamed: readonly string[];
 
-  /** `folder` is the URL of `jobs/`. No job may have one of the names in `reserved`, which are those of commands. */
+  /** `folder` is the URL of `jobs/`. `reserved` are the commands' names, which no job may have. */
   constructor(folder: URL, reserved: readonly string[]) {
     this.#folder = folder;
     this.#reserved = reserved;
@@ -115,7 +115,7 @@ export class Registry {
   }
 }
 
-/** What is wrong with a default export; undefined for a job. TypeScript checks the same, but nobody has to run it. */
+/** The fault of a default export; undefined for a job. TypeScript would find it too, but owners need not run `tsc`. */
 function problemOf(exported: unknown): string | undefined {
   if (exported === undefined) return 'it has no default export';
   const { summary, scopes, options, prepare, run } = (exported ?? {}) as Partial<Job>;

@@ -67,7 +67,7 @@ async function readClientFile(file: string, hide: (secret: string) => void): Pro
   if (!isObject(content)) throw refuse('is no JSON object');
   if (content.type === 'service_account') {
     throw refuse(
-      'is the key of a service account, which needs no consent: an administrator allows it for the whole Workspace',
+      'is the key of a service account, which needs no consent: an administrator authorizes the service account for the whole Workspace',
       'Put the key file itself, with "subject" added, into the secret (see "A service account instead of consent" in jobs/README.md); or use a Desktop client.',
     );
   }

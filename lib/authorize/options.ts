@@ -28,7 +28,7 @@ export const authorizeOptions = {
     'staging label of the stored version; `job rotate` makes AWSPENDING current',
   ),
   replace: switchOption('replace a secret that is for another mailbox'),
-  dryRun: switchOption('do everything but store the credentials'),
+  dryRun: switchOption('do everything except storing the credentials'),
 };
 
 export const rotateOptions = {

@@ -134,14 +134,14 @@ export function printPage({ title, text, facts = [], next }: OutcomePage, termin
   for (const step of next) terminal.print(`Next: ${step}`, 'Next: '.length);
 }
 
-/** The keys that the new version has from the version before. */
+/** The further keys that the new version keeps from the previous one. */
 function keptFact(keys: FurtherKeys | null): PageFacts {
   const names = [...(keys?.keys() ?? [])].map(shownKey);
   return names.length === 0 ? [] : [['Kept keys', [...new Set(names)].join(', ')]];
 }
 
 function nothingKept(versionId: string): string {
-  return `If your jobs have keys in this secret, store them again: the version before (${versionId}) is no JSON object, so none of its keys were kept.`;
+  return `If your jobs have keys in this secret, store them again: the previous version (${versionId}) is no JSON object, so none of its keys were kept.`;
 }
 
 function lostJobsSteps(installed: readonly JobScopes[], scopes: readonly string[]): string[] {

@@ -109,7 +109,7 @@ type ReadyVersion = Pick<CurrentVersion, 'versionId' | 'user' | 'furtherKeys' | 
 /**
  * Reads and proves the version in AWSPENDING. With `client`, a version of another client counts as none.
  * @throws UnavailableError when AWS, Google or Gmail is away; CredentialError when the interrupted rotation had made a
- * version current that does not work, and the version before was put back.
+ * version current that does not work, and the previous version was put back.
  */
 export async function findPending(
   before: CurrentVersion,
@@ -201,7 +201,7 @@ export async function stageCurrentKeys(
 
 /**
  * Moves AWSCURRENT to a proven version, proves the version once more through AWSCURRENT, and removes AWSPENDING.
- * @throws CredentialError or UnavailableError when that fails. Then the version before is current again, if it worked.
+ * @throws CredentialError or UnavailableError when that fails. Then the previous version is current again, if it worked.
  */
 export async function promote(
   versionId: string,
@@ -236,12 +236,12 @@ async function putBack(
   } catch (error) {
     if (!(error instanceof JobError)) throw error;
     return new CredentialError(
-      `the new version does not work (${why.message}), and the version before could not be put back: ${error.message}`,
+      `the new version does not work (${why.message}), and the previous version could not be put back: ${error.message}`,
       `Move AWSCURRENT to the version ${before} in the AWS console, or run the command again.`,
       { cause: error },
     );
   }
-  const message = `the new version did not work once it was current, so the version before (${before}) was put back: ${why.message}`;
+  const message = `the new version did not work once it was current, so the previous version (${before}) was put back: ${why.message}`;
   const remedy = `${why.remedy} Then run \`job rotate\` again.`;
   return why instanceof UnavailableError
     ? new UnavailableError(message, remedy, { cause: why })

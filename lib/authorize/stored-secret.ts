@@ -137,7 +137,7 @@ async function requireStored(
 
 export function serviceAccountError({ address }: SecretStore): ConfigError {
   return new ConfigError(
-    `secret ${address.secretId}: it holds the key of a service account, which needs no consent: an administrator allows it for the whole Workspace`,
+    `secret ${address.secretId}: it holds the key of a service account, which needs no consent: an administrator authorizes the service account for the whole Workspace`,
     "`job check` says whether it works. To replace it, create a new key in the Cloud console and paste it into the secret. To use a person's consent instead, name another secret in GMAIL_SECRET_ID.",
   );
 }

@@ -11,8 +11,8 @@ import type { Metafile } from 'esbuild';
 import { bundleStart } from './bundle.ts';
 
 /**
- * The jobs of the trial runs; a job of the owner's could have effects. The most frequent comes last: a file that several
- * commands load keeps the cache of the last one.
+ * Only these jobs do trial runs, since an owner's job could have effects outside the sandbox. The most frequent job comes
+ * last: a file that several jobs load keeps the cache of the last one.
  */
 const TRIED = ['lib/standard/digest.ts', 'lib/standard/apply-rules.ts'];
 

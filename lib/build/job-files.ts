@@ -1,7 +1,7 @@
-/** Looks at the files in `jobs/` before the build: tells of broken jobs, and of files that are no jobs. */
+/** Reports broken jobs, and files in `jobs/` that are no jobs, before the build. */
 import { NAMING_RULE, type Registry } from '../registry.ts';
 
-/** Returns whether all jobs can be loaded. Each broken one gets a line on stderr, and the process exit code 1. */
+/** Returns whether all jobs can be loaded. Prints broken jobs on stderr, and sets the exit code 1 for them. */
 export async function reportJobs(registry: Registry, host = process): Promise<boolean> {
   for (const file of registry.misnamed) host.stdout.write(`${file} is no job and was left out. ${NAMING_RULE}\n`);
   const faults = (await registry.all()).flatMap((job) => ('fault' in job ? [job.fault] : []));

@@ -13,7 +13,7 @@ import type { SoundVersion } from './secret.ts';
 /** Source: developers.google.com/identity/protocols/oauth2, "Refresh token expiration". */
 const TESTING_DAYS = 7;
 
-const PUBLISH = `Cloud console → Google Auth Platform → Audience: it must say Internal or In production (Publish app). Then ${AUTHORIZE_AGAIN}.`;
+const PUBLISH = `Cloud console → Google Auth Platform → Audience: the page must say Internal or In production (Publish app). Then ${AUTHORIZE_AGAIN}.`;
 
 export interface ConsentCheck {
   readonly version: SoundVersion;
@@ -49,7 +49,7 @@ function limited(remainingMs: number): Finding {
   if (remainingMs <= TESTING_DAYS * DAY_MS) {
     return warning('consent', `looks like Testing, where tokens live 7 days: ${left}`, PUBLISH, { data });
   }
-  const remedy = `Before that, ${AUTHORIZE_AGAIN}, and allow access without a limit of time.`;
+  const remedy = `Before the token ends, ${AUTHORIZE_AGAIN}, and allow access without a time limit.`;
   return warning('consent', `access was allowed for a limited time: ${left}`, remedy, { data });
 }
 

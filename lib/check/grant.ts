@@ -33,7 +33,7 @@ export interface GrantOptions {
   readonly signal: AbortSignal;
 }
 
-/** @throws TokenRefusal when Google gives no token at all, UnavailableError when it cannot be reached. */
+/** @throws TokenRefusal when Google gives no token at all, UnavailableError when Google cannot be reached. */
 export async function learnGrant(version: SoundVersion, options: GrantOptions): Promise<VersionGrant> {
   const { credentials, ageMs } = version;
   const { exchange, signal, jobs } = options;

@@ -91,7 +91,7 @@ export function verdictOf(findings: readonly Finding[], jobs: readonly string[])
     return `In part: ${running.join(', ')} would run, ${stopped.join(', ')} would not (exit code ${code}).${more}`;
   }
   if (failures.every(({ bridged }) => bridged)) {
-    return `Yes, but only with AWSPREVIOUS: the current version of the secret needs you (exit code ${code}).${more}`;
+    return `Yes, but only with AWSPREVIOUS: the current version of the secret must be corrected (exit code ${code}).${more}`;
   }
   const names = failures.map(({ id }) => label(id)).join(', ');
   if (code === ExitCode.unavailable) return `Not now: ${names} failed; a later run may work (exit code ${code}).`;

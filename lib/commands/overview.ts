@@ -22,7 +22,7 @@ Exit codes:
 ${table(EXIT_CODES)}`;
 }
 
-/** All jobs, then the broken ones with their faults, then the files in `jobs/` that are no jobs. */
+/** The jobs, then broken jobs with their faults, then files in `jobs/` that are no jobs. */
 export async function list(registry: Registry): Promise<string> {
   const jobs = await registry.all();
   const sound = jobs.flatMap((one) => ('job' in one ? [[one.name, one.job.summary]] : []));

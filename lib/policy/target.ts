@@ -98,7 +98,7 @@ function fromArn(arn: string, source: string, { account, region }: PolicyTargetO
   const [kind, rest = '', ...more] = resource.split(':');
   const [, name = '', suffix] = SUFFIX.exec(rest) ?? ['', rest];
   if (kind !== 'secret' || more.length > 0 || !SECRET_NAME.test(name)) {
-    throw new UsageError(`${source} is no ARN of one secret`, SECRET_REMEDY);
+    throw new UsageError(`${source} is not the ARN of a single secret`, SECRET_REMEDY);
   }
   if (account !== undefined && account !== place.account) {
     throw new UsageError(

@@ -54,7 +54,7 @@ export class AllowedHosts {
   }
 }
 
-/** `host` in lower case, without the brackets of an IPv6 address and without the dot of the root. */
+/** `host` in lower case, without the brackets of an IPv6 address and without a final dot. */
 function plainName(host: string): string {
   return host
     .toLowerCase()

@@ -1,4 +1,4 @@
-/** Reads the stack of an error for the place in a job's file from which it came. */
+/** Finds in an error's stack the place in a job's file that threw the error. */
 import { fileURLToPath } from 'node:url';
 
 export interface ReadStack {

@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 type OnFault = (error: unknown) => void;
 
 export class Faults {
-  /** Node keeps the store in timers, callbacks and promises, and in the process's events about their errors. */
+  /** Node keeps the store in timers, callbacks and promises, and in the process's events for uncaught errors. */
   readonly #owner = new AsyncLocalStorage<OnFault>();
   readonly #running = new Set<OnFault>();
 
@@ -19,8 +19,8 @@ export class Faults {
   }
 
   /**
-   * Gives the error to the run that threw it, or to all runs when no run is known to have thrown it. Returns false when no
-   * run is under way.
+   * Gives the error to the run that threw it, or to all runs when no run is known to have thrown it. Returns false when
+   * that run, or every run, is over.
    */
   handle(error: unknown): boolean {
     const owner = this.#owner.getStore();

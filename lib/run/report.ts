@@ -58,7 +58,7 @@ export function concludeRun({ counts, refusal, dryRun, error, stopped }: RunFact
     return {
       ...end,
       error: oneLine(`Gmail refused to change ${some}: ${refusal}`).slice(0, LONGEST),
-      remedy: 'Look at the gmail.refused events of this run; the next run tries them again.',
+      remedy: 'Look at the gmail.refused events of this run; the next run tries these messages again.',
     };
   }
   if (error instanceof StoppedError && stopped !== null) return concludeStop(stopped, counts);

@@ -50,7 +50,7 @@ export interface ChosenMailbox extends Pick<Config, 'secretId' | 'mailbox'> {
   readonly rulesFile?: string;
 }
 
-/** What the process gives to each of its runs. */
+/** The things that the process gives to each of its runs. */
 export interface Surroundings {
   /** The process's configuration, or the error that each run ends with. */
   readonly config: Config | ConfigError;

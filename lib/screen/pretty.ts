@@ -28,7 +28,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
     `looking in ${counted(Number(e.windows), 'window')} of one ${e.windowUnit} with ${counted(Number(e.searches), 'search', 'searches')} each: about ${number(e.units)} quota units, ${Number(e.durationMs) < 10_000 ? 'a few seconds' : `about ${formatDuration(Number(e.durationMs))}`} (at ${number(e.unitsPerMinute)} units a minute)`,
   'rule.planned': (e) => `${bold(String(e.rule))}: ${describePlan(planIn(e))}`,
   'rules.samples': (e) =>
-    dim(`reading ${counted(Number(e.messages), 'message')} to show, ${number(e.unitsEach)} quota units each`),
+    dim(`reading ${counted(Number(e.messages), 'message')} as samples, ${number(e.unitsEach)} quota units each`),
   'rule.applied': (e) => `${bold(String(e.rule))}: ${countsOf(e, WORDS).join(', ') || 'nothing was changed'}`,
   'message.planned': (e) =>
     `${counted(Number(e.messages), 'message')} not marked "${e.done}" yet, ${number(e.units)} quota units`,
@@ -45,7 +45,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'undo.parts_missing': (e) =>
     `${number(e.parts)} of the run's journals are missing: the run was killed before it wrote them, or they were deleted`,
   'quota.wait': (e) => dim(`waiting ${formatDuration(Number(e.waitMs))} for Gmail's quota`),
-  'gmail.retry': (e) => dim(`${e.reason}: again in ${formatDuration(Number(e.delayMs))}`),
+  'gmail.retry': (e) => dim(`${e.reason}: retry in ${formatDuration(Number(e.delayMs))}`),
   'window.finished': (e) => `${bold(String(e.window))}: ${windowCounts(e)}${dim(windowsLeft(e))}`,
   'protect.looked_up': () => dim('protected messages were searched again'),
   'journal.written': (e) => dim(`journal written: ${counted(Number(e.messages), 'message')}${part(e)}`),
@@ -57,7 +57,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'token.scope_wide': (e) => `${e.reason}: the token allows more than the job needs`,
   'token.refresh_token_kept': () => 'Google replaced the refresh token: the new one was stored',
   'token.refresh_token_replaced': () => 'Google replaced the refresh token',
-  'heartbeat.failed': (e) => `the monitor was not reached: ${e.reason}`,
+  'heartbeat.failed': (e) => `the ping to the monitor failed: ${e.reason}`,
   'digest.inserted': (e) => `the digest of ${bold(String(e.title))} is in the inbox`,
   'digest.planned': (e) => `the digest of ${bold(String(e.title))} would be put into the inbox`,
   'digest.there': (e) => `the digest of ${bold(String(e.title))} was made before: each period has one digest`,
@@ -141,8 +141,8 @@ function finish(event: LogEvent, columns: number, { declined = false, undo }: Fi
   const ending = `${bold(String(outcome).replaceAll('-', ' '))}${code}${result === '' ? '' : `: ${result}`}`;
   return [
     `${wrap(`${mark(event)} ${runOf(event)}${ending} ${spent}`, columns, 2)}${trouble(event, columns)}`,
-    ...(undo === undefined ? [] : [command('to take it back', undo, columns)]),
-    ...(typeof resume === 'string' ? [command('to go on', resume, columns)] : []),
+    ...(undo === undefined ? [] : [command('to undo', undo, columns)]),
+    ...(typeof resume === 'string' ? [command('to continue', resume, columns)] : []),
     '',
   ].join('\n');
 }

@@ -6,7 +6,6 @@ export interface PlannedWork {
   readonly total: number;
   /** Quota units that the work costs. */
   readonly units: number;
-  /** The quota. */
   readonly unitsPerMinute: number;
 }
 

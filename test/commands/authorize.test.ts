@@ -103,7 +103,7 @@ describe('job authorize', { concurrency: 8 }, () => {
     assert.equal(lost.code, 0, lost.stderr);
     assert.match(
       lost.stdout.replace(/\s+/g, ' '),
-      new RegExp(`version before \\(${broken}\\) is no JSON.*none of its keys`),
+      new RegExp(`previous version \\(${broken}\\) is no JSON.*none of its keys`),
     );
     assert.doesNotMatch(lost.stdout, /Kept keys/);
   });

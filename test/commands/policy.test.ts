@@ -292,9 +292,9 @@ describe('wrong input of job policy', { concurrency: 8 }, () => {
       arn('arn:aws:', 'arn:aws-cn:'),
       /partition "aws-cn", but eu-central-1 belongs to "aws"/,
     ],
-    ['an ARN of something else than a secret', arn(':secret:', ':rotation:'), /no ARN of one secret/],
-    ['an ARN of many secrets', arn('alice-a1B2c3', '*'), /no ARN of one secret/],
-    ['an ARN with a version behind it', arn('a1B2c3', 'a1B2c3:v1'), /no ARN of one secret/],
+    ['an ARN of something else than a secret', arn(':secret:', ':rotation:'), /not the ARN of a single secret/],
+    ['an ARN of many secrets', arn('alice-a1B2c3', '*'), /not the ARN of a single secret/],
+    ['an ARN with a version behind it', arn('a1B2c3', 'a1B2c3:v1'), /not the ARN of a single secret/],
     [
       'an account that is not the ARN’s',
       ['--secret', ARN, '--account', '210987654321'],

@@ -13,7 +13,7 @@ describe('the question before a backfill', { concurrency: 3, skip: !hasTerminal 
       'y',
       'y\r',
       0,
-      /^✔ ok: \d+ changed, \d+ left alone \(.*\)\n {2}to take it back: bin\/job undo \d{8}-\d{6}-\w{4}\n$/m,
+      /^✔ ok: \d+ changed, \d+ left alone \(.*\)\n {2}to undo: bin\/job undo \d{8}-\d{6}-\w{4}\n$/m,
       false,
     ],
     ['n', 'n\r', 0, /^· Nothing was changed\. \(.*\)\n$/m, false],
@@ -27,7 +27,7 @@ describe('the question before a backfill', { concurrency: 3, skip: !hasTerminal 
       assert.match(shown.screen, outcome);
       assert.match(shown.screen, /Forecast[\s\S]*old-mail[\s\S]*in all[\s\S]*guards[\s\S]*Go on\? \[y\/N\]/);
       assert.equal(JSON.stringify(stateOf(sandbox)) === before, key !== 'y');
-      const dates = /to go on: bin\/job apply-rules --from \d{4}-\d\d-\d\d (\\\n +)?--to=\d{4}-\d\d-\d\d/;
+      const dates = /to continue: bin\/job apply-rules --from \d{4}-\d\d-\d\d (\\\n +)?--to=\d{4}-\d\d-\d\d/;
       assert.equal(dates.test(shown.screen), goesOn, shown.screen);
       for (const line of shown.screen.split('\n')) assert.ok(line.length <= 80, line);
     });

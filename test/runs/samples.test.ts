@@ -33,7 +33,7 @@ describe('apply-rules --samples', () => {
         env: { NO_COLOR: '1' },
       });
       assert.equal(code, 0, screen);
-      assert.match(screen, /reading 4 messages to show, 20 quota units each/);
+      assert.match(screen, /reading 4 messages as samples, 20 quota units each/);
       assert.match(screen, /^ {2}archive-all: 4 of 4 messages$/m);
       assert.match(screen, /^ {4}\d{4}-\d\d-\d\d {2}The Shop +esrever Sale X-Injected: 1$/m);
       assert.match(screen, /^ {4}\d{4}-\d\d-\d\d {2}bob@example.com +A very long subject .*…$/m);

@@ -103,7 +103,7 @@ describe('the final line', () => {
       'how it is taken back, and how it goes on',
       { outcome: 'partial', changed: 1, remaining: 1, resume: 'job apply-rules' },
       { undo: 'job undo 20261123-031608-7f3a' },
-      `✔ partial: 1 changed, 1 remaining ${spent}\n  to take it back: job undo 20261123-031608-7f3a\n  to go on: job apply-rules\n`,
+      `✔ partial: 1 changed, 1 remaining ${spent}\n  to undo: job undo 20261123-031608-7f3a\n  to continue: job apply-rules\n`,
     ],
   ] as const) {
     it(`says ${what}`, () => assert.equal(finished(fields, notes), expected));
@@ -120,8 +120,9 @@ describe('the final line', () => {
         '  units)',
         '  Gmail was not available after 6',
         '  attempts',
-        '  to go on: bin/job apply-rules --rule \\',
-        '    old-newsletters --from 2015-01-01',
+        '  to continue: bin/job apply-rules \\',
+        '    --rule old-newsletters --from \\',
+        '    2015-01-01',
         '',
       ].join('\n'),
     );
