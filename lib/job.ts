@@ -57,7 +57,7 @@ export interface RunContext<O extends OptionSpecs, P, S extends string = string>
   readonly options: OptionValues<O>;
   /** The secrets that the job names, fetched for this run. The redactor cuts them out of all output. */
   readonly secrets: Readonly<Record<S, string>>;
-  /** What `prepare` returned. */
+  /** The value that `prepare` returned. */
   readonly prepared: P;
   readonly argument: string;
   readonly runId: string;
