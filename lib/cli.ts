@@ -20,6 +20,7 @@ export type Invocation =
   | {
       readonly kind: 'command';
       readonly command: Command;
+      readonly argument: string;
       readonly options: Readonly<Record<string, unknown>>;
     };
 
@@ -63,7 +64,9 @@ export async function parseCommandLine(
       name,
       rest,
     );
-    return 'help' in parsed ? help(parsed.help) : { kind: 'command', command, ...parsed };
+    if ('help' in parsed) return help(parsed.help);
+    const argument = readArgument(name, command.argument, parsed);
+    return { kind: 'command', command, argument, options: parsed.options };
   }
   if (name === 'version' && !registry.names.includes(name)) {
     throw new UsageError('there is no job "version" (did you mean --version?)', SEE_HELP);

@@ -4,6 +4,7 @@
  */
 import type { Environment } from './base/environment.ts';
 import type { ExitCode } from './errors.ts';
+import type { ArgumentSpec } from './job.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
 import type { Host } from './process/hosts.ts';
 import type { Registry } from './registry.ts';
@@ -11,6 +12,8 @@ import type { Terminal } from './screen/terminal.ts';
 
 export interface CommandContext<O extends OptionSpecs> {
   readonly options: OptionValues<O>;
+  /** '' for a command without one. */
+  readonly argument: string;
   readonly env: Environment;
   readonly registry: Registry;
   readonly terminal: Terminal;
@@ -25,6 +28,7 @@ export interface CommandContext<O extends OptionSpecs> {
 export interface Command<O extends OptionSpecs = OptionSpecs> {
   readonly summary: string;
   readonly description?: string;
+  readonly argument?: ArgumentSpec;
   readonly options: O;
   /** Whether the command listens on 127.0.0.1 for the browser's redirect. */
   readonly listens?: boolean;

@@ -131,7 +131,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 }
 
 async function runCommand(
-  { command, options }: Extract<Invocation, { kind: 'command' }>,
+  { command, argument, options }: Extract<Invocation, { kind: 'command' }>,
   registry: Registry,
 ): Promise<ExitCode> {
   const terminal = await openTerminal();
@@ -140,6 +140,7 @@ async function runCommand(
   try {
     return await command.run({
       options,
+      argument,
       env,
       registry,
       terminal,

@@ -36,7 +36,8 @@ export function jobFilesAmong(files: readonly string[]): Map<string, string> {
 }
 
 export class Registry {
-  readonly #folder: URL;
+  /** The URL of `jobs/`. */
+  readonly folder: URL;
   readonly #files: ReadonlyMap<string, string>;
   readonly #reserved: readonly string[];
   /** Code files that are no jobs, because their names break NAMING_RULE: `jobs/T-Upper.ts`. */
@@ -44,7 +45,7 @@ export class Registry {
 
   /** `folder` is the URL of `jobs/`. `reserved` are the commands' names, which no job may have. */
   constructor(folder: URL, reserved: readonly string[]) {
-    this.#folder = folder;
+    this.folder = folder;
     this.#reserved = reserved;
     const files = readdirSync(folder).sort();
     this.#files = jobFilesAmong(files);
@@ -56,6 +57,17 @@ export class Registry {
   /** The names of all jobs, broken ones included. */
   get names(): string[] {
     return [...this.#files.keys()];
+  }
+
+  /** @throws UsageError when no new job can have this name. */
+  requireFree(name: string): void {
+    if (jobFilesAmong([`${name}.ts`]).size === 0) throw new UsageError(`"${name}" cannot be a job's name`, NAMING_RULE);
+    if (this.#reserved.includes(name)) {
+      throw new UsageError(`"${name}" is the name of a command`, 'Choose another name.');
+    }
+    if (this.#files.has(name)) {
+      throw new UsageError(`there is a job "${name}" already`, `Choose another name, or edit jobs/${name}.ts.`);
+    }
   }
 
   /** All jobs, broken ones included. */
@@ -105,9 +117,9 @@ export class Registry {
 
   async #import(file: string, source: string): Promise<{ readonly default?: unknown }> {
     try {
-      return await import(new URL(file, this.#folder).href);
+      return await import(new URL(file, this.folder).href);
     } catch (error) {
-      const { place } = readStack(error, this.#folder);
+      const { place } = readStack(error, this.folder);
       const reason = error instanceof Error && !(error instanceof JobError) ? `${error.name}: ` : '';
       const message = error instanceof Error ? error.message : String(error);
       throw new ConfigError(`${place ?? source}: cannot be loaded: ${reason}${message}`, REMEDY, { cause: error });

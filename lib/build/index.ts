@@ -17,8 +17,6 @@ export async function buildProgram(jobs: string, dist: string): Promise<void> {
     bundle(entryPoints(jobs)),
     bundleStart('lib/process/start.ts'),
   ]);
-  // After bundling, so that an error in the sources leaves the last build unchanged.
-  await rm(dist, { recursive: true, force: true });
   const { version } = JSON.parse(await readFile('package.json', 'utf8'));
   // Without a package.json in dist/, the project's own would make these files ES modules.
   const texts = [
@@ -28,6 +26,8 @@ export async function buildProgram(jobs: string, dist: string): Promise<void> {
     ['contents.json', `${JSON.stringify(contents, null, 1)}\n`],
     ['LICENSES.txt', await licencesOf(metafile)],
   ] as const;
+  // After bundling, so that an error in the sources leaves the last build unchanged.
+  await rm(dist, { recursive: true, force: true });
   for (const [file, text] of texts) {
     await mkdir(dirname(join(dist, file)), { recursive: true });
     await writeFile(join(dist, file), text);

@@ -4,8 +4,8 @@
  */
 import type { Environment } from '../base/environment.ts';
 
-/** A dyno has no browser, no client file and not the AWS keys that these commands need. */
-const LAPTOP_ONLY: ReadonlySet<string> = new Set(['authorize', 'rotate', 'policy']);
+/** A dyno has no browser, no client file, not the AWS keys that these commands need, and no disk that lasts. */
+const LAPTOP_ONLY: ReadonlySet<string> = new Set(['authorize', 'rotate', 'policy', 'new']);
 
 export interface CommandSpelling {
   /** Returns `text` with the commands in backticks spelt for laptop or dyno. Idempotent. */

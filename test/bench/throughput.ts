@@ -7,8 +7,9 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { testProgram } from '../fixtures/program.ts';
+import { commandWith } from '../run.ts';
 import { type Account, accountFor } from './account.ts';
-import { measure, PROGRAM, startStandIn, surroundings, type Usage } from './children.ts';
+import { measure, startStandIn, surroundings, type Usage } from './children.ts';
 import type { StandInReport } from './stand-in.ts';
 import { showNotes, showRow, showTitles } from './throughput-table.ts';
 
@@ -41,8 +42,8 @@ export interface Row extends Account, Usage {
 }
 
 const unitsPerMinute = Number(process.argv[2] ?? 30_000);
-const applyRules = [...PROGRAM.slice(0, -1), `${await testProgram('installed')}/main.js`, 'apply-rules'];
-const readStarred = [...PROGRAM.slice(0, -1), `${await testProgram('fixtures')}/main.js`, 'read-starred'];
+const applyRules = [...(await commandWith('installed')).slice(1), 'apply-rules'];
+const readStarred = [...(await commandWith('fixtures')).slice(1), 'read-starred'];
 const withJournal = await writeRules(true);
 const withoutJournal = await writeRules(false);
 

@@ -1,8 +1,7 @@
 /** Every option of every job and command sets itself and nothing else. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { BACKFILL_OPTIONS } from '../../lib/backfill/options.ts';
@@ -10,9 +9,10 @@ import { type Invocation, parseCommandLine } from '../../lib/cli.ts';
 import { COMMANDS } from '../../lib/commands/index.ts';
 import { UsageError } from '../../lib/errors.ts';
 import type { OptionSpecs } from '../../lib/options.ts';
+import { type App, copyApp } from '../fixtures/app.ts';
 import { AS_NAMED } from '../fixtures/as-named.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
-import { folderOf, registryOf, testProgram } from '../fixtures/program.ts';
+import { registryOf, testProgram } from '../fixtures/program.ts';
 import { carrying } from '../fixtures/starring.ts';
 import { ROOT, withRules } from '../run.ts';
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
@@ -22,7 +22,7 @@ const parse = (argv: readonly string[]) => parseCommandLine(argv, registry, AS_N
 
 /** Each option accepts at least one of these values. */
 const SAMPLES = [
-  ...['7', '90%', '2015-01-31', '15m', 'month', 'week', 'Europe/Berlin', 'AWSPENDING', 'AWSPREVIOUS', 'authorize'],
+  ...['7', '90%', '2015-01-31', '15m', 'month', 'week', 'Europe/Berlin', 'AWSPENDING', 'AWSPREVIOUS', 'authorize', 'messages'],
   ...['alice@example.com', 'gmail-jobs/alice', '123456789012', 'eu-central-1', 'a,b', 'a text'],
 ];
 
@@ -32,7 +32,7 @@ function understood(invocation: Invocation): Record<string, unknown> {
   return invocation.kind === 'command' ? { ...invocation.options } : {};
 }
 
-const ARGUMENTS: Readonly<Record<string, string[]>> = { undo: ['20261123-031608-7f3a'] };
+const ARGUMENTS: Readonly<Record<string, string[]>> = { undo: ['20261123-031608-7f3a'], new: ['mine'] };
 
 /** Options that replace the argument. */
 const IN_PLACE_OF_ARGUMENT = ['last'];
@@ -102,25 +102,9 @@ describe('no option', () => {
   }
 });
 
-/** A copy of the app that has the tests' jobs. */
-async function copyApp(): Promise<string> {
-  const app = await mkdtemp(join(tmpdir(), 'gmail-jobs-app-'));
-  for (const part of ['bin', 'lib', '.ci', 'Procfile', 'package.json'])
-    await cp(join(ROOT, part), join(app, part), { recursive: true });
-  await cp(join(ROOT, await testProgram('installed')), join(app, 'dist'), { recursive: true });
-  await symlink(join(ROOT, 'node_modules'), join(app, 'node_modules'));
-  await mkdir(join(app, 'jobs'));
-  const jobs = folderOf('installed');
-  for (const file of await readdir(jobs)) {
-    const text = await readFile(join(jobs, file), 'utf8');
-    await writeFile(join(app, 'jobs', file), text.replaceAll('../../../lib/', '../lib/'));
-  }
-  return app;
-}
-
 /** Runs bin/job as it is typed, on a laptop or on a dyno. */
 async function type(
-  app: string,
+  { folder }: App,
   sandbox: Sandbox,
   args: readonly string[],
   { dyno = false, rules }: { dyno?: boolean; rules: string },
@@ -128,18 +112,19 @@ async function type(
   const PATH = dyno ? `${dirname(process.execPath)}:${process.env.PATH}` : process.env.PATH;
   const env = { ...sandbox.env, PATH, RULES_FILE: rules, ...(dyno && { DYNO: 'run.1' }) };
   return await new Promise<{ code: unknown; output: string }>((resolve) => {
-    execFile(join(app, 'bin/job'), args, { env }, (error, stdout, stderr) =>
+    execFile(join(folder, 'bin/job'), args, { env }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : error.code, output: stdout + stderr }),
     );
   });
 }
 
 describe('what is typed with bin/job', { concurrency: 2 }, () => {
-  let app = '';
+  let app: App;
   before(async () => {
-    app = await copyApp();
+    app = await copyApp(['bin', 'lib', '.ci', 'Procfile', 'package.json']);
+    await cp(join(ROOT, await testProgram('installed')), join(app.folder, 'dist'), { recursive: true });
   });
-  after(() => rm(app, { recursive: true, force: true }));
+  after(() => app[Symbol.asyncDispose]());
   const rules = {
     rules: ['one', 'two'].map((name) => ({
       name,

@@ -1,12 +1,11 @@
 /** Broken job files in a copy of the project: each concerns its own job alone, and the build names all of them. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cp, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
-import { ROOT } from '../run.ts';
+import { type App, copyApp } from '../fixtures/app.ts';
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 
 const jobWith = (properties: string) =>
@@ -40,26 +39,24 @@ const BROKEN: Readonly<Record<string, readonly [content: string, fault: RegExp]>
 const MISNAMED = ['T-Upper.ts', 't.dot.ts', 't_under.ts'];
 
 describe('a broken file in jobs/', { concurrency: 3 }, () => {
-  let app = '';
+  let app: App;
   let sandbox: Sandbox;
   before(async () => {
     sandbox = await startSandbox({ messages: 0 });
-    app = await mkdtemp(join(tmpdir(), 'gmail-jobs-broken-'));
-    for (const part of ['lib', 'jobs', 'package.json'])
-      await cp(join(ROOT, part), join(app, part), { recursive: true });
-    await symlink(join(ROOT, 'node_modules'), join(app, 'node_modules'));
-    for (const [file, [content]] of Object.entries(BROKEN)) await writeFile(join(app, 'jobs', file), content);
-    for (const file of MISNAMED) await writeFile(join(app, 'jobs', file), jobWith(SOUND));
-    await writeFile(join(app, 'jobs/sound.ts'), jobWith(SOUND));
+    app = await copyApp(['lib', 'package.json']);
+    const { folder } = app;
+    for (const [file, [content]] of Object.entries(BROKEN)) await writeFile(join(folder, 'jobs', file), content);
+    for (const file of MISNAMED) await writeFile(join(folder, 'jobs', file), jobWith(SOUND));
+    await writeFile(join(folder, 'jobs/sound.ts'), jobWith(SOUND));
   });
   after(async () => {
-    await rm(app, { recursive: true, force: true });
+    await app[Symbol.asyncDispose]();
     await sandbox[Symbol.asyncDispose]();
   });
 
   async function node(...args: string[]) {
     const env = { PATH: process.env.PATH, ...sandbox.env };
-    const child = spawn(process.execPath, args, { cwd: app, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, args, { cwd: app.folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
     const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
     return { stdout, stderr, code };
@@ -130,6 +127,6 @@ describe('a broken file in jobs/', { concurrency: 3 }, () => {
     assert.equal(code, 1, stderr);
     assertNamesAll(stderr);
     for (const file of MISNAMED) assert.match(stdout, new RegExp(`^jobs/${RegExp.escape(file)} is no job`, 'm'));
-    await assert.rejects(stat(join(app, 'dist')), { code: 'ENOENT' });
+    await assert.rejects(stat(join(app.folder, 'dist')), { code: 'ENOENT' });
   });
 });

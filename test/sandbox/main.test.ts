@@ -5,9 +5,9 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { type App, copyApp } from '../fixtures/app.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Variables of a terminal that is set up for a real mailbox. */
 const REAL = {
@@ -40,9 +40,9 @@ async function startMain() {
   };
 }
 
-/** Types a line into a shell that has read the sandbox's variables; `onOutput` sees what is printed. */
-async function type(read: string, line: string, onOutput = (_output: string) => {}) {
-  const child = spawn('sh', ['-c', `${read}; ${line}`], { cwd: ROOT, env: { PATH: process.env.PATH, ...REAL } });
+/** Types a line, in the copy of the project, into a shell that has read the sandbox's variables; `onOutput` sees what is printed. */
+async function type({ folder: cwd }: App, read: string, line: string, onOutput = (_output: string) => {}) {
+  const child = spawn('sh', ['-c', `${read}; ${line}`], { cwd, env: { PATH: process.env.PATH, ...REAL } });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -73,10 +73,11 @@ test('prints commands that work, also in a terminal with the variables of a real
 
   const [dryRun, , digest = '', authorize = '', ...others] = commands;
   assert.deepEqual([dryRun, digest, others], ['bin/job apply-rules --dry-run', 'bin/job digest', []]);
+  await using app = await copyApp(['bin', 'lib', '.ci', 'package.json']);
   let page: Promise<string> | undefined;
   const [digested, authorized] = await Promise.all([
-    type(read, digest),
-    type(read, authorize, (output) => {
+    type(app, read, digest),
+    type(app, read, authorize, (output) => {
       const link = /^ {2}(http:\S+)\n/m.exec(output)?.[1];
       if (link !== undefined) page ??= agree(link);
     }),
