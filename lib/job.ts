@@ -119,8 +119,8 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown, S extends
   /** The hosts that this job needs beyond those of every run. The run allows connections to them before `prepare`. */
   readonly hosts: JobHosts<O>;
   /**
-   * Keys of the secret in JOB_SECRET_ID, or in GMAIL_SECRET_ID where that is not set, such as `WEBHOOK_TOKEN`: the run gives
-   * their values to `run`. Each is a string of at least 8 characters.
+   * Keys, such as `WEBHOOK_TOKEN`, of the secret JOB_SECRET_ID (without that variable, of GMAIL_SECRET_ID). `run` gets
+   * their values. Each value is a string of at least 8 characters.
    */
   readonly secrets: readonly S[];
   /** The keys are the options' names in camelCase. */

@@ -107,7 +107,10 @@ export function countOption(
     const value = /^\d{1,9}$/.test(text) ? Number(text) : -1;
     if (value > most) throw new UsageError(`"${text}" is more than ${formatCount(most)}`, 'Write a smaller number.');
     if (value < least)
-      throw new UsageError(`"${text}" is not a whole number of at least ${least}`, 'Write digits only.');
+      throw new UsageError(
+        `"${text}" is not a whole number of at least ${least}`,
+        `Write digits only, from ${least} to ${formatCount(most)}.`,
+      );
     return value;
   });
 }

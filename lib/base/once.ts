@@ -1,4 +1,4 @@
-/** A function that makes its value at the first call, and returns the same value, or rejects alike, at each later one. */
+/** Returns a function that calls `make` once, at its first call, and always returns the same promise. */
 export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {

@@ -204,7 +204,7 @@ export function guardOutput(redactor: Redactor, process: NodeJS.Process, modules
   };
 }
 
-/** The bytes of `data` that the other arguments of `fs.writeSync` select. */
+/** The bytes that `fs.writeSync` would write, by its offset and length. */
 function selected(data: unknown, [first, second]: unknown[]): Buffer {
   if (typeof data === 'string') return asBuffer(data, second);
   const bytes = asBuffer(data);

@@ -30,13 +30,13 @@ const CONNECTIONS = 4;
 
 export interface Connection {
   readonly tokens: AccessTokens;
-  /** Requested already. Resolves when the first access token is there and opens the right mailbox. */
+  /** Resolves when the first access token is there and opens the right mailbox. Its request is already under way. */
   readonly firstToken: Promise<unknown>;
   readonly client: GmailClient;
   readonly quota: QuotaWindow;
   /**
-   * The secrets of the job, to be called after `firstToken`.
-   * @throws ConfigError when one is missing, CredentialError or UnavailableError when AWS does not return their secret.
+   * Returns the values of the job's secrets. Call it after `firstToken`.
+   * @throws ConfigError when a key is missing, CredentialError or UnavailableError when AWS does not return the secret.
    */
   readonly readJobSecrets: () => Promise<Readonly<Record<string, string>>>;
 }
@@ -151,7 +151,7 @@ async function openSecret(
   };
 }
 
-/** Requests the keys of the secret in JOB_SECRET_ID; undefined where the job's secrets are in GMAIL_SECRET_ID's. */
+/** Requests the job's keys of the secret JOB_SECRET_ID; undefined when the job needs no key of that secret. */
 async function beginJobKeys(
   config: Config,
   { jobSecrets = [], hide, signals }: ConnectionOptions,

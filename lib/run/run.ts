@@ -46,7 +46,7 @@ export interface RunRequest {
 export interface ChosenMailbox extends Pick<Config, 'secretId' | 'mailbox'> {
   /** Written into every line of the run's log, as `mailbox`. */
   readonly name: string;
-  /** RULES_FILE when left out. */
+  /** Left out for the path in RULES_FILE. */
   readonly rulesFile?: string;
 }
 
