@@ -15,7 +15,6 @@ import type { Mailbox } from './gmail/mailbox.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
 import { type Host, parseHost } from './process/hosts.ts';
 import type { Log } from './screen/log.ts';
-import type { RunJournal } from './undo/journal.ts';
 
 export { searchOption } from './gmail/query/search-option.ts';
 export {
@@ -77,8 +76,6 @@ export interface RunContext<O extends OptionSpecs, P, S extends string = string>
   readonly signal: AbortSignal;
   /** Waits for `ms`. Rejects as soon as the run must stop. */
   readonly wait: (ms: number) => Promise<void>;
-  /** Keeps what `job undo` needs to take the run back. */
-  readonly journal: RunJournal;
 }
 
 export interface InspectContext<O extends OptionSpecs, P> {
@@ -108,6 +105,11 @@ export type HostsContext<O extends OptionSpecs> = Pick<PrepareContext<O>, 'optio
 /** Hosts such as `api.example.com` (port 443) or `api.example.com:8443`. */
 export type JobHosts<O extends OptionSpecs> = readonly string[] | ((context: HostsContext<O>) => readonly string[]);
 
+/** A limit, or how it follows from the job's options; undefined for the default. */
+export type MaxChanges<O extends OptionSpecs> =
+  | number
+  | ((context: { readonly options: OptionValues<O> }) => number | undefined);
+
 export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown, S extends string = string> {
   /** One line. */
   readonly summary: string;
@@ -125,6 +127,8 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown, S extends
   readonly secrets: readonly S[];
   /** The keys are the options' names in camelCase. */
   readonly options: O;
+  /** The most changes of a run; 5,000 when left out. A run that would make more makes none. */
+  readonly maxChanges?: MaxChanges<O>;
   /** True gives the job --from, --to and the other options of a backfill, which limit its searches to a span of time. */
   readonly backfill?: true;
   prepare(context: PrepareContext<O>): P | Promise<P>;
@@ -166,6 +170,23 @@ export function hostsOf(name: string, { hosts }: Pick<Job, 'hosts'>, context: Ho
       );
     }
   });
+}
+
+/**
+ * The job's limit on the changes of a run with these options; undefined for the default.
+ * @throws ConfigError when the limit is not a whole number above 0.
+ */
+export function maxChangesOf(
+  name: string,
+  { maxChanges }: Pick<Job, 'maxChanges'>,
+  options: OptionValues<OptionSpecs>,
+): number | undefined {
+  const limit = typeof maxChanges === 'function' ? maxChanges({ options }) : maxChanges;
+  if (limit === undefined || (Number.isSafeInteger(limit) && limit > 0)) return limit;
+  throw new ConfigError(
+    `maxChanges of the job ${name} is ${limit}, which is not a whole number above 0`,
+    `Correct maxChanges in jobs/${name}.ts, or the option that it comes from.`,
+  );
 }
 
 /** Drops user, path and query: in the URL of a webhook they are credentials. */

@@ -3,7 +3,7 @@
 import { readCredentials } from '../lib/aws/shape.ts';
 import { Tally } from '../lib/base/tally.ts';
 import { GmailClient } from '../lib/gmail/client.ts';
-import { Mailbox } from '../lib/gmail/mailbox.ts';
+import { Mailbox, type MailboxOptions } from '../lib/gmail/mailbox.ts';
 import { QuotaWindow } from '../lib/gmail/quota.ts';
 import { UNITS_PER_MINUTE } from '../lib/gmail/units.ts';
 import { createLiveWriter, dryWriter } from '../lib/gmail/writer.ts';
@@ -37,12 +37,14 @@ export interface OpenOptions {
   readonly profile?: '2026' | 'legacy';
   /** The profile's quota when left out. */
   readonly unitsPerMinute?: number;
+  readonly journal?: MailboxOptions['journal'];
+  readonly guards?: MailboxOptions['guards'];
 }
 
 /** A client and a mailbox whose waits take no time; `clock` adds them up. */
 export function openMailbox(sandbox: Sandbox, options: OpenOptions = {}) {
   const { dryRun = false, timeoutMs = 5_000, random = () => 0, scopes = [Scope.modify], profile = '2026' } = options;
-  const { unitsPerMinute = UNITS_PER_MINUTE[profile] } = options;
+  const { unitsPerMinute = UNITS_PER_MINUTE[profile], journal, guards = [] } = options;
   const clock = new VirtualClock();
   const { log, events, named } = recordLog();
   const stop = new AbortController();
@@ -79,6 +81,7 @@ export function openMailbox(sandbox: Sandbox, options: OpenOptions = {}) {
   });
   const tally = new Tally();
   const writer = dryRun ? dryWriter : createLiveWriter(client);
-  const mailbox = new Mailbox({ client, writer, tally, progress: noProgress, log, signal: stop.signal });
+  const safety = { guards, ...(journal && { journal }) };
+  const mailbox = new Mailbox({ client, writer, tally, progress: noProgress, log, signal: stop.signal, ...safety });
   return { client, mailbox, tally, tokens, clock, events, named, stop, giveUp };
 }

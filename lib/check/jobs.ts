@@ -3,7 +3,7 @@
 import { readJobSecrets, type VersionKeys } from '../aws/job-secrets.ts';
 import { UsageError } from '../errors.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
-import { hostsOf } from '../job.ts';
+import { hostsOf, maxChangesOf } from '../job.ts';
 import type { OptionSpecs } from '../options.ts';
 import type { Host } from '../process/hosts.ts';
 import type { InstalledJob } from '../registry.ts';
@@ -39,6 +39,7 @@ export async function* checkJobs({
     const options = fallbacks(job.options);
     try {
       allowHosts(hostsOf(name, job, { options, argument: '', rulesFile }));
+      maxChangesOf(name, job, options);
       const prepared = await job.prepare({
         options,
         argument: '',

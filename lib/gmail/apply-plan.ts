@@ -37,6 +37,8 @@ export interface JournaledPortion {
 
 /** A record of changes from which they can be undone. */
 export interface PlanJournal {
+  /** Called before the searches of a plan; resolves when the journal is ready for its changes. Never rejects. */
+  begin(): Promise<void>;
   /** Resolves when the portion is recorded in the mailbox. */
   writePortion(portion: JournaledPortion): Promise<void>;
   /** Called before each batch of the portion that was written last. `batch` counts the batches of a set from 0. */
@@ -184,9 +186,9 @@ function withLabelNames(error: unknown, labels: ResolvedSet | undefined): unknow
   if (names.length === 0) return error;
   return new GmailRefusal(
     error.status,
-    `${error.message} (the rule changes ${names.join(', ')})`,
+    `${error.message} (the change is of ${names.join(', ')})`,
     error.reason,
-    'The label may have been deleted during the run. Run again: a label that the rule adds is created again.',
+    'The label may have been deleted during the run. Run again: a missing label is created when a change adds it.',
   );
 }
 

@@ -18,6 +18,9 @@ export interface Guard {
   readonly share?: number;
 }
 
+/** The most changes of a run when nothing else is given. */
+const DEFAULT_MAX_CHANGES = 5_000;
+
 /** The share of a mailbox that one set may change in a backfill when nothing else is given. */
 const DEFAULT_MAX_SHARE = 0.5;
 
@@ -64,27 +67,54 @@ export function createGuards(limits: ChangeLimits, settings: GuardSettings): Gua
     );
     guards.push(...sets.map(({ name }) => ({ set: name, atMost, meaning, remedy: raise, share })));
   }
-  const atMost = settings.maxChanges ?? limits.maxChanges;
-  if (atMost !== undefined) {
-    const from = settings.maxChanges === undefined ? `${file}: maxChanges` : '--max-changes';
-    const raise = remedy(
-      settings.maxChanges === undefined
-        ? `raise maxChanges in ${file} (it is ${formatCount(atMost)}), or run once with --max-changes`
-        : `raise --max-changes (it is ${formatCount(atMost)})`,
-    );
-    guards.push({ atMost, from, remedy: raise });
-  }
+  guards.push(guardOfRun(file, settings.maxChanges, limits.maxChanges));
   return guards;
+}
+
+function guardOfRun(file: string, typed: number | undefined, written: number | undefined): Guard {
+  if (typed !== undefined) {
+    const raise = remedy(`raise --max-changes (it is ${formatCount(typed)})`);
+    return { atMost: typed, from: '--max-changes', remedy: raise };
+  }
+  const atMost = written ?? DEFAULT_MAX_CHANGES;
+  const [from, raise] =
+    written === undefined
+      ? [`the default; ${file}: maxChanges`, `set maxChanges in ${file} (without it the limit is`]
+      : [`${file}: maxChanges`, `raise maxChanges in ${file} (it is`];
+  return { atMost, from, remedy: remedy(`${raise} ${formatCount(atMost)}), or run once with --max-changes`) };
+}
+
+/** The guard of a job that changes messages by itself. `written` is its maxChanges. */
+export function guardOfJob(job: string, written: number | undefined): Guard {
+  const file = `jobs/${job}.ts`;
+  const atMost = written ?? DEFAULT_MAX_CHANGES;
+  const raise =
+    written === undefined
+      ? `set maxChanges in ${file} (without it the limit is ${formatCount(atMost)})`
+      : `raise maxChanges in ${file} (it is ${formatCount(atMost)})`;
+  return {
+    atMost,
+    from: written === undefined ? `the default; ${file}: maxChanges` : `${file}: maxChanges`,
+    remedy: `If the count is right (--dry-run shows it), ${raise}.`,
+  };
+}
+
+/** The changes of a run before the plan that a guard is about. */
+interface BeforePlan {
+  /** How many changes plans of other sets had; they count for the limit of the run. */
+  readonly earlier?: number;
+  /** How many messages were changed. */
+  readonly changed?: number;
 }
 
 /**
  * The error of the first guard that `plans` of the same sets exceed together; undefined when none is exceeded. All plans
- * except the last are already applied and changed `changed` messages.
+ * except the last are already applied.
  */
 export function trippedGuard(
   plans: readonly ChangePlan[],
   guards: readonly Guard[],
-  changed = 0,
+  { earlier = 0, changed = 0 }: BeforePlan = {},
 ): GuardError | undefined {
   const counts = plans.map(setSizes);
   for (const { set, atMost, meaning, remedy } of guards) {
@@ -93,13 +123,15 @@ export function trippedGuard(
         (sum, size, index) => (set === undefined || plans[0]?.sets[index]?.name === set ? sum + size : sum),
         0,
       );
-    const size = counts.reduce((sum, sizes) => sum + own(sizes), 0);
+    const before = set === undefined ? earlier : 0;
+    const size = counts.reduce((sum, sizes) => sum + own(sizes), before);
     const added = own(counts.at(-1) ?? []);
     if (size <= atMost || added === 0) continue;
     const messages = counted(size, 'message');
     const what = set === undefined ? `${messages} would be changed` : `the rule ${set} would change ${messages}`;
     const limit = meaning === undefined ? formatCount(atMost) : `${formatCount(atMost)} (${meaning})`;
-    if (plans.length === 1) return new GuardError(`${what}, but the limit is ${limit}: nothing was changed`, remedy);
+    if (plans.length === 1 && before === 0)
+      return new GuardError(`${what}, but the limit is ${limit}: nothing was changed`, remedy);
     return new GuardError(
       `${counted(added, 'more message was', 'more messages were')} found during the run. With ${added === 1 ? 'it' : 'them'} ${what}, but the limit is ${limit}. ${counted(changed, 'message was', 'messages were')} changed; the new ones were not`,
       `The next run continues with the rest. ${remedy}`,

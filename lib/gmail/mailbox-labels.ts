@@ -60,6 +60,21 @@ export class MailboxLabels {
     return this.#listed ?? this.list();
   }
 
+  /** How many messages have the label; 0 when it was deleted. 1 quota unit. */
+  async countMessages({ id }: Label): Promise<number> {
+    try {
+      const { messagesTotal } = await this.#options.client.request<gmail_v1.Schema$Label>(
+        'labels.get',
+        (api, options) => api.users.labels.get({ userId: 'me', id }, options),
+        this.#options.signal,
+      );
+      return messagesTotal ?? 0;
+    } catch (error) {
+      if (error instanceof GmailRefusal && error.status === 404) return 0;
+      throw error;
+    }
+  }
+
   /**
    * Creates a label; null when one of that name exists. `hidden` keeps it out of Gmail's lists, and is for the program's
    * own labels. 5 quota units.

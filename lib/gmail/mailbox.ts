@@ -9,15 +9,8 @@ import type { MailboxProfile } from '../google/ownership.ts';
 import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
 import { applyPortions, type PlanJournal, planOfLabels } from './apply-plan.ts';
-import {
-  type ChangePlan,
-  type ChangeSet,
-  type LabelOperation,
-  leaveOut,
-  planOf,
-  setSizes,
-  totalOf,
-} from './change-plan.ts';
+import { RunChanges } from './change-effects.ts';
+import { type ChangePlan, type ChangeSet, type LabelOperation, leaveOut, setSizes, totalOf } from './change-plan.ts';
 import type { GmailClient } from './client.ts';
 import { MAX_CONCURRENT } from './concurrency.ts';
 import { type Guard, trippedGuard } from './guards.ts';
@@ -43,8 +36,10 @@ export interface UpcomingChanges {
 }
 
 export interface ApplyPlanOptions {
+  /** The guards of the run when left out. */
   readonly guards?: readonly Guard[];
-  readonly journal?: PlanJournal | undefined;
+  /** Whether the changes can be undone; true when left out. */
+  readonly keepsJournal?: boolean;
   /**
    * Plans of the same sets that this run has already applied. If there are any, nothing is announced or confirmed again,
    * and the guards limit all plans together.
@@ -65,6 +60,10 @@ export interface MailboxOptions {
   readonly span?: Span;
   /** Listed anew when left out. */
   readonly labels?: MailboxLabels;
+  /** Limits on the changes of the run. */
+  readonly guards?: readonly Guard[];
+  /** The journal of the run; changes cannot be undone when left out. */
+  readonly journal?: () => PlanJournal;
   /** Called with the number of searches that follow; each searches all windows of the span. */
   readonly announceSearches?: (searches: number) => void;
   /** Called before the guards are checked. */
@@ -84,6 +83,7 @@ export class Mailbox {
   readonly #signal: AbortSignal;
   readonly #labels: MailboxLabels;
   readonly #searcher: Searcher;
+  readonly #changes = new RunChanges();
   #profile: Promise<MailboxProfile> | undefined;
 
   constructor(options: MailboxOptions) {
@@ -116,8 +116,12 @@ export class Mailbox {
     return this.#options.span;
   }
 
-  /** Tells a person that this many searches follow, each of all windows of the span, and what they cost. */
-  announceSearches(searches: number): void {
+  /**
+   * Begins a plan: this many searches follow, each of all windows of the span. Tells a person what they cost, and puts old
+   * journals into the trash meanwhile.
+   */
+  beginPlan(searches: number): void {
+    void this.#options.journal?.().begin();
     this.#options.announceSearches?.(searches);
   }
 
@@ -187,31 +191,65 @@ export class Mailbox {
 
   /**
    * Changes the labels of messages, set after set, in batches of 1,000. Counts a message as changed when Gmail accepted
-   * its batch, as failed when Gmail refused it, and as remaining when the run ended first or Gmail was away. Creates
-   * labels that are added and do not exist.
-   * @throws GuardError before the first change when `guard` does not allow them all.
+   * its batch, as skipped when it has the change already or no longer exists, as failed when Gmail refused it, and as
+   * remaining when the run ended first or Gmail was away. Creates labels that are added and do not exist. The run's guards
+   * limit the changes of all calls together, and its journal records them for `job undo`.
+   *
+   * Quota units: 50 for each 1,000 messages of a set, 30 for the journal of a call, and the cheaper way to find out what
+   * each message lacks: 20 for each message, or for each label that the sets name, for Trash and for Spam 1, and 5 for
+   * each 500 messages with the label.
+   * @throws GuardError before the first change of the call when a guard does not allow them all.
    */
-  async change(sets: readonly ChangeSet[], guard?: Guard): Promise<void> {
-    const plan = planOf(sets);
-    await this.applyPlan(plan, guard === undefined ? {} : { guards: [guard] });
+  async change(sets: readonly ChangeSet[]): Promise<void> {
+    await this.#changes.inTurn(async () => {
+      const { tally, journal } = this.#options;
+      void journal?.().begin();
+      await this.#labels.requireClear(sets.flatMap(({ add, remove }) => [...add, ...remove]));
+      const { plan, done } = await this.#changes.plan(sets, await this.#labels.known(), {
+        find: (query, options) => this.#everywhere().find(query, options),
+        labelsOf: (ids) => this.labelsOf(ids),
+        count: (label) => this.#labels.countMessages(label),
+      });
+      tally.matched(done);
+      tally.skipped(done);
+      const failedBefore = tally.counts.failed;
+      let isConfirmed = false;
+      try {
+        await this.#apply(plan);
+        isConfirmed = tally.counts.failed === failedBefore;
+      } finally {
+        this.#changes.record(plan, await this.#labels.known(), isConfirmed);
+      }
+    });
+  }
+
+  /** Searches all mail, also in a backfill. */
+  #everywhere(): Searcher {
+    return new Searcher({ ...this.#options, labels: this.#labels, span: undefined, onFound: () => undefined });
   }
 
   /**
    * Makes the changes of a plan, as `change` does. Writes each portion of the plan to the journal before changing it.
    * @throws GuardError before the first change when a guard does not allow them all.
    */
-  async applyPlan(
-    given: ChangePlan,
-    { guards = [], journal, earlierPlans = [] }: ApplyPlanOptions = {},
-  ): Promise<void> {
+  async applyPlan(plan: ChangePlan, options: ApplyPlanOptions = {}): Promise<void> {
+    await this.#changes.inTurn(() => this.#apply(plan, options));
+  }
+
+  async #apply(given: ChangePlan, options: ApplyPlanOptions = {}): Promise<void> {
+    const { guards = this.#options.guards ?? [], earlierPlans = [] } = options;
     const { tally, progress, log } = this.#options;
     const { announceChanges, confirm } = earlierPlans.length > 0 ? {} : this.#options;
+    const journal = this.#options.journal?.();
+    await journal?.begin();
     await this.#labels.requireClear(given.sets.flatMap(({ operations }) => operations.map(({ label }) => label)));
     let plan = this.live ? await this.#withoutJournals(given) : given;
     const sizes = setSizes(plan);
     const total = totalOf(plan);
     tally.matched(total);
-    const keepsJournal = journal !== undefined && total > 0;
+    const earlier = this.#changes.planned - earlierPlans.reduce((sum, plan) => sum + totalOf(plan), 0);
+    this.#changes.planned += total;
+    const keepsJournal = journal !== undefined && options.keepsJournal !== false && total > 0;
     if (announceChanges !== undefined) {
       const added = neededOperations(plan).flatMap((operations) => operations.filter(({ add }) => add));
       const newLabels = await this.#labels.missing([
@@ -220,7 +258,10 @@ export class Mailbox {
       ]);
       await announceChanges({ plan, guards, keepsJournal, newLabels });
     }
-    const tripped = total === 0 ? undefined : trippedGuard([...earlierPlans, plan], guards, tally.counts.changed);
+    const tripped =
+      total === 0
+        ? undefined
+        : trippedGuard([...earlierPlans, plan], guards, { earlier, changed: tally.counts.changed });
     if (tripped !== undefined) throw tripped;
     if (!this.live || total === 0) return;
     const protection = plan.protection && new Protection(plan.protection, { client: this.#client, mailbox: this, log });
@@ -234,8 +275,8 @@ export class Mailbox {
     // Labels are created before the first batch: later the minute's quota may have no room for small requests.
     const resolved: ResolvedSet[] = [];
     for (const operations of neededOperations(plan)) resolved.push(await this.#labels.resolve(operations));
-    const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, journal, protection };
-    await applyPortions(plan, resolved, context);
+    const context = { writer: this.#writer, tally, progress, log, signal: this.#signal, protection };
+    await applyPortions(plan, resolved, { ...context, journal: keepsJournal ? journal : undefined });
   }
 
   /**

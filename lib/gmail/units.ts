@@ -13,6 +13,7 @@ const UNITS = {
   'users.getProfile': [1, 1],
   'history.list': [2, 2],
   'labels.list': [1, 1],
+  'labels.get': [1, 1],
   'labels.create': [5, 5],
   'labels.delete': [5, 5],
   'messages.list': [5, 5],

@@ -9,10 +9,11 @@ import { createRunId } from '../base/run-id.ts';
 import { Tally } from '../base/tally.ts';
 import type { Config } from '../config.ts';
 import { ConfigError, egressBehind, StoppedError, type StopReason, UsageError } from '../errors.ts';
+import { type Guard, guardOfJob } from '../gmail/guards.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from '../gmail/writer.ts';
 import type { JobScopes } from '../google/scopes.ts';
-import { hostsOf, type Job } from '../job.ts';
+import { hostsOf, type Job, maxChangesOf } from '../job.ts';
 import type { CommonOptions } from '../options.ts';
 import type { Host } from '../process/hosts.ts';
 import type { Redactor, RunSecrets } from '../process/redact.ts';
@@ -179,6 +180,7 @@ class Run {
       };
       const { rulesFile } = config;
       allowHosts(hostsOf(name, job, { options, argument, rulesFile }));
+      const guard = guardOfJob(name, maxChangesOf(name, job, options));
       const canShowMail = interactive && isWatched;
       const prepared = await job.prepare({ options, argument, dryRun, interactive, canShowMail, rulesFile });
       await this.#prepareBackfill({ person, confirm, now: this.#startedAt });
@@ -186,7 +188,8 @@ class Run {
       onStarted();
       const wait = (ms: number) => systemClock.sleep(ms, budget.wrapUp);
       const work = async () => {
-        const mailbox = await this.#openMailbox(config, budget, budgetMs);
+        const mailbox = await this.#openMailbox(config, { budget, budgetMs, guard });
+        const journal = this.#openJournal(mailbox, wait, budget);
         const secrets = await (this.#connection as Connection).readJobSecrets();
         const context = {
           options,
@@ -206,12 +209,12 @@ class Run {
           log: this.#log,
           signal: budget.wrapUp,
           wait,
-          journal: this.#openJournal(mailbox, wait, budget),
         };
         try {
           await job.run(context);
+          if (this.#tally.counts.failed === 0) await journal.complete();
         } finally {
-          await context.journal.close();
+          await journal.close();
         }
       };
       await orAbort(work(), budget.giveUp);
@@ -238,7 +241,10 @@ class Run {
   }
 
   /** Before the token is known to open the right mailbox, the run sends Gmail only users.getProfile. */
-  async #openMailbox(config: Config, budget: Budget, budgetMs: number): Promise<Mailbox> {
+  async #openMailbox(
+    config: Config,
+    { budget, budgetMs, guard }: { readonly budget: Budget; readonly budgetMs: number; readonly guard: Guard },
+  ): Promise<Mailbox> {
     const { name, job, common } = this.#request;
     const { progress, installed, onLoaded } = this.#surroundings;
     const connection = await openConnection(config, {
@@ -269,6 +275,8 @@ class Run {
       signal: budget.wrapUp,
       profile: tokens.profile,
       scopes: job.scopes,
+      guards: [guard],
+      journal: () => this.#journal as RunJournal,
       ...this.#backfill?.mailboxOptions({ ...costs, mailboxSize }),
     });
     return mailbox;

@@ -37,7 +37,8 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'undo.found': (e) =>
     `${number(e.messages)} changed by the run, ${number(e.toRestore)} to restore, ${number(e.skipped)} changed since`,
   'undo.done_before': (e) => `the run ${bold(String(e.undo))} is already undone: nothing to do`,
-  'undo.not_for_good': (e) => `The next run of ${e.of} would do the same again unless the rule is changed.`,
+  'undo.not_for_good': (e) =>
+    `The next run of ${e.of} will do the same again unless you change the rule or the job first.`,
   'undo.last': (e) =>
     `the newest run that was not undone is ${bold(String(e.undo))}: ${e.of}, ${counted(Number(e.messages), 'change')}`,
   'undo.waiting': (e) => `${WAITING[String(e.for)]}: looking again for up to ${formatDuration(Number(e.atMostMs))}`,

@@ -63,14 +63,13 @@ export function applyRules(ownRules: URL) {
       );
     },
 
-    async run({ mailbox, tally, options, prepared, log, journal, show }) {
+    async run({ mailbox, tally, options, prepared, log, show }) {
       const { ruleSet, labels, warnings } = await fitToMailbox(prepared, mailbox);
       for (const warning of warnings) log.warn('rules.warning', { ...warning });
 
       const isBackfill = mailbox.span !== undefined;
       // The forecast of a backfill includes the cost of these searches, also in a dry run.
       const withEffects = ruleSet.undo && (mailbox.live || isBackfill);
-      const tidied = journal.tidy();
       const limitsShare = isBackfill || options.maxShare !== undefined;
       const mailboxSize = limitsShare ? await mailbox.size() : undefined;
       const guards = createGuards(limitsOf(ruleSet), { ...options, mailboxSize });
@@ -79,9 +78,8 @@ export function applyRules(ownRules: URL) {
         const isFirst = earlierPlans.length === 0;
         // Later plans know the labels that this run created.
         const known = isFirst ? labels : await mailbox.knownLabels();
-        if (isFirst) mailbox.announceSearches(ruleSet.rules.length);
+        if (isFirst) mailbox.beginPlan(ruleSet.rules.length);
         const plan = await planRules(ruleSet, mailbox, known, { withEffects, earlierPlans });
-        await tidied;
         for (const planned of describeRules(plan, ruleSet.rules)) {
           tally.matched(planned.skipped);
           tally.skipped(planned.skipped);
@@ -94,11 +92,10 @@ export function applyRules(ownRules: URL) {
           const samples = await readSamples(plan, { perRule: options.samples, inAll: MOST_SAMPLES }, { mailbox, log });
           show((columns) => renderSamples(samples, columns));
         }
-        await mailbox.applyPlan(plan, { guards, earlierPlans, ...(ruleSet.undo && { journal }) });
+        await mailbox.applyPlan(plan, { guards, earlierPlans, keepsJournal: ruleSet.undo });
         earlierPlans.push(plan);
         if (!mailbox.live || !mayHaveMissed(plan) || earlierPlans.length === MOST_PLANS) break;
       }
-      if (ruleSet.undo && tally.counts.failed === 0) await journal.complete();
     },
   });
 }

@@ -12,9 +12,6 @@ import { JournalStore } from '../undo/journal-store.ts';
 import { planUndo } from '../undo/undo.ts';
 import { changedMeanwhile } from '../undo/undo-state.ts';
 
-/** The next run of this job finds the restored messages again. */
-const RULES_JOB = 'apply-rules';
-
 const SEE_RUNS = '`job runs` lists the runs that can be undone.';
 
 export default defineJob({
@@ -83,7 +80,7 @@ export default defineJob({
       },
     );
     if (tally.counts.changed > 0 && tally.counts.failed === 0) await journals.markUndone({ messageIds });
-    if (tally.counts.changed > 0 && job === RULES_JOB) log.info('undo.not_for_good', { undo: runId, of: job });
+    if (tally.counts.changed > 0) log.info('undo.not_for_good', { undo: runId, of: job });
   },
 });
 

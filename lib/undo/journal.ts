@@ -53,6 +53,7 @@ export class RunJournal implements PlanJournal {
   #before = { count: 0, isWhole: true };
   #messageIds: readonly string[] = [];
   #closed: Promise<void> | undefined;
+  #tidied: Promise<void> | undefined;
   /** The size of the run's earlier plans; a run plans again for messages that its searches missed. */
   #earlier = { parts: 0, messages: 0 };
   /** The size of all plans, including the present one. */
@@ -122,9 +123,8 @@ export class RunJournal implements PlanJournal {
    */
   async complete(): Promise<void> {
     const last = this.#last;
-    if (last !== undefined) {
-      await this.#attempt('journal.not_corrected', async () => this.#correct(last, await this.#open()));
-    }
+    if (last === undefined) return;
+    await this.#attempt('journal.not_corrected', async () => this.#correct(last, await this.#open()));
     if (!this.#options.signal.aborted)
       this.#closed ??= this.#attempt('journal.unfinished', () => this.#recordComplete());
     await this.close();
@@ -150,6 +150,7 @@ export class RunJournal implements PlanJournal {
    * `complete`. Never rejects.
    */
   async close(): Promise<void> {
+    await this.#tidied;
     if (this.#last === undefined) return;
     this.#closed ??= this.#attempt('journal.not_closed', () => this.#recordMade());
     await this.#closed;
@@ -199,8 +200,13 @@ export class RunJournal implements PlanJournal {
     else signal.addEventListener('abort', later, { once: true });
   }
 
-  /** Puts journals older than 30 days into the trash. */
-  async tidy(): Promise<void> {
+  /** Puts journals older than 30 days into the trash, once in a run. */
+  begin(): Promise<void> {
+    this.#tidied ??= this.#tidy();
+    return this.#tidied;
+  }
+
+  async #tidy(): Promise<void> {
     const { mailbox, log } = this.#options;
     await this.#attempt('journal.not_tidied', async () => {
       if (!mailbox.live || (await mailbox.knownLabels()).find(JOURNAL_LABEL) === undefined) return;

@@ -72,7 +72,7 @@ describe('a run that ended early', () => {
   it('is undone without messages that it had not reached and a person changed', async () => {
     await using work = await start();
     const { sandbox, before } = work;
-    const first = await stoppedAt(sandbox, 0, { rules: [STAR, { ...ARCHIVE, name: 'then' }] });
+    const first = await stoppedAt(sandbox, 0, { maxChanges: 10_000, rules: [STAR, { ...ARCHIVE, name: 'then' }] });
     assertEnded(first, 143);
     const made = changesSent(sandbox);
     const changed = new Set(made.map((change) => change.split(' ')[0]));
@@ -131,7 +131,7 @@ describe('a run that ended early', () => {
         const { sandbox, before } = work;
         const signals = new SentSignals();
         sandbox.faults.add({ kind: 'hook', ...at, [when]: () => signals.send('SIGTERM') });
-        const twice = { rules: [STAR, { ...ARCHIVE, name: 'then' }] };
+        const twice = { maxChanges: 10_000, rules: [STAR, { ...ARCHIVE, name: 'then' }] };
         const first = await runHere(sandbox, ['apply-rules'], { rules: twice, signals });
         assertEnded(first, 0, { outcome: 'ok', changed: 60 });
         assert.deepEqual(named(first, 'journal.'), ['journal.written']);

@@ -37,12 +37,12 @@ interface Work {
 async function start(count: number, { rules = [ARCHIVE], protect = 'is:starred', ...more }: Work = {}) {
   const { unitsPerMinute = 200, keepsJournal = false } = more;
   const sandbox = await startSandbox({ mailbox: mailboxOf(many(count, {})) });
-  const opened = openMailbox(sandbox, { unitsPerMinute });
+  const opened = openMailbox(sandbox, { unitsPerMinute, ...(keepsJournal && { journal: () => journal }) });
   const ruleSet = parseRules(JSON.stringify({ ...(protect && { protect }), rules }), 'rules.yaml');
   const ids = sandbox.mailbox.messages().map(({ id }) => id);
   const startedAt = new Date();
   const { log, named } = recordLog();
-  const journal = new RunJournal({
+  const journal: RunJournal = new RunJournal({
     mailbox: opened.mailbox,
     openAtEnd: () => openMailbox(sandbox).mailbox,
     quota: undefined,
@@ -57,7 +57,7 @@ async function start(count: number, { rules = [ARCHIVE], protect = 'is:starred',
     const labels = await opened.mailbox.labels();
     const plan = await planRules(ruleSet, opened.mailbox, labels, { withEffects: keepsJournal });
     try {
-      await opened.mailbox.applyPlan(plan, { ...options, ...(keepsJournal && { journal }) });
+      await opened.mailbox.applyPlan(plan, options);
       await journal.complete();
     } finally {
       await journal.close();

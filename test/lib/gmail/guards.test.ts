@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type ChangePlan, planOf } from '../../../lib/gmail/change-plan.ts';
-import { createGuards, type GuardSettings, parseShare, shareOption, trippedGuard } from '../../../lib/gmail/guards.ts';
+import {
+  createGuards,
+  type GuardSettings,
+  guardOfJob,
+  parseShare,
+  shareOption,
+  trippedGuard,
+} from '../../../lib/gmail/guards.ts';
 import { parseRules } from '../../../lib/rules/schema.ts';
 
 const NONE: GuardSettings = { maxChanges: undefined, maxShare: undefined, mailboxSize: undefined };
@@ -29,8 +36,35 @@ function planWith(sizes: readonly number[]): ChangePlan {
 }
 
 describe('guards', () => {
-  it('allow everything without limits', () => {
-    assert.equal(stops([1e6, 1e6], {}), undefined);
+  it('allow 5,000 changes of a run where nothing else is written, and say where to write it', () => {
+    assert.equal(stops([2_500, 2_500], {}), undefined);
+    const tripped = stops([2_500, 2_501], {});
+    assert.match(
+      tripped?.message ?? '',
+      /^5,001 messages would be changed, but the limit is 5,000: nothing was changed$/,
+    );
+    assert.match(
+      tripped?.remedy ?? '',
+      /set maxChanges in my\.yaml \(without it the limit is 5,000\), or run once with --max/,
+    );
+    assert.equal(stops([2_500, 2_501], { maxChanges: 5_001 }), undefined);
+    assert.equal(stops([2_500, 2_501], {}, { maxChanges: 5_001 }), undefined);
+  });
+
+  it('limit a job by its maxChanges, or to 5,000, and count the changes that it made before', () => {
+    const stopsJob = (size: number, maxChanges: number | undefined, earlier = 0) =>
+      trippedGuard([planWith([size, 0])], [guardOfJob('tidy', maxChanges)], { earlier, changed: earlier });
+    assert.equal(stopsJob(5_000, undefined), undefined);
+    assert.match(
+      stopsJob(5_001, undefined)?.remedy ?? '',
+      /^If the count is right .* set maxChanges in jobs\/tidy\.ts/,
+    );
+    assert.match(stopsJob(11, 10)?.remedy ?? '', /raise maxChanges in jobs\/tidy\.ts \(it is 10\)/);
+    assert.match(
+      stopsJob(3, 10, 8)?.message ?? '',
+      /^3 more messages .* With them 11 .* limit is 10\. 8 messages were/,
+    );
+    assert.equal(stopsJob(0, 10, 20), undefined);
   });
 
   it('limit the whole run by the maxChanges of the file, or of the command line', () => {
@@ -71,19 +105,22 @@ describe('guards', () => {
       { set: 'one', atMost: 9, remedy: 'Raise it.' },
       { atMost: 10, remedy: 'Raise them all.' },
     ];
-    assert.equal(trippedGuard([first, second], guards, 6), undefined);
-    const tripped = trippedGuard([first, second, third], guards, 9);
+    assert.equal(trippedGuard([first, second], guards, { changed: 6 }), undefined);
+    const tripped = trippedGuard([first, second, third], guards, { changed: 9 });
     assert.equal(
       tripped?.message,
       '1 more message was found during the run. With it 11 messages would be changed, but the limit is 10. 9 messages were changed; the new ones were not',
     );
     assert.equal(tripped?.remedy, 'The next run continues with the rest. Raise them all.');
     assert.match(
-      trippedGuard([first, planWith([4, 0])], guards, 6)?.message ?? '',
+      trippedGuard([first, planWith([4, 0])], guards, { changed: 6 })?.message ?? '',
       /the rule one would change 10 messages/,
     );
     // A rule that finds no more messages exceeds no limit.
-    assert.equal(trippedGuard([first, planWith([0, 1])], [{ set: 'one', atMost: 5, remedy: '' }], 6), undefined);
+    assert.equal(
+      trippedGuard([first, planWith([0, 1])], [{ set: 'one', atMost: 5, remedy: '' }], { changed: 6 }),
+      undefined,
+    );
   });
 
   it('limit no share of a mailbox of up to 1,000 messages without --max-share', () => {
