@@ -64,6 +64,7 @@ describe('GmailClient', () => {
       assert.equal(sent('users.getProfile'), 3);
 
       const ids = sandbox.mailbox.messages().map(({ id }) => id);
+      sandbox.mailbox.modify(ids, [], ['STARRED']);
       plant(fault, 2, 'messages.batchModify');
       await mailbox.change([{ name: 'star', ids, add: ['STARRED'], remove: [] }]);
       assert.equal(sent('messages.batchModify'), 3);
