@@ -91,7 +91,7 @@ async function run(title: string, mailbox: number, words: readonly string[], RUL
 /** Writes the rules into the program's folder, which it may read. */
 async function writeRules(undo: boolean): Promise<string> {
   const file = `${await testProgram('installed')}/rules-${undo ? 'with' : 'without'}-journal.json`;
-  await writeFile(file, JSON.stringify({ undo, rules: RULES }));
+  await writeFile(file, JSON.stringify({ undo, maxChanges: 1_000_000, rules: RULES }));
   return file;
 }
 

@@ -279,7 +279,10 @@ describe('undo', { concurrency: 3 }, () => {
     sandbox.mailbox.modify(ids.slice(0, 20), ['TRASH'], []);
     const first = await undo(sandbox, runId, ['--yes'], { env: { LOG_FORMAT: 'pretty' } });
     assert.equal(first.code, 0, first.stderr);
-    assert.match(first.stdout, /The next run of apply-rules will do the same again unless you change the rule or the job first\.\n/);
+    assert.match(
+      first.stdout,
+      /The next run of apply-rules will do the same again unless you change the rule or the job first\.\n/,
+    );
     assert.match(first.stdout, /: 40 restored, 20 left alone/);
     const now = stateOf(sandbox);
     const { run: again, units } = await costOf(sandbox, () => undo(sandbox, runId));
