@@ -96,8 +96,7 @@ async function withClientSecret(
 ): Promise<AuthorizedUser | null> {
   const user = { ...before.user, ...client, email: before.mailbox };
   try {
-    const { newRefreshToken } = await exchangeRefreshToken(user, null, undefined, signal, google);
-    return newRefreshToken === undefined ? user : { ...user, refreshToken: newRefreshToken };
+    return (await exchangeRefreshToken(user, null, undefined, signal, google)).replacement ?? user;
   } catch (error) {
     if (!(error instanceof TokenRefusal)) throw error;
     if (error.code === 'invalid_grant') return null;

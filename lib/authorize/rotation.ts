@@ -83,7 +83,7 @@ export async function readCurrent({
     };
   } catch (error) {
     if (!canAnotherVersionHelp(error)) throw error;
-    const problem = error as CredentialError;
+    const problem = error;
     if (meant !== undefined) {
       return { versionId, user, furtherKeys, createdAt, mailbox: meant, scopes: undefined, problem };
     }

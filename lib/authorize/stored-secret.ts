@@ -3,7 +3,7 @@
  * proveVersion() tries whether a version works.
  */
 
-import type { FetchedSecret, Stage } from '../aws/secret.ts';
+import type { FetchedSecret, ReadVersion, Stage } from '../aws/secret.ts';
 import { type SecretStore, storeReplacedToken } from '../aws/secret-store.ts';
 import { NoSuchSecretError } from '../aws/secrets-manager.ts';
 import type { AuthorizedUser } from '../aws/shape.ts';
@@ -107,19 +107,16 @@ export async function proveVersion(
   if (credentials instanceof ConfigError) throw credentials;
   if (credentials.type === 'service_account') throw serviceAccountError(store);
   const token = await exchangeRefreshToken(credentials, null, ageOf(createdAt), signal, google);
-  let user: AuthorizedUser = credentials;
+  const { replacement } = token;
   let { versionId } = version;
-  if (token.newRefreshToken !== undefined) {
-    user = { ...credentials, refreshToken: token.newRefreshToken };
-    versionId = await requireStored(user, { stage, versionId }, store, signal);
-  }
+  if (replacement !== undefined) versionId = await requireStored(replacement, { stage, versionId }, store, signal);
   const { address: email } = await askMailbox(token.value, signal, google);
-  return { user, versionId, scopes: token.scopes, email };
+  return { user: replacement ?? credentials, versionId, scopes: token.scopes, email };
 }
 
 async function requireStored(
   user: AuthorizedUser,
-  from: { readonly stage: Stage; readonly versionId: string },
+  from: ReadVersion,
   store: SecretStore,
   signal: AbortSignal,
 ): Promise<string> {

@@ -10,7 +10,7 @@ import { formatCount } from '../base/count.ts';
 import { type RetryPolicy, retry } from '../base/retry.ts';
 import { ConfigError, UnavailableError } from '../errors.ts';
 import type { FurtherKeys } from './further-keys.ts';
-import { type FetchedSecret, fetchVersion, type Stage, type VersionSelector } from './secret.ts';
+import { type FetchedSecret, fetchVersion, type ReadVersion, type Stage, type VersionSelector } from './secret.ts';
 import { connectToSecret, LOOK_AT_VERSIONS, type SecretAddress } from './secrets-manager.ts';
 import type { AuthorizedUser } from './shape.ts';
 
@@ -105,7 +105,7 @@ export function openSecretStore(address: SecretAddress, hide: (secret: string) =
 export async function storeReplacedToken(
   store: SecretStore,
   user: AuthorizedUser,
-  from: { readonly stage: Stage; readonly versionId: string },
+  from: ReadVersion,
   signal: AbortSignal,
 ): Promise<string> {
   const now = await store.read({ stage: from.stage }, signal);

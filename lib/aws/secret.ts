@@ -16,6 +16,12 @@ export type Stage = 'AWSCURRENT' | 'AWSPREVIOUS' | 'AWSPENDING';
 /** Which version: the one that carries a staging label, or the one with an id. */
 export type VersionSelector = { readonly stage: Stage } | { readonly versionId: string };
 
+/** A version of the secret, and the staging label that it was read by. */
+export interface ReadVersion {
+  readonly stage: Stage;
+  readonly versionId: string;
+}
+
 export interface FetchedSecret {
   /** The secret's full name, with region and account; undefined when AWS does not say. */
   readonly arn?: string | undefined;

@@ -37,8 +37,11 @@ export async function* checkAccess(check: AccessCheck): AsyncGenerator<Finding, 
 async function orStandIn(problem: JobError, check: AccessCheck): Promise<WorkingVersion | JobError> {
   if (!canAnotherVersionHelp(problem)) return problem;
   const { chosen, meant, previous } = check.versions;
-  const version = await previous();
-  return findStandIn(problem, version?.versionId === chosen.versionId ? null : version, meant, check);
+  const fetchPrevious = async () => {
+    const version = await previous();
+    return version?.versionId === chosen.versionId ? null : version;
+  };
+  return findStandIn(problem, fetchPrevious, meant, check);
 }
 
 function orJobError(error: unknown): JobError {

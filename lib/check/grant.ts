@@ -1,14 +1,11 @@
-/**
- * Requests access tokens to find out which scopes Google granted to a version of the secret, and decides as a run does
- * whether AWSPREVIOUS stands in for a version that does not work.
- */
-import { isSameMailbox } from '../base/mail-address.ts';
-import { JobError } from '../errors.ts';
+/** Requests access tokens to find out which scopes Google granted to a version of the secret, or to AWSPREVIOUS in its place. */
+import type { JobError } from '../errors.ts';
 import { askMailbox, type ProfileAccess } from '../gmail/profile.ts';
-import { exchangeCredentials } from '../google/exchange.ts';
-import { addFallbackRefusal, checkFallback, type MeantMailbox, otherMailboxRefusal } from '../google/ownership.ts';
+import { exchangeCredentials, exchangeForAllScopes } from '../google/exchange.ts';
+import { tryPrevious } from '../google/fallback.ts';
+import { type MeantMailbox, requireExpectedMailbox } from '../google/ownership.ts';
 import { missingScopes } from '../google/scopes.ts';
-import { type ExchangedToken, type ExchangeOptions, exchangeRefreshToken, TokenRefusal } from '../google/token.ts';
+import { type ExchangedToken, type ExchangeOptions, TokenRefusal } from '../google/token.ts';
 import type { NamedJob } from './jobs.ts';
 import type { SoundVersion } from './secret.ts';
 
@@ -37,11 +34,10 @@ export interface GrantOptions {
 export async function learnGrant(version: SoundVersion, options: GrantOptions): Promise<VersionGrant> {
   const { credentials, ageMs } = version;
   const { exchange, signal, jobs } = options;
-  if (credentials.type !== 'authorized_user') return tryEachJob(version, options);
   // The answer to a request without a scope names all granted scopes.
-  const token = await exchangeRefreshToken(credentials, null, ageMs, signal, exchange);
+  const token = await exchangeForAllScopes(credentials, ageMs, signal, exchange);
+  if (token?.scopes === undefined) return tryEachJob(version, options);
   const granted = token.scopes;
-  if (granted === undefined) return tryEachJob(version, options);
   const missing = jobs.map(({ name, job }) => [name, missingScopes(job.scopes, granted)] as const);
   return {
     ...tokenFacts(token),
@@ -75,8 +71,8 @@ async function tryEachJob({ credentials, ageMs }: SoundVersion, options: GrantOp
   return { ...tokenFacts(token), scopes: [...scopes], missing, remedy: refusal?.remedy ?? '' };
 }
 
-function tokenFacts({ value, lifetimeMs, refreshTokenLifetimeMs, newRefreshToken }: ExchangedToken) {
-  return { accessToken: value, lifetimeMs, refreshTokenLifetimeMs, replaced: newRefreshToken !== undefined };
+function tokenFacts({ value, lifetimeMs, refreshTokenLifetimeMs, replacement }: ExchangedToken) {
+  return { accessToken: value, lifetimeMs, refreshTokenLifetimeMs, replaced: replacement !== undefined };
 }
 
 /** A version for which Google issues tokens. */
@@ -89,24 +85,17 @@ export interface StandInCheck extends GrantOptions {
   readonly gmail: ProfileAccess;
 }
 
-/** AWSPREVIOUS with its grant if it stands in; else the error that a run would end with. */
-export async function findStandIn(
+/** AWSPREVIOUS with its grant if runs would use it; else the error that runs would end with. */
+export function findStandIn(
   problem: JobError,
-  previous: SoundVersion | null,
+  fetchPrevious: () => Promise<SoundVersion | null>,
   expected: MeantMailbox | undefined,
   check: StandInCheck,
 ): Promise<WorkingVersion | JobError> {
-  if (previous === null) return problem;
-  const decision = checkFallback(previous, expected);
-  if ('why' in decision) return addFallbackRefusal(problem, decision);
-  const { meant } = decision;
-  try {
-    const grant = await learnGrant(previous, check);
+  return tryPrevious(problem, fetchPrevious, expected, async (version, meant): Promise<WorkingVersion> => {
+    const grant = await learnGrant(version, check);
     const { address } = await askMailbox(grant.accessToken, check.signal, check.gmail);
-    if (!isSameMailbox(address, meant.address)) return addFallbackRefusal(problem, otherMailboxRefusal(address, meant));
-    return { version: previous, grant };
-  } catch (error) {
-    if (error instanceof JobError) return problem;
-    throw error;
-  }
+    requireExpectedMailbox(address, meant);
+    return { version, grant };
+  });
 }

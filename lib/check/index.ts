@@ -96,8 +96,8 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
         fetchSecret: createSecretFetcher(address, hide, secretNames),
         stage,
         configuredMailbox: config.mailbox,
-        findStandIn: async (problem, previous, meant) =>
-          isFaulty(GOOGLE_VARIABLES) ? problem : findStandIn(problem, previous, meant, standInCheck),
+        findStandIn: async (problem, fetchPrevious, meant) =>
+          isFaulty(GOOGLE_VARIABLES) ? problem : findStandIn(problem, fetchPrevious, meant, standInCheck),
         signal,
       });
 

@@ -37,7 +37,7 @@ export interface SecretCheck {
   /** Returns AWSPREVIOUS if it stands in for a broken version, else the error that a run would end with. */
   readonly findStandIn: (
     problem: ConfigError,
-    previous: SoundVersion | null,
+    fetchPrevious: () => Promise<SoundVersion | null>,
     meant: MeantMailbox | undefined,
   ) => Promise<{ readonly version: SoundVersion } | JobError>;
   readonly signal: AbortSignal;
@@ -93,7 +93,7 @@ export async function* checkSecret({
     yield ok('secret', describe(chosen), { data: { ...data, type: chosen.credentials.type } });
     return { chosen, meant, previous };
   }
-  const outcome = await findStandIn(secret.credentials as ConfigError, await previous(), meant);
+  const outcome = await findStandIn(secret.credentials as ConfigError, previous, meant);
   const failure = failed('secret', outcome instanceof JobError ? outcome : secret.credentials, { data });
   const problem = { ...failure, detail: `${failure.detail} (${stage}, version ${shortId(secret.versionId)})` };
   if (outcome instanceof JobError) {

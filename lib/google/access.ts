@@ -4,34 +4,24 @@
  */
 
 import type { FurtherKeys } from '../aws/further-keys.ts';
-import { type FetchedSecret, type FetchSecret, noVersion, type Stage } from '../aws/secret.ts';
-import type { AuthorizedUser, Credentials } from '../aws/shape.ts';
+import { type FetchedSecret, type FetchSecret, noVersion, type ReadVersion, type Stage } from '../aws/secret.ts';
+import type { AuthorizedUser } from '../aws/shape.ts';
 import type { Clock } from '../base/clock.ts';
 import { ageOf } from '../base/duration.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import type { Log } from '../screen/log.ts';
-import { canAnotherVersionHelp, exchangeCredentials } from './exchange.ts';
+import { canAnotherVersionHelp, exchangeNarrowly, requireScopes } from './exchange.ts';
+import { tryPrevious } from './fallback.ts';
 import {
-  addFallbackRefusal,
-  checkFallback,
   type MailboxProfile,
   type MeantMailbox,
   meantMailbox,
-  otherMailboxRefusal,
   requireAgreement,
   requireExpectedMailbox,
   requireUnchangedMailbox,
-  WrongMailboxError,
 } from './ownership.ts';
-import { authorizeForMore, type Grantee, isNarrow, type JobScopes, missingScopes, requireScopes } from './scopes.ts';
-import { delegationOf } from './service-account.ts';
-import {
-  AUTHORIZE_SOON,
-  type ExchangedToken,
-  type ExchangeOptions,
-  exchangeRefreshToken,
-  TokenRefusal,
-} from './token.ts';
+import type { JobScopes } from './scopes.ts';
+import { AUTHORIZE_SOON, type ExchangeOptions, type TokenRefusal } from './token.ts';
 
 export interface AccessToken {
   readonly value: string;
@@ -50,12 +40,6 @@ export interface AccessTokens {
   readonly furtherKeys: FurtherKeys | null | undefined;
   /** The mailbox that all tokens open, as Gmail described it with the first token; undefined before that. */
   readonly profile: MailboxProfile | undefined;
-}
-
-/** A version of the secret, and the staging label that it was read by. */
-export interface ReadVersion {
-  readonly stage: Stage;
-  readonly versionId: string;
 }
 
 export interface AccessOptions {
@@ -79,198 +63,177 @@ export interface AccessOptions {
   readonly signal: AbortSignal;
 }
 
-/** A token is renewed this long before it expires, or in the last tenth of a short life. */
-const RENEW_BEFORE_MS = 60_000;
-
-/** Refusals that may concern only the `scope` of the request, which Google does not document for a refresh. */
-const ABOUT_SCOPES = new Set(['invalid_scope', 'invalid_request']);
-
 export function createAccessTokens(options: AccessOptions): AccessTokens {
-  const { log, jobName, scopes, signal } = options;
-  let current: { token: AccessToken; renewAt: number } | null = null;
-  let underWay: Promise<AccessToken> | null = null;
-  let secretVersion: string | undefined;
-  let profile: MailboxProfile | undefined;
-  let furtherKeys: FurtherKeys | null | undefined;
-  let toldWide = false;
+  let issued: IssuedToken | undefined;
+  let underWay: Promise<AccessToken> | undefined;
 
-  const obtain = async (): Promise<AccessToken> => {
-    const first = await fetchStage('AWSCURRENT');
-    let problem = await tryVersion(first, 'AWSCURRENT');
-    if (problem === null) return issued();
+  const issueOnce = (): Promise<AccessToken> => {
+    underWay ??= issueToken(issued, options)
+      .then((next) => {
+        issued = next;
+        return next.token;
+      })
+      .finally(() => {
+        underWay = undefined;
+      });
+    return underWay;
+  };
 
-    // The secret may have been rotated between the read and the exchange.
-    const again = await fetchStage('AWSCURRENT', first.versionId);
-    if (again.versionId !== first.versionId) problem = await tryVersion(again, 'AWSCURRENT');
-    if (problem === null) return issued();
+  return {
+    get secretVersion() {
+      return issued?.secretVersion;
+    },
+    get furtherKeys() {
+      return issued?.furtherKeys;
+    },
+    get profile() {
+      return issued?.profile;
+    },
+    get() {
+      if (issued !== undefined && options.clock.now() < issued.renewAt) return Promise.resolve(issued.token);
+      return issueOnce();
+    },
+    renew(stale) {
+      if (issued !== undefined && issued.token.value !== stale) return Promise.resolve(issued.token);
+      return issueOnce();
+    },
+  };
+}
 
-    // When AWSPREVIOUS cannot be used either, the run ends with the error of the current version.
-    const giveUp = () => {
-      signal.throwIfAborted();
-      throw problem;
-    };
-    const previous = await options.fetchSecret('AWSPREVIOUS', signal).catch(giveUp);
-    if (previous === null || [first.versionId, again.versionId].includes(previous.versionId)) throw problem;
-    if (previous.credentials instanceof ConfigError) throw problem;
-    const begun: MeantMailbox | undefined = profile && { ...profile, source: 'run', named: 'the run began on' };
-    const decision = checkFallback(previous, meantMailbox(options.mailbox, again) ?? begun);
-    if ('why' in decision) throw addFallbackRefusal(problem, decision);
-    const { meant } = decision;
-    const failed = await tryVersion(previous, 'AWSPREVIOUS', meant).catch((error: unknown) => {
-      if (!(error instanceof WrongMailboxError)) return giveUp();
-      throw addFallbackRefusal(problem as JobError, otherMailboxRefusal(error.actual, meant));
-    });
-    if (failed !== null) throw problem;
+interface IssuedToken {
+  readonly token: AccessToken;
+  /** By the clock of the options. */
+  readonly renewAt: number;
+  readonly secretVersion: string;
+  /** As of the run's first token: a renewal changes neither the secrets of the job nor the mailbox. */
+  readonly furtherKeys: FurtherKeys | null;
+  readonly profile: MailboxProfile;
+  /** Whether the log says that a token of this run is wider than needed. */
+  readonly toldWide: boolean;
+}
+
+/**
+ * Decides which version of the secret gives the token: AWSCURRENT, AWSCURRENT as it is after a failure, or AWSPREVIOUS.
+ * `before` is the token that the new one replaces.
+ */
+async function issueToken(before: IssuedToken | undefined, options: AccessOptions): Promise<IssuedToken> {
+  const { mailbox, fetchSecret, signal, log } = options;
+  const first = await fetchCurrent(undefined, options);
+  let outcome = await tryVersion(first, 'AWSCURRENT', before, options);
+  if (!(outcome instanceof JobError)) return outcome;
+
+  // The secret may have been rotated between the read and the exchange.
+  const again = await fetchCurrent(first, options);
+  if (again.versionId !== first.versionId) outcome = await tryVersion(again, 'AWSCURRENT', before, options);
+  if (!(outcome instanceof JobError)) return outcome;
+
+  const problem = outcome;
+  const fetchPrevious = async () => {
+    const previous = await fetchSecret('AWSPREVIOUS', signal);
+    if (previous === null || previous.credentials instanceof ConfigError) return null;
+    return [first.versionId, again.versionId].includes(previous.versionId) ? null : previous;
+  };
+  const begun: MeantMailbox | undefined = before && { ...before.profile, source: 'run', named: 'the run began on' };
+  const expected = meantMailbox(mailbox, again) ?? begun;
+  const standIn = await tryPrevious(problem, fetchPrevious, expected, async (previous, meant) => {
+    const opened = await tryVersion(previous, 'AWSPREVIOUS', before, options, meant);
+    if (opened instanceof JobError) return opened;
     log.error('secret.fallback', {
       secretVersion: previous.versionId,
       brokenVersion: again.versionId,
       error: problem.message,
       remedy: `This run continues with AWSPREVIOUS; correct the current version soon. ${problem.remedy}`,
     });
-    return issued();
-  };
+    return opened;
+  });
+  if (!(standIn instanceof JobError)) return standIn;
+  signal.throwIfAborted();
+  throw standIn;
+}
 
-  const issued = (): AccessToken => {
-    if (current === null) throw new Error('no token was issued');
-    return current.token;
-  };
+/** AWSCURRENT. Logs at debug level when it is the version that was read `before`. */
+async function fetchCurrent(
+  before: FetchedSecret | undefined,
+  { fetchSecret, signal, log }: AccessOptions,
+): Promise<FetchedSecret> {
+  const stage = 'AWSCURRENT';
+  const secret = await fetchSecret(stage, signal);
+  if (secret === null) throw noVersion(stage);
+  const { versionId: secretVersion } = secret;
+  log[secretVersion === before?.versionId ? 'debug' : 'info']('secret.fetched', { stage, secretVersion });
+  return secret;
+}
 
-  /** The version of the stage. Logs at debug level when the version is the one that was read `before`. */
-  const fetchStage = async (stage: Stage, before?: string): Promise<FetchedSecret> => {
-    const secret = await options.fetchSecret(stage, signal);
-    if (secret === null) throw noVersion(stage);
-    log[secret.versionId === before ? 'debug' : 'info']('secret.fetched', { stage, secretVersion: secret.versionId });
-    return secret;
-  };
+/** A token is renewed this long before it expires, or in the last tenth of a short life. */
+const RENEW_BEFORE_MS = 60_000;
 
-  /**
-   * Exchanges the version and makes its token the current one: then null. Returns the version's error when another version
-   * may work.
-   * @throws CredentialError when the token opens another mailbox than `meant` or than the run began with, or lacks scopes;
-   * ConfigError when GMAIL_MAILBOX and the secret name different mailboxes.
-   */
-  const tryVersion = async (
-    secret: FetchedSecret,
-    stage: Stage,
-    meant = meantMailbox(options.mailbox, secret),
-  ): Promise<JobError | null> => {
-    const { credentials, versionId, createdAt } = secret;
-    if (credentials instanceof ConfigError) return credentials;
-    requireUnchangedMailbox(secret.mailbox, profile?.address);
-    requireAgreement(options.mailbox, secret);
-    let opened: MailboxProfile;
-    // Google starts the token's lifetime later than this moment, so the token lives at least as long as computed.
-    const asked = { at: options.clock.now(), onMs: Date.now() };
-    let storedAs: string | undefined;
-    const store = async (token: ExchangedToken): Promise<void> => {
-      if (token.newRefreshToken === undefined || credentials.type !== 'authorized_user') return;
-      storedAs = await storeOrLog({ ...credentials, refreshToken: token.newRefreshToken }, { stage, versionId });
-    };
-    try {
-      const token = await exchangeNarrowly(credentials, createdAt, store);
-      opened = await options.askMailbox(token.value);
-      if (meant !== undefined) requireExpectedMailbox(opened.address, meant);
-      requireUnchangedMailbox(opened.address, profile?.address);
-      const margin = Math.min(RENEW_BEFORE_MS, token.lifetimeMs / 10);
-      current = {
-        token: { value: token.value, expiresAtMs: asked.onMs + token.lifetimeMs },
-        renewAt: asked.at + token.lifetimeMs - margin,
-      };
-    } catch (error) {
-      if (canAnotherVersionHelp(error)) return error as TokenRefusal;
-      throw error;
-    }
-    secretVersion = storedAs ?? versionId;
-    // A renewed token changes neither the mailbox nor the secrets of the job.
-    if (profile === undefined) furtherKeys = secret.furtherKeys;
-    profile ??= opened;
-    return null;
-  };
+/**
+ * Exchanges one version of the secret, and asks Gmail whose mailbox the token opens. Returns the version's error when
+ * another version may work.
+ * @throws CredentialError when the token opens another mailbox than `meant` or than the run began with, or lacks scopes;
+ * ConfigError when GMAIL_MAILBOX and the secret name different mailboxes.
+ */
+async function tryVersion(
+  secret: FetchedSecret,
+  stage: Stage,
+  before: IssuedToken | undefined,
+  options: AccessOptions,
+  meant = meantMailbox(options.mailbox, secret),
+): Promise<IssuedToken | JobError> {
+  const { credentials, versionId } = secret;
+  const { jobName: name, scopes, installed, exchange, clock, signal, log } = options;
+  if (credentials instanceof ConfigError) return credentials;
+  requireUnchangedMailbox(secret.mailbox, before?.profile.address);
+  requireAgreement(options.mailbox, secret);
 
-  /** Returns the new version's id; undefined, with an error in the log, when the token could not be stored. */
-  const storeOrLog = async (user: AuthorizedUser, from: ReadVersion): Promise<string | undefined> => {
-    try {
-      if (options.storeReplacedToken === undefined) throw new ConfigError('this command stores nothing', 'Run a job.');
-      const storedAs = await options.storeReplacedToken(user, from);
-      log.info('token.refresh_token_kept', { stage: from.stage, secretVersion: storedAs, before: from.versionId });
-      return storedAs;
-    } catch (error) {
-      if (!(error instanceof JobError)) throw error;
-      const remedy = `${AUTHORIZE_SOON} To let runs store such a token: ${error.remedy}`;
-      log.error('token.refresh_token_replaced', {
-        error: `Google replaced the refresh token, and the new one was not stored: ${error.message}`,
-        remedy,
-      });
-      return undefined;
-    }
-  };
+  // Google starts the token's lifetime later than this moment, so the token lives at least as long as computed.
+  const askedAt = clock.now();
+  const askedAtEpochMs = Date.now();
+  const token = await exchangeNarrowly(credentials, scopes, ageOf(secret.createdAt), signal, exchange).catch(orRefusal);
+  if (token instanceof JobError) return token;
+  const { value, lifetimeMs, replacement, wideBecause } = token;
+  // Stored before anything else can fail: the old refresh token may no longer work.
+  const storedAs = replacement && (await keepReplacement(replacement, { stage, versionId }, options));
+  if (token.scopes !== undefined) await requireScopes({ name, scopes }, token.scopes, credentials, installed);
+  const toldWide = before?.toldWide === true;
+  if (wideBecause !== undefined && !toldWide) log.warn('token.scope_wide', { reason: wideBecause });
+  log.info('token.issued', { lifetimeS: Math.round(lifetimeMs / 1_000) });
 
-  /**
-   * Asks for a token with the job's scopes alone; for one with all granted scopes when Google refuses to narrow it.
-   * @throws CredentialError when the token lacks a scope of the job.
-   */
-  const exchangeNarrowly = async (
-    credentials: Credentials,
-    createdAt: Date | undefined,
-    store: (token: ExchangedToken) => Promise<void>,
-  ): Promise<ExchangedToken> => {
-    const ageMs = ageOf(createdAt);
-    let refused = false;
-    const narrow = exchangeCredentials(credentials, scopes, ageMs, signal, options.exchange);
-    const token = await narrow.catch((error: unknown) => {
-      refused = error instanceof TokenRefusal && ABOUT_SCOPES.has(error.code);
-      if (!refused || credentials.type !== 'authorized_user') throw error;
-      return exchangeRefreshToken(credentials, null, ageMs, signal, options.exchange);
-    });
-    // Stores a replacement before anything else can fail: the old refresh token may no longer work.
-    await store(token);
-    const granted = token.scopes ?? (refused ? undefined : scopes);
-    if (granted !== undefined && missingScopes(scopes, granted).length > 0) {
-      requireScopes(jobName, scopes, granted, await granteeOf(credentials, granted));
-    }
-    if ((refused || !isNarrow(scopes, granted ?? [])) && !toldWide) {
-      toldWide = true;
-      log.warn('token.scope_wide', {
-        reason: refused ? 'Google refused to narrow the token' : 'Google did not narrow the token',
-      });
-    }
-    log.info('token.issued', { lifetimeS: Math.round(token.lifetimeMs / 1_000) });
-    return token;
-  };
-
-  const granteeOf = async (credentials: Credentials, granted: readonly string[]): Promise<Grantee> => {
-    if (credentials.type !== 'authorized_user') {
-      return { name: 'service account', remedy: delegationOf(credentials, scopes) };
-    }
-    const needing = [{ name: jobName, scopes }];
-    const remedy = authorizeForMore(needing, granted, (await options.installed?.()) ?? needing);
-    return { name: 'refresh token', remedy };
-  };
-
-  const obtainOnce = (): Promise<AccessToken> => {
-    underWay ??= obtain().finally(() => {
-      underWay = null;
-    });
-    return underWay;
-  };
-
+  const opened = await options.askMailbox(value);
+  if (meant !== undefined) requireExpectedMailbox(opened.address, meant);
+  requireUnchangedMailbox(opened.address, before?.profile.address);
   return {
-    get secretVersion() {
-      return secretVersion;
-    },
-    get furtherKeys() {
-      return furtherKeys;
-    },
-    get profile() {
-      return profile;
-    },
-    get() {
-      if (current !== null && options.clock.now() < current.renewAt) return Promise.resolve(current.token);
-      return obtainOnce();
-    },
-    renew(stale) {
-      if (current !== null && current.token.value !== stale) return Promise.resolve(current.token);
-      return obtainOnce();
-    },
+    token: { value, expiresAtMs: askedAtEpochMs + lifetimeMs },
+    renewAt: askedAt + lifetimeMs - Math.min(RENEW_BEFORE_MS, lifetimeMs / 10),
+    secretVersion: storedAs ?? versionId,
+    furtherKeys: before === undefined ? secret.furtherKeys : before.furtherKeys,
+    profile: before?.profile ?? opened,
+    toldWide: toldWide || wideBecause !== undefined,
   };
+}
+
+function orRefusal(error: unknown): TokenRefusal {
+  if (canAnotherVersionHelp(error)) return error;
+  throw error;
+}
+
+/** Stores the replacement. Returns the new version's id; undefined, with an error in the log, when that fails. */
+async function keepReplacement(
+  replacement: AuthorizedUser,
+  from: ReadVersion,
+  { storeReplacedToken, log }: AccessOptions,
+): Promise<string | undefined> {
+  try {
+    if (storeReplacedToken === undefined) throw new ConfigError('this command stores nothing', 'Run a job.');
+    const storedAs = await storeReplacedToken(replacement, from);
+    log.info('token.refresh_token_kept', { stage: from.stage, secretVersion: storedAs, before: from.versionId });
+    return storedAs;
+  } catch (error) {
+    if (!(error instanceof JobError)) throw error;
+    log.error('token.refresh_token_replaced', {
+      error: `Google replaced the refresh token, and the new one was not stored: ${error.message}`,
+      remedy: `${AUTHORIZE_SOON} To let runs store such a token: ${error.remedy}`,
+    });
+    return undefined;
+  }
 }

@@ -6,7 +6,7 @@
 import type { FetchedSecret } from '../aws/secret.ts';
 import { mailboxOf } from '../aws/shape.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
-import { ConfigError, CredentialError, type JobError } from '../errors.ts';
+import { ConfigError, CredentialError } from '../errors.ts';
 
 export interface MailboxProfile {
   readonly address: string;
@@ -78,40 +78,4 @@ export function requireUnchangedMailbox(now: string | undefined, before: string 
     `The secret was changed to another mailbox during the run: from ${before} to ${now}`,
     'The run changed nothing in the new mailbox. If the change of the secret was intended, the next run works on the new mailbox; if not, authorize again with the right account (`job rotate`; for a service account, correct subject in the secret).',
   );
-}
-
-/** Why AWSPREVIOUS does not stand in for a broken current version, and the remedy. */
-export interface FallbackRefusal {
-  readonly why: string;
-  readonly remedy?: string;
-}
-
-/** The mailbox that the token of AWSPREVIOUS must open; or why AWSPREVIOUS may not stand in. */
-export function checkFallback(
-  previous: Pick<FetchedSecret, 'mailbox'>,
-  meant: MeantMailbox | undefined,
-): FallbackRefusal | { readonly meant: MeantMailbox } {
-  if (meant === undefined) {
-    return {
-      why: 'neither GMAIL_MAILBOX nor the secret names the mailbox',
-      remedy:
-        'So that AWSPREVIOUS can be used next time, set GMAIL_MAILBOX to the address of the mailbox, or keep email in the secret.',
-    };
-  }
-  if (previous.mailbox === undefined || isSameMailbox(previous.mailbox, meant.address)) return { meant };
-  return otherMailboxRefusal(previous.mailbox, meant);
-}
-
-/** The refusal of AWSPREVIOUS because it is for the mailbox `actual`. */
-export function otherMailboxRefusal(actual: string, meant: MeantMailbox): FallbackRefusal {
-  return { why: `it is for ${actual}, but ${meant.named} ${meant.address}` };
-}
-
-/** The current version's error, with the reason why AWSPREVIOUS was not used. */
-export function addFallbackRefusal(problem: JobError, { why, remedy: also }: FallbackRefusal): JobError {
-  const message = `${problem.message}; AWSPREVIOUS was not used, because ${why}`;
-  const remedy = also === undefined ? problem.remedy : `${problem.remedy} ${also}`;
-  return problem instanceof ConfigError
-    ? new ConfigError(message, remedy, { cause: problem })
-    : new CredentialError(message, remedy, { cause: problem });
 }

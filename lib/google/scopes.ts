@@ -1,5 +1,5 @@
 /** Google's scopes: the scopes that each includes, those that a job lacks, and the command that authorizes for them. */
-import { ConfigError, CredentialError } from '../errors.ts';
+import { ConfigError } from '../errors.ts';
 
 const PREFIX = 'https://www.googleapis.com/auth/';
 const GMAIL = `${PREFIX}gmail.`;
@@ -46,27 +46,6 @@ export function requireProfileScope(job: string, scopes: readonly string[]): voi
   throw new ConfigError(
     `jobs/${job}.ts: its scopes do not allow users.getProfile, which gives the mailbox's address`,
     `Add ${PROFILE_SCOPES[0]} to its scopes, or a scope that reads mail.`,
-  );
-}
-
-/** The credentials that were granted scopes, and the remedy that grants more. */
-export interface Grantee {
-  readonly name: string;
-  readonly remedy: string;
-}
-
-/** @throws CredentialError that names every scope which the job needs and `granted` lacks. */
-export function requireScopes(
-  jobName: string,
-  needed: readonly string[],
-  granted: readonly string[],
-  grantee: Grantee,
-): void {
-  const missing = missingScopes(needed, granted);
-  if (missing.length === 0) return;
-  throw new CredentialError(
-    `${jobName} needs the ${missing.length === 1 ? 'scope' : 'scopes'} ${missing.map(shortScope).join(', ')}, which the ${grantee.name} was not granted`,
-    grantee.remedy,
   );
 }
 

@@ -19,10 +19,10 @@ export interface ExchangedToken {
   readonly lifetimeMs: number;
   /** The scopes in the answer; undefined when it names none, because Google granted the requested ones. */
   readonly scopes: readonly string[] | undefined;
-  /** The refresh token that replaces the exchanged one; undefined when Google replaced none, which is the usual case. */
-  readonly newRefreshToken: string | undefined;
   /** Undefined when Google names no end of the refresh token. */
   readonly refreshTokenLifetimeMs: number | undefined;
+  /** The credentials with a new refresh token; left out when Google replaced none, which is the usual case. */
+  readonly replacement?: AuthorizedUser;
 }
 
 /** Google refused the exchange. `code` is OAuth's `error`, such as `invalid_grant`. */
@@ -65,7 +65,9 @@ export async function exchangeRefreshToken(
     refresh_token: user.refreshToken,
   });
   if (scopes !== null) form.set('scope', scopes.join(' '));
-  return requestToken(form, (refused) => explain(refused, secretAgeMs), signal, options);
+  const answer = await requestToken(form, (refused) => explain(refused, secretAgeMs), signal, options);
+  const { newRefreshToken: refreshToken, ...token } = answer;
+  return refreshToken === undefined ? token : { ...token, replacement: { ...user, refreshToken } };
 }
 
 /** Google's refusal. `code` and `subtype` are words of OAuth; `description` may hold anything, even the request. */
@@ -74,6 +76,10 @@ export interface Refusal {
   readonly subtype: string;
   /** For pattern matching. Only googleSays may show it. */
   readonly description: string;
+}
+
+interface TokenAnswer extends ExchangedToken {
+  readonly newRefreshToken: string | undefined;
 }
 
 /**
@@ -85,7 +91,7 @@ export async function requestToken(
   toError: (refusal: Refusal) => TokenRefusal,
   signal: AbortSignal,
   options: ExchangeOptions,
-): Promise<ExchangedToken> {
+): Promise<TokenAnswer> {
   const read = ({ status, body }: OAuthBody) => {
     const isRefused = errorWord(body.error) !== '' && body.access_token === undefined;
     if (status >= 200 && status < 300 && !isRefused) return readToken(body);
@@ -99,7 +105,7 @@ export async function requestToken(
   );
 }
 
-function readToken(body: Readonly<Record<string, unknown>>): { readonly value: ExchangedToken } | OAuthTrouble {
+function readToken(body: Readonly<Record<string, unknown>>): { readonly value: TokenAnswer } | OAuthTrouble {
   const { access_token: value, expires_in: lifetimeS, refresh_token: replacement } = body;
   const unusable = (trouble: string): OAuthTrouble => ({ kind: 'spent', trouble });
   if (typeof value !== 'string' || value === '') return unusable('an answer without access token');
