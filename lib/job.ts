@@ -52,10 +52,46 @@ export interface PrepareContext<O extends OptionSpecs> {
   readonly rulesFile: string | undefined;
 }
 
+export interface PostJsonOptions {
+  /**
+   * Sent as the header Idempotency-Key with each attempt, so that the host can tell a repetition from a second post. Give
+   * the same key for the same thing in every run, such as the message's id. Left out, each call gets a key of its own.
+   */
+  readonly idempotencyKey?: string;
+  /**
+   * Signs the post: the header, `X-Signature` unless named, is `t=<unix seconds>,v1=<hex>`, where v1 is the HMAC-SHA256 of
+   * `<t>.<body>` with this secret.
+   */
+  readonly hmac?: { readonly secret: string; readonly header?: string };
+  /** Further headers, such as Authorization. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** For one attempt, in milliseconds; REQUEST_TIMEOUT when left out. */
+  readonly timeoutMs?: number;
+}
+
+export interface PostAnswer {
+  /** False in a dry run, which sends nothing. */
+  readonly sent: boolean;
+  /** 200 to 299; 0 in a dry run. */
+  readonly status: number;
+  /** The parsed answer; undefined in a dry run, and when the answer is no JSON or longer than 1 MB. */
+  readonly json: unknown;
+}
+
+/**
+ * Posts `body` as JSON to a host that the job declares; https, or http on a loopback address. A failure of the network, and
+ * the statuses 408, 425, 429 and 5xx, are retried for about 15 seconds (429: one minute), or as Retry-After says.
+ * @throws UnavailableError when the host stays away (75), CredentialError for 401 and 403 (77), ConfigError for a redirect,
+ * for an address that the host does not know (404, 405, 410 and the like) or that the job may not use (78), RefusedError for
+ * other statuses (65: the message of `mailbox.messages` counts as failed, and the run goes on).
+ */
+export type PostJson = (url: string | URL, body: unknown, options?: PostJsonOptions) => Promise<PostAnswer>;
+
 export interface RunContext<O extends OptionSpecs, P, S extends string = string> {
   readonly options: OptionValues<O>;
   /** The secrets that the job names, fetched for this run. The redactor cuts them out of all output. */
   readonly secrets: Readonly<Record<S, string>>;
+  readonly postJson: PostJson;
   /** The value that `prepare` returned. */
   readonly prepared: P;
   readonly argument: string;

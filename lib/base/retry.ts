@@ -49,3 +49,10 @@ export async function retry<Value, Answer extends RetryableAnswer>(
     await options.wait(Math.round(Math.max(jitteredMs, retryAfterMs)), answer, attempt);
   }
 }
+
+/** Milliseconds in a Retry-After header, which has seconds or a date; 0 for none and for an invalid one. */
+export function parseRetryAfter(header: string | null, now: number): number {
+  if (header === null) return 0;
+  const seconds = /^\d{1,6}$/.test(header.trim()) ? Number(header) : (Date.parse(header) - now) / 1_000;
+  return Number.isFinite(seconds) ? Math.max(0, seconds * 1_000) : 0;
+}

@@ -2,6 +2,7 @@
 
 import { isObject, parseJson } from '../base/json.ts';
 import { FOREIGN_ANSWER, proxyLoginError } from '../base/network-failure.ts';
+import { parseRetryAfter } from '../base/retry.ts';
 import { serverCode, serverWords } from '../base/server-words.ts';
 import { ConfigError, CredentialError, type JobError, RefusedError, UnavailableError } from '../errors.ts';
 import { RENEW_ACCESS } from '../google/token.ts';
@@ -197,13 +198,6 @@ function interpretError(
 
 function failed(error: JobError): ResponseMeaning {
   return { kind: 'failed', error };
-}
-
-/** Milliseconds in a Retry-After header, which has seconds or a date; 0 for none and for an invalid one. */
-function parseRetryAfter(header: string | null, now: number): number {
-  if (header === null) return 0;
-  const seconds = /^\d{1,6}$/.test(header.trim()) ? Number(header) : (Date.parse(header) - now) / 1_000;
-  return Number.isFinite(seconds) ? Math.max(0, seconds * 1_000) : 0;
 }
 
 /**

@@ -26,6 +26,7 @@ import { type Budget, startBudget } from './budget.ts';
 import { type Connection, openConnection } from './connection.ts';
 import type { Faults } from './faults.ts';
 import { createMonitor } from './monitor.ts';
+import { createPostJson } from './post-json.ts';
 import { canResume, concludeRun, type RunReport, stackOf } from './report.ts';
 
 export interface RunRequest {
@@ -179,7 +180,8 @@ class Run {
         throw new StoppedError('declined');
       };
       const { rulesFile } = config;
-      allowHosts(hostsOf(name, job, { options, argument, rulesFile }));
+      const hosts = hostsOf(name, job, { options, argument, rulesFile });
+      allowHosts(hosts);
       const guard = guardOfJob(name, maxChangesOf(name, job, options));
       const canShowMail = interactive && isWatched;
       const prepared = await job.prepare({ options, argument, dryRun, interactive, canShowMail, rulesFile });
@@ -189,11 +191,12 @@ class Run {
       const wait = (ms: number) => systemClock.sleep(ms, budget.wrapUp);
       const work = async () => {
         const mailbox = await this.#openMailbox(config, { budget, budgetMs, guard });
-        const journal = this.#openJournal(mailbox, wait, budget);
         const secrets = await (this.#connection as Connection).readJobSecrets();
+        const journal = this.#openJournal(mailbox, wait, budget);
         const context = {
           options,
           secrets,
+          postJson: this.#createPostJson(hosts, secrets, config, budget),
           argument,
           prepared,
           runId: this.#runId,
@@ -221,6 +224,22 @@ class Run {
     } finally {
       await releaseKeys?.();
     }
+  }
+
+  #createPostJson(hosts: readonly Host[], secrets: Readonly<Record<string, string>>, config: Config, signals: Budget) {
+    return createPostJson({
+      job: this.#request.name,
+      runId: this.#runId,
+      hosts,
+      dryRun: this.#request.common.dryRun,
+      secrets,
+      secretId: config.jobSecretId ?? config.secretId,
+      timeoutMs: config.requestTimeoutMs,
+      signals,
+      log: this.#log,
+      clock: systemClock,
+      random: Math.random,
+    });
   }
 
   get #config(): Config {

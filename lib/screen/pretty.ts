@@ -46,6 +46,8 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'undo.parts_missing': (e) =>
     `${number(e.parts)} of the run's journals are missing: the run was killed before it wrote them, or they were deleted`,
   'quota.wait': (e) => dim(`waiting ${formatDuration(Number(e.waitMs))} for Gmail's quota`),
+  'post.retry': (e) => dim(`${e.host}: ${e.reason}: retry in ${formatDuration(Number(e.delayMs))}`),
+  'post.skipped': (e) => dim(`a post to ${e.host} was left out: a dry run sends nothing`),
   'gmail.retry': (e) => dim(`${e.reason}: retry in ${formatDuration(Number(e.delayMs))}`),
   'window.finished': (e) => `${bold(String(e.window))}: ${windowCounts(e)}${dim(windowsLeft(e))}`,
   'protect.looked_up': () => dim('protected messages were searched again'),

@@ -1,5 +1,6 @@
 // The whole sandbox in one call: loopback stand-ins for AWS Secrets Manager and STS, Google's consent page and token
-// endpoint, the Gmail API and a monitor, around one made-up mailbox. Tests, the demo and `npm run sandbox` all start here.
+// endpoint, the Gmail API, a monitor and a host for posts, around one made-up mailbox. Tests, the demo and `npm run
+// sandbox` all start here.
 import { randomUUID } from 'node:crypto';
 import { SandboxConsent } from './consent.ts';
 import { Faults } from './faults.ts';
@@ -13,6 +14,7 @@ import { madeUpCredential } from './made-up-credential.ts';
 import { SandboxMailbox } from './mailbox.ts';
 import { SandboxMonitor } from './monitor.ts';
 import { SandboxOAuth } from './oauth.ts';
+import { SandboxReceiver } from './receiver.ts';
 import { SandboxSecretsManager } from './secrets-manager.ts';
 import { SandboxSts } from './sts.ts';
 
@@ -72,6 +74,9 @@ export interface Sandbox extends AsyncDisposable {
   readonly oauth: SandboxOAuth;
   readonly gmail: SandboxGmail;
   readonly monitor: SandboxMonitor;
+  /** A host for the posts of jobs, at `receiverUrl`. */
+  readonly receiver: SandboxReceiver;
+  readonly receiverUrl: string;
   /** All requests to all stand-ins in the order of their arrival. */
   readonly requests: RecordedRequest[];
   readonly faults: Faults;
@@ -103,11 +108,12 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const secret = secrets.setSecret('gmail-jobs/alice', secretValue);
   const gmail = new SandboxGmail(mailbox, oauth, options.quota, options.maxConcurrent);
   const monitor = new SandboxMonitor();
+  const receiver = new SandboxReceiver();
 
   const wire: Wire = { requests: [], faults: new Faults(), latencyMs: options.latencyMs ?? 0 };
-  const services = [secrets, new SandboxSts(iam), consent, oauth, gmail, monitor];
+  const services = [secrets, new SandboxSts(iam), consent, oauth, gmail, monitor, receiver];
   const listeners = await Promise.all(services.map((service) => listen(service, wire)));
-  const [awsUrl, stsUrl, consentUrl, oauthUrl, gmailUrl, monitorUrl] = listeners.map(({ url }) => url);
+  const [awsUrl, stsUrl, consentUrl, oauthUrl, gmailUrl, monitorUrl, receiverUrl] = listeners.map(({ url }) => url);
   const close = async () => {
     await Promise.all(listeners.map((listener) => listener.close()));
   };
@@ -131,6 +137,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     oauth,
     gmail,
     monitor,
+    receiver,
+    receiverUrl: `${receiverUrl}/mail`,
     requests: wire.requests,
     faults: wire.faults,
     secretValue,
