@@ -43,16 +43,25 @@ export interface OpenedMessage {
   readonly labelIds: readonly string[];
 }
 
-/** Reads the message; null when it no longer exists. 20 quota units. @throws MimeError when it cannot be parsed. */
+/**
+ * Reads the message; null when it no longer exists. 20 quota units, and 20 more for a small message whose source is too
+ * broken to parse here: Gmail can divide it into parts nevertheless.
+ * @throws MimeError when the message cannot be read in parts either.
+ */
 export async function openMessage(id: string, isLarge: boolean, access: MessageAccess): Promise<OpenedMessage | null> {
   const { client, signal, nameLabels } = access;
   const received = await getMessage(client, { id, format: isLarge ? 'full' : 'raw' }, signal);
   if (received === null) return null;
-  // A job may read attachments while the run winds down.
-  const fetch = (attachmentId: string) => getAttachment(client, id, attachmentId, client.giveUp);
-  const content = isLarge ? contentOfParts(received.payload ?? {}, fetch) : await parseSource(sourceIn(received));
+  const content = isLarge ? contentInParts(received, client) : await parseSource(sourceIn(received));
+  if (content === null) return await openMessage(id, true, access);
   const labelIds = received.labelIds ?? [];
   return { labelIds, message: messageOf(received, content, await nameLabels(labelIds)) };
+}
+
+function contentInParts({ id, payload }: gmail_v1.Schema$Message, client: GmailClient): MessageContent {
+  // A job may read attachments while the run winds down.
+  const fetch = (attachmentId: string) => getAttachment(client, id ?? '', attachmentId, client.giveUp);
+  return contentOfParts(payload ?? {}, fetch);
 }
 
 function messageOf(

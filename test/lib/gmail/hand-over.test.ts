@@ -265,6 +265,37 @@ describe('mailbox.messages', () => {
     );
   });
 
+  it('goes on after messages that are broken: Gmail divides into parts what cannot be parsed here', async () => {
+    const nested = Array.from(
+      { length: 300 },
+      (_, at) => `Content-Type: multipart/mixed; boundary=b${at}\r\n\r\n--b${at}\r\n`,
+    );
+    const sources = [
+      '',
+      '\0\0\0',
+      `${nested.join('')}\r\nhello`,
+      'Content-Type: multipart/mixed\r\n\r\n',
+      'fine\r\n\r\nfine',
+    ];
+    await using box = await start(sources.map((source) => ({ source, sizeBytes: 1_000 })));
+    assert.deepEqual(await get(box), box.ids);
+    assert.deepEqual(box.tally.counts, { matched: 5, changed: 5, skipped: 0, failed: 0, remaining: 0 });
+    assert.equal(box.sandbox.requests.filter(({ verb }) => verb === 'messages.get').length, 6);
+  });
+
+  it('counts a message that Gmail does not give as failed, and goes on', async () => {
+    await using box = await start(many(3, {}));
+    const [, bad] = box.ids as [string, string, string];
+    const refusal = { error: { code: 400, message: 'Invalid', errors: [{ reason: 'invalidArgument' }] } };
+    box.sandbox.faults.add({ match: ({ path }) => path.endsWith(bad), status: 400, body: refusal });
+    assert.deepEqual(await get(box), [box.ids[0], box.ids[2]]);
+    assert.deepEqual(box.tally.counts, { matched: 3, changed: 2, skipped: 0, failed: 1, remaining: 0 });
+    assert.deepEqual(
+      box.named('message.failed').map(({ id, error }) => [id, error]),
+      [[bad, 'GmailRefusal']],
+    );
+  });
+
   it('refuses wrong labels, numbers and scopes as mistakes of the job, before any message', async () => {
     await using box = await start(many(1, {}));
     const each = () => assert.fail('handed over');

@@ -123,6 +123,50 @@ test('gives the source of a made-up message in the raw format', async () => {
   }
 });
 
+test('gives an attachment by its id, as it is in the source', async () => {
+  await using box = await startWith(1);
+  const source = [
+    'Subject: files',
+    'Content-Type: multipart/mixed; boundary=cut',
+    '',
+    '--cut',
+    'Content-Type: text/plain',
+    '',
+    'two files',
+    '--cut',
+    'Content-Type: application/pdf; name=a.pdf',
+    'Content-Transfer-Encoding: base64',
+    '',
+    'cGRm',
+    '--cut',
+    'Content-Type: image/png',
+    '',
+    '\u00ff',
+    '--cut--',
+  ].join('\r\n');
+  const inserted = await box.mailbox.insert(Buffer.from(source, 'latin1'), ['INBOX']);
+  const contentsOf = async (id: string) => {
+    const { data } = await box.users.messages.get({ ...me, id });
+    const files = (data.payload?.parts ?? []).flatMap(({ body }) => body?.attachmentId ?? []);
+    const answers = files.map((file) => box.users.messages.attachments.get({ ...me, messageId: id, id: file }));
+    return (await Promise.all(answers)).map(({ data: { data, size } }) => [
+      Buffer.from(data ?? '', 'base64url')
+        .toString('latin1')
+        .trim(),
+      size,
+    ]);
+  };
+  const [pdf, image] = await contentsOf(inserted.id);
+  assert.deepEqual(pdf, ['pdf', 3]);
+  assert.equal(image?.[0], '\u00ff');
+  const { data } = await box.users.messages.get({ ...me, id: inserted.id, format: 'raw' });
+  assert.equal(Buffer.from(data.raw ?? '', 'base64url').toString('latin1'), source);
+  const madeUp = await contentsOf(box.ids[0] ?? '');
+  assert.equal(madeUp[0]?.[1], 5_000_000);
+  const missing = box.users.messages.attachments.get({ ...me, messageId: inserted.id, id: 'ANGj' });
+  assert.equal((await refusalOf(missing)).message, 'Invalid attachment token');
+});
+
 test('answers 400 to a malformed id, and 404 to an unknown id', async () => {
   await using box = await startWith(1);
   assert.equal((await refusalOf(box.users.messages.get({ ...me, id: 'xyz' }))).message, 'Invalid id value');
