@@ -68,10 +68,7 @@ export async function parseCommandLine(
     const argument = readArgument(name, command.argument, parsed);
     return { kind: 'command', command, argument, options: parsed.options };
   }
-  if (name === 'version' && !registry.names.includes(name)) {
-    throw new UsageError('there is no job "version" (did you mean --version?)', SEE_HELP);
-  }
-  const job = await registry.load(name, RESERVED_NAMES);
+  const job = await registry.load(name, [...RESERVED_NAMES, '--version']);
   const backfillOptions = job.backfill === undefined ? {} : BACKFILL_OPTIONS;
   const specs: OptionSpecs = { ...job.options, ...backfillOptions, ...COMMON_OPTIONS };
   const parsed = parseOptions(

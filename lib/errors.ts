@@ -5,7 +5,7 @@
  * | error            | exit code | thrown for                                                             |
  * | ---------------- | --------- | ---------------------------------------------------------------------- |
  * | UsageError       | 2         | unknown job or option, missing or malformed value                      |
- * | GuardError       | 65        | a guard stopped the work before the first change                       |
+ * | GuardError       | 65        | stopped before the first change: by a guard, or without a journal      |
  * | RefusedError     | 65        | a service refused one request for a reason that lies in the request    |
  * | UnavailableError | 75        | Gmail, Google or AWS was not available, or quota ran out               |
  * | CredentialError  | 77        | revoked, expired, wrong account, missing scope, access denied          |

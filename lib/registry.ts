@@ -8,7 +8,7 @@ import { ConfigError, JobError, UsageError } from './errors.ts';
 import { type JobScopes, requireProfileScope } from './google/scopes.ts';
 import type { Job } from './job.ts';
 import { COMMON_OPTIONS, type OptionSpecs } from './options.ts';
-import { readStack } from './process/stack.ts';
+import { placeOf } from './process/stack.ts';
 
 export const NAMING_RULE =
   "The name of a job's file has lower-case letters, digits and hyphens, begins with a letter, has at most 100 characters, and ends in .ts: archive-quiet.ts. Code that several jobs share belongs in a folder below jobs/.";
@@ -119,10 +119,11 @@ export class Registry {
     try {
       return await import(new URL(file, this.folder).href);
     } catch (error) {
-      const { place } = readStack(error, this.folder);
       const reason = error instanceof Error && !(error instanceof JobError) ? `${error.name}: ` : '';
       const message = error instanceof Error ? error.message : String(error);
-      throw new ConfigError(`${place ?? source}: cannot be loaded: ${reason}${message}`, REMEDY, { cause: error });
+      throw new ConfigError(`${placeOf(error, this.folder) ?? source}: cannot be loaded: ${reason}${message}`, REMEDY, {
+        cause: error,
+      });
     }
   }
 }

@@ -10,7 +10,7 @@ import {
   requestForm,
   scopesIn,
 } from '../google/oauth.ts';
-import type { ExchangeOptions } from '../google/token.ts';
+import { ENABLE_CLIENT, type ExchangeOptions } from '../google/token.ts';
 import type { OAuthClient } from './client.ts';
 import { USE_NEW_LINK } from './link.ts';
 
@@ -101,6 +101,8 @@ function refusedCode(code: string, said: string): CredentialError {
         'Google does not accept the code (invalid_grant): it was used before, has expired after a few minutes, or belongs to another command',
         USE_NEW_LINK,
       );
+    case 'disabled_client':
+      return new CredentialError('The OAuth client is disabled (disabled_client)', ENABLE_CLIENT);
     case 'invalid_client':
     case 'deleted_client':
     case 'unauthorized_client':

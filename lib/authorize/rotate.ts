@@ -102,7 +102,7 @@ async function withClientSecret(
     if (error.code === 'invalid_grant') return null;
     throw new CredentialError(
       `Google does not accept the new client secret (${error.code}): nothing was changed`,
-      `${DOWNLOAD_CLIENT}.`,
+      error.code === 'disabled_client' ? error.remedy : `${DOWNLOAD_CLIENT}.`,
       { cause: error },
     );
   }

@@ -1,7 +1,7 @@
 /** Renders a backfill's forecast for a terminal: a table of the rules, the cost and the guards. */
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { counted, formatCount, formatShare } from '../base/count.ts';
-import { formatDuration } from '../base/duration.ts';
+import { formatDuration, roundUpDuration } from '../base/duration.ts';
 import { cut } from '../screen/wrap.ts';
 import type { Forecast, ForecastRule } from './forecast.ts';
 
@@ -91,7 +91,7 @@ function facts(forecast: Forecast, width: number): string[] {
   const { messages, changes, units, unitsSpent, requests, durationMs, runs, guards, rules } = forecast;
   const reading = isReading(rules);
   const fact = (title: string, text: string, note = '') => fold(title, text, note, width);
-  const time = durationMs < 1_000 ? 'a moment' : `about ${formatDuration(roughly(durationMs))}`;
+  const time = durationMs < 1_000 ? 'a moment' : `about ${formatDuration(roundUpDuration(durationMs))}`;
   const budget = formatDuration(forecast.budgetMs);
   return [
     ...fact(
@@ -155,12 +155,6 @@ function fold(title: string, text: string, note: string, width: number): string[
   const length = indent + stripVTControlCharacters(text).length;
   const beside = length + note.length + 3 <= width;
   return beside ? [`${line} ${dim(`(${note})`)}`] : [line, `${' '.repeat(indent)}${dim(`(${note})`)}`];
-}
-
-/** Rounds up to whole seconds, from a minute on to 10 seconds, from 10 minutes on to minutes. */
-function roughly(ms: number): number {
-  const grain = ms < 60_000 ? 1_000 : ms < 600_000 ? 10_000 : 60_000;
-  return Math.ceil(ms / grain) * grain;
 }
 
 const BAD = styleText('red', '✖');

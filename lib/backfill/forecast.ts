@@ -2,6 +2,7 @@
 import type { QuotaProfile } from '../config.ts';
 import { batchCount, portionsOf, setSizes } from '../gmail/change-plan.ts';
 import type { GmailClient } from '../gmail/client.ts';
+import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
 import type { UpcomingReads } from '../gmail/hand-over.ts';
 import type { UpcomingChanges } from '../gmail/mailbox.ts';
 import type { QuotaWindow } from '../gmail/quota.ts';
@@ -72,9 +73,6 @@ interface Work {
   readonly requests: number;
   readonly units: number;
 }
-
-/** Requests that the client sends at the same time. */
-const AT_ONCE = 8;
 
 /** The forecast of a job that changes labels. */
 export async function forecastChanges(
@@ -160,7 +158,7 @@ function durationOf({ connection: { client, quota } }: ForecastInput, { requests
     unitsPerMinute: quota.unitsPerMinute,
     usedInWindow: quota.used,
     requestMs: client.meanRequestMs,
-    atOnce: AT_ONCE,
+    atOnce: MAX_CONCURRENT,
   });
 }
 

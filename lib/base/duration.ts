@@ -27,6 +27,12 @@ export function formatDuration(ms: number): string {
   return inTwo(Math.floor(minutes / 60), 'h', minutes % 60, 'm');
 }
 
+/** An estimate in milliseconds, rounded up: to seconds, from a minute on to 10 seconds, from 10 minutes on to minutes. */
+export function roundUpDuration(ms: number): number {
+  const grainMs = ms < 60_000 ? 1_000 : ms < 600_000 ? 10_000 : 60_000;
+  return Math.ceil(ms / grainMs) * grainMs;
+}
+
 function inTwo(whole: number, unit: string, rest: number, smaller: string): string {
   return rest === 0 ? `${whole}${unit}` : `${whole}${unit} ${String(rest).padStart(2, '0')}${smaller}`;
 }

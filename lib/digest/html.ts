@@ -57,7 +57,7 @@ export function renderHtml(contents: DigestContents): string {
     total === 0 ? quiet() : overview(contents),
     section(
       HEADINGS.waiting,
-      rows(waiting, ({ receivedAt }) => wording.formatAge(receivedAt, now)),
+      rows(waiting, ({ receivedAt }) => wording.formatMessageAge(receivedAt, now)),
     ),
     section(
       HEADINGS.unread,

@@ -12,7 +12,7 @@ export function renderText(contents: DigestContents): string {
   const parts = [
     [wording.nameDigest(period).toUpperCase(), period.title],
     contents.total === 0 ? [wording.QUIET] : overview(contents),
-    list(waiting, contents.waiting, ({ receivedAt }) => wording.formatAge(receivedAt, now)),
+    list(waiting, contents.waiting, ({ receivedAt }) => wording.formatMessageAge(receivedAt, now)),
     [
       ...list(unread, contents.unreadMessages, ({ receivedAt }) => wording.formatTime(receivedAt, period)),
       ...(more > 0 && contents.unreadMessages.length > 0 ? [`  and ${formatCount(more)} more`] : []),

@@ -1,11 +1,11 @@
 /** The sentences, numbers and times of a digest, shared by its HTML and its plain text. */
 import { DateTime } from 'luxon';
 import { counted, formatCount } from '../base/count.ts';
+import { DAY_MS } from '../base/duration.ts';
 import type { Count, DigestContents } from './contents.ts';
 import type { Period } from './period.ts';
 
 const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 export const HEADINGS = {
   waiting: 'Waiting longest for an answer',
@@ -45,7 +45,7 @@ export function summarize(contents: DigestContents): string {
   const first = total === 0 ? QUIET : `${formatCount(total)} ${describeArrival(total)}. ${describeUnread(contents)}`;
   return longest === undefined
     ? first
-    : `${first} The longest wait for an answer is ${formatAge(longest.receivedAt, now)}.`;
+    : `${first} The longest wait for an answer is ${formatMessageAge(longest.receivedAt, now)}.`;
 }
 
 export function countStates(contents: DigestContents): Count[] {
@@ -84,7 +84,7 @@ export function formatTime(receivedAt: Date, { kind, timeZone }: Period): string
 }
 
 /** A message's age: `3 hours`, `12 days`. */
-export function formatAge(receivedAt: Date, now: Date): string {
+export function formatMessageAge(receivedAt: Date, now: Date): string {
   const ms = Math.max(0, now.getTime() - receivedAt.getTime());
   const [amount, unit] = ms < 2 * DAY_MS ? [Math.floor(ms / HOUR_MS), 'hour'] : [Math.floor(ms / DAY_MS), 'day'];
   if (amount === 0) return 'under an hour';

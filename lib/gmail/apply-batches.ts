@@ -2,12 +2,10 @@
 import type { Tally } from '../base/tally.ts';
 import type { Log } from '../screen/log.ts';
 import { type Batch, batchesOf, type Portion, splitBatch } from './change-plan.ts';
+import { MAX_CONCURRENT } from './concurrency.ts';
 import { ProtectedBatch, type Protection } from './protection.ts';
 import { GmailRefusal } from './responses.ts';
 import type { ChangeState, LabelChange, Writer } from './writer.ts';
-
-/** Batches that are prepared in parallel; the concurrency limiter and the quota delay their requests. */
-const AT_ONCE = 8;
 
 export interface ChangeContext {
   readonly modify: Writer['modify'];
@@ -85,7 +83,8 @@ export async function changeSet(
       await apply(batch);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  // The concurrency limiter and the quota delay the requests of these batches.
+  await Promise.all(Array.from({ length: MAX_CONCURRENT }, work));
   away.signal.throwIfAborted();
   // A stop after the last batch was begun does not make the set incomplete.
   if (!isComplete) signal.throwIfAborted();

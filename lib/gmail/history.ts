@@ -5,7 +5,7 @@ import type { IdSet } from './ids.ts';
 import { GmailRefusal } from './responses.ts';
 
 /** Gmail's largest page of history records. */
-const PAGE_SIZE = 500;
+const RECORDS_PER_PAGE = 500;
 
 const CHANGES = ['labelAdded', 'labelRemoved', 'messageDeleted'];
 
@@ -106,7 +106,7 @@ async function readPage(client: GmailClient, request: PageRequest, signal: Abort
     userId: 'me',
     startHistoryId: since,
     historyTypes: [...historyTypes],
-    maxResults: PAGE_SIZE,
+    maxResults: RECORDS_PER_PAGE,
     fields:
       'history(messagesAdded/message/id,labelsAdded(message/id,labelIds),labelsRemoved(message/id,labelIds),messagesDeleted/message/id),nextPageToken,historyId',
     ...(labelId !== undefined && { labelId }),

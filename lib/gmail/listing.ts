@@ -6,6 +6,7 @@
  * more window, the oldest window first, until both sides meet: a small search costs no extra page, a big one few.
  */
 import { mapAtOnce } from '../base/pool.ts';
+import { MAX_CONCURRENT } from './concurrency.ts';
 import { IdCollector, IdSet } from './ids.ts';
 import type { FoundIds, Window } from './windows.ts';
 
@@ -19,9 +20,6 @@ export type FetchPage = (window: Window | null, token: string | undefined) => Pr
 
 /** One more window gets a list of its own after this many pages. */
 const PAGES_PER_WINDOW = 12;
-
-/** Lists of one search that are read in parallel. */
-const AT_ONCE = 8;
 
 /** The list of all has reached a window when a page of it contains two of the window's 20 newest messages. */
 const NEWEST_OF_WINDOW = 20;
@@ -64,7 +62,7 @@ export async function listSideBySide(fetch: FetchPage, windows: readonly Window[
   };
   /** Begins lists of further windows, except the newest window, in which the list of all begins. */
   const listMore = (): void => {
-    while (!met && !failed && listing < AT_ONCE && lists.length < windows.length - 1) {
+    while (!met && !failed && listing < MAX_CONCURRENT && lists.length < windows.length - 1) {
       if (pages < PAGES_PER_WINDOW * (lists.length + 1)) return;
       const list = listWindow(windows[lists.length] as Window);
       list.catch(() => undefined);
@@ -113,7 +111,7 @@ export async function listEach(fetch: FetchPage, windows: readonly Window[]): Pr
       throw error;
     }
   };
-  await mapAtOnce(await withMatches(fetch, windows), AT_ONCE, list);
+  await mapAtOnce(await withMatches(fetch, windows), MAX_CONCURRENT, list);
   return { windows: found, unplaced: IdSet.empty };
 }
 
@@ -123,7 +121,7 @@ async function withMatches(fetch: FetchPage, windows: readonly Window[]): Promis
   const groups = Array.from({ length: Math.ceil(windows.length / NEIGHBOURS) }, (_, index) =>
     windows.slice(index * NEIGHBOURS, (index + 1) * NEIGHBOURS),
   );
-  const kept = await mapAtOnce(groups, AT_ONCE, async (group) => {
+  const kept = await mapAtOnce(groups, MAX_CONCURRENT, async (group) => {
     const [first, last] = [group[0] as Window, group.at(-1) as Window];
     const name = `${first.name} to ${last.name}`;
     const { ids } = await fetch({ name, fromS: first.fromS, toS: last.toS }, undefined);

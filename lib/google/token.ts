@@ -1,6 +1,7 @@
 /** Exchanges a refresh token for an access token with no more scopes than the job needs. */
 
 import type { AuthorizedUser } from '../aws/shape.ts';
+import { DAY_MS } from '../base/duration.ts';
 import { TRY_NEXT_RUN } from '../base/network-failure.ts';
 import { CredentialError } from '../errors.ts';
 import {
@@ -43,6 +44,9 @@ export interface ExchangeOptions extends RepeatOptions {
 export const AUTHORIZE_AGAIN = 'authorize again with `job rotate`';
 /** The remedy where the secret may hold a refresh token or a service account's key. */
 export const RENEW_ACCESS = `${AUTHORIZE_AGAIN} (for a service account, check subject in the secret and the domain-wide delegation)`;
+/** The remedy for an OAuth client that is switched off in the Cloud console. */
+export const ENABLE_CLIENT =
+  'Enable it in the Cloud console (Google Auth Platform → Clients), or use another client: `job rotate --client`, or `job authorize --client` if nothing is stored yet.';
 /** The remedy when Google replaced the refresh token and the new one is lost. */
 export const AUTHORIZE_SOON = `The stored refresh token may stop working: ${AUTHORIZE_AGAIN} soon.`;
 
@@ -120,8 +124,6 @@ function readToken(body: Readonly<Record<string, unknown>>): { readonly value: T
   return { value: { value, lifetimeMs, scopes: scopesIn(body), newRefreshToken, refreshTokenLifetimeMs } };
 }
 
-const DAY_MS = 86_400_000;
-
 /**
  * Google's refusal as a cause and a remedy. Sources: developers.google.com/identity/protocols/oauth2 ("Refresh token
  * expiration") and its list of authorization errors.
@@ -142,10 +144,7 @@ function explain({ code, subtype, description }: Refusal, secretAgeMs: number | 
         `Open the mailbox's security page if the cause is unclear, then ${AUTHORIZE_AGAIN}.`,
       );
     case 'disabled_client':
-      return refusal(
-        'The OAuth client is disabled (disabled_client)',
-        'Enable it in the Cloud console (Google Auth Platform → Clients), or use another client with `job rotate --client`.',
-      );
+      return refusal('The OAuth client is disabled (disabled_client)', ENABLE_CLIENT);
     case 'invalid_client':
     case 'deleted_client':
       return refusal(

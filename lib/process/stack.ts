@@ -1,33 +1,22 @@
-/** Finds in an error's stack the place in a job's file that threw the error. */
+/** The stack of an error and of its causes, for the log; and the place in a job's file that threw the error. */
 import { fileURLToPath } from 'node:url';
 
-export interface ReadStack {
-  /** Stacks of the error and of its causes, with places in the folder written as `jobs/x.ts:12:5`. */
-  readonly text: string;
-  /** The first place in the folder, such as `jobs/x.ts:12`; undefined when the stack has none. */
-  readonly place: string | undefined;
+/** The stack of an error and of its causes, cut to 6,000 characters to fit into one log line. */
+export function stackOf(error: unknown): string {
+  return wholeStackOf(error).slice(0, 6_000);
 }
 
-/** Characters; a longer stack would not fit into one log line. */
-const LONGEST = 6_000;
-
-/** `folder` is the URL of `jobs/`. */
-export function readStack(error: unknown, folder: URL): ReadStack {
-  const path = fileURLToPath(folder);
-  const pattern = new RegExp(
-    `(?:${RegExp.escape(folder.href)}|${RegExp.escape(path)})([^\\s:()]+)(?::(\\d+))?(?::(\\d+))?`,
-    'g',
-  );
-  let place: string | undefined;
-  const text = stackOf(error).replace(pattern, (_, file: string, line?: string, column?: string) => {
-    const written = `jobs/${file}${line === undefined ? '' : `:${line}`}`;
-    place ??= line === undefined ? undefined : written;
-    return `${written}${column === undefined ? '' : `:${column}`}`;
-  });
-  return { text: text.slice(0, LONGEST), place };
+/**
+ * The first place of the stack in `folder`, the URL of `jobs/`, written as `jobs/x.ts:12`; undefined when the stack has
+ * none.
+ */
+export function placeOf(error: unknown, folder: URL): string | undefined {
+  const anywhere = `(?:${RegExp.escape(folder.href)}|${RegExp.escape(fileURLToPath(folder))})`;
+  const place = new RegExp(`${anywhere}([^\\s:()]+:\\d+)`).exec(wholeStackOf(error))?.[1];
+  return place === undefined ? undefined : `jobs/${place}`;
 }
 
-function stackOf(error: unknown): string {
+function wholeStackOf(error: unknown): string {
   const stacks: string[] = [];
   for (
     let cause = error;

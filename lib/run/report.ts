@@ -100,16 +100,3 @@ function describe(error: unknown): { error: string; remedy: string } {
 
 /** Characters. Heroku splits log lines of over 10,000 bytes: devcenter.heroku.com/articles/logging. */
 const LONGEST = 3_000;
-
-/** The stack of an error and of its causes, cut to fit into one log line. */
-export function stackOf(error: unknown): string {
-  const stacks: string[] = [];
-  for (
-    let cause = error;
-    cause !== undefined && stacks.length < 4;
-    cause = cause instanceof Error ? cause.cause : undefined
-  ) {
-    stacks.push(cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause));
-  }
-  return stacks.join('\nCaused by: ').slice(0, 6_000);
-}

@@ -8,7 +8,7 @@ import { orAbort, systemClock } from '../base/clock.ts';
 import { createRunId } from '../base/run-id.ts';
 import { Tally } from '../base/tally.ts';
 import type { Config } from '../config.ts';
-import { ConfigError, egressBehind, StoppedError, type StopReason, UsageError } from '../errors.ts';
+import { ConfigError, ExitCode, egressBehind, StoppedError, type StopReason, UsageError } from '../errors.ts';
 import { type Guard, guardOfJob } from '../gmail/guards.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from '../gmail/writer.ts';
@@ -17,6 +17,7 @@ import { hostsOf, type Job, maxChangesOf } from '../job.ts';
 import type { CommonOptions } from '../options.ts';
 import type { Host } from '../process/hosts.ts';
 import type { Redactor, RunSecrets } from '../process/redact.ts';
+import { stackOf } from '../process/stack.ts';
 import type { CommandSpelling } from '../screen/command-spelling.ts';
 import type { Log, ProcessLog } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
@@ -27,7 +28,7 @@ import { type Connection, openConnection } from './connection.ts';
 import type { Faults } from './faults.ts';
 import { createMonitor } from './monitor.ts';
 import { createPostJson } from './post-json.ts';
-import { canResume, concludeRun, type RunReport, stackOf } from './report.ts';
+import { canResume, concludeRun, type RunReport } from './report.ts';
 
 export interface RunRequest {
   readonly name: string;
@@ -136,7 +137,7 @@ class Run {
     const stopped: StopReason | null = this.#budget?.stopped ?? null;
     const facts = { counts, refusal, dryRun: common.dryRun, error, stopped };
     const ending = concludeRun(facts);
-    if (ending.exitCode === 1) this.#log.error('run.bug', { stack: stackOf(error) });
+    if (ending.exitCode === ExitCode.bug) this.#log.error('run.bug', { stack: stackOf(error) });
     const summary = {
       job: name,
       runId: this.#runId,

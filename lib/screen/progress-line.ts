@@ -1,7 +1,7 @@
 /** Formats the progress line, with only those parts that fit into the terminal's width. */
 import { styleText } from 'node:util';
 import { formatCount } from '../base/count.ts';
-import { formatDuration } from '../base/duration.ts';
+import { formatDuration, roundUpDuration } from '../base/duration.ts';
 
 export interface WorkState {
   readonly done: number;
@@ -109,14 +109,11 @@ function rounded(perSecond: number): string {
   return formatCount(perSecond < 1_000 ? Math.round(perSecond) : Math.round(perSecond / 10) * 10);
 }
 
-/** Rounds up: to 5 seconds, from a minute on to 10 seconds, from 10 minutes on to minutes. */
+/** Seconds are rounded up to 5. */
 function timeLeft(ms: number | null): string {
   if (ms === null) return '';
   const seconds = Math.max(5, Math.ceil(ms / 5_000) * 5);
-  if (seconds < 60) return `${seconds}s left`;
-  if (seconds < 600) return `${formatDuration(Math.ceil(ms / 10_000) * 10_000)} left`;
-  const minutes = Math.ceil(ms / 60_000);
-  return minutes < 60 ? `${minutes}m left` : `${formatDuration(minutes * 60_000)} left`;
+  return `${formatDuration(roundUpDuration(seconds * 1_000))} left`;
 }
 
 function dim(text: string): string {

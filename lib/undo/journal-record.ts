@@ -2,7 +2,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import * as v from 'valibot';
 import { RUN_ID } from '../base/run-id.ts';
-import { ExitCode, JobError } from '../errors.ts';
+import { GuardError } from '../errors.ts';
 import { IdSet } from '../gmail/ids.ts';
 import type { LabelStep } from '../gmail/mailbox-labels.ts';
 
@@ -38,9 +38,7 @@ export interface JournalRecord {
 }
 
 /** The journal is missing or unusable; the undo has changed nothing. */
-export class JournalError extends JobError {
-  readonly exitCode = ExitCode.itemsFailed;
-}
+export class JournalError extends GuardError {}
 
 /** A journal with a higher number was written by a later version; this program refuses it. */
 export const FORMAT = 1;

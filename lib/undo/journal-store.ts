@@ -2,6 +2,7 @@
  * Stores journals as messages under a hidden label of the mailbox, and finds, lists and discards them. Reads and discards
  * only messages that this program inserted: see `isOwnJournal`.
  */
+import { DAY_MS } from '../base/duration.ts';
 import { timeOfRunId } from '../base/run-id.ts';
 import { type Label, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
@@ -45,8 +46,6 @@ const MOST_JOURNALS = 500;
 
 /** How many journals `last` reads before it checks whether it has found its run. */
 const READ_AT_ONCE = 3;
-
-const DAY_MS = 86_400_000;
 
 const TO_TRASH = { addLabelIds: ['TRASH'], removeLabelIds: [] };
 
@@ -124,7 +123,7 @@ export class JournalStore {
   }
 
   /**
-   * Puts up to 25 journals older than 30 days into the trash; returns how many. 5 quota units, and at most 25 more for
+   * Puts up to 25 journals older than KEPT_DAYS into the trash; returns how many. 5 quota units, and at most 25 more for
    * each.
    */
   async tidy(): Promise<number> {

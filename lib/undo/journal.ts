@@ -200,7 +200,7 @@ export class RunJournal implements PlanJournal {
     else signal.addEventListener('abort', later, { once: true });
   }
 
-  /** Puts journals older than 30 days into the trash, once in a run. */
+  /** Puts journals older than KEPT_DAYS into the trash, once in a run. */
   begin(): Promise<void> {
     this.#tidied ??= this.#tidy();
     return this.#tidied;

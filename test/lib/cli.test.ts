@@ -204,6 +204,6 @@ describe('parseCommandLine', () => {
   });
 
   it('names --version for `job version`', async () => {
-    await assert.rejects(parse('version'), /there is no job "version" \(did you mean --version\?\)/);
+    await assert.rejects(parse('version'), /there is no job "version" \(did you mean "--version"\?\)/);
   });
 });

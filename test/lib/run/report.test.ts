@@ -9,7 +9,7 @@ import {
   UnavailableError,
   UsageError,
 } from '../../../lib/errors.ts';
-import { concludeRun, type RunFacts, stackOf } from '../../../lib/run/report.ts';
+import { concludeRun, type RunFacts } from '../../../lib/run/report.ts';
 
 type Numbers = readonly [changed: number, skipped: number, failed: number, remaining: number];
 
@@ -90,23 +90,5 @@ describe('concludeRun', () => {
 
   it('cuts the message of a bug to 500 characters', () => {
     assert.ok((concludeRun(ended(NOTHING, { error: new Error('x'.repeat(9_000)) })).error ?? '').length <= 500);
-  });
-});
-
-describe('stackOf', () => {
-  it('shows the stack of an error and of its causes', () => {
-    const stack = stackOf(new Error('outer', { cause: new TypeError('inner', { cause: 'text' }) }));
-    assert.match(stack, /^Error: outer\n {4}at [\s\S]*\nCaused by: TypeError: inner\n {4}at [\s\S]*\nCaused by: text$/);
-  });
-
-  it('ends for an error that is its own cause, and fits into a log line', () => {
-    const error = new Error('x'.repeat(5_000));
-    error.cause = error;
-    assert.ok(stackOf(error).length <= 6_000);
-  });
-
-  it('shows a thrown value that is no Error', () => {
-    assert.equal(stackOf('text'), 'text');
-    assert.equal(stackOf(null), 'null');
   });
 });
