@@ -4,6 +4,7 @@
  */
 import { type AwsKeys, type ContainerToken, missingKeys, problemsOfKeys, readAwsKeys } from './aws/keys.ts';
 import { hostOf, isRegion, isSecretId, regionOfSecret } from './aws/names.ts';
+import type { SecretAddress } from './aws/secrets-manager.ts';
 import { beginsLikeCredential } from './base/credential-like.ts';
 import { DURATION_EXAMPLES, parseDuration } from './base/duration.ts';
 import type { Environment } from './base/environment.ts';
@@ -52,6 +53,11 @@ const GOOGLE_AUTH_URL = 'https://accounts.google.com/o/oauth2/v2/auth';
 const GOOGLE_REVOKE_URL = 'https://oauth2.googleapis.com/revoke';
 
 const LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'] satisfies Level[];
+
+/** Where the secret of the mailbox is, and the keys that open it. */
+export function secretAddressOf({ secretId, awsRegion: region, awsKeys: keys }: Config): SecretAddress {
+  return { secretId, region, keys };
+}
 
 /** A wrong value gives the default, so that the ConfigError about it can be logged. */
 export function readLogConfig(env: Environment, isTerminal: boolean): LogConfig {

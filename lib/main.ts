@@ -15,15 +15,13 @@ import { guardOutput } from './process/output.ts';
 import { Redactor } from './process/redact.ts';
 import { stackOf } from './process/stack.ts';
 import { Registry } from './registry.ts';
+import { LINGER_MS } from './run/budget.ts';
 import { Faults } from './run/faults.ts';
 import { neededHosts } from './run/hosts.ts';
 import { commandSpelling } from './screen/command-spelling.ts';
 import { noProgress } from './screen/progress.ts';
 import type { Terminal } from './screen/terminal.ts';
 import { columnsOf, wrap } from './screen/wrap.ts';
-
-/** How long a timer or a socket that a job left open may keep the process alive after the final line. */
-const LINGER_MS = 2_000;
 
 /** Aborted by the first SIGTERM or SIGINT, which would otherwise end the process without its final line. */
 const processStop = new AbortController();

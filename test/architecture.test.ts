@@ -15,9 +15,12 @@ interface Import {
   readonly later: boolean;
 }
 
-const FILES = readdirSync(join(ROOT, 'lib'), { recursive: true })
-  .map((file) => join('lib', String(file)))
-  .filter((file) => file.endsWith('.ts'));
+const FILES = sourcesIn('lib');
+
+function sourcesIn(folder: string): string[] {
+  const files = readdirSync(join(ROOT, folder), { recursive: true });
+  return files.map((file) => join(folder, String(file))).filter((file) => file.endsWith('.ts'));
+}
 
 /** The file's text without its comments, in which words mean nothing. */
 function codeOf(file: string): string {
@@ -129,13 +132,23 @@ describe('the arrows between modules, those of types too,', () => {
     );
   });
 
-  it('lead from a job to job.ts and what lies below it, and to no client', () => {
+  it('lead from a job, also one of the owner, to job.ts, standard/ and what lies below, and to no client', () => {
     const isAbove = (target: string) => {
       if (!target.startsWith('lib/')) return /googleapis|google-auth|aws-sdk/.test(target);
+      if (roomOf(target) === 'standard') return false;
       const isWayIn = ['lib/registry.ts', 'lib/command.ts', 'lib/config.ts', 'lib/gmail/client.ts'].includes(target);
       return isWayIn || ['google', 'aws'].includes(roomOf(target)) || layerOf(target) < layerOf('lib/job.ts');
     };
-    assert.deepEqual(offenders(within('lib/standard/'), isAbove), []);
+    assert.deepEqual(offenders([...within('lib/standard/'), ...sourcesIn('jobs')], isAbove), []);
+  });
+
+  it('lead to build/ from nowhere, and from build/ to the registry, the names of commands and the loader alone', () => {
+    const uses = ['lib/registry.ts', 'lib/commands/index.ts', 'lib/process/loader.ts'];
+    const isStray = (target: string, file: string) =>
+      target.startsWith('lib/') &&
+      (roomOf(file) === 'build') !== (roomOf(target) === 'build') &&
+      !(roomOf(file) === 'build' && uses.includes(target));
+    assert.deepEqual(offenders(FILES, isStray), []);
   });
 
   it('lead to no package that could connect before connections are guarded', () => {
@@ -158,9 +171,9 @@ describe('the arrows between modules, those of types too,', () => {
     );
   });
 
-  it("lead to Google's libraries from gmail/ and google/ alone, to AWS's from aws/ alone", () => {
+  it("lead to Google's libraries from gmail/ alone, to AWS's from aws/ alone", () => {
     const isStray = (target: string, file: string) =>
-      (/^(googleapis|google-auth-library)/.test(target) && !['gmail', 'google'].includes(roomOf(file))) ||
+      (/^(googleapis|google-auth-library)/.test(target) && roomOf(file) !== 'gmail') ||
       (/^@aws-sdk\//.test(target) && roomOf(file) !== 'aws') ||
       // All of googleapis takes most of a second to load.
       target === 'googleapis';
@@ -207,6 +220,18 @@ describe('the code', () => {
     for (const file of ['lib/run/run.ts', ...within('lib/standard/')]) reach(file);
     assert.ok(reached.has('lib/gmail/client.ts'));
     assert.ok(!reached.has('node:child_process'));
+  });
+
+  it('exports no two types, interfaces or classes of the same name', () => {
+    const exported = FILES.flatMap((file) =>
+      [...codeOf(file).matchAll(/^export (?:abstract )?(?:type|interface|class) (\w+)/gm)].map(([, name = '']) => ({
+        name,
+        file,
+      })),
+    );
+    assert.ok(exported.length > 100);
+    const twice = Object.values(Object.groupBy(exported, ({ name }) => name)).filter((one = []) => one.length > 1);
+    assert.deepEqual(twice, []);
   });
 
   it('says in its first line what each file is about', () => {

@@ -1,7 +1,7 @@
 /** Asks a person for consent and stores the refresh token in AWS, for the command `job authorize`. */
 import { openSecretStore } from '../aws/secret-store.ts';
 import type { CommandContext } from '../command.ts';
-import { examineConfig } from '../config.ts';
+import { examineConfig, secretAddressOf } from '../config.ts';
 import { ConfigError, ExitCode, UsageError } from '../errors.ts';
 import { NAME_CLIENT, readClient } from './client.ts';
 import { openConsent } from './consent.ts';
@@ -18,7 +18,7 @@ export async function authorize(context: CommandContext<typeof authorizeOptions>
   const jobs = await readJobScopes(registry, options.jobs);
   const installed = await registry.scopes();
   const google = googleAccessOf(config, hide);
-  const opened = openSecretStore({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
+  const opened = openSecretStore(secretAddressOf(config), hide);
   const { store, explainStop } = watchStore(opened, terminal, '`job check` says whether they are in place.');
   return await explainStop(async () => {
     const client = await readClient(options, terminal, hide, signal);

@@ -7,7 +7,7 @@ import { openSecretStore } from '../aws/secret-store.ts';
 import type { AuthorizedUser } from '../aws/shape.ts';
 import { counted } from '../base/count.ts';
 import type { CommandContext } from '../command.ts';
-import { readConfig } from '../config.ts';
+import { readConfig, secretAddressOf } from '../config.ts';
 import { CredentialError, ExitCode } from '../errors.ts';
 import { hasAllScopes, type JobScopes } from '../google/scopes.ts';
 import { exchangeRefreshToken, TokenRefusal } from '../google/token.ts';
@@ -37,7 +37,7 @@ export async function rotate(context: RotateContext): Promise<ExitCode> {
   const config = readConfig(env);
   const chosen = await readJobScopes(registry, context.options.jobs);
   const installed = await registry.scopes();
-  const opened = openSecretStore({ secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys }, hide);
+  const opened = openSecretStore(secretAddressOf(config), hide);
   const { store, explainStop } = watchStore(opened, terminal, '`job rotate` continues.');
   return await explainStop(async () => {
     const client = await readClient(context.options, terminal, hide, signal);

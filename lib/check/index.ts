@@ -8,7 +8,7 @@ import { createSecretFetcher, type Stage } from '../aws/secret.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Environment } from '../base/environment.ts';
 import { once } from '../base/once.ts';
-import { examineConfig } from '../config.ts';
+import { examineConfig, secretAddressOf } from '../config.ts';
 import type { JobScopes } from '../google/scopes.ts';
 import type { Host } from '../process/hosts.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';
@@ -88,12 +88,11 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
   };
   const sound = jobs.filter((job) => 'job' in job);
   const standInCheck = { jobs: sound, exchange, signal, gmail: { ...exchange, gmailApiUrl: config.gmailApiUrl } };
-  const address = { secretId: config.secretId, region: config.awsRegion, keys: config.awsKeys };
   const secretNames = sound.flatMap(({ job }) => job.secrets);
   const versions = isFaulty(AWS_VARIABLES)
     ? yield* notReachedAll(['aws', 'secret'])
     : yield* checkSecret({
-        fetchSecret: createSecretFetcher(address, hide, secretNames),
+        fetchSecret: createSecretFetcher(secretAddressOf(config), hide, secretNames),
         stage,
         configuredMailbox: config.mailbox,
         findStandIn: async (problem, fetchPrevious, meant) =>

@@ -31,7 +31,7 @@ export interface MailboxCheck {
 /** Yields the line `mailbox`. */
 export async function* checkMailbox(check: MailboxCheck): AsyncGenerator<Finding, OpenedMailbox> {
   const { meant, config } = check;
-  const connection = await openForReading(check);
+  const connection = await connectAsChecked(check);
   const { client, tokens, firstToken } = connection;
   try {
     await firstToken;
@@ -56,7 +56,7 @@ export async function* checkMailbox(check: MailboxCheck): AsyncGenerator<Finding
 }
 
 /** Uses the version of the secret that checkAccess() found to work. */
-function openForReading({ working, config, hide, signal }: MailboxCheck): Promise<Connection> {
+function connectAsChecked({ working, config, hide, signal }: MailboxCheck): Promise<Connection> {
   const { version, grant } = working;
   const reading = READING.find((scope) => grant.scopes.includes(scope));
   return openConnection(config, {

@@ -26,7 +26,7 @@ export default defineCommand({
   },
 
   async run({ options: { limit = DEFAULT_LIMIT, json }, terminal, ...context }) {
-    const mailbox = await openForReading(context);
+    const mailbox = await openMailbox(context);
     const wait = (ms: number) => systemClock.sleep(ms, context.signal);
     const runs = await new JournalStore({ mailbox, wait }).list(limit);
     if (json) {
@@ -44,7 +44,7 @@ export default defineCommand({
 
 type Opening = Pick<CommandContext<Record<string, never>>, 'env' | 'hide' | 'registry' | 'signal'>;
 
-async function openForReading({ env, hide, registry, signal }: Opening): Promise<Mailbox> {
+async function openMailbox({ env, hide, registry, signal }: Opening): Promise<Mailbox> {
   const connection = await openConnection(readConfig(env), {
     jobName: 'job runs',
     // The scope of `job undo`, so that a listed run can be undone.

@@ -8,7 +8,7 @@ import type { FetchSecret } from '../aws/secret.ts';
 import type { SecretAddress } from '../aws/secrets-manager.ts';
 import { systemClock } from '../base/clock.ts';
 import { Tally } from '../base/tally.ts';
-import type { Config } from '../config.ts';
+import { type Config, secretAddressOf } from '../config.ts';
 import type { GmailClient } from '../gmail/client.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { preconnect } from '../gmail/preconnect.ts';
@@ -42,7 +42,7 @@ export interface Connection {
 }
 
 export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scopes' | 'installed'> {
-  /** `wrapUp` ends fetching and exchanging, `giveUp` also ends requests that are under way. */
+  /** `wrapUp` aborts reads and requests for secret and token, `giveUp` the changes under way. */
   readonly signals: Pick<Budget, 'wrapUp' | 'giveUp'>;
   /** Called with every credential before anything else uses it. */
   readonly hide: (secret: string) => void;
@@ -133,11 +133,11 @@ export function unitsPerMinute({ quotaProfile, quotaPerMinute }: Config): number
 
 /** The functions that read the secret and store a replaced refresh token. They load AWS's client when it is needed. */
 async function openSecret(
-  { secretId, awsRegion: region, awsKeys: keys }: Config,
+  config: Config,
   { fetchSecret, mayWriteSecret, jobSecrets, hide, signals }: ConnectionOptions,
 ): Promise<Pick<AccessOptions, 'fetchSecret' | 'storeReplacedToken'>> {
   if (fetchSecret !== undefined) return { fetchSecret };
-  const address = { secretId, region, keys };
+  const address = secretAddressOf(config);
   const { createSecretFetcher } = await import('../aws/secret.ts');
   const reader = { fetchSecret: createSecretFetcher(address, hide, jobSecrets) };
   if (!mayWriteSecret) return reader;

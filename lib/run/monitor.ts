@@ -5,7 +5,8 @@
 import { formatDuration } from '../base/duration.ts';
 import type { Log } from '../screen/log.ts';
 
-const TIMEOUT_MS = 5_000;
+/** How long the answers to the pings of the end may take together. */
+export const MONITOR_TIMEOUT_MS = 5_000;
 
 /** How long `end` waits for the answer to the ping of the start. */
 const START_PATIENCE_MS = 2_000;
@@ -68,7 +69,7 @@ export function createMonitor(address: string | undefined, log: Log): Monitor {
     } catch {
       if (ended.signal.aborted && body === null) return;
       log.warn('heartbeat.failed', {
-        reason: signal.aborted ? `no answer within ${formatDuration(TIMEOUT_MS)}` : 'the connection failed',
+        reason: signal.aborted ? `no answer within ${formatDuration(MONITOR_TIMEOUT_MS)}` : 'the connection failed',
       });
     }
   };
@@ -77,10 +78,10 @@ export function createMonitor(address: string | undefined, log: Log): Monitor {
     start() {
       const target = pings.start(url);
       if (target !== null)
-        started = ping(target, null, AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ended.signal]));
+        started = ping(target, null, AbortSignal.any([AbortSignal.timeout(MONITOR_TIMEOUT_MS), ended.signal]));
     },
     async end(exitCode, report) {
-      const deadline = AbortSignal.timeout(TIMEOUT_MS);
+      const deadline = AbortSignal.timeout(MONITOR_TIMEOUT_MS);
       // A start that arrives after the end would look like a second run that never ends.
       const patience = setTimeout(() => ended.abort(), START_PATIENCE_MS);
       await started;

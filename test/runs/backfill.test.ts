@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runHere, SentSignals } from '../fixtures/front-door.ts';
 import { mailboxOf, many, type PlainMessage } from '../fixtures/mailbox.ts';
+import { writesAmong } from '../fixtures/starring.ts';
 import { changesSent, mailboxOfYears, RULES, stateOf, wordsOf } from '../fixtures/years.ts';
 import { assertEnded, type Finished, type LogEvent } from '../run.ts';
 import { GMAIL_SCOPES, googleErrors, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
@@ -32,10 +33,8 @@ function forecastOf(run: Finished): LogEvent {
   return forecast;
 }
 
-const WRITES = ['messages.batchModify', 'messages.modify', 'messages.insert', 'labels.create', 'labels.delete'];
-
 function writes(sandbox: Sandbox, from = 0): string[] {
-  return sandbox.requests.slice(from).flatMap(({ verb }) => (WRITES.includes(verb) ? [verb] : []));
+  return writesAmong(sandbox.requests.slice(from)).map(({ verb }) => verb);
 }
 
 const dateOf = (sandbox: Sandbox, id: string) => sandbox.mailbox.get(id)?.internalDateMs ?? 0;

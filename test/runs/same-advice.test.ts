@@ -1,6 +1,7 @@
-/** A cause has one remedy and one exit code, whether a run or `job check` meets it. */
+/** A cause has one remedy and one exit code, whether a run, `job check` or `job authorize` meets it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { authorize } from '../commands/person.ts';
 import { commandHere } from '../fixtures/front-door.ts';
 import { applyHere, forever, sandboxOf } from '../fixtures/starring.ts';
 import { assertEnded } from '../run.ts';
@@ -76,5 +77,22 @@ describe('a run and job check give the same remedy for', { concurrency: 4 }, () 
       assert.match(`${remedy}`, advice);
       assert.equal(assertEnded(run, check.code).remedy, remedy);
     });
+  }
+});
+
+it('a run, job check and job authorize give the same remedy for a disabled client', async () => {
+  await using sandbox = await sandboxOf();
+  sandbox.oauth.refuse('disabled_client', 20);
+  const [run, check, authorized] = await Promise.all([
+    applyHere(sandbox),
+    commandHere(sandbox, ['check', '--jobs', 'apply-rules']),
+    authorize(sandbox),
+  ]);
+  const { error, remedy } = assertEnded(run, 77);
+  assert.match(`${error}`, /OAuth client is disabled/);
+  assert.match(`${remedy}`, /^Enable it .* `bin\/job rotate --client`/);
+  assert.equal(authorized.code, 77);
+  for (const { output } of [{ output: check.stdout }, { output: authorized.stderr }]) {
+    assert.ok(output.replace(/\s+/g, ' ').includes(`${remedy}`), output);
   }
 });

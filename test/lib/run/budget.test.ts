@@ -2,10 +2,15 @@ import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { describe, it } from 'node:test';
 import { StoppedError } from '../../../lib/errors.ts';
-import { startBudget, WIND_DOWN_MS } from '../../../lib/run/budget.ts';
+import { LINGER_MS, startBudget, WIND_DOWN_MS } from '../../../lib/run/budget.ts';
+import { MONITOR_TIMEOUT_MS } from '../../../lib/run/monitor.ts';
 
 /** A process that nobody stops. */
 const running = () => new AbortController().signal;
+
+it('leaves a stopped process less time to end than the 30 seconds before Heroku sends SIGKILL', () => {
+  assert.ok(WIND_DOWN_MS + MONITOR_TIMEOUT_MS + LINGER_MS < 30_000);
+});
 
 describe('startBudget', () => {
   it('aborts wrapUp when the budget is spent, and giveUp 20 seconds later', (t) => {

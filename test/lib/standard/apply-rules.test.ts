@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, before as beforeAll, describe, it } from 'node:test';
 import { runHere } from '../../fixtures/front-door.ts';
 import { mailboxOf, many, type PlainMessage } from '../../fixtures/mailbox.ts';
+import { writesAmong } from '../../fixtures/starring.ts';
 import { assertEnded, type Finished, runJob } from '../../run.ts';
-import type { RecordedRequest } from '../../sandbox/http.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts';
 import type { SandboxMailboxOptions } from '../../sandbox/mailbox.ts';
 
@@ -78,12 +78,6 @@ function apply(
   });
 }
 
-const WRITES = ['messages.batchModify', 'labels.create', 'labels.delete', 'messages.insert', 'messages.modify'];
-
-function writes(requests: readonly RecordedRequest[]): RecordedRequest[] {
-  return requests.filter(({ verb }) => WRITES.includes(verb));
-}
-
 function count(sandbox: Sandbox, verb: string): number {
   return sandbox.requests.filter((request) => request.verb === verb).length;
 }
@@ -152,7 +146,7 @@ describe('each action of apply-rules', () => {
     assert.deepEqual(labelsOf('miss', sandbox.mailbox.snapshot()), labelsOf('miss', before));
     const already = sandbox.requests.length;
     assertEnded(await apply(sandbox, rules), 0, { outcome: 'nothing-to-do', matched: 0 });
-    assert.deepEqual(writes(sandbox.requests.slice(already)), []);
+    assert.deepEqual(writesAmong(sandbox.requests.slice(already)), []);
   });
 });
 
@@ -194,7 +188,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     const run = await apply(sandbox, { protect: 'label:keeep', rules: [rule('one', { trash: true })] });
     const final = assertEnded(run, 78, { outcome: 'failed', changed: 0 });
     assert.match(String(final.error), /keeep/);
-    assert.deepEqual(writes(sandbox.requests), []);
+    assert.deepEqual(writesAmong(sandbox.requests), []);
   });
 
   it('spares the newest matches, protected ones included', async () => {
@@ -210,7 +204,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
 
     const already = sandbox.requests.length;
     assertEnded(await apply(sandbox, rules), 0, { outcome: 'nothing-to-do', matched: 2, skipped: 2 });
-    assert.deepEqual(writes(sandbox.requests.slice(already)), []);
+    assert.deepEqual(writesAmong(sandbox.requests.slice(already)), []);
   });
 
   it('counts a message once for each rule that changes it', async () => {
@@ -324,7 +318,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     const final = assertEnded(run, 65, { outcome: 'failed', matched: 12, changed: 0, remaining: 12 });
     assert.match(String(final.error), /\b12\b.*\b11\b/);
     assert.match(String(final.remedy), /--max-changes/);
-    assert.deepEqual(writes(sandbox.requests), []);
+    assert.deepEqual(writesAmong(sandbox.requests), []);
     assert.deepEqual(sandbox.mailbox.snapshot(), before);
 
     assertEnded(await apply(sandbox, { maxChanges: 11, rules }, ['--max-changes', '11']), 65, { changed: 0 });
@@ -340,7 +334,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
       assert.equal(code, 2, `--max-changes=${value}`);
     });
     await Promise.all(wrong);
-    assert.deepEqual(writes(sandbox.requests), []);
+    assert.deepEqual(writesAmong(sandbox.requests), []);
   });
 
   it('reads RULES_FILE relative to the working folder, and without it the rules.yaml of the build', async () => {
@@ -371,7 +365,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
       codes: { matched: 3, skipped: 0, toChange: 3 },
       rest: { matched: 1_203, skipped: 5, toChange: 1_198 },
     });
-    assert.deepEqual(writes(sandbox.requests), []);
+    assert.deepEqual(writesAmong(sandbox.requests), []);
     assert.deepEqual(sandbox.mailbox.snapshot(), before);
     assert.equal(run.final?.resume, undefined);
     assert.doesNotMatch(run.stdout, /label\.created|rule\.applied/);
@@ -393,7 +387,7 @@ describe('apply-rules', { concurrency: 4 }, () => {
     sandbox.mailbox.searchLagMs = 0;
     const already = sandbox.requests.length;
     assertEnded(await apply(sandbox, rules), 0, { outcome: 'nothing-to-do' });
-    assert.deepEqual(writes(sandbox.requests.slice(already)), []);
+    assert.deepEqual(writesAmong(sandbox.requests.slice(already)), []);
   });
 
   it('changes 5,000 of 20,000 messages with at most 1.1 times the least possible quota units', async () => {
