@@ -28,8 +28,8 @@ export function createLinkSecrets(): LinkSecrets {
 }
 
 /**
- * The link to the consent page. Google issues another refresh token to a person who consented before only with
- * `prompt=consent`. Source: developers.google.com/identity/protocols/oauth2/native-app.
+ * The link to the consent page. Without `prompt=consent`, Google issues no refresh token to a person who consented before.
+ * Source: developers.google.com/identity/protocols/oauth2/native-app.
  */
 export function consentLink(question: ConsentQuestion, { state, verifier }: LinkSecrets): string {
   const link = new URL(question.authUrl);

@@ -70,7 +70,7 @@ const MARKS: Readonly<Record<OutcomePage['tone'], Html>> = {
 export function renderPage({ tone, title, text, facts = [], next }: OutcomePage): string {
   const rows = facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${withCode(value)}</dd></div>`);
   const list = rows.length === 0 ? html`` : html`<dl>${rows}</dl>`;
-  // STYLE is not escaped by the template: the Content-Security-Policy holds the hash of this very text.
+  // STYLE is inserted unescaped, because its hash in the Content-Security-Policy must match.
   return `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${html`${title}`.source} · gmail-jobs</title><style>${STYLE}</style></head>

@@ -42,7 +42,7 @@ export function mailboxOf(credentials: Credentials): string | undefined {
   return credentials.type === 'service_account' ? credentials.subject : credentials.email;
 }
 
-/** The credentials in `text`, or its error. Everything secret in `text` is given to `hide` first. */
+/** The credentials in `text`, or the error about it. First passes everything secret in `text` to `hide`. */
 export function readCredentials(
   text: string,
   secretId: string,
@@ -118,7 +118,7 @@ function clientFileInstead({ object, key }: JsonContents['objects'][number], isO
 
 const pastedString = v.pipe(v.string('must be a string'), v.transform(unwrap), v.nonEmpty('is empty'));
 const mailAddress = v.pipe(pastedString, v.regex(/^[^\s@]+@[^\s@]+$/, 'is no mail address'));
-/** Takes an empty address for none: the form of the AWS console keeps a row whose value was emptied. */
+/** An empty address counts as none: the AWS console keeps a key after its value was deleted. */
 const optionalMailAddress = v.pipe(
   v.string('must be a string'),
   v.transform((text) => unwrap(text) || undefined),

@@ -32,7 +32,7 @@ export function checkScheduler(env: Environment): Finding | null {
   } catch (error) {
     if (!(error instanceof ConfigError) || scheduled.NODE_OPTIONS === env.NODE_OPTIONS)
       return failed('scheduler', error);
-    const refused = `Scheduler's dynos are expected to refuse every run: with language metrics on, Heroku's buildpack adds --require to NODE_OPTIONS on dynos not started by heroku run (${error.message})`;
+    const refused = `Scheduler's dynos are expected to refuse every run: language metrics are on, so Heroku's buildpack adds --require to NODE_OPTIONS on them (${error.message})`;
     return failed('scheduler', new ConfigError(refused, METRICS_REMEDY));
   }
   const { budgetMs } = examineConfig(scheduled).config;

@@ -6,6 +6,9 @@ export interface Label {
   readonly name: string;
 }
 
+/** Gmail refuses to add more than one of these labels in one change. */
+export const PLACES: readonly string[] = ['INBOX', 'SPAM', 'TRASH'];
+
 /** System label id → the search that finds its messages. */
 const SYSTEM_SEARCHES: ReadonlyMap<string, string> = new Map([
   ['INBOX', 'in:inbox'],

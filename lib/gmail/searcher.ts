@@ -15,7 +15,7 @@ import { JOURNAL_LABEL } from './own-labels.ts';
 import { labelNamed } from './query/label-terms.ts';
 import { parseQuery, type Term } from './query/parse.ts';
 import { QueryError } from './query/tokens.ts';
-import { PLACES } from './query/values.ts';
+import { IN_VALUES } from './query/values.ts';
 import { GmailRefusal } from './responses.ts';
 import { type FoundIds, type Span, type Window, windowTerms } from './windows.ts';
 
@@ -141,7 +141,7 @@ export class Searcher {
       throw invalidSearch(
         query,
         term.from,
-        `"in:${label}" is neither a place of Gmail nor a label${didYouMean(label, PLACES)}`,
+        `"in:${label}" is neither a place of Gmail nor a label${didYouMean(label, IN_VALUES)}`,
       );
     }
   }

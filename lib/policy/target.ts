@@ -160,14 +160,12 @@ function splitArn(arn: string, source: string, wanted: string, remedy: string): 
   return { partition, region, account, resource: resource.join(':') };
 }
 
-/** The value of `--account`. */
 export function readAccount(text: string): string {
   if (ACCOUNT.test(text)) return text;
   const unbroken = /^\d{4}-\d{4}-\d{4}$/.test(text) ? 'Write the 12 digits without hyphens.' : 'Write 12 digits.';
   throw new UsageError(`"${text}" is no AWS account`, unbroken);
 }
 
-/** The value of `--region`. */
 export function readRegion(text: string): string {
   if (isRegion(text)) return text;
   throw new UsageError(`"${text}" is no AWS region`, 'Write one such as eu-central-1.');

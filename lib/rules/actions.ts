@@ -1,6 +1,6 @@
 /** The actions of a rule: reduces them to label changes, refuses contradictions, and describes them in words. */
 import type { LabelOperation } from '../gmail/change-plan.ts';
-import { labelSearch, systemLabelId } from '../gmail/labels.ts';
+import { labelSearch, PLACES, systemLabelId } from '../gmail/labels.ts';
 
 export interface Actions {
   readonly operations: readonly LabelOperation[];
@@ -48,9 +48,6 @@ export interface ActionSettings extends Partial<Record<keyof typeof SWITCHES, bo
   readonly addLabels?: readonly string[] | undefined;
   readonly removeLabels?: readonly string[] | undefined;
 }
-
-/** A message can be given only one of these. */
-const PLACES = ['INBOX', 'SPAM', 'TRASH'];
 
 /** Labels that only Gmail sets, by their ids and by their names in Gmail's web page. */
 const UNTOUCHABLE = ['SENT', 'DRAFT', 'CHAT', 'drafts', 'chats'];

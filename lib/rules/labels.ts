@@ -10,7 +10,7 @@ import type { Mailbox } from '../gmail/mailbox.ts';
 import { isInOwnFolder, isProgramLabel } from '../gmail/own-labels.ts';
 import { labelNamed } from '../gmail/query/label-terms.ts';
 import type { Term } from '../gmail/query/parse.ts';
-import { PLACES, termOf } from '../gmail/query/values.ts';
+import { IN_VALUES, termOf } from '../gmail/query/values.ts';
 import { labelKey } from './actions.ts';
 import type { Rule, RuleSet, Search } from './schema.ts';
 import { findWarnings, needsOwnAddress, type RuleWarning } from './warnings.ts';
@@ -170,7 +170,7 @@ function unquotedName(query: string, { operator, value, to }: Term, labels: Labe
 
 function didYouMeanLabel({ operator }: Term, label: string, labels: LabelDirectory): string {
   const own = labels.all().filter(({ name }) => isUserLabel(name) && !isInOwnFolder(name));
-  const names = [...own.map(({ name }) => name), ...(operator === 'in' ? PLACES : [])];
+  const names = [...own.map(({ name }) => name), ...(operator === 'in' ? IN_VALUES : [])];
   const meant = termOf(label.toLowerCase());
   return meant === undefined ? didYouMean(label, names) : ` (did you mean ${meant}?)`;
 }

@@ -55,7 +55,7 @@ export interface ChosenMailbox extends Pick<Config, 'secretId' | 'mailbox'> {
 
 /** The things that the process gives to each of its runs. */
 export interface Surroundings {
-  /** The process's configuration, or the error that each run ends with. */
+  /** The process's configuration; if it is wrong, its error, which every run throws. */
   readonly config: Config | ConfigError;
   /** The monitor's address; undefined without a monitor. */
   readonly monitorUrl: string | undefined;

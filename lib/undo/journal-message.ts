@@ -36,7 +36,7 @@ const FROM = `gmail-jobs <${JOURNAL_SENDER}>`;
 const OF_RECEIVED_MAIL = ['Delivered-To', 'Return-Path', 'Received-SPF', 'Authentication-Results'];
 
 /** Labels that a journal has only when a person added them. */
-const PLACES = ['INBOX', 'SENT', 'DRAFT', 'CHAT', 'SPAM'];
+const ADDED_BY_PERSON = ['INBOX', 'SENT', 'DRAFT', 'CHAT', 'SPAM'];
 
 /** The headers that `isOwnJournal` reads. */
 export const OWN_HEADERS = ['From', 'Message-ID', 'X-Gmail-Jobs-Run', ...OF_RECEIVED_MAIL];
@@ -63,7 +63,7 @@ export function isOwnJournal(
     /^<journal\.([\d-]+-[0-9a-f]{4})\.\d{1,6}(?:\.again)?@gmail-jobs\.invalid>$/.exec(header('Message-ID')) ?? [];
   return (
     labelIds.includes(journalLabelId) &&
-    !PLACES.some((place) => labelIds.includes(place)) &&
+    !ADDED_BY_PERSON.some((label) => labelIds.includes(label)) &&
     header('From') === FROM &&
     runId !== undefined &&
     runId === header('X-Gmail-Jobs-Run') &&

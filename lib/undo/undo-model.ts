@@ -3,6 +3,7 @@
  * together: either all labels that the run changed go back, or none. Reads nothing from Gmail: see undo-state.ts.
  */
 import { IdSet } from '../gmail/ids.ts';
+import { PLACES } from '../gmail/labels.ts';
 import type { LabelStep } from '../gmail/mailbox-labels.ts';
 import type { JournalEntry } from './journal-record.ts';
 
@@ -32,9 +33,6 @@ export interface UndoInput {
 
 /** A message that somebody put here since the run counts as changed, whatever its other labels are. */
 export const HIDING_LABELS: readonly string[] = ['TRASH', 'SPAM'];
-
-/** Gmail refuses to add more than one of these labels in one change. */
-const PLACES: readonly string[] = ['TRASH', 'SPAM', 'INBOX'];
 
 /**
  * A run that was cut short may have applied any subset of its rules to a message. All subsets of the first 8 rules that
@@ -231,6 +229,6 @@ function digits(state: readonly boolean[]): string {
 }
 
 function onlyOnePlace(steps: readonly LabelStep[]): LabelStep[] {
-  const place = PLACES.find((id) => steps.some((step) => step.add && step.id === id));
+  const place = PLACES.findLast((id) => steps.some((step) => step.add && step.id === id));
   return steps.filter(({ id, add }) => !add || id === place || !PLACES.includes(id));
 }

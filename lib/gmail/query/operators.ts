@@ -1,5 +1,5 @@
 /** Gmail's search operators, and words that were meant as operators: without a colon Gmail searches for the word. */
-import { PLACES, restrictsValues, valueProblem } from './values.ts';
+import { IN_VALUES, restrictsValues, valueProblem } from './values.ts';
 
 /** Source: support.google.com/mail/answer/7190. */
 export const OPERATORS: readonly string[] = [
@@ -61,7 +61,7 @@ export function missingColon(word: string, following: string, negated: boolean):
 
 /** Whether `value` is a value of the operator, and unlikely to be text. */
 function isMeant(operator: string, value: string, sign: string): boolean {
-  if (operator === 'in') return PLACES.includes(value.toLowerCase());
+  if (operator === 'in') return IN_VALUES.includes(value.toLowerCase());
   // A small number may be anything: "size 42".
   if (/^\d{1,4}$/.test(value)) return false;
   if (restrictsValues(operator)) return valueProblem(operator, value, '') === null;

@@ -8,7 +8,7 @@ import { nearest, slips } from '../../base/nearest.ts';
 import { nameForeign } from './characters.ts';
 
 /** Values of `in:` that are not names of labels. */
-export const PLACES: readonly string[] = [
+export const IN_VALUES: readonly string[] = [
   ...['inbox', 'sent', 'draft', 'drafts', 'chat', 'chats', 'trash', 'spam'],
   ...['anywhere', 'archive', 'snoozed', 'scheduled', 'muted'],
 ];
@@ -139,7 +139,7 @@ function nearMember(word: string, operator: string, members: readonly string[]):
 
 /** The term with the meaning of `word`, such as `category:social` for `social`; undefined for most words. */
 export function termOf(word: string): string | undefined {
-  const known = [['in', PLACES] as const, ...CLOSED].find(([, members]) => members.includes(word));
+  const known = [['in', IN_VALUES] as const, ...CLOSED].find(([, members]) => members.includes(word));
   return known === undefined ? FOREIGN_WORDS.get(word) : `${known[0]}:${word}`;
 }
 
