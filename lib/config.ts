@@ -163,8 +163,18 @@ export function examineConfig(env: Environment): {
       undefined,
       'must be a whole number from 50 to 1000000',
     ),
-    budgetMs: parsed('RUN_BUDGET', parseDuration, defaultBudgetMs(env), `is no duration: ${DURATION_EXAMPLES}`),
-    requestTimeoutMs: parsed('REQUEST_TIMEOUT', parseDuration, 20_000, `is no duration: ${DURATION_EXAMPLES}`),
+    budgetMs: parsed(
+      'RUN_BUDGET',
+      parseDuration,
+      defaultBudgetMs(env),
+      `is no duration: write it like ${DURATION_EXAMPLES}`,
+    ),
+    requestTimeoutMs: parsed(
+      'REQUEST_TIMEOUT',
+      parseDuration,
+      20_000,
+      `is no duration: write it like ${DURATION_EXAMPLES}`,
+    ),
     gmailApiUrl: loopback('GMAIL_API_URL', GMAIL_API_URL),
     tokenUrl: loopback('GOOGLE_TOKEN_URL', GOOGLE_TOKEN_URL),
     authUrl: loopback('GOOGLE_AUTH_URL', GOOGLE_AUTH_URL),
@@ -191,7 +201,8 @@ function configError(
   const wrong = [...problems].map(([name, expected]) => `${name} ${expected}`);
   const toSet = missing.length + problems.size - proxies.length;
   const [setting, unsetting] = isDyno ? ['heroku config:set', 'heroku config:unset'] : ['export', 'unset'];
-  const set = `Set ${toSet === 1 ? 'it' : 'them'} with \`${setting} NAME=value\`, then run again.`;
+  const sources = missing.length === 0 ? '' : ' "Set it up" in README.md says where the values come from.';
+  const set = `Set ${toSet === 1 ? 'it' : 'them'} with \`${setting} NAME=value\`, then run again.${sources}`;
   const unset = `Unset ${list(proxies)} for this program (\`${unsetting} ${proxies.join(' ')}\`), or set NO_PROXY=* if this machine reaches the program's hosts without the proxy.`;
   return new ConfigError(
     `configuration: ${[...notSet, ...wrong].join('; ')}`,

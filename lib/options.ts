@@ -135,7 +135,7 @@ export function choiceOption<const T extends string>(choices: readonly [T, ...T[
 export function durationOption<F extends number | undefined>(summary: string, fallback: F): OptionSpec<number | F> {
   const parse = (text: string) => {
     const ms = parseDuration(text);
-    if (ms === null) throw new UsageError(`"${text}" is no duration`, `${DURATION_EXAMPLES}.`);
+    if (ms === null) throw new UsageError(`"${text}" is no duration`, `Write it like ${DURATION_EXAMPLES}.`);
     return ms;
   };
   const named = fallback === undefined ? summary : `${summary} (default ${spell(fallback)})`;

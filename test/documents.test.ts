@@ -8,7 +8,7 @@ import { describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { parseCommandLine } from '../lib/cli.ts';
 import { COMMANDS, RESERVED_NAMES } from '../lib/commands/index.ts';
-import { ExitCode } from '../lib/errors.ts';
+import { EXIT_CODES, ExitCode } from '../lib/errors.ts';
 import type { RunContext } from '../lib/job.ts';
 import type { OptionSpecs } from '../lib/options.ts';
 import { Registry } from '../lib/registry.ts';
@@ -105,6 +105,15 @@ describe('the documents', () => {
       }
     });
 
+    it(`name only constants and variables that lib/ or package.json has: ${name}`, () => {
+      const code = [...sources('lib'), 'package.json'].map(read).join('\n');
+      const named = inline(text).filter((word) => /^[A-Z][A-Z\d_]{3,}$/.test(word));
+      assert.deepEqual(
+        named.filter((word) => !new RegExp(`\\b${word}\\b`).test(code)),
+        [],
+      );
+    });
+
     it(`have no command line that the program would refuse: ${name}`, async () => {
       const lines = [...fenced(text, 'sh').flatMap((code) => code.split('\n')), ...inline(text)];
       for (const line of lines.map((line) => line.replace(/\s*(#|>).*$/, '').trim())) {
@@ -131,13 +140,15 @@ describe('the documents', () => {
   }
 
   it('have no sentence twice, and none of the help', async () => {
-    // The help's own repeats are meant: a job's summary stands in the list of jobs, an option's in each job's help.
+    // The help's own repeats are meant: a job's summary stands in the list of jobs, an option's in each job's help. The
+    // meanings of exit codes stand in README.md too, in the same words.
     const seen = new Map<string, string>();
     for (const words of [[], ...[...registry.names, ...Object.keys(COMMANDS)].map((name) => [name])]) {
       const invocation = await parse(['help', ...words]);
       assert.ok(invocation.kind === 'print');
       for (const sentence of sentences(invocation.text)) seen.set(sentence, `job help ${words}`);
     }
+    for (const [, meaning] of EXIT_CODES) seen.delete(meaning);
     for (const [name, text] of TEXTS) {
       for (const sentence of sentences(withoutFences(text))) {
         assert.ok(!seen.has(sentence), `in ${seen.get(sentence)} and ${name}: ${sentence}`);
@@ -155,12 +166,15 @@ function sentences(text: string): string[] {
 }
 
 describe('the reference', () => {
-  it('has every exit code of lib/errors.ts, in README.md too', () => {
-    const codes = Object.values(ExitCode).sort((one, other) => one - other);
-    const written = firstColumn(section(read('README.md'), 'Exit codes')).flatMap((cell) => cell.match(/\d+/g) ?? []);
-    assert.deepEqual(written.map(Number), codes);
+  it('has every exit code of lib/errors.ts; README.md has their meanings in the words of the help', () => {
+    const rows = [...section(read('README.md'), 'Exit codes').matchAll(/^\| ([\d, ]+) \| ([^|]+) \|/gm)];
+    assert.deepEqual(
+      rows.map(([, codes, meaning]) => [codes, meaning]),
+      EXIT_CODES,
+    );
+    const codes: number[] = Object.values(ExitCode);
     const told = firstColumn(section(REFERENCE, 'Troubleshooting')).flatMap((cell) => cell.match(/\d+/g) ?? []);
-    for (const code of told) assert.ok(codes.includes(Number(code) as ExitCode), code);
+    for (const code of told) assert.ok(codes.includes(Number(code)), code);
   });
 
   it('has every variable of the configuration, and no other', () => {

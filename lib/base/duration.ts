@@ -15,7 +15,7 @@ export function parseDuration(text: string): number | null {
 }
 
 /** Examples for messages about an invalid duration. */
-export const DURATION_EXAMPLES = 'write it like 50m, 90s or 1h30m';
+export const DURATION_EXAMPLES = '50m, 90s or 1h30m';
 
 /** `ms` for a person: `0.4s`, `12s`, `3m 20s`, `50m`, `1h 05m`. */
 export function formatDuration(ms: number): string {

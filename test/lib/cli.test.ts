@@ -97,7 +97,7 @@ describe('parseCommandLine', () => {
     [['apply-rules', '--rule'], /'--rule <name>' argument missing/],
     [['apply-rules', '--only', 'spent-codes'], /unknown option '--only'$/],
     [['apply-rules', '--budget'], /'--budget <duration>' argument missing/],
-    [['apply-rules', '--budget', 'soon'], /^--budget: "soon" is no duration$/, /write it like 50m, 90s or 1h30m/],
+    [['apply-rules', '--budget', 'soon'], /^--budget: "soon" is no duration$/, /^Write it like 50m, 90s or 1h30m\.$/],
     [['apply-rules', '--budget', ''], /^--budget: "" is no duration$/],
     [['apply-rules', '--budget', '0s'], /^--budget: "0s" is no duration$/],
     [['apply-rules', '--budget=-5m'], /^--budget: "-5m" is no duration$/],
@@ -126,7 +126,7 @@ describe('parseCommandLine', () => {
         assert.ok(error instanceof UsageError, String(error));
         assert.equal(error.exitCode, 2);
         assert.match(error.message, message);
-        assert.match(error.remedy, remedy ?? /See `job .*--help|^write it like|^Write digits/);
+        assert.match(error.remedy, remedy ?? /See `job .*--help|^Write it like|^Write digits/);
         return true;
       });
     });
