@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, it } from 'node:test';
+import { copyApp } from '../fixtures/app.ts';
 import { apply, sandboxOf, told } from '../fixtures/starring.ts';
 import { assertEnded, runJob } from '../run.ts';
 
@@ -28,10 +29,11 @@ describe('a proxy in the environment', { concurrency: 3 }, () => {
   it('is refused by a run and by the check, by its name and without its address', async () => {
     await using sandbox = await sandboxOf();
     await using proxy = await startProxy();
+    await using app = await copyApp(['lib', 'package.json']);
     for (const [name, program] of [
       ['HTTPS_PROXY', undefined],
       ['http_proxy', undefined],
-      ['HTTPS_PROXY', ['lib/main.ts']],
+      ['HTTPS_PROXY', [`${app.folder}/lib/main.ts`]],
     ] as const) {
       const env = { [name]: proxy.url, NODE_USE_ENV_PROXY: '1', NO_PROXY: 'localhost' };
       const run = await apply(sandbox, { env, ...(program && { program }) });
