@@ -172,16 +172,20 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown, S extends
   run(context: RunContext<O, P, S>): Promise<void>;
 }
 
+/** The argument of `defineJob`. A type with a name keeps the compiler's messages about a mistake short. */
+export interface JobDefinition<O extends OptionSpecs, P, S extends string>
+  extends Omit<Job<O, P, S>, 'prepare' | 'hosts' | 'secrets'> {
+  readonly hosts?: JobHosts<O>;
+  readonly secrets?: readonly S[];
+  prepare?(context: PrepareContext<O>): P | Promise<P>;
+}
+
 /**
  * Makes a job; `prepare`, `hosts` and `secrets` are optional.
  * @throws TypeError when `hosts` lists a malformed host, or `secrets` a malformed key or one of the credentials' keys.
  */
 export function defineJob<const O extends OptionSpecs, P = undefined, const S extends string = never>(
-  definition: Omit<Job<O, P, S>, 'prepare' | 'hosts' | 'secrets'> & {
-    hosts?: JobHosts<O>;
-    secrets?: readonly S[];
-    prepare?(context: PrepareContext<O>): P | Promise<P>;
-  },
+  definition: JobDefinition<O, P, S>,
 ): Job<O, P, S> {
   const { hosts = [], secrets = [] } = definition;
   if (typeof hosts !== 'function') hosts.forEach(parseHost);

@@ -10,14 +10,15 @@ export default defineCommand({
   description:
     'Writes `jobs/<name>.ts` and `test/jobs/<name>.test.ts`, which pass as they are. Overwrites nothing.\n' +
     'labels: search, and change labels\n' +
-    'messages: read each message once',
+    'messages: read each message once\n' +
+    'host: post something about each message to a host, with a secret',
   argument: {
     name: 'name',
     summary: 'the name of the file and of the command, such as archive-quiet',
     remedy: 'Write `job new archive-quiet`, for instance.',
     parse: (text) => text,
   },
-  options: { from: choiceOption(['labels', 'messages'], 'what the job does') },
+  options: { from: choiceOption(['labels', 'messages', 'host'], 'what the job does') },
 
   async run({ argument: name, options: { from }, env, registry, terminal }) {
     if (env.DYNO) {

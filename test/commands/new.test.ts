@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { type App, copyApp } from '../fixtures/app.ts';
 import { ROOT, runJob } from '../run.ts';
 
-const KINDS = ['labels', 'messages'];
+const KINDS = ['labels', 'messages', 'host'];
 
 describe('job new', () => {
   let app: App;
