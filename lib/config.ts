@@ -59,6 +59,13 @@ export function secretAddressOf({ secretId, awsRegion: region, awsKeys: keys }: 
   return { secretId, region, keys };
 }
 
+/** Where the secrets of jobs are, when JOB_SECRET_ID names another secret than GMAIL_SECRET_ID. */
+export function jobSecretAddressOf(config: Config): SecretAddress | undefined {
+  const { jobSecretId } = config;
+  if (jobSecretId === undefined || jobSecretId === config.secretId) return undefined;
+  return { ...secretAddressOf(config), secretId: jobSecretId, variable: 'JOB_SECRET_ID' };
+}
+
 /** A wrong value gives the default, so that the ConfigError about it can be logged. */
 export function readLogConfig(env: Environment, isTerminal: boolean): LogConfig {
   const level = env.LOG_LEVEL ?? 'info';

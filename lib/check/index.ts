@@ -8,12 +8,11 @@ import { createSecretFetcher, type Stage } from '../aws/secret.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Environment } from '../base/environment.ts';
 import { once } from '../base/once.ts';
-import { examineConfig, secretAddressOf } from '../config.ts';
+import { examineConfig, jobSecretAddressOf, secretAddressOf } from '../config.ts';
 import type { JobScopes } from '../google/scopes.ts';
 import type { Host } from '../process/hosts.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';
 import type { InstalledJob } from '../registry.ts';
-import { jobSecretAddress } from '../run/connection.ts';
 import { checkAccess } from './access.ts';
 import { checkConfiguration, checkScheduler } from './configuration.ts';
 import { type Finding, notReached } from './finding.ts';
@@ -109,7 +108,7 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
     working === null || versions === null || faulty.has('GMAIL_MAILBOX')
       ? yield* notReachedAll(['mailbox'])
       : yield* checkMailbox({ working, meant: versions.meant, config, hide, signal });
-  const elsewhere = jobSecretAddress(config);
+  const elsewhere = jobSecretAddressOf(config);
   const jobKeys = once(async (): Promise<VersionKeys | null> => {
     if (isFaulty([...AWS_VARIABLES, 'JOB_SECRET_ID'])) return null;
     if (elsewhere !== undefined) return await fetchJobKeys(elsewhere, secretNames, hide, signal);

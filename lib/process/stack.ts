@@ -10,7 +10,7 @@ export function stackOf(error: unknown): string {
  * The first place of the stack in `folder`, the URL of `jobs/`, written as `jobs/x.ts:12`; undefined when the stack has
  * none.
  */
-export function placeOf(error: unknown, folder: URL): string | undefined {
+export function placeInJobs(error: unknown, folder: URL): string | undefined {
   const anywhere = `(?:${RegExp.escape(folder.href)}|${RegExp.escape(fileURLToPath(folder))})`;
   const place = new RegExp(`${anywhere}([^\\s:()]+:\\d+)`).exec(wholeStackOf(error))?.[1];
   return place === undefined ? undefined : `jobs/${place}`;

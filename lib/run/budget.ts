@@ -1,28 +1,29 @@
 /**
  * Limits the time of a run with two AbortSignals: `wrapUp` aborts reads and waits, and the run starts no change after it;
- * `giveUp`, 20 seconds later, aborts the changes under way. A spent budget, SIGTERM and SIGINT stop a run in the same way.
+ * `giveUp`, 20 seconds later, aborts changes and posts under way. A spent budget, SIGTERM and SIGINT stop a run in the
+ * same way.
  */
 import { StoppedError, type StopReason } from '../errors.ts';
 
 /**
- * How long changes under way, and the writing of the journal, may take after `wrapUp`. Heroku sends SIGKILL 30 seconds
- * after SIGTERM (devcenter.heroku.com/articles/dynos#shutdown); a stopped run takes at most 27: these 20, then 5 for the
- * monitor (MONITOR_TIMEOUT_MS), then 2 for timers and sockets that the job left open (LINGER_MS).
+ * How long changes and posts under way, and the writing of the journal, may take after `wrapUp`. Heroku sends SIGKILL 30
+ * seconds after SIGTERM (devcenter.heroku.com/articles/dyno-shutdown-behavior). A stopped run takes at most 27: these 20,
+ * then 5 for the monitor (MONITOR_TIMEOUT_MS), then 2 for timers and sockets that the job left open (LINGER_MS).
  */
 export const WIND_DOWN_MS = 20_000;
 
+/** Replaces WIND_DOWN_MS after an uncaught exception: the code that would finish the work may be gone. */
+const FAULT_WIND_DOWN_MS = 2_000;
+
 /** How long a timer or a socket that a job left open may keep the process alive after the final line. */
 export const LINGER_MS = 2_000;
-
-/** The same time after an uncaught exception: the code that would finish the work may be gone. */
-const FAULT_WIND_DOWN_MS = 2_000;
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface Budget extends Disposable {
   /** Aborted with a StoppedError: ends reads, waits, and requests to AWS and for tokens; no change starts after it. */
   readonly wrapUp: AbortSignal;
-  /** Aborted with the same reason when changes under way must be aborted too. */
+  /** Aborted with the same reason when changes and posts under way must be aborted too. */
   readonly giveUp: AbortSignal;
   /** Why the run was stopped; null when it was not. */
   readonly stopped: StopReason | null;

@@ -5,10 +5,9 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { VersionKeys } from '../aws/job-secrets.ts';
 import type { FetchSecret } from '../aws/secret.ts';
-import type { SecretAddress } from '../aws/secrets-manager.ts';
 import { systemClock } from '../base/clock.ts';
 import { Tally } from '../base/tally.ts';
-import { type Config, secretAddressOf } from '../config.ts';
+import { type Config, jobSecretAddressOf, secretAddressOf } from '../config.ts';
 import type { GmailClient } from '../gmail/client.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { preconnect } from '../gmail/preconnect.ts';
@@ -156,19 +155,13 @@ async function beginJobKeys(
   config: Config,
   { jobSecrets = [], hide, signals }: ConnectionOptions,
 ): Promise<{ readonly keys: Promise<VersionKeys> } | undefined> {
-  const address = jobSecretAddress(config);
+  const address = jobSecretAddressOf(config);
   if (address === undefined || jobSecrets.length === 0) return undefined;
   const { fetchJobKeys } = await import('../aws/job-secrets.ts');
   const keys = fetchJobKeys(address, jobSecrets, hide, signals.wrapUp);
   // The caller awaits the keys after the first token; until then nothing handles a rejection.
   keys.catch(() => undefined);
   return { keys };
-}
-
-/** Where the secrets of jobs are, when JOB_SECRET_ID names another secret than GMAIL_SECRET_ID. */
-export function jobSecretAddress({ secretId, jobSecretId, awsRegion, awsKeys }: Config): SecretAddress | undefined {
-  if (jobSecretId === undefined || jobSecretId === secretId) return undefined;
-  return { secretId: jobSecretId, region: awsRegion, keys: awsKeys, variable: 'JOB_SECRET_ID' };
 }
 
 interface Accounts extends Required<Pick<ConnectionOptions, 'log' | 'progress'>> {

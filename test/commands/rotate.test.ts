@@ -321,6 +321,20 @@ describe('job rotate --client', { concurrency: 8 }, () => {
     assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue });
   });
 
+  it('gives the remedy of a run when the client of the new client secret is disabled', async () => {
+    await using sandbox = await open();
+    sandbox.oauth.refuse('disabled_client', 9);
+    const { client_id } = sandbox.secretValue;
+    await using client = await writeClientFile({ client_id, client_secret: 'GOCSPX-new' });
+    const run = await rotate(sandbox, ['--client', client.file]);
+    assert.equal(run.code, 77);
+    assert.match(
+      run.stderr,
+      /new client secret \(disabled_client\): nothing was changed\s+Enable it in the Cloud console/,
+    );
+    assert.deepEqual(stagesOf(sandbox), { AWSCURRENT: sandbox.secretValue });
+  });
+
   it('asks for consent with another client', async () => {
     await using sandbox = await open();
     const other = { client_id: 'other.apps.googleusercontent.com', client_secret: 'GOCSPX-of-the-other-client' };
