@@ -1,7 +1,7 @@
 /** A line of `job check` for each job: whether it would start, and what its `inspect` finds in the mailbox. */
 
 import { readJobSecrets, type VersionKeys } from '../aws/job-secrets.ts';
-import { UsageError } from '../errors.ts';
+import { ExitCode, JobError, oneLine, StoppedError, UsageError } from '../errors.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { hostsOf, maxChangesOf } from '../job.ts';
 import type { OptionSpecs } from '../options.ts';
@@ -38,6 +38,8 @@ export async function* checkJobs({
     const { job } = installed;
     const options = fallbacks(job.options);
     try {
+      const keys = job.secrets.length === 0 ? undefined : await jobKeys();
+      if (keys) readJobSecrets({ name, secrets: job.secrets }, keys);
       allowHosts(hostsOf(name, job, { options, argument: '', rulesFile }));
       maxChangesOf(name, job, options);
       const prepared = await job.prepare({
@@ -48,23 +50,38 @@ export async function* checkJobs({
         canShowMail: false,
         rulesFile,
       });
-      const { secrets } = job;
-      const keys = secrets.length === 0 ? undefined : await jobKeys();
-      if (keys) readJobSecrets({ name, secrets }, keys);
-      if (job.inspect === undefined && keys === undefined) continue;
-      if (job.inspect === undefined && keys) {
-        yield ok(name, `the secret ${keys.secretId} has ${secrets.join(', ')}`, { data: { secrets } });
-        continue;
+      const notTried = skipped(name, 'its settings are valid; not tried, because of the failure above');
+      if (job.inspect !== undefined) {
+        yield mailbox === null || keys === null
+          ? notTried
+          : await inspect({ name, job }, { options, prepared, mailbox });
+      } else if (keys !== undefined) {
+        const { secrets } = job;
+        yield keys === null
+          ? notTried
+          : ok(name, `the secret ${keys.secretId} has ${secrets.join(', ')}`, { data: { secrets } });
       }
-      yield mailbox === null || keys === null
-        ? skipped(name, 'its settings are valid; not tried, because of the failure above')
-        : await inspect({ name, job }, { options, prepared, mailbox });
     } catch (error) {
-      yield error instanceof UsageError
-        ? skipped(name, `not tried, because it needs options: ${error.message}`)
-        : failed(name, error, { stops: [name] });
+      yield whyNot(name, error);
     }
   }
+}
+
+/** @throws `error` itself when the person stopped the command. */
+function whyNot(name: string, error: unknown): Finding {
+  if (error instanceof UsageError) return skipped(name, `not tried, because it needs options: ${error.message}`);
+  const stops = [name];
+  if (error instanceof JobError || error instanceof StoppedError) return failed(name, error, { stops });
+  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const remedy = `Correct jobs/${name}.ts. Without its options, hosts returns [] and prepare throws a ConfigError.`;
+  return {
+    id: name,
+    status: 'failed',
+    detail: oneLine(`the job throws ${what}`).slice(0, 500),
+    remedy,
+    exitCode: ExitCode.bug,
+    stops,
+  };
 }
 
 async function inspect(
