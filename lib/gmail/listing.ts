@@ -26,70 +26,75 @@ const NEWEST_OF_WINDOW = 20;
 
 /** All messages in the whole span. `windows`, oldest first, may get lists of their own. */
 export async function listSideBySide(fetch: FetchPage, windows: readonly Window[]): Promise<FoundIds> {
-  const all = new IdCollector();
-  const apart = new Map<Window, IdSet>();
-  const newestOfWindows = new Set<string>();
-  const lists: Promise<void>[] = [];
-  let pages = 0;
-  let listing = 1;
-  /** Whether the list of all has reached a window that has a list of its own. */
-  let met = false;
-  let failed = false;
+  return await new SideBySide(fetch, windows).read();
+}
 
-  const listWindow = async (window: Window): Promise<void> => {
-    listing += 1;
-    let overtaken = false;
-    try {
-      const ids = await collect(
-        (token) => fetch(window, token),
-        (page, isFirst) => {
-          pages += 1;
-          // The list of all has already reached this window, and reads it to its end.
-          overtaken ||= isFirst && page.ids[0] !== undefined && all.has(page.ids[0]);
-          met ||= overtaken;
-          if (isFirst && !overtaken) for (const id of page.ids.slice(0, NEWEST_OF_WINDOW)) newestOfWindows.add(id);
-          listMore();
-          return !overtaken && !failed;
-        },
-      );
-      if (!overtaken) apart.set(window, ids.finish());
-    } catch (error) {
-      failed = true;
-      throw error;
-    } finally {
-      listing -= 1;
-    }
-  };
-  /** Begins lists of further windows, except the newest window, in which the list of all begins. */
-  const listMore = (): void => {
-    while (!met && !failed && listing < MAX_CONCURRENT && lists.length < windows.length - 1) {
-      if (pages < PAGES_PER_WINDOW * (lists.length + 1)) return;
-      const list = listWindow(windows[lists.length] as Window);
-      list.catch(() => undefined);
-      lists.push(list);
-    }
-  };
+class SideBySide {
+  readonly #lists: Lists;
+  readonly #windows: readonly Window[];
+  /** The list of the whole span, as far as it is read. */
+  readonly #whole = new IdCollector();
+  /** The windows that a list of their own has read to the end. */
+  readonly #apart = new Map<Window, IdSet>();
+  /** The newest messages of each window that has a list of its own. */
+  readonly #newestOfWindows = new Set<string>();
+  /** The lists of windows, in the order of the windows. */
+  readonly #begun: Promise<void>[] = [];
+  #underWay = 0;
+  /** Whether the list of the whole span has reached a window that has a list of its own. */
+  #met = false;
 
-  try {
-    await collect(
-      (token) => fetch(null, token),
-      (page) => {
-        pages += 1;
-        // One match is not enough: a single message may be out of order.
-        const arrived = page.ids.filter((id) => newestOfWindows.has(id)).length > 1;
-        met ||= arrived;
-        listMore();
-        return !arrived && !failed;
-      },
-      all,
-    );
-  } catch (error) {
-    failed = true;
-    throw error;
+  constructor(fetch: FetchPage, windows: readonly Window[]) {
+    this.#lists = new Lists(fetch);
+    this.#windows = windows;
   }
-  met = true;
-  await Promise.all(lists);
-  return { windows: apart, unplaced: all.finish().without(...apart.values()) };
+
+  async read(): Promise<FoundIds> {
+    const onPage = ({ ids }: ListPage) => {
+      // One match is not enough: a single message may be out of order.
+      const arrived = ids.filter((id) => this.#newestOfWindows.has(id)).length > 1;
+      this.#met ||= arrived;
+      this.#beginMore();
+      return !arrived;
+    };
+    await this.#lists.read(null, onPage, this.#whole);
+    this.#met = true;
+    await Promise.all(this.#begun);
+    return { windows: this.#apart, unplaced: this.#whole.finish().without(...this.#apart.values()) };
+  }
+
+  /** Begins lists of further windows, except the newest window, in which the list of the whole span begins. */
+  #beginMore(): void {
+    const { pages, failed } = this.#lists;
+    const most = Math.min(Math.floor(pages / PAGES_PER_WINDOW), this.#windows.length - 1);
+    // The list of the whole span is one of those that are read in parallel.
+    while (!this.#met && !failed && this.#underWay < MAX_CONCURRENT - 1 && this.#begun.length < most) {
+      const list = this.#readWindow(this.#windows[this.#begun.length] as Window);
+      list.catch(() => undefined);
+      this.#begun.push(list);
+    }
+  }
+
+  async #readWindow(window: Window): Promise<void> {
+    let overtaken = false;
+    const onPage = ({ ids }: ListPage, isFirst: boolean) => {
+      if (isFirst) {
+        // The list of the whole span has already reached this window, and reads it to its end.
+        overtaken = ids[0] !== undefined && this.#whole.has(ids[0]);
+        this.#met ||= overtaken;
+        if (!overtaken) for (const id of ids.slice(0, NEWEST_OF_WINDOW)) this.#newestOfWindows.add(id);
+      }
+      this.#beginMore();
+      return !overtaken;
+    };
+    this.#underWay += 1;
+    try {
+      const ids = await this.#lists.read(window, onPage);
+      if (!overtaken) this.#apart.set(window, ids.finish());
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
 }
 
 /** One request tests this many neighbouring windows for any match, because most windows of a day have none. */
@@ -98,20 +103,10 @@ const NEIGHBOURS = 16;
 /** Lists each of `windows`, oldest first, by itself. */
 export async function listEach(fetch: FetchPage, windows: readonly Window[]): Promise<FoundIds> {
   const found = new Map(windows.map((window) => [window, IdSet.empty]));
-  let failed = false;
-  const list = async (window: Window): Promise<void> => {
-    try {
-      const ids = await collect(
-        (token) => fetch(window, token),
-        () => !failed,
-      );
-      found.set(window, ids.finish());
-    } catch (error) {
-      failed = true;
-      throw error;
-    }
-  };
-  await mapAtOnce(await withMatches(fetch, windows), MAX_CONCURRENT, list);
+  const lists = new Lists(fetch);
+  await mapAtOnce(await withMatches(fetch, windows), MAX_CONCURRENT, async (window) => {
+    found.set(window, (await lists.read(window)).finish());
+  });
   return { windows: found, unplaced: IdSet.empty };
 }
 
@@ -130,20 +125,36 @@ async function withMatches(fetch: FetchPage, windows: readonly Window[]): Promis
   return kept.flat();
 }
 
-/** Reads page after page into `ids` while `goOn` returns true. */
-async function collect(
-  fetch: (token: string | undefined) => Promise<ListPage>,
-  goOn: (page: ListPage, isFirst: boolean) => boolean = () => true,
-  ids = new IdCollector(),
-): Promise<IdCollector> {
-  let token: string | undefined;
-  let isFirst = true;
-  do {
-    const page = await fetch(token);
-    for (const id of page.ids) ids.add(id);
-    if (!goOn(page, isFirst)) break;
-    isFirst = false;
-    token = page.next;
-  } while (token !== undefined);
-  return ids;
+/** Reads the lists of one search. When one list fails, the others end with their page under way. */
+class Lists {
+  readonly #fetch: FetchPage;
+  /** Pages of all lists. */
+  pages = 0;
+  failed = false;
+
+  constructor(fetch: FetchPage) {
+    this.#fetch = fetch;
+  }
+
+  /** Reads page after page of a window's list into `ids`, while `onPage` returns true. */
+  async read(
+    window: Window | null,
+    onPage: (page: ListPage, isFirst: boolean) => boolean = () => true,
+    ids = new IdCollector(),
+  ): Promise<IdCollector> {
+    let token: string | undefined;
+    try {
+      do {
+        const page = await this.#fetch(window, token);
+        this.pages += 1;
+        for (const id of page.ids) ids.add(id);
+        if (!onPage(page, token === undefined)) break;
+        token = page.next;
+      } while (token !== undefined && !this.failed);
+    } catch (error) {
+      this.failed = true;
+      throw error;
+    }
+    return ids;
+  }
 }
