@@ -253,7 +253,24 @@ function sendOptions(signal: AbortSignal) {
     retry: false,
     // Following a redirect would carry the token, or a change, to another address.
     redirect: 'error' as const,
-    fetchImplementation: fetch,
+    fetchImplementation: leanFetch,
     signal,
   };
+}
+
+/**
+ * `fetch` with answers that are read chunk by chunk. `Response.text` has all chunks, their copy and the text in memory at
+ * once: a message of 50 MB takes 60 MB more (measured with Node 24.21).
+ */
+async function leanFetch(...request: Parameters<typeof fetch>): Promise<Response> {
+  const response = await fetch(...request);
+  const { body } = response;
+  if (body === null) return response;
+  const text = async () => {
+    const decoder = new TextDecoder();
+    let read = '';
+    for await (const chunk of body) read += decoder.decode(chunk, { stream: true });
+    return read + decoder.decode();
+  };
+  return Object.assign(response, { text });
 }

@@ -121,6 +121,8 @@ export function contentOfParts(payload: gmail_v1.Schema$MessagePart, fetch: Fetc
     const { attachmentId, data, size } = part.body ?? {};
     const isText = (type === 'text/plain' || type === 'text/html') && !isAttached(part) && !attachmentId;
     const bytes = Buffer.from(data ?? '', 'base64url');
+    // A text may be as long as the message: it must not be in memory in three forms.
+    if (part.body) part.body.data = null;
     if (isText) {
       (type === 'text/html' ? htmls : texts).push(decodeText(bytes, charsetOf(part)));
       return;
