@@ -237,8 +237,8 @@ class Lanes {
     count('failed');
     this.#context.log.error('message.failed', {
       id,
-      // The error's message may quote the mail.
-      error: error instanceof Error ? error.name : typeof error,
+      // The message of another error may quote the mail.
+      error: error instanceof RefusedError ? error.message : error instanceof Error ? error.name : typeof error,
       at: placeOf(error),
     });
   }

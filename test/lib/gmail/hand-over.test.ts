@@ -292,7 +292,7 @@ describe('mailbox.messages', () => {
     assert.deepEqual(box.tally.counts, { matched: 3, changed: 2, skipped: 0, failed: 1, remaining: 0 });
     assert.deepEqual(
       box.named('message.failed').map(({ id, error }) => [id, error]),
-      [[bad, 'GmailRefusal']],
+      [[bad, 'Gmail refused messages.get: 400 Invalid']],
     );
   });
 
