@@ -84,6 +84,7 @@ export interface PostAnswer {
  * @throws UnavailableError when the host stays away (75), CredentialError for 401 and 403 (77), ConfigError for a redirect,
  * for an address that the host does not know (404, 405, 410 and the like) or that the job may not use (78), RefusedError for
  * other statuses (65: the message of `mailbox.messages` counts as failed, and the run goes on).
+ * @example await postJson('https://api.example.com/mail', { id, subject }, { idempotencyKey: id });
  */
 export type PostJson = (url: string | URL, body: unknown, options?: PostJsonOptions) => Promise<PostAnswer>;
 

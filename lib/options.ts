@@ -54,6 +54,10 @@ export const COMMON_OPTIONS = {
 
 export const jsonOption = switchOption('print JSON, for machines');
 
+/**
+ * The switch `--yes`.
+ * @example yes: yesOption
+ */
 export const yesOption = switchOption('do not ask before the first change');
 
 /** The option `--jobs`. `byDefault` is the help's text for the jobs that are meant without the option. */
@@ -85,18 +89,27 @@ export function valueOption<T>(
   return { placeholder, summary, parse, fallback: undefined };
 }
 
-/** An option with any text as its value. */
+/**
+ * An option with any text as its value.
+ * @example from: textOption('<address>', 'the sender')
+ */
 export function textOption(placeholder: string, summary: string): OptionSpec<string | undefined> {
   return valueOption(placeholder, summary, (text) => text);
 }
 
-/** An option that may be typed more than once, each time with any text; the same text twice counts once. */
+/**
+ * An option that may be typed more than once, each time with any text; the same text twice counts once.
+ * @example skip: textsOption('<label>', 'leave this label alone')
+ */
 export function textsOption(placeholder: string, summary: string): OptionSpec<readonly string[] | undefined> {
   const parse = (text: string, before: readonly string[] = []) => [...new Set([...before, text])];
   return { placeholder, summary: `${summary}; may be repeated`, parse, repeatable: true, fallback: undefined };
 }
 
-/** An option whose value is a whole number from `least` to `most`. */
+/**
+ * An option whose value is a whole number from `least` to `most`.
+ * @example days: countOption('<n>', 'how many days (default 30)', 1)
+ */
 export function countOption(
   placeholder: string,
   summary: string,
@@ -115,7 +128,10 @@ export function countOption(
   });
 }
 
-/** An option with a few possible values. The first is the default. */
+/**
+ * An option with a few possible values. The first is the default.
+ * @example period: choiceOption(['day', 'week'], 'what to count')
+ */
 export function choiceOption<const T extends string>(choices: readonly [T, ...T[]], summary: string): OptionSpec<T> {
   const parse = (text: string) => {
     const choice = choices.find((one) => one === text);
@@ -142,12 +158,18 @@ export function durationOption<F extends number | undefined>(summary: string, fa
   return { placeholder: '<duration>', summary: named, parse, fallback };
 }
 
-/** An option without a value. */
+/**
+ * An option without a value.
+ * @example unread: switchOption('unread messages alone')
+ */
 export function switchOption(summary: string): OptionSpec<boolean> {
   return { placeholder: undefined, summary, parse: () => true, fallback: false };
 }
 
-/** An option whose value is a time zone of the IANA list, UTC by default. */
+/**
+ * An option whose value is a time zone of the IANA list, UTC by default.
+ * @example timeZone: timeZoneOption()
+ */
 export function timeZoneOption(
   summary = 'the time zone in which days begin, such as Europe/Berlin (default UTC)',
 ): OptionSpec<string> {

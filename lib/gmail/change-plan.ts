@@ -65,6 +65,7 @@ export interface ChangePlan {
 
 /** Messages that get the same change. Labels are given by name. */
 export interface ChangeSet {
+  /** For the log, and for `job undo`. */
   readonly name: string;
   readonly ids: readonly string[];
   readonly add: readonly string[];

@@ -72,6 +72,7 @@ export class LabelDirectory {
     this.#onMatched = onMatched;
   }
 
+  /** @internal */
   add(label: Label): void {
     const normalized = normalizeLabel(label.name);
     const others = (this.#alike.get(normalized) ?? []).filter(({ name }) => name !== label.name);
@@ -107,7 +108,7 @@ export class LabelDirectory {
     return [...this.#byName.values()];
   }
 
-  /** The labels whose normalized names begin with `prefix`, normalized. */
+  /** The labels whose normalized names begin with `prefix`, normalized. @internal */
   startingWith(prefix: string): Label[] {
     const wanted = normalizeLabel(prefix);
     return [...this.#alike].flatMap(([name, labels]) => (name.startsWith(wanted) ? labels : []));

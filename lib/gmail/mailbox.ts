@@ -101,17 +101,20 @@ export class Mailbox {
     });
   }
 
-  /** Milliseconds by the clock of the Gmail client. */
+  /** Milliseconds by the clock of the Gmail client. @internal */
   now(): number {
     return this.#client.clock.now();
   }
 
-  /** False in a dry run, which sends no changes. */
+  /**
+   * False in a dry run, which sends no changes. Sends no request.
+   * @example if (!mailbox.live) return;
+   */
   get live(): boolean {
     return this.#writer.live;
   }
 
-  /** The span of time that limits searches; undefined for all mail. */
+  /** The span of time that limits searches; undefined for all mail. @internal */
   get span(): Span | undefined {
     return this.#options.span;
   }
@@ -119,17 +122,26 @@ export class Mailbox {
   /**
    * Begins a plan: this many searches follow, each of all windows of the span. Tells a person what they cost, and puts old
    * journals into the trash meanwhile.
+   * @internal
    */
   beginPlan(searches: number): void {
     void this.#options.journal?.().begin();
     this.#options.announceSearches?.(searches);
   }
 
+  /**
+   * The mail address of the mailbox. At most 1 quota unit in a run, together with `size`.
+   * @example const own = await mailbox.address();
+   */
   async address(): Promise<string> {
     return (await this.#getProfile()).address;
   }
 
-  /** The number of messages, Spam and Trash included. @throws UnavailableError when Gmail does not say. */
+  /**
+   * The number of messages, Spam and Trash included. At most 1 quota unit in a run, together with `address`.
+   * @throws UnavailableError (75) when Gmail does not say.
+   * @example const isLarge = (await mailbox.size()) > 100_000;
+   */
   async size(): Promise<number> {
     const { messages } = await this.#getProfile();
     if (messages !== undefined) return messages;
@@ -145,17 +157,21 @@ export class Mailbox {
     return this.#profile;
   }
 
-  /** All messages that `query` finds, newest first. 5 quota units for each 500. */
+  /**
+   * All messages that `query` finds, newest first; in a backfill those of its span. 5 quota units for each 500.
+   * @throws Error (1) for a query that Gmail would understand differently. ConfigError (78) when Gmail refuses it.
+   * @example const unread = await mailbox.search('is:unread older_than:7d');
+   */
   search(query: string, options?: SearchOptions): Promise<MessageRef[]> {
     return this.#searcher.search(query, options);
   }
 
-  /** The ids of all messages that `query` finds, by window in a backfill. 5 quota units for each 500. */
+  /** The ids of all messages that `query` finds, by window in a backfill. 5 quota units for each 500. @internal */
   find(query: string, options?: FindOptions): Promise<FoundIds> {
     return this.#searcher.find(query, options);
   }
 
-  /** The newest `limit` messages that `query` finds in all mail, also in a backfill. */
+  /** The newest `limit` messages that `query` finds in all mail, also in a backfill. @internal */
   async findNewest(
     query: string,
     limit: number,
@@ -164,27 +180,37 @@ export class Mailbox {
     return IdSet.of((await this.search(query, { ...options, limit, allTime: true })).map(({ id }) => id));
   }
 
-  /** Lists the labels. 1 quota unit. */
+  /**
+   * Lists the labels. 1 quota unit.
+   * @example const work = (await mailbox.labels()).find('Work');
+   */
   labels(): Promise<LabelDirectory> {
     return this.#labels.list();
   }
 
-  /** The labels as this run last listed them, with those created since. The first call costs 1 quota unit. */
+  /** The labels as this run last listed them, with those created since. The first call costs 1 quota unit. @internal */
   knownLabels(): Promise<LabelDirectory> {
     return this.#labels.known();
   }
 
-  /** The hidden label called `name`, created when there is none. */
+  /** The hidden label called `name`, created when there is none. @internal */
   async hiddenLabel(name: string): Promise<Label> {
     return (await this.#labels.known()).find(name) ?? (await this.#labels.ensure(name, true));
   }
 
-  /** Creates a label; null when one of that name exists. `hidden` keeps it out of Gmail's lists. 5 quota units. */
+  /**
+   * Creates a label; null when one of that name exists. `hidden` keeps it out of Gmail's lists. 5 quota units. `change` and
+   * `messages` create their labels themselves.
+   * @example await mailbox.createLabel('Auto/Quiet', { hidden: true });
+   */
   createLabel(name: string, { hidden = false } = {}): Promise<Label | null> {
     return this.#labels.create(name, hidden);
   }
 
-  /** Deletes a label, not its messages; false when there was none. 5 quota units. */
+  /**
+   * Deletes a label, not its messages; false when there was none. `job undo` does not restore it. 5 quota units.
+   * @example if (label !== undefined) await mailbox.deleteLabel(label);
+   */
   deleteLabel(label: Label): Promise<boolean> {
     return this.#labels.delete(label);
   }
@@ -198,7 +224,8 @@ export class Mailbox {
    * Quota units: 50 for each 1,000 messages of a set, 30 for the journal of a call, and the cheaper way to find out what
    * each message lacks: 20 for each message, or for each label that the sets name, for Trash and for Spam 1, and 5 for
    * each 500 messages with the label.
-   * @throws GuardError before the first change of the call when a guard does not allow them all.
+   * @throws GuardError (65) before the first change of the call when a guard does not allow them all.
+   * @example await mailbox.change([{ name: 'quiet', ids, add: ['Auto/Quiet'], remove: ['INBOX'] }]);
    */
   async change(sets: readonly ChangeSet[]): Promise<void> {
     await this.#changes.inTurn(async () => {
@@ -231,6 +258,7 @@ export class Mailbox {
   /**
    * Makes the changes of a plan, as `change` does. Writes each portion of the plan to the journal before changing it.
    * @throws GuardError before the first change when a guard does not allow them all.
+   * @internal
    */
   async applyPlan(plan: ChangePlan, options: ApplyPlanOptions = {}): Promise<void> {
     await this.#changes.inTurn(() => this.#apply(plan, options));
@@ -303,6 +331,7 @@ export class Mailbox {
   /**
    * Changes labels that are given by their ids. Calls `confirm` with the number of messages before the first change, and
    * leaves out the messages that it returns.
+   * @internal
    */
   async changeLabels(sets: readonly LabelSet[], confirm: (messages: number) => Promise<IdSet>): Promise<void> {
     const { tally, progress, log } = this.#options;
@@ -328,6 +357,7 @@ export class Mailbox {
    * the search finds, and 20 for each content of an attachment in a message of more than 2 MB.
    * @throws UnavailableError, ConfigError and CredentialError, of Gmail and of `each`. Error for a wrong label or a missing
    *   scope, which are bugs of the job.
+   * @example await mailbox.messages('in:inbox', { done: 'Jobs/Read', each: ({ subject }) => void seen.add(subject) });
    */
   async messages(query: string, options: MessagesOptions): Promise<void> {
     // Loads the parser of messages for jobs that read.
@@ -337,7 +367,10 @@ export class Mailbox {
     await handOver(query, options, { ...this.#options, labels, searcher, span, scopes, announceReads, confirm });
   }
 
-  /** Reads headers of messages, in the order of `ids`, without messages that no longer exist. 20 quota units each. */
+  /**
+   * Reads headers of messages, in the order of `ids`, without messages that no longer exist. 20 quota units for each.
+   * @example const senders = (await mailbox.read(ids, ['From'])).map((message) => message.header('From'));
+   */
   async read(ids: readonly string[], headers: readonly string[]): Promise<ReadMessage[]> {
     const read = (id: string) => readHeaders(this.#client, id, headers, this.#signal);
     return (await mapAtOnce(ids, MAX_CONCURRENT, read)).filter((message) => message !== null);
@@ -345,8 +378,9 @@ export class Mailbox {
 
   /**
    * Inserts a message into the mailbox and returns its id; nothing is mailed. Only a `repeatable` request is sent again
-   * after a failure: see Writer. 25 quota units. Rejects with the reason of `tooLate` when that aborts before the request
-   * is sent.
+   * after a failure, since a second one would make a second message. 25 quota units. Rejects with the reason of `tooLate`
+   * when that aborts before the request is sent.
+   * @example await mailbox.insert(Buffer.from('Subject: Done\r\n\r\nAll is done.\r\n'), ['INBOX', 'UNREAD']);
    */
   insert(
     raw: Buffer,
@@ -357,7 +391,10 @@ export class Mailbox {
     return this.#writer.insert(raw, labelIds, signal, repeatable);
   }
 
-  /** The current labels of messages, which searches show late, by message id. 20 quota units each. */
+  /**
+   * The ids of the current labels of messages, which searches show late, by message id. 20 quota units for each.
+   * @example const isUnread = (await mailbox.labelsOf([id])).get(id)?.includes('UNREAD');
+   */
   async labelsOf(ids: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
     const read = async (id: string) => ({
       id,
@@ -367,12 +404,15 @@ export class Mailbox {
     return new Map(found.flatMap(({ id, message }) => (message === null ? [] : [[id, message.labelIds ?? []]])));
   }
 
-  /** The RFC 822 source of a message, and its labels; null when it no longer exists. 20 quota units. */
+  /**
+   * The RFC 822 source of a message, and its labels; null when it no longer exists. 20 quota units.
+   * @example const bytes = (await mailbox.source(id))?.raw.length;
+   */
   source(id: string): Promise<MessageSource | null> {
     return getSource(this.#client, id, this.#signal);
   }
 
-  /** The current history id of the mailbox. 1 quota unit. @throws UnavailableError when Gmail names none. */
+  /** The current history id of the mailbox. 1 quota unit. @throws UnavailableError when Gmail names none. @internal */
   async historyId(): Promise<string> {
     const { historyId } = await readProfile(this.#client, this.#signal);
     if (historyId !== undefined) return historyId;
@@ -382,17 +422,23 @@ export class Mailbox {
     );
   }
 
-  /** The changes to the messages of `among` after the history id `since`; null when Gmail no longer knows that id. */
+  /**
+   * The changes to the messages of `among` after the history id `since`; null when Gmail no longer knows that id.
+   * @internal
+   */
   history(since: string, among: IdSet): Promise<HistoryChanges | null> {
     return readHistory(this.#client, since, among, this.#signal);
   }
 
-  /** Messages with a label that were added to the mailbox after the history id `since`, also before searches show them. */
+  /**
+   * Messages with a label that were added to the mailbox after the history id `since`, also before searches show them.
+   * @internal
+   */
   addedSince(since: string, labelId: string): Promise<string[]> {
     return readAdded(this.#client, since, labelId, this.#signal);
   }
 
-  /** Changes up to 1,000 of the program's own messages, outside the tally. 5 quota units each, at most 50. */
+  /** Changes up to 1,000 of the program's own messages, outside the tally. 5 quota units each, at most 50. @internal */
   async changeOwn(ids: readonly string[], change: LabelChange): Promise<void> {
     if (ids.length > 10) return await this.#writer.modify(fixedIds(ids), change, this.#signal);
     for (const id of ids) await this.#writer.modifyOne(id, change, this.#signal);

@@ -34,7 +34,7 @@ export interface MessageSource {
   /** In the format of RFC 822. */
   readonly raw: Buffer;
   readonly labelIds: readonly string[];
-  /** The id of the last change to the message: see readHistory. */
+  /** The id of the last change to the message: see readHistory. @internal */
   readonly historyId: string | undefined;
 }
 
@@ -75,7 +75,7 @@ export interface ReadMessage {
   readonly labelIds: readonly string[];
   readonly receivedAt: Date;
   readonly sizeBytes: number;
-  /** The id of the last change to the message: see readHistory. */
+  /** The id of the last change to the message: see readHistory. @internal */
   readonly historyId: string | undefined;
   /** The header's value; '' when the message has none of that name. */
   header(name: string): string;

@@ -37,9 +37,9 @@ export interface SearchOptions {
   readonly includeSpamTrash?: boolean;
   /** Search outside the span of a backfill, too. */
   readonly allTime?: boolean;
-  /** The caller has checked that each `in:` names a place or a label. */
+  /** The caller has checked that each `in:` names a place or a label. @internal */
   readonly labelsChecked?: boolean;
-  /** Find the program's own journals, too, and search all mail: the query is sent unchanged. */
+  /** Find the program's own journals, too, and search all mail: the query is sent unchanged. @internal */
   readonly journals?: boolean;
 }
 

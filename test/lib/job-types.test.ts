@@ -1,11 +1,7 @@
 /** The compiler's messages about mistakes in a job: the first line points at the property and says what is wrong. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { ROOT } from '../run.ts';
+import { before, describe, it } from 'node:test';
+import { compile } from '../fixtures/compile.ts';
 
 /** What is wrong → a job's code, the code at which the message points, and the message. */
 const MISTAKES: Readonly<Record<string, readonly [job: string, place: string, message: RegExp]>> = {
@@ -77,30 +73,19 @@ const MISTAKES: Readonly<Record<string, readonly [job: string, place: string, me
 };
 
 describe('tsc points at the property, and its first line says what is wrong:', () => {
-  let folder = '';
   let told: readonly string[] = [];
   const lines = Object.values(MISTAKES).map(([job]) => `defineJob({ summary: 'x', ${job} });`);
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'gmail-jobs-types-'));
-    const imports = `import { countOption, defineJob, Scope } from '${relative(folder, ROOT)}/lib/job.ts';`;
-    await writeFile(join(folder, 'jobs.mts'), [imports, ...lines].join('\n'));
-    const compilerOptions = { typeRoots: [join(ROOT, 'node_modules/@types')] };
-    const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['jobs.mts'] };
-    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
-    const tsc = join(ROOT, 'node_modules/.bin/tsc');
-    const output = await new Promise<string>((resolve) => {
-      execFile(tsc, ['--project', folder, '--pretty', 'false'], { cwd: folder }, (_error, stdout) => resolve(stdout));
-    });
-    // Further lines of a message are indented.
-    told = output.split('\n').filter((line) => /^\S/.test(line));
+    const imports = "import { countOption, defineJob, Scope } from 'ROOT/lib/job.ts';";
+    told = await compile({ 'jobs.mts': [imports, ...lines].join('\n') });
   });
-  after(() => rm(folder, { recursive: true, force: true }));
 
-  for (const [index, [what, [, place, message]]] of Object.entries(MISTAKES).entries()) {
+  for (const [index, [what, [, place, expected]]] of Object.entries(MISTAKES).entries()) {
     it(what, () => {
-      const [first = '', ...others] = told.filter((line) => line.startsWith(`jobs.mts(${index + 2},`));
-      assert.match(first, message);
+      const [message = '', ...others] = told.filter((text) => text.startsWith(`jobs.mts(${index + 2},`));
+      const [first = ''] = message.split('\n');
+      assert.match(first, expected);
       assert.deepEqual(others, []);
       const column = Number(/,(\d+)\)/.exec(first)?.[1]);
       assert.ok(lines[index]?.slice(column - 1).startsWith(place), first);

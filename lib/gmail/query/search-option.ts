@@ -4,7 +4,10 @@ import type { OptionSpec } from '../../options.ts';
 import { parseQuery } from './parse.ts';
 import { QueryError } from './tokens.ts';
 
-/** Returns the search as typed. Its `parse` throws UsageError for a search that Gmail would understand differently. */
+/**
+ * An option whose value is a Gmail search. A search that Gmail would understand differently is refused (2).
+ * @example query: searchOption('<search>', 'the messages to sweep')
+ */
 export function searchOption(placeholder: string, summary: string): OptionSpec<string | undefined> {
   const parse = (text: string) => {
     try {
