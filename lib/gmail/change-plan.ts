@@ -1,6 +1,7 @@
 /** Which messages a run is going to change, and in which order: by window, within a window by set, in batches. */
 import { IdSet } from './ids.ts';
 import type { LabelDirectory } from './labels.ts';
+import type { CheckedSearch } from './query/label-terms.ts';
 import type { Window } from './windows.ts';
 
 /** Gmail's largest batch of changes. */
@@ -48,10 +49,7 @@ export interface PlanProtection {
   /** When the last search for them began, by the client's clock. */
   readonly searchedAtMs: number;
   /** The search for protected messages that sets of these indices may change. */
-  readonly search: (
-    sets: readonly number[],
-    labels: LabelDirectory,
-  ) => { readonly query: string; readonly includeSpamTrash: boolean };
+  readonly search: (sets: readonly number[], labels: LabelDirectory) => CheckedSearch;
 }
 
 export interface ChangePlan {

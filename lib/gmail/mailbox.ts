@@ -23,6 +23,7 @@ import { getMessage, getSource, type MessageSource, type ReadMessage, readHeader
 import { COMPLETED_LABEL, JOURNAL_LABEL } from './own-labels.ts';
 import { readProfile } from './profile.ts';
 import { Protection } from './protection.ts';
+import type { CheckedSearch } from './query/label-terms.ts';
 import { type FindOptions, type MessageRef, Searcher, type SearchOptions } from './searcher.ts';
 import type { FoundIds, Span } from './windows.ts';
 import { fixedIds, type LabelChange, type LabelSet, type Writer } from './writer.ts';
@@ -162,22 +163,21 @@ export class Mailbox {
    * @throws Error (1) for a query that Gmail would understand differently. ConfigError (78) when Gmail refuses it.
    * @example const unread = await mailbox.search('is:unread older_than:7d');
    */
-  search(query: string, options?: SearchOptions): Promise<MessageRef[]> {
-    return this.#searcher.search(query, options);
+  search(query: string, options?: SearchOptions): Promise<MessageRef[]>;
+  /** @internal */
+  search(search: CheckedSearch, options?: SearchOptions): Promise<MessageRef[]>;
+  search(search: string | CheckedSearch, options?: SearchOptions): Promise<MessageRef[]> {
+    return this.#searcher.search(search, options);
   }
 
-  /** The ids of all messages that `query` finds, by window in a backfill. 5 quota units for each 500. @internal */
-  find(query: string, options?: FindOptions): Promise<FoundIds> {
-    return this.#searcher.find(query, options);
+  /** The ids of all messages that `search` finds, by window in a backfill. 5 quota units for each 500. @internal */
+  find(search: string | CheckedSearch, options?: FindOptions): Promise<FoundIds> {
+    return this.#searcher.find(search, options);
   }
 
-  /** The newest `limit` messages that `query` finds in all mail, also in a backfill. @internal */
-  async findNewest(
-    query: string,
-    limit: number,
-    options: Pick<SearchOptions, 'includeSpamTrash' | 'labelsChecked'> = {},
-  ): Promise<IdSet> {
-    return IdSet.of((await this.search(query, { ...options, limit, allTime: true })).map(({ id }) => id));
+  /** The newest `limit` messages that `search` finds in all mail, also in a backfill. @internal */
+  async findNewest(search: string | CheckedSearch, limit: number): Promise<IdSet> {
+    return IdSet.of((await this.#searcher.search(search, { limit, allTime: true })).map(({ id }) => id));
   }
 
   /**

@@ -8,6 +8,7 @@ import type { PlanProtection } from './change-plan.ts';
 import type { GmailClient, PreSendCheck } from './client.ts';
 import { IdSet } from './ids.ts';
 import type { LabelDirectory } from './labels.ts';
+import type { CheckedSearch } from './query/label-terms.ts';
 import { GmailRefusal } from './responses.ts';
 import { type FindOptions, SearchRefusal } from './searcher.ts';
 import type { FoundIds } from './windows.ts';
@@ -20,7 +21,7 @@ const LARGEST_QUOTA_SHARE = 0.05;
 export interface ProtectionOptions {
   readonly client: Pick<GmailClient, 'clock' | 'unitsPerMinute' | 'statistics'>;
   readonly mailbox: {
-    find(query: string, options: FindOptions): Promise<FoundIds>;
+    find(search: CheckedSearch, options: FindOptions): Promise<FoundIds>;
     knownLabels(): Promise<LabelDirectory>;
   };
   readonly log: Log;
@@ -63,9 +64,9 @@ export class Protection {
     const { client, mailbox, log } = this.#options;
     const startedAtMs = client.clock.now();
     const unitsBefore = client.statistics.quotaUnits;
-    const { query, ...where } = this.#plan.search(sets, await mailbox.knownLabels());
+    const search = this.#plan.search(sets, await mailbox.knownLabels());
     try {
-      const { windows, unplaced } = await mailbox.find(query, { ...where, isBackground: true });
+      const { windows, unplaced } = await mailbox.find(search, { isBackground: true });
       this.found = IdSet.union([this.found, ...windows.values(), unplaced]);
     } catch (error) {
       if (error instanceof SearchRefusal) {

@@ -12,7 +12,7 @@ import { labelSearch, systemLabelId } from './labels.ts';
 import { listEach, listSideBySide } from './listing.ts';
 import type { MailboxLabels } from './mailbox-labels.ts';
 import { JOURNAL_LABEL } from './own-labels.ts';
-import { labelNamed } from './query/label-terms.ts';
+import { type CheckedSearch, labelNamed } from './query/label-terms.ts';
 import { parseQuery, type Term } from './query/parse.ts';
 import { QueryError } from './query/tokens.ts';
 import { IN_VALUES } from './query/values.ts';
@@ -37,13 +37,11 @@ export interface SearchOptions {
   readonly includeSpamTrash?: boolean;
   /** Search outside the span of a backfill, too. */
   readonly allTime?: boolean;
-  /** The caller has checked that each `in:` names a place or a label. @internal */
-  readonly labelsChecked?: boolean;
   /** Find the program's own journals, too, and search all mail: the query is sent unchanged. @internal */
   readonly journals?: boolean;
 }
 
-export interface FindOptions extends Pick<SearchOptions, 'includeSpamTrash' | 'labelsChecked'> {
+export interface FindOptions extends Pick<SearchOptions, 'includeSpamTrash'> {
   /** Return only messages of this set, which saves memory. */
   readonly among?: IdSet;
   /** A search between changes: it is not shown as progress and not split into windows that a person asked for. */
@@ -96,15 +94,15 @@ export class Searcher {
     this.#options = options;
   }
 
-  /** All messages that `query` finds, newest first. 5 quota units for each 500. */
-  async search(query: string, options: SearchOptions = {}): Promise<MessageRef[]> {
-    await this.#requireValid(query, options);
+  /** All messages that `search` finds, newest first. 5 quota units for each 500. */
+  async search(search: string | CheckedSearch, options: SearchOptions = {}): Promise<MessageRef[]> {
+    const { query, includeSpamTrash } = await this.#check(search, options);
     const { limit = Number.POSITIVE_INFINITY } = options;
     const found = new Map<string, MessageRef>();
     const q = await this.#complete(query, options);
     let token: string | undefined;
     do {
-      const page = await this.#listPage(q, limit - found.size, options, token);
+      const page = await this.#listPage(q, limit - found.size, includeSpamTrash, token);
       // A message that arrives meanwhile shifts the pages, so that another one may be listed twice.
       for (const message of page.messages) found.set(message.id, message);
       token = page.next;
@@ -112,13 +110,13 @@ export class Searcher {
     return [...found.values()];
   }
 
-  /** The ids of all messages that `query` finds, by window in a backfill. 5 quota units for each 500. */
-  async find(query: string, options: FindOptions = {}): Promise<FoundIds> {
-    await this.#requireValid(query, options);
+  /** The ids of all messages that `search` finds, by window in a backfill. 5 quota units for each 500. */
+  async find(search: string | CheckedSearch, options: FindOptions = {}): Promise<FoundIds> {
+    const { query, includeSpamTrash } = await this.#check(search, options);
     const { span, onFound } = this.#options;
     const fetch = async (window: Window | null, token: string | undefined) => {
       const q = await this.#complete(query, options, window ?? span?.whole);
-      const { messages, next } = await this.#listPage(q, PAGE_SIZE, options, token, IDS_ALONE);
+      const { messages, next } = await this.#listPage(q, PAGE_SIZE, includeSpamTrash, token, IDS_ALONE);
       this.#found += messages.length;
       if (options.isBackground !== true) onFound(this.#found);
       const ids = messages.map(({ id }) => id);
@@ -130,10 +128,9 @@ export class Searcher {
   }
 
   /** @throws Error, as parseSearch; also for an `in:` that names neither a place nor a label. */
-  async #requireValid(query: string, { labelsChecked = false }: SearchOptions): Promise<void> {
-    const terms = parseSearch(query);
-    if (labelsChecked) return;
-    for (const term of terms) {
+  async #check(query: string | CheckedSearch, { includeSpamTrash = false }: SearchOptions): Promise<CheckedSearch> {
+    if (typeof query !== 'string') return query;
+    for (const term of parseSearch(query)) {
       const label = term.operator === 'in' ? labelNamed(term) : null;
       if (label === null || systemLabelId(label) !== undefined) continue;
       const labels = await this.#options.labels.known();
@@ -144,6 +141,7 @@ export class Searcher {
         `"in:${label}" is neither a place of Gmail nor a label${didYouMean(label, IN_VALUES)}`,
       );
     }
+    return { query, includeSpamTrash };
   }
 
   /** The search that is sent: `query`, in parentheses since it may hold an OR, without journals, in `window` or the span. */
@@ -163,13 +161,7 @@ export class Searcher {
    * One page of a list, with all fields or only `fields`. Requests the first page, and a page after an unreadable answer,
    * with all fields: Gmail may answer 204 when the requested fields are empty.
    */
-  async #listPage(
-    q: string,
-    most: number,
-    { includeSpamTrash = false }: SearchOptions,
-    pageToken: string | undefined,
-    fields?: string,
-  ) {
+  async #listPage(q: string, most: number, includeSpamTrash: boolean, pageToken: string | undefined, fields?: string) {
     const params = {
       userId: 'me',
       q,
@@ -198,7 +190,7 @@ export class Searcher {
   }
 }
 
-/** More than parseQuery allows by default: the program nests the query of a rule or an option a little deeper. */
+/** More than parseQuery allows by default: a job nests the search of an option a little deeper. */
 const MOST_COMPOSED_LEVELS = 200;
 
 /** The terms of a job's search. @throws Error for one that Gmail would understand differently, which is a bug of the job. */

@@ -8,10 +8,11 @@ import type { PlannedChange } from '../gmail/change-plan.ts';
 import { IdSet } from '../gmail/ids.ts';
 import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
+import type { CheckedSearch } from '../gmail/query/label-terms.ts';
 import { PAGE_SIZE, SearchRefusal } from '../gmail/searcher.ts';
 import type { FoundIds } from '../gmail/windows.ts';
 import type { Rule, Search } from './schema.ts';
-import { type ChangedMessages, type ComposedSearch, composeChanged, composeMatches, composeSearch } from './search.ts';
+import { type ChangedMessages, composeChanged, composeMatches, composeSearch } from './search.ts';
 
 /** The mailbox to search, with its labels, and the search for protected messages. */
 export interface RuleSearchContext {
@@ -22,7 +23,7 @@ export interface RuleSearchContext {
 
 export interface RuleMatches {
   /** Null when no message can match. */
-  readonly search: ComposedSearch | null;
+  readonly search: CheckedSearch | null;
   readonly found: FoundIds;
   /** The newest matches, which `keepNewest` spares. */
   readonly newest: IdSet;
@@ -40,12 +41,11 @@ export async function findMatches(rule: Rule, context: RuleSearchContext): Promi
   const search = composeSearch(rule, protect, labels);
   if (search === null) return NO_MATCHES;
   try {
-    const found = await mailbox.find(search.query, search);
+    const found = await mailbox.find(search);
     const isEmpty = found.unplaced.size === 0 && [...found.windows.values()].every(({ size }) => size === 0);
     if (rule.keepNewest === 0 || isEmpty) return { search, found, newest: IdSet.empty };
     // After the first search: mail that arrives between the two is then spared, not changed.
-    const matches = composeMatches(rule);
-    return { search, found, newest: await mailbox.findNewest(matches.query, rule.keepNewest, matches) };
+    return { search, found, newest: await mailbox.findNewest(composeMatches(rule), rule.keepNewest) };
   } catch (error) {
     throw withRuleName(error, rule, protect);
   }
@@ -54,7 +54,7 @@ export async function findMatches(rule: Rule, context: RuleSearchContext): Promi
 /** A rule with the messages that it changes, by window. */
 interface RuleToChange {
   readonly rule: Rule;
-  readonly search: ComposedSearch | null;
+  readonly search: CheckedSearch | null;
   readonly windows: readonly IdSet[];
 }
 
@@ -65,11 +65,9 @@ export async function findPlaces(rules: readonly RuleToChange[], { mailbox, prot
   const find = async (label: 'TRASH' | 'SPAM') => {
     const found = await Promise.all(
       wide.map(({ rule, search }) =>
-        mailbox
-          .find(`${search?.query} ${labelSearch(label)}`, { includeSpamTrash: true, labelsChecked: true })
-          .catch((error) => {
-            throw withRuleName(error, rule, protect);
-          }),
+        mailbox.find({ query: `${search?.query} ${labelSearch(label)}`, includeSpamTrash: true }).catch((error) => {
+          throw withRuleName(error, rule, protect);
+        }),
       ),
     );
     return { label, ids: IdSet.union(found.flatMap(({ windows, unplaced }) => [...windows.values(), unplaced])) };
@@ -105,12 +103,11 @@ async function findChanged(
   if (changed === 'none') return windows.map(({ size }) => new Uint8Array(size));
   // Usually an operation changes nearly all messages, and the unchanged ones fit on one page.
   if (windows.reduce((sum, { size }) => sum + size, 0) > PAGE_SIZE) {
-    const { query, ...where } = changed.unchanged;
-    const unchanged = IdSet.of((await mailbox.search(query, { ...where, limit: PAGE_SIZE })).map(({ id }) => id));
+    const unchanged = IdSet.of((await mailbox.search(changed.unchanged, { limit: PAGE_SIZE })).map(({ id }) => id));
     if (unchanged.size === 0) return windows.map(() => null);
     if (unchanged.size < PAGE_SIZE) return windows.map((ids) => ids.marks(unchanged).map((mark) => 1 - mark));
   }
-  const found = await mailbox.find(changed.changed.query, changed.changed);
+  const found = await mailbox.find(changed.changed);
   return windows.map((ids) => ids.marks(found.unplaced, ...found.windows.values()));
 }
 

@@ -2,22 +2,15 @@
 
 import type { LabelOperation } from '../gmail/change-plan.ts';
 import type { LabelDirectory } from '../gmail/labels.ts';
-import { asksForSpamOrTrash, withoutDrafts } from '../gmail/query/label-terms.ts';
+import { asksForSpamOrTrash, type CheckedSearch, withoutDrafts } from '../gmail/query/label-terms.ts';
 import { pendingSearch } from './actions.ts';
 import type { Rule, Search } from './schema.ts';
-
-export interface ComposedSearch {
-  readonly query: string;
-  readonly includeSpamTrash: boolean;
-  /** requireLabels has checked the labels: one that does not exist is created by a rule. */
-  readonly labelsChecked: true;
-}
 
 /**
  * The search for exactly the messages that still need the change of the rule; null when no message can, because the rule
  * only removes labels that do not exist.
  */
-export function composeSearch(rule: Rule, protect: Search | undefined, labels: LabelDirectory): ComposedSearch | null {
+export function composeSearch(rule: Rule, protect: Search | undefined, labels: LabelDirectory): CheckedSearch | null {
   const exists = (label: string) => labels.find(label) !== undefined;
   const possible = possiblyPending(rule, labels);
   if (possible.length === 0) return null;
@@ -30,7 +23,7 @@ export function composeSearch(rule: Rule, protect: Search | undefined, labels: L
 }
 
 /** The search for all matches of the query, protected and already changed ones included: keepNewest counts them all. */
-export function composeMatches(rule: Rule): ComposedSearch {
+export function composeMatches(rule: Rule): CheckedSearch {
   return compose(rule, []);
 }
 
@@ -41,7 +34,7 @@ const LONGEST_CONDITION = 1_000;
  * The search for protected messages that `rules` may still change. Leaves out the queries: a person who stars a message may
  * also have read it, and then `is:unread` does not find it any more.
  */
-export function composeProtected(rules: readonly Rule[], protect: Search, labels: LabelDirectory): ComposedSearch {
+export function composeProtected(rules: readonly Rule[], protect: Search, labels: LabelDirectory): CheckedSearch {
   const pending = rules.flatMap((rule) => possiblyPending(rule, labels));
   const everyMatch = pending.some(({ add, label }) => add && labels.find(label) === undefined);
   const condition = `{${[...new Set(pending.map(pendingSearch))].join(' ')}}`;
@@ -49,7 +42,6 @@ export function composeProtected(rules: readonly Rule[], protect: Search, labels
   return {
     query: `(${protect.query})${narrows ? ` ${condition}` : ''}`,
     includeSpamTrash: rules.some(({ search }) => asksForSpamOrTrash(search.terms)),
-    labelsChecked: true,
   };
 }
 
@@ -57,7 +49,7 @@ export function composeProtected(rules: readonly Rule[], protect: Search, labels
  * The messages that an operation really changes, among the matches of its rule: all, none, or the messages that `changed`
  * finds. `unchanged` finds the other matches.
  */
-export type ChangedMessages = 'all' | 'none' | { readonly changed: ComposedSearch; readonly unchanged: ComposedSearch };
+export type ChangedMessages = 'all' | 'none' | { readonly changed: CheckedSearch; readonly unchanged: CheckedSearch };
 
 /**
  * The matches of the rule that `operation` really changes. They tell undo the earlier labels of each message, so that no
@@ -94,10 +86,9 @@ function unprotected(protect: Search | undefined): string[] {
 }
 
 /** The query of the rule with `conditions`, and without drafts and chats unless the query names them. */
-function compose({ search }: Rule, conditions: readonly string[]): ComposedSearch {
+function compose({ search }: Rule, conditions: readonly string[]): CheckedSearch {
   return {
     query: [`(${search.query})`, ...conditions, ...withoutDrafts(search.terms)].join(' '),
     includeSpamTrash: asksForSpamOrTrash(search.terms),
-    labelsChecked: true,
   };
 }

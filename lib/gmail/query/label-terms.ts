@@ -59,3 +59,9 @@ export function withoutDrafts(terms: readonly Term[]): string[] {
   const named = new Set(terms.map(labelNamed));
   return [...(named.has('DRAFT') ? [] : ['-in:drafts']), ...(named.has('CHAT') ? [] : ['-in:chats'])];
 }
+
+/** A search that is sent without a check: its maker has parsed its parts, and each `in:` names a place or a label. */
+export interface CheckedSearch {
+  readonly query: string;
+  readonly includeSpamTrash: boolean;
+}
