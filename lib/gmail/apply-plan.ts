@@ -127,8 +127,8 @@ export async function applyPortions(
           ...context,
           protection,
           remaining,
-          modify: (ids, labels, stop, state) =>
-            writer.modify(ids, labels, stop, state).catch((error) => {
+          modify: (ids, labels, signal, state) =>
+            writer.modify(ids, labels, signal, state).catch((error) => {
               throw withLabelNames(error, resolved[set]);
             }),
           onBegin: journal && ((batch, messages, state) => journal.beginBatch(set, batch, messages, state)),

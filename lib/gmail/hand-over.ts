@@ -142,7 +142,7 @@ class Lanes {
   /** Aborted by an error that ends the run. */
   readonly #away = new AbortController();
   /** Aborted when no further message is handed over. */
-  readonly #stop: AbortSignal;
+  readonly #signal: AbortSignal;
   #names: Promise<ReadonlyMap<string, string>> | undefined;
   /** Labels were listed again for one that did not exist when the run began. */
   #hasListedAgain = false;
@@ -151,7 +151,7 @@ class Lanes {
     this.#options = options;
     this.#label = label;
     this.#context = context;
-    this.#stop = AbortSignal.any([context.signal, this.#away.signal]);
+    this.#signal = AbortSignal.any([context.signal, this.#away.signal]);
   }
 
   /** Hands the messages over. After a stop or an error, finishes those under way and throws the reason. */
@@ -160,7 +160,7 @@ class Lanes {
     let taken = 0;
     let counted = 0;
     const take = (): string | undefined => {
-      if (taken === ids.size || this.#stop.aborted) return undefined;
+      if (taken === ids.size || this.#signal.aborted) return undefined;
       taken += 1;
       return ids.at(isNewestFirst ? ids.size - taken : taken - 1);
     };
@@ -172,7 +172,7 @@ class Lanes {
     };
     const lanes = isLarge ? 1 : (this.#options.atOnce ?? 1);
     await Promise.all(Array.from({ length: lanes }, () => this.#lane(take, isLarge, count)));
-    if (counted < ids.size) this.#stop.throwIfAborted();
+    if (counted < ids.size) this.#signal.throwIfAborted();
   }
 
   async #lane(take: () => string | undefined, isLarge: boolean, count: Count): Promise<void> {
@@ -182,7 +182,7 @@ class Lanes {
       const reading = this.#read(id, isLarge, count);
       await marked;
       const message = await reading;
-      if (message === null || this.#stop.aborted) continue;
+      if (message === null || this.#signal.aborted) continue;
       if (await this.#isDone(message, count)) marked = this.#mark(id, count);
     }
     await marked;
@@ -194,7 +194,7 @@ class Lanes {
     const nameLabels = (labelIds: readonly string[]) => this.#nameLabels(labelIds);
     let opened: OpenedMessage | null;
     try {
-      opened = await openMessage(id, isLarge, { client, signal: this.#stop, nameLabels });
+      opened = await openMessage(id, isLarge, { client, signal: this.#signal, nameLabels });
     } catch (error) {
       this.#fail(id, error, count);
       return null;

@@ -153,19 +153,19 @@ async function attempt(post: Post, context: PostJsonContext): Promise<{ readonly
   if (options.hmac !== undefined)
     headers.set(options.hmac.header ?? 'x-signature', signatureOf(bytes, options.hmac.secret));
   // AbortSignal.timeout and AbortSignal.any would keep each body in memory until the timeout.
-  const stop = new AbortController();
+  const controller = new AbortController();
   let isLate = false;
   const onLate = () => {
     isLate = true;
-    stop.abort();
+    controller.abort();
   };
-  const onGiveUp = () => stop.abort(giveUp.reason);
+  const onGiveUp = () => controller.abort(giveUp.reason);
   const timer = setTimeout(onLate, timeoutMs);
   giveUp.addEventListener('abort', onGiveUp, { once: true });
   try {
     giveUp.throwIfAborted();
     // A redirect would carry the body and its secrets to another address.
-    const request = { method: 'POST', headers, body: bytes, redirect: 'manual', signal: stop.signal } as const;
+    const request = { method: 'POST', headers, body: bytes, redirect: 'manual', signal: controller.signal } as const;
     const response = await fetch(url, request);
     const { status } = response;
     const isAccepted = status >= 200 && status < 300;
