@@ -37,6 +37,8 @@ async function startMain() {
       const [exitCode] = await once(child, 'exit');
       return exitCode;
     },
+    // Else a failed test would leave the sandbox behind, and the test file would never end.
+    [Symbol.dispose]: () => child.kill('SIGKILL'),
   };
 }
 
@@ -66,7 +68,8 @@ async function agree(link: string): Promise<string> {
 }
 
 test('prints commands that work, also in a terminal with the variables of a real mailbox, and removes its files at Ctrl-C', async () => {
-  const { read, client, pages, commands, end } = await startMain();
+  using main = await startMain();
+  const { read, client, pages, commands, end } = main;
   const folder = dirname(client);
   assert.equal(statSync(client).mode & 0o077, 0);
   assert.equal(Object.keys(JSON.parse(readFileSync(client, 'utf8'))).join(), 'installed');
@@ -95,7 +98,8 @@ test('prints commands that work, also in a terminal with the variables of a real
 });
 
 test('the variables can be read by every shell that is installed', async (t) => {
-  const { read, end } = await startMain();
+  using main = await startMain();
+  const { read, end } = main;
   const tried: string[] = [];
   for (const shell of ['sh', 'bash', 'zsh', 'ksh']) {
     const { error, status, stdout, stderr } = spawnSync(shell, ['-eu', '-c', `${read} && env`], {
