@@ -16,6 +16,7 @@ import type { OptionSpecs, OptionValues } from './options.ts';
 import { type Host, parseHost } from './process/hosts.ts';
 import type { Log } from './screen/log.ts';
 
+export { ConfigError, UnavailableError } from './errors.ts';
 export { searchOption } from './gmail/query/search-option.ts';
 export {
   choiceOption,

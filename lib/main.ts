@@ -118,6 +118,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       isWatched: format === 'pretty',
       spelling,
       installed: () => registry.scopes(),
+      jobs: registry.folder,
       allowHosts: egress.allow,
       onLoaded: restrainV8,
     });

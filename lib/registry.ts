@@ -8,7 +8,7 @@ import { ConfigError, JobError, UsageError } from './errors.ts';
 import { type JobScopes, requireProfileScope } from './google/scopes.ts';
 import type { Job } from './job.ts';
 import { COMMON_OPTIONS, type OptionSpecs } from './options.ts';
-import { placeInJobs } from './process/stack.ts';
+import { readStack } from './process/stack.ts';
 
 export const NAMING_RULE =
   "The name of a job's file has lower-case letters, digits and hyphens, begins with a letter, has at most 100 characters, and ends in .ts: archive-quiet.ts. Code that several jobs share belongs in a folder below jobs/.";
@@ -122,7 +122,7 @@ export class Registry {
       const reason = error instanceof Error && !(error instanceof JobError) ? `${error.name}: ` : '';
       const message = error instanceof Error ? error.message : String(error);
       throw new ConfigError(
-        `${placeInJobs(error, this.folder) ?? source}: cannot be loaded: ${reason}${message}`,
+        `${readStack(error, this.folder).place ?? source}: cannot be loaded: ${reason}${message}`,
         REMEDY,
         {
           cause: error,

@@ -10,7 +10,7 @@ import { WRAPPER } from '../process/loader.ts';
 import { jobFilesAmong } from '../registry.ts';
 
 export interface Bundle {
-  /** Path below the program's folder → text. */
+  /** Path below the program's folder → text: the program's files, and source maps of the files with jobs' code. */
   readonly files: ReadonlyMap<string, string>;
   /** Path → package (or `gmail-jobs`) → how many bytes of the file come from it. */
   readonly contents: Readonly<Record<string, Readonly<Record<string, number>>>>;
@@ -58,10 +58,20 @@ export async function bundle(parts: Record<string, string>): Promise<Bundle> {
     platform: 'node',
     target: 'node24',
     plugins: [shortcuts],
+    sourcemap: 'external',
+    sourcesContent: false,
   });
   await requireNamesToExist(metafile);
-  const files = outputFiles.map(async ({ path, text }) => [relative('dist', path), await toFunction(text)] as const);
-  return { files: new Map(await Promise.all(files)), contents: contentsOf(metafile), metafile };
+  const outputs = new Map(outputFiles.map((output) => [relative('dist', output.path), output]));
+  const files = [...outputs].map(async ([file, { text }]) => {
+    if (file.endsWith('.map')) return [];
+    const { code, map } = await toFunction(
+      text,
+      hasJobCode(metafile, file) ? outputs.get(`${file}.map`)?.text : undefined,
+    );
+    return [[file, code] as const, ...(map === undefined ? [] : [[`${file}.map`, map] as const])];
+  });
+  return { files: new Map((await Promise.all(files)).flat()), contents: contentsOf(metafile), metafile };
 }
 
 /**
@@ -87,8 +97,14 @@ async function requireNamesToExist({ inputs }: Metafile): Promise<void> {
   );
 }
 
+/** Whether the file holds code of `jobs/`, or of a folder below it: an error there is told with its place. */
+function hasJobCode({ outputs }: Metafile, file: string): boolean {
+  return Object.keys(outputs[`dist/${file}`]?.inputs ?? {}).some((input) => /(?:^|\/)jobs\//.test(input));
+}
+
 function contentsOf({ outputs }: Metafile): Bundle['contents'] {
-  const entries = Object.entries(outputs).map(([path, { inputs }]) => {
+  const code = Object.entries(outputs).filter(([path]) => !path.endsWith('.map'));
+  const entries = code.map(([path, { inputs }]) => {
     const bytes: Record<string, number> = {};
     for (const [input, { bytesInOutput }] of Object.entries(inputs)) {
       const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? 'gmail-jobs';
@@ -112,14 +128,25 @@ export async function bundleStart(source: string): Promise<string> {
   return outputFiles[0]?.text ?? '';
 }
 
-/** The module as the function that the loader calls; `import()` becomes the loader's `require`. */
-async function toFunction(text: string): Promise<string> {
-  const { code } = await transform(text, {
+/**
+ * The module as the function that the loader calls; `import()` becomes the loader's `require`. With `map`, the source map of
+ * `text`, returns a map of the function too.
+ */
+async function toFunction(text: string, map?: string): Promise<{ code: string; map?: string }> {
+  const data = map === undefined ? undefined : Buffer.from(map).toString('base64');
+  const inline = data === undefined ? '' : `\n//# sourceMappingURL=data:application/json;base64,${data}`;
+  const made = await transform(`${text}${inline}`, {
+    sourcemap: data === undefined ? false : 'external',
+    sourcesContent: false,
     format: 'cjs',
     platform: 'node',
     target: 'node24',
     supported: { 'dynamic-import': false },
     define: { 'import.meta.url': 'moduleUrl' },
   });
-  return `${WRAPPER[0]}\n${code}${WRAPPER[1]}\n`;
+  const code = `${WRAPPER[0]}\n${made.code}${WRAPPER[1]}\n`;
+  if (data === undefined) return { code };
+  const { mappings, ...rest } = JSON.parse(made.map);
+  // In a source map each semicolon begins a line; the wrapper adds one.
+  return { code, map: JSON.stringify({ ...rest, mappings: `;${mappings}` }) };
 }

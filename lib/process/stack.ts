@@ -1,22 +1,43 @@
-/** The stack of an error and of its causes, for the log; and the place in a job's file that threw the error. */
+/**
+ * Stacks of errors with the places of the source files: in the built program, source maps beside the files with jobs' code
+ * tell them.
+ */
+import { readFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-/** The stack of an error and of its causes, cut to 6,000 characters to fit into one log line. */
+export interface ReadStack {
+  /** As `stackOf` returns it, with places of the program written as `jobs/x.ts:12:5`. */
+  readonly text: string;
+  /** The first place in a job's file, such as `jobs/x.ts:12`; undefined when the stack has none. */
+  readonly place: string | undefined;
+}
+
+/** Characters; a longer stack would not fit into one log line. */
+const LONGEST = 6_000;
+
+/** The stack of an error and of its causes, cut to fit into one log line. */
 export function stackOf(error: unknown): string {
-  return wholeStackOf(error).slice(0, 6_000);
+  return wholeStack(error).slice(0, LONGEST);
 }
 
-/**
- * The first place of the stack in `folder`, the URL of `jobs/`, written as `jobs/x.ts:12`; undefined when the stack has
- * none.
- */
-export function placeInJobs(error: unknown, folder: URL): string | undefined {
-  const anywhere = `(?:${RegExp.escape(folder.href)}|${RegExp.escape(fileURLToPath(folder))})`;
-  const place = new RegExp(`${anywhere}([^\\s:()]+:\\d+)`).exec(wholeStackOf(error))?.[1];
-  return place === undefined ? undefined : `jobs/${place}`;
+/** Reads the stack of `error`, and of its causes. `jobs` is the URL of the folder with the jobs. */
+export function readStack(error: unknown, jobs: URL): ReadStack {
+  const root = new URL('..', jobs);
+  const folder = fileURLToPath(root);
+  const starts = [root.href, folder].map((start) => RegExp.escape(start)).join('|');
+  const frame = new RegExp(`(?:${starts})((?:jobs|lib)/[^\\s:()]+)(?::(\\d+))?(?::(\\d+))?`, 'g');
+  let place: string | undefined;
+  const text = wholeStack(error).replace(frame, (_, file: string, line?: string, column?: string) => {
+    const [source, ...position] = sourcePlace(folder, file, Number(line), Number(column));
+    const written = position.filter((part) => !Number.isNaN(part));
+    if (source.startsWith('jobs/') && written.length > 0) place ??= `${source}:${written[0]}`;
+    return [source, ...written].join(':');
+  });
+  return { text: text.slice(0, LONGEST), place };
 }
 
-function wholeStackOf(error: unknown): string {
+function wholeStack(error: unknown): string {
   const stacks: string[] = [];
   for (
     let cause = error;
@@ -26,4 +47,23 @@ function wholeStackOf(error: unknown): string {
     stacks.push(cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause));
   }
   return stacks.join('\nCaused by: ');
+}
+
+/** The place in the source; the given one when the file has no source map. */
+function sourcePlace(folder: string, file: string, line: number, column: number): [string, number, number] {
+  const map = readSourceMap(`${folder}${file}.map`);
+  const origin = map?.findOrigin(line, column);
+  if (origin === undefined || !('fileName' in origin)) return [file, line, column];
+  const source = origin.fileName.replace(/^(?:\.\.\/)+/, '');
+  // Jobs of another folder, such as those of tests, are told as those of jobs/.
+  const told = /^(?:lib|node_modules)\//.test(source) ? source : source.replace(/^.*\/(?=jobs\/)/, '');
+  return [told, origin.lineNumber, origin.columnNumber];
+}
+
+function readSourceMap(path: string): SourceMap | undefined {
+  try {
+    return new SourceMap(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
 }

@@ -39,14 +39,16 @@ export interface RunFacts {
   readonly error: unknown;
   /** Null when the run was not stopped. */
   readonly stopped: StopReason | null;
+  /** The place in a job's file, such as `jobs/x.ts:12`, where `error` was thrown or which led there. */
+  readonly place?: string | undefined;
 }
 
 /** Outcome and exit code of a run. A cause that needs a person takes precedence over one that the next run repairs. */
-export function concludeRun({ counts, refusal, dryRun, error, stopped }: RunFacts): Ending {
+export function concludeRun({ counts, refusal, dryRun, error, stopped, place }: RunFacts): Ending {
   if (error !== undefined && !(error instanceof StoppedError)) {
     const failedItems = counts.failed > 0 && exitCodeOf(error) === ExitCode.unavailable;
     const exitCode = failedItems ? ExitCode.itemsFailed : exitCodeOf(error);
-    return { outcome: 'failed', exitCode, ...describe(error) };
+    return { outcome: 'failed', exitCode, ...describe(error, place) };
   }
   if (counts.failed > 0) {
     const some = `${formatCount(counts.failed)} of ${counted(counts.matched, 'message')}`;
@@ -88,13 +90,16 @@ function concludeStop(reason: StopReason, counts: Counts): Ending {
   };
 }
 
-function describe(error: unknown): { error: string; remedy: string } {
+function describe(error: unknown, place?: string): { error: string; remedy: string } {
   if (error instanceof JobError)
     return { error: error.message.slice(0, LONGEST), remedy: error.remedy.slice(0, LONGEST) };
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return {
-    error: oneLine(text).slice(0, 500),
-    remedy: 'This is a bug: report it with the stack of the event run.bug.',
+    error: oneLine(place === undefined ? text : `${place}: ${text}`).slice(0, 500),
+    remedy:
+      place === undefined
+        ? 'This is a bug: report it with the stack of the event run.bug.'
+        : `Correct the job there; the event run.bug has the whole stack. If the job is right, report it with that stack.`,
   };
 }
 

@@ -5,10 +5,20 @@
 import type { Backfill, BackfillOptions } from '../backfill/backfill.ts';
 import type { BackfillValues } from '../backfill/options.ts';
 import { orAbort, systemClock } from '../base/clock.ts';
+import { passingFailure, TRY_NEXT_RUN } from '../base/network-failure.ts';
 import { createRunId } from '../base/run-id.ts';
 import { Tally } from '../base/tally.ts';
 import type { Config } from '../config.ts';
-import { ConfigError, ExitCode, egressBehind, StoppedError, type StopReason, UsageError } from '../errors.ts';
+import {
+  ConfigError,
+  ExitCode,
+  egressBehind,
+  JobError,
+  StoppedError,
+  type StopReason,
+  UnavailableError,
+  UsageError,
+} from '../errors.ts';
 import { type Guard, guardOfJob } from '../gmail/guards.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from '../gmail/writer.ts';
@@ -17,7 +27,7 @@ import { hostsOf, type Job, maxChangesOf } from '../job.ts';
 import type { CommonOptions } from '../options.ts';
 import type { Host } from '../process/hosts.ts';
 import type { Redactor, RunSecrets } from '../process/redact.ts';
-import { stackOf } from '../process/stack.ts';
+import { readStack } from '../process/stack.ts';
 import type { CommandSpelling } from '../screen/command-spelling.ts';
 import type { Log, ProcessLog } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
@@ -71,6 +81,8 @@ export interface Surroundings {
   readonly spelling: CommandSpelling;
   /** The installed jobs, for advice about scopes. */
   readonly installed: () => Promise<JobScopes[]>;
+  /** The folder of the jobs: stacks are told with places in it. */
+  readonly jobs: URL;
   /** Lets the process connect to these hosts too, from now on. */
   readonly allowHosts: (hosts: readonly Host[]) => void;
   /** Called when a run has loaded Gmail's client. */
@@ -100,6 +112,8 @@ class Run {
   readonly #tally = new Tally();
   /** An error that the run threw outside of its promise. */
   #fault: unknown;
+  /** The hosts that the job declares. */
+  #hosts: readonly Host[] = [];
   #budget: Budget | undefined;
   #connection: Connection | undefined;
   #backfill: Backfill | undefined;
@@ -122,7 +136,7 @@ class Run {
 
   async execute(): Promise<RunReport> {
     const { name, common, backfill } = this.#request;
-    const { progress, monitorUrl } = this.#surroundings;
+    const { progress, monitorUrl, jobs } = this.#surroundings;
     const startedMs = performance.now();
     const monitor = createMonitor(monitorUrl, this.#log);
     const thrown = await this.#work(() => monitor.start()).then(
@@ -130,14 +144,15 @@ class Run {
       (thrown: unknown) => this.#fault ?? thrown ?? new Error('undefined was thrown'),
     );
     // A library wraps the refusal of a connection in an error that says less.
-    const error = egressBehind(thrown) ?? thrown;
+    const error = egressBehind(thrown) ?? asUnavailable(thrown, this.#hosts);
     if (error instanceof UsageError) throw error;
     progress.end();
     const { counts, refusal } = this.#tally;
     const stopped: StopReason | null = this.#budget?.stopped ?? null;
-    const facts = { counts, refusal, dryRun: common.dryRun, error, stopped };
+    const { text: stack, place } = readStack(error, jobs);
+    const facts = { counts, refusal, dryRun: common.dryRun, error, stopped, place };
     const ending = concludeRun(facts);
-    if (ending.exitCode === ExitCode.bug) this.#log.error('run.bug', { stack: stackOf(error) });
+    if (ending.exitCode === ExitCode.bug) this.#log.error('run.bug', { stack });
     const summary = {
       job: name,
       runId: this.#runId,
@@ -181,8 +196,8 @@ class Run {
         throw new StoppedError('declined');
       };
       const { rulesFile } = config;
-      const hosts = hostsOf(name, job, { options, argument, rulesFile });
-      allowHosts(hosts);
+      this.#hosts = hostsOf(name, job, { options, argument, rulesFile });
+      allowHosts(this.#hosts);
       const guard = guardOfJob(name, maxChangesOf(name, job, options));
       const canShowMail = interactive && isWatched;
       const prepared = await job.prepare({ options, argument, dryRun, interactive, canShowMail, rulesFile });
@@ -197,7 +212,7 @@ class Run {
         const context = {
           options,
           secrets,
-          postJson: this.#createPostJson(hosts, secrets, config, budget),
+          postJson: this.#createPostJson(secrets, config, budget),
           argument,
           prepared,
           runId: this.#runId,
@@ -227,11 +242,11 @@ class Run {
     }
   }
 
-  #createPostJson(hosts: readonly Host[], secrets: Readonly<Record<string, string>>, config: Config, signals: Budget) {
+  #createPostJson(secrets: Readonly<Record<string, string>>, config: Config, signals: Budget) {
     return createPostJson({
       job: this.#request.name,
       runId: this.#runId,
-      hosts,
+      hosts: this.#hosts,
       dryRun: this.#request.common.dryRun,
       secrets,
       secretId: config.jobSecretId ?? config.secretId,
@@ -337,4 +352,35 @@ class Run {
     const isKept = this.#journal?.isKept === true && this.#tally.counts.changed > 0;
     return isKept ? this.#surroundings.spelling.command(['job', 'undo', this.#runId]) : undefined;
   }
+}
+
+/** The failure of a job's own request to one of its hosts as an UnavailableError; other errors unchanged. */
+function asUnavailable(error: unknown, hosts: readonly Host[]): unknown {
+  if (error instanceof JobError || hosts.length === 0) return error;
+  // AbortSignal.timeout, which a job gives to fetch.
+  const isLate = error instanceof Error && error.name === 'TimeoutError';
+  const code = isLate ? 'no answer in time' : passingFailure(error);
+  if (code === undefined) return error;
+  return new UnavailableError(`${hostBehind(error, hosts)} was not available (${code})`, TRY_NEXT_RUN, {
+    cause: error,
+  });
+}
+
+/** The fields with which Node's errors name the other side of a connection. */
+interface FailedConnection {
+  readonly hostname?: string;
+  readonly port?: number;
+}
+
+/** The name of the host that did not answer, or of all that it may be: most failures of a connection do not name it. */
+function hostBehind(error: unknown, hosts: readonly Host[]): string {
+  const ports = new Set<number>();
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { hostname, port }: FailedConnection = cause instanceof AggregateError ? cause.errors[0] : cause;
+    if (hostname !== undefined) return hostname;
+    if (port !== undefined) ports.add(port);
+  }
+  const fitting = hosts.filter(({ port }) => ports.has(port));
+  const names = [...new Set((fitting.length === 0 ? hosts : fitting).map(({ name }) => name))];
+  return names.length === 1 ? `${names[0]}` : `One of ${names.join(', ')}`;
 }

@@ -14,6 +14,7 @@ import { AS_NAMED } from '../fixtures/as-named.ts';
 import { lendToAws } from '../fixtures/front-door.ts';
 import applyRules from '../fixtures/installed/apply-rules.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
+import { registryOf } from '../fixtures/program.ts';
 import { carrying, forever } from '../fixtures/starring.ts';
 import { takeUncaught } from '../fixtures/uncaught.ts';
 import { assertEnded, type LogEvent, withRules } from '../run.ts';
@@ -131,6 +132,7 @@ async function startProcess(names: readonly string[]) {
         }),
         monitorUrl: undefined,
         processStop: stop.signal,
+        jobs: registryOf('installed').folder,
         faults,
         redactor,
         log,

@@ -88,6 +88,12 @@ describe('concludeRun', () => {
     assert.equal(concludeRun(ended(NOTHING, { error: new TypeError('a\nb') })).error, 'TypeError: a b');
   });
 
+  it('names the place in a job first, and says to correct the job', () => {
+    const { error, remedy } = concludeRun(ended(NOTHING, { error: new TypeError('a'), place: 'jobs/x.ts:3' }));
+    assert.equal(error, 'jobs/x.ts:3: TypeError: a');
+    assert.match(String(remedy), /^Correct the job there/);
+  });
+
   it('cuts the message of a bug to 500 characters', () => {
     assert.ok((concludeRun(ended(NOTHING, { error: new Error('x'.repeat(9_000)) })).error ?? '').length <= 500);
   });

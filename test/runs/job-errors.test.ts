@@ -1,0 +1,69 @@
+/** How errors of a job are told: its bugs with the place in its file, a host that is away as such. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { sandboxOf, told } from '../fixtures/starring.ts';
+import { assertEnded, ROOT, runJob } from '../run.ts';
+import type { Sandbox } from '../sandbox/index.ts';
+
+const SOURCE = readFileSync(`${ROOT}/test/fixtures/jobs/misbehaving.ts`, 'utf8').split('\n');
+const placeOf = (code: string) => `jobs/misbehaving.ts:${SOURCE.findIndex((line) => line.includes(code)) + 1}`;
+
+describe('an error of a job', { concurrency: 3 }, () => {
+  let sandbox: Sandbox;
+  before(async () => {
+    sandbox = await sandboxOf(1);
+  });
+  after(() => sandbox.close());
+
+  const fail = (how: string, ...options: string[]) =>
+    runJob(sandbox, ['misbehaving', '--how', how, ...options], { jobs: 'fixtures' });
+
+  const bugs = {
+    throws: ["new TypeError('no such thing')", 'TypeError: no such thing'],
+    'throws-later': ["new RangeError('much too late')", 'RangeError: much too late'],
+    searches: ["mailbox.search('newer_than:2w')", 'Error: the job built an invalid search'],
+  } as const;
+  for (const [how, [code, message]] of Object.entries(bugs)) {
+    it(`is told with the file and line of its source, in the built program too: ${how}`, async () => {
+      const run = await fail(how);
+      const final = assertEnded(run, 1);
+      assert.ok(String(final.error).startsWith(`${placeOf(code)}: ${message}`), String(final.error));
+      assert.match(String(final.remedy), /^Correct the job there/);
+      const [bug] = run.events.filter(({ event }) => event === 'run.bug');
+      assert.match(String(bug?.stack), new RegExp(`at .*${RegExp.escape(placeOf(code))}:\\d+`));
+    });
+  }
+
+  it('exits 75 or 78 for the classes that a job may throw, with message and remedy', async () => {
+    assert.equal(told(assertEnded(await fail('is-away'), 75)), 'the archive is closed → It opens at nine.');
+    assert.equal(told(assertEnded(await fail('is-wrong'), 78)), 'the list of customers is empty → Fill it.');
+  });
+
+  it('exits 75 and names the host when its fetch fails because of the network', async () => {
+    const { host, ...server } = await listen();
+    await server[Symbol.asyncDispose]();
+    const final = assertEnded(await fail('fetches', '--host', host), 75);
+    assert.match(told(final), /^127\.0\.0\.1 was not available \(ECONNREFUSED\) → Nothing to do unless it lasts/);
+  });
+
+  it('exits 75 when a fetch with a time limit gets no answer', async () => {
+    await using silent = await listen();
+    const final = assertEnded(await fail('times-out', '--host', silent.host), 75);
+    assert.match(told(final), /^127\.0\.0\.1 was not available \(no answer in time\)/);
+  });
+});
+
+/** A server that takes connections and never answers. */
+async function listen(): Promise<AsyncDisposable & { readonly host: string }> {
+  const server: Server = createServer((socket) => void socket.resume().on('error', () => undefined)).listen(
+    0,
+    '127.0.0.1',
+  );
+  await once(server, 'listening');
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { host, [Symbol.asyncDispose]: async () => void (await once(server.close(), 'close')) };
+}
