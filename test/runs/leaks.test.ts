@@ -329,7 +329,7 @@ describe('a job whose author is careless', { concurrency: 6 }, () => {
       assert.match(String(final.remedy), /bug/);
       const bug = run.events.find(({ event }) => event === 'run.bug');
       if (way !== 'throw-text' && way !== 'throw-object') {
-        assert.match(String(bug?.stack), /all failed: \[redacted\][\s\S]*\n\s+at .*careless\.js:\d+:\d+/);
+        assert.match(String(bug?.stack), /all failed: \[redacted\][\s\S]*\n\s+at .*careless\.ts:\d+:\d+/);
       }
       for (const line of run.stdout.split('\n')) assert.ok(line.length < 8_192, 'a line longer than 8 kB');
     });
