@@ -77,6 +77,6 @@ function died(ageMs: number | undefined): Finding {
 function tooEarly(ageMs: number): Finding {
   return skipped(
     'consent',
-    `too early to tell: the token is ${formatAge(ageMs)} old; in Testing it would die after 7 days (see Google Auth Platform → Audience)`,
+    `too early to tell: the token is ${formatAge(ageMs)} old. If the consent screen is in Testing (see Google Auth Platform → Audience), the token dies after 7 days`,
   );
 }

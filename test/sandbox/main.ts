@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { formatCount } from '../../lib/base/count.ts';
 import { quote } from '../../lib/screen/command-spelling.ts';
 import { Faults } from './faults.ts';
 import { listen } from './http.ts';
@@ -97,7 +98,7 @@ async function main(): Promise<void> {
     const files = await writeFiles(folder, sandbox, variables);
     process.stdout.write(
       [
-        `A mailbox of ${options.sandbox.messages} made-up messages is up. In another terminal, in this folder, type:`,
+        `A mailbox of ${formatCount(options.sandbox.messages)} made-up messages is up. In another terminal, in this folder, type:`,
         '',
         `  . ${files.env}`,
         '',
