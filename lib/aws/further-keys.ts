@@ -16,8 +16,9 @@ export type FurtherKeys = ReadonlyMap<string, string>;
 const CLIENT_FILE_KEYS: readonly string[] = ['installed', 'web'];
 
 /**
- * The further keys in the value of a secret; null when the value is no JSON object. `areSound`: the program accepts the
- * credentials in the value. A key whose value holds these credentials is not a further key; the keys beside them are.
+ * The further keys in the value of a secret; null when the value is no JSON object. `areSound` says whether the program
+ * accepts the credentials in the value. A person may have pasted the whole secret into one key: then the further keys are
+ * inside that key.
  */
 export function furtherKeysIn(text: string, areSound: boolean): FurtherKeys | null {
   const json = pastedJsonText(text);
@@ -32,7 +33,7 @@ export function furtherKeysIn(text: string, areSound: boolean): FurtherKeys | nu
     if (areInside && isHolder) {
       const keys = furtherKeysIn(typeof inner === 'string' ? inner : written, areSound) ?? [];
       for (const [name, text] of keys) further.set(name, text);
-    } else if (!isForeign(key, isHolder)) further.set(key, written);
+    } else if (!belongsToNoJob(key, isHolder)) further.set(key, written);
   }
   return further;
 }
@@ -41,13 +42,13 @@ function holdsCredentials(value: unknown): boolean {
   return contentsOf(value).objects.some(({ object }) => looksLikeCredentials(object));
 }
 
-/** Whether a key belongs to no job: it is one of the credentials, or a person pasted a credential or a client's file. */
-function isForeign(key: string, isHolder: boolean): boolean {
+/** True for a key of the credentials, and for a credential or client file that a person pasted into the secret. */
+function belongsToNoJob(key: string, isHolder: boolean): boolean {
   const isClientFile = isHolder && CLIENT_FILE_KEYS.includes(key);
   return isClientFile || CREDENTIAL_KEYS.has(key) || credentialKind(key) !== undefined;
 }
 
-/** Gives the values of the keys `names` to `hide`, whatever their form. */
+/** Gives the values of the keys `names` to `hide`, also those that are no strings. */
 export function hideKeys(names: readonly string[], keys: FurtherKeys | null, hide: (secret: string) => void): void {
   for (const name of names) {
     const written = keys?.get(name);
@@ -57,13 +58,13 @@ export function hideKeys(names: readonly string[], keys: FurtherKeys | null, hid
   }
 }
 
-/** A URL's user and all that stands behind its host: messages show hosts, and jobs declare them. */
+/** User, password and the text after the host of a URL, since messages show hosts; any other value as a whole. */
 function secretParts(value: string): string[] {
   const [, user = '', rest = ''] = /^https?:\/\/(?:([^/?#]*)@)?[^/?#]*(.*)$/is.exec(value) ?? [];
   return URL.canParse(value) && /^https?:/i.test(value) ? [user, user.replace(/^[^:]*:/, ''), rest] : [value];
 }
 
-/** The keys of both; where both have a key, the value of `newer` counts. */
+/** All keys of both versions. For a key in both, the value of `newer` counts. */
 export function joinKeys(older: FurtherKeys | null, newer: FurtherKeys | null): FurtherKeys {
   return new Map([...(older ?? []), ...(newer ?? [])]);
 }

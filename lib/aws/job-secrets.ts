@@ -1,6 +1,6 @@
 /**
- * The secrets of a job: keys of the secret in GMAIL_SECRET_ID, or in JOB_SECRET_ID where that is set. They are read once, at
- * the start of a run.
+ * The secrets of a job: keys of the secret that JOB_SECRET_ID names, or GMAIL_SECRET_ID when JOB_SECRET_ID is not set. A run
+ * reads them once, at its start.
  */
 import { ConfigError } from '../errors.ts';
 import { MIN_SECRET_LENGTH } from '../process/redact.ts';
@@ -18,7 +18,7 @@ export interface VersionKeys {
 }
 
 /**
- * The keys of the current version of a secret that holds no credentials. The values of the keys `names` are given to `hide`.
+ * Reads the keys of a secret without credentials, in its current version. Gives the values of the keys `names` to `hide`.
  * @throws ConfigError, CredentialError or UnavailableError when AWS does not return the version.
  */
 export async function fetchJobKeys(
@@ -44,9 +44,9 @@ export function readJobSecrets(
   const values = job.secrets.map((name) => [name, unpasted(furtherKeys?.get(name))] as const);
   const faulty = values.filter(([, value]) => problemOf(value) !== undefined);
   if (faulty.length === 0) return Object.fromEntries(values) as Record<string, string>;
-  const isObject = furtherKeys === null ? ', whose value is no JSON object' : '';
+  const form = furtherKeys === null ? ', whose value is no JSON object' : '';
   throw new ConfigError(
-    `${job.name} cannot run: in the secret ${secretId} (version ${versionId}${isObject}), ${faulty.map(([name, value]) => `${name} ${problemOf(value)}`).join(', ')}`,
+    `${job.name} cannot run: in the secret ${secretId} (version ${versionId}${form}), ${faulty.map(([name, value]) => `${name} ${problemOf(value)}`).join(', ')}`,
     correctIn(
       secretId,
       faulty.map(([name]) => name),
@@ -59,7 +59,7 @@ function unpasted(written: string | undefined): unknown {
   return typeof value === 'string' ? unwrap(value) : value;
 }
 
-/** As a predicate; undefined for a value that a job may get. */
+/** Such as `is missing`; undefined for a value that a job may get. */
 function problemOf(value: unknown): string | undefined {
   if (value === undefined) return 'is missing';
   if (typeof value !== 'string') return 'is not a string';

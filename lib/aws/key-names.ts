@@ -1,4 +1,4 @@
-/** Names of keys in the secret: those of the credentials, and how a message shows a name that a person typed. */
+/** Keys in the secret: those of the credentials, those that a job may declare, and how messages show a key. */
 import { credentialKind } from '../base/credential-like.ts';
 
 /** Keys of credentials. With such a key beside other credentials, the secret does not say which credentials are meant. */
@@ -10,7 +10,7 @@ export const OWN_KEYS: readonly string[] = [
 /** All keys of both kinds of credentials. Every other key of the secret belongs to jobs. */
 export const CREDENTIAL_KEYS: ReadonlySet<string> = new Set([...OWN_KEYS, 'type', 'private_key_id']);
 
-/** A key as it may be shown: a person may have pasted a credential in place of a key. */
+/** The key for a message; `one of its keys` when a person may have pasted a credential in place of a key. */
 export function shownKey(key: string): string {
   return /^[A-Za-z_][\w-]{0,60}$/.test(key) && credentialKind(key) === undefined ? key : 'one of its keys';
 }

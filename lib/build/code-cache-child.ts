@@ -15,7 +15,7 @@ function storeCaches(): void {
 }
 
 function main(host = process): void {
-  // V8 rejects a cache that was made under other flags than those at the program's start, so no flag may change before.
+  // V8 rejects a cache that was made under other flags than the program has at its start.
   v8.setFlagsFromString = () => undefined;
   // Before the program's own listener, which ends the process.
   host.on('exit', storeCaches);

@@ -34,7 +34,7 @@ rules:
     actions: { removeLabels: ["Auto/Large"] }
 `;
 
-interface Sandboxes {
+interface SandboxModule {
   startSandbox(options: { messages: number }): Promise<AsyncDisposable & { readonly env: Record<string, string> }>;
 }
 
@@ -64,7 +64,7 @@ export async function makeCodeCache(
   await writeFile(rules, RULES);
   try {
     const sandboxes = new URL('../../test/sandbox/index.ts', import.meta.url).href;
-    const { startSandbox } = (await import(sandboxes)) as Sandboxes;
+    const { startSandbox } = (await import(sandboxes)) as SandboxModule;
     await using sandbox = await startSandbox({ messages: 200 });
     const check = ['check', ...(jobs.length > 0 ? ['--jobs', jobs.join(',')] : [])];
     for (const words of [check, ...jobs.map((job) => [job])]) {

@@ -1,9 +1,9 @@
 /**
- * Hands every message that a search finds to a job, and marks it with a label that the search excludes, so that no later
- * run hands it over again. A message is marked before the same lane hands over the next one: after a kill, at most the
- * messages that the job was working on are handed over again.
+ * Hands every message that a search finds to a job, and marks the message with a label that the search excludes, so that
+ * no later run hands it over again. Works in `atOnce` lanes. A lane marks its message before it hands over the next one, so
+ * after a kill the next run hands over at most one message of each lane again.
  *
- * The marks are neither guarded nor journaled: with a mark undone, the next run would hand the message over again.
+ * Guards and journal leave the marks out: if `job undo` removed a mark, the next run would hand the message over again.
  */
 
 import { passingFailure } from '../base/network-failure.ts';
@@ -26,8 +26,8 @@ import type { Writer } from './writer.ts';
 
 export interface MessagesOptions {
   /**
-   * Does the job's work for one message. An error fails the message alone; an UnavailableError, ConfigError or failure of
-   * the network ends the run.
+   * Does the job's work for one message. A RefusedError or a bug fails this message alone. Any other JobError, such as
+   * UnavailableError, ConfigError, CredentialError or GuardError, and a failure of the network end the run.
    */
   readonly each: (message: Message) => unknown;
   /** The name of the label that marks messages for which `each` is done. Created when it does not exist. */
@@ -39,7 +39,7 @@ export interface MessagesOptions {
 /** The messages that a backfill is going to read and mark. */
 export interface UpcomingReads {
   readonly messages: number;
-  /** Windows that hold some of them. */
+  /** The number of windows that hold such messages. */
   readonly windows: number;
   readonly requests: number;
   readonly units: number;
@@ -66,7 +66,7 @@ export interface HandOverContext {
 export async function handOver(query: string, options: MessagesOptions, context: HandOverContext): Promise<void> {
   const { done } = options;
   const { client, writer, tally, progress, log, signal, labels, searcher, span, announceReads, confirm } = context;
-  requireSound(options, context.scopes);
+  requireValidOptions(options, context.scopes);
   await labels.requireClear([done]);
   const known = (await labels.known()).find(done);
   const terms = parseSearch(query);
@@ -88,8 +88,8 @@ export async function handOver(query: string, options: MessagesOptions, context:
 
   const created = known === undefined && all.size > 0 ? 1 : 0;
   const requests = 2 * all.size + created;
-  const each = client.costOf('messages.get') + client.costOf('messages.modify');
-  const units = all.size * each + created * client.costOf('labels.create');
+  const unitsPerMessage = client.costOf('messages.get') + client.costOf('messages.modify');
+  const units = all.size * unitsPerMessage + created * client.costOf('labels.create');
   log.info('message.planned', { done, messages: all.size, large: large.size, units });
   announceReads?.({ messages: all.size, windows: windows.length, requests, units });
   if (!writer.live || all.size === 0) return;
@@ -107,7 +107,7 @@ export async function handOver(query: string, options: MessagesOptions, context:
       const small = ids.without(large);
       const counts: LaneCounts = { changed: 0, skipped: 0, failed: 0 };
       await lanes.work(small, { isNewestFirst, isLarge: false, counts });
-      // Last, so that a message that takes too much memory does not keep the others back.
+      // Last: if a large message exhausts the memory, all small ones are done.
       await lanes.work(ids.without(small), { isNewestFirst, isLarge: true, counts });
       if (window === null) continue;
       const windowsLeft = windows.length - index - 1;
@@ -140,21 +140,21 @@ class Lanes {
   readonly #label: Label;
   readonly #context: HandOverContext;
   /** Aborted by an error that ends the run. */
-  readonly #away = new AbortController();
-  /** Aborted when no further message is handed over. */
+  readonly #fatal = new AbortController();
+  /** Aborted when no lane may take another message. */
   readonly #signal: AbortSignal;
   #names: Promise<ReadonlyMap<string, string>> | undefined;
-  /** Labels were listed again for one that did not exist when the run began. */
+  /** A run lists the labels at most once more, for labels that were created after its start. */
   #hasListedAgain = false;
 
   constructor(options: MessagesOptions, label: Label, context: HandOverContext) {
     this.#options = options;
     this.#label = label;
     this.#context = context;
-    this.#signal = AbortSignal.any([context.signal, this.#away.signal]);
+    this.#signal = AbortSignal.any([context.signal, this.#fatal.signal]);
   }
 
-  /** Hands the messages over. After a stop or an error, finishes those under way and throws the reason. */
+  /** Hands the messages over. After a stop or a fatal error, finishes the messages under way and throws the reason. */
   async work(ids: IdSet, { isNewestFirst, isLarge, counts }: LaneWork): Promise<void> {
     const { tally, progress } = this.#context;
     let taken = 0;
@@ -183,12 +183,12 @@ class Lanes {
       await marked;
       const message = await reading;
       if (message === null || this.#signal.aborted) continue;
-      if (await this.#isDone(message, count)) marked = this.#mark(id, count);
+      if (await this.#callEach(message, count)) marked = this.#mark(id, count);
     }
     await marked;
   }
 
-  /** The message, if it is to be handed over. */
+  /** Returns null for a message that is not handed over: it failed, was deleted, or has the mark already. */
   async #read(id: string, isLarge: boolean, count: Count): Promise<Message | null> {
     const { client } = this.#context;
     const nameLabels = (labelIds: readonly string[]) => this.#nameLabels(labelIds);
@@ -199,7 +199,7 @@ class Lanes {
       this.#fail(id, error, count);
       return null;
     }
-    // It was deleted, or another run marked it: searches show a label some seconds late.
+    // The message was deleted, or marked by another run: searches show a new label some seconds late.
     if (opened === null || opened.labelIds.includes(this.#label.id)) {
       count('skipped');
       return null;
@@ -207,7 +207,8 @@ class Lanes {
     return opened.message;
   }
 
-  async #isDone(message: Message, count: Count): Promise<boolean> {
+  /** Returns whether `each` succeeded. */
+  async #callEach(message: Message, count: Count): Promise<boolean> {
     try {
       await this.#options.each(message);
       return true;
@@ -217,27 +218,27 @@ class Lanes {
     }
   }
 
-  /** Marks the message. Never rejects: a message that cannot be marked ends the run and remains. */
+  /** Never rejects: a mark that fails ends the run, and the message counts as remaining. */
   async #mark(id: string, count: Count): Promise<void> {
     const { writer, client } = this.#context;
     try {
       await writer.modifyOne(id, { addLabelIds: [this.#label.id], removeLabelIds: [] }, client.giveUp);
     } catch (error) {
       const isDeleted = error instanceof GmailRefusal && error.status === 404;
-      if (!isDeleted) return this.#away.abort(error);
+      if (!isDeleted) return this.#fatal.abort(error);
     }
     count('changed');
   }
 
   #fail(id: string, error: unknown, count: Count): void {
     if (endsRun(error)) {
-      this.#away.abort(error);
+      this.#fatal.abort(error);
       return;
     }
     count('failed');
     this.#context.log.error('message.failed', {
       id,
-      // The message of another error may quote the mail.
+      // The text of any other error may quote the mail.
       error: error instanceof RefusedError ? error.message : error instanceof Error ? error.name : typeof error,
       at: placeOf(error),
     });
@@ -265,14 +266,14 @@ function namesById(directory: LabelDirectory): ReadonlyMap<string, string> {
 }
 
 /** @throws Error, a bug of the job. */
-function requireSound({ done, atOnce = 1 }: MessagesOptions, scopes: readonly string[] | undefined): void {
+function requireValidOptions({ done, atOnce = 1 }: MessagesOptions, scopes: readonly string[] | undefined): void {
   if (!Number.isInteger(atOnce) || atOnce < 1 || atOnce > MAX_CONCURRENT) {
     throw new Error(`mailbox.messages: atOnce is ${atOnce}, and must be a whole number from 1 to ${MAX_CONCURRENT}`);
   }
   if (systemLabelId(done) !== undefined) {
     throw new Error(`mailbox.messages: done is "${done}", a label of Gmail's own; it must be a label of yours`);
   }
-  // Without this check the job would do its work for one message, and then could not mark it.
+  // Without this check the job would do its work for one message before the mark fails.
   if (scopes !== undefined && !allowChanges(scopes)) {
     throw new Error('mailbox.messages marks messages with a label: the job needs Scope.modify among its scopes');
   }

@@ -33,12 +33,12 @@ export interface PostJsonContext {
   readonly random: () => number;
 }
 
-/** A longer Retry-After is not worth a waiting dyno: the next run will do. */
+/** A host that asks for a longer pause gets the post from the next run: a waiting dyno costs money. */
 const longestRetryAfterMs = 10 * 60_000;
 
 const POLICIES: Readonly<Record<Retryable['kind'], RetryPolicy>> = {
   away: { pausesMs: [500, 1_000, 2_000, 4_000, 8_000], fixedShare: 0, longestRetryAfterMs },
-  // A limit on the rate ends with time alone, so half of each pause is certain.
+  // Only time ends a rate limit, so at least half of each pause is waited.
   busy: { pausesMs: [1_000, 2_000, 4_000, 8_000, 16_000, 32_000], fixedShare: 0.5, longestRetryAfterMs },
 };
 
@@ -78,7 +78,7 @@ export function createPostJson(context: PostJsonContext): PostJson {
   };
 }
 
-/** @throws ConfigError for what is no https address of a declared host. */
+/** @throws ConfigError unless `address` is the https address of a declared host, without user and password. */
 function requireUrl(address: string | URL, job: string, declared: AllowedHosts): URL {
   const url = URL.parse(String(address));
   const refused = (problem: string, remedy: string) => new ConfigError(`${job} cannot post: ${problem}`, remedy);
@@ -87,7 +87,10 @@ function requireUrl(address: string | URL, job: string, declared: AllowedHosts):
   }
   const { protocol, hostname, host } = url;
   if (protocol !== 'https:' && !(protocol === 'http:' && isLoopback(hostname))) {
-    throw refused(`the address at ${host || 'no host'} is not https`, 'Use the https address of the host.');
+    throw refused(
+      `${host ? `the address at ${host}` : 'its address'} is not https`,
+      'Use the https address of the host.',
+    );
   }
   if (url.username !== '' || url.password !== '') {
     throw refused(`the address at ${host} holds a user or password`, 'Send it in the header Authorization.');
@@ -110,8 +113,8 @@ function toBytes(body: unknown): Buffer {
 }
 
 /** @throws TypeError for a malformed key, ConfigError for a header that cannot be sent. */
-function toHeaders({ headers: own = {}, idempotencyKey }: PostJsonOptions, otherKey: string, host: string): Headers {
-  const key = idempotencyKey ?? otherKey;
+function toHeaders({ headers: own = {}, idempotencyKey }: PostJsonOptions, defaultKey: string, host: string): Headers {
+  const key = idempotencyKey ?? defaultKey;
   if (!/^[!-~]{1,255}$/.test(key)) {
     throw new TypeError('postJson: idempotencyKey must have 1 to 255 ASCII characters without spaces');
   }
@@ -189,7 +192,7 @@ async function attempt(post: Post, context: PostJsonContext): Promise<{ readonly
   }
 }
 
-/** With a new time for each attempt: hosts refuse signatures that are some minutes old. */
+/** Signs each attempt with a new time: hosts refuse signatures that are some minutes old. */
 function signatureOf(bytes: Buffer, secret: string): string {
   if (secret === '') throw new TypeError('postJson: hmac.secret is empty');
   const seconds = Math.floor(Date.now() / 1_000);
@@ -212,10 +215,10 @@ async function readJson(response: Response): Promise<unknown> {
   return parseJson(Buffer.concat(chunks).toString());
 }
 
-/** Statuses that say that the host expects such posts at another address, or in another form. */
+/** Statuses for a post at the wrong address, or in a form that the host does not take. */
 const WRONG_ADDRESS: ReadonlySet<number> = new Set([404, 405, 410, 415, 421, 426, 451]);
 
-/** @throws CredentialError, ConfigError or RefusedError for what no repetition can change. */
+/** @throws CredentialError, ConfigError or RefusedError for a status that another attempt cannot change. */
 function refusalOf(status: number, retryAfter: string | null, post: Post, context: PostJsonContext): Retryable {
   const { host } = post.url;
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
@@ -247,11 +250,11 @@ function remedyOfDenial({ url, headers, options }: Post, { secrets, secretId }: 
   const carried = [url.href, options.hmac?.secret ?? '', ...[...headers.values()].flatMap(withBasic)];
   const names = Object.keys(secrets).filter((name) => carried.some((text) => text.includes(secrets[name] as string)));
   return names.length === 0
-    ? 'Check which credentials the host expects; a job gets them by its `secrets`.'
+    ? 'Check which credentials the host expects, and declare their keys in the `secrets` of the job.'
     : `Correct ${names.join(', ')} in the secret ${secretId} (AWS console → Retrieve secret value → Edit), or have the host allow it.`;
 }
 
-/** A header's value, and the user and password in it when it is that of Basic authentication. */
+/** The value of a header; for Basic authentication also `user:password`, decoded. */
 function withBasic(value: string): string[] {
   const [, basic] = /^basic +([\w+/=-]+)$/i.exec(value) ?? [];
   return basic === undefined ? [value] : [value, Buffer.from(basic, 'base64').toString()];
