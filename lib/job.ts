@@ -143,7 +143,7 @@ export type HostsContext<O extends OptionSpecs> = Pick<PrepareContext<O>, 'optio
 /** Hosts such as `api.example.com` (port 443) or `api.example.com:8443`. */
 export type JobHosts<O extends OptionSpecs> = readonly string[] | ((context: HostsContext<O>) => readonly string[]);
 
-/** A limit, or how it follows from the job's options; undefined for the default. */
+/** A limit, or a function that computes the limit from the job's options; undefined stands for the default. */
 export type MaxChanges<O extends OptionSpecs> =
   | number
   | ((context: { readonly options: OptionValues<O> }) => number | undefined);

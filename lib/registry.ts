@@ -13,7 +13,7 @@ import { readStack } from './process/stack.ts';
 export const NAMING_RULE =
   "The name of a job's file has lower-case letters, digits and hyphens, begins with a letter, has at most 100 characters, and ends in .ts: archive-quiet.ts. Code that several jobs share belongs in a folder below jobs/.";
 
-/** Journals are found by names of this form: see readHead in undo/journal-message.ts. */
+/** An undo finds journals by job names of this form: see readHead in undo/journal-message.ts. */
 const JOB_FILE = /^([a-z][a-z0-9-]{0,99})\.[jt]s$/;
 
 const CODE_FILE = /^[^.].*\.[cm]?[jt]sx?$/;

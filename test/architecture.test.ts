@@ -46,7 +46,7 @@ function importsOf(file: string): Import[] {
   });
 }
 
-/** What each file needs when it runs. */
+/** File → the files and packages that it loads when it runs. */
 const NEEDS = new Map(FILES.map((file) => [file, importsOf(file).filter(({ typesOnly }) => !typesOnly)]));
 
 /** Files that break a rule, as `file → what`. */

@@ -1,4 +1,4 @@
-/** `job new`: makes a job's file and its test from a starting point, which are the folders of test/starting-points. */
+/** `job new`: makes a job's file and its test from one of the starting points, the folders in test/starting-points/. */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { defineCommand } from '../command.ts';

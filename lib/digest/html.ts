@@ -16,7 +16,7 @@ const SOFT = '#656d76';
 const LINE = '#e7e9ec';
 const TRACK = '#eceef1';
 
-/** Of middle brightness, to be visible on a white and on a black page. */
+/** Medium brightness is visible on a white and on a black page. */
 const BAR_COLOR = '#5b8def';
 const CATEGORY_COLORS: Readonly<Record<string, string>> = {
   Primary: '#5b8def',

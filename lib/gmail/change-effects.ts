@@ -1,7 +1,6 @@
 /**
- * Finds out which messages a change really changes, from the labels that they have: the counts of a run are then true, and
- * its journal can record what an undo has to restore. Asks by searches for the labels or by reading the messages, whichever
- * costs fewer quota units. Changes nothing.
+ * Finds out which messages a change really changes, so that the run's counts are exact and its journal records what an undo
+ * has to restore. Searches for the labels or reads the messages, whichever costs fewer quota units. Changes nothing.
  */
 import {
   type ChangePlan,
@@ -18,7 +17,7 @@ import { unitsOf } from './units.ts';
 import type { FoundIds } from './windows.ts';
 
 export interface LabelReader {
-  /** Of all mail, also in a backfill. 5 quota units for each 500 messages. */
+  /** Searches all mail, also in a backfill. 5 quota units for each 500 messages. */
   readonly find: (query: string, options: FindOptions) => Promise<FoundIds>;
   /** The current labels of messages, without those that no longer exist. 20 quota units each. */
   readonly labelsOf: (ids: readonly string[]) => Promise<ReadonlyMap<string, readonly string[]>>;
@@ -26,10 +25,10 @@ export interface LabelReader {
   readonly count: (label: Label) => Promise<number>;
 }
 
-/** Messages in these places keep them in an undo, so the journal has to record them. */
+/** The journal records which messages were in Trash or Spam before the run, so that an undo leaves them there. */
 const PLACES = ['TRASH', 'SPAM'] as const;
 
-/** Key of a label → the messages that have it. */
+/** Key of a label → the messages that have the label. */
 type Carrying = Map<string, IdSet>;
 
 interface MadeChange {
@@ -40,14 +39,14 @@ interface MadeChange {
 
 /** The changes of one run, so that a later change knows the earlier ones, which Gmail's searches do not show at once. */
 export class RunChanges {
-  /** How many changes all plans of the run have had so far. */
+  /** The number of changes in all plans of the run so far. */
   planned = 0;
   #made: MadeChange[] = [];
   /** Messages whose change Gmail has not confirmed. */
   #doubtful = IdSet.empty;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Does `work` after the changes that were begun before: a journal follows one plan at a time. */
+  /** Does `work` when the work of all earlier calls has ended: a journal can follow only one plan at a time. */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#last.then(work);
     this.#last = done.catch(() => undefined);
@@ -75,7 +74,7 @@ export class RunChanges {
     return { plan, done: totalOf(whole) - totalOf(plan) };
   }
 
-  /** Takes note of a plan that was applied. `isConfirmed` tells whether all its changes were made. */
+  /** Remembers an applied plan. `isConfirmed` says whether Gmail confirmed all its changes. */
   record({ sets, windows }: ChangePlan, labels: LabelDirectory, isConfirmed: boolean): void {
     for (const { changes } of windows) {
       for (const [set, { ids }] of changes.entries()) {
@@ -119,7 +118,7 @@ async function searchedLabels(
   labels: readonly Label[],
   { count }: LabelReader,
 ): Promise<Label[] | null> {
-  // With the costs of the 2026 profile; in the legacy profile, where reading costs less, the choice may be the dearer one.
+  // The costs of the 2026 profile. In the legacy profile, where reads cost less, the choice may cost more units.
   const toRead = size * unitsOf('messages.get', '2026');
   const page = unitsOf('messages.list', '2026');
   if (toRead <= labels.length * (page + unitsOf('labels.get', '2026'))) return null;
@@ -129,8 +128,8 @@ async function searchedLabels(
 }
 
 /**
- * The messages of `ids` that at least one operation changes, with a flag for each operation. Brings `carrying` up to what
- * it is after the change, for the sets that follow.
+ * Returns the messages of `ids` that at least one operation changes, with a flag for each operation. Updates `carrying` to
+ * the labels after the change, for the sets that follow.
  */
 function narrow(
   ids: IdSet,

@@ -1,6 +1,6 @@
 /**
- * Reads all pages of a search. Each page has the token of the next one, so one list cannot be read in parallel. Lists of
- * separate windows of time can, for up to one extra page for each window.
+ * Reads all pages of a search. Each page has the token of the next one, so one list cannot be read in parallel. Separate
+ * lists for windows of time can be, at the cost of up to one extra page for each window.
  *
  * `listSideBySide` reads the list of the whole span from its newest end. After every 12 pages it begins the list of one
  * more window, the oldest window first, until both sides meet: a small search costs no extra page, a big one few.
@@ -21,10 +21,10 @@ export type FetchPage = (window: Window | null, token: string | undefined) => Pr
 /** One more window gets a list of its own after this many pages. */
 const PAGES_PER_WINDOW = 12;
 
-/** The list of all has reached a window when a page of it contains two of the window's 20 newest messages. */
+/** The list of the whole span has reached a window when one page contains two of the window's 20 newest messages. */
 const NEWEST_OF_WINDOW = 20;
 
-/** All messages in the whole span. `windows`, oldest first, may get lists of their own. */
+/** Lists all messages in the whole span. `windows`, oldest first, may get lists of their own. */
 export async function listSideBySide(fetch: FetchPage, windows: readonly Window[]): Promise<FoundIds> {
   return await new SideBySide(fetch, windows).read();
 }
@@ -34,7 +34,7 @@ class SideBySide {
   readonly #windows: readonly Window[];
   /** The list of the whole span, as far as it is read. */
   readonly #whole = new IdCollector();
-  /** The windows that a list of their own has read to the end. */
+  /** The windows whose own list was read to the end. */
   readonly #apart = new Map<Window, IdSet>();
   /** The newest messages of each window that has a list of its own. */
   readonly #newestOfWindows = new Set<string>();
@@ -67,7 +67,7 @@ class SideBySide {
   #beginMore(): void {
     const { pages, failed } = this.#lists;
     const most = Math.min(Math.floor(pages / PAGES_PER_WINDOW), this.#windows.length - 1);
-    // The list of the whole span is one of those that are read in parallel.
+    // Minus 1 for the list of the whole span.
     while (!this.#met && !failed && this.#underWay < MAX_CONCURRENT - 1 && this.#begun.length < most) {
       const list = this.#readWindow(this.#windows[this.#begun.length] as Window);
       list.catch(() => undefined);
@@ -79,7 +79,7 @@ class SideBySide {
     let overtaken = false;
     const onPage = ({ ids }: ListPage, isFirst: boolean) => {
       if (isFirst) {
-        // The list of the whole span has already reached this window, and reads it to its end.
+        // The list of the whole span has already reached this window, and reads the window to its end.
         overtaken = ids[0] !== undefined && this.#whole.has(ids[0]);
         this.#met ||= overtaken;
         if (!overtaken) for (const id of ids.slice(0, NEWEST_OF_WINDOW)) this.#newestOfWindows.add(id);

@@ -1,6 +1,6 @@
 /**
- * One whole message, as `mailbox.messages` hands it to a job. A message of up to 2 MB is read with one request; a larger one
- * without its attachments, whose contents are requested one by one.
+ * One whole message, as `mailbox.messages` hands it to a job. Reads a message of up to 2 MB with one request, and a larger
+ * one without its attachments, which the job requests one by one.
  */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { GmailClient } from './client.ts';
@@ -24,8 +24,8 @@ export interface Message extends MessageContent {
 }
 
 /**
- * The search for messages that are read in parts. The source of a message of 50 MB would take more memory than a dyno of
- * 512 MB has: about six times its size, as JSON, as text, as bytes and decoded.
+ * The search for messages that are read in parts. A source takes about six times its size in memory (as JSON, text, bytes
+ * and decoded), up to 300 MB for a message of 50 MB, and 8 sources may be in memory at once; a small dyno has 512 MB.
  */
 export const LARGE = 'larger:2M';
 
@@ -44,9 +44,9 @@ export interface OpenedMessage {
 }
 
 /**
- * Reads the message; null when it no longer exists. 20 quota units, and 20 more for a small message whose source is too
- * broken to parse here: Gmail can divide it into parts nevertheless.
- * @throws MimeError when the message cannot be read in parts either.
+ * Reads the message; null when it no longer exists. 20 quota units. A message whose source parseSource refuses costs 20
+ * more: it is read again in the parts into which Gmail divides it.
+ * @throws MimeError when these parts cannot be read either.
  */
 export async function openMessage(id: string, isLarge: boolean, access: MessageAccess): Promise<OpenedMessage | null> {
   const { client, signal, nameLabels } = access;

@@ -38,7 +38,7 @@ export interface MessageSource {
   readonly historyId: string | undefined;
 }
 
-/** The source of a message; null when it no longer exists. 20 quota units. @throws UnavailableError without a source. */
+/** The source of a message; null when it no longer exists. 20 quota units. @throws UnavailableError when Gmail leaves it out. */
 export async function getSource(client: GmailClient, id: string, signal: AbortSignal): Promise<MessageSource | null> {
   const message = await getMessage(client, { id, format: 'raw' }, signal);
   if (message === null) return null;

@@ -1,6 +1,6 @@
 /**
- * The access token of a run. Fetches the secret and exchanges it when a token is needed, once for all requests that wait,
- * and keeps no refresh token. A rotation during the run, or a broken current version, must not stop the run.
+ * The access token of a run. Fetches the secret and exchanges its credentials when a token is needed, once for all requests
+ * that wait for the token. Keeps no refresh token. Neither a rotation nor a broken current version stops the run.
  */
 
 import type { FurtherKeys } from '../aws/further-keys.ts';
@@ -102,7 +102,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens {
 
 interface IssuedToken {
   readonly token: AccessToken;
-  /** By the clock of the options. */
+  /** In milliseconds of `AccessOptions.clock`. */
   readonly renewAt: number;
   readonly secretVersion: string;
   /** As of the run's first token: a renewal changes neither the secrets of the job nor the mailbox. */
@@ -113,7 +113,7 @@ interface IssuedToken {
 }
 
 /**
- * Decides which version of the secret gives the token: AWSCURRENT, AWSCURRENT as it is after a failure, or AWSPREVIOUS.
+ * Decides which version of the secret gives the token: AWSCURRENT, AWSCURRENT read again after a failure, or AWSPREVIOUS.
  * `before` is the token that the new one replaces.
  */
 async function issueToken(before: IssuedToken | undefined, options: AccessOptions): Promise<IssuedToken> {
@@ -151,7 +151,7 @@ async function issueToken(before: IssuedToken | undefined, options: AccessOption
   throw standIn;
 }
 
-/** AWSCURRENT. Logs at debug level when it is the version that was read `before`. */
+/** Fetches AWSCURRENT. Logs the same version as `before` at debug level only. */
 async function fetchCurrent(
   before: FetchedSecret | undefined,
   { fetchSecret, signal, log }: AccessOptions,

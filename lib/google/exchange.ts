@@ -1,4 +1,4 @@
-/** Exchanges the secret's credentials for an access token. Knows the difference between a user's and a service account's. */
+/** Exchanges the secret's credentials, a refresh token or a service account's key, for an access token. */
 
 import type { Credentials } from '../aws/shape.ts';
 import { CredentialError } from '../errors.ts';
@@ -22,7 +22,7 @@ export async function exchangeCredentials(
     : exchangeRefreshToken(credentials, scopes, secretAgeMs, signal, options);
 }
 
-/** An access token with all granted scopes; null for a service account, whose requests must name scopes. Throws the same. */
+/** Like exchangeCredentials, with all granted scopes; null for a service account, whose requests must name scopes. */
 export async function exchangeForAllScopes(
   credentials: Credentials,
   secretAgeMs: number | undefined,
@@ -44,7 +44,7 @@ export interface JobToken extends ExchangedToken {
 /** Refusals that may concern only the `scope` of the request, which Google does not document for a refresh. */
 const ABOUT_SCOPES = new Set(['invalid_scope', 'invalid_request']);
 
-/** An access token for `scopes`, or for all granted scopes when Google refuses to narrow it. Throws the same. */
+/** Like exchangeCredentials, but returns a token for all granted scopes when Google refuses to narrow the token. */
 export async function exchangeNarrowly(
   credentials: Credentials,
   scopes: readonly string[],
@@ -83,7 +83,7 @@ export async function requireScopes(
       );
 }
 
-/** Refusals because of the credentials in this version of the secret. */
+/** Refusals that concern the credentials in one version of the secret. */
 const VERSION_ERRORS = new Set([
   'invalid_grant',
   'invalid_client',

@@ -5,9 +5,9 @@ import { ConfigError, CredentialError, JobError } from '../errors.ts';
 import { type MeantMailbox, WrongMailboxError } from './ownership.ts';
 
 /**
- * Opens AWSPREVIOUS with `open` in place of the current version, which has a `problem`. Returns the error that the run ends
- * with when AWSPREVIOUS does not work or may not be used: `problem`, with the reason if a person can remove it.
- * `fetchPrevious` returns null when there is no version to try. Other errors than JobError are thrown.
+ * Opens AWSPREVIOUS with `open`, because the current version has a `problem`. When AWSPREVIOUS does not work or may not be
+ * used, returns the error that ends the run: `problem`, with the reason if a person can remove the reason.
+ * `fetchPrevious` returns null when there is no version to try. Throws errors that are no JobError.
  */
 export async function tryPrevious<P extends { readonly mailbox: string | undefined }, T>(
   problem: JobError,

@@ -173,7 +173,7 @@ function guardDatagrams(modules: Modules, { refuse }: Policy): void {
       return fail(this, args, refuseConnect(given.findLast((arg) => Number.isInteger(Number(arg))) ?? 0, address));
     };
   });
-  // Early versions of Node 24 have neither of these.
+  // Early versions of Node 24 have neither bindSync nor connectSync.
   if ('bindSync' in modules.dgram.Socket.prototype) {
     replaceFunction(modules, 'dgram.Socket.prototype.bindSync', () => (options = {}) => {
       throw refuseBind(options as object);

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { credentialsIn } from '../base/credential-like.ts';
 
-/** Bytes. The redactor leaves shorter secrets, since such texts occur by chance; aws/ and authorize/ refuse them. */
+/** Bytes. The redactor ignores shorter secrets, since such texts occur by chance; aws/ and authorize/ refuse them. */
 export const MIN_SECRET_LENGTH = 8;
 
 /** Bytes. The redactor cuts out every piece of a secret that is this long, and a shorter secret only as a whole. */
@@ -58,7 +58,7 @@ export class Redactor {
     this.#later = later;
   }
 
-  /** Length of the longest piece: how far apart two bytes of one piece can be. 0 when no secret is known. */
+  /** Bytes in the longest piece; 0 when no secret is known. */
   get reach(): number {
     return Math.max(0, ...this.#lengths.keys());
   }
@@ -206,7 +206,7 @@ class HashCounts {
   #size = 0;
   /** The home slot of a hash is its lower half, shifted right by this number of bits. */
   #shift = 20;
-  /** 0 for a free slot; else a byte of the hash, which nearly always shows that a slot holds another one. */
+  /** 0 for a free slot; else a byte of the hash, which nearly always shows that a slot holds another hash. */
   #tags = new Uint8Array(2 ** 12);
   #counts = new Uint32Array(2 ** 12);
   #highs = new Int32Array(2 ** 12);

@@ -29,7 +29,6 @@ export interface Ending {
   readonly remedy?: string;
 }
 
-/** The facts from which outcome and exit code follow. */
 export interface RunFacts {
   readonly counts: Counts;
   /** Gmail's first reason for not changing a message. */

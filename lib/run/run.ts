@@ -1,6 +1,6 @@
 /**
  * One run, from a request to its report: hosts, secret, token, mailbox, job, monitor, final line. A process may do many
- * runs, also at once: they share what `Surroundings` names and no credential of a mailbox.
+ * runs, also at once. Runs share the `Surroundings`, but no credential of a mailbox.
  */
 import type { Backfill, BackfillOptions } from '../backfill/backfill.ts';
 import type { BackfillValues } from '../backfill/options.ts';
@@ -65,7 +65,7 @@ export interface ChosenMailbox extends Pick<Config, 'secretId' | 'mailbox'> {
 
 /** The things that the process gives to each of its runs. */
 export interface Surroundings {
-  /** The process's configuration; if it is wrong, its error, which every run throws. */
+  /** The process's configuration, or the error in the configuration, which ends every run. */
   readonly config: Config | ConfigError;
   /** The monitor's address; undefined without a monitor. */
   readonly monitorUrl: string | undefined;
@@ -90,8 +90,8 @@ export interface Surroundings {
 }
 
 /**
- * Runs the job, writes the final line whatever happens, and returns its report.
- * @throws UsageError, before anything else was done, when the job refuses its options.
+ * Runs the job and returns its report. Writes the final line also after a bug.
+ * @throws UsageError, without a final line, when the job refuses its options; nothing was sent by then.
  */
 export async function runJob(request: RunRequest, surroundings: Surroundings): Promise<RunReport> {
   using secrets = surroundings.redactor.openRun();
@@ -265,7 +265,7 @@ class Run {
     return { ...config, ...chosen };
   }
 
-  /** Loads the code of backfills for a backfill alone. */
+  /** Loads the code of backfills only for a backfill. */
   async #prepareBackfill(asking: Pick<BackfillOptions, 'person' | 'confirm' | 'now'>): Promise<void> {
     const { name, common, backfill: values } = this.#request;
     const { progress } = this.#surroundings;

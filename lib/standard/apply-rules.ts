@@ -19,7 +19,7 @@ import { parseRules, type RuleSet } from '../rules/schema.ts';
 const MOST_PER_RULE = 20;
 const MOST_SAMPLES = 100;
 
-/** Returns the job whose rules are those of RULES_FILE, or of `ownRules`, a file in jobs/, when it is not set. */
+/** Returns the job. Its rules come from RULES_FILE or, when RULES_FILE is not set, from `ownRules`, a file in jobs/. */
 export function applyRules(ownRules: URL) {
   return defineJob({
     summary: 'Apply the rules in rules.yaml to the mailbox: archive, trash, mark, star, label',
@@ -50,7 +50,7 @@ export function applyRules(ownRules: URL) {
         );
       }
       const file = rulesFile ?? fileURLToPath(ownRules);
-      // Messages name the source, because nobody edits the copy that the build makes.
+      // Messages name the file in jobs/, because nobody edits the copy that the build makes.
       const name = rulesFile === undefined ? `jobs/${basename(file)}` : shortPath(file);
       return { ...selectRules(parseRules(await readRules(file, name), name), options.rule), file: name };
     },

@@ -49,7 +49,7 @@ export class RunJournal implements PlanJournal {
   readonly #options: RunJournalOptions;
   #store: Promise<JournalStore> | undefined;
   #last: KeptPortion | undefined;
-  /** Of the portions before `#last`: how many changes were made, and whether all of them were. */
+  /** How many changes the portions before `#last` made, and whether that is all of their changes. */
   #before = { count: 0, isWhole: true };
   #messageIds: readonly string[] = [];
   #closed: Promise<void> | undefined;

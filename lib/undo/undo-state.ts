@@ -28,7 +28,7 @@ const MARGIN_S = 60;
 /** Up to this many messages are all read, for 20 quota units each. */
 const MOST_READ = 100;
 
-/** Of more than MOST_READ messages, this many are read, to check the searches. */
+/** Above MOST_READ messages, undo reads only this many, to check the searches. */
 const SAMPLE = 10;
 
 export interface StateOptions {

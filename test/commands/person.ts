@@ -16,7 +16,7 @@ export interface CommandRun {
   readonly stderr: string;
   /** The link that was printed. */
   readonly link: string | undefined;
-  /** What the browser showed at the end. */
+  /** The last page in the browser. */
   readonly visit: Visit | undefined;
 }
 

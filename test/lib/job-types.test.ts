@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { compile } from '../fixtures/compile.ts';
 
-/** What is wrong → a job's code, the code at which the message points, and the message. */
+/** Mistake → a job's code, the code at which the message points, and the message. */
 const MISTAKES: Readonly<Record<string, readonly [job: string, place: string, message: RegExp]>> = {
   'a typo in a key': [
     'scope: [Scope.modify], options: {}, async run() {}',

@@ -52,7 +52,9 @@ async function undisturbed(): Promise<string[]> {
 
 const requests = await undisturbed();
 
-describe('a run that hands messages to a host, and is killed', { concurrency: 3 }, () => {
+describe('after a kill of a run that hands messages to a host, the next run delivers all messages,', {
+  concurrency: 3,
+}, () => {
   async function assertComplete(prepare: (parts: { sandbox: Sandbox; host: Host; kill: () => 'drop' }) => void) {
     await using sandbox = await start();
     await using host = new Host();
@@ -83,14 +85,14 @@ describe('a run that hands messages to a host, and is killed', { concurrency: 3 
       // A kill before a read is like a kill after the request before it.
       const isWrite = /^(labels\.create|messages\.modify)$/.test(verb);
       if (!isWrite && when === 'before') continue;
-      it(`${when} its request ${skip + 1}, ${verb}, delivers every message, at most ${AT_ONCE} twice`, async () => {
+      it(`at most ${AT_ONCE} of them twice: killed ${when} request ${skip + 1}, ${verb}`, async () => {
         await assertComplete(({ sandbox, kill }) => sandbox.faults.add({ kind: 'hook', skip, [when]: kill }));
       });
     }
   }
 
   for (const arrivals of [1, 2, 3, 4]) {
-    it(`when message ${arrivals} has arrived and is not answered, delivers every message`, async () => {
+    it(`at most ${AT_ONCE} of them twice: killed before the host answers message ${arrivals}`, async () => {
       await assertComplete(({ host, kill }) => {
         host.onArrival = () => {
           if (host.arrived.length === arrivals) kill();

@@ -1,4 +1,4 @@
-/** The hosts that a job computes from its options are granted by the run, before the job's `prepare`. */
+/** A run allows connections to the hosts that a job computes from its options before it calls the job's `prepare`. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -32,12 +32,12 @@ describe('the hosts of a job', () => {
     assert.deepEqual(calls, ['/prepare', '/run']);
   });
 
-  it('do not include others', async () => {
+  it('do not include hosts that the job has not declared', async () => {
     const final = assertEnded(await call('--to', host, '--instead', `localhost:${host.split(':')[1]}`), 78);
     assert.match(told(final), /localhost:\d+ was not declared/);
   });
 
-  it('exit 78 when one is malformed, and name it without what may be a credential', async () => {
+  it('end the run with 78 when one is malformed; the message leaves out user, path and query', async () => {
     const run = await call('--to', 'https://alice:pass-word@hooks.example.com/services/T0/token-of-the-hook?key=1');
     const final = assertEnded(run, 78, { requests: 0 });
     assert.match(

@@ -57,7 +57,7 @@ describe('the secrets of a job', () => {
     assert.deepEqual(eventOf(run, 'keyed.hashes')?.hashes, hashesOf(KEYS));
   });
 
-  it('are freed of the spaces and quotes that pasting adds', async () => {
+  it('lose the spaces and quotes that pasting adds', async () => {
     await using sandbox = await keyedSandbox({ WEBHOOK_TOKEN: ` "${KEYS.WEBHOOK_TOKEN}"\n`, CRM_KEY: KEYS.CRM_KEY });
     assert.deepEqual(eventOf(await runKeyed(sandbox), 'keyed.hashes')?.hashes, hashesOf(KEYS));
   });
@@ -71,7 +71,7 @@ describe('the secrets of a job', () => {
     'all missing': [{}, /WEBHOOK_TOKEN is missing, CRM_KEY is missing → Store "WEBHOOK_TOKEN":"…","CRM_KEY":"…"/],
   };
   for (const [what, [keys, expected]] of Object.entries(refused)) {
-    it(`exit 78 and name key, secret and version, but no value, when one is ${what}`, async () => {
+    it(`end the run with 78 and a message with key, secret and version, but no value, when one is ${what}`, async () => {
       await using sandbox = await keyedSandbox(keys);
       const run = await runKeyed(sandbox);
       const final = assertEnded(run, 78, { outcome: 'failed' });
@@ -163,7 +163,7 @@ describe('JOB_SECRET_ID', () => {
     assertEnded(await runKeyed(sandbox, { env }), 0);
   });
 
-  it('exits 78 for what is no name of a secret, and never prints it', async () => {
+  it("exits 78 for a pasted secret, which it never prints, and for another region's ARN", async () => {
     await using sandbox = await keyedSandbox();
     const run = await runKeyed(sandbox, { env: { JOB_SECRET_ID: `{"WEBHOOK_TOKEN":"${KEYS.WEBHOOK_TOKEN}"}` } });
     assert.match(told(assertEnded(run, 78)), /JOB_SECRET_ID holds text that begins like a credential/);
@@ -194,7 +194,7 @@ describe('a job with secrets, built', { concurrency: 3 }, () => {
     }
   });
 
-  it('shows none when its secret is broken, denied or answered by an echo', async () => {
+  it('shows no secret when the value in AWS is broken, or when Google echoes the request', async () => {
     await using sandbox = await keyedSandbox();
     sandbox.secrets.setSecret(
       'gmail-jobs/keys',

@@ -172,7 +172,7 @@ describe('a job that posts', { concurrency: 4 }, () => {
   });
 });
 
-describe('no secret of a job is shown', { concurrency: 4 }, () => {
+describe('a job that posts shows no secret', { concurrency: 4 }, () => {
   const NOISY = { LOG_LEVEL: 'debug', NODE_DEBUG: 'http,net,tls,fetch,undici', DEBUG: '*', REQUEST_TIMEOUT: '2s' };
   const faults: Record<string, FaultKind> = {
     'an echo with 400': { kind: 'echo', status: 400 },

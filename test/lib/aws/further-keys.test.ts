@@ -8,7 +8,7 @@ type Pairs = readonly (readonly [key: string, written: string])[];
 
 const whole = (inner: string) => JSON.stringify(`{${inner}}`);
 
-/** What the value is → the value, whether its credentials are sound, and its further keys. */
+/** Description of the value → the value, whether its credentials are sound, and its further keys. */
 const VALUES: Record<string, readonly [text: string, areSound: boolean, keys: Pairs | Record<string, string> | null]> =
   {
     'credentials alone': [`{"type":"authorized_user",${OWN},"email":"alice@example.com"}`, true, {}],

@@ -13,10 +13,10 @@ export default defineJob({
   async run({ mailbox, options: { to = ADDRESS }, secrets, postJson }) {
     const headers = { authorization: `Bearer ${secrets.WEBHOOK_TOKEN}` };
     await mailbox.messages('subject:invoice newer_than:30d', {
-      // Marks what was posted. Choose another label for another job.
+      // Each message that was posted gets this label, and is not posted again. Give each job a label of its own.
       done: 'Jobs/Posted',
       async each({ id, subject, from }) {
-        // After a kill the message comes again: the key lets the host make one delivery of both posts.
+        // After a kill the next run posts the message again. The key tells the host that both posts are the same.
         await postJson(to, { id, subject, from: from.address }, { idempotencyKey: id, headers });
       },
     });

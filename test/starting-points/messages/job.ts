@@ -11,7 +11,7 @@ export default defineJob({
 
   async run({ mailbox }) {
     await mailbox.messages('in:inbox newer_than:30d', {
-      // Marks what was read, so each message is read once. Choose another label for another job.
+      // Each message that was read gets this label, and is not read again. Give each job a label of its own.
       done: 'Jobs/Read',
       async each({ id, text }) {
         if (!ASKS.test(text)) return;
