@@ -12,8 +12,18 @@ import { StoppedError, type StopReason } from '../errors.ts';
  */
 export const WIND_DOWN_MS = 20_000;
 
-/** Replaces WIND_DOWN_MS after an uncaught exception: the code that would finish the work may be gone. */
-const FAULT_WIND_DOWN_MS = 2_000;
+/**
+ * Replaces WIND_DOWN_MS after an uncaught exception, since the code that would finish the work may be gone, and when the job
+ * blocked the event loop, since the signal or the end of the budget may be long past.
+ */
+const SHORT_WIND_DOWN_MS = 2_000;
+
+/** A timer of BEAT_MS that comes BLOCK_MS after the one before tells that the job blocked the event loop. */
+const BEAT_MS = 500;
+const BLOCK_MS = 2_000;
+
+/** Node may run other timers, and the handler of a signal, between the late timer and the stop. */
+const JUST_NOW_MS = 100;
 
 /** How long a timer or a socket that a job left open may keep the process alive after the final line. */
 export const LINGER_MS = 2_000;
@@ -27,6 +37,10 @@ export interface Budget extends Disposable {
   readonly giveUp: AbortSignal;
   /** Why the run was stopped; null when it was not. */
   readonly stopped: StopReason | null;
+  /** How long the job blocked the event loop just before it was stopped, or past its budget; 0 when it did not. */
+  readonly blockedMs: number;
+  /** Whether the job still ran at the end of the time that it had after the stop. */
+  readonly isAbandoned: boolean;
   /** Stops the run now. A second reason changes nothing. */
   stop(reason: StopReason): void;
 }
@@ -37,13 +51,36 @@ export function startBudget(budgetMs: number, processStop: AbortSignal): Budget 
   const giveUp = new AbortController();
   let windDown: NodeJS.Timeout | undefined;
 
+  const startedMs = performance.now();
+  let lastBeatMs = startedMs;
+  let lastBlock = { ms: 0, endedMs: startedMs };
+  const beat = (): void => {
+    const now = performance.now();
+    if (now - lastBeatMs >= BLOCK_MS) lastBlock = { ms: now - lastBeatMs, endedMs: now };
+    lastBeatMs = now;
+  };
+  const heart = setInterval(beat, BEAT_MS).unref();
+  /** The block of the event loop that ended just now, in milliseconds. */
+  const blockUntilNow = (): number => {
+    beat();
+    return lastBeatMs - lastBlock.endedMs <= JUST_NOW_MS ? lastBlock.ms : 0;
+  };
+
+  let blockedMs = 0;
+  let isAbandoned = false;
   let stopped: StopReason | null = null;
   const stop = (reason: StopReason): void => {
     if (wrapUp.signal.aborted) return;
     stopped = reason;
     const error = new StoppedError(reason);
-    windDown = setTimeout(() => giveUp.abort(error), reason === 'fault' ? FAULT_WIND_DOWN_MS : WIND_DOWN_MS);
+    blockedMs = blockUntilNow();
+    const isShort = reason === 'fault' || blockedMs > 0;
+    windDown = setTimeout(abandon, isShort ? SHORT_WIND_DOWN_MS : WIND_DOWN_MS, error);
     wrapUp.abort(error);
+  };
+  const abandon = (error: StoppedError): void => {
+    isAbandoned = true;
+    giveUp.abort(error);
   };
   const timer = setTimeout(() => stop('budget'), Math.min(budgetMs, MAX_TIMER_MS));
   const onProcessStop = () => stop((processStop.reason as StoppedError).reason);
@@ -56,8 +93,17 @@ export function startBudget(budgetMs: number, processStop: AbortSignal): Budget 
     get stopped() {
       return stopped;
     },
+    get blockedMs() {
+      return blockedMs;
+    },
+    get isAbandoned() {
+      return isAbandoned;
+    },
     stop,
     [Symbol.dispose]() {
+      // A job that returns at the end of a block is done before the timer of the budget.
+      if (stopped === null && performance.now() - startedMs > budgetMs) blockedMs = blockUntilNow();
+      clearInterval(heart);
       clearTimeout(timer);
       clearTimeout(windDown);
       processStop.removeEventListener('abort', onProcessStop);

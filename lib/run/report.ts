@@ -18,6 +18,8 @@ export interface RunReport extends Counts, Readonly<ClientStatistics> {
   readonly secretVersion: string | undefined;
   readonly error: string | undefined;
   readonly remedy: string | undefined;
+  /** How the job kept the run from its end: it blocked the event loop, or did not return. */
+  readonly note: string | undefined;
   /** The command that continues the run, for a run that a person can continue. */
   readonly resume: string | undefined;
 }
@@ -30,6 +32,8 @@ export interface Ending {
 }
 
 export interface RunFacts {
+  /** The job's name. */
+  readonly job: string;
   readonly counts: Counts;
   /** Gmail's first reason for not changing a message. */
   readonly refusal?: string | undefined;
@@ -38,12 +42,17 @@ export interface RunFacts {
   readonly error: unknown;
   /** Null when the run was not stopped. */
   readonly stopped: StopReason | null;
+  /** See Budget. */
+  readonly blockedMs?: number;
+  /** See Budget. */
+  readonly isAbandoned?: boolean;
   /** The place in a job's file, such as `jobs/x.ts:12`, where `error` was thrown or which led there. */
   readonly place?: string | undefined;
 }
 
 /** Outcome and exit code of a run. A cause that needs a person takes precedence over one that the next run repairs. */
-export function concludeRun({ counts, refusal, dryRun, error, stopped, place }: RunFacts): Ending {
+export function concludeRun(facts: RunFacts): Ending {
+  const { counts, refusal, dryRun, error, stopped, place } = facts;
   if (error !== undefined && !(error instanceof StoppedError)) {
     const failedItems = counts.failed > 0 && exitCodeOf(error) === ExitCode.unavailable;
     const exitCode = failedItems ? ExitCode.itemsFailed : exitCodeOf(error);
@@ -62,7 +71,7 @@ export function concludeRun({ counts, refusal, dryRun, error, stopped, place }: 
       remedy: 'Look at the gmail.refused events of this run; the next run tries these messages again.',
     };
   }
-  if (error instanceof StoppedError && stopped !== null) return concludeStop(stopped, counts);
+  if (error instanceof StoppedError && stopped !== null) return concludeStop(stopped, facts);
   if (counts.changed > 0 || (dryRun && counts.remaining > 0)) return { outcome: 'ok', exitCode: ExitCode.ok };
   return { outcome: 'nothing-to-do', exitCode: ExitCode.ok };
 }
@@ -76,7 +85,18 @@ export function canResume({ counts, dryRun, error }: RunFacts, ending: Ending, i
   return !dryRun && (isAway || (isIncomplete && ending.outcome !== 'failed'));
 }
 
-function concludeStop(reason: StopReason, counts: Counts): Ending {
+/** How the job kept the run from its end; undefined when it did not. */
+export function noteOf({ job, blockedMs = 0, isAbandoned = false }: RunFacts): string | undefined {
+  const seconds = counted(Math.round(blockedMs / 1_000), 'second');
+  const notes = [
+    ...(blockedMs > 0 ? [`blocked the event loop for ${seconds}`] : []),
+    ...(isAbandoned ? ['did not end when it was told to stop, and was abandoned'] : []),
+  ];
+  return notes.length === 0 ? undefined : `the job ${job} ${notes.join(', ')}`;
+}
+
+function concludeStop(reason: StopReason, facts: RunFacts): Ending {
+  const { job, counts, blockedMs = 0, isAbandoned } = facts;
   if (reason === 'fault') return { outcome: 'failed', exitCode: ExitCode.bug, ...describe(new StoppedError(reason)) };
   if (reason === 'SIGTERM') return { outcome: 'interrupted', exitCode: ExitCode.sigterm };
   if (reason === 'SIGINT') return { outcome: 'interrupted', exitCode: ExitCode.sigint };
@@ -84,9 +104,18 @@ function concludeStop(reason: StopReason, counts: Counts): Ending {
   return {
     outcome: 'failed',
     exitCode: ExitCode.unavailable,
-    error: 'The time budget was spent before anything could be planned',
-    remedy: 'Raise --budget (or RUN_BUDGET) if this happens again.',
+    error: `The time budget ended before the job ${job} had found anything to do${andNote(noteOf(facts))}`,
+    remedy:
+      blockedMs > 0
+        ? 'Let the job await something between the parts of its work, so that it can be stopped; or raise --budget (or RUN_BUDGET).'
+        : isAbandoned
+          ? 'Let the loops of the job check `signal`, and give it to everything that they wait for; or raise --budget (or RUN_BUDGET).'
+          : 'If this happens again, raise --budget (or RUN_BUDGET), or look for a loop in the job that never ends.',
   };
+}
+
+function andNote(note: string | undefined): string {
+  return note === undefined ? '' : `: ${note}`;
 }
 
 function describe(error: unknown, place?: string): { error: string; remedy: string } {

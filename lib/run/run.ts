@@ -38,7 +38,7 @@ import { type Connection, openConnection } from './connection.ts';
 import type { Faults } from './faults.ts';
 import { createMonitor } from './monitor.ts';
 import { createPostJson } from './post-json.ts';
-import { canResume, concludeRun, type RunReport } from './report.ts';
+import { canResume, concludeRun, noteOf, type RunReport } from './report.ts';
 
 export interface RunRequest {
   readonly name: string;
@@ -150,7 +150,9 @@ class Run {
     const { counts, refusal } = this.#tally;
     const stopped: StopReason | null = this.#budget?.stopped ?? null;
     const { text: stack, place } = readStack(error, jobs);
-    const facts = { counts, refusal, dryRun: common.dryRun, error, stopped, place };
+    const { blockedMs = 0, isAbandoned = false } = this.#budget ?? {};
+    const causes = { error, place, stopped, blockedMs, isAbandoned };
+    const facts = { job: name, counts, refusal, dryRun: common.dryRun, ...causes };
     const ending = concludeRun(facts);
     if (ending.exitCode === ExitCode.bug) this.#log.error('run.bug', { stack });
     const summary = {
@@ -169,6 +171,7 @@ class Run {
       secretVersion: this.#connection?.tokens.secretVersion,
       error: ending.error,
       remedy: ending.remedy,
+      note: noteOf(facts),
       resume: canResume(facts, ending, backfill !== undefined) ? this.#resume : undefined,
     };
     this.#log.last('run.finished', { ...report }, { declined: stopped === 'declined', undo: this.#undo });

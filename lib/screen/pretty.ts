@@ -144,6 +144,7 @@ function finish(event: LogEvent, columns: number, { declined = false, undo }: Fi
   const ending = `${bold(String(outcome).replaceAll('-', ' '))}${code}${result === '' ? '' : `: ${result}`}`;
   return [
     `${wrap(`${mark(event)} ${runOf(event)}${ending} ${spent}`, columns, 2)}${trouble(event, columns)}`,
+    ...(typeof event.note === 'string' && event.error === undefined ? [wrap(`  ${event.note}`, columns)] : []),
     ...(undo === undefined ? [] : [command('to undo', undo, columns)]),
     ...(typeof resume === 'string' ? [command('to continue', resume, columns)] : []),
     '',

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { sandboxOf, told } from '../fixtures/starring.ts';
-import { assertEnded, ROOT, runJob } from '../run.ts';
+import { assertEnded, ChildHandle, ROOT, runJob } from '../run.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 
 const SOURCE = readFileSync(`${ROOT}/test/fixtures/jobs/misbehaving.ts`, 'utf8').split('\n');
@@ -54,6 +54,38 @@ describe('an error of a job', { concurrency: 3 }, () => {
     await using silent = await listen();
     const final = assertEnded(await fail('times-out', '--host', silent.host), 75);
     assert.match(told(final), /^127\.0\.0\.1 was not available \(no answer in time\)/);
+  });
+});
+
+describe('a job that blocks the event loop', { concurrency: 3 }, () => {
+  /** 3 seconds, or a little more on a machine with much to do. */
+  const blocks = 'the job misbehaving blocked the event loop for [3-9] seconds';
+
+  it('ends with its budget as soon as the loop returns, and the last line names the job and the seconds', async () => {
+    await using sandbox = await sandboxOf(1);
+    const run = await runJob(sandbox, ['misbehaving', '--how', 'blocks', '--budget', '2s'], { jobs: 'fixtures' });
+    const { error, note } = assertEnded(run, 75, { outcome: 'failed' });
+    assert.match(String(error), new RegExp(`^The time budget ended before the job misbehaving had .*: ${blocks}$`));
+    assert.match(String(note), new RegExp(`^${blocks}$`));
+  });
+
+  it('ends with a signal as soon as the loop returns', async () => {
+    await using sandbox = await sandboxOf(1);
+    const child = new ChildHandle();
+    sandbox.faults.add({ kind: 'hook', verb: 'messages.list', after: () => child.kill('SIGTERM') });
+    const { onStart } = child;
+    const run = await runJob(sandbox, ['misbehaving', '--how', 'blocks'], { jobs: 'fixtures', onStart });
+    const { note } = assertEnded(run, 143, { outcome: 'interrupted' });
+    assert.match(String(note), new RegExp(`^${blocks}$`));
+  });
+
+  it('is abandoned after 2 seconds when it goes on in spite of that', async () => {
+    await using sandbox = await sandboxOf(1);
+    const args = ['misbehaving', '--how', 'blocks-and-loops', '--budget', '2s'];
+    const run = await runJob(sandbox, args, { jobs: 'fixtures' });
+    const { error, durationMs } = assertEnded(run, 75);
+    assert.match(String(error), /blocked the event loop for [3-9] seconds, did not end .* and was abandoned$/);
+    assert.ok(Number(durationMs) < 15_000, String(durationMs));
   });
 });
 

@@ -68,6 +68,50 @@ describe('startBudget', () => {
     assert.deepEqual([budget.wrapUp.aborted, budget.giveUp.aborted, budget.stopped], [true, true, null]);
   });
 
+  it('knows how long the event loop was blocked when it was stopped, and then gives up after 2 seconds', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    let now = 0;
+    t.mock.method(performance, 'now', () => now);
+    using budget = startBudget(60_000, running());
+    for (; now < 50_000; now += 500) t.mock.timers.tick(500);
+    assert.equal(budget.blockedMs, 0);
+    now = 65_000;
+    t.mock.timers.tick(10_000);
+    // The last beat was at 49,500.
+    assert.deepEqual([budget.stopped, budget.blockedMs], ['budget', 15_500]);
+    t.mock.timers.tick(2_000);
+    assert.deepEqual([budget.giveUp.aborted, budget.isAbandoned], [true, true]);
+  });
+
+  it('counts a block before a signal, and none that was over before', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    for (const [laterMs, blockedMs] of [
+      [0, 4_000],
+      [1_000, 0],
+    ] as const) {
+      let now = 0;
+      const clock = t.mock.method(performance, 'now', () => now);
+      const process = new AbortController();
+      using budget = startBudget(60_000, process.signal);
+      now = 4_000;
+      t.mock.timers.tick(500);
+      now += laterMs;
+      process.abort(new StoppedError('SIGTERM'));
+      assert.deepEqual([budget.stopped, budget.blockedMs], ['SIGTERM', blockedMs]);
+      clock.mock.restore();
+    }
+  });
+
+  it('counts a block past the budget of a job that then returns at once', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    let now = 0;
+    t.mock.method(performance, 'now', () => now);
+    const budget = startBudget(1_000, running());
+    now = 3_000;
+    budget[Symbol.dispose]();
+    assert.deepEqual([budget.stopped, budget.blockedMs], [null, 3_000]);
+  });
+
   it('leaves no listener at the process when it is disposed of', () => {
     const process = running();
     for (let run = 0; run < 100; run += 1) startBudget(60_000, process)[Symbol.dispose]();

@@ -9,13 +9,13 @@ import {
   UnavailableError,
   UsageError,
 } from '../../../lib/errors.ts';
-import { concludeRun, type RunFacts } from '../../../lib/run/report.ts';
+import { concludeRun, noteOf, type RunFacts } from '../../../lib/run/report.ts';
 
 type Numbers = readonly [changed: number, skipped: number, failed: number, remaining: number];
 
 function ended([changed, skipped, failed, remaining]: Numbers, rest: Partial<RunFacts> = {}): RunFacts {
   const counts = { matched: changed + skipped + failed + remaining, changed, skipped, failed, remaining };
-  return { counts, dryRun: false, error: undefined, stopped: null, ...rest };
+  return { job: 'tidy', counts, dryRun: false, error: undefined, stopped: null, ...rest };
 }
 
 const stop = (stopped: 'budget' | 'SIGTERM' | 'SIGINT' | 'fault') => ({ error: new StoppedError(stopped), stopped });
@@ -86,6 +86,27 @@ describe('concludeRun', () => {
       remedy: 'c d',
     });
     assert.equal(concludeRun(ended(NOTHING, { error: new TypeError('a\nb') })).error, 'TypeError: a b');
+  });
+
+  it('says what the job did when the budget ended before anything was planned', () => {
+    const told = (facts: Partial<RunFacts>) => concludeRun(ended(NOTHING, { ...stop('budget'), ...facts }));
+    const nothing = 'The time budget ended before the job tidy had found anything to do';
+    assert.equal(told({}).error, nothing);
+    assert.match(String(told({}).remedy), /a loop in the job that never ends/);
+    const blocked = told({ blockedMs: 12_400 });
+    assert.equal(blocked.error, `${nothing}: the job tidy blocked the event loop for 12 seconds`);
+    assert.match(String(blocked.remedy), /await something between the parts/);
+    const abandoned = told({ isAbandoned: true });
+    assert.match(String(abandoned.error), /the job tidy did not end when it was told to stop, and was abandoned$/);
+    assert.match(String(abandoned.remedy), /check `signal`/);
+  });
+
+  it('notes a block of the event loop for every outcome', () => {
+    assert.equal(noteOf(ended([3, 0, 0, 9], stop('SIGTERM'))), undefined);
+    assert.equal(
+      noteOf(ended([3, 0, 0, 9], { ...stop('SIGTERM'), blockedMs: 3_000, isAbandoned: true })),
+      'the job tidy blocked the event loop for 3 seconds, did not end when it was told to stop, and was abandoned',
+    );
   });
 
   it('names the place in a job first, and says to correct the job', () => {
