@@ -58,12 +58,12 @@ describe('an error of a job', { concurrency: 3 }, () => {
 });
 
 describe('a job that blocks the event loop', { concurrency: 3 }, () => {
-  /** 3 seconds, or a little more on a machine with much to do. */
+  /** 3 to 7 seconds: less on a machine that starts slowly. */
   const blocks = 'the job misbehaving blocked the event loop for [3-9] seconds';
 
   it('ends with its budget as soon as the loop returns, and the last line names the job and the seconds', async () => {
     await using sandbox = await sandboxOf(1);
-    const run = await runJob(sandbox, ['misbehaving', '--how', 'blocks', '--budget', '2s'], { jobs: 'fixtures' });
+    const run = await runJob(sandbox, ['misbehaving', '--how', 'blocks', '--budget', '5s'], { jobs: 'fixtures' });
     const { error, note } = assertEnded(run, 75, { outcome: 'failed' });
     assert.match(String(error), new RegExp(`^The time budget ended before the job misbehaving had .*: ${blocks}$`));
     assert.match(String(note), new RegExp(`^${blocks}$`));
@@ -81,11 +81,11 @@ describe('a job that blocks the event loop', { concurrency: 3 }, () => {
 
   it('is abandoned after 2 seconds when it goes on in spite of that', async () => {
     await using sandbox = await sandboxOf(1);
-    const args = ['misbehaving', '--how', 'blocks-and-loops', '--budget', '2s'];
+    const args = ['misbehaving', '--how', 'blocks-and-loops', '--budget', '5s'];
     const run = await runJob(sandbox, args, { jobs: 'fixtures' });
     const { error, durationMs } = assertEnded(run, 75);
     assert.match(String(error), /blocked the event loop for [3-9] seconds, did not end .* and was abandoned$/);
-    assert.ok(Number(durationMs) < 15_000, String(durationMs));
+    assert.ok(Number(durationMs) < 20_000, String(durationMs));
   });
 });
 

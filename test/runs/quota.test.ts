@@ -38,8 +38,8 @@ describe('the quota', { concurrency: 4 }, () => {
   }
 
   it('is separate from the limit on simultaneous requests: when Gmail allows two, few are refused', async () => {
-    await using sandbox = await sandboxOf(6_000, { maxConcurrent: 2, latencyMs: 20 });
-    assertEnded(await apply(sandbox), 0, { outcome: 'ok', changed: 6_000, failed: 0 });
+    await using sandbox = await sandboxOf(5_000, { maxConcurrent: 2, latencyMs: 20 });
+    assertEnded(await apply(sandbox), 0, { outcome: 'ok', changed: 5_000, failed: 0 });
     assert.ok(sandbox.gmail.concurrency.refusals <= 8, `${sandbox.gmail.concurrency.refusals} refusals`);
     assert.ok(sandbox.gmail.concurrency.peak <= 2);
   });
