@@ -48,7 +48,7 @@ function belongsToNoJob(key: string, isHolder: boolean): boolean {
   return isClientFile || CREDENTIAL_KEYS.has(key) || credentialKind(key) !== undefined;
 }
 
-/** Gives the values of the keys `names` to `hide`, also those that are no strings. */
+/** Gives the values of the keys `names` to `hide`, also values that are not strings. */
 export function hideKeys(names: readonly string[], keys: FurtherKeys | null, hide: (secret: string) => void): void {
   for (const name of names) {
     const written = keys?.get(name);

@@ -1,4 +1,4 @@
-/** Keys in the secret: those of the credentials, those that a job may declare, and how messages show a key. */
+/** Keys in the secret: the credentials' keys, the rule for keys that a job declares, and how messages show a key. */
 import { credentialKind } from '../base/credential-like.ts';
 
 /** Keys of credentials. With such a key beside other credentials, the secret does not say which credentials are meant. */

@@ -21,7 +21,7 @@ function title({ range, windows, windowUnit }: Forecast, width: number): string 
   return beside ? `${line}, ${dim(parts)}` : `${line}\n${' '.repeat(12)}${dim(parts)}`;
 }
 
-/** In a job that changes labels every message is either to be changed or left alone. */
+/** Whether the job reads messages. A job that changes labels changes or skips each message that it found. */
 function isReading(rules: readonly ForecastRule[]): boolean {
   return rules.some(({ matched, skipped, toChange }) => matched > skipped + toChange);
 }

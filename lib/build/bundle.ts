@@ -97,7 +97,7 @@ async function requireNamesToExist({ inputs }: Metafile): Promise<void> {
   );
 }
 
-/** Whether the file holds code of `jobs/`, or of a folder below it: an error there is told with its place. */
+/** Whether the file holds code of `jobs/`, or of a folder below it: stacks show its places in the source. */
 function hasJobCode({ outputs }: Metafile, file: string): boolean {
   return Object.keys(outputs[`dist/${file}`]?.inputs ?? {}).some((input) => /(?:^|\/)jobs\//.test(input));
 }

@@ -26,7 +26,7 @@ const CATEGORY_COLORS: Readonly<Record<string, string>> = {
   Forums: '#d9708a',
 };
 
-/** In a style sheet of its own, because Gmail drops a whole sheet for one rule that it does not accept. */
+/** Stands in a style sheet of its own, because Gmail drops a whole sheet for one rule that it does not accept. */
 const COLOR_SCHEME = ':root { color-scheme: light dark; supported-color-schemes: light dark; }';
 
 const STYLE_SHEET = `

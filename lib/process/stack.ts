@@ -1,13 +1,13 @@
 /**
- * Stacks of errors with the places of the source files: in the built program, source maps beside the files with jobs' code
- * tell them.
+ * Stacks of errors, with places in the source files. In the built program these places come from the source maps, which the
+ * build writes for files with jobs' code only.
  */
 import { readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 export interface ReadStack {
-  /** As `stackOf` returns it, with places of the program written as `jobs/x.ts:12:5`. */
+  /** The text of `stackOf`, with each place in the program written as `jobs/x.ts:12:5`. */
   readonly text: string;
   /** The first place in a job's file, such as `jobs/x.ts:12`; undefined when the stack has none. */
   readonly place: string | undefined;
@@ -49,21 +49,22 @@ function wholeStack(error: unknown): string {
   return stacks.join('\nCaused by: ');
 }
 
-/** The place in the source; the given one when the file has no source map. */
+/** The place in the source; the given place when the file has no source map. */
 function sourcePlace(folder: string, file: string, line: number, column: number): [string, number, number] {
   const map = readSourceMap(`${folder}${file}.map`);
   const origin = map?.findOrigin(line, column);
   if (origin === undefined || !('fileName' in origin)) return [file, line, column];
   const source = origin.fileName.replace(/^(?:\.\.\/)+/, '');
-  // Jobs of another folder, such as those of tests, are told as those of jobs/.
-  const told = /^(?:lib|node_modules)\//.test(source) ? source : source.replace(/^.*\/(?=jobs\/)/, '');
-  return [told, origin.lineNumber, origin.columnNumber];
+  // Jobs of another folder, such as test/fixtures/jobs/, are written as jobs/ too.
+  const written = /^(?:lib|node_modules)\//.test(source) ? source : source.replace(/^.*\/(?=jobs\/)/, '');
+  return [written, origin.lineNumber, origin.columnNumber];
 }
 
 function readSourceMap(path: string): SourceMap | undefined {
   try {
     return new SourceMap(JSON.parse(readFileSync(path, 'utf8')));
   } catch {
+    // Most files have no map, and no problem with one may hide the error whose stack is read.
     return undefined;
   }
 }

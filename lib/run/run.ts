@@ -81,7 +81,7 @@ export interface Surroundings {
   readonly spelling: CommandSpelling;
   /** The installed jobs, for advice about scopes. */
   readonly installed: () => Promise<JobScopes[]>;
-  /** The folder of the jobs: stacks are told with places in it. */
+  /** The URL of the jobs' folder: stacks show places in its files. */
   readonly jobs: URL;
   /** Lets the process connect to these hosts too, from now on. */
   readonly allowHosts: (hosts: readonly Host[]) => void;
@@ -375,7 +375,7 @@ interface FailedConnection {
   readonly port?: number;
 }
 
-/** The name of the host that did not answer, or of all that it may be: most failures of a connection do not name it. */
+/** The name of the host that did not answer; all names that fit when the error does not name a host, as most do not. */
 function hostBehind(error: unknown, hosts: readonly Host[]): string {
   const ports = new Set<number>();
   for (let cause = error; cause instanceof Error; cause = cause.cause) {

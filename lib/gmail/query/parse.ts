@@ -168,7 +168,7 @@ function refuseMistakenWord(query: string, tokens: readonly Token[], index: numb
   }
   const meant = MISTAKEN.get(value.toLowerCase());
   if (meant === undefined) return;
-  // In brackets of people or files, "or" is no text; in brackets of labels, ages and the like, none of these words is.
+  // Brackets after `from:` or `filename:` may hold these words as text, except "or"; brackets after `label:` hold none.
   const isText = operator === '' || operator === 'subject' || (TEXTS.includes(operator) && meant !== 'OR');
   const strong = !isText || isStrong(after, ')}') || (meant !== '-' && isStrong(before, '({'));
   if (value !== 'NOT' && !strong) return;
