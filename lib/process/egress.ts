@@ -95,9 +95,10 @@ function guardConnections(modules: Modules, { hosts, refuse }: Policy): void {
       const { path, port } = options;
       const host = String(options.host || 'localhost');
       if (!path && hosts.has(host, Number(port))) {
-        // A `lookup` of the caller could resolve an allowed name to any address.
-        const target = options.lookup === undefined ? options : { ...options, lookup: undefined };
-        return Reflect.apply(connect, this, [target, done]);
+        // Node connects to what was checked, also when the options have getters. A `lookup` of the caller could resolve an
+        // allowed name to any address.
+        const checked = { host, port: Number(port), path: undefined, lookup: undefined };
+        return Reflect.apply(connect, this, [Object.create(options, Object.getOwnPropertyDescriptors(checked)), done]);
       }
       const refusal = path
         ? refuse('unix socket', String(path))

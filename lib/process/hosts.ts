@@ -54,10 +54,11 @@ export class AllowedHosts {
   }
 }
 
-/** `host` in lower case, without the brackets of an IPv6 address and without a final dot. */
+/** `host` in lower case, without a final dot; an IPv6 address without brackets, in the short form that URLs have. */
 function plainName(host: string): string {
-  return host
+  const name = host
     .toLowerCase()
     .replace(/^\[(.*)\]$/, '$1')
     .replace(/\.$/, '');
+  return name.includes(':') ? (URL.parse(`http://[${name}]`)?.hostname.slice(1, -1) ?? name) : name;
 }

@@ -194,6 +194,28 @@ describe('a connection', () => {
     await socketOf(net.connect({ host: 'localhost', port: ports.http, lookup }));
   });
 
+  it('goes to no other place than was checked, although the options answer differently each time', async () => {
+    for (const name of ['port', 'host', 'path'] as const) {
+      for (let honest = 1; honest < 6; honest += 1) {
+        let asked = 0;
+        const declared = { port: ports.http, host: HOST, path: undefined };
+        const other = { port: ports.undeclared, host: '127.0.0.2', path: '/run/a.sock' };
+        const options = Object.defineProperty({ ...declared }, name, {
+          get: () => (asked++ < honest ? declared : other)[name],
+        });
+        await socketOf(net.connect(options as net.NetConnectOpts)).catch((error) =>
+          assert.ok(egressBehind(error), error),
+        );
+      }
+    }
+    assert.deepEqual(arrived, []);
+  });
+
+  it('takes frozen and inherited options', async () => {
+    await socketOf(net.connect(Object.freeze({ host: HOST, port: ports.http })));
+    await socketOf(net.connect(Object.create({ host: HOST, port: ports.http })));
+  });
+
   it('is refused to a Unix socket, by whichever argument', async () => {
     for (const connect of [
       () => net.connect('/run/a.sock'),

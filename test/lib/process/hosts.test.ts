@@ -47,6 +47,13 @@ describe('AllowedHosts', () => {
     assert.ok(hosts.has('sts.eu-central-1.amazonaws.com', 443));
   });
 
+  it('has an IPv6 address in any spelling', () => {
+    const own = new AllowedHosts();
+    own.add(parseHost('[2001:DB8:0:0:0:0:0:1]'));
+    for (const name of ['2001:db8::1', '[2001:0db8::0001]']) assert.ok(own.has(name, 443), name);
+    assert.equal(own.has('2001:db8::2', 443), false);
+  });
+
   it('has no other name, port or address', () => {
     for (const [name, port] of [
       ['api.example.com', 80],
