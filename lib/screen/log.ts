@@ -58,7 +58,7 @@ export function createLog(options: LogOptions): ProcessLog {
   const logTo = (logger: Logger): Log => {
     let isClosed = false;
     const at = (level: Level) => (event: string, fields?: LogFields) => {
-      if (!isClosed) logger[level]({ event, ...redacted(fields, redact) });
+      if (!isClosed) logger[level]({ event, ...withoutClashes(redacted(fields, redact)) });
     };
     const info = at('info');
     return {
@@ -82,8 +82,18 @@ const nothing = () => {};
 
 export const noLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, last: nothing };
 
+/** The fields of every line. */
+const LINE_FIELDS: ReadonlySet<string> = new Set(['level', 'time', 'event']);
+
 /** Deeper values are redacted on stdout only, by process/output.ts. */
 const MAX_REDACTED_DEPTH = 20;
+
+/** Renames fields whose names a line has already, such as `level`. */
+function withoutClashes(fields: LogFields): LogFields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [LINE_FIELDS.has(name) ? `${name}_` : name, value]),
+  );
+}
 
 function redacted(fields: LogFields | undefined, redact: (text: string) => string, depth = 0): LogFields {
   return Object.fromEntries(

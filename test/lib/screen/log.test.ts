@@ -22,6 +22,15 @@ it('logs what is nested 50,000 deep: values, keys, causes of errors', () => {
   }
 });
 
+it('keeps level, time and event of a line that has fields of these names', () => {
+  const lines: string[] = [];
+  const log = createLog({ level: 'info', format: 'json', spelling: AS_NAMED, write: (line) => lines.push(line) });
+  log.info('job.event', { event: 'run.finished', level: 3, time: 4 });
+  const { time, ...rest } = JSON.parse(lines[0] ?? '');
+  assert.match(time, /^\d{4}-/);
+  assert.deepEqual(rest, { level: 'info', event: 'job.event', event_: 'run.finished', level_: 3, time_: 4 });
+});
+
 describe('the logs of runs', () => {
   /** A log with its lines, without their times. */
   function start(format: LogFormat = 'json', level: 'info' | 'error' = 'info') {
