@@ -15,6 +15,8 @@
  * constant beside the code that knows the cause, such as AUTHORIZE_AGAIN in google/token.ts.
  */
 
+import { inspect } from 'node:util';
+
 /** Exit codes of the program, from sysexits.h where it has a fitting one. */
 export const ExitCode = {
   ok: 0,
@@ -127,6 +129,20 @@ export class StoppedError extends Error {
  * waits that the job did not await end now.
  */
 export type StopReason = 'budget' | 'SIGTERM' | 'SIGINT' | 'declined' | 'fault' | 'finished';
+
+/** `thrown` as an Error: code may throw any value, also one that fails when it is read. */
+export function asError(thrown: unknown): Error {
+  try {
+    if (thrown instanceof Error) {
+      // Fails for an error with a property that cannot be read.
+      String([thrown.name, thrown.message, thrown.stack]);
+      return thrown;
+    }
+    return new Error(`a value that is no Error was thrown: ${typeof thrown === 'string' ? thrown : inspect(thrown)}`);
+  } catch {
+    return new Error('a value that cannot be read was thrown');
+  }
+}
 
 /** Joins the lines of a text: services answer with line breaks, but an error must be one line in a log. */
 export function oneLine(text: string): string {

@@ -10,17 +10,13 @@ import {
   planOf,
   totalOf,
 } from './change-plan.ts';
+import { findGone, type MailReader } from './gone.ts';
 import { IdSet } from './ids.ts';
 import { type Label, type LabelDirectory, labelSearch, normalizeLabel } from './labels.ts';
-import { type FindOptions, PAGE_SIZE } from './searcher.ts';
+import { PAGE_SIZE } from './searcher.ts';
 import { unitsOf } from './units.ts';
-import type { FoundIds } from './windows.ts';
 
-export interface LabelReader {
-  /** Searches all mail, also in a backfill. 5 quota units for each 500 messages. */
-  readonly find: (query: string, options: FindOptions) => Promise<FoundIds>;
-  /** The current labels of messages, without those that no longer exist. 20 quota units each. */
-  readonly labelsOf: (ids: readonly string[]) => Promise<ReadonlyMap<string, readonly string[]>>;
+export interface LabelReader extends MailReader {
   /** How many messages have the label. 1 quota unit. */
   readonly count: (label: Label) => Promise<number>;
 }
@@ -44,6 +40,8 @@ export class RunChanges {
   #made: MadeChange[] = [];
   /** Messages whose change Gmail has not confirmed. */
   #doubtful = IdSet.empty;
+  /** Messages that a search of the run has found, so they exist. */
+  #found = IdSet.empty;
   #last: Promise<unknown> = Promise.resolve();
 
   /** Does `work` when the work of all earlier calls has ended: a journal can follow only one plan at a time. */
@@ -53,7 +51,12 @@ export class RunChanges {
     return done;
   }
 
-  /** Returns the plan without the messages that have the change already, and the number of these. */
+  /** Takes note of messages that a search has found: about others, `plan` asks whether they exist. */
+  found(ids: IdSet): void {
+    this.#found = IdSet.union([this.#found, ids]);
+  }
+
+  /** Returns the plan without the messages that have the change already or no longer exist, and the number of these. */
   async plan(
     given: readonly ChangeSet[],
     labels: LabelDirectory,
@@ -108,7 +111,10 @@ export class RunChanges {
       const having = [...current].filter(([, ids]) => ids.includes(label)).map(([id]) => id);
       carrying.set(label, IdSet.union([carrying.get(label) ?? IdSet.empty, IdSet.of(having)]));
     }
-    return { carrying, gone: read.without(IdSet.of(current.keys())) };
+    // A search shows neither a deleted message nor one without any of the labels.
+    const unseen = unread.without(this.#found, ...carrying.values());
+    const gone = [read.without(IdSet.of(current.keys())), await findGone(unseen, [], reader)];
+    return { carrying, gone: IdSet.union(gone) };
   }
 }
 

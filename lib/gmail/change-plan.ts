@@ -1,6 +1,6 @@
 /** Which messages a run is going to change, and in which order: by window, within a window by set, in batches. */
-import { IdSet } from './ids.ts';
-import type { LabelDirectory } from './labels.ts';
+import { IdSet, isMessageId } from './ids.ts';
+import { type LabelDirectory, normalizeLabel, PLACES } from './labels.ts';
 import type { CheckedSearch } from './query/label-terms.ts';
 import type { Window } from './windows.ts';
 
@@ -68,6 +68,54 @@ export interface ChangeSet {
   readonly ids: readonly string[];
   readonly add: readonly string[];
   readonly remove: readonly string[];
+}
+
+/** A journal with a longer name could not be read. */
+const MAX_NAME = 500;
+
+/** Labels that only Gmail sets, by their ids and by their names in Gmail's web page. */
+export const UNTOUCHABLE: readonly string[] = ['SENT', 'DRAFT', 'CHAT', 'drafts', 'chats'];
+
+/**
+ * Checks the sets that a job gives: owners of jobs need not run `tsc`, and Gmail would refuse contradictions message by
+ * message, in each run anew.
+ * @throws TypeError that names the property, for a bug of the job.
+ */
+export function requireSound(sets: readonly ChangeSet[]): void {
+  if (!Array.isArray(sets)) throw new TypeError('mailbox.change takes a list of sets');
+  for (const set of sets as readonly Partial<Record<keyof ChangeSet, unknown>>[]) {
+    const { name, ids, add, remove } = set ?? {};
+    if (typeof name !== 'string' || name === '' || name.length > MAX_NAME) {
+      throw new TypeError(`mailbox.change: name of a set must be a text of 1 to ${MAX_NAME} characters`);
+    }
+    const problem = idsProblem(ids) ?? labelsProblem('add', add) ?? labelsProblem('remove', remove);
+    const contradiction = problem ?? contradictionOf(add as string[], remove as string[]);
+    if (contradiction !== undefined) throw new TypeError(`mailbox.change, set "${name}": ${contradiction}`);
+  }
+}
+
+function idsProblem(ids: unknown): string | undefined {
+  if (!Array.isArray(ids)) return 'ids must be a list of message ids';
+  const wrong = ids.findIndex((id) => !isMessageId(id));
+  if (wrong === -1) return undefined;
+  return `ids[${wrong}] is no message id: write the \`id\` of a message, such as "18f0c2d3e4a5b6c7"`;
+}
+
+function labelsProblem(property: string, labels: unknown): string | undefined {
+  const isList = Array.isArray(labels) && labels.every((label) => typeof label === 'string');
+  return isList ? undefined : `${property} must be a list of label names, [] for none`;
+}
+
+function contradictionOf(add: readonly string[], remove: readonly string[]): string | undefined {
+  const untouchable = [...add, ...remove].find((label) =>
+    UNTOUCHABLE.some((one) => one.toLowerCase() === label.trim().toLowerCase()),
+  );
+  if (untouchable !== undefined) return `only Gmail sets and removes the label "${untouchable}"`;
+  const removed = new Set(remove.map(normalizeLabel));
+  const both = add.find((label) => removed.has(normalizeLabel(label)));
+  if (both !== undefined) return `add and remove both name the label "${both}"`;
+  const places = PLACES.filter((place) => add.some((label) => label.trim().toUpperCase() === place));
+  return places.length > 1 ? `a message can be given only one of ${places.join(' and ')}` : undefined;
 }
 
 /** The plan for sets whose message ids are known. */

@@ -60,6 +60,8 @@ export interface HandOverContext {
   readonly announceReads: ((upcoming: UpcomingReads) => void) | undefined;
   /** Called before the first message is handed over; rejects to prevent it. */
   readonly confirm: (() => Promise<unknown>) | undefined;
+  /** Called with the messages that the search has found. */
+  readonly onFound: (ids: IdSet) => void;
 }
 
 /** See `Mailbox.messages`. */
@@ -84,6 +86,7 @@ export async function handOver(query: string, options: MessagesOptions, context:
     all.size === 0
       ? IdSet.empty
       : allOf(await searcher.find(`${notDone} ${LARGE}`, { includeSpamTrash, among: all, isBackground: true }));
+  context.onFound(all);
   tally.matched(all.size);
 
   const created = known === undefined && all.size > 0 ? 1 : 0;

@@ -4,6 +4,10 @@ import { UnavailableError } from '../errors.ts';
 /** Gmail's ids are 64-bit numbers in hexadecimal digits. */
 const ID = /^[0-9a-f]{1,16}$/;
 
+export function isMessageId(id: unknown): id is string {
+  return typeof id === 'string' && ID.test(id);
+}
+
 const BYTES = 8;
 
 /** The buffer grows by STEP ids, within the addresses that it reserves for ROOM ids. Only pages in use take memory. */
@@ -63,7 +67,7 @@ export class IdCollector {
 
 /** The lower and the upper 32 bits of an id. @throws UnavailableError for a malformed id. */
 function halves(id: string): [number, number] {
-  if (!ID.test(id)) {
+  if (!isMessageId(id)) {
     throw new UnavailableError(
       'Gmail answered with a malformed message id',
       'The program did nothing with that message. Run again; if it happens again, report it.',

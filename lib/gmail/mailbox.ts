@@ -2,6 +2,7 @@
  * The mailbox as jobs see it: searches, label changes, reads and inserts. Pages results, cuts changes into batches, counts
  * them in the tally, and stops with the run.
  */
+import { setImmediate } from 'node:timers/promises';
 import { mapAtOnce } from '../base/pool.ts';
 import type { Tally } from '../base/tally.ts';
 import { UnavailableError } from '../errors.ts';
@@ -10,7 +11,15 @@ import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
 import { applyPortions, type PlanJournal, planOfLabels } from './apply-plan.ts';
 import { RunChanges } from './change-effects.ts';
-import { type ChangePlan, type ChangeSet, type LabelOperation, leaveOut, setSizes, totalOf } from './change-plan.ts';
+import {
+  type ChangePlan,
+  type ChangeSet,
+  type LabelOperation,
+  leaveOut,
+  requireSound,
+  setSizes,
+  totalOf,
+} from './change-plan.ts';
 import type { GmailClient } from './client.ts';
 import { MAX_CONCURRENT } from './concurrency.ts';
 import { type Guard, trippedGuard } from './guards.ts';
@@ -85,6 +94,8 @@ export class Mailbox {
   readonly #labels: MailboxLabels;
   readonly #searcher: Searcher;
   readonly #changes = new RunChanges();
+  /** Calls of the verbs that have not settled. */
+  readonly #open = new Set<Promise<unknown>>();
   #profile: Promise<MailboxProfile> | undefined;
 
   constructor(options: MailboxOptions) {
@@ -166,8 +177,10 @@ export class Mailbox {
   search(query: string, options?: SearchOptions): Promise<MessageRef[]>;
   /** @internal */
   search(search: CheckedSearch, options?: SearchOptions): Promise<MessageRef[]>;
-  search(search: string | CheckedSearch, options?: SearchOptions): Promise<MessageRef[]> {
-    return this.#searcher.search(search, options);
+  async search(search: string | CheckedSearch, options?: SearchOptions): Promise<MessageRef[]> {
+    const found = await this.#tracked(this.#searcher.search(search, options));
+    this.#changes.found(IdSet.of(found.map(({ id }) => id)));
+    return found;
   }
 
   /** The ids of all messages that `search` finds, by window in a backfill. 5 quota units for each 500. @internal */
@@ -223,18 +236,21 @@ export class Mailbox {
    *
    * Quota units: 50 for each 1,000 messages of a set, 30 for the journal of a call, and the cheaper way to find out what
    * each message lacks: 20 for each message, or for each label that the sets name, for Trash and for Spam 1, and 5 for
-   * each 500 messages with the label.
+   * each 500 messages with the label. For messages that no search of the run has found, 20 for each, or 5 for each 500 of
+   * the mailbox.
    * @throws GuardError (65) before the first change of the call when a guard does not allow them all.
    * @example await mailbox.change([{ name: 'quiet', ids, add: ['Auto/Quiet'], remove: ['INBOX'] }]);
    */
   async change(sets: readonly ChangeSet[]): Promise<void> {
-    await this.#changes.inTurn(async () => {
+    requireSound(sets);
+    const changing = this.#changes.inTurn(async () => {
       const { tally, journal } = this.#options;
       void journal?.().begin();
       await this.#labels.requireClear(sets.flatMap(({ add, remove }) => [...add, ...remove]));
       const { plan, done } = await this.#changes.plan(sets, await this.#labels.known(), {
         find: (query, options) => this.#everywhere().find(query, options),
         labelsOf: (ids) => this.labelsOf(ids),
+        size: () => this.size(),
         count: (label) => this.#labels.countMessages(label),
       });
       tally.matched(done);
@@ -248,6 +264,25 @@ export class Mailbox {
         this.#changes.record(plan, await this.#labels.known(), isConfirmed);
       }
     });
+    await this.#tracked(changing);
+  }
+
+  /**
+   * Resolves when all calls have settled, and those that they led to: a job may have forgotten an `await`. @internal
+   */
+  async settled(): Promise<void> {
+    while (this.#open.size > 0) {
+      await Promise.allSettled(this.#open);
+      // The code that waited for these calls may now begin others.
+      await setImmediate();
+    }
+  }
+
+  #tracked<T>(call: Promise<T>): Promise<T> {
+    this.#open.add(call);
+    const close = () => this.#open.delete(call);
+    call.then(close, close);
+    return call;
   }
 
   /** Searches all mail, also in a backfill. */
@@ -364,7 +399,9 @@ export class Mailbox {
     const { handOver } = await import('./hand-over.ts');
     const { span, scopes, announceReads, confirm } = this.#options;
     const [labels, searcher] = [this.#labels, this.#searcher];
-    await handOver(query, options, { ...this.#options, labels, searcher, span, scopes, announceReads, confirm });
+    const onFound = (ids: IdSet) => this.#changes.found(ids);
+    const context = { ...this.#options, labels, searcher, span, scopes, announceReads, confirm, onFound };
+    await this.#tracked(handOver(query, options, context));
   }
 
   /**
@@ -373,7 +410,8 @@ export class Mailbox {
    */
   async read(ids: readonly string[], headers: readonly string[]): Promise<ReadMessage[]> {
     const read = (id: string) => readHeaders(this.#client, id, headers, this.#signal);
-    return (await mapAtOnce(ids, MAX_CONCURRENT, read)).filter((message) => message !== null);
+    const found = await this.#tracked(mapAtOnce(ids, MAX_CONCURRENT, read));
+    return found.filter((message) => message !== null);
   }
 
   /**
@@ -388,7 +426,7 @@ export class Mailbox {
     { tooLate, repeatable = false }: { readonly tooLate?: AbortSignal; readonly repeatable?: boolean } = {},
   ): Promise<string | undefined> {
     const signal = tooLate === undefined ? this.#signal : AbortSignal.any([this.#signal, tooLate]);
-    return this.#writer.insert(raw, labelIds, signal, repeatable);
+    return this.#tracked(this.#writer.insert(raw, labelIds, signal, repeatable));
   }
 
   /**

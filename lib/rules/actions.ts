@@ -1,5 +1,5 @@
 /** The actions of a rule: reduces them to label changes, refuses contradictions, and describes them in words. */
-import type { LabelOperation } from '../gmail/change-plan.ts';
+import { type LabelOperation, UNTOUCHABLE } from '../gmail/change-plan.ts';
 import { labelSearch, PLACES, systemLabelId } from '../gmail/labels.ts';
 
 export interface Actions {
@@ -48,9 +48,6 @@ export interface ActionSettings extends Partial<Record<keyof typeof SWITCHES, bo
   readonly addLabels?: readonly string[] | undefined;
   readonly removeLabels?: readonly string[] | undefined;
 }
-
-/** Labels that only Gmail sets, by their ids and by their names in Gmail's web page. */
-const UNTOUCHABLE = ['SENT', 'DRAFT', 'CHAT', 'drafts', 'chats'];
 
 /**
  * The key by which rules compare labels: the id of a system label, or the name in lower case. Only the mailbox knows which

@@ -10,6 +10,7 @@ import { createRunId } from '../base/run-id.ts';
 import { Tally } from '../base/tally.ts';
 import type { Config } from '../config.ts';
 import {
+  asError,
   ConfigError,
   ExitCode,
   egressBehind,
@@ -110,6 +111,8 @@ class Run {
   readonly #startedAt = new Date();
   readonly #runId = createRunId(this.#startedAt);
   readonly #tally = new Tally();
+  /** The event run.started is logged, so the run ends with a final line. */
+  #isStarted = false;
   /** An error that the run threw outside of its promise. */
   #fault: unknown;
   /** The hosts that the job declares. */
@@ -130,7 +133,7 @@ class Run {
   }
 
   endByFault(error: unknown): void {
-    this.#fault ??= error ?? new Error('undefined was thrown');
+    this.#fault ??= asError(error);
     this.#budget?.stop('fault');
   }
 
@@ -141,11 +144,11 @@ class Run {
     const monitor = createMonitor(monitorUrl, this.#log);
     const thrown = await this.#work(() => monitor.start()).then(
       () => this.#fault,
-      (thrown: unknown) => this.#fault ?? thrown ?? new Error('undefined was thrown'),
+      (thrown: unknown) => this.#fault ?? asError(thrown),
     );
     // A library wraps the refusal of a connection in an error that says less.
     const error = egressBehind(thrown) ?? asUnavailable(thrown, this.#hosts);
-    if (error instanceof UsageError) throw error;
+    if (error instanceof UsageError && !this.#isStarted) throw error;
     progress.end();
     const { counts, refusal } = this.#tally;
     const stopped: StopReason | null = this.#budget?.stopped ?? null;
@@ -203,9 +206,11 @@ class Run {
       allowHosts(this.#hosts);
       const guard = guardOfJob(name, maxChangesOf(name, job, options));
       const canShowMail = interactive && isWatched;
-      const prepared = await job.prepare({ options, argument, dryRun, interactive, canShowMail, rulesFile });
+      const preparing = async () => job.prepare({ options, argument, dryRun, interactive, canShowMail, rulesFile });
+      const prepared = await orAbort(preparing(), budget.giveUp);
       await this.#prepareBackfill({ person, confirm, now: this.#startedAt });
       this.#log.info('run.started', { job: name, runId: this.#runId, dryRun });
+      this.#isStarted = true;
       onStarted();
       const wait = (ms: number) => systemClock.sleep(ms, budget.wrapUp);
       const work = async () => {
@@ -234,6 +239,7 @@ class Run {
         };
         try {
           await job.run(context);
+          await mailbox.settled();
           if (this.#tally.counts.failed === 0) await journal.complete();
         } finally {
           await journal.close();

@@ -4,11 +4,10 @@
  * by one: all of up to 100, or a sample of 10.
  */
 import { UnavailableError } from '../errors.ts';
+import { findGone, sampleOf } from '../gmail/gone.ts';
 import { IdSet } from '../gmail/ids.ts';
 import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
-import { PAGE_SIZE } from '../gmail/searcher.ts';
-import { unitsOf } from '../gmail/units.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { HIDING_LABELS, type RunModel, type UndoGroup, type UndoPlan } from './undo-model.ts';
 
@@ -24,12 +23,6 @@ const SETTLED_MS = 70 * 60_000;
 
 /** The undo's searches begin this much before the run's time span, and end this much after it. */
 const MARGIN_S = 60;
-
-/** Up to this many messages are all read, for 20 quota units each. */
-const MOST_READ = 100;
-
-/** Above MOST_READ messages, undo reads only this many, to check the searches. */
-const SAMPLE = 10;
 
 export interface StateOptions {
   readonly model: RunModel;
@@ -150,56 +143,6 @@ async function readAgain({ model, mailbox }: StateOptions, known: Known, ids: Id
   const carrying = new Map(found);
   const gone = IdSet.union([known.gone, ids.without(IdSet.of(read.keys()))]);
   return { plan: model.judge(carrying, gone), carrying, read: ids, gone };
-}
-
-/**
- * Returns the `ids` that were deleted for good. Searches for labels cannot tell: they find neither a deleted message nor a
- * message from which the run removed the label. Takes the cheaper way: reads each message (20 quota units), or lists all
- * mail that `terms` find (5 units for each 500 messages).
- */
-export async function findGone(
-  ids: IdSet,
-  terms: readonly string[],
-  mailbox: Pick<Mailbox, 'find' | 'labelsOf' | 'size'>,
-): Promise<IdSet> {
-  if (ids.size === 0) return ids;
-  const messages = await mailbox.size();
-  // Compares the costs of the 2026 profile. In the legacy profile reading costs less, and the choice may cost more.
-  const toRead = ids.size * unitsOf('messages.get', '2026');
-  const toList = Math.ceil(messages / PAGE_SIZE) * unitsOf('messages.list', '2026');
-  if (toRead <= toList) return await readGone(ids, mailbox);
-  const query = ['in:anywhere', ...terms].join(' ');
-  const unlisted = async (some: IdSet) => {
-    const { unplaced } = await mailbox.find(query, { includeSpamTrash: true, among: some });
-    return some.without(unplaced);
-  };
-  const missing = await unlisted(ids);
-  // Mail that others delete during the listing moves messages between its pages, so a listing can miss some.
-  return await confirmGone(areFew(missing) ? missing : await unlisted(missing), mailbox);
-}
-
-/** Reads messages that the listing lacks; when all of a sample are gone, takes the others for gone too. */
-async function confirmGone(missing: IdSet, mailbox: Pick<Mailbox, 'labelsOf'>): Promise<IdSet> {
-  const sample = sampleOf(missing);
-  const gone = await readGone(sample, mailbox);
-  if (gone.size === sample.size) return missing;
-  // No wait for the search: the run found these messages long ago, so the search knows them.
-  return IdSet.union([gone, await readGone(missing.without(sample), mailbox)]);
-}
-
-async function readGone(ids: IdSet, mailbox: Pick<Mailbox, 'labelsOf'>): Promise<IdSet> {
-  const read = await mailbox.labelsOf(ids.list());
-  return ids.without(IdSet.of(read.keys()));
-}
-
-function areFew(ids: IdSet): boolean {
-  return ids.size <= MOST_READ;
-}
-
-/** All of a few ids, or SAMPLE of many at even distances. */
-function sampleOf(ids: IdSet): IdSet {
-  if (areFew(ids)) return ids;
-  return IdSet.of(Array.from({ length: SAMPLE }, (_, index) => ids.at(Math.floor((index * ids.size) / SAMPLE))));
 }
 
 /**

@@ -26,6 +26,7 @@ interface Change {
   readonly query: string;
   readonly add?: readonly string[];
   readonly remove?: readonly string[];
+  readonly set?: object;
 }
 
 const FILE_AWAY: Change = { query: 'subject:hit', add: ['Work'], remove: ['INBOX'] };
@@ -182,6 +183,60 @@ describe("a job's own changes", { concurrency: 3 }, () => {
     assert.deepEqual([forecast?.maxChanges, forecast?.changes], [5_000, 5]);
     assert.equal(forecast?.units, run.final?.quotaUnits);
   });
+
+  it('are made, counted and undone although the job does not wait for them', async () => {
+    await using work = await start(MANY);
+    const run = await change(
+      work.sandbox,
+      [[FILE_AWAY], [{ query: 'is:unread', remove: ['UNREAD'] }]],
+      ['--unawaited'],
+    );
+    assertEnded(run, 0, { changed: 210 });
+    assertEnded(await undo(work.sandbox, run), 0, { skipped: 0 });
+    assert.deepEqual(stateOf(work.sandbox), work.before);
+  });
+
+  it('of messages that do not exist are skipped, in searches as in reads', async () => {
+    await using work = await start(MANY);
+    const unknown = Array.from({ length: 200 }, (_, index) => (0x18f0_0000_0000 + index).toString(16));
+    const [known = ''] = Object.keys(work.before);
+    for (const ids of [unknown, unknown.slice(0, 1), unknown.slice(0, 4)]) {
+      const add = ['STARRED', 'Work', 'New'];
+      const run = await change(
+        work.sandbox,
+        [[{ query: 'is:starred', add, set: { ids: [...ids, known] } }]],
+        ['--dry-run'],
+      );
+      assertEnded(run, 0, { skipped: ids.length, remaining: 1 });
+    }
+  });
+
+  for (const [set, message] of [
+    [{ name: null }, 'mailbox.change: name of a set must be a text of 1 to 500 characters'],
+    [{ name: 'x'.repeat(501) }, 'mailbox.change: name of a set must be a text of 1 to 500 characters'],
+    [{ ids: '18f0' }, 'mailbox.change, set "is:starred": ids must be a list of message ids'],
+    [
+      { ids: ['18f0', { id: '18f0' }] },
+      'mailbox.change, set "is:starred": ids[1] is no message id: write the `id` of a',
+    ],
+    [{ ids: ['18F0'] }, 'mailbox.change, set "is:starred": ids[0] is no message id'],
+    [{ add: 'Work' }, 'mailbox.change, set "is:starred": add must be a list of label names, [] for none'],
+    [{ remove: null }, 'mailbox.change, set "is:starred": remove must be a list of label names, [] for none'],
+    [{ add: ['a b'], remove: ['A-b'] }, 'mailbox.change, set "is:starred": add and remove both name the label "a b"'],
+    [
+      { add: ['inbox', 'TRASH'] },
+      'mailbox.change, set "is:starred": a message can be given only one of INBOX and TRASH',
+    ],
+    [{ remove: ['sent'] }, 'mailbox.change, set "is:starred": only Gmail sets and removes the label "sent"'],
+  ] as const) {
+    it(`end with 1 before the first one for a set with ${JSON.stringify(set).slice(0, 40)}, and the property is named`, async () => {
+      await using work = await start();
+      const calls = [[FILE_AWAY, { query: 'is:starred', add: ['Work'], set }]];
+      const { error } = assertEnded(await change(work.sandbox, calls), 1, { changed: 0 });
+      assert.ok(String(error).includes(message), String(error));
+      assert.deepEqual(stateOf(work.sandbox), work.before);
+    });
+  }
 
   it('are undone exactly after SIGTERM in the middle of them', async () => {
     await using work = await start(many(9_050, {}));
