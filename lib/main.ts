@@ -7,7 +7,7 @@ import { disarm, secretsIn, secretsInWords } from './aws/environment-secrets.ts'
 import type { Invocation } from './cli.ts';
 import { RESERVED_NAMES } from './commands/index.ts';
 import { examineConfig, readLogConfig, readMonitorUrl } from './config.ts';
-import { type EgressError, ExitCode, exitCodeOf, JobError, StoppedError } from './errors.ts';
+import { asError, type EgressError, ExitCode, exitCodeOf, JobError, StoppedError } from './errors.ts';
 import { guardEgress } from './process/egress.ts';
 import { refuseUnlocked } from './process/lockdown.ts';
 import { restrainV8 } from './process/memory.ts';
@@ -40,15 +40,18 @@ const say = ({ message, remedy }: JobError): void => {
   process.stderr.write(`${lines.join('\n')}\n`);
 };
 
+const exit = process.exit.bind(process);
+/** Whether the exit code is that of the final line, which a later error may not change. */
+let isEnded = false;
 const crash = (error: unknown): void => {
-  process.exitCode = exitCodeOf(error);
+  if (!isEnded) process.exitCode = exitCodeOf(error);
   eraseProgress();
   if (error instanceof JobError) say(error);
   else process.stderr.write(`${stackOf(error)}\n`);
 };
 const faults = new Faults();
 const onFault = (error: unknown): void => {
-  if (!faults.handle(error)) crash(error);
+  if (!faults.handle(error)) crash(asError(error));
 };
 process.on('uncaughtException', onFault);
 process.on('unhandledRejection', onFault);
@@ -58,7 +61,7 @@ process.on('exit', () => {
   eraseProgress();
   output.flush();
   // Node drops signal handlers during exit; a later signal would replace the exit code.
-  process.exit();
+  exit();
 });
 const egress = guardEgress(say);
 
@@ -66,7 +69,8 @@ const egress = guardEgress(say);
 process.exitCode = ExitCode.bug;
 main(process.argv.slice(2)).then((exitCode) => {
   process.exitCode = exitCode;
-  setTimeout(() => process.exit(), LINGER_MS).unref();
+  isEnded = true;
+  setTimeout(() => exit(), LINGER_MS).unref();
 });
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
@@ -105,6 +109,10 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     }
     process.removeAllListeners('warning');
     process.on('warning', (warning) => log.warn('process.warning', { warning: `${warning.name}: ${warning.message}` }));
+    // The run would end without its final line, and with an open journal.
+    process.exit = () => {
+      throw new Error('a job cannot call process.exit: return from its function, or throw an error');
+    };
     const { config, error } = examineConfig(env);
     const { exitCode } = await runJob(invocation, {
       config: error ?? config,

@@ -164,8 +164,13 @@ export function guardOutput(redactor: Redactor, process: NodeJS.Process, modules
       return Reflect.apply(write, stream as never, [clean, typeof encoding === 'function' ? encoding : done]);
     });
     // `end` would write past this guard, and would close the stream before the final line.
-    replaceFunction({ process }, `process.${name}.end`, () => (data, encoding) => {
-      if (data !== undefined && typeof data !== 'function') stream.write(data as string, encoding as BufferEncoding);
+    replaceFunction({ process }, `process.${name}.end`, () => (...args) => {
+      const [data, encoding] = args;
+      if (data != null && typeof data !== 'function') stream.write(data as string, encoding as BufferEncoding);
+      const done = args.find((arg) => typeof arg === 'function');
+      if (done !== undefined) stream.once('finish', done as () => void);
+      // stream.pipeline waits for this event.
+      queueMicrotask(() => stream.emit('finish'));
       return stream;
     });
     stream.on('error', ignoreUnwritable);

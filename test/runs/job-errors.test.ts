@@ -25,6 +25,8 @@ describe('an error of a job', { concurrency: 3 }, () => {
   const bugs = {
     throws: ["new TypeError('no such thing')", 'TypeError: no such thing'],
     'throws-later': ["new RangeError('much too late')", 'RangeError: much too late'],
+    exits: ['process.exit(0)', 'Error: a job cannot call process.exit'],
+    'never-prepares': ["new RangeError('never prepared')", 'RangeError: never prepared'],
     searches: ["mailbox.search('newer_than:2w')", 'Error: the job built an invalid search'],
   } as const;
   for (const [how, [code, message]] of Object.entries(bugs)) {
@@ -37,6 +39,29 @@ describe('an error of a job', { concurrency: 3 }, () => {
       assert.match(String(bug?.stack), new RegExp(`at .*${RegExp.escape(placeOf(code))}:\\d+`));
     });
   }
+
+  for (const [how, message] of [
+    ['throws-text', 'Error: a value that is no Error was thrown: no such text'],
+    ['throws-bare', 'Error: a value that is no Error was thrown: [Object: null prototype] {}'],
+    ['throws-promise', 'Error: a value that is no Error was thrown: Promise { undefined }'],
+    ['throws-unreadable', 'Error: a value that cannot be read was thrown'],
+  ] as const) {
+    it(`has a final line whatever the value: ${how}`, async () => {
+      assert.equal(assertEnded(await fail(how), 1).error, message);
+    });
+  }
+
+  it('after the final line is told on stderr, and the exit code stays that of the final line', async () => {
+    const run = await fail('throws-at-last');
+    assertEnded(run, 0, { outcome: 'nothing-to-do' });
+    assert.match(run.stderr, /RangeError: after the end\n\s+at /);
+  });
+
+  it('does not come from a stream that a job pipes to stdout', async () => {
+    const run = await fail('pipes');
+    assertEnded(run, 0, { outcome: 'nothing-to-do' });
+    assert.match(run.stdout, /^piped$/m);
+  });
 
   it('exits 75 or 78 for the classes that a job may throw, with message and remedy', async () => {
     assert.equal(told(assertEnded(await fail('is-away'), 75)), 'the archive is closed → It opens at nine.');
