@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { sandboxOf, told } from '../fixtures/starring.ts';
-import { assertEnded, ChildHandle, ROOT, runJob } from '../run.ts';
+import { assertEnded, ROOT, runJob } from '../run.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 
 const SOURCE = readFileSync(`${ROOT}/test/fixtures/jobs/misbehaving.ts`, 'utf8').split('\n');
@@ -96,10 +96,7 @@ describe('a job that blocks the event loop', { concurrency: 3 }, () => {
 
   it('ends with a signal as soon as the loop returns', async () => {
     await using sandbox = await sandboxOf(1);
-    const child = new ChildHandle();
-    sandbox.faults.add({ kind: 'hook', verb: 'messages.list', after: () => child.kill('SIGTERM') });
-    const { onStart } = child;
-    const run = await runJob(sandbox, ['misbehaving', '--how', 'blocks'], { jobs: 'fixtures', onStart });
+    const run = await runJob(sandbox, ['misbehaving', '--how', 'blocks-when-told'], { jobs: 'fixtures' });
     const { note } = assertEnded(run, 143, { outcome: 'interrupted' });
     assert.match(String(note), new RegExp(`^${blocks}$`));
   });
