@@ -57,6 +57,8 @@ export interface HandOverContext {
   readonly span: Span | undefined;
   /** The job's scopes; not checked when left out. */
   readonly scopes: readonly string[] | undefined;
+  /** The place in the job's file that threw an error; see `readStack`. */
+  readonly placeOf: ((error: unknown) => string | undefined) | undefined;
   readonly announceReads: ((upcoming: UpcomingReads) => void) | undefined;
   /** Called before the first message is handed over; rejects to prevent it. */
   readonly confirm: (() => Promise<unknown>) | undefined;
@@ -243,7 +245,7 @@ class Lanes {
       id,
       // The text of any other error may quote the mail.
       error: error instanceof RefusedError ? error.message : error instanceof Error ? error.name : typeof error,
-      at: placeOf(error),
+      at: this.#context.placeOf?.(error),
     });
   }
 
@@ -287,11 +289,4 @@ function endsRun(error: unknown): boolean {
   if (error instanceof StoppedError || egressBehind(error) !== undefined) return true;
   if (error instanceof JobError) return !(error instanceof RefusedError);
   return passingFailure(error) !== undefined;
-}
-
-/** Where the job or the program threw the error, such as `jobs/post-invoices.ts:14:9`. */
-function placeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const frames = (error.stack ?? '').replace(error.message, '');
-  return /\b(?:jobs|lib)\/[\w./-]+:\d+:\d+/.exec(frames)?.[0];
 }

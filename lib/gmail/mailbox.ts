@@ -84,6 +84,8 @@ export interface MailboxOptions {
   readonly confirm?: () => Promise<boolean>;
   /** The job's scopes, for `messages`; not checked there when left out. */
   readonly scopes?: readonly string[];
+  /** The place in the job's file that threw an error, for the log of `messages`. */
+  readonly placeOf?: (error: unknown) => string | undefined;
 }
 
 export class Mailbox {
@@ -397,10 +399,10 @@ export class Mailbox {
   async messages(query: string, options: MessagesOptions): Promise<void> {
     // Loads the parser of messages for jobs that read.
     const { handOver } = await import('./hand-over.ts');
-    const { span, scopes, announceReads, confirm } = this.#options;
+    const { span, scopes, placeOf, announceReads, confirm } = this.#options;
     const [labels, searcher] = [this.#labels, this.#searcher];
     const onFound = (ids: IdSet) => this.#changes.found(ids);
-    const context = { ...this.#options, labels, searcher, span, scopes, announceReads, confirm, onFound };
+    const context = { ...this.#options, labels, searcher, span, scopes, placeOf, announceReads, confirm, onFound };
     await this.#tracked(handOver(query, options, context));
   }
 

@@ -319,6 +319,7 @@ class Run {
       signal: budget.wrapUp,
       profile: tokens.profile,
       scopes: job.scopes,
+      placeOf: (error) => readStack(error, this.#surroundings.jobs).place,
       guards: [guard],
       journal: () => this.#journal as RunJournal,
       ...this.#backfill?.mailboxOptions({ ...costs, mailboxSize }),

@@ -40,6 +40,13 @@ describe('an error of a job', { concurrency: 3 }, () => {
     });
   }
 
+  it("is told with its place for each message that the job fails on, without the error's text", async () => {
+    const run = await fail('fails-on-messages');
+    assertEnded(run, 65, { failed: 1 });
+    const [failed] = run.events.filter(({ event }) => event === 'message.failed');
+    assert.deepEqual([failed?.error, failed?.at], ['RangeError', placeOf("new RangeError('a message without")]);
+  });
+
   for (const [how, message] of [
     ['throws-text', 'Error: a value that is no Error was thrown: no such text'],
     ['throws-bare', 'Error: a value that is no Error was thrown: [Object: null prototype] {}'],
