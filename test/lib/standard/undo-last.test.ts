@@ -51,7 +51,7 @@ describe('job undo --last', () => {
     });
     assert.match(
       `${none.error} ${none.remedy}`,
-      /^No run can be undone: no run of the last 30 days .* `bin\/job runs` lists the runs/,
+      /^No run can be undone: every run of the last 30 days .* `bin\/job runs` lists the runs/,
     );
   });
 
