@@ -69,7 +69,7 @@ export async function parseCommandLine(
     return { kind: 'command', command, argument, options: parsed.options };
   }
   const job = await registry.load(name, [...RESERVED_NAMES, '--version']);
-  const backfillOptions = job.backfill === undefined ? {} : BACKFILL_OPTIONS;
+  const backfillOptions = job.backfill === true ? BACKFILL_OPTIONS : {};
   const specs: OptionSpecs = { ...job.options, ...backfillOptions, ...COMMON_OPTIONS };
   const parsed = parseOptions(
     createCommandLine(name, { ...job, options: specs }, { spelling, helpColumns }),
@@ -79,7 +79,7 @@ export async function parseCommandLine(
   );
   if ('help' in parsed) return help(parsed.help);
   const { dryRun, budget, ...given } = parsed.options;
-  const { options, backfill } = job.backfill === undefined ? { options: given } : splitBackfill(given, job.options);
+  const { options, backfill } = job.backfill === true ? splitBackfill(given, job.options) : { options: given };
   const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined };
   const argument = readArgument(name, job.argument, parsed);
   return { kind: 'run', name, job, argument, options, common, backfill, words: ['job', ...argv] };

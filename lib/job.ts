@@ -189,19 +189,22 @@ export interface JobDefinition<O extends OptionSpecs, P, S extends string>
 export function defineJob<const O extends OptionSpecs, P = undefined, const S extends string = never>(
   definition: JobDefinition<O, P, S>,
 ): Job<O, P, S> {
-  const { hosts = [], secrets = [] } = definition;
-  if (typeof hosts !== 'function') hosts.forEach(parseHost);
-  secrets.forEach(requireJobKey);
-  return { prepare: () => undefined as P, ...definition, hosts, secrets };
+  const { hosts = [], secrets = [], prepare = () => undefined as P } = definition;
+  // The registry refuses values that are no lists.
+  if (Array.isArray(hosts)) hosts.forEach(parseHost);
+  if (Array.isArray(secrets)) secrets.forEach(requireJobKey);
+  return { ...definition, prepare, hosts, secrets };
 }
 
 /**
  * The hosts that a job needs for these options.
- * @throws ConfigError when the job computes a malformed host.
+ * @throws ConfigError when the job computes a malformed host, TypeError when it computes no list.
  */
 export function hostsOf(name: string, { hosts }: Pick<Job, 'hosts'>, context: HostsContext<OptionSpecs>): Host[] {
   if (typeof hosts !== 'function') return hosts.map(parseHost);
-  return hosts(context).map((host) => {
+  const computed: unknown = hosts(context);
+  if (!Array.isArray(computed)) throw new TypeError(`hosts of the job ${name} returned no list of hosts`);
+  return computed.map((host) => {
     try {
       return parseHost(host);
     } catch (error) {

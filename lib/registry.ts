@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { didYouMean } from './base/nearest.ts';
 import { ConfigError, JobError, UsageError } from './errors.ts';
 import { type JobScopes, requireProfileScope } from './google/scopes.ts';
-import type { Job } from './job.ts';
+import type { ArgumentSpec, Job } from './job.ts';
 import { COMMON_OPTIONS, type OptionSpecs } from './options.ts';
 import { readStack } from './process/stack.ts';
 
@@ -132,23 +132,62 @@ export class Registry {
   }
 }
 
+/** For each optional property of a job: whether a value is right, and words for a right value. */
+const OPTIONAL: Readonly<Record<Optional, readonly [isRight: (value: unknown) => boolean, kind: string]>> = {
+  description: [isText, 'a text'],
+  argument: [isArgument, 'an object with name, summary, remedy and parse'],
+  hosts: [(value) => Array.isArray(value) || isFunction(value), 'a list of hosts or a function'],
+  secrets: [Array.isArray, 'a list of names'],
+  maxChanges: [(value) => typeof value === 'number' || isFunction(value), 'a number or a function'],
+  backfill: [(value) => typeof value === 'boolean', 'true'],
+  inspect: [isFunction, 'a function'],
+};
+
+type Required = 'summary' | 'scopes' | 'options' | 'prepare' | 'run';
+type Optional = Exclude<keyof Job, Required>;
+
+const REQUIRED: readonly Required[] = ['summary', 'scopes', 'options', 'prepare', 'run'];
+
 /** The fault of a default export; undefined for a job. TypeScript would find it too, but owners need not run `tsc`. */
 function problemOf(exported: unknown): string | undefined {
   if (exported === undefined) return 'it has no default export';
   const { summary, scopes, options, prepare, run } = (exported ?? {}) as Partial<Job>;
   if (typeof prepare !== 'function') return 'its default export was not made by defineJob';
   if (typeof summary !== 'string') return 'summary is missing';
+  if (!/^.*\S.*$/.test(summary)) return 'summary is not one line of text';
   if (!Array.isArray(scopes) || scopes.some((scope) => typeof scope !== 'string')) return 'scopes is no list of scopes';
   if (typeof run !== 'function') return 'run is missing';
   if (typeof options !== 'object' || options === null) return 'options is missing (without options, write options: {})';
+  const names = [...REQUIRED, ...Object.keys(OPTIONAL)];
+  for (const [name, value] of Object.entries(exported as object)) {
+    // A misspelt maxChanges would be no limit.
+    if (!names.includes(name)) return `a job has no property "${name}"${didYouMean(name, names)}`;
+    const [isRight, kind] = OPTIONAL[name as Optional] ?? [];
+    if (value !== undefined && isRight?.(value) === false) return `${name} must be ${kind}`;
+  }
   return optionProblem(options);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
+}
+
+function isArgument(value: unknown): boolean {
+  const { name, summary, remedy, parse } = (value ?? {}) as Partial<ArgumentSpec>;
+  return [name, summary, remedy].every(isText) && isFunction(parse);
 }
 
 function optionProblem(options: OptionSpecs): string | undefined {
   for (const [name, spec] of Object.entries(options)) {
     if (!/^[a-z][A-Za-z0-9]*$/.test(name)) return `the option "${name}" is not in camelCase, such as olderThan`;
     if (name === 'help' || Object.hasOwn(COMMON_OPTIONS, name)) return `every job has the option "${name}" already`;
-    if (typeof spec?.parse !== 'function') return `the option "${name}" was not made by a function such as textOption`;
+    const { placeholder = '', summary, parse } = spec ?? {};
+    if (!isFunction(parse) || !isText(summary) || !isText(placeholder))
+      return `the option "${name}" was not made by a function such as textOption`;
   }
   return undefined;
 }

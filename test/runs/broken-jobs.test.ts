@@ -33,6 +33,22 @@ const BROKEN: Readonly<Record<string, readonly [content: string, fault: RegExp]>
   ],
   'address.ts': [jobWith(SOUND.replace('modify', 'labels')), /^jobs\/address\.ts: its scopes .* users\.getProfile/],
   'url.ts': [jobWith(`${SOUND}\nhosts: ['https://x.y/'],`), /^jobs\/url\.ts:2: cannot be loaded: TypeError: hosts:/],
+  'misspelt.ts': [
+    jobWith(`${SOUND}\nmaxChange: 5,`),
+    /^jobs\/misspelt\.ts: a job has no property "maxChange" \(did you mean "maxChanges"\?\)/,
+  ],
+  'two-lines.ts': [jobWith(`${SOUND}\nsummary: 'a\\nb',`), /^jobs\/two-lines\.ts: summary is not one line of text/],
+  'one-host.ts': [
+    jobWith(`${SOUND}\nhosts: 'x.y',`),
+    /^jobs\/one-host\.ts: hosts must be a list of hosts or a function/,
+  ],
+  'one-secret.ts': [jobWith(`${SOUND}\nsecrets: 'TOKEN',`), /^jobs\/one-secret\.ts: secrets must be a list of names/],
+  'limit.ts': [jobWith(`${SOUND}\nmaxChanges: '5',`), /^jobs\/limit\.ts: maxChanges must be a number or a function/],
+  'argument.ts': [jobWith(`${SOUND}\nargument: 'file',`), /^jobs\/argument\.ts: argument must be an object with name,/],
+  'own-option.ts': [
+    jobWith(SOUND.replace('{}', '{ days: { parse() {} } }')),
+    /^jobs\/own-option\.ts: the option "days" was not made/,
+  ],
   'check.ts': [jobWith(SOUND), /^jobs\/check\.ts: "check" is the name of a command/],
 };
 
@@ -47,7 +63,7 @@ describe('a broken file in jobs/', { concurrency: 3 }, () => {
     const { folder } = app;
     for (const [file, [content]] of Object.entries(BROKEN)) await writeFile(join(folder, 'jobs', file), content);
     for (const file of MISNAMED) await writeFile(join(folder, 'jobs', file), jobWith(SOUND));
-    await writeFile(join(folder, 'jobs/sound.ts'), jobWith(SOUND));
+    await writeFile(join(folder, 'jobs/sound.ts'), jobWith(`${SOUND}\nprepare: undefined, backfill: false,`));
   });
   after(async () => {
     await app[Symbol.asyncDispose]();
@@ -94,6 +110,7 @@ describe('a broken file in jobs/', { concurrency: 3 }, () => {
   it('does not change what other jobs do', async () => {
     const { code, stdout } = await job('sound');
     assert.equal(code, 0, stdout);
+    assert.doesNotMatch((await job('sound', '--help')).stdout, /--from/);
   });
 
   it('cannot be run: its job exits 78 and names file and fault', async () => {
@@ -117,7 +134,10 @@ describe('a broken file in jobs/', { concurrency: 3 }, () => {
     const { code, stdout } = await job('check', '--json');
     const { verdict, lines } = JSON.parse(stdout);
     assert.equal(code, 78, stdout);
-    assert.match(verdict, /^In part: apply-rules, digest, sound, undo would run, address, check, .* would not/);
+    assert.match(
+      verdict,
+      /^In part: apply-rules, digest, sound, undo would run, address, argument, check, .* would not/,
+    );
     assertNamesAll(lines.map(({ detail }: { detail: string }) => detail).join('\n'));
     assert.ok(lines.some(({ id, status }: { id: string; status: string }) => id === 'apply-rules' && status === 'ok'));
   });
