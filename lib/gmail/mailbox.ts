@@ -2,7 +2,7 @@
  * The mailbox as jobs see it: searches, label changes, reads and inserts. Pages results, cuts changes into batches, counts
  * them in the tally, and stops with the run.
  */
-import { setImmediate } from 'node:timers/promises';
+import { OpenCalls } from '../base/open-calls.ts';
 import { mapAtOnce } from '../base/pool.ts';
 import type { Tally } from '../base/tally.ts';
 import { UnavailableError } from '../errors.ts';
@@ -82,6 +82,8 @@ export interface MailboxOptions {
   readonly announceReads?: (upcoming: UpcomingReads) => void;
   /** Called before the first change; rejects to prevent it. Returns whether a person was asked, which takes time. */
   readonly confirm?: () => Promise<boolean>;
+  /** Gets the calls of the job that the run waits for at its end. */
+  readonly calls?: OpenCalls;
   /** The job's scopes, for `messages`; not checked there when left out. */
   readonly scopes?: readonly string[];
   /** The place in the job's file that threw an error, for the log of `messages`. */
@@ -96,8 +98,7 @@ export class Mailbox {
   readonly #labels: MailboxLabels;
   readonly #searcher: Searcher;
   readonly #changes = new RunChanges();
-  /** Calls of the verbs that have not settled. */
-  readonly #open = new Set<Promise<unknown>>();
+  readonly #calls: OpenCalls;
   #profile: Promise<MailboxProfile> | undefined;
 
   constructor(options: MailboxOptions) {
@@ -105,6 +106,7 @@ export class Mailbox {
     this.#client = options.client;
     this.#writer = options.writer;
     this.#signal = options.signal;
+    this.#calls = options.calls ?? new OpenCalls();
     if (options.profile !== undefined) this.#profile = Promise.resolve(options.profile);
     this.#labels = options.labels ?? new MailboxLabels(options);
     this.#searcher = new Searcher({
@@ -180,7 +182,7 @@ export class Mailbox {
   /** @internal */
   search(search: CheckedSearch, options?: SearchOptions): Promise<MessageRef[]>;
   async search(search: string | CheckedSearch, options?: SearchOptions): Promise<MessageRef[]> {
-    const found = await this.#tracked(this.#searcher.search(search, options));
+    const found = await this.#calls.track(this.#searcher.search(search, options));
     this.#changes.found(IdSet.of(found.map(({ id }) => id)));
     return found;
   }
@@ -266,25 +268,7 @@ export class Mailbox {
         this.#changes.record(plan, await this.#labels.known(), isConfirmed);
       }
     });
-    await this.#tracked(changing);
-  }
-
-  /**
-   * Resolves when all calls have settled, and those that they led to: a job may have forgotten an `await`. @internal
-   */
-  async settled(): Promise<void> {
-    while (this.#open.size > 0) {
-      await Promise.allSettled(this.#open);
-      // The code that waited for these calls may now begin others.
-      await setImmediate();
-    }
-  }
-
-  #tracked<T>(call: Promise<T>): Promise<T> {
-    this.#open.add(call);
-    const close = () => this.#open.delete(call);
-    call.then(close, close);
-    return call;
+    await this.#calls.track(changing);
   }
 
   /** Searches all mail, also in a backfill. */
@@ -403,7 +387,7 @@ export class Mailbox {
     const [labels, searcher] = [this.#labels, this.#searcher];
     const onFound = (ids: IdSet) => this.#changes.found(ids);
     const context = { ...this.#options, labels, searcher, span, scopes, placeOf, announceReads, confirm, onFound };
-    await this.#tracked(handOver(query, options, context));
+    await this.#calls.track(handOver(query, options, context));
   }
 
   /**
@@ -412,7 +396,7 @@ export class Mailbox {
    */
   async read(ids: readonly string[], headers: readonly string[]): Promise<ReadMessage[]> {
     const read = (id: string) => readHeaders(this.#client, id, headers, this.#signal);
-    const found = await this.#tracked(mapAtOnce(ids, MAX_CONCURRENT, read));
+    const found = await this.#calls.track(mapAtOnce(ids, MAX_CONCURRENT, read));
     return found.filter((message) => message !== null);
   }
 
@@ -428,7 +412,7 @@ export class Mailbox {
     { tooLate, repeatable = false }: { readonly tooLate?: AbortSignal; readonly repeatable?: boolean } = {},
   ): Promise<string | undefined> {
     const signal = tooLate === undefined ? this.#signal : AbortSignal.any([this.#signal, tooLate]);
-    return this.#tracked(this.#writer.insert(raw, labelIds, signal, repeatable));
+    return this.#calls.track(this.#writer.insert(raw, labelIds, signal, repeatable));
   }
 
   /**

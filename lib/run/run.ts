@@ -6,6 +6,7 @@ import type { Backfill, BackfillOptions } from '../backfill/backfill.ts';
 import type { BackfillValues } from '../backfill/options.ts';
 import { orAbort, systemClock } from '../base/clock.ts';
 import { passingFailure, TRY_NEXT_RUN } from '../base/network-failure.ts';
+import { OpenCalls } from '../base/open-calls.ts';
 import { createRunId } from '../base/run-id.ts';
 import { Tally } from '../base/tally.ts';
 import type { Config } from '../config.ts';
@@ -24,7 +25,7 @@ import { type Guard, guardOfJob } from '../gmail/guards.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from '../gmail/writer.ts';
 import type { JobScopes } from '../google/scopes.ts';
-import { hostsOf, type Job, maxChangesOf } from '../job.ts';
+import { hostsOf, type Job, maxChangesOf, type PostJson } from '../job.ts';
 import type { CommonOptions } from '../options.ts';
 import type { Host } from '../process/hosts.ts';
 import type { Redactor, RunSecrets } from '../process/redact.ts';
@@ -111,6 +112,7 @@ class Run {
   readonly #startedAt = new Date();
   readonly #runId = createRunId(this.#startedAt);
   readonly #tally = new Tally();
+  readonly #calls = new OpenCalls();
   /** The event run.started is logged, so the run ends with a final line. */
   #isStarted = false;
   /** An error that the run threw outside of its promise. */
@@ -239,7 +241,7 @@ class Run {
         };
         try {
           await job.run(context);
-          await mailbox.settled();
+          await this.#calls.settled();
           if (this.#tally.counts.failed === 0) await journal.complete();
         } finally {
           await journal.close();
@@ -252,7 +254,7 @@ class Run {
   }
 
   #createPostJson(secrets: Readonly<Record<string, string>>, config: Config, signals: Budget) {
-    return createPostJson({
+    const post = createPostJson({
       job: this.#request.name,
       runId: this.#runId,
       hosts: this.#hosts,
@@ -265,6 +267,7 @@ class Run {
       clock: systemClock,
       random: Math.random,
     });
+    return (...args: Parameters<PostJson>) => this.#calls.track(post(...args));
   }
 
   get #config(): Config {
@@ -322,6 +325,7 @@ class Run {
       placeOf: (error) => readStack(error, this.#surroundings.jobs).place,
       guards: [guard],
       journal: () => this.#journal as RunJournal,
+      calls: this.#calls,
       ...this.#backfill?.mailboxOptions({ ...costs, mailboxSize }),
     });
     return mailbox;

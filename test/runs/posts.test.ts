@@ -60,6 +60,14 @@ describe('a job that posts', { concurrency: 4 }, () => {
     assert.equal(posts(sandbox).length, 3);
   });
 
+  it('delivers a post that the job does not wait for, and exits 77 when the host denies it', async () => {
+    await using sandbox = await postingSandbox();
+    assertEnded(await postBuilt(sandbox, ['--unawaited']), 0);
+    assert.equal(posts(sandbox).length, 1);
+    sandbox.faults.add({ service: 'receiver', kind: 'status', status: 401, times: 9 });
+    assertEnded(await postBuilt(sandbox, ['--unawaited']), 77);
+  });
+
   it('sends nothing in a dry run, and says so', async () => {
     await using sandbox = await postingSandbox();
     assertEnded(await post(sandbox, ['--dry-run']), 0);
