@@ -16,10 +16,10 @@ export class OpenCalls {
 
   /** Resolves when all calls have settled, and those that the job's code then made. */
   async settled(): Promise<void> {
-    while (this.#open.size > 0) {
+    do {
       await Promise.all(this.#open);
-      // The code that waited for these calls may now begin others.
+      // Node reports rejections that nobody handles, and the code that waited for these calls may begin others.
       await setImmediate();
-    }
+    } while (this.#open.size > 0);
   }
 }

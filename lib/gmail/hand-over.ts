@@ -68,9 +68,9 @@ export interface HandOverContext {
 
 /** See `Mailbox.messages`. */
 export async function handOver(query: string, options: MessagesOptions, context: HandOverContext): Promise<void> {
-  const { done } = options;
   const { client, writer, tally, progress, log, signal, labels, searcher, span, announceReads, confirm } = context;
   requireValidOptions(options, context.scopes);
+  const { done } = options;
   await labels.requireClear([done]);
   const known = (await labels.known()).find(done);
   const terms = parseSearch(query);
@@ -271,7 +271,10 @@ function namesById(directory: LabelDirectory): ReadonlyMap<string, string> {
 }
 
 /** @throws Error, a bug of the job. */
-function requireValidOptions({ done, atOnce = 1 }: MessagesOptions, scopes: readonly string[] | undefined): void {
+function requireValidOptions(options: MessagesOptions, scopes: readonly string[] | undefined): void {
+  const { done, each, atOnce = 1 } = options ?? {};
+  if (typeof each !== 'function') throw new TypeError('mailbox.messages: each must be a function');
+  if (typeof done !== 'string') throw new TypeError('mailbox.messages: done must be the name of a label');
   if (!Number.isInteger(atOnce) || atOnce < 1 || atOnce > MAX_CONCURRENT) {
     throw new Error(`mailbox.messages: atOnce is ${atOnce}, and must be a whole number from 1 to ${MAX_CONCURRENT}`);
   }

@@ -195,6 +195,7 @@ const MOST_COMPOSED_LEVELS = 200;
 
 /** The terms of a job's search. @throws Error for one that Gmail would understand differently, which is a bug of the job. */
 export function parseSearch(query: string): Term[] {
+  if (typeof query !== 'string') throw new TypeError('the job gave a search that is no text');
   try {
     return parseQuery(query, MOST_COMPOSED_LEVELS);
   } catch (error) {

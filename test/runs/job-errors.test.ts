@@ -26,6 +26,7 @@ describe('an error of a job', { concurrency: 3 }, () => {
     throws: ["new TypeError('no such thing')", 'TypeError: no such thing'],
     'throws-later': ["new RangeError('much too late')", 'RangeError: much too late'],
     exits: ['process.exit(0)', 'Error: a job cannot call process.exit'],
+    forgets: ['void mailbox.change(', 'TypeError: mailbox.change: name of a set must be'],
     'never-prepares': ["new RangeError('never prepared')", 'RangeError: never prepared'],
     searches: ["mailbox.search('newer_than:2w')", 'Error: the job built an invalid search'],
   } as const;

@@ -301,6 +301,8 @@ describe('mailbox.messages', () => {
     const each = () => assert.fail('handed over');
     for (const [options, words] of [
       [{ done: 'STARRED' }, /a label of Gmail's own/],
+      [{ done: undefined as never }, /done must be the name of a label/],
+      [{ done: DONE, each: undefined as never }, /each must be a function/],
       [{ done: 'gmail-jobs/x' }, /reserves/],
       [{ done: 'a//b' }, /empty part/],
       [{ done: DONE, atOnce: 0 }, /from 1 to 8/],
