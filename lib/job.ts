@@ -156,11 +156,11 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown, S extends
   /** Google's scopes. The access token of a run has these and no others. */
   readonly scopes: readonly string[];
   readonly argument?: ArgumentSpec;
-  /** The hosts that this job needs beyond those of every run. The run allows connections to them before `prepare`. */
+  /** The hosts that this job needs beyond those of every run. The run allows connections to them before `prepare`. None when left out. */
   readonly hosts: JobHosts<O>;
   /**
    * Keys, such as `WEBHOOK_TOKEN`, of the secret JOB_SECRET_ID (without that variable, of GMAIL_SECRET_ID). `run` gets
-   * their values. Each value is a string of at least 8 characters.
+   * their values. Each value is a string of at least 8 characters. None when left out.
    */
   readonly secrets: readonly S[];
   /** The keys are the options' names in camelCase. */
@@ -169,6 +169,7 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown, S extends
   readonly maxChanges?: MaxChanges<O>;
   /** True gives the job --from, --to and the other options of a backfill, which limit its searches to a span of time. */
   readonly backfill?: true;
+  /** May be left out. */
   prepare(context: PrepareContext<O>): P | Promise<P>;
   inspect?(context: InspectContext<O, P>): Promise<Inspection>;
   run(context: RunContext<O, P, S>): Promise<void>;

@@ -4,6 +4,7 @@
  */
 
 import { disarm, secretsIn, secretsInWords } from './aws/environment-secrets.ts';
+import { Faults } from './base/faults.ts';
 import type { Invocation } from './cli.ts';
 import { RESERVED_NAMES } from './commands/index.ts';
 import { examineConfig, readLogConfig, readMonitorUrl } from './config.ts';
@@ -16,7 +17,6 @@ import { Redactor } from './process/redact.ts';
 import { stackOf } from './process/stack.ts';
 import { Registry } from './registry.ts';
 import { LINGER_MS } from './run/budget.ts';
-import { Faults } from './run/faults.ts';
 import { neededHosts } from './run/hosts.ts';
 import { commandSpelling } from './screen/command-spelling.ts';
 import { noProgress } from './screen/progress.ts';

@@ -6,7 +6,9 @@
  * Guards and journal leave the marks out: if `job undo` removed a mark, the next run would hand the message over again.
  */
 
+import type { Faults } from '../base/faults.ts';
 import { passingFailure } from '../base/network-failure.ts';
+import type { OpenCalls } from '../base/open-calls.ts';
 import type { Tally } from '../base/tally.ts';
 import { egressBehind, JobError, RefusedError, StoppedError } from '../errors.ts';
 import { allowChanges } from '../google/scopes.ts';
@@ -52,6 +54,8 @@ export interface HandOverContext {
   readonly progress: Progress;
   readonly log: Log;
   readonly signal: AbortSignal;
+  readonly calls: OpenCalls;
+  readonly faults: Faults;
   readonly labels: MailboxLabels;
   readonly searcher: Searcher;
   readonly span: Span | undefined;
@@ -212,10 +216,16 @@ class Lanes {
     return opened.message;
   }
 
-  /** Returns whether `each` succeeded. */
+  /** Returns whether `each` succeeded, and the calls that it made without an `await`. */
   async #callEach(message: Message, count: Count): Promise<boolean> {
+    const { calls, faults } = this.#context;
+    const uncaught: unknown[] = [];
     try {
-      await this.#options.each(message);
+      await faults.during(
+        (error) => uncaught.push(error),
+        () => calls.during(() => this.#options.each(message)),
+      );
+      if (uncaught.length > 0) throw uncaught[0];
       return true;
     } catch (error) {
       this.#fail(message.id, error, count);

@@ -2,6 +2,7 @@
  * The mailbox as jobs see it: searches, label changes, reads and inserts. Pages results, cuts changes into batches, counts
  * them in the tally, and stops with the run.
  */
+import { Faults } from '../base/faults.ts';
 import { OpenCalls } from '../base/open-calls.ts';
 import { mapAtOnce } from '../base/pool.ts';
 import type { Tally } from '../base/tally.ts';
@@ -84,6 +85,8 @@ export interface MailboxOptions {
   readonly confirm?: () => Promise<boolean>;
   /** Gets the calls of the job that the run waits for at its end. */
   readonly calls?: OpenCalls;
+  /** Gets the errors that `each` of `messages` throws outside its promise. */
+  readonly faults?: Faults;
   /** The job's scopes, for `messages`; not checked there when left out. */
   readonly scopes?: readonly string[];
   /** The place in the job's file that threw an error, for the log of `messages`. */
@@ -99,6 +102,7 @@ export class Mailbox {
   readonly #searcher: Searcher;
   readonly #changes = new RunChanges();
   readonly #calls: OpenCalls;
+  readonly #faults: Faults;
   #profile: Promise<MailboxProfile> | undefined;
 
   constructor(options: MailboxOptions) {
@@ -107,6 +111,7 @@ export class Mailbox {
     this.#writer = options.writer;
     this.#signal = options.signal;
     this.#calls = options.calls ?? new OpenCalls();
+    this.#faults = options.faults ?? new Faults();
     if (options.profile !== undefined) this.#profile = Promise.resolve(options.profile);
     this.#labels = options.labels ?? new MailboxLabels(options);
     this.#searcher = new Searcher({
@@ -174,7 +179,7 @@ export class Mailbox {
   }
 
   /**
-   * All messages that `query` finds, newest first; in a backfill those of its span. 5 quota units for each 500.
+   * All messages that `query` finds, drafts too, newest first; in a backfill those of its span. 5 quota units for each 500.
    * @throws Error (1) for a query that Gmail would understand differently. ConfigError (78) when Gmail refuses it.
    * @example const unread = await mailbox.search('is:unread older_than:7d');
    */
@@ -380,14 +385,19 @@ export class Mailbox {
    *   scope, which are bugs of the job.
    * @example await mailbox.messages('in:inbox', { done: 'Jobs/Read', each: ({ subject }) => void seen.add(subject) });
    */
-  async messages(query: string, options: MessagesOptions): Promise<void> {
+  messages(query: string, options: MessagesOptions): Promise<void> {
+    return this.#calls.track(this.#handOver(query, options));
+  }
+
+  async #handOver(query: string, options: MessagesOptions): Promise<void> {
     // Loads the parser of messages for jobs that read.
     const { handOver } = await import('./hand-over.ts');
     const { span, scopes, placeOf, announceReads, confirm } = this.#options;
+    const [calls, faults] = [this.#calls, this.#faults];
     const [labels, searcher] = [this.#labels, this.#searcher];
     const onFound = (ids: IdSet) => this.#changes.found(ids);
-    const context = { ...this.#options, labels, searcher, span, scopes, placeOf, announceReads, confirm, onFound };
-    await this.#calls.track(handOver(query, options, context));
+    const ours = { calls, faults, labels, searcher, span, scopes, placeOf, announceReads, confirm, onFound };
+    await handOver(query, options, { ...this.#options, ...ours });
   }
 
   /**

@@ -5,6 +5,7 @@
 import type { Backfill, BackfillOptions } from '../backfill/backfill.ts';
 import type { BackfillValues } from '../backfill/options.ts';
 import { orAbort, systemClock } from '../base/clock.ts';
+import type { Faults } from '../base/faults.ts';
 import { passingFailure, TRY_NEXT_RUN } from '../base/network-failure.ts';
 import { OpenCalls } from '../base/open-calls.ts';
 import { createRunId } from '../base/run-id.ts';
@@ -37,7 +38,6 @@ import { runTerminal, type Terminal } from '../screen/terminal.ts';
 import { RunJournal, type RunJournalOptions } from '../undo/journal.ts';
 import { type Budget, startBudget } from './budget.ts';
 import { type Connection, openConnection } from './connection.ts';
-import type { Faults } from './faults.ts';
 import { createMonitor } from './monitor.ts';
 import { createPostJson } from './post-json.ts';
 import { canResume, concludeRun, noteOf, type RunReport } from './report.ts';
@@ -326,6 +326,7 @@ class Run {
       guards: [guard],
       journal: () => this.#journal as RunJournal,
       calls: this.#calls,
+      faults: this.#surroundings.faults,
       ...this.#backfill?.mailboxOptions({ ...costs, mailboxSize }),
     });
     return mailbox;

@@ -1,11 +1,11 @@
 /** Many runs in one process at once: each keeps its name, counts, errors and credentials to itself. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { Faults } from '../../lib/base/faults.ts';
 import { readConfig } from '../../lib/config.ts';
 import { StoppedError } from '../../lib/errors.ts';
 import { defineJob, type Job, Scope } from '../../lib/job.ts';
 import { REDACTED, Redactor } from '../../lib/process/redact.ts';
-import { Faults } from '../../lib/run/faults.ts';
 import type { RunReport } from '../../lib/run/report.ts';
 import { runJob } from '../../lib/run/run.ts';
 import { createLog } from '../../lib/screen/log.ts';

@@ -62,10 +62,21 @@ describe('a job that posts', { concurrency: 4 }, () => {
 
   it('delivers a post that the job does not wait for, and exits 77 when the host denies it', async () => {
     await using sandbox = await postingSandbox();
-    assertEnded(await postBuilt(sandbox, ['--unawaited']), 0);
+    assertEnded(await postBuilt(sandbox, ['--unawaited', '--summary']), 0);
     assert.equal(posts(sandbox).length, 1);
     sandbox.faults.add({ service: 'receiver', kind: 'status', status: 401, times: 9 });
-    assertEnded(await postBuilt(sandbox, ['--unawaited']), 77);
+    assertEnded(await postBuilt(sandbox, ['--unawaited', '--summary']), 77);
+  });
+
+  it('marks a message only after its post, although the job waits for neither', async () => {
+    await using sandbox = await postingSandbox();
+    sandbox.faults.add({ verb: 'post', times: 2, status: 503 });
+    sandbox.faults.add({ verb: 'post', skip: 1, times: 1, status: 422 });
+    assertEnded(await postBuilt(sandbox, ['--unawaited']), 65, { changed: 2, failed: 1 });
+    const marked = sandbox.mailbox.search('label:Jobs/Posted').map(({ id }) => id);
+    assert.deepEqual(Object.keys(delivered(sandbox)).sort(), marked.sort());
+    assertEnded(await postBuilt(sandbox, ['--unawaited']), 0, { changed: 1 });
+    assert.deepEqual(delivered(sandbox), once(sandbox));
   });
 
   it('sends nothing in a dry run, and says so', async () => {

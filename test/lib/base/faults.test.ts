@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Faults } from '../../../lib/run/faults.ts';
+import { Faults } from '../../../lib/base/faults.ts';
 import { takeUncaught } from '../../fixtures/uncaught.ts';
 
 /** Starts a run that ends when `end` is called. `errors` are its faults. */
@@ -66,6 +66,33 @@ describe('Faults', () => {
     }
     await Promise.all(runs.map(({ ended }) => ended));
     assert.equal(faults.handle(error), false);
+  });
+
+  it('gives an error of a part to the part, and after its end to the whole', async () => {
+    const [inPart, later] = [new Error('in the part'), new Error('after the part')];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    const ofPart: unknown[] = [];
+    let part: Promise<void> | undefined;
+    const whole = startRun(faults, () => {
+      part = faults.during(
+        (error) => {
+          ofPart.push(error);
+          end();
+        },
+        () => {
+          void Promise.reject(inPart);
+          void promise.then(() => Promise.reject(later));
+          return ended;
+        },
+      );
+    });
+    await part;
+    resolve();
+    while (whole.errors.length === 0) await turn();
+    assert.deepEqual([ofPart, whole.errors], [[inPart], [later]]);
+    whole.end();
+    await whole.ended;
   });
 
   it('gives an error that a run throws after its end to no run', async () => {
