@@ -107,7 +107,7 @@ describe('the secrets of a job', () => {
         sandbox.oauth.expireAccessTokens();
       },
     });
-    const run = await runKeyed(sandbox, {}, ['--renew']);
+    const run = await runJob(sandbox, ['keyed', '--renew'], { jobs: 'fixtures' });
     assertEnded(run, 1);
     assert.deepEqual(eventOf(run, 'keyed.again')?.hashes, hashesOf(KEYS));
     assert.deepEqual(verbs(sandbox, 'aws'), ['GetSecretValue', 'GetSecretValue']);
