@@ -14,7 +14,6 @@ import { ConfigError, type JobError } from './errors.ts';
 import type { Mailbox } from './gmail/mailbox.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
 import { type Host, parseHost } from './process/hosts.ts';
-import type { Log } from './screen/log.ts';
 
 export { ConfigError, UnavailableError } from './errors.ts';
 export { searchOption } from './gmail/query/search-option.ts';
@@ -89,6 +88,19 @@ export interface PostAnswer {
  */
 export type PostJson = (url: string | URL, body: unknown, options?: PostJsonOptions) => Promise<PostAnswer>;
 
+/**
+ * The log of a run. Each call writes one line with the event, such as `invoices.posted`, and the fields. The log is kept:
+ * give it no subjects, senders or bodies.
+ * @throws Error (1), which also ends the run, for an event that is no text, or that begins with a name of the program's:
+ * run, fleet, secret, token, egress, process or heartbeat.
+ */
+export interface JobLog {
+  debug(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(event: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
 export interface RunContext<O extends OptionSpecs, P, S extends string = string> {
   readonly options: OptionValues<O>;
   /** The secrets that the job names, fetched for this run. The redactor cuts them out of all output. */
@@ -100,8 +112,9 @@ export interface RunContext<O extends OptionSpecs, P, S extends string = string>
   readonly runId: string;
   readonly startedAt: Date;
   readonly mailbox: Mailbox;
+  readonly log: JobLog;
+  /** For the standard jobs: the mailbox's methods count for all other jobs. @internal */
   readonly tally: Tally;
-  readonly log: Log;
   /** Records the argument that an option such as `--last` stands for, so that a continued run uses the same one. */
   readonly resolveArgument: (argument: string) => void;
   /** Whether a person at a terminal can answer questions. */

@@ -17,7 +17,7 @@ const PLACE = /(?<=<!-- signatures: begin -->\n)[\s\S]*?(?=<!-- signatures: end 
 /** Title → file in lib/ and its declarations. */
 const PARTS: Readonly<Record<string, readonly (readonly [file: string, names: readonly string[]])[]>> = {
   'What defineJob takes': [['job', ['Job', 'PrepareContext', 'MaxChanges', 'JobHosts']]],
-  'The context of run': [['job', ['RunContext', 'PostJson', 'PostJsonOptions', 'PostAnswer']]],
+  'The context of run': [['job', ['RunContext', 'JobLog', 'PostJson', 'PostJsonOptions', 'PostAnswer']]],
   'The mailbox': [
     ['gmail/mailbox', ['Mailbox']],
     ['gmail/searcher', ['MessageRef', 'SearchOptions']],

@@ -17,22 +17,25 @@ export class Tally {
 
   /** Adds items that the search found. */
   matched(count: number): void {
-    this.#matched += count;
+    this.#matched += wholeNumber(count);
   }
 
-  /** Adds matched items that were changed, or handed to the job and marked. */
+  /** Adds matched items that were changed, or handed to the job and marked. @throws RangeError for more than remain. */
   changed(count: number): void {
-    this.#changed += count;
+    this.#changed += this.#remaining(count);
   }
 
-  /** Adds matched items that were left alone on purpose. */
+  /** Adds matched items that were left alone on purpose. @throws RangeError for more than remain. */
   skipped(count: number): void {
-    this.#skipped += count;
+    this.#skipped += this.#remaining(count);
   }
 
-  /** Adds matched items that Gmail refused to change, or that the job failed on. */
+  /**
+   * Adds matched items that Gmail refused to change, or that the job failed on.
+   * @throws RangeError for more than remain.
+   */
   failed(count: number): void {
-    this.#failed += count;
+    this.#failed += this.#remaining(count);
   }
 
   /** Keeps the reason of Gmail's first refusal. */
@@ -54,4 +57,15 @@ export class Tally {
       remaining,
     };
   }
+
+  #remaining(count: number): number {
+    const { matched, remaining } = this.counts;
+    if (wholeNumber(count) <= remaining) return count;
+    throw new RangeError(`tally: ${count} items were counted, but only ${remaining} of ${matched} remain`);
+  }
+}
+
+function wholeNumber(count: number): number {
+  if (Number.isSafeInteger(count) && count >= 0) return count;
+  throw new RangeError(`tally: ${count} is no number of items`);
 }

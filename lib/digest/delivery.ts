@@ -53,7 +53,7 @@ export interface Delivery {
   readonly wait: (ms: number) => Promise<void>;
   /** Counts the digest as one item. */
   readonly tally: Pick<Tally, 'changed' | 'skipped' | 'failed'>;
-  readonly log: Log;
+  readonly log: Pick<Log, 'info' | 'warn'>;
   readonly claimMs?: number;
 }
 

@@ -28,7 +28,7 @@ export interface RuleSamples {
 export async function readSamples(
   plan: RulesPlan,
   { perRule, inAll }: { readonly perRule: number; readonly inAll: number },
-  { mailbox, log }: { readonly mailbox: Pick<Mailbox, 'read'>; readonly log: Log },
+  { mailbox, log }: { readonly mailbox: Pick<Mailbox, 'read'>; readonly log: Pick<Log, 'info'> },
 ): Promise<RuleSamples[]> {
   const changes = plan.sets.map(({ name }, index) => ({
     rule: name,

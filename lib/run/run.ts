@@ -38,6 +38,7 @@ import { runTerminal, type Terminal } from '../screen/terminal.ts';
 import { RunJournal, type RunJournalOptions } from '../undo/journal.ts';
 import { type Budget, startBudget } from './budget.ts';
 import { type Connection, openConnection } from './connection.ts';
+import { createJobLog } from './job-log.ts';
 import { createMonitor } from './monitor.ts';
 import { createPostJson } from './post-json.ts';
 import { canResume, concludeRun, noteOf, type RunReport } from './report.ts';
@@ -235,7 +236,7 @@ class Run {
           confirm,
           mailbox,
           tally: this.#tally,
-          log: this.#log,
+          log: createJobLog(this.#log, (error) => this.endByFault(error)),
           signal: budget.wrapUp,
           wait,
         };

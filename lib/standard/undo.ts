@@ -6,8 +6,7 @@ import { counted } from '../base/count.ts';
 import { timeOfRunId } from '../base/run-id.ts';
 import { UsageError } from '../errors.ts';
 import { IdSet } from '../gmail/ids.ts';
-import { defineJob, Scope, switchOption, yesOption } from '../job.ts';
-import type { Log } from '../screen/log.ts';
+import { defineJob, type JobLog, Scope, switchOption, yesOption } from '../job.ts';
 import { JournalStore } from '../undo/journal-store.ts';
 import { planUndo } from '../undo/undo.ts';
 import { changedMeanwhile } from '../undo/undo-state.ts';
@@ -84,7 +83,7 @@ export default defineJob({
   },
 });
 
-async function chooseLast(journals: JournalStore, log: Log): Promise<string> {
+async function chooseLast(journals: JournalStore, log: JobLog): Promise<string> {
   const { runId, job, startedAt, messages } = await journals.last();
   log.info('undo.last', { undo: runId, of: job, startedAt: startedAt.toISOString(), messages });
   return runId;

@@ -13,7 +13,7 @@ import { withoutUnreached } from './undo-unreached.ts';
 export interface UndoContext {
   readonly journals: JournalStore;
   readonly mailbox: Mailbox;
-  readonly log: Log;
+  readonly log: Pick<Log, 'info' | 'warn'>;
   readonly wait: (ms: number) => Promise<void>;
 }
 

@@ -27,6 +27,8 @@ describe('an error of a job', { concurrency: 3 }, () => {
     'throws-later': ["new RangeError('much too late')", 'RangeError: much too late'],
     exits: ['process.exit(0)', 'Error: a job cannot call process.exit'],
     forgets: ['void mailbox.change(', 'TypeError: mailbox.change: name of a set must be'],
+    'forges-the-end': ["log.info('run.finished'", 'Error: log.info: the event run.finished belongs to the program'],
+    'forges-counts': ['tally.changed(-3)', 'RangeError: tally: -3 is no number of items'],
     'never-prepares': ["new RangeError('never prepared')", 'RangeError: never prepared'],
     searches: ["mailbox.search('newer_than:2w')", 'Error: the job built an invalid search'],
   } as const;
