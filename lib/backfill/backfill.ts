@@ -68,8 +68,18 @@ export class Backfill {
       announceChanges: (upcoming) => this.#announceChanges(upcoming),
       announceReads: (upcoming) => this.#announceReads(upcoming),
       announceSearches: (searches) => this.#announceSearches(searches),
-      ...(!dryRun && { confirm: () => this.#confirm() }),
+      ...(!dryRun && { confirm: () => this.confirm() }),
     };
+  }
+
+  /** Asks once in a run. Returns whether it asked. Rejects when the answer is not yes. */
+  async confirm(question = QUESTION): Promise<boolean> {
+    const { values, confirm } = this.#options;
+    if (this.#confirmed) return false;
+    if (!values.yes) await confirm(question);
+    this.#confirmed = true;
+    this.#begin();
+    return !values.yes;
   }
 
   /** The words of the command that continues this backfill: ages become dates, so that it means the same tomorrow. */
@@ -108,16 +118,6 @@ export class Backfill {
     if (this.#resources === undefined) throw new Error('the mailbox was not opened for this backfill');
     const { timeZone, yes } = this.#options.values;
     return { ...this.#resources, span: this.#span, timeZone, asks: !yes };
-  }
-
-  /** Returns whether the person was asked. */
-  async #confirm(): Promise<boolean> {
-    const { values, confirm } = this.#options;
-    if (this.#confirmed) return false;
-    if (!values.yes) await confirm(QUESTION);
-    this.#confirmed = true;
-    this.#begin();
-    return !values.yes;
   }
 }
 

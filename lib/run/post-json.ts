@@ -28,6 +28,8 @@ export interface PostJsonContext {
   readonly timeoutMs: number;
   /** `wrapUp` ends the pauses between attempts, `giveUp` also an attempt that is under way. */
   readonly signals: { readonly wrapUp: AbortSignal; readonly giveUp: AbortSignal };
+  /** Called before a post with the host; rejects to prevent the post. */
+  readonly confirm: (host: string) => Promise<void>;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: () => number;
@@ -58,6 +60,7 @@ export function createPostJson(context: PostJsonContext): PostJson {
       log.info('post.skipped', { host: url.host });
       return { sent: false, status: 0, json: undefined };
     }
+    await context.confirm(url.host);
     return await retry({
       send: async () => {
         signals.wrapUp.throwIfAborted();

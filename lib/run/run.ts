@@ -264,6 +264,7 @@ class Run {
       secretId: config.jobSecretId ?? config.secretId,
       timeoutMs: config.requestTimeoutMs,
       signals,
+      confirm: async (host) => void (await this.#backfill?.confirm(`The job sends to ${host}. Go on? [y/N] `)),
       log: this.#log,
       clock: systemClock,
       random: Math.random,

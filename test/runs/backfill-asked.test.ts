@@ -33,6 +33,22 @@ describe('the question before a backfill', { concurrency: 3, skip: !hasTerminal 
     });
   }
 
+  it('comes before a post of a job that has changed nothing yet', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });
+    const keys = { WEBHOOK_TOKEN: 'a-token-of-a-webhook', SIGNING_SECRET: 'a-secret-that-signs' };
+    sandbox.secrets.setSecret('gmail-jobs/alice', { ...sandbox.secretValue, ...keys });
+    const words = ['posting', '--summary', '--url', `${sandbox.receiverUrl}`, '--from=2y'];
+    for (const [typed, code, posts] of [
+      ['n\r', 0, 0],
+      ['y\r', 0, 1],
+    ] as const) {
+      const shown = await runAtTerminal(sandbox, words, { jobs: 'fixtures', keys: [['[y/N]', typed]] });
+      assert.equal(shown.code, code, shown.screen);
+      assert.match(shown.screen, /The job sends to 127\.0\.0\.1:\d+\. Go on\? \[y\/N\]/);
+      assert.equal(sandbox.requests.filter(({ service }) => service === 'receiver').length, posts);
+    }
+  });
+
   it('protects messages that a person stars before answering', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOfYears() });
     const before = stateOf(sandbox);

@@ -22,7 +22,7 @@ async function postingSandbox(count = 3): Promise<Sandbox> {
   return sandbox;
 }
 
-const words = (sandbox: Sandbox, more: readonly string[]) => ['posting', '--to', sandbox.receiverUrl, ...more];
+const words = (sandbox: Sandbox, more: readonly string[]) => ['posting', '--url', sandbox.receiverUrl, ...more];
 
 const post = (sandbox: Sandbox, more: readonly string[] = [], options: InsideOptions = {}) =>
   runHere(sandbox, words(sandbox, more), { jobs: 'fixtures', ...options });
@@ -168,7 +168,7 @@ describe('a job that posts', { concurrency: 4 }, () => {
           `posting cannot post: its hosts do not declare ${host} → Add '${host}' to hosts in jobs/posting\\.ts`,
         ),
       );
-      const plain = ['posting', '--to', 'http://api.example.com/token-of-the-hook', '--summary', ...dry];
+      const plain = ['posting', '--url', 'http://api.example.com/token-of-the-hook', '--summary', ...dry];
       const insecure = told(assertEnded(await runHere(sandbox, plain, { jobs: 'fixtures' }), 78));
       assert.match(insecure, /the address at api\.example\.com is not https/);
       assert.doesNotMatch(insecure, /token-of-the-hook/);

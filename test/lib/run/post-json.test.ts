@@ -30,6 +30,7 @@ describe('postJson', async () => {
       secretId: 'gmail-jobs/alice',
       timeoutMs: 5_000,
       signals: { wrapUp: wrapUp.signal, giveUp: new AbortController().signal },
+      confirm: async () => {},
       log: noLog,
       clock,
       random: () => 0,
