@@ -52,6 +52,9 @@ export const COMMON_OPTIONS = {
   ),
 } satisfies OptionSpecs;
 
+/** Options of every job with `backfill: true`, which its own options may not replace. backfill/options.ts makes them. */
+export const BACKFILL_ONLY = ['from', 'to', 'window', 'oldestFirst', 'yes'] as const;
+
 export const jsonOption = switchOption('print JSON, for machines');
 
 /**

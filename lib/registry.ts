@@ -7,7 +7,7 @@ import { didYouMean } from './base/nearest.ts';
 import { ConfigError, JobError, UsageError } from './errors.ts';
 import { type JobScopes, requireProfileScope } from './google/scopes.ts';
 import type { ArgumentSpec, Job } from './job.ts';
-import { COMMON_OPTIONS, type OptionSpecs } from './options.ts';
+import { BACKFILL_ONLY, COMMON_OPTIONS } from './options.ts';
 import { readStack } from './process/stack.ts';
 
 export const NAMING_RULE =
@@ -165,7 +165,7 @@ function problemOf(exported: unknown): string | undefined {
     const [isRight, kind] = OPTIONAL[name as Optional] ?? [];
     if (value !== undefined && isRight?.(value) === false) return `${name} must be ${kind}`;
   }
-  return optionProblem(options);
+  return optionProblem(exported as Job);
 }
 
 function isText(value: unknown): value is string {
@@ -181,10 +181,11 @@ function isArgument(value: unknown): boolean {
   return [name, summary, remedy].every(isText) && isFunction(parse);
 }
 
-function optionProblem(options: OptionSpecs): string | undefined {
+function optionProblem({ options, backfill }: Pick<Job, 'options' | 'backfill'>): string | undefined {
   for (const [name, spec] of Object.entries(options)) {
     if (!/^[a-z][A-Za-z0-9]*$/.test(name)) return `the option "${name}" is not in camelCase, such as olderThan`;
     if (name === 'help' || Object.hasOwn(COMMON_OPTIONS, name)) return `every job has the option "${name}" already`;
+    if (backfill && BACKFILL_ONLY.some((one) => one === name)) return `a backfill has the option "${name}" already`;
     const { placeholder = '', summary, parse } = spec ?? {};
     if (!isFunction(parse) || !isText(summary) || !isText(placeholder))
       return `the option "${name}" was not made by a function such as textOption`;

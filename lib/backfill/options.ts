@@ -1,6 +1,13 @@
 /** The options that every job with a backfill has: the span of time, its windows, and whether to ask. */
 import { UsageError } from '../errors.ts';
-import { type OptionSpec, type OptionValues, switchOption, timeZoneOption, yesOption } from '../options.ts';
+import {
+  type BACKFILL_ONLY,
+  type OptionSpec,
+  type OptionValues,
+  switchOption,
+  timeZoneOption,
+  yesOption,
+} from '../options.ts';
 
 export const WINDOW_UNITS = ['day', 'week', 'month', 'year'] as const;
 
@@ -54,6 +61,6 @@ export const BACKFILL_OPTIONS = {
   oldestFirst: switchOption('the oldest window first, instead of the newest'),
   timeZone: timeZoneOption(),
   yes: yesOption,
-};
+} satisfies Record<(typeof BACKFILL_ONLY)[number] | 'timeZone', unknown>;
 
 export type BackfillValues = OptionValues<typeof BACKFILL_OPTIONS>;

@@ -27,6 +27,10 @@ const BROKEN: Readonly<Record<string, readonly [content: string, fault: RegExp]>
   'snake.ts': [withOption('max_age'), /^jobs\/snake\.ts: the option "max_age" is not in camelCase/],
   'common.ts': [withOption('dryRun'), /^jobs\/common\.ts: every job has the option "dryRun" already/],
   'helping.ts': [withOption('help'), /^jobs\/helping\.ts: every job has the option "help" already/],
+  'ranging.ts': [
+    jobWith(`${SOUND.replace('{}', "{ to: textOption('<x>', 'y') }")}\nbackfill: true,`),
+    /^jobs\/ranging\.ts: a backfill has the option "to" already/,
+  ],
   'raw-option.ts': [
     jobWith(SOUND.replace('{}', '{ days: 5 }')),
     /^jobs\/raw-option\.ts: the option "days" was not made/,
