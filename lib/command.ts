@@ -21,7 +21,7 @@ export interface CommandContext<O extends OptionSpecs> {
   readonly hide: (secret: string) => void;
   /** Lets the process connect to these hosts too, from now on. */
   readonly allowHosts: (hosts: readonly Host[]) => void;
-  /** Aborted with a StoppedError by Ctrl-C and SIGTERM. */
+  /** Aborted with a StoppedError by Ctrl-C, SIGTERM and SIGHUP. */
   readonly signal: AbortSignal;
 }
 

@@ -128,7 +128,7 @@ export class StoppedError extends Error {
  * `declined`: the person answered no. `fault`: an uncaught exception. `finished`: the run is over, and its requests and
  * waits that the job did not await end now.
  */
-export type StopReason = 'budget' | 'SIGTERM' | 'SIGINT' | 'declined' | 'fault' | 'finished';
+export type StopReason = 'budget' | 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'declined' | 'fault' | 'finished';
 
 /** `thrown` as an Error: code may throw any value, also one that fails when it is read. */
 export function asError(thrown: unknown): Error {

@@ -23,9 +23,12 @@ import { noProgress } from './screen/progress.ts';
 import type { Terminal } from './screen/terminal.ts';
 import { columnsOf, wrap } from './screen/wrap.ts';
 
-/** Aborted by the first SIGTERM or SIGINT, which would otherwise end the process without its final line. */
+/**
+ * Aborted by the first of these signals, which would otherwise end the process without its final line. SIGHUP comes when a
+ * terminal closes, such as that of `heroku run`. Node sets its default action even under `nohup` (seen with 24.21).
+ */
 const processStop = new AbortController();
-for (const signal of ['SIGTERM', 'SIGINT'] as const)
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
   process.on(signal, () => processStop.abort(new StoppedError(signal)));
 
 const redactor = new Redactor();

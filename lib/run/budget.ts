@@ -1,7 +1,7 @@
 /**
  * Limits the time of a run with two AbortSignals: `wrapUp` aborts reads and waits, and the run starts no change after it;
- * `giveUp`, 20 seconds later, aborts changes and posts under way. A spent budget, SIGTERM and SIGINT stop a run in the
- * same way.
+ * `giveUp`, 20 seconds later, aborts changes and posts under way. A spent budget and the signals SIGTERM, SIGINT and
+ * SIGHUP stop a run in the same way.
  */
 import { StoppedError, type StopReason } from '../errors.ts';
 

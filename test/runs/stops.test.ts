@@ -1,4 +1,4 @@
-/** Runs that the budget, SIGTERM or SIGINT ends early. */
+/** Runs that the budget or a signal ends early. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ARCHIVE, apply, carrying, forever, IMPORTANT, STAR, sandboxOf, told, UNREAD } from '../fixtures/starring.ts';
@@ -72,6 +72,7 @@ describe('a run that is stopped', { concurrency: 4 }, () => {
   for (const [signal, code] of [
     ['SIGTERM', 143],
     ['SIGINT', 130],
+    ['SIGHUP', 143],
   ] as const) {
     it(`by ${signal}, several times, finishes its requests, exits ${code}, and has a \`resume\``, async () => {
       await using sandbox = await sandboxOf(5, { latencyMs: 60 });
