@@ -48,6 +48,7 @@ export function createTerminal({ stdin, stdout, interrupt, spelling }: TerminalS
   const unread: string[] = [];
   /** Ends swallowKeys(). */
   let releaseKeys = (): void => {};
+  stdin.on('error', ignoreClosed);
   return {
     interactive,
     get columns() {
@@ -85,6 +86,7 @@ export function createTerminal({ stdin, stdout, interrupt, spelling }: TerminalS
       const { createInterface } = await import('node:readline');
       if (fresh && interactive) await discard(stdin, unread);
       releaseKeys();
+      signal.throwIfAborted();
       const shown = wrap(question, columnsOf(stdout));
       const waiting = unread.shift();
       if (waiting !== undefined) {
@@ -110,6 +112,7 @@ export function createTerminal({ stdin, stdout, interrupt, spelling }: TerminalS
           reader.close();
         });
         reader.on('SIGINT', interrupt);
+        reader.on('error', ignoreClosed);
         signal.addEventListener('abort', end, { once: true });
         reader.on('close', () => {
           signal.removeEventListener('abort', end);
@@ -122,6 +125,11 @@ export function createTerminal({ stdin, stdout, interrupt, spelling }: TerminalS
       });
     },
   };
+}
+
+/** A terminal that was closed cannot leave its raw mode. Node also ends stdin then, which ends a question. */
+function ignoreClosed(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EIO') throw error;
 }
 
 async function discard(stdin: NodeJS.ReadStream, unread: string[]): Promise<void> {

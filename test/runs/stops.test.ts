@@ -1,6 +1,7 @@
 /** Runs that the budget or a signal ends early. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { hasTerminal, runAtTerminal } from '../fixtures/at-terminal.ts';
 import { ARCHIVE, apply, carrying, forever, IMPORTANT, STAR, sandboxOf, told, UNREAD } from '../fixtures/starring.ts';
 import { assertEnded, ChildHandle } from '../run.ts';
 import { googleErrors } from '../sandbox/index.ts';
@@ -93,6 +94,28 @@ describe('a run that is stopped', { concurrency: 4 }, () => {
       assert.equal(carrying(sandbox, 'STARRED'), 5);
       assert.match(String(sandbox.monitor.pings.at(-1)?.path), new RegExp(`/${code}$`));
       assertEnded(await apply(sandbox, { rules }), 0, { outcome: 'ok', changed: 15 });
+    });
+  }
+
+  // While a question waits, the end of the input may come before the signal, and is a no.
+  for (const [awaited, codes] of [
+    ['5 to change', [143]],
+    ['Go on? [y/N]', [143, 0]],
+  ] as const) {
+    it(`because its terminal was closed pings the monitor with its exit code, after "${awaited}"`, {
+      skip: !hasTerminal && 'there is no python3',
+    }, async () => {
+      await using sandbox = await sandboxOf(5);
+      sandbox.faults.add({ kind: 'slow', verb: 'messages.list', skip: 1, delayMs: 1_000, ...forever });
+      const args = ['apply-rules', '--from', '20y'];
+      const env = { HEARTBEAT_URL: sandbox.monitorUrl };
+      const { code } = await runAtTerminal(sandbox, args, { rules: { rules: [STAR] }, env, keys: [[awaited, null]] });
+      assert.ok(
+        codes.some((one) => one === code),
+        String(code),
+      );
+      assert.match(String(sandbox.monitor.pings.at(-1)?.path), new RegExp(`/${code}$`));
+      assert.equal(carrying(sandbox, 'STARRED'), 0);
     });
   }
 
