@@ -1,13 +1,12 @@
 /** rules.yaml: parses its text into checked rules, or lists every problem with file, line and column. */
 import * as v from 'valibot';
-import { didYouMean } from '../base/nearest.ts';
-import { ConfigError } from '../errors.ts';
+import type { Path, Problem, YamlFile } from '../base/yaml.ts';
+import { type FileFormat, mapSchema, ordinal, parseSettings } from '../base/yaml-schema.ts';
 import { parseShare } from '../gmail/guards.ts';
 import { labelProblem } from '../gmail/label-names.ts';
 import { parseQuery, type Term } from '../gmail/query/parse.ts';
 import { QueryError } from '../gmail/query/tokens.ts';
 import { type Actions, reduceActions, SWITCHES } from './actions.ts';
-import { type Path, type Problem, readYaml } from './yaml.ts';
 
 export interface Search {
   readonly query: string;
@@ -91,17 +90,13 @@ const switches = Object.fromEntries(Object.keys(SWITCHES).map((name) => [name, f
   typeof flag
 >;
 
-/** Refuses lists. Must come before strictObject, which accepts a list as a map with the keys 0, 1, 2 … */
-const map = (message: string) =>
-  v.custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), message);
-
 const actionsSchema = v.strictObject({
   ...switches,
   addLabels: v.optional(labels),
   removeLabels: v.optional(labels),
 });
 const actions = v.pipe(
-  map('must be a map of actions, such as { archive: true }'),
+  mapSchema('must be a map of actions, such as { archive: true }'),
   actionsSchema,
   v.rawTransform(({ dataset, addIssue, NEVER }): Actions => {
     const reduced = reduceActions(dataset.value);
@@ -120,7 +115,7 @@ const ruleSchema = v.strictObject({
   enabled: flag,
 });
 const rule = v.pipe(
-  map(
+  mapSchema(
     'must be a rule with name, query and actions, such as { name: old-news, query: "older_than:1y", actions: { archive: true } }',
   ),
   ruleSchema,
@@ -135,28 +130,50 @@ const fileSchema = v.strictObject({
     v.minLength(1, 'is an empty list'),
   ),
 });
-const rulesFile = v.pipe(map('must be a map with the key rules'), fileSchema);
+const rulesFile = v.pipe(mapSchema('must be a map with the key rules'), fileSchema);
 
-/** The most problems in one message, so that it stays readable as one line of the log. */
-const MOST_PROBLEMS = 20;
+/** A key of other programs → the key with that meaning. */
+const FOREIGN_KEYS: ReadonlyMap<string, string> = new Map([
+  ...['delete', 'remove', 'bin'].map((key) => [key, 'trash'] as const),
+  ...['read', 'seen'].map((key) => [key, 'markRead'] as const),
+  ['unread', 'markUnread'],
+  ...['flag', 'starred'].map((key) => [key, 'star'] as const),
+  ['important', 'markImportant'],
+  ...['label', 'labels', 'tag', 'move'].map((key) => [key, 'addLabels'] as const),
+  ['unlabel', 'removeLabels'],
+  ...['search', 'filter', 'match', 'criteria', 'when'].map((key) => [key, 'query'] as const),
+  ...['then', 'do'].map((key) => [key, 'actions'] as const),
+  ...['id', 'title'].map((key) => [key, 'name'] as const),
+  ['keep', 'keepNewest'],
+  ['limit', 'maxChanges'],
+]);
+
+const FORMAT: FileFormat<typeof rulesFile> = {
+  schema: rulesFile,
+  list: 'rules',
+  entry: 'rule',
+  firstKey: 'name',
+  searches: [['protect'], ['rules', '*', 'query']],
+  labels: ['addLabels', 'removeLabels'].map((key) => ['rules', '*', 'actions', key, '*']),
+  keysAt,
+  foreignKeys: FOREIGN_KEYS,
+  nameOf: (entries, index) => {
+    const names = entries.map(nameIn);
+    const name = names[index];
+    const isName = typeof name === 'string' && NAME.test(name) && names.indexOf(name) === names.lastIndexOf(name);
+    return isName ? name : undefined;
+  },
+  otherProblems: (entries, yaml) => [...repeatedNames(entries), ...commentsInProtect(yaml)],
+  remedy: 'Correct the rules file, and try it with `job apply-rules --dry-run`.',
+};
 
 /**
  * The rules in `source`. `file` is only for messages.
  * @throws ConfigError with all problems, each as `file:line:column: what is wrong`.
  */
 export function parseRules(source: string, file: string): RuleSet {
-  const yaml = readYaml(source);
-  if ('broken' in yaml) throw broken(yaml.broken.map(({ place, message }) => `${file}${place}: ${message}`));
-  const { plain, placeOf } = yaml;
-  const result = v.safeParse(rulesFile, plain);
-  const found = [...(result.issues ?? []).map((issue) => describe(issue, plain)), ...repeatedNames(plain)];
-  const problems = [...found, ...yaml.problems.map((problem) => withSubject(problem, plain))];
-  if (problems.length > 0 || !result.success) {
-    const placed = problems.map(({ message, ...where }) => ({ ...placeOf(where), message }));
-    placed.sort((one, other) => one.offset - other.offset);
-    throw broken(placed.map(({ place, message }) => `${file}${place}: ${message}`));
-  }
-  const { protect, maxChanges, maxShare, undo = true, rules } = result.output;
+  const { values, yaml } = parseSettings(source, file, FORMAT);
+  const { protect, maxChanges, maxShare, undo = true, rules } = values;
   return {
     protect,
     maxChanges,
@@ -175,8 +192,8 @@ export function parseRules(source: string, file: string): RuleSet {
 }
 
 /** A problem for each rule with the name of an earlier rule. */
-function repeatedNames(plain: unknown): Problem[] {
-  const names = ruleNames(plain);
+function repeatedNames(rules: readonly unknown[]): Problem[] {
+  const names = rules.map(nameIn);
   return names.flatMap((name, index) => {
     const first = names.indexOf(name);
     if (typeof name !== 'string' || first === index) return [];
@@ -185,84 +202,18 @@ function repeatedNames(plain: unknown): Problem[] {
   });
 }
 
-function ruleNames(plain: unknown): unknown[] {
-  const rules = (plain as { rules?: unknown } | null)?.rules;
-  return Array.isArray(rules) ? rules.map((rule: { name?: unknown } | null) => rule?.name) : [];
+function nameIn(rule: unknown): unknown {
+  return (rule as { name?: unknown } | null)?.name;
 }
 
-function describe(issue: v.BaseIssue<unknown>, plain: unknown): Problem {
-  const path = (issue.path ?? []).map((item) => item.key as string | number);
-  const key = String(path.at(-1) ?? '');
-  if (issue.type === 'strict_object' && issue.expected === 'never') {
-    const message = `unknown key "${key}"${meantKey(key, knownKeys(path))}`;
-    return { path, atKey: true, message: ruleSubject(path, plain) + message };
-  }
-  if (issue.type === 'strict_object' && issue.input === undefined && issue.expected?.startsWith('"')) {
-    return { path: path.slice(0, -1), message: `${ruleSubject(path, plain)}the key "${key}" is missing` };
-  }
-  return withSubject({ path, message: issue.message }, plain);
+function commentsInProtect({ commentLines }: YamlFile): Problem[] {
+  const message =
+    'protect has a line with #. Gmail would search for its words, because YAML has no comments inside this text: remove the line';
+  return commentLines.filter(([first]) => first === 'protect').map((path) => ({ path, message }));
 }
 
-/** The problem with its subject before its message. */
-function withSubject({ path, message }: Problem, plain: unknown): Problem {
-  const [first, index, ...inner] = path;
-  if (first === undefined) return { path, message: `the file ${message}` };
-  if (index === undefined) return { path, message: `${first} ${message}` };
-  const whose = ruleSubject(path, plain);
-  if (inner.length === 0) return { path, message: `${whose.slice(0, -2)} ${message}` };
-  const keys = inner.filter((part) => typeof part === 'string').join('.');
-  const member = inner.find((part) => typeof part === 'number');
-  return {
-    path,
-    message: `${whose}${member === undefined ? keys : `the ${ordinal(member + 1)} of ${keys}`} ${message}`,
-  };
-}
-
-/** `rule old-newsletters: `, or `the 3rd rule: ` when the name is missing, invalid or repeated; '' outside rules. */
-function ruleSubject([first, index]: Path, plain: unknown): string {
-  if (first !== 'rules' || typeof index !== 'number') return '';
-  const names = ruleNames(plain);
-  const name = names[index];
-  const isName = typeof name === 'string' && NAME.test(name) && names.indexOf(name) === names.lastIndexOf(name);
-  return isName ? `rule ${name}: ` : `the ${ordinal(index + 1)} rule: `;
-}
-
-function ordinal(position: number): string {
-  const ending = { one: 'st', two: 'nd', few: 'rd' }[
-    new Intl.PluralRules('en', { type: 'ordinal' }).select(position) as 'one'
-  ];
-  return `${position}${ending ?? 'th'}`;
-}
-
-/** A key of other programs → the key with that meaning. */
-const FOREIGN_KEYS: ReadonlyMap<string, string> = new Map([
-  ...['delete', 'remove', 'bin'].map((key) => [key, 'trash'] as const),
-  ...['read', 'seen'].map((key) => [key, 'markRead'] as const),
-  ['unread', 'markUnread'],
-  ...['flag', 'starred'].map((key) => [key, 'star'] as const),
-  ['important', 'markImportant'],
-  ...['label', 'labels', 'tag', 'move'].map((key) => [key, 'addLabels'] as const),
-  ['unlabel', 'removeLabels'],
-  ...['search', 'filter', 'match', 'criteria', 'when'].map((key) => [key, 'query'] as const),
-  ...['then', 'do'].map((key) => [key, 'actions'] as const),
-  ...['id', 'title'].map((key) => [key, 'name'] as const),
-  ['keep', 'keepNewest'],
-  ['limit', 'maxChanges'],
-]);
-
-function meantKey(key: string, known: readonly string[]): string {
-  const meant = FOREIGN_KEYS.get(key.toLowerCase());
-  return meant !== undefined && known.includes(meant) ? ` (did you mean "${meant}"?)` : didYouMean(key, known);
-}
-
-function knownKeys(path: Path): string[] {
+function keysAt(path: Path): string[] {
   const entries =
     path.length === 1 ? fileSchema.entries : path.includes('actions') ? actionsSchema.entries : ruleSchema.entries;
   return Object.keys(entries);
-}
-
-function broken(problems: readonly string[]): ConfigError {
-  const more = problems.length - MOST_PROBLEMS;
-  const told = [...problems.slice(0, MOST_PROBLEMS), ...(more > 0 ? [`and ${more} more`] : [])];
-  return new ConfigError(told.join('; '), 'Correct the rules file, and try it with `job apply-rules --dry-run`.');
 }

@@ -1,6 +1,6 @@
 /**
- * Reads the rules file as YAML: returns plain values with their places, and reports text that YAML reads differently from
- * what a person wrote. schema.ts checks the values.
+ * Reads a file of settings, such as rules.yaml, as YAML: returns plain values with their places, and reports text that YAML
+ * reads differently from what a person wrote. yaml-schema.ts checks the values.
  */
 import {
   type Alias,
@@ -18,6 +18,21 @@ import {
 } from 'yaml';
 
 export type Path = readonly (string | number)[];
+
+/** A path in which `*` stands for every member of a list. */
+type Pattern = readonly string[];
+
+/** The parts of the file's format that YAML does not know. */
+export interface YamlFormat {
+  /** The file's list, such as `rules`; one of its entries, `rule`; the key with which an entry begins, `name`. */
+  readonly list: string;
+  readonly entry: string;
+  readonly firstKey: string;
+  /** Values that are searches, which may hold every character that has a meaning in YAML. */
+  readonly searches: readonly Pattern[];
+  /** Values that are labels. */
+  readonly labels?: readonly Pattern[];
+}
 
 export interface Where {
   readonly path: Path;
@@ -49,7 +64,7 @@ export interface YamlFile {
 const TOO_DEEP: PlacedProblem = { place: '', message: 'is nested too deeply' };
 
 /** The values of the file, or the problems for which it cannot be read. */
-export function readYaml(source: string): YamlFile | { readonly broken: readonly PlacedProblem[] } {
+export function readYaml(source: string, format: YamlFormat): YamlFile | { readonly broken: readonly PlacedProblem[] } {
   const lines = new LineCounter();
   const placeAt = (offset: number) => {
     const { line, col } = lines.linePos(offset);
@@ -59,18 +74,18 @@ export function readYaml(source: string): YamlFile | { readonly broken: readonly
     const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, stringKeys: true });
     if (document.errors.some(({ code }) => code === 'RESOURCE_EXHAUSTION')) return { broken: [TOO_DEEP] };
     if (document.errors.length > 0 || document.warnings.length > 0) {
-      const unquoted = findUnquoted(document, source);
+      const unquoted = findUnquoted(document, source, format);
       const errors = firstOfEachLine([...document.errors, ...document.warnings], lines).map(
         ({ pos, code, message }) => {
           const offset = openingOf(document, code, message, pos[0]) ?? pos[0];
-          return { offset, message: yamlProblem(code, message, source.slice(pos[0])) };
+          return { offset, message: yamlProblem(code, message, source.slice(pos[0]), format) };
         },
       );
       const broken = unquoted.length > 0 ? unquoted : errors;
       return { broken: broken.map(({ offset, message }) => ({ place: placeAt(offset), message })) };
     }
     if (document.contents === null)
-      return { broken: [{ place: '', message: 'is empty: it must have a list of rules' }] };
+      return { broken: [{ place: '', message: `is empty: it must have the list ${format.list}` }] };
     const alias = findUnresolved(document);
     if (alias !== undefined) {
       const message = `"*${alias.source}" is a YAML alias, but the anchor "&${alias.source}" is not defined. If it is text, put it in quotes`;
@@ -78,8 +93,8 @@ export function readYaml(source: string): YamlFile | { readonly broken: readonly
     }
     return {
       plain: document.toJS({ maxAliasCount: 100 }),
-      problems: findChanged(document, source),
-      commentLines: searchScalars(document).flatMap(({ path, scalar }) =>
+      problems: findChanged(document, source, format),
+      commentLines: scalarsAt(document, format.searches).flatMap(({ path, scalar }) =>
         hasCommentLine(scalar, source) ? [path] : [],
       ),
       placeOf: (where) => {
@@ -95,16 +110,22 @@ export function readYaml(source: string): YamlFile | { readonly broken: readonly
 }
 
 /** Searches that keep the file from being read, because they are not in quotes. */
-function findUnquoted(document: Document, source: string): { readonly offset: number; readonly message: string }[] {
+function findUnquoted(
+  document: Document,
+  source: string,
+  { searches }: YamlFormat,
+): { readonly offset: number; readonly message: string }[] {
   const found: { offset: number; message: string }[] = [];
+  const keys = new Set(searches.map((pattern) => pattern.at(-1)));
+  const keyed = new RegExp(String.raw`^(\s*(?:-\s+)*(${[...keys].join('|')})\s*:\s+)(.*?)\s*$`);
   let start = 0;
   for (const line of source.split('\n')) {
-    const [, before = '', key = '', value = ''] = /^(\s*(?:-\s+)*(query|protect)\s*:\s+)(.*?)\s*$/.exec(line) ?? [];
+    const [, before = '', key = '', value = ''] = keyed.exec(line) ?? [];
     if (key !== '' && isUnreadable(value))
       found.push({ offset: start + before.length, message: `${key} ${quote(value)}` });
     start += line.length + 1;
   }
-  for (const { path, scalar } of searchScalars(document)) {
+  for (const { path, scalar } of scalarsAt(document, searches)) {
     const end = scalar.range?.[2] ?? 0;
     if (scalar.type === 'PLAIN' && scalar.comment != null && document.errors.some(({ pos }) => pos[0] === end)) {
       found.push({
@@ -134,29 +155,24 @@ function quote(value: string): string {
 }
 
 /** Searches and labels of which YAML takes a part for a comment or an anchor. */
-function findChanged(document: Document, source: string): Problem[] {
+function findChanged(document: Document, source: string, { searches, labels = [] }: YamlFormat): Problem[] {
   const used = new Set<string>();
   visit(document, { Alias: (_, { source: name }) => void used.add(name) });
-  const searches = searchScalars(document).flatMap(({ path, scalar }): Problem[] => {
+  const changedSearches = scalarsAt(document, searches).flatMap(({ path, scalar }): Problem[] => {
     const comment = commentBehind(scalar, source);
     if (comment !== undefined) return [cutShort(path, 'query', `${scalar.value}${comment}`)];
     if (scalar.type === 'PLAIN' && scalar.anchor !== undefined && !used.has(scalar.anchor)) {
       const whole = asQuoted(`&${scalar.anchor} ${scalar.value}`);
       return [{ path, message: `begins with a YAML anchor: put the query in quotes${whole}` }];
     }
-    if (path[0] === 'protect' && hasCommentLine(scalar, source)) {
-      const message =
-        'has a line with #. Gmail would search for its words, because YAML has no comments inside this text: remove the line';
-      return [{ path, message }];
-    }
     return [];
   });
-  const labels = labelScalars(document).flatMap(({ path, scalar }) => {
+  const changedLabels = scalarsAt(document, labels).flatMap(({ path, scalar }) => {
     const comment = commentBehind(scalar, source);
     // "# " is a comment, "#x" may be a part of the label.
     return comment !== undefined && /#\S/.test(comment) ? [cutShort(path, 'label', `${scalar.value}${comment}`)] : [];
   });
-  return [...searches, ...labels];
+  return [...changedSearches, ...changedLabels];
 }
 
 /** The comment on the line on which text without quotes ends. */
@@ -190,33 +206,25 @@ interface PlacedScalar {
   readonly scalar: Scalar;
 }
 
-/** The values of `protect` and of each rule's `query`, where they are text. */
-function searchScalars(document: Document): PlacedScalar[] {
-  return scalarsAt(document, [['protect'], ...rulePaths(document).map((path) => [...path, 'query'])]);
+function scalarsAt(document: Document, patterns: readonly Pattern[]): PlacedScalar[] {
+  return patterns
+    .flatMap((pattern) => pathsOf(document, pattern))
+    .flatMap((path) => {
+      const scalar = nodeAt(document, path);
+      return isScalar(scalar) ? [{ path, scalar }] : [];
+    });
 }
 
-/** The labels in `addLabels` and `removeLabels`, where they are text. */
-function labelScalars(document: Document): PlacedScalar[] {
-  const lists = rulePaths(document).flatMap((path) =>
-    ['addLabels', 'removeLabels'].map((key) => [...path, 'actions', key]),
-  );
-  return lists.flatMap((path) => {
-    const list = nodeAt(document, path);
-    const members = isSeq(list) ? list.items.map((_, index) => [...path, index]) : [];
-    return scalarsAt(document, members);
-  });
-}
-
-function rulePaths(document: Document): Path[] {
-  const rules = nodeAt(document, ['rules']);
-  return isSeq(rules) ? rules.items.map((_, index) => ['rules', index]) : [];
-}
-
-function scalarsAt(document: Document, paths: readonly Path[]): PlacedScalar[] {
-  return paths.flatMap((path) => {
-    const scalar = nodeAt(document, path);
-    return isScalar(scalar) ? [{ path, scalar }] : [];
-  });
+function pathsOf(document: Document, pattern: Pattern): Path[] {
+  let paths: Path[] = [[]];
+  for (const part of pattern) {
+    paths = paths.flatMap((path) => {
+      if (part !== '*') return [[...path, part]];
+      const list = nodeAt(document, path);
+      return isSeq(list) ? list.items.map((_, index) => [...path, index]) : [];
+    });
+  }
+  return paths;
 }
 
 /** An alias without an anchor. */
@@ -280,22 +288,28 @@ function isUnclosedQuote(code: string, message: string): boolean {
 }
 
 /** The message for an error of the parser; `rest` is the file from its place on. */
-function yamlProblem(code: string, message: string, rest: string): string {
+function yamlProblem(code: string, message: string, rest: string, format: YamlFormat): string {
   if (code === 'TAB_AS_INDENT') return 'a tab is used for indentation: use spaces';
   if (code === 'MULTIPLE_DOCS') return 'the file must hold one YAML document, and a second one begins here';
-  return `not valid YAML: ${plainProblem(code, message, rest) ?? message.replace(/\s+/g, ' ').trim()}`;
+  return `not valid YAML: ${plainProblem(code, message, rest, format) ?? message.replace(/\s+/g, ' ').trim()}`;
 }
 
-function plainProblem(code: string, message: string, rest: string): string | undefined {
+function plainProblem(
+  code: string,
+  message: string,
+  rest: string,
+  { entry, firstKey }: YamlFormat,
+): string | undefined {
+  const columns = `the keys of a ${entry} begin in the column of its ${firstKey}`;
   if (isUnclosedQuote(code, message)) return 'the quote that opens here is not closed';
   if (message.startsWith('Flow map')) return 'the { that opens here is not closed: it needs a }';
   if (message.startsWith('Flow sequence')) return 'the [ that opens here is not closed: it needs a ]';
   if (message.startsWith('Sequence item without -')) {
-    return 'wrong indentation, or "- " is missing: the keys of a rule begin in the column of its name';
+    return `wrong indentation, or "- " is missing: ${columns}`;
   }
   switch (code) {
     case 'BAD_INDENT':
-      return 'wrong indentation: the keys of a rule begin in the column of its name, and each rule begins with "- "';
+      return `wrong indentation: ${columns}, and each ${entry} begins with "- "`;
     case 'MULTILINE_IMPLICIT_KEY':
       return 'wrong indentation here or in the next line, or the colon behind a key, or the space behind "-", is missing';
     case 'BLOCK_AS_IMPLICIT_KEY':

@@ -1,0 +1,108 @@
+/** Checks the values of a file of settings against its schema, and lists every problem with file, line and column. */
+import * as v from 'valibot';
+import { ConfigError } from '../errors.ts';
+import { didYouMean } from './nearest.ts';
+import { type Path, type Problem, readYaml, type YamlFile, type YamlFormat } from './yaml.ts';
+
+/** A file of settings: a map whose main part is the list `list`. */
+export interface FileFormat<Schema> extends YamlFormat {
+  readonly schema: Schema;
+  /** The keys that the map at `path` may have. */
+  readonly keysAt: (path: Path) => readonly string[];
+  /** A key of other programs → the key with that meaning. */
+  readonly foreignKeys?: ReadonlyMap<string, string>;
+  /** The name by which messages call the entry at `index`; undefined for its place in the list. */
+  readonly nameOf?: (entries: readonly unknown[], index: number) => string | undefined;
+  /** Problems that the schema cannot find, because they lie between entries or in the text. */
+  readonly otherProblems?: (entries: readonly unknown[], yaml: YamlFile) => readonly Problem[];
+  readonly remedy: string;
+}
+
+/** The most problems in one message, so that it stays readable as one line of the log. */
+const MOST_PROBLEMS = 20;
+
+/**
+ * The checked values of the file, and the file as YAML. `file` is only for messages.
+ * @throws ConfigError with all problems, each as `file:line:column: what is wrong`.
+ */
+export function parseSettings<const Schema extends v.GenericSchema>(
+  source: string,
+  file: string,
+  format: FileFormat<Schema>,
+): { readonly values: v.InferOutput<Schema>; readonly yaml: YamlFile } {
+  const broken = (problems: readonly { readonly place: string; readonly message: string }[]) => {
+    const lines = problems.slice(0, MOST_PROBLEMS).map(({ place, message }) => `${file}${place}: ${message}`);
+    const more = problems.length - MOST_PROBLEMS;
+    return new ConfigError([...lines, ...(more > 0 ? [`and ${more} more`] : [])].join('; '), format.remedy);
+  };
+  const yaml = readYaml(source, format);
+  if ('broken' in yaml) throw broken(yaml.broken);
+  const { plain, placeOf } = yaml;
+  const result = v.safeParse(format.schema, plain);
+  const entries = entriesOf(plain, format);
+  const problems = [
+    ...(result.issues ?? []).map((issue) => describe(issue, entries, format)),
+    ...(format.otherProblems?.(entries, yaml) ?? []),
+    ...yaml.problems.map((problem) => withSubject(problem, entries, format)),
+  ];
+  if (problems.length === 0 && result.success) return { values: result.output, yaml };
+  const placed = problems.map(({ message, ...where }) => ({ ...placeOf(where), message }));
+  throw broken(placed.sort((one, other) => one.offset - other.offset));
+}
+
+/** Refuses lists. Must come before strictObject, which accepts a list as a map with the keys 0, 1, 2 … */
+export const mapSchema = (message: string) =>
+  v.custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), message);
+
+function entriesOf(plain: unknown, { list }: YamlFormat): readonly unknown[] {
+  const entries = (plain as Readonly<Record<string, unknown>> | null)?.[list];
+  return Array.isArray(entries) ? entries : [];
+}
+
+type Subjects = Pick<FileFormat<unknown>, 'list' | 'entry' | 'nameOf' | 'keysAt' | 'foreignKeys'>;
+
+function describe(issue: v.BaseIssue<unknown>, entries: readonly unknown[], format: Subjects): Problem {
+  const path = (issue.path ?? []).map((item) => item.key as string | number);
+  const key = String(path.at(-1) ?? '');
+  const whose = subjectOf(path, entries, format);
+  if (issue.type === 'strict_object' && issue.expected === 'never') {
+    return { path, atKey: true, message: `${whose}unknown key "${key}"${meantKey(key, path, format)}` };
+  }
+  if (issue.type === 'strict_object' && issue.input === undefined && issue.expected?.startsWith('"')) {
+    return { path: path.slice(0, -1), message: `${whose}the key "${key}" is missing` };
+  }
+  return withSubject({ path, message: issue.message }, entries, format);
+}
+
+/** The problem with its subject before its message. */
+function withSubject({ path, message }: Problem, entries: readonly unknown[], format: Subjects): Problem {
+  const [first, index, ...inner] = path;
+  if (first === undefined) return { path, message: `the file ${message}` };
+  if (index === undefined) return { path, message: `${first} ${message}` };
+  const whose = subjectOf(path, entries, format);
+  if (inner.length === 0) return { path, message: `${whose.slice(0, -2)} ${message}` };
+  const keys = inner.filter((part) => typeof part === 'string').join('.');
+  const member = inner.find((part) => typeof part === 'number');
+  const what = member === undefined ? keys : `the ${ordinal(member + 1)} of ${keys}`;
+  return { path, message: `${whose}${what} ${message}` };
+}
+
+/** `rule old-newsletters: `, or `the 3rd rule: ` for an entry without a name of its own; '' outside the list. */
+function subjectOf([first, index]: Path, entries: readonly unknown[], { list, entry, nameOf }: Subjects): string {
+  if (first !== list || typeof index !== 'number') return '';
+  const name = nameOf?.(entries, index);
+  return name === undefined ? `the ${ordinal(index + 1)} ${entry}: ` : `${entry} ${name}: `;
+}
+
+export function ordinal(position: number): string {
+  const ending = { one: 'st', two: 'nd', few: 'rd' }[
+    new Intl.PluralRules('en', { type: 'ordinal' }).select(position) as 'one'
+  ];
+  return `${position}${ending ?? 'th'}`;
+}
+
+function meantKey(key: string, path: Path, { keysAt, foreignKeys }: Subjects): string {
+  const known = keysAt(path);
+  const meant = foreignKeys?.get(key.toLowerCase());
+  return meant !== undefined && known.includes(meant) ? ` (did you mean "${meant}"?)` : didYouMean(key, known);
+}
