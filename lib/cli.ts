@@ -9,6 +9,7 @@ import { ExitCode, JobError, UsageError } from './errors.ts';
 import type { ArgumentSpec, Job } from './job.ts';
 import { COMMON_OPTIONS, flagOf, type OptionSpec, type OptionSpecs, usageOf } from './options.ts';
 import type { Registry } from './registry.ts';
+import type { FleetOptions } from './run/fleet/options.ts';
 import type { RunRequest } from './run/run.ts';
 import type { CommandSpelling } from './screen/command-spelling.ts';
 import { wrapColumns } from './screen/wrap.ts';
@@ -17,6 +18,8 @@ export type Invocation =
   /** `text` goes to stdout; with an exit code other than 0, to stderr. */
   | { readonly kind: 'print'; readonly text: string; readonly exitCode: ExitCode }
   | ({ readonly kind: 'run' } & RunRequest)
+  /** `run` is undefined when the options print something and no job is named. */
+  | { readonly kind: 'fleet'; readonly options: FleetOptions; readonly run: RunRequest | undefined }
   | {
       readonly kind: 'command';
       readonly command: Command;
@@ -68,6 +71,7 @@ export async function parseCommandLine(
     const argument = readArgument(name, command.argument, parsed);
     return { kind: 'command', command, argument, options: parsed.options };
   }
+  if (name === 'fleet') return await parseFleet(rest, registry, spelling, columns);
   const job = await registry.load(name, [...RESERVED_NAMES, '--version']);
   const backfillOptions = job.backfill === true ? BACKFILL_OPTIONS : {};
   const specs: OptionSpecs = { ...job.options, ...backfillOptions, ...COMMON_OPTIONS };
@@ -83,6 +87,72 @@ export async function parseCommandLine(
   const common = { dryRun: dryRun === true, budgetMs: budget as number | undefined };
   const argument = readArgument(name, job.argument, parsed);
   return { kind: 'run', name, job, argument, options, common, backfill, words: ['job', ...argv] };
+}
+
+const FLEET: Pick<Job, 'summary' | 'description'> = {
+  summary: 'Runs a job once in each mailbox of mailboxes.yaml (MAILBOXES_FILE)',
+  description:
+    "The fleet's options stand before the job's name, the job's own behind it: `job fleet --at-once 4 apply-rules --dry-run`. There, --budget is the time for each mailbox (default 10m).",
+};
+
+/** Parses the words after `job fleet`. */
+async function parseFleet(
+  args: readonly string[],
+  registry: Registry,
+  spelling: CommandSpelling,
+  columns: number,
+): Promise<Invocation> {
+  const { FLEET_OPTIONS, PRINTING } = await import('./run/fleet/options.ts');
+  const helpColumns = Number.isFinite(columns) ? columns : HELP_COLUMNS;
+  const commandLine = createCommandLine('fleet', { ...FLEET, options: FLEET_OPTIONS }, { spelling, helpColumns })
+    .usage('[options of the fleet] <job> [options of the job]')
+    .passThroughOptions()
+    .allowExcessArguments();
+  const parsed = parseOptions(commandLine, FLEET_OPTIONS, 'fleet', args, COMMON_OPTIONS);
+  if ('help' in parsed) return print(wrapColumns(parsed.help, helpColumns));
+  const options = parsed.options as FleetOptions;
+  const [name, ...words] = parsed.words;
+  const modes = [...PRINTING, 'retry' as const].filter((mode) => options[mode]);
+  if (modes.length > 1) throw new UsageError(`${modes.map(flagOf).join(' and ')} exclude each other`, SEE_FLEET);
+  const [mode] = modes;
+  const prints = mode !== undefined && mode !== 'retry';
+  if (options.json && !prints) throw new UsageError('--json needs --list, --forecast or --status', SEE_FLEET);
+  if (name === undefined) {
+    if (mode === 'list' || mode === 'status') return { kind: 'fleet', options, run: undefined };
+    throw new UsageError(
+      `\`job fleet${mode === undefined ? '' : ` ${flagOf(mode)}`}\` needs the name of a job`,
+      SEE_FLEET,
+    );
+  }
+  if (name === 'help') return await parseFleet([...words, '--help'], registry, spelling, columns);
+  if (RESERVED_NAMES.includes(name))
+    throw new UsageError(`\`job fleet\` runs a job, and ${name} is a command`, 'See `job list` for the jobs.');
+  const own = await registry.load(name, []);
+  const misplaced = words.find((word) => isFleetOption(word, { ...own.options, ...COMMON_OPTIONS }, FLEET_OPTIONS));
+  if (misplaced !== undefined && !words.includes('--help'))
+    throw new UsageError(
+      `${misplaced} is an option of the fleet`,
+      `Write it before the job's name: \`job fleet ${misplaced} … ${name}\`.`,
+    );
+  const run = await parseCommandLine([name, ...words], registry, spelling, columns);
+  if (run.kind !== 'run') return run;
+  if (!run.common.dryRun && (run.backfill ?? run.options).yes === false && !prints) {
+    throw new UsageError(
+      `${name} asks before it changes anything, and a fleet cannot ask`,
+      `Write --yes behind the job's name, or --dry-run to see what it would do.`,
+    );
+  }
+  if (mode === 'retry' && run.common.dryRun)
+    throw new UsageError('--retry and --dry-run exclude each other', 'A dry run enters no mailbox again.');
+  return { kind: 'fleet', options, run };
+}
+
+const SEE_FLEET = 'See `job fleet --help`.';
+
+function isFleetOption(word: string, own: OptionSpecs, fleet: OptionSpecs): boolean {
+  const [flag] = word.split('=', 1);
+  const isIn = (specs: OptionSpecs) => Object.keys(specs).some((key) => flagOf(key) === flag);
+  return isIn(fleet) && !isIn(own);
 }
 
 function print(text: string): Extract<Invocation, { kind: 'print' }> {
@@ -138,6 +208,8 @@ function isCommand(name: string): name is CommandName {
 interface ParsedOptions {
   readonly options: Readonly<Record<string, unknown>>;
   readonly argument?: string;
+  /** The words that are no options; for a fleet, the job's name and all words behind it. */
+  readonly words: readonly string[];
 }
 
 /** The values of all options, with fallbacks for those left out; or the help text for `--help`. */
@@ -146,6 +218,7 @@ function parseOptions(
   specs: OptionSpecs,
   name: string,
   args: readonly string[],
+  optionsOfJobs: OptionSpecs = {},
 ): { readonly help: string } | ParsedOptions {
   let help: string | undefined;
   commandLine.configureOutput({
@@ -158,13 +231,17 @@ function parseOptions(
     commandLine.parse(args, { from: 'user' });
   } catch (error) {
     if (help !== undefined) return { help };
-    if (error instanceof CommanderError) throw usageError(error, name);
-    throw error;
+    if (!(error instanceof CommanderError)) throw error;
+    const ofJobs = Object.keys(optionsOfJobs)
+      .map(flagOf)
+      .find((flag) => error.message.includes(`'${flag}'`));
+    if (ofJobs === undefined) throw usageError(error, name);
+    throw new UsageError(`${ofJobs} is an option of the job`, "Write it behind the job's name.");
   }
   const fallbacks = Object.entries(specs).map(([key, { fallback }]) => [key, fallback]);
   const [argument] = commandLine.args;
   const options = { ...Object.fromEntries(fallbacks), ...givenOptions(commandLine) };
-  return { options, ...(argument === undefined ? {} : { argument }) };
+  return { options, words: commandLine.args, ...(argument === undefined ? {} : { argument }) };
 }
 
 /** The options that were typed. Commander reads `--no-browser` as `browser: false`; this returns `noBrowser: true`. */

@@ -29,6 +29,8 @@ export interface Config {
   readonly quotaProfile: QuotaProfile;
   /** The limit of the mailbox's user in quota units per minute; undefined for the limit of the profile. */
   readonly quotaPerMinute: number | undefined;
+  /** Quota units per minute that all mailboxes of a fleet's process may use together. */
+  readonly projectQuotaPerMinute: number;
   readonly budgetMs: number;
   /** How long one attempt of a request may take. */
   readonly requestTimeoutMs: number;
@@ -46,6 +48,12 @@ export interface LogConfig {
 
 /** Gmail's prices in quota units: Google changed them on 2026-05-01, and some projects keep the old ones. */
 export type QuotaProfile = '2026' | 'legacy';
+
+/** Whether the variables are for the mailbox in GMAIL_SECRET_ID, or for a fleet, whose mailboxes a file names. */
+export type ConfigFor = 'mailbox' | 'fleet';
+
+/** Gmail's limit for a Cloud project, under both profiles: developers.google.com/workspace/gmail/api/reference/quota. */
+export const PROJECT_UNITS_PER_MINUTE = 1_200_000;
 
 export const GMAIL_API_URL = 'https://gmail.googleapis.com';
 export const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
@@ -95,7 +103,10 @@ export function readConfig(env: Environment): Config {
  * Reads `env` without throwing. `error` names all problems, `faulty` the missing and wrong variables. A field of `config`
  * is valid only when its variable is not in `faulty`.
  */
-export function examineConfig(env: Environment): {
+export function examineConfig(
+  env: Environment,
+  configFor: ConfigFor = 'mailbox',
+): {
   readonly config: Config;
   readonly error: ConfigError | null;
   readonly faulty: ReadonlySet<string>;
@@ -126,7 +137,7 @@ export function examineConfig(env: Environment): {
   const jobSecretId = text('JOB_SECRET_ID');
   const regionOfArn = regionOfSecret(secretId ?? '');
   const awsRegion = text('AWS_REGION') ?? text('AWS_DEFAULT_REGION') ?? regionOfArn;
-  if (secretId === undefined) missing.push('GMAIL_SECRET_ID');
+  if (secretId === undefined && configFor === 'mailbox') missing.push('GMAIL_SECRET_ID');
   for (const [name, value] of Object.entries({ GMAIL_SECRET_ID: secretId, JOB_SECRET_ID: jobSecretId })) {
     if (value === undefined || isSecretId(value)) continue;
     problems.set(
@@ -151,24 +162,31 @@ export function examineConfig(env: Environment): {
   }
   for (const [name, problem] of problemsOfKeys(text, awsKeys)) problems.set(name, problem);
 
+  const namedMailbox = parsed(
+    'GMAIL_MAILBOX',
+    (text) => (isMailAddress(text) ? text : null),
+    undefined,
+    'must be a mail address such as alice@example.com',
+  );
   const config: Config = {
     secretId: secretId ?? '',
     jobSecretId,
-    mailbox: parsed(
-      'GMAIL_MAILBOX',
-      (text) => (isMailAddress(text) ? text : null),
-      undefined,
-      'must be a mail address such as alice@example.com',
-    ),
+    mailbox: configFor === 'fleet' ? undefined : namedMailbox,
     awsRegion: awsRegion ?? '',
     awsKeys,
     rulesFile: text('RULES_FILE'),
     quotaProfile: oneOf('GMAIL_QUOTA_PROFILE', ['2026', 'legacy'], '2026'),
     quotaPerMinute: parsed(
       'GMAIL_QUOTA_PER_MINUTE',
-      quotaUnits,
+      wholeNumber(50, 1_000_000),
       undefined,
       'must be a whole number from 50 to 1000000',
+    ),
+    projectQuotaPerMinute: parsed(
+      'GMAIL_PROJECT_QUOTA_PER_MINUTE',
+      wholeNumber(50, 100_000_000),
+      PROJECT_UNITS_PER_MINUTE,
+      'must be a whole number from 50 to 100000000',
     ),
     budgetMs: parsed(
       'RUN_BUDGET',
@@ -228,9 +246,11 @@ function addressesOf({ gmailApiUrl, tokenUrl, awsRegion }: Config, env: Environm
   return [gmailApiUrl, tokenUrl, endpoint ?? aws, readMonitorUrl(env) ?? []].flat();
 }
 
-function quotaUnits(text: string): number | null {
-  const units = /^\d{2,7}$/.test(text) ? Number(text) : 0;
-  return units >= 50 && units <= 1_000_000 ? units : null;
+function wholeNumber(least: number, most: number): (text: string) => number | null {
+  return (text) => {
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    return number >= least && number <= most ? number : null;
+  };
 }
 
 function webUrl(text: string): string | null {

@@ -18,6 +18,7 @@ import { stackOf } from './process/stack.ts';
 import { Registry } from './registry.ts';
 import { LINGER_MS } from './run/budget.ts';
 import { neededHosts } from './run/hosts.ts';
+import type { Surroundings } from './run/run.ts';
 import { commandSpelling } from './screen/command-spelling.ts';
 import { noProgress } from './screen/progress.ts';
 import type { Terminal } from './screen/terminal.ts';
@@ -116,8 +117,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     process.exit = () => {
       throw new Error('a job cannot call process.exit: return from its function, or throw an error');
     };
-    const { config, error } = examineConfig(env);
-    const { exitCode } = await runJob(invocation, {
+    const { config, error } = examineConfig(env, invocation.kind === 'fleet' ? 'fleet' : 'mailbox');
+    const surroundings: Surroundings = {
       config: error ?? config,
       monitorUrl: readMonitorUrl(env),
       processStop: processStop.signal,
@@ -132,8 +133,10 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       jobs: registry.folder,
       allowHosts: egress.allow,
       onLoaded: restrainV8,
-    });
-    return exitCode;
+    };
+    if (invocation.kind === 'run') return (await runJob(invocation, surroundings)).exitCode;
+    const { commandFleet } = await import('./run/fleet/command.ts');
+    return await commandFleet(invocation, surroundings, env);
   } catch (error) {
     crash(error);
     return exitCodeOf(error);

@@ -13,4 +13,4 @@ export const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
 };
 
 /** Names that no job may have. */
-export const RESERVED_NAMES: readonly string[] = [...Object.keys(COMMANDS), 'list', 'help'];
+export const RESERVED_NAMES: readonly string[] = [...Object.keys(COMMANDS), 'fleet', 'list', 'help'];

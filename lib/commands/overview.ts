@@ -40,6 +40,7 @@ async function listCommands(): Promise<string> {
   const rows = Object.entries(COMMANDS).map(async ([name, load]) => [name, (await load()).summary]);
   return table([
     ...(await Promise.all(rows)),
+    ['fleet', 'Run a job in many mailboxes: fleet <job>'],
     ['list', 'List the jobs'],
     ['help', 'Show this help, or that of a job or command: help <name>'],
   ]);

@@ -56,7 +56,7 @@ export function concludeRun(facts: RunFacts): Ending {
   if (error !== undefined && !(error instanceof StoppedError)) {
     const failedItems = counts.failed > 0 && exitCodeOf(error) === ExitCode.unavailable;
     const exitCode = failedItems ? ExitCode.itemsFailed : exitCodeOf(error);
-    return { outcome: 'failed', exitCode, ...describe(error, place) };
+    return { outcome: 'failed', exitCode, ...describeError(error, place) };
   }
   if (counts.failed > 0) {
     const some = `${formatCount(counts.failed)} of ${counted(counts.matched, 'message')}`;
@@ -97,7 +97,7 @@ export function noteOf({ job, blockedMs = 0, isAbandoned = false }: RunFacts): s
 
 function concludeStop(reason: StopReason, facts: RunFacts): Ending {
   const { job, counts, blockedMs = 0, isAbandoned } = facts;
-  if (reason === 'fault') return { outcome: 'failed', exitCode: ExitCode.bug, ...describe(new StoppedError(reason)) };
+  if (reason === 'fault') return { outcome: 'failed', exitCode: ExitCode.bug, ...describeError(new StoppedError(reason)) };
   if (reason === 'SIGTERM' || reason === 'SIGHUP') return { outcome: 'interrupted', exitCode: ExitCode.sigterm };
   if (reason === 'SIGINT') return { outcome: 'interrupted', exitCode: ExitCode.sigint };
   if (reason === 'declined' || counts.matched > 0) return { outcome: 'partial', exitCode: ExitCode.ok };
@@ -118,7 +118,8 @@ function andNote(note: string | undefined): string {
   return note === undefined ? '' : `: ${note}`;
 }
 
-function describe(error: unknown, place?: string): { error: string; remedy: string } {
+/** Error and remedy as fields of a final line. */
+export function describeError(error: unknown, place?: string): { error: string; remedy: string } {
   if (error instanceof JobError)
     return { error: error.message.slice(0, LONGEST), remedy: error.remedy.slice(0, LONGEST) };
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

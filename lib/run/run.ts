@@ -275,8 +275,10 @@ class Run {
   get #config(): Config {
     const { config } = this.#surroundings;
     if (config instanceof ConfigError) throw config;
-    const { name: _, ...chosen } = this.#request.mailbox ?? { name: '' };
-    return { ...config, ...chosen };
+    const { mailbox: chosen } = this.#request;
+    if (chosen === undefined) return config;
+    const { secretId, mailbox, rulesFile = config.rulesFile } = chosen;
+    return { ...config, secretId, mailbox, rulesFile };
   }
 
   /** Loads the code of backfills only for a backfill. */
@@ -367,7 +369,9 @@ class Run {
   /** The command that takes the run back; undefined when the run changed nothing, or keeps no journal. */
   get #undo(): string | undefined {
     const isKept = this.#journal?.isKept === true && this.#tally.counts.changed > 0;
-    return isKept ? this.#surroundings.spelling.command(['job', 'undo', this.#runId]) : undefined;
+    const { mailbox } = this.#request;
+    const fleet = mailbox === undefined ? [] : ['fleet', '--mailbox', mailbox.name];
+    return isKept ? this.#surroundings.spelling.command(['job', ...fleet, 'undo', this.#runId]) : undefined;
   }
 }
 

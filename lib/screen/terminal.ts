@@ -141,6 +141,16 @@ async function discard(stdin: NodeJS.ReadStream, unread: string[]): Promise<void
   stdin.pause();
 }
 
+/** A terminal at which nobody reads or answers. */
+export const silentTerminal: Terminal = {
+  interactive: false,
+  columns: Number.POSITIVE_INFINITY,
+  print() {},
+  printExactly() {},
+  swallowKeys: () => async () => {},
+  ask: async () => null,
+};
+
 /** The terminal of a run: shows tables only when a person watches, and asks only yes or no. */
 export interface RunTerminal {
   /** Whether a person can answer. */

@@ -1,0 +1,39 @@
+/** `job fleet`: runs the job in all mailboxes, or prints what the fleet's options ask for. */
+import type { Environment } from '../../base/environment.ts';
+import { ConfigError, ExitCode, UsageError } from '../../errors.ts';
+import type { RunRequest, Surroundings } from '../run.ts';
+import { runFleet } from './fleet.ts';
+import type { FoundMailboxes } from './mailboxes.ts';
+import type { FleetOptions } from './options.ts';
+
+export interface FleetCommand {
+  readonly options: FleetOptions;
+  /** Undefined when the options print something and no job is named. */
+  readonly run: RunRequest | undefined;
+}
+
+/**
+ * Returns the exit code.
+ * @throws UsageError for options that need a database; ConfigError for a wrong configuration, when nothing is run.
+ */
+export async function commandFleet(
+  { options, run }: FleetCommand,
+  surroundings: Surroundings,
+  env: Environment,
+): Promise<ExitCode> {
+  const database = env.DATABASE_URL?.trim() ?? '';
+  for (const [name, isGiven] of Object.entries({ '--status': options.status, '--retry': options.retry })) {
+    if (isGiven && database === '')
+      throw new UsageError(`${name} needs a database, and DATABASE_URL is not set`, DATABASE);
+  }
+  const findMailboxes = async (): Promise<FoundMailboxes> => ({ mailboxes: [], repeated: [], failures: [] });
+  if (run !== undefined) return (await runFleet({ options, run }, { ...surroundings, findMailboxes })).exitCode;
+  const { config, terminal } = surroundings;
+  if (config instanceof ConfigError) throw config;
+  const { mailboxes } = await findMailboxes();
+  for (const { name } of mailboxes) terminal.print(name);
+  return ExitCode.ok;
+}
+
+const DATABASE =
+  'See "Many mailboxes" in jobs/README.md: without a database, the runs of past periods are in the log alone.';

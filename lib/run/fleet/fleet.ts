@@ -1,0 +1,284 @@
+/**
+ * Runs a job in many mailboxes, several at a time, each as a run of its own, and sums up the runs in the final line
+ * `fleet.finished`. mailboxes.ts finds the mailboxes, run.ts does each run.
+ */
+import { counted } from '../../base/count.ts';
+import { didYouMean } from '../../base/nearest.ts';
+import type { Config } from '../../config.ts';
+import { asError, ConfigError, ExitCode, exitCodeOf, JobError, type StopReason, UsageError } from '../../errors.ts';
+import { noProgress } from '../../screen/progress.ts';
+import { silentTerminal } from '../../screen/terminal.ts';
+import { startBudget } from '../budget.ts';
+import { createMonitor } from '../monitor.ts';
+import { describeError, type Outcome, type RunReport } from '../report.ts';
+import { type RunRequest, runJob, type Surroundings } from '../run.ts';
+import type { FleetMailbox, FoundMailboxes } from './mailboxes.ts';
+import { DEFAULT_AT_ONCE, type FleetOptions } from './options.ts';
+import { inOrderOf, type Period, periodAt } from './period.ts';
+
+export interface FleetRequest {
+  readonly options: FleetOptions;
+  /** The job and its options, for each mailbox. */
+  readonly run: RunRequest;
+}
+
+export interface FleetSurroundings extends Surroundings {
+  /** @throws ConfigError for a mailboxes.yaml that is missing or broken. */
+  readonly findMailboxes: (config: Config, signal: AbortSignal) => Promise<FoundMailboxes>;
+}
+
+/** How the mailboxes of a fleet ended; each counts once. */
+export interface MailboxCounts {
+  readonly all: number;
+  readonly done: number;
+  readonly nothingToDo: number;
+  readonly partial: number;
+  readonly failed: number;
+  /** Not worked on, or stopped before anything was found. */
+  readonly remaining: number;
+  /** Worked on by other processes in this period. */
+  readonly elsewhere: number;
+}
+
+const SUMS = ['matched', 'changed', 'skipped', 'failed', 'remaining', 'requests', 'retries', 'quotaUnits'] as const;
+
+/** The sums over all runs of the process. */
+type Sums = Readonly<Record<(typeof SUMS)[number], number>>;
+
+/** The fields of the event `fleet.finished`. */
+export interface FleetReport extends Sums {
+  readonly job: string;
+  /** The first moment of the period, in ISO 8601. */
+  readonly period: string;
+  readonly outcome: Outcome;
+  readonly exitCode: ExitCode;
+  readonly mailboxes: MailboxCounts;
+  readonly durationMs: number;
+  readonly dryRun: boolean;
+  readonly error: string | undefined;
+  readonly remedy: string | undefined;
+}
+
+/**
+ * A mailbox's time unless the job's --budget says otherwise: mailboxes that hang or have much to do leave time for others.
+ * Its next run goes on.
+ */
+export const MAILBOX_BUDGET_MS = 10 * 60_000;
+
+/** Names in an error's message. */
+const MOST_NAMED = 5;
+
+/** Works through all mailboxes and returns the sums. The final line is written after a bug and for a wrong configuration, too. */
+export async function runFleet(request: FleetRequest, surroundings: FleetSurroundings): Promise<FleetReport> {
+  return await new Fleet(request, surroundings).execute();
+}
+
+class Fleet {
+  readonly #request: FleetRequest;
+  readonly #surroundings: FleetSurroundings;
+  readonly #period: Period;
+  readonly #ends = { all: 0, done: 0, nothingToDo: 0, partial: 0, failed: 0, remaining: 0, elsewhere: 0 };
+  readonly #sums = Object.fromEntries(SUMS.map((name) => [name, 0])) as Record<keyof Sums, number>;
+  readonly #failures = new Failures();
+  readonly #brokenSources: JobError[] = [];
+  #stopped: StopReason | null = null;
+
+  constructor(request: FleetRequest, surroundings: FleetSurroundings) {
+    this.#request = request;
+    this.#surroundings = surroundings;
+    this.#period = periodAt(new Date(), request.options.every);
+  }
+
+  async execute(): Promise<FleetReport> {
+    const { name: job, common } = this.#request.run;
+    const { log, monitorUrl } = this.#surroundings;
+    const startedMs = performance.now();
+    const monitor = createMonitor(monitorUrl, log);
+    monitor.start();
+    const error = await this.#work().then(() => undefined, asError);
+    if (error !== undefined && !(error instanceof JobError)) log.error('run.bug', { stack: error.stack });
+    // A run that is stopped while it searches has found nothing yet.
+    const ending = this.#conclude(error);
+    const report: FleetReport = {
+      job,
+      period: this.#period.name,
+      outcome: ending.outcome,
+      exitCode: ending.exitCode,
+      mailboxes: { ...this.#ends },
+      ...this.#sums,
+      durationMs: Math.round(performance.now() - startedMs),
+      dryRun: common.dryRun,
+      error: ending.error,
+      remedy: ending.remedy,
+    };
+    await monitor.end(report.exitCode, { ...report });
+    log.last('fleet.finished', { ...report });
+    return report;
+  }
+
+  async #work(): Promise<void> {
+    const { options, run } = this.#request;
+    const { config, log, processStop, findMailboxes } = this.#surroundings;
+    if (config instanceof ConfigError) throw config;
+    using budget = startBudget(options.budget ?? config.budgetMs, processStop);
+    try {
+      const found = await findMailboxes(config, budget.wrapUp);
+      for (const { name, source, firstSource } of found.repeated)
+        log.warn('fleet.repeated', { mailbox: name, source, firstSource });
+      for (const { source, error } of found.failures) {
+        this.#brokenSources.push(error);
+        log.error('fleet.source_failed', { source, error: error.message, remedy: error.remedy });
+      }
+      const mailboxes = chosen(found.mailboxes, options.mailbox);
+      const atOnce = options.atOnce ?? DEFAULT_AT_ONCE;
+      log.info('fleet.started', { job: run.name, mailboxes: mailboxes.length, atOnce, dryRun: run.common.dryRun });
+      this.#ends.all = mailboxes.length;
+      this.#ends.remaining = mailboxes.length;
+      await this.#workThrough(inOrderOf(this.#period, mailboxes), atOnce, budget.wrapUp);
+    } finally {
+      this.#stopped = budget.stopped;
+    }
+  }
+
+  async #workThrough(mailboxes: readonly FleetMailbox[], atOnce: number, stop: AbortSignal): Promise<void> {
+    const waiting = mailboxes.values();
+    // Rules are checked in each run, so only without rules of its own a mailbox's usage error is that of all.
+    const areAlike = mailboxes.every(({ rulesFile }) => rulesFile === undefined);
+    let refusal: UsageError | undefined;
+    const worker = async () => {
+      for (const mailbox of waiting) {
+        if (stop.aborted || refusal !== undefined) return;
+        try {
+          this.#count(mailbox, await this.#runIn(mailbox, stop), stop);
+        } catch (error) {
+          if (!(error instanceof UsageError)) throw error;
+          if (areAlike) refusal = error;
+          else this.#refuse(mailbox, error);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(atOnce, mailboxes.length) }, worker));
+    if (refusal !== undefined) throw refusal;
+  }
+
+  /** @throws UsageError when the job refuses its options. */
+  async #runIn(mailbox: FleetMailbox, processStop: AbortSignal): Promise<RunReport> {
+    const { run } = this.#request;
+    const { common, words } = run;
+    return await runJob(
+      {
+        ...run,
+        common: { ...common, budgetMs: common.budgetMs ?? MAILBOX_BUDGET_MS },
+        words: ['job', 'fleet', '--mailbox', mailbox.name, ...words.slice(1)],
+        mailbox,
+      },
+      {
+        ...this.#surroundings,
+        processStop,
+        monitorUrl: undefined,
+        progress: noProgress,
+        terminal: silentTerminal,
+        isWatched: false,
+      },
+    );
+  }
+
+  #count({ name }: FleetMailbox, report: RunReport, stop: AbortSignal): void {
+    for (const sum of SUMS) this.#sums[sum] += report[sum];
+    const end = endOf(report, stop);
+    this.#ends.remaining -= 1;
+    this.#ends[end] += 1;
+    if (end === 'failed') this.#failures.add(name, report.exitCode);
+  }
+
+  #refuse({ name }: FleetMailbox, { message, remedy, exitCode }: UsageError): void {
+    this.#surroundings.log.error('fleet.refused', { mailbox: name, error: message, remedy });
+    this.#ends.remaining -= 1;
+    this.#ends.failed += 1;
+    this.#failures.add(name, exitCode);
+  }
+
+  #conclude(error: Error | undefined): Pick<FleetReport, 'outcome' | 'exitCode' | 'error' | 'remedy'> {
+    const { all, done, nothingToDo, partial, failed, remaining } = this.#ends;
+    if (error !== undefined) return { outcome: 'failed', exitCode: exitCodeOf(error), ...describeError(error) };
+    if (failed > 0 || this.#brokenSources.length > 0) {
+      const codes = new Set([...this.#failures.codes, ...this.#brokenSources.map(({ exitCode }) => exitCode)]);
+      const [code = ExitCode.itemsFailed] = codes;
+      const isShared = codes.size === 1 && (failed === 0 || failed === all);
+      return {
+        outcome: 'failed',
+        exitCode: isShared ? code : ExitCode.itemsFailed,
+        error: [
+          ...(failed > 0
+            ? [`The job failed in ${failed} of ${counted(all, 'mailbox', 'mailboxes')}: ${this.#failures}`]
+            : []),
+          ...(this.#brokenSources.length > 0
+            ? [`${counted(this.#brokenSources.length, 'entry', 'entries')} of the list of mailboxes could not be read`]
+            : []),
+        ].join('; '),
+        remedy: [
+          ...(failed > 0 ? ['Follow the remedy in the run.finished line of each failed mailbox.'] : []),
+          ...(this.#brokenSources.length > 0 ? ['Follow the remedies of the fleet.source_failed events.'] : []),
+        ].join(' '),
+      };
+    }
+    const isStopped = partial > 0 || remaining > 0;
+    if (isStopped && this.#stopped === 'SIGTERM') return interrupted(ExitCode.sigterm);
+    if (isStopped && this.#stopped === 'SIGINT') return interrupted(ExitCode.sigint);
+    const outcome = isStopped ? 'partial' : done > 0 || nothingToDo === 0 ? 'ok' : 'nothing-to-do';
+    return { outcome, exitCode: ExitCode.ok, error: undefined, remedy: undefined };
+  }
+}
+
+function interrupted(exitCode: ExitCode) {
+  return { outcome: 'interrupted', exitCode, error: undefined, remedy: undefined } as const;
+}
+
+/** The mailboxes named `names`; all without names. @throws UsageError for a name that is not in the list. */
+function chosen(mailboxes: readonly FleetMailbox[], names: readonly string[] | undefined): readonly FleetMailbox[] {
+  if (names === undefined) return mailboxes;
+  const known = new Set(mailboxes.map(({ name }) => name));
+  for (const name of names) {
+    if (known.has(name)) continue;
+    throw new UsageError(
+      `--mailbox: the fleet has no mailbox "${name}"${didYouMean(name, known)}`,
+      'See `job fleet --list` for the names.',
+    );
+  }
+  return mailboxes.filter(({ name }) => names.includes(name));
+}
+
+/** How a mailbox counts. `stop` tells the runs that the fleet's budget is spent, or that the process must end. */
+function endOf({ outcome, exitCode, changed }: RunReport, stop: AbortSignal) {
+  if (outcome === 'ok') return 'done';
+  if (outcome === 'nothing-to-do') return 'nothingToDo';
+  if (outcome === 'partial') return 'partial';
+  if (outcome === 'interrupted') return changed > 0 ? 'partial' : 'remaining';
+  // The next fleet repeats a run that was stopped before it found anything.
+  return stop.aborted && exitCode === ExitCode.unavailable ? 'remaining' : 'failed';
+}
+
+/** Failed mailboxes by exit code. Keeps a few names of each code only, since a fleet may have 100,000 mailboxes. */
+class Failures {
+  readonly #byCode = new Map<ExitCode, { count: number; names: string[] }>();
+
+  add(name: string, code: ExitCode): void {
+    const entry = this.#byCode.get(code) ?? { count: 0, names: [] };
+    this.#byCode.set(code, entry);
+    entry.count += 1;
+    if (entry.names.length < MOST_NAMED) entry.names.push(name);
+  }
+
+  get codes(): ExitCode[] {
+    return [...this.#byCode.keys()];
+  }
+
+  /** Such as `2 with exit code 77 (a, b), 1 with exit code 75 (c)`. */
+  toString(): string {
+    const described = [...this.#byCode].map(([code, { count, names }]) => {
+      const more = count > names.length ? ` and ${count - names.length} more` : '';
+      return `${count} with exit code ${code} (${names.join(', ')}${more})`;
+    });
+    return described.join(', ');
+  }
+}

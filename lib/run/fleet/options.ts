@@ -1,0 +1,59 @@
+/** The options of `job fleet`, which stand before the name of the job. */
+import { DURATION_EXAMPLES, parseDuration } from '../../base/duration.ts';
+import { UsageError } from '../../errors.ts';
+import {
+  countOption,
+  durationOption,
+  jsonOption,
+  type OptionSpec,
+  type OptionValues,
+  switchOption,
+  textsOption,
+} from '../../options.ts';
+
+export const DEFAULT_AT_ONCE = 10;
+
+/** Each mailbox in work takes memory and connections, and a dyno has 512 MB. */
+const MOST_AT_ONCE = 100;
+
+const DAY_MS = 24 * 3_600_000;
+
+const PERIODS: ReadonlyMap<string, number> = new Map([
+  ['hour', 3_600_000],
+  ['day', DAY_MS],
+  ['week', 7 * DAY_MS],
+]);
+
+const everyOption: OptionSpec<number> = {
+  placeholder: '<period>',
+  summary:
+    'with a database: once per mailbox and period; hour, day, week or a duration that divides a day, in UTC (default hour)',
+  fallback: 3_600_000,
+  parse(text) {
+    const ms = PERIODS.get(text) ?? parseDuration(text);
+    if (ms === null)
+      throw new UsageError(`"${text}" is no period`, `Write hour, day, week, or a duration like ${DURATION_EXAMPLES}.`);
+    if (ms === PERIODS.get('week') || DAY_MS % ms === 0) return ms;
+    throw new UsageError(
+      `a day is no multiple of "${text}"`,
+      'Write hour, day, week, or a duration such as 10m or 6h.',
+    );
+  },
+};
+
+export const FLEET_OPTIONS = {
+  every: everyOption,
+  atOnce: countOption('<n>', `mailboxes at a time (default ${DEFAULT_AT_ONCE})`, 1, MOST_AT_ONCE),
+  mailbox: textsOption('<name>', 'only this mailbox, by the name in the log'),
+  budget: durationOption('stop the fleet after this time; the next fleet goes on (default RUN_BUDGET)', undefined),
+  list: switchOption('print the mailboxes and do nothing else'),
+  forecast: switchOption('print the quota and the cost of running the job in all mailboxes'),
+  status: switchOption('print how each mailbox ended last (needs a database)'),
+  retry: switchOption('enter the mailboxes that failed for good once more, and work (needs a database)'),
+  json: { ...jsonOption, summary: 'with --list, --forecast or --status: print JSON, for machines' },
+};
+
+export type FleetOptions = OptionValues<typeof FLEET_OPTIONS>;
+
+/** Options that print something in place of running the job. */
+export const PRINTING = ['list', 'forecast', 'status'] as const;

@@ -1,0 +1,32 @@
+/** The periods of `--every`, counted in UTC: weeks begin on Monday, the others divide a day. */
+
+const WEEK_MS = 7 * 86_400_000;
+
+/** Monday, 1970-01-05: 1970 began on a Thursday. */
+const FIRST_MONDAY_MS = 4 * 86_400_000;
+
+export interface Period {
+  /** Its first moment in ISO 8601. */
+  readonly name: string;
+  /** Counts the periods since 1970. */
+  readonly index: number;
+}
+
+/** The period of `everyMs` milliseconds in which `now` lies. */
+export function periodAt(now: Date, everyMs: number): Period {
+  const offsetMs = everyMs === WEEK_MS ? FIRST_MONDAY_MS : 0;
+  const index = Math.floor((now.getTime() - offsetMs) / everyMs);
+  return { name: new Date(index * everyMs + offsetMs).toISOString(), index };
+}
+
+/** The golden ratio's fraction: its multiples lie evenly in every interval of [0, 1). */
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+
+/**
+ * `items` in the order of a period: each period begins elsewhere in the list. When a budget lets each period work through
+ * a share of the list, such as a quarter, each item gets its turn within about three times as many periods as shares.
+ */
+export function inOrderOf<T>({ index }: Period, items: readonly T[]): T[] {
+  const start = Math.floor(((index * GOLDEN) % 1) * items.length);
+  return [...items.slice(start), ...items.slice(0, start)];
+}
