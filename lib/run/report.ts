@@ -97,7 +97,8 @@ export function noteOf({ job, blockedMs = 0, isAbandoned = false }: RunFacts): s
 
 function concludeStop(reason: StopReason, facts: RunFacts): Ending {
   const { job, counts, blockedMs = 0, isAbandoned } = facts;
-  if (reason === 'fault') return { outcome: 'failed', exitCode: ExitCode.bug, ...describeError(new StoppedError(reason)) };
+  if (reason === 'fault')
+    return { outcome: 'failed', exitCode: ExitCode.bug, ...describeError(new StoppedError(reason)) };
   if (reason === 'SIGTERM' || reason === 'SIGHUP') return { outcome: 'interrupted', exitCode: ExitCode.sigterm };
   if (reason === 'SIGINT') return { outcome: 'interrupted', exitCode: ExitCode.sigint };
   if (reason === 'declined' || counts.matched > 0) return { outcome: 'partial', exitCode: ExitCode.ok };

@@ -18,6 +18,11 @@ export interface FinalNotes {
 /** The sentence of each event. An event without a sentence is shown with its fields. */
 const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'run.started': (e) => `${bold(String(e.job))}${e.dryRun === true ? ' · dry run, nothing will be changed' : ''}`,
+  'fleet.started': (e) =>
+    `${bold(String(e.job))} in ${mailboxes(e.mailboxes)}, ${number(e.atOnce)} at a time${e.dryRun === true ? ' · dry run, nothing will be changed' : ''}`,
+  'fleet.repeated': (e) => `named twice, and worked once by ${e.firstSource}: also in ${e.source}`,
+  'fleet.source_failed': (e) => `${e.source}: no mailboxes`,
+  'fleet.refused': () => 'the job refuses its options in this mailbox',
   'secret.fetched': (e) => dim(`secret fetched (${e.stage})`),
   'secret.keys_read': (e) => dim(`secrets of the job read from ${e.secret}: ${[e.keys].flat().join(', ')}`),
   'token.issued': (e) => dim(`access token issued, good for ${formatDuration(Number(e.lifetimeS) * 1_000)}`),
@@ -93,6 +98,7 @@ export function prettyLine(given: LogEvent, columns = Number.POSITIVE_INFINITY, 
   const name = String(event.event);
   if (NO_LINE.has(name)) return '';
   if (name === 'run.finished') return finish(event, columns, notes);
+  if (name === 'fleet.finished') return finishFleet(event, columns);
   const sentence = SENTENCES[name]?.(event) ?? `${name} ${fields(event)}`;
   return `${wrap(`${mark(event)} ${runOf(event)}${sentence}`, columns, 2)}${trouble(event, columns)}\n`;
 }
@@ -108,7 +114,8 @@ function withoutControls(event: LogEvent): LogEvent {
 }
 
 function mark({ level, event, exitCode }: LogEvent): string {
-  if (event === 'run.finished') return exitCode === 0 ? styleText('green', '✔') : styleText('red', '✖');
+  if (event === 'run.finished' || event === 'fleet.finished')
+    return exitCode === 0 ? styleText('green', '✔') : styleText('red', '✖');
   if (level === 'error') return styleText('red', '✖');
   return level === 'warn' ? styleText('yellow', '!') : dim('·');
 }
@@ -135,9 +142,8 @@ function restoring({ add, remove }: LogEvent): string {
 }
 
 function finish(event: LogEvent, columns: number, { declined = false, undo }: FinalNotes): string {
-  const { outcome, exitCode, durationMs, requests, quotaUnits, resume } = event;
-  const cost = [counted(Number(requests), 'request'), counted(Number(quotaUnits), 'quota unit')];
-  const spent = dim(`(${[formatDuration(Number(durationMs)), ...cost].join(', ')})`);
+  const { outcome, exitCode, resume } = event;
+  const spent = costOf(event);
   if (declined && event.changed === 0) return `${wrap(`${dim('·')} Nothing was changed. ${spent}`, columns, 2)}\n`;
   const code = exitCode === 0 ? '' : `, exit code ${exitCode}`;
   const result = describeResult(event);
@@ -149,6 +155,35 @@ function finish(event: LogEvent, columns: number, { declined = false, undo }: Fi
     ...(typeof resume === 'string' ? [command('to continue', resume, columns)] : []),
     '',
   ].join('\n');
+}
+
+function costOf({ durationMs, requests, quotaUnits }: LogEvent): string {
+  const cost = [counted(Number(requests), 'request'), counted(Number(quotaUnits), 'quota unit')];
+  return dim(`(${[formatDuration(Number(durationMs)), ...cost].join(', ')})`);
+}
+
+const ENDS = {
+  done: 'done',
+  nothingToDo: 'with nothing to do',
+  partial: 'partial',
+  failed: 'failed',
+  remaining: 'remaining',
+  elsewhere: 'worked on by other processes',
+};
+
+function finishFleet(event: LogEvent, columns: number): string {
+  const { outcome, exitCode, mailboxes: ends } = event;
+  const code = exitCode === 0 ? '' : `, exit code ${exitCode}`;
+  const { all = 0, ...counts } = ends as Readonly<Record<string, number>>;
+  const described = countsOf(counts, ENDS).join(', ');
+  const messages = countsOf(event, event.dryRun === true ? DRY_WORDS : WORDS).join(', ');
+  const first = `${mark(event)} ${bold(`fleet ${String(outcome).replaceAll('-', ' ')}`)}${code}: ${mailboxes(all)}${described === '' ? '' : `, ${described}`} ${costOf(event)}`;
+  const second = messages === '' ? '' : `\n${wrap(`  messages: ${messages}`, columns, 2)}`;
+  return `${wrap(first, columns, 2)}${second}${trouble(event, columns)}\n`;
+}
+
+function mailboxes(count: unknown): string {
+  return counted(Number(count), 'mailbox', 'mailboxes');
 }
 
 /** The counts of the messages; `nothing was changed` when a run ended before its first change. */

@@ -207,3 +207,76 @@ describe('parseCommandLine', () => {
     await assert.rejects(parse('version'), /there is no job "version" \(did you mean "--version"\?\)/);
   });
 });
+
+describe('job fleet', () => {
+  const fleet = async (...argv: string[]) => {
+    const invocation = await parse('fleet', ...argv);
+    assert.ok(invocation.kind === 'fleet');
+    return invocation;
+  };
+
+  it("reads the fleet's options before the job's name, and the job's own behind it", async () => {
+    const { options, run } = await fleet(
+      ...['--at-once', '3', '--mailbox', 'a', '--mailbox=b', '--every', '10m', '--budget', '9m'],
+      ...['apply-rules', '--dry-run', '--budget', '1m', '--rule', 'spent-codes'],
+    );
+    assert.deepEqual(
+      [options.atOnce, options.mailbox, options.every, options.budget],
+      [3, ['a', 'b'], 600_000, 540_000],
+    );
+    assert.deepEqual([run?.name, run?.common], ['apply-rules', { dryRun: true, budgetMs: 60_000 }]);
+    assert.deepEqual(run?.words.slice(0, 2), ['job', 'apply-rules']);
+  });
+
+  it('works once an hour unless --every says otherwise', async () => {
+    for (const [text, ms] of [
+      [undefined, 3_600_000],
+      ['hour', 3_600_000],
+      ['day', 86_400_000],
+      ['week', 604_800_000],
+      ['6h', 21_600_000],
+    ] as const) {
+      const { options } = await fleet(...(text === undefined ? [] : ['--every', text]), 'digest');
+      assert.equal(options.every, ms);
+    }
+    await assert.rejects(fleet('--every', '7m', 'digest'), /a day is no multiple of "7m"/);
+    await assert.rejects(fleet('--every', 'month', 'digest'), /"month" is no period/);
+  });
+
+  it('needs no job to list the mailboxes', async () => {
+    const { options, run } = await fleet('--list', '--json');
+    assert.deepEqual([options.list, options.json, run], [true, true, undefined]);
+  });
+
+  for (const [words, expected] of [
+    ['', /needs the name of a job/],
+    ['--retry', /`job fleet --retry` needs the name of a job/],
+    ['--at-onec 3 digest', /unknown option '--at-onec' \(did you mean --at-once\?\)/],
+    ['--at-once 0 digest', /--at-once: "0" is not a whole number of at least 1/],
+    ['--dry-run digest', /--dry-run is an option of the job/],
+    ['digest --at-once 3', /--at-once is an option of the fleet/],
+    ['digest --at-once=3', /--at-once=3 is an option of the fleet/],
+    ['apply-rulez', /did you mean "apply-rules"\?/],
+    ['check', /runs a job, and check is a command/],
+    ['fleet digest', /runs a job, and fleet is a command/],
+    ['--list --status', /--list and --status exclude each other/],
+    ['--json digest', /--json needs --list, --forecast or --status/],
+    ['--retry digest --dry-run', /--retry and --dry-run exclude each other/],
+    ['undo --last', /undo asks before it changes anything/],
+    ['apply-rules --from 3y', /apply-rules asks before it changes anything/],
+  ] as const) {
+    it(`refuses "job fleet ${words}"`, async () => {
+      await assert.rejects(fleet(...words.split(' ').filter(Boolean)), (error) => {
+        assert.ok(error instanceof UsageError);
+        assert.match(error.message, expected);
+        return true;
+      });
+    });
+  }
+
+  it('shows its own help, and that of a job behind its name', async () => {
+    assert.match(await print('fleet', '--help'), /--at-once <n>/);
+    assert.match(await print('help', 'fleet'), /--at-once <n>/);
+    assert.match(await print('fleet', 'digest', '--help'), /^Usage: .*job digest/);
+  });
+});

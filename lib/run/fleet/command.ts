@@ -27,7 +27,9 @@ export async function commandFleet(
       throw new UsageError(`${name} needs a database, and DATABASE_URL is not set`, DATABASE);
   }
   const findMailboxes = async (): Promise<FoundMailboxes> => ({ mailboxes: [], repeated: [], failures: [] });
-  if (run !== undefined) return (await runFleet({ options, run }, { ...surroundings, findMailboxes })).exitCode;
+  const prints = options.list || options.status || options.forecast;
+  if (run !== undefined && !prints)
+    return (await runFleet({ options, run }, { ...surroundings, findMailboxes })).exitCode;
   const { config, terminal } = surroundings;
   if (config instanceof ConfigError) throw config;
   const { mailboxes } = await findMailboxes();

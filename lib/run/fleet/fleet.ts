@@ -14,7 +14,7 @@ import { describeError, type Outcome, type RunReport } from '../report.ts';
 import { type RunRequest, runJob, type Surroundings } from '../run.ts';
 import type { FleetMailbox, FoundMailboxes } from './mailboxes.ts';
 import { DEFAULT_AT_ONCE, type FleetOptions } from './options.ts';
-import { inOrderOf, type Period, periodAt } from './period.ts';
+import { type FleetPeriod, inOrderOf, periodAt } from './period.ts';
 
 export interface FleetRequest {
   readonly options: FleetOptions;
@@ -76,7 +76,7 @@ export async function runFleet(request: FleetRequest, surroundings: FleetSurroun
 class Fleet {
   readonly #request: FleetRequest;
   readonly #surroundings: FleetSurroundings;
-  readonly #period: Period;
+  readonly #period: FleetPeriod;
   readonly #ends = { all: 0, done: 0, nothingToDo: 0, partial: 0, failed: 0, remaining: 0, elsewhere: 0 };
   readonly #sums = Object.fromEntries(SUMS.map((name) => [name, 0])) as Record<keyof Sums, number>;
   readonly #failures = new Failures();
@@ -223,7 +223,7 @@ class Fleet {
       };
     }
     const isStopped = partial > 0 || remaining > 0;
-    if (isStopped && this.#stopped === 'SIGTERM') return interrupted(ExitCode.sigterm);
+    if (isStopped && (this.#stopped === 'SIGTERM' || this.#stopped === 'SIGHUP')) return interrupted(ExitCode.sigterm);
     if (isStopped && this.#stopped === 'SIGINT') return interrupted(ExitCode.sigint);
     const outcome = isStopped ? 'partial' : done > 0 || nothingToDo === 0 ? 'ok' : 'nothing-to-do';
     return { outcome, exitCode: ExitCode.ok, error: undefined, remedy: undefined };

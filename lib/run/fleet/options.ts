@@ -1,5 +1,5 @@
 /** The options of `job fleet`, which stand before the name of the job. */
-import { DURATION_EXAMPLES, parseDuration } from '../../base/duration.ts';
+import { DAY_MS, DURATION_EXAMPLES, parseDuration } from '../../base/duration.ts';
 import { UsageError } from '../../errors.ts';
 import {
   countOption,
@@ -16,8 +16,6 @@ export const DEFAULT_AT_ONCE = 10;
 /** Each mailbox in work takes memory and connections, and a dyno has 512 MB. */
 const MOST_AT_ONCE = 100;
 
-const DAY_MS = 24 * 3_600_000;
-
 const PERIODS: ReadonlyMap<string, number> = new Map([
   ['hour', 3_600_000],
   ['day', DAY_MS],
@@ -27,7 +25,7 @@ const PERIODS: ReadonlyMap<string, number> = new Map([
 const everyOption: OptionSpec<number> = {
   placeholder: '<period>',
   summary:
-    'with a database: once per mailbox and period; hour, day, week or a duration that divides a day, in UTC (default hour)',
+    'how often the fleet runs: hour, day, week or a duration that divides a day, in UTC (default hour); with a database, each mailbox is worked once in that time',
   fallback: 3_600_000,
   parse(text) {
     const ms = PERIODS.get(text) ?? parseDuration(text);

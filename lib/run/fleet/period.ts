@@ -1,11 +1,13 @@
 /** The periods of `--every`, counted in UTC: weeks begin on Monday, the others divide a day. */
 
-const WEEK_MS = 7 * 86_400_000;
+import { DAY_MS } from '../../base/duration.ts';
+
+const WEEK_MS = 7 * DAY_MS;
 
 /** Monday, 1970-01-05: 1970 began on a Thursday. */
-const FIRST_MONDAY_MS = 4 * 86_400_000;
+const FIRST_MONDAY_MS = 4 * DAY_MS;
 
-export interface Period {
+export interface FleetPeriod {
   /** Its first moment in ISO 8601. */
   readonly name: string;
   /** Counts the periods since 1970. */
@@ -13,7 +15,7 @@ export interface Period {
 }
 
 /** The period of `everyMs` milliseconds in which `now` lies. */
-export function periodAt(now: Date, everyMs: number): Period {
+export function periodAt(now: Date, everyMs: number): FleetPeriod {
   const offsetMs = everyMs === WEEK_MS ? FIRST_MONDAY_MS : 0;
   const index = Math.floor((now.getTime() - offsetMs) / everyMs);
   return { name: new Date(index * everyMs + offsetMs).toISOString(), index };
@@ -26,7 +28,7 @@ const GOLDEN = (Math.sqrt(5) - 1) / 2;
  * `items` in the order of a period: each period begins elsewhere in the list. When a budget lets each period work through
  * a share of the list, such as a quarter, each item gets its turn within about three times as many periods as shares.
  */
-export function inOrderOf<T>({ index }: Period, items: readonly T[]): T[] {
+export function inOrderOf<T>({ index }: FleetPeriod, items: readonly T[]): T[] {
   const start = Math.floor(((index * GOLDEN) % 1) * items.length);
   return [...items.slice(start), ...items.slice(0, start)];
 }
