@@ -70,7 +70,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'digest.planned': (e) => `the digest of ${bold(String(e.title))} would be put into the inbox`,
   'digest.there': (e) => `the digest of ${bold(String(e.title))} was made before: each period has one digest`,
   'digest.insert_unanswered': (e) => `Gmail did not confirm the digest (${e.reason}): searching for the digest`,
-  'digest.claim_taken_over': () => 'another run began the digest and did not finish: this run makes the digest',
+  'digest.claim_taken_over': () => 'an attempt at the digest was not finished: this run makes the digest',
   'journal.corrected': (e) => dim(`journal corrected: ${counted(Number(e.leftOut), 'message')} left out`),
   'journal.not_corrected': () => 'the journal could not be corrected and still lists messages that were not changed',
   'journal.trashed': (e) => dim(`${counted(Number(e.count), 'old journal')} put into the trash`),
