@@ -11,6 +11,12 @@ export const MIN_SECRET_LENGTH = 8;
 /** Bytes. The redactor cuts out every piece of a secret that is this long, and a shorter secret only as a whole. */
 const PIECE_LENGTH = 12;
 
+/**
+ * Bytes. The lengths of encoded pieces: for each length in use, the redactor goes through every text once. So the pieces of
+ * an encoding may be shorter than PIECE_LENGTH bytes of the secret would be.
+ */
+const LENGTHS = [64, 48, 32, 24, 16, PIECE_LENGTH];
+
 export const REDACTED = '[redacted]';
 
 /** How a secret may look when it is printed. Strings here are bytes, one character each (`latin1`). */
@@ -20,18 +26,21 @@ const ENCODINGS: ReadonlyArray<(secret: Buffer) => string[]> = [
     const encoded = encodeURIComponent(secret.toString());
     const form = new URLSearchParams({ s: secret.toString() }).toString().slice(2);
     const strict = encoded.replace(/[!'()*]/g, percentEncode);
-    return [encoded, form, strict].flatMap((url) => [url, lowerPercent(url)]);
+    const once = [encoded, form, strict].flatMap((url) => [url, lowerPercent(url)]);
+    return [...once, ...once.map(encodeURIComponent)];
   },
   (secret) => {
     const inJson = JSON.stringify(secret.toString()).slice(1, -1);
     return [inJson, inJson.replaceAll('/', '\\/'), inJson.replace(/["\\]/g, '\\$&')].map(toBytes);
   },
   (secret) => [/\\/g, /[\\']/g].map((escaped) => toBytes(secret.toString().replace(escaped, '\\$&'))),
-  (secret) => [secret.toString('hex'), secret.toString('hex').toUpperCase()],
-  (secret) => [[...secret].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')],
+  (secret) => inHex(secret).flatMap((hex) => [hex, ...[' ', ':'].map((mark) => hex.replace(/..(?=.)/g, `$&${mark}`))]),
+  // As the escape sequences of a string.
+  (secret) => inHex(secret).map((hex) => hex.replace(/../g, '\\x$&')),
+  (secret) => inHex(inUtf16(secret).swap16()).map((hex) => hex.replace(/.{4}/g, '\\u$&')),
   (secret) => [[...secret].join(','), [...secret].join(', ')],
-  (secret) => [0, 1, 2].map((shift) => base64At(secret, shift)),
-  (secret) => [0, 1, 2].map((shift) => base64At(secret, shift).replaceAll('+', '-').replaceAll('/', '_')),
+  inBase64,
+  (secret) => inBase64(inUtf16(secret)),
 ];
 
 /** Adds the secrets of one run. Dispose of it when the run has ended. */
@@ -120,8 +129,9 @@ export class Redactor {
     }
     // The Set removes duplicates: most encodings do not change most secrets.
     for (const encoded of new Set(ENCODINGS.flatMap((encode) => encode(bytes)))) {
-      const length = Math.max(MIN_SECRET_LENGTH, Math.floor((encoded.length * PIECE_LENGTH) / bytes.length));
-      this.#learnPieces(encoded, Math.min(length, encoded.length), learned);
+      const most = Math.floor((encoded.length * PIECE_LENGTH) / bytes.length);
+      const length = LENGTHS.find((length) => length <= most) ?? PIECE_LENGTH;
+      this.#learnPieces(encoded, bytes.length < PIECE_LENGTH ? encoded.length : length, learned);
     }
   }
 
@@ -282,10 +292,13 @@ function tagOf(high: number): number {
   return (high >>> 24) | 1;
 }
 
-/** Marks the bytes in a printed Buffer: NODE_DEBUG prints answers this way before the redactor knows their secrets. */
+/** A printed Buffer or Uint8Array, in colors too. */
+const DUMP = /(?<=<Buffer )[0-9a-f]{2}(?: [0-9a-f]{2}){3,}|(?<=Uint8Array\((?:[4-9]|\d\d+)\) \[)[\s\d,[m\p{Cc}]+/gu;
+
+/** Marks the bytes in a dump: NODE_DEBUG prints answers this way before the redactor knows their secrets. */
 function dumpedBytes(latin1: string): Uint8Array | null {
   let mask: Uint8Array | null = null;
-  for (const { index, 0: dump } of latin1.matchAll(/(?<=<Buffer )[0-9a-f]{2}(?: [0-9a-f]{2}){3,}/g)) {
+  for (const { index, 0: dump } of latin1.matchAll(DUMP)) {
     mask ??= new Uint8Array(latin1.length);
     mask.fill(1, index, index + dump.length);
   }
@@ -312,6 +325,20 @@ function percentEncode(character: string): string {
 
 function lowerPercent(encoded: string): string {
   return encoded.replace(/%[0-9A-F]{2}/g, (percent) => percent.toLowerCase());
+}
+
+function inUtf16(secret: Buffer): Buffer {
+  return Buffer.from(secret.toString(), 'utf16le');
+}
+
+function inHex(bytes: Buffer): string[] {
+  const hex = bytes.toString('hex');
+  return [hex, hex.toUpperCase()];
+}
+
+function inBase64(secret: Buffer): string[] {
+  const encoded = [0, 1, 2].map((shift) => base64At(secret, shift));
+  return [...encoded, ...encoded.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))];
 }
 
 /** The characters of a base64 text that depend on `secret` alone when `shift` other bytes stand before it. */

@@ -21,20 +21,40 @@ const ENCODINGS: ReadonlyArray<readonly [string, (secret: string) => string]> = 
   ['URL-encoded in lower case', (secret) => encodeURIComponent(secret).replace(/%../g, (hex) => hex.toLowerCase())],
   ['URL-encoded by RFC 3986', (secret) => encodeURIComponent(secret).replace(/[!'()*]/g, percent)],
   ['URL-encoded as a form', (secret) => new URLSearchParams({ s: secret }).toString().slice(2)],
+  ['URL-encoded twice', (secret) => encodeURIComponent(encodeURIComponent(secret))],
+  [
+    'URL-encoded twice as a form',
+    (secret) => encodeURIComponent(new URLSearchParams({ s: secret }).toString().slice(2)),
+  ],
   ['in JSON', (secret) => JSON.stringify(secret).slice(1, -1)],
   ['in JSON with escaped slashes', (secret) => JSON.stringify(secret).slice(1, -1).replaceAll('/', '\\/')],
   ['in JSON in JSON', (secret) => JSON.stringify(JSON.stringify(secret)).slice(3, -3)],
   ['inspected', (secret) => inspect(secret).slice(1, -1)],
   ['hex', (secret) => Buffer.from(secret).toString('hex')],
   ['hex in upper case', (secret) => Buffer.from(secret).toString('hex').toUpperCase()],
+  [
+    'hex with colons',
+    (secret) =>
+      Buffer.from(secret)
+        .toString('hex')
+        .replace(/..(?=.)/g, '$&:'),
+  ],
+  ['escaped by bytes', (secret) => Buffer.from(secret).toString('hex').replace(/../g, '\\x$&')],
+  ['escaped by characters', (secret) => escaped(secret)],
+  ['escaped by characters in upper case', (secret) => escaped(secret).toUpperCase().replaceAll('U', 'u')],
   ['an inspected buffer', (secret) => /<Buffer (.*)>/.exec(inspect(Buffer.from(secret)))?.[1] ?? ''],
   ['a buffer in JSON', (secret) => JSON.stringify([...Buffer.from(secret)]).slice(1, -1)],
   ['base64', (secret) => core(Buffer.from(secret).toString('base64'))],
   ['base64url', (secret) => core(Buffer.from(secret).toString('base64url'))],
+  ['base64 of UTF-16', (secret) => core(Buffer.from(secret, 'utf16le').toString('base64'))],
 ];
 
 function percent(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+}
+
+function escaped(secret: string): string {
+  return Buffer.from(secret, 'utf16le').swap16().toString('hex').replace(/.{4}/g, '\\u$&');
 }
 
 /** A base64 text without its last characters, which hold few bits of the secret or none. */
@@ -221,7 +241,7 @@ describe('the secrets of a run', () => {
   });
 });
 
-describe('what Node prints for a Buffer', () => {
+describe('what Node prints for bytes', () => {
   it('is cut out even when its credential was not added: NODE_DEBUG prints it before', () => {
     const dump = inspect(Buffer.from('{"access_token":"ya29.unknown"}'));
     const shown = new Redactor().text(`STREAM 1: push ${dump} end`);
@@ -229,7 +249,18 @@ describe('what Node prints for a Buffer', () => {
     assert.doesNotMatch(shown, /[0-9a-f]{2} [0-9a-f]{2}/);
   });
 
+  for (const colors of [false, true]) {
+    it(`is cut out of a Uint8Array too, ${colors ? 'with' : 'without'} colors`, () => {
+      const bytes = new Uint8Array(Buffer.from('ya29.unknown'.repeat(9)));
+      for (const value of [bytes, bytes.slice(0, 8), { answer: { bytes } }]) {
+        const shown = new Redactor().text(inspect(value, { colors, depth: 3 }));
+        assert.match(shown, /Uint8Array\(\d+\) \[\[redacted\](\.\.\. 8 more items)?\s*\]/);
+        assert.doesNotMatch(shown, /\d\d,/);
+      }
+    });
+  }
+
   it('stays when it has fewer than four bytes', () => {
-    assert.equal(new Redactor().text('<Buffer 0d 0a>'), '<Buffer 0d 0a>');
+    for (const text of ['<Buffer 0d 0a>', 'Uint8Array(2) [ 13, 10 ]']) assert.equal(new Redactor().text(text), text);
   });
 });
