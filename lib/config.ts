@@ -26,6 +26,8 @@ export interface Config {
   readonly awsKeys: AwsKeys | ContainerToken | undefined;
   /** Path of the rules file; undefined for the rules.yaml beside the job. */
   readonly rulesFile: string | undefined;
+  /** Path of the list of mailboxes of a fleet; undefined for mailboxes.yaml in the working folder. */
+  readonly mailboxesFile: string | undefined;
   readonly quotaProfile: QuotaProfile;
   /** The limit of the mailbox's user in quota units per minute; undefined for the limit of the profile. */
   readonly quotaPerMinute: number | undefined;
@@ -39,6 +41,8 @@ export interface Config {
   /** Google's consent page. */
   readonly authUrl: string;
   readonly revokeUrl: string;
+  /** The Admin SDK, which a fleet asks for the users of a Workspace. */
+  readonly adminUrl: string;
 }
 
 export interface LogConfig {
@@ -57,6 +61,7 @@ export const PROJECT_UNITS_PER_MINUTE = 1_200_000;
 
 export const GMAIL_API_URL = 'https://gmail.googleapis.com';
 export const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
+const GOOGLE_ADMIN_URL = 'https://admin.googleapis.com';
 const GOOGLE_AUTH_URL = 'https://accounts.google.com/o/oauth2/v2/auth';
 const GOOGLE_REVOKE_URL = 'https://oauth2.googleapis.com/revoke';
 
@@ -175,6 +180,7 @@ export function examineConfig(
     awsRegion: awsRegion ?? '',
     awsKeys,
     rulesFile: text('RULES_FILE'),
+    mailboxesFile: text('MAILBOXES_FILE'),
     quotaProfile: oneOf('GMAIL_QUOTA_PROFILE', ['2026', 'legacy'], '2026'),
     quotaPerMinute: parsed(
       'GMAIL_QUOTA_PER_MINUTE',
@@ -204,6 +210,7 @@ export function examineConfig(
     tokenUrl: loopback('GOOGLE_TOKEN_URL', GOOGLE_TOKEN_URL),
     authUrl: loopback('GOOGLE_AUTH_URL', GOOGLE_AUTH_URL),
     revokeUrl: loopback('GOOGLE_REVOKE_URL', GOOGLE_REVOKE_URL),
+    adminUrl: loopback('GOOGLE_ADMIN_URL', GOOGLE_ADMIN_URL),
   };
   parsed('HEARTBEAT_URL', webUrl, undefined, 'must be an https address');
   oneOf('LOG_LEVEL', LEVELS, 'info');

@@ -72,6 +72,17 @@ export function isSecretId(text: string): boolean {
   return (SECRET_NAME.test(text) || SECRET_ARN.test(text)) && !beginsLikeCredential(text);
 }
 
+/** Whether names of secrets may begin with `text`. */
+export function isSecretPrefix(text: string): boolean {
+  return SECRET_NAME.test(text) && !beginsLikeCredential(text);
+}
+
+/** The secret's name in its ARN, which ends with a hyphen and six characters more; `secretId` unchanged when it is a name. */
+export function secretNameOf(secretId: string): string {
+  if (!SECRET_ARN.test(secretId)) return secretId;
+  return secretId.replace(/^.*?:secret:/, '').replace(/-[A-Za-z0-9]{6}$/, '');
+}
+
 /** The region in `secretId`; undefined when it is no ARN. */
 export function regionOfSecret(secretId: string): string | undefined {
   return SECRET_ARN.exec(secretId)?.[1];

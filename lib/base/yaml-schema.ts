@@ -38,7 +38,7 @@ export function parseSettings<const Schema extends v.GenericSchema>(
   const yaml = readYaml(source, format);
   if ('broken' in yaml) throw broken(yaml.broken);
   const { plain, placeOf } = yaml;
-  const result = v.safeParse(format.schema, plain);
+  const result = v.safeParse(format.schema, plain, { abortPipeEarly: true });
   const entries = entriesOf(plain, format);
   const problems = [
     ...(result.issues ?? []).map((issue) => describe(issue, entries, format)),

@@ -300,7 +300,7 @@ function plainProblem(
   rest: string,
   { entry, firstKey }: YamlFormat,
 ): string | undefined {
-  const columns = `the keys of a ${entry} begin in the column of its ${firstKey}`;
+  const columns = `the keys of each ${entry} begin in the column of its ${firstKey}`;
   if (isUnclosedQuote(code, message)) return 'the quote that opens here is not closed';
   if (message.startsWith('Flow map')) return 'the { that opens here is not closed: it needs a }';
   if (message.startsWith('Flow sequence')) return 'the [ that opens here is not closed: it needs a ]';

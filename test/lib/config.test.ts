@@ -56,6 +56,7 @@ describe('readConfig', () => {
     ['AWS_REGION', 'us-gov-west-1', 'awsRegion', 'us-gov-west-1'],
     ['GMAIL_MAILBOX', ' Alice.O’Hara+x@mail.example.com\n', 'mailbox', 'Alice.O’Hara+x@mail.example.com'],
     ['RULES_FILE', 'my/rules.yaml', 'rulesFile', 'my/rules.yaml'],
+    ['MAILBOXES_FILE', ' fleet/all.yaml ', 'mailboxesFile', 'fleet/all.yaml'],
     ['GMAIL_QUOTA_PROFILE', 'legacy', 'quotaProfile', 'legacy'],
     ['GMAIL_QUOTA_PROFILE', '2026', 'quotaProfile', '2026'],
     ['GMAIL_QUOTA_PER_MINUTE', '100', 'quotaPerMinute', 100],
@@ -128,7 +129,7 @@ describe('readConfig', () => {
     '//127.0.0.1',
     'not a url',
   ]) {
-    for (const name of ['GMAIL_API_URL', 'GOOGLE_TOKEN_URL', 'GOOGLE_AUTH_URL']) {
+    for (const name of ['GMAIL_API_URL', 'GOOGLE_TOKEN_URL', 'GOOGLE_AUTH_URL', 'GOOGLE_ADMIN_URL']) {
       it(`refuses ${name}=${url}, which is not this machine`, () => {
         assert.match(problemOf({ ...GOOD, [name]: url }), new RegExp(`${name} must be the address of a stand-in`));
       });

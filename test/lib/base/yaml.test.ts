@@ -179,7 +179,7 @@ describe('a file that is not valid YAML', () => {
     [
       'a key in the column of the dash',
       `rules:\n${rule}  actions: {}\n`,
-      /: wrong indentation: the keys of a rule begin/,
+      /: wrong indentation: the keys of each rule begin/,
     ],
     [
       'a rule without its dash',
