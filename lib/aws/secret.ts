@@ -34,6 +34,8 @@ export interface FetchedSecret {
   readonly mailbox: string | undefined;
   /** Null when the value is no JSON object. */
   readonly furtherKeys: FurtherKeys | null;
+  /** Whether the process had fetched it for another run. */
+  readonly isHeld?: boolean;
 }
 
 /** Fetches the secret's version of a stage; null when the secret has none of that stage. */
@@ -61,13 +63,17 @@ export function createSecretFetcher(
   };
 }
 
-/** The selected version; null when the secret has none. Everything secret in it is given to `hide` first. */
+/**
+ * The selected version; null when the secret has none. Everything secret in it is given to `hide` first. A service account
+ * acts as `subject`, or as the subject in the secret when left out.
+ */
 export async function fetchVersion(
   send: SendToSecretsManager,
   secretId: string,
   which: VersionSelector,
   hide: (secret: string) => void,
   signal: AbortSignal,
+  subject?: string,
 ): Promise<FetchedSecret | null> {
   const selector = 'stage' in which ? { VersionStage: which.stage } : { VersionId: which.versionId };
   const command = new GetSecretValueCommand({ SecretId: secretId, ...selector });
@@ -84,7 +90,7 @@ export async function fetchVersion(
   });
   if (answer === null) return null;
   const { text } = answer;
-  const credentials = readCredentials(text, secretId, hide);
+  const credentials = readCredentials(text, secretId, hide, subject);
   return {
     arn: answer.ARN,
     versionId: answer.VersionId ?? 'unknown',

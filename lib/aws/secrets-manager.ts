@@ -13,6 +13,8 @@ export interface SecretAddress {
   readonly region: string;
   /** Undefined for the SDK's default chain. */
   readonly keys?: AwsKeys | ContainerToken | undefined;
+  /** A client that many secrets share; one of its own when left out. */
+  readonly client?: SecretsManagerClient;
   /** The variable that names the secret: GMAIL_SECRET_ID when left out. */
   readonly variable?: 'JOB_SECRET_ID';
 }
@@ -29,10 +31,12 @@ export class NoSuchVersionError extends SecretStateError {}
 export type SendToSecretsManager = SendToAws<SecretsManagerClient>;
 
 /** Returns a function that sends commands about one secret. */
-export function connectToSecret({ secretId, region, keys, variable }: SecretAddress): SendToSecretsManager {
+export function connectToSecret(address: SecretAddress): SendToSecretsManager {
+  const { secretId, region, keys, variable } = address;
+  const client = address.client ?? new SecretsManagerClient(clientSettings({ region, keys }));
   const nameVariable = variable ?? 'GMAIL_SECRET_ID';
   const isArn = secretId.startsWith('arn:');
-  return createSender(new SecretsManagerClient(clientSettings({ region, keys })), {
+  return createSender(client, {
     service: 'AWS Secrets Manager',
     actionPrefix: 'secretsmanager',
     kind: 'secret',

@@ -2,7 +2,7 @@
  * The shape of the secret's value: a user's credentials or a service account's key. Everything secret in the value goes to
  * the redactor before anything else.
  */
-import { createPrivateKey, KeyObject } from 'node:crypto';
+import { createPrivateKey, KeyObject, subtle } from 'node:crypto';
 import * as v from 'valibot';
 import { CREDENTIAL_NAMES, credentialKind, oddCharacter } from '../base/credential-like.ts';
 import { isObject } from '../base/json.ts';
@@ -29,7 +29,8 @@ export interface ServiceAccount {
   readonly clientEmail: string;
   /** The number by which the Admin console knows the account; undefined when the secret holds no number. */
   readonly clientId: string | undefined;
-  readonly privateKey: KeyObject;
+  /** Signs with RS256. */
+  readonly sign: (data: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
   readonly privateKeyId: string | undefined;
   /** The address of the mailbox. */
   readonly subject: string;
@@ -42,11 +43,15 @@ export function mailboxOf(credentials: Credentials): string | undefined {
   return credentials.type === 'service_account' ? credentials.subject : credentials.email;
 }
 
-/** The credentials in `text`, or the error about it. First passes everything secret in `text` to `hide`. */
+/**
+ * The credentials in `text`, or the error about it. First passes everything secret in `text` to `hide`. A service account
+ * acts as `subject`, or as the subject in `text` when left out.
+ */
 export function readCredentials(
   text: string,
   secretId: string,
   hide: (secret: string) => void,
+  subject?: string,
 ): Credentials | ConfigError {
   for (const secret of secretsInText(text)) hide(secret);
   const pasted = readPasted(text);
@@ -59,12 +64,13 @@ export function readCredentials(
   if (depth > MAX_DEPTH) {
     return wrongShape(secretId, `is JSON that is nested more than ${MAX_DEPTH} levels deep`, USER_SHAPE);
   }
-  const outer = readObject(value, secretId);
-  return outer instanceof ConfigError ? (readInside(value, objects, secretId) ?? outer) : outer;
+  const outer = readObject(value, secretId, subject);
+  return outer instanceof ConfigError ? (readInside(value, objects, secretId, subject) ?? outer) : outer;
 }
 
-function readObject(value: unknown, secretId: string): Credentials | ConfigError {
-  return isServiceAccount(value) ? readServiceAccount(value, secretId) : readUser(value, secretId);
+function readObject(value: unknown, secretId: string, subject: string | undefined): Credentials | ConfigError {
+  if (!isServiceAccount(value)) return readUser(value, secretId);
+  return readServiceAccount(subject === undefined ? value : { ...Object(value), subject }, secretId);
 }
 
 /**
@@ -75,6 +81,7 @@ function readInside(
   value: unknown,
   objects: JsonContents['objects'],
   secretId: string,
+  subject: string | undefined,
 ): Credentials | ConfigError | undefined {
   const isOuter = (object: unknown) => object === value;
   const clientFile = objects.find(({ object }) => isObject(object.installed) || isObject(object.web));
@@ -92,7 +99,7 @@ function readInside(
     const problem = `${places} holds the whole JSON of the credentials, beside ${own.join(', ')}`;
     return wrongShape(secretId, problem, USER_SHAPE);
   }
-  return readObject(first.object, secretId);
+  return readObject(first.object, secretId, subject);
 }
 
 export function looksLikeCredentials(object: Readonly<Record<string, unknown>>): boolean {
@@ -238,10 +245,21 @@ function readServiceAccount(value: unknown, secretId: string): ServiceAccount | 
     type: 'service_account',
     clientEmail: client_email,
     clientId: /^\d+$/.test(client_id ?? '') ? client_id : undefined,
-    privateKey: private_key,
+    sign: createSigner(private_key),
     privateKeyId: private_key_id,
     subject,
   };
+}
+
+const RS256 = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
+
+/**
+ * The key is in the function's scope alone and refuses to be exported, so no code that gets the account can read it. A
+ * KeyObject can always be exported, and `KeyObject.from` ignores that a CryptoKey refuses it (Node's documentation).
+ */
+function createSigner(privateKey: KeyObject): ServiceAccount['sign'] {
+  const key = privateKey.toCryptoKey(RS256, false, ['sign']);
+  return async (data) => new Uint8Array(await subtle.sign(RS256.name, key, data));
 }
 
 const ARMOUR = /-----BEGIN ((?:RSA |EC |ENCRYPTED )?PRIVATE KEY)-----([\s\S]*?)-----END \1-----/;

@@ -171,7 +171,7 @@ export class GmailClient {
     const { clock, log, quota } = this.#options;
     const isShown = meaning.kind === 'quota' && this.#options.onRefused?.(delayMs) === true;
     log[isShown ? 'debug' : 'warn']('gmail.retry', { method, reason: meaning.text, attempt, delayMs });
-    if (meaning.kind === 'quota') quota.refused(delayMs);
+    if (meaning.kind === 'quota') quota.refused(delayMs, meaning.isForProject);
     else await clock.sleep(delayMs, signal);
   }
 

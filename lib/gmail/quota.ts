@@ -7,6 +7,9 @@ import { type Clock, orAbort } from '../base/clock.ts';
 
 const WINDOW_MS = 60_000;
 
+/** Units of a shared window come back together at the end of such an interval, so that it keeps few entries. */
+const GRAIN_MS = 100;
+
 /** Each refusal halves the limit, down to this share of it. */
 const SLOWEST_SHARE = 1 / 8;
 
@@ -30,10 +33,22 @@ export interface Lease {
 /** Called when requests have to wait at least `waitMs`: for the sliding window, or after a refusal. */
 export type OnWait = (waitMs: number, why: 'window' | 'refused') => void;
 
+export interface QuotaOptions {
+  readonly unitsPerMinute: number;
+  readonly clock: Clock;
+  readonly onWait: OnWait;
+  /** The window of the Cloud project, when the process works on several mailboxes: every request counts in both. */
+  readonly project?: QuotaWindow;
+  /** Whether it is such a window, which gets the requests of many mailboxes. */
+  readonly isShared?: boolean;
+}
+
 export class QuotaWindow {
   readonly #limit: number;
   readonly #clock: Clock;
   readonly #onWait: OnWait;
+  readonly #project: QuotaWindow | undefined;
+  readonly #isShared: boolean;
   readonly #startedAt: number;
   /** Units of requests under way and of those answered less than 60 seconds ago. */
   #used = 0;
@@ -48,10 +63,12 @@ export class QuotaWindow {
   #heldBack = 0;
   #answered = Promise.withResolvers<void>();
 
-  constructor(options: { unitsPerMinute: number; clock: Clock; onWait: OnWait }) {
+  constructor(options: QuotaOptions) {
     this.#limit = options.unitsPerMinute;
     this.#clock = options.clock;
     this.#onWait = options.onWait;
+    this.#project = options.project;
+    this.#isShared = options.isShared ?? false;
     this.#startedAt = options.clock.now();
   }
 
@@ -79,18 +96,32 @@ export class QuotaWindow {
       // A request that is aborted keeps its place until its turn, so that later requests do not overtake earlier ones.
       before.then(mine.resolve);
     }
+    const inProject = await this.#project?.take(units, signal).catch((error: unknown) => {
+      this.#giveBack(units, 0);
+      throw error;
+    });
     let returned = false;
     const giveBack = (delayMs: number) => {
       if (!returned) this.#giveBack(units, delayMs);
       returned = true;
     };
-    return { done: () => giveBack(WINDOW_MS), cancel: () => giveBack(0) };
+    return {
+      done() {
+        giveBack(WINDOW_MS);
+        inProject?.done();
+      },
+      cancel() {
+        giveBack(0);
+        inProject?.cancel();
+      },
+    };
   }
 
   /** Counts the units of a request that is sent without waiting, because all others wait for its answer. */
   spend(units: number): void {
     this.#used += units;
     this.#giveBack(units, WINDOW_MS);
+    this.#project?.spend(units);
   }
 
   /** Keeps some units unspent from now on, for the requests at the end of a run. */
@@ -103,8 +134,12 @@ export class QuotaWindow {
     this.#heldBack = 0;
   }
 
-  /** After a quota refusal: sends nothing for `pauseMs`, and lowers the limit for a while. */
-  refused(pauseMs: number): void {
+  /** After a quota refusal: sends nothing for `pauseMs`, and lowers the limit for a while; for the project, in all mailboxes. */
+  refused(pauseMs: number, isForProject = false): void {
+    if (isForProject && this.#project !== undefined) {
+      this.#project.refused(pauseMs);
+      return;
+    }
     const now = this.#clock.now();
     // In the first minute the previous run may have spent the quota, so waiting is enough. Refusals within a minute have
     // the same cause, and lower the limit once.
@@ -137,9 +172,20 @@ export class QuotaWindow {
 
   #giveBack(units: number, delayMs: number): void {
     if (delayMs === 0) this.#used -= units;
-    else this.#returning.push({ at: this.#clock.now() + delayMs, units });
+    else this.#giveBackAt(this.#clock.now() + delayMs, units);
     this.#answered.resolve();
     this.#answered = Promise.withResolvers();
+  }
+
+  #giveBackAt(at: number, units: number): void {
+    if (!this.#isShared) {
+      this.#returning.push({ at, units });
+      return;
+    }
+    const later = Math.ceil(at / GRAIN_MS) * GRAIN_MS;
+    const last = this.#returning.at(-1);
+    if (last?.at === later) last.units += units;
+    else this.#returning.push({ at: later, units });
   }
 
   #collect(now: number): void {

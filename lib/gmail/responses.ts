@@ -29,8 +29,8 @@ export type ResponseMeaning =
       /** The error when no attempt succeeds; an UnavailableError when left out. */
       readonly error?: JobError;
     }
-  /** The quota is spent: all requests have to wait. */
-  | { readonly kind: 'quota'; readonly text: string; readonly retryAfterMs: number }
+  /** The quota of the mailbox is spent, or that of the project: all requests have to wait. */
+  | { readonly kind: 'quota'; readonly text: string; readonly retryAfterMs: number; readonly isForProject: boolean }
   /** Too many requests were under way at once. */
   | { readonly kind: 'crowded'; readonly text: string; readonly retryAfterMs: number }
   /** Gmail says that the account cannot be used. A retry may succeed; otherwise the request fails with `error`. */
@@ -56,6 +56,12 @@ export class GmailRefusal extends RefusedError {
 const NO_REMEDY = 'Run again; if Gmail refuses it again, report it with this line.';
 
 const QUOTA_REASONS = ['rateLimitExceeded', 'userRateLimitExceeded', 'RATE_LIMIT_EXCEEDED'];
+/**
+ * The reason rateLimitExceeded is documented for the limit of the project (developers.google.com/gmail/api/reference/quota),
+ * but a 429 also has it for the limit of a user, and so has a 403 whose message says "Queries per minute per user"
+ * (github.com/mxngls/gmail-cleaner/issues/5).
+ */
+const USER_QUOTA_REASONS = ['userRateLimitExceeded'];
 const DAILY_REASONS = ['dailyLimitExceeded', 'dailyLimitExceededUnreg', 'quotaExceeded'];
 const SCOPE_REASONS = ['insufficientPermissions', 'ACCESS_TOKEN_SCOPE_INSUFFICIENT'];
 const DISABLED_REASONS = ['accessNotConfigured', 'SERVICE_DISABLED'];
@@ -160,7 +166,10 @@ function interpretError(
   }
   const isQuota = status === 429 || (status === 403 && has(QUOTA_REASONS));
   if (isQuota && /concurrent/i.test(message)) return { kind: 'crowded', text: said, retryAfterMs };
-  if (isQuota) return { kind: 'quota', text: said, retryAfterMs };
+  if (isQuota) {
+    const isForProject = status === 403 && !has(USER_QUOTA_REASONS) && !/per user|user.rate/i.test(message);
+    return { kind: 'quota', text: said, retryAfterMs, isForProject };
+  }
   if (TOO_LONG.includes(status) || (status === 400 && !isObject(body) && urlLength > LONG_URL)) {
     return failed(new GmailRefusal(status, `Gmail refused ${method}: ${status}, the request is too long`, 'tooLong'));
   }

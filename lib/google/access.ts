@@ -151,7 +151,7 @@ async function issueToken(before: IssuedToken | undefined, options: AccessOption
   throw standIn;
 }
 
-/** Fetches AWSCURRENT. Logs the same version as `before` at debug level only. */
+/** Fetches AWSCURRENT. Logs the same version as `before`, and a version that the process held, at debug level only. */
 async function fetchCurrent(
   before: FetchedSecret | undefined,
   { fetchSecret, signal, log }: AccessOptions,
@@ -160,7 +160,8 @@ async function fetchCurrent(
   const secret = await fetchSecret(stage, signal);
   if (secret === null) throw noVersion(stage);
   const { versionId: secretVersion } = secret;
-  log[secretVersion === before?.versionId ? 'debug' : 'info']('secret.fetched', { stage, secretVersion });
+  const isNew = secretVersion !== before?.versionId && secret.isHeld !== true;
+  log[isNew ? 'info' : 'debug']('secret.fetched', { stage, secretVersion });
   return secret;
 }
 

@@ -2,7 +2,6 @@
  * Exchanges a service account's signed assertion for an access token to the mailbox of its subject (domain-wide
  * delegation). Source: developers.google.com/identity/protocols/oauth2/service-account.
  */
-import { sign } from 'node:crypto';
 import type { ServiceAccount } from '../aws/shape.ts';
 import { SET_CLOCK } from '../base/clock.ts';
 import { googleSays } from './oauth.ts';
@@ -21,14 +20,14 @@ export async function exchangeAssertion(
   signal: AbortSignal,
   options: ExchangeOptions,
 ): Promise<ExchangedToken> {
-  const assertion = signAssertion(account, scopes, options.tokenUrl);
+  const assertion = await signAssertion(account, scopes, options.tokenUrl);
   options.hide(assertion);
   const form = new URLSearchParams({ grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion });
   return requestToken(form, (refusal) => explain(refusal, account, scopes), signal, options);
 }
 
 /** A JWT with which the account asks for `scopes` as its subject. Google accepts it at `audience` alone. */
-function signAssertion(account: ServiceAccount, scopes: readonly string[], audience: string): string {
+async function signAssertion(account: ServiceAccount, scopes: readonly string[], audience: string): Promise<string> {
   const issuedAtS = Math.floor(Date.now() / 1_000);
   const header = { alg: 'RS256', typ: 'JWT', kid: account.privateKeyId };
   const claims = {
@@ -40,7 +39,8 @@ function signAssertion(account: ServiceAccount, scopes: readonly string[], audie
     exp: issuedAtS + ASSERTION_LIFETIME_S,
   };
   const signed = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
-  return `${signed}.${sign('sha256', Buffer.from(signed), account.privateKey).toString('base64url')}`;
+  const signature = await account.sign(new TextEncoder().encode(signed));
+  return `${signed}.${Buffer.from(signature).toString('base64url')}`;
 }
 
 const KEYS_PAGE = 'Cloud console → IAM & Admin → Service Accounts → the account → Keys';

@@ -5,6 +5,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { VersionKeys } from '../aws/job-secrets.ts';
 import type { FetchSecret } from '../aws/secret.ts';
+import type { SharedSecrets } from '../aws/shared-secrets.ts';
 import { systemClock } from '../base/clock.ts';
 import { Tally } from '../base/tally.ts';
 import { type Config, jobSecretAddressOf, secretAddressOf } from '../config.ts';
@@ -40,6 +41,13 @@ export interface Connection {
   readonly readJobSecrets: () => Promise<Readonly<Record<string, string>>>;
 }
 
+/** Shared by the connections of all mailboxes of a process. */
+export interface SharedConnections {
+  readonly secrets: SharedSecrets;
+  /** The process's share of the project's quota. */
+  readonly projectQuota: QuotaWindow;
+}
+
 export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scopes' | 'installed'> {
   /** `wrapUp` aborts reads and requests for secret and token, `giveUp` the changes under way. */
   readonly signals: Pick<Budget, 'wrapUp' | 'giveUp'>;
@@ -47,6 +55,10 @@ export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scop
   readonly hide: (secret: string) => void;
   /** Reads the secret; left out for the secret `config.secretId`. */
   readonly fetchSecret?: FetchSecret;
+  /** What the mailboxes of a fleet share; left out for a single mailbox. */
+  readonly shared?: SharedConnections | undefined;
+  /** The user as whom the service account in the secret acts; undefined for the subject in the secret. */
+  readonly subject?: string | undefined;
   /** The names of the job's secrets. */
   readonly jobSecrets?: readonly string[];
   /** Whether a refresh token that Google replaced during the exchange is stored. */
@@ -59,12 +71,13 @@ export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scop
 
 /** Requests the secret, then loads Gmail's client and connects to Google while AWS answers. */
 export async function openConnection(config: Config, options: ConnectionOptions): Promise<Connection> {
-  const { jobName, scopes, installed, signals, hide, log = noLog, progress = noProgress } = options;
+  const { jobName, scopes, installed, signals, hide, log = noLog, progress = noProgress, shared: fleet } = options;
   const shared = { log, clock: systemClock, random: Math.random };
   const statistics: ClientStatistics = { requests: 0, retries: 0, quotaUnits: 0 };
   const quota = new QuotaWindow({
     clock: systemClock,
     unitsPerMinute: unitsPerMinute(config),
+    ...(fleet && { project: fleet.projectQuota }),
     onWait: (waitMs, why) => {
       const isShown = progress.waiting(systemClock.now() + waitMs, why);
       log[isShown ? 'debug' : 'info']('quota.wait', { waitMs: Math.round(waitMs), why });
@@ -91,8 +104,10 @@ export async function openConnection(config: Config, options: ConnectionOptions)
   await setTimeout(READ_SETTINGS_MS);
   for (let turn = 0; turn < TURNS_TO_SEND; turn += 1) await setImmediate();
   const { GmailClient } = await import('../gmail/client.ts');
-  preconnect(config.tokenUrl, 1);
-  preconnect(config.gmailApiUrl, CONNECTIONS);
+  if (fleet === undefined) {
+    preconnect(config.tokenUrl, 1);
+    preconnect(config.gmailApiUrl, CONNECTIONS);
+  }
   options.onLoaded?.();
   const client = new GmailClient({
     ...shared,
@@ -133,10 +148,12 @@ export function unitsPerMinute({ quotaProfile, quotaPerMinute }: Config): number
 /** The functions that read the secret and store a replaced refresh token. They load AWS's client when it is needed. */
 async function openSecret(
   config: Config,
-  { fetchSecret, mayWriteSecret, jobSecrets, hide, signals }: ConnectionOptions,
+  { fetchSecret, shared, subject, mayWriteSecret, jobSecrets, hide, signals }: ConnectionOptions,
 ): Promise<Pick<AccessOptions, 'fetchSecret' | 'storeReplacedToken'>> {
   if (fetchSecret !== undefined) return { fetchSecret };
-  const address = secretAddressOf(config);
+  if (shared !== undefined && subject !== undefined)
+    return { fetchSecret: shared.secrets.fetcherFor(config.secretId, subject) };
+  const address = { ...secretAddressOf(config), ...(shared && { client: shared.secrets.client }) };
   const { createSecretFetcher } = await import('../aws/secret.ts');
   const reader = { fetchSecret: createSecretFetcher(address, hide, jobSecrets) };
   if (!mayWriteSecret) return reader;
@@ -153,12 +170,17 @@ async function openSecret(
 /** Requests the job's keys of the secret JOB_SECRET_ID; undefined when the job needs no key of that secret. */
 async function beginJobKeys(
   config: Config,
-  { jobSecrets = [], hide, signals }: ConnectionOptions,
+  { jobSecrets = [], shared, hide, signals }: ConnectionOptions,
 ): Promise<{ readonly keys: Promise<VersionKeys> } | undefined> {
   const address = jobSecretAddressOf(config);
   if (address === undefined || jobSecrets.length === 0) return undefined;
   const { fetchJobKeys } = await import('../aws/job-secrets.ts');
-  const keys = fetchJobKeys(address, jobSecrets, hide, signals.wrapUp);
+  const keys = fetchJobKeys(
+    { ...address, ...(shared && { client: shared.secrets.client }) },
+    jobSecrets,
+    hide,
+    signals.wrapUp,
+  );
   // The caller awaits the keys after the first token; until then nothing handles a rejection.
   keys.catch(() => undefined);
   return { keys };

@@ -37,7 +37,7 @@ import type { Progress } from '../screen/progress.ts';
 import { runTerminal, type Terminal } from '../screen/terminal.ts';
 import { RunJournal, type RunJournalOptions } from '../undo/journal.ts';
 import { type Budget, startBudget } from './budget.ts';
-import { type Connection, openConnection } from './connection.ts';
+import { type Connection, openConnection, type SharedConnections } from './connection.ts';
 import { createJobLog } from './job-log.ts';
 import { createMonitor } from './monitor.ts';
 import { createPostJson } from './post-json.ts';
@@ -64,6 +64,8 @@ export interface ChosenMailbox extends Pick<Config, 'secretId' | 'mailbox'> {
   readonly name: string;
   /** Left out for the path in RULES_FILE. */
   readonly rulesFile?: string;
+  /** The user as whom the service account in the secret acts; left out for a secret that opens one mailbox. */
+  readonly subject?: string;
 }
 
 /** The things that the process gives to each of its runs. */
@@ -88,6 +90,8 @@ export interface Surroundings {
   readonly jobs: URL;
   /** Lets the process connect to these hosts too, from now on. */
   readonly allowHosts: (hosts: readonly Host[]) => void;
+  /** What all mailboxes of a fleet share; left out for a single mailbox. */
+  readonly shared?: SharedConnections;
   /** Called when a run has loaded Gmail's client. */
   readonly onLoaded?: () => void;
 }
@@ -297,11 +301,13 @@ class Run {
     { budget, budgetMs, guard }: { readonly budget: Budget; readonly budgetMs: number; readonly guard: Guard },
   ): Promise<Mailbox> {
     const { name, job, common } = this.#request;
-    const { progress, installed, onLoaded } = this.#surroundings;
+    const { progress, installed, shared, onLoaded } = this.#surroundings;
     const connection = await openConnection(config, {
       jobName: name,
       scopes: job.scopes,
       installed,
+      shared,
+      subject: this.#request.mailbox?.subject,
       jobSecrets: job.secrets,
       signals: budget,
       hide: (secret) => this.#secrets.add(secret),

@@ -2,13 +2,16 @@
  * Runs a job in many mailboxes, several at a time, each as a run of its own, and sums up the runs in the final line
  * `fleet.finished`. mailboxes.ts finds the mailboxes, run.ts does each run.
  */
+import { systemClock } from '../../base/clock.ts';
 import { counted } from '../../base/count.ts';
 import { didYouMean } from '../../base/nearest.ts';
 import type { Config } from '../../config.ts';
 import { asError, ConfigError, ExitCode, exitCodeOf, JobError, type StopReason, UsageError } from '../../errors.ts';
+import { QuotaWindow } from '../../gmail/quota.ts';
 import { noProgress } from '../../screen/progress.ts';
 import { silentTerminal } from '../../screen/terminal.ts';
 import { startBudget } from '../budget.ts';
+import type { SharedConnections } from '../connection.ts';
 import { createMonitor } from '../monitor.ts';
 import { describeError, type Outcome, type RunReport } from '../report.ts';
 import { type RunRequest, runJob, type Surroundings } from '../run.ts';
@@ -97,7 +100,6 @@ class Fleet {
     monitor.start();
     const error = await this.#work().then(() => undefined, asError);
     if (error !== undefined && !(error instanceof JobError)) log.error('run.bug', { stack: error.stack });
-    // A run that is stopped while it searches has found nothing yet.
     const ending = this.#conclude(error);
     const report: FleetReport = {
       job,
@@ -134,13 +136,38 @@ class Fleet {
       log.info('fleet.started', { job: run.name, mailboxes: mailboxes.length, atOnce, dryRun: run.common.dryRun });
       this.#ends.all = mailboxes.length;
       this.#ends.remaining = mailboxes.length;
-      await this.#workThrough(inOrderOf(this.#period, mailboxes), atOnce, budget.wrapUp);
+      const shared = await this.#share(config, budget.wrapUp);
+      await this.#workThrough(inOrderOf(this.#period, mailboxes), { atOnce, shared, stop: budget.wrapUp });
     } finally {
       this.#stopped = budget.stopped;
     }
   }
 
-  async #workThrough(mailboxes: readonly FleetMailbox[], atOnce: number, stop: AbortSignal): Promise<void> {
+  async #share(config: Config, signal: AbortSignal): Promise<SharedConnections> {
+    const { redactor, log } = this.#surroundings;
+    const { SharedSecrets } = await import('../../aws/shared-secrets.ts');
+    const { awsRegion: region, awsKeys: keys } = config;
+    const hide = (secret: string) => redactor.add(secret);
+    const jobSecrets = this.#request.run.job.secrets ?? [];
+    return {
+      secrets: new SharedSecrets({ region, keys, hide, jobSecrets, clock: systemClock, signal }),
+      projectQuota: new QuotaWindow({
+        unitsPerMinute: config.projectQuotaPerMinute,
+        clock: systemClock,
+        isShared: true,
+        onWait: (waitMs, why) => log.info('quota.wait', { waitMs: Math.round(waitMs), why, of: 'project' }),
+      }),
+    };
+  }
+
+  async #workThrough(
+    mailboxes: readonly FleetMailbox[],
+    {
+      atOnce,
+      shared,
+      stop,
+    }: { readonly atOnce: number; readonly shared: SharedConnections; readonly stop: AbortSignal },
+  ): Promise<void> {
     const waiting = mailboxes.values();
     // Rules are checked in each run, so only without rules of its own a mailbox's usage error is that of all.
     const areAlike = mailboxes.every(({ rulesFile }) => rulesFile === undefined);
@@ -149,7 +176,7 @@ class Fleet {
       for (const mailbox of waiting) {
         if (stop.aborted || refusal !== undefined) return;
         try {
-          this.#count(mailbox, await this.#runIn(mailbox, stop), stop);
+          this.#count(mailbox, await this.#runIn(mailbox, shared, stop), stop);
         } catch (error) {
           if (!(error instanceof UsageError)) throw error;
           if (areAlike) refusal = error;
@@ -162,7 +189,7 @@ class Fleet {
   }
 
   /** @throws UsageError when the job refuses its options. */
-  async #runIn(mailbox: FleetMailbox, processStop: AbortSignal): Promise<RunReport> {
+  async #runIn(mailbox: FleetMailbox, shared: SharedConnections, processStop: AbortSignal): Promise<RunReport> {
     const { run } = this.#request;
     const { common, words } = run;
     return await runJob(
@@ -175,6 +202,7 @@ class Fleet {
       {
         ...this.#surroundings,
         processStop,
+        shared,
         monitorUrl: undefined,
         progress: noProgress,
         terminal: silentTerminal,

@@ -1,6 +1,6 @@
 /** Secrets with a service account's key, and notes beside credentials: accepted forms, hidden parts, refusals. */
 import assert from 'node:assert/strict';
-import { createPublicKey, generateKeyPairSync, KeyObject } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { readCredentials, type ServiceAccount } from '../../../lib/aws/shape.ts';
@@ -23,6 +23,12 @@ describe('the secret of a service account', () => {
     return account as ServiceAccount;
   }
 
+  /** Whether the account signs with the key whose public half is `publicKey`. */
+  async function signsWith(publicKey: KeyObject, { sign }: ServiceAccount): Promise<boolean> {
+    const data = new TextEncoder().encode('signed');
+    return verify('RSA-SHA256', data, publicKey, await sign(data));
+  }
+
   const pem = () => key.private_key.trim();
   const pastes: Record<string, () => string> = {
     'as the console wrote it': () => key.private_key,
@@ -37,16 +43,28 @@ describe('the secret of a service account', () => {
   };
   for (const [what, paste] of Object.entries(pastes)) {
     it(`holds a key ${what}`, async () => {
-      const { privateKey } = proven({ private_key: paste() });
-      assert.ok(privateKey instanceof KeyObject);
-      assert.equal(privateKey.export({ type: 'pkcs8', format: 'pem' }), key.private_key);
+      assert.ok(await signsWith(createPublicKey(key.private_key), proven({ private_key: paste() })));
     });
   }
 
-  it('holds a key in PKCS #1 form', () => {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  it('holds a key in PKCS #1 form', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const pkcs1 = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
-    assert.equal(proven({ private_key: pkcs1 }).privateKey.export({ type: 'pkcs1', format: 'pem' }), pkcs1);
+    assert.ok(await signsWith(publicKey, proven({ private_key: pkcs1 })));
+  });
+
+  it('gives out the key in no property of the account', () => {
+    const shown = inspect(proven(), { showHidden: true, depth: 9 });
+    assert.doesNotMatch(shown, /CryptoKey|KeyObject|PRIVATE KEY/);
+  });
+
+  it('acts as the subject that is given, in place of that in the secret', () => {
+    for (const own of [undefined, SUBJECT]) {
+      const text = JSON.stringify({ ...key, subject: own });
+      const account = readCredentials(text, 'the-secret', () => undefined, 'bob@example.com');
+      assert.ok(!(account instanceof ConfigError) && account.type === 'service_account');
+      assert.equal(account.subject, 'bob@example.com');
+    }
   });
 
   it('is recognized without its type, by its key', () => {

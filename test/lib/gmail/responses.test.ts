@@ -106,6 +106,22 @@ describe('interpretResponse', () => {
     });
   }
 
+  it('tells the quota of the project from that of the mailbox', () => {
+    const perMinute = (whose: string) =>
+      `Quota exceeded for quota metric 'Queries' and limit 'Queries per minute${whose}'`;
+    for (const [{ status, body }, expected] of [
+      [googleErrors.quota429(), false],
+      [googleErrors.quota403('userRateLimitExceeded'), false],
+      [googleErrors.quota403('rateLimitExceeded'), true],
+      [googleErrors.quota403('rateLimitExceeded', perMinute(' per user')), false],
+      [googleErrors.quota403('rateLimitExceeded', perMinute('')), true],
+    ] as const) {
+      const meaning = interpretResponse('messages.list', { status, retryAfter: null, body: JSON.stringify(body) });
+      assert.ok(meaning.kind === 'quota');
+      assert.equal(meaning.isForProject, expected, JSON.stringify(body));
+    }
+  });
+
   it('treats an error in the body of a 200 as that error', () => {
     for (const method of ['messages.list', 'messages.batchModify', 'labels.create']) {
       for (const [error, kind] of [

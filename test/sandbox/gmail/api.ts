@@ -57,11 +57,20 @@ const ROUTES: Record<string, Route> = {
   'DELETE labels/*': route('labels.delete', ACCEPTED.changeLabels, [], deleteLabel),
 };
 
+/** A mailbox behind the API, with the limits of its user. */
+export interface ServedMailbox {
+  readonly mailbox: SandboxMailbox;
+  readonly quota: QuotaMeter;
+}
+
 export class SandboxGmail implements Service {
   readonly name = 'gmail';
+  /** The mailbox of every token whose address is not in `others`. */
   readonly mailbox: SandboxMailbox;
   readonly quota: QuotaMeter;
   readonly concurrency: ConcurrencyLimit;
+  /** Further mailboxes by address. */
+  readonly others = new Map<string, ServedMailbox>();
   readonly #oauth: SandboxOAuth;
 
   constructor(mailbox: SandboxMailbox, oauth: SandboxOAuth, quota: QuotaOptions = {}, maxConcurrent?: number) {
@@ -88,9 +97,10 @@ export class SandboxGmail implements Service {
       // A service account without a subject has no mailbox.
       if (token.email.endsWith('.gserviceaccount.com')) throw new GmailRefusal(googleErrors.failedPrecondition());
       if (user !== 'me' && user !== token.email) throw new GmailRefusal(googleErrors.delegationDenied(user));
-      this.#spend(request, route);
+      const { mailbox, quota } = this.others.get(token.email) ?? this;
+      this.#spend(request, route, quota);
       refuseUnknownParameters(request, route);
-      const body = await route.handler({ mailbox: this.mailbox, request, rawBody, token, id, partId });
+      const body = await route.handler({ mailbox, request, rawBody, token, id, partId });
       return answer(body, request.query.get('fields'));
     } catch (error) {
       if (!(error instanceof GmailRefusal)) throw error;
@@ -113,10 +123,15 @@ export class SandboxGmail implements Service {
     return token;
   }
 
-  #spend(request: RecordedRequest, { verb }: Route): void {
+  /** Serves one more mailbox, to the tokens that were issued for its address. */
+  serve(mailbox: SandboxMailbox, quota: QuotaOptions = {}): void {
+    this.others.set(mailbox.email, { mailbox, quota: new QuotaMeter(quota, wallClock) });
+  }
+
+  #spend(request: RecordedRequest, { verb }: Route, quota: QuotaMeter): void {
     if (!this.concurrency.enter(request)) throw new GmailRefusal(googleErrors.tooManyConcurrent());
-    const units = this.quota.charge(verb);
-    if (units === undefined) throw new GmailRefusal(quotaRefusal(this.quota));
+    const units = quota.charge(verb);
+    if (units === undefined) throw new GmailRefusal(quotaRefusal(quota));
     request.units = units;
   }
 }
@@ -163,7 +178,7 @@ function answer(body: object | undefined, fields: string | null): Answer {
   return { status: 200, body: Object(shown) as object };
 }
 
-/** Every grant opens the one mailbox; the address is that of the grant, so that a test can play a wrong account. */
+/** The address is that of the grant, so that a test can play a wrong account. */
 function getProfile({ mailbox, token }: Call): object {
   const messages = mailbox.messages();
   return {

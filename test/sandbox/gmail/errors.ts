@@ -142,10 +142,13 @@ export const googleErrors = {
       status: 'RESOURCE_EXHAUSTED',
     }),
 
-  quota403: (reason: 'userRateLimitExceeded' | 'rateLimitExceeded' = 'userRateLimitExceeded') =>
+  quota403: (
+    reason: 'userRateLimitExceeded' | 'rateLimitExceeded' = 'userRateLimitExceeded',
+    message = reason === 'userRateLimitExceeded' ? 'User Rate Limit Exceeded' : 'Rate Limit Exceeded',
+  ) =>
     googleError({
       code: 403,
-      message: reason === 'userRateLimitExceeded' ? 'User Rate Limit Exceeded' : 'Rate Limit Exceeded',
+      message,
       reason,
       domain: 'usageLimits',
       status: 'PERMISSION_DENIED',

@@ -1,0 +1,95 @@
+/**
+ * Access to Secrets Manager that all runs of a process share: one client, so that thousands of runs open no sockets of their
+ * own, and the keys of service accounts, each of which opens many mailboxes. Users' secrets are not kept.
+ */
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { type Clock, orAbort } from '../base/clock.ts';
+import { ConfigError, JobError, UnavailableError } from '../errors.ts';
+import { clientSettings } from './client.ts';
+import { hideKeys } from './further-keys.ts';
+import { type FetchedSecret, type FetchSecret, fetchVersion, type Stage } from './secret.ts';
+import { connectToSecret, type SecretAddress } from './secrets-manager.ts';
+import type { ServiceAccount } from './shape.ts';
+
+/** A service account's secret is read again after this time. */
+const HELD_MS = 5 * 60_000;
+
+interface Held {
+  readonly version: Promise<FetchedSecret | null>;
+  /** In milliseconds of the clock. */
+  readonly untilMs: number;
+}
+
+export interface SharedSecretsOptions extends Pick<SecretAddress, 'region' | 'keys'> {
+  /** Cuts a secret out of the output until the process ends: a held key outlives the run that fetched it. */
+  readonly hide: (secret: string) => void;
+  /** The secrets of the job: of the further keys in a service account's secret, only these are held. */
+  readonly jobSecrets: readonly string[];
+  readonly clock: Clock;
+  /** Ends requests for held secrets. The signal of one run would end them for others, too. */
+  readonly signal: AbortSignal;
+}
+
+export class SharedSecrets {
+  readonly client: SecretsManagerClient;
+  readonly #options: SharedSecretsOptions;
+  /** By secret and stage. A service account's key is in its `sign` alone, which does not give it out. */
+  readonly #held = new Map<string, Held>();
+
+  constructor(options: SharedSecretsOptions) {
+    this.#options = options;
+    const { region, keys } = options;
+    this.client = new SecretsManagerClient(clientSettings({ region, keys }));
+  }
+
+  /**
+   * Returns a function that fetches the service account's secret at most once in five minutes, also when its key does not
+   * work: a key that was rotated is found after five minutes. The account acts as `subject`.
+   */
+  fetcherFor(secretId: string, subject: string): FetchSecret {
+    return async (stage, signal) => {
+      const version = await orAbort(this.#hold(secretId, stage), signal);
+      if (version === null) return null;
+      const { credentials } = version;
+      if (credentials instanceof ConfigError) return { ...version, mailbox: subject };
+      if (credentials.type === 'service_account')
+        return { ...version, credentials: { ...credentials, subject }, mailbox: subject };
+      return { ...version, credentials: userInstead(secretId), mailbox: subject };
+    };
+  }
+
+  #hold(secretId: string, stage: Stage): Promise<FetchedSecret | null> {
+    const { clock } = this.#options;
+    const id = `${stage} ${secretId}`;
+    const held = this.#held.get(id);
+    if (held !== undefined && clock.now() < held.untilMs) return held.version;
+    const version = this.#fetch(secretId, stage);
+    this.#held.set(id, { version, untilMs: clock.now() + HELD_MS });
+    version.catch((error: unknown) => {
+      const lasts = error instanceof JobError && !(error instanceof UnavailableError);
+      if (!lasts) this.#held.delete(id);
+    });
+    return version;
+  }
+
+  async #fetch(secretId: string, stage: Stage): Promise<FetchedSecret | null> {
+    const { region, keys, hide, jobSecrets, signal } = this.#options;
+    const send = connectToSecret({ secretId, region, keys, client: this.client });
+    const version = await fetchVersion(send, secretId, { stage }, hide, signal, ANY_SUBJECT);
+    if (version === null) return null;
+    hideKeys(jobSecrets, version.furtherKeys, hide);
+    const furtherKeys =
+      version.furtherKeys && new Map([...version.furtherKeys].filter(([key]) => jobSecrets.includes(key)));
+    return { ...version, furtherKeys, isHeld: true };
+  }
+}
+
+/** Takes the place of a subject in the secret, which needs none here. */
+const ANY_SUBJECT: ServiceAccount['subject'] = 'subject@mailboxes.invalid';
+
+function userInstead(secretId: string): ConfigError {
+  return new ConfigError(
+    `secret ${secretId}: it holds the credentials of a user, but mailboxes.yaml names it as a service account's`,
+    'Name it there as secret, or put the JSON key file of the service account into it.',
+  );
+}
