@@ -320,3 +320,54 @@ describe('QuotaWindow', () => {
     });
   });
 });
+
+describe('the window of the project', () => {
+  function open(unitsPerMinute = 100) {
+    const clock = new VirtualClock();
+    const shared = { clock, onWait: () => undefined };
+    const project = new QuotaWindow({ ...shared, unitsPerMinute, isShared: true });
+    const [ann, bob] = [1, 2].map(() => new QuotaWindow({ ...shared, unitsPerMinute: 80, project }));
+    return { clock, project, ann: ann as QuotaWindow, bob: bob as QuotaWindow };
+  }
+
+  it("lets all mailboxes together spend the project's units, and each no more than its own", async () => {
+    const { clock, project, ann, bob } = open();
+    (await ann.take(80, never)).done();
+    (await bob.take(20, never)).done();
+    assert.equal(project.used, 100);
+    (await bob.take(20, never)).done();
+    assert.ok(clock.now() >= MINUTE_MS, `${clock.now()} ms`);
+    assert.ok(clock.now() <= MINUTE_MS + 100, `${clock.now()} ms`);
+  });
+
+  it('gives back the units of a request that was not sent, or was stopped while it waited', async () => {
+    const { project, ann, bob } = open();
+    (await ann.take(80, never)).cancel();
+    assert.deepEqual([project.used, ann.used], [0, 0]);
+    (await ann.take(80, never)).done();
+    await assert.rejects(bob.take(60, AbortSignal.abort(new Error('stopped'))));
+    assert.deepEqual([project.used, bob.used], [80, 0]);
+  });
+
+  it('pauses all mailboxes after a refusal for the project, and one after a refusal of its user', async () => {
+    for (const [isForProject, expectedMs] of [
+      [true, 5_000],
+      [false, 0],
+    ] as const) {
+      const { clock, ann, bob } = open();
+      ann.refused(5_000, isForProject);
+      (await bob.take(1, never)).done();
+      assert.equal(clock.now(), expectedMs);
+      (await ann.take(1, never)).done();
+      assert.equal(clock.now(), 5_000);
+    }
+  });
+
+  it('keeps few entries for many requests', async () => {
+    const { clock, project } = open(1_200_000);
+    for (let sent = 0; sent < 10_000; sent += 1) (await project.take(5, never)).done();
+    assert.equal(project.used, 50_000);
+    await clock.sleep(MINUTE_MS + 100, never);
+    assert.equal(project.used, 0);
+  });
+});
