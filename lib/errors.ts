@@ -6,7 +6,7 @@
  * | ---------------- | --------- | ---------------------------------------------------------------------- |
  * | UsageError       | 2         | unknown job or option, missing or malformed value                      |
  * | GuardError       | 65        | stopped before the first change: by a guard, or without a journal      |
- * | RefusedError     | 65        | a service refused one request for a reason that lies in the request    |
+ * | RefusedError     | 65        | a service or a job refused one request or message for its content      |
  * | UnavailableError | 75        | Gmail, Google or AWS was not available, or quota ran out               |
  * | CredentialError  | 77        | revoked, expired, wrong account, missing scope, access denied          |
  * | ConfigError      | 78        | environment, the secret's shape, rules file or Cloud project           |

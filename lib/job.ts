@@ -15,7 +15,7 @@ import type { Mailbox } from './gmail/mailbox.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
 import { type Host, parseHost } from './process/hosts.ts';
 
-export { ConfigError, UnavailableError } from './errors.ts';
+export { ConfigError, RefusedError, UnavailableError } from './errors.ts';
 export { searchOption } from './gmail/query/search-option.ts';
 export {
   choiceOption,

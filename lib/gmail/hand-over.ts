@@ -28,7 +28,7 @@ import type { Writer } from './writer.ts';
 
 export interface MessagesOptions {
   /**
-   * Does the job's work for one message. A RefusedError or a bug fails this message alone. Any other JobError, such as
+   * Does the job's work for one message. A RefusedError, whose text is logged, or a bug fails this message alone. Any other JobError, such as
    * UnavailableError, ConfigError, CredentialError or GuardError, and a failure of the network end the run.
    */
   readonly each: (message: Message) => unknown;

@@ -51,6 +51,13 @@ describe('an error of a job', { concurrency: 3 }, () => {
     assert.deepEqual([failed?.error, failed?.at], ['RangeError', placeOf("new RangeError('a message without")]);
   });
 
+  it('that is a RefusedError fails one message, and is told with its text', async () => {
+    const run = await fail('refuses-messages');
+    assertEnded(run, 65, { failed: 1 });
+    const [failed] = run.events.filter(({ event }) => event === 'message.failed');
+    assert.equal(failed?.error, 'the invoice has no amount');
+  });
+
   for (const [how, message] of [
     ['throws-text', 'Error: a value that is no Error was thrown: no such text'],
     ['throws-bare', 'Error: a value that is no Error was thrown: [Object: null prototype] {}'],
