@@ -207,7 +207,7 @@ export function defineJob<const O extends OptionSpecs, P = undefined, const S ex
   // The registry refuses values that are no lists.
   if (Array.isArray(hosts)) hosts.forEach(parseHost);
   if (Array.isArray(secrets)) secrets.forEach(requireJobKey);
-  return { ...definition, prepare, hosts, secrets };
+  return { ...definition, prepare, hosts, secrets: Array.isArray(secrets) ? [...new Set(secrets)] : secrets };
 }
 
 /**

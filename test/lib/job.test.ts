@@ -37,6 +37,10 @@ describe('the secrets of a job', () => {
     });
   }
 
+  it('count once when the job names them twice', () => {
+    assert.deepEqual(defineJob({ ...PLAIN, secrets: ['CRM_KEY', 'CRM_KEY'] }).secrets, ['CRM_KEY']);
+  });
+
   it('have names of letters, digits and underscores', () => {
     for (const name of ['_a', 'WEBHOOK_TOKEN', 'crmKey2']) defineJob({ ...PLAIN, secrets: [name] });
     for (const name of ['', '2nd', 'web-hook', 'a.b', 'a b', 'ü']) {
