@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Text or content of the file that RULES_FILE names. */
   readonly rules?: string | object;
+  /** Text or content of the file that MAILBOXES_FILE names. */
+  readonly mailboxes?: string | object;
   /** The jobs of the program: those of a folder of test/fixtures, or `own`, those of jobs/. Default `installed`. */
   readonly jobs?: TestJobs | 'own';
   /** Without Node's permission model, as on a laptop. */
@@ -71,7 +73,7 @@ export async function runJob(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Finished> {
-  await using files = await withRules(options.rules);
+  await using files = await withRules(options.rules, options.mailboxes);
   const [program, ...words] = await commandWith(options.jobs);
   const isElsewhere = options.cwd !== undefined || options.shell !== undefined;
   const main = isElsewhere ? join(ROOT, words.at(-1) ?? '') : (words.at(-1) ?? '');
@@ -107,7 +109,7 @@ export async function runJob(
     }
   });
   const last = output.stdout.trimEnd().split('\n').at(-1) ?? '';
-  const final = last.includes('"event":"run.finished"') ? events.at(-1) : undefined;
+  const final = /"event":"(?:run|fleet)\.finished"/.test(last) ? events.at(-1) : undefined;
   return { code, ...output, events, final };
 }
 
@@ -171,14 +173,20 @@ export function assertEnded(run: Finished, code: number, expected: Readonly<Reco
   return final;
 }
 
-/** Writes a rules file until it is disposed of; `env` has RULES_FILE. */
-export async function withRules(rules: string | object | undefined) {
-  const folder = rules === undefined ? undefined : await mkdtemp(join(tmpdir(), 'gmail-jobs-rules-'));
-  const file = join(folder ?? '', 'rules.yaml');
-  if (rules !== undefined) await writeFile(file, typeof rules === 'string' ? rules : JSON.stringify(rules, null, 2));
+/** Writes a rules file, and a list of mailboxes, until it is disposed of; `env` has their variables. */
+export async function withRules(rules: string | object | undefined, mailboxes?: string | object) {
+  const contents = { RULES_FILE: rules, MAILBOXES_FILE: mailboxes };
+  const given = Object.entries(contents).filter((one): one is [string, string | object] => one[1] !== undefined);
+  const folder = given.length === 0 ? undefined : await mkdtemp(join(tmpdir(), 'gmail-jobs-rules-'));
+  const env: Record<string, string> = {};
+  for (const [variable, content] of given) {
+    const file = join(folder ?? '', variable === 'RULES_FILE' ? 'rules.yaml' : 'mailboxes.yaml');
+    await writeFile(file, typeof content === 'string' ? content : JSON.stringify(content, null, 2));
+    env[variable] = file;
+  }
   return {
     folder,
-    env: folder === undefined ? {} : { RULES_FILE: file },
+    env,
     async [Symbol.asyncDispose]() {
       if (folder !== undefined) await rm(folder, { recursive: true, force: true });
     },
