@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type App, copyApp } from '../fixtures/app.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+
+/** The parts of the project that the sandbox and bin/job need. */
+const PARTS = ['bin', 'lib', '.ci', 'package.json', 'test/sandbox'];
 
 /** Variables of a terminal that is set up for a real mailbox. */
 const REAL = {
@@ -19,8 +23,8 @@ const REAL = {
   BROWSER: 'false',
 };
 
-async function startMain() {
-  const child = spawn(process.execPath, [MAIN, '--messages', '60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+async function startMain(main = MAIN) {
+  const child = spawn(process.execPath, [main, '--messages', '60'], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   for await (const chunk of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
     output += chunk;
@@ -68,15 +72,18 @@ async function agree(link: string): Promise<string> {
 }
 
 test('prints commands that work, also in a terminal with the variables of a real mailbox, and removes its files at Ctrl-C', async () => {
-  using main = await startMain();
+  await using app = await copyApp(PARTS);
+  using main = await startMain(join(app.folder, 'test/sandbox/main.ts'));
   const { read, client, pages, commands, end } = main;
   const folder = dirname(client);
   assert.equal(statSync(client).mode & 0o077, 0);
   assert.equal(Object.keys(JSON.parse(readFileSync(client, 'utf8'))).join(), 'installed');
 
-  const [dryRun, , digest = '', authorize = '', ...others] = commands;
-  assert.deepEqual([dryRun, digest, others], ['bin/job apply-rules --dry-run', 'bin/job digest', []]);
-  await using app = await copyApp(['bin', 'lib', '.ci', 'package.json']);
+  const [list, dryRun, , digest = '', authorize = '', ...others] = commands;
+  assert.deepEqual(
+    [list, dryRun, digest, others],
+    ['bin/job list', 'bin/job apply-rules --dry-run', 'bin/job digest', []],
+  );
   let page: Promise<string> | undefined;
   const [digested, authorized] = await Promise.all([
     type(app, read, digest),
@@ -89,12 +96,23 @@ test('prints commands that work, also in a terminal with the variables of a real
   assert.equal(authorized.code, 0, authorized.output);
   assert.match((await page) ?? '', /Everything is in place/);
 
-  const list = await (await fetch(pages)).text();
-  const [, path] = /href="(\/message\/[0-9a-f]+)"[^>]*>Your day in mail/.exec(list) ?? assert.fail(list);
+  const inbox = await (await fetch(pages)).text();
+  const [, path] = /href="(\/message\/[0-9a-f]+)"[^>]*>Your day in mail/.exec(inbox) ?? assert.fail(inbox);
   assert.match(await (await fetch(`${pages}${path}/body`)).text(), /messages? came in|Enjoy the quiet/);
 
   assert.equal(await end(), 0);
   assert.equal(existsSync(folder), false);
+});
+
+test('names no job that the owner renamed or removed', async () => {
+  await using app = await copyApp(PARTS);
+  await rename(join(app.folder, 'jobs/apply-rules.ts'), join(app.folder, 'jobs/sweep.ts'));
+  await rm(join(app.folder, 'jobs/digest.ts'));
+  using main = await startMain(join(app.folder, 'test/sandbox/main.ts'));
+  const [list, authorize = '', ...others] = main.commands;
+  assert.deepEqual([list, others], ['bin/job list', []]);
+  assert.match(authorize, /^bin\/job authorize --client /);
+  assert.equal(await main.end(), 0);
 });
 
 test('the variables can be read by every shell that is installed', async (t) => {

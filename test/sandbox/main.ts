@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { formatCount } from '../../lib/base/count.ts';
+import { RESERVED_NAMES } from '../../lib/commands/index.ts';
+import { Registry } from '../../lib/registry.ts';
 import { quote } from '../../lib/screen/command-spelling.ts';
 import { Faults } from './faults.ts';
 import { listen } from './http.ts';
@@ -104,10 +106,7 @@ async function main(): Promise<void> {
         '',
         'Then, for instance:',
         '',
-        '  bin/job apply-rules --dry-run',
-        '  bin/job apply-rules',
-        '  bin/job digest',
-        `  bin/job authorize --client ${files.client}`,
+        ...['list', ...exampleRuns(), `authorize --client ${files.client}`].map((words) => `  bin/job ${words}`),
         '',
         `The mailbox in a browser: ${pages.url}`,
         'Ctrl-C ends the sandbox and removes its files.',
@@ -119,6 +118,12 @@ async function main(): Promise<void> {
     await rm(folder, { recursive: true, force: true });
     await pages.close();
   }
+}
+
+/** Runs of those standard jobs that the owner has not removed or renamed. */
+function exampleRuns(): string[] {
+  const { names } = new Registry(new URL('../../jobs/', import.meta.url), RESERVED_NAMES);
+  return ['apply-rules --dry-run', 'apply-rules', 'digest'].filter((run) => names.includes(run.split(' ')[0] ?? ''));
 }
 
 /** Writes the files, and returns their paths as a shell takes them. */
