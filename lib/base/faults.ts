@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 type OnFault = (error: unknown) => void;
 
 interface Work {
-  readonly onFault: OnFault;
+  onFault: OnFault;
   /** The work that this one is a part of. */
   readonly whole: Work | undefined;
 }
@@ -25,6 +25,8 @@ export class Faults {
       return await this.#owner.run(owner, work);
     } finally {
       this.#running.delete(owner);
+      // Timers that are left keep the store for up to a minute. Without this line, they would keep a whole run.
+      owner.onFault = () => undefined;
     }
   }
 

@@ -149,6 +149,8 @@ export class Redactor {
     if (!this.#ended.delete(learned)) return;
     const { hashes, lengths } = learned;
     for (let i = 0; i < hashes.length; i += 2) this.#pieces.remove(hashes[i] as number, hashes[i + 1] as number);
+    // Its timer, and closures of the run, may keep `learned` for another minute.
+    hashes.length = 0;
     for (const [length, count] of lengths) {
       const left = (this.#lengths.get(length) ?? 0) - count;
       if (left > 0) this.#lengths.set(length, left);
