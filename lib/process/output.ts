@@ -99,6 +99,8 @@ class JsonLine {
   #escape = 0;
   /** Whether the last byte was the backslash of an escape. */
   #isEscaping = false;
+  /** How many bytes of an escape sequence that is cut out as a whole follow. */
+  #cut = 0;
 
   /** Unmarks the structure of JSON lines between `from` and `end` of `latin1`. */
   keepWhole(latin1: string, mask: Uint8Array | null, from: number, end: number): void {
@@ -106,7 +108,9 @@ class JsonLine {
       const character = latin1[i] as string;
       if (character === '\n') this.#column = 0;
       else if (this.#column < 2) this.#begin(character);
-      if (this.#isJson && this.#isStructure(character) && mask !== null) mask[i] = 0;
+      if (mask !== null && this.#escape === 0 && isMarkedEscape(latin1, mask, i)) this.#cut = UNICODE_ESCAPE;
+      if (this.#isJson && this.#isStructure(character) && mask !== null && this.#cut === 0) mask[i] = 0;
+      if (this.#cut > 0) this.#cut -= 1;
     }
   }
 
@@ -132,6 +136,14 @@ class JsonLine {
     }
     return /["\\{}[\]]/.test(character) || (!this.#inString && /[:,\s]/.test(character));
   }
+}
+
+/** The length of a sequence such as `\u0041`. */
+const UNICODE_ESCAPE = 6;
+
+function isMarkedEscape(latin1: string, mask: Uint8Array, start: number): boolean {
+  const end = start + UNICODE_ESCAPE;
+  return latin1.startsWith('\\u', start) && end <= mask.length && !mask.subarray(start, end).includes(0);
 }
 
 export interface GuardedOutput {

@@ -16,11 +16,20 @@ const ENCODINGS: Readonly<Record<string, (secret: string) => string>> = {
   'URL-encoded': encodeURIComponent,
   'in JSON': (secret) => JSON.stringify(secret).slice(1, -1),
   hex: (secret) => Buffer.from(secret).toString('hex'),
+  'hex with colons': (secret) =>
+    Buffer.from(secret)
+      .toString('hex')
+      .replace(/..(?=.)/g, '$&:'),
+  'escaped by characters': escaped,
   base64: (secret) => Buffer.from(secret).toString('base64').replace(/.?=*$/, ''),
   'base64url behind a byte': (secret) => Buffer.from(`:${secret}`).toString('base64url').slice(2),
   'an inspected buffer': (secret) => /<Buffer (.*)>/.exec(inspect(Buffer.from(secret)))?.[1] ?? '',
   'a list of bytes': (secret) => [...Buffer.from(secret)].join(', '),
 };
+
+function escaped(secret: string): string {
+  return Buffer.from(secret, 'utf16le').swap16().toString('hex').replace(/.{4}/g, '\\u$&');
+}
 
 function scrubberOf(...secrets: string[]): Scrubber {
   const redactor = new Redactor();
@@ -64,6 +73,15 @@ describe('Scrubber', () => {
           assert.ok(clean === filler + alone + filler, `${how}, ${at} bytes before ${border}`);
         }
       }
+    }
+  });
+
+  it('cuts out a secret of escapes in a line of JSON, which stays valid, wherever two writes split it', () => {
+    const secret = SECRETS['a refresh token'];
+    const line = `{"a":"\\u00e4${escaped(secret)}\\n\\u00e4","b":1}\n`;
+    for (let at = 1; at < line.length; at += 1) {
+      const shown = through(scrubberOf(secret), [line.slice(0, at), line.slice(at)]);
+      assert.deepEqual(JSON.parse(shown), { a: `ä${REDACTED}\nä`, b: 1 }, `split at ${at}`);
     }
   });
 
