@@ -24,7 +24,7 @@ export function entryPoints(jobs: string): Record<string, string> {
 }
 
 /**
- * Gmail's client needs one function of googleapis-common, whose main file also loads google-auth-library: 5 % of a run's
+ * Google's clients need one function of googleapis-common, whose main file also loads google-auth-library: 5 % of a run's
  * start. Gaxios uses a named export of `import('https-proxy-agent')`, which a bundle does not support (see
  * requireNamesToExist). The program refuses proxies, so a class that throws replaces that package.
  */
@@ -32,7 +32,7 @@ const shortcuts: Plugin = {
   name: 'shortcuts',
   setup({ onResolve, onLoad, resolve }) {
     onResolve({ filter: /^googleapis-common$/ }, ({ importer, kind, resolveDir }) =>
-      /[/\\]apis[/\\]gmail[/\\]v1\.js$/.test(importer)
+      /[/\\]apis[/\\](?:gmail[/\\]v1|admin[/\\]directory_v1)\.js$/.test(importer)
         ? resolve('googleapis-common/build/src/apirequest.js', { importer, kind, resolveDir })
         : undefined,
     );

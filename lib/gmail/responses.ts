@@ -55,7 +55,7 @@ export class GmailRefusal extends RefusedError {
 
 const NO_REMEDY = 'Run again; if Gmail refuses it again, report it with this line.';
 
-const QUOTA_REASONS = ['rateLimitExceeded', 'userRateLimitExceeded', 'RATE_LIMIT_EXCEEDED'];
+export const QUOTA_REASONS = ['rateLimitExceeded', 'userRateLimitExceeded', 'RATE_LIMIT_EXCEEDED'];
 /**
  * The reason rateLimitExceeded is documented for the limit of the project (developers.google.com/gmail/api/reference/quota),
  * but a 429 also has it for the limit of a user, and so has a 403 whose message says "Queries per minute per user"
@@ -63,8 +63,8 @@ const QUOTA_REASONS = ['rateLimitExceeded', 'userRateLimitExceeded', 'RATE_LIMIT
  */
 const USER_QUOTA_REASONS = ['userRateLimitExceeded'];
 const DAILY_REASONS = ['dailyLimitExceeded', 'dailyLimitExceededUnreg', 'quotaExceeded'];
-const SCOPE_REASONS = ['insufficientPermissions', 'ACCESS_TOKEN_SCOPE_INSUFFICIENT'];
-const DISABLED_REASONS = ['accessNotConfigured', 'SERVICE_DISABLED'];
+export const SCOPE_REASONS = ['insufficientPermissions', 'ACCESS_TOKEN_SCOPE_INSUFFICIENT'];
+export const DISABLED_REASONS = ['accessNotConfigured', 'SERVICE_DISABLED'];
 const PRECONDITION_REASONS = ['failedPrecondition', 'FAILED_PRECONDITION'];
 const ARGUMENT_REASONS = ['invalidArgument', 'INVALID_ARGUMENT'];
 
@@ -213,7 +213,7 @@ function failed(error: JobError): ResponseMeaning {
  * Reads Google's error body in its old form (`errors[].reason`) and its new one (`details[].reason`, `status`). `words` is
  * the part of the message that may be shown, or the first reason.
  */
-function googleError(body: unknown): { message: string; words: string; reasons: string[] } {
+export function googleError(body: unknown): { message: string; words: string; reasons: string[] } {
   const error = isObject(body) && isObject(body.error) ? body.error : {};
   const listed = [error.errors, error.details]
     .flatMap((list) => (Array.isArray(list) ? list : []))

@@ -20,6 +20,7 @@ export const AWS_ERRORS = {
       `User: arn:aws:iam::123456789012:user/gmail-jobs is not authorized to perform: secretsmanager:${operation} on resource: ${resource} because no identity-based policy allows the secretsmanager:${operation} action`,
   ),
   ThrottlingException: known(400, 'Rate exceeded'),
+  InvalidNextTokenException: known(400, 'The NextToken value is invalid.'),
   ValidationException: known(
     400,
     "1 validation error detected: Value null at 'secretId' failed to satisfy constraint: Member must not be null",

@@ -1,8 +1,9 @@
 // The whole sandbox in one call: loopback stand-ins for AWS Secrets Manager and STS, Google's consent page and token
-// endpoint, the Gmail API, a monitor and a host for posts, around one made-up mailbox. Tests, the demo and `npm run
+// endpoint, the Gmail API, the Admin SDK, a monitor and a host for posts, around one made-up mailbox. Tests, the demo and `npm run
 // sandbox` all start here.
 import { randomUUID } from 'node:crypto';
 import { SandboxConsent } from './consent.ts';
+import { SandboxDirectory } from './directory.ts';
 import { Faults } from './faults.ts';
 import { generateMailbox, SANDBOX_LABELS } from './generate.ts';
 import { SandboxGmail } from './gmail/api.ts';
@@ -73,6 +74,8 @@ export interface Sandbox extends AsyncDisposable {
   readonly consent: SandboxConsent;
   readonly oauth: SandboxOAuth;
   readonly gmail: SandboxGmail;
+  /** The users of a Workspace; none at the start. */
+  readonly directory: SandboxDirectory;
   readonly monitor: SandboxMonitor;
   /** A host for the posts of jobs, at `receiverUrl`. */
   readonly receiver: SandboxReceiver;
@@ -107,13 +110,16 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const secrets = new SandboxSecretsManager(iam);
   const secret = secrets.setSecret('gmail-jobs/alice', secretValue);
   const gmail = new SandboxGmail(mailbox, oauth, options.quota, options.maxConcurrent);
+  const directory = new SandboxDirectory(oauth);
   const monitor = new SandboxMonitor();
   const receiver = new SandboxReceiver();
 
   const wire: Wire = { requests: [], faults: new Faults(), latencyMs: options.latencyMs ?? 0 };
-  const services = [secrets, new SandboxSts(iam), consent, oauth, gmail, monitor, receiver];
+  const services = [secrets, new SandboxSts(iam), consent, oauth, gmail, monitor, receiver, directory];
   const listeners = await Promise.all(services.map((service) => listen(service, wire)));
-  const [awsUrl, stsUrl, consentUrl, oauthUrl, gmailUrl, monitorUrl, receiverUrl] = listeners.map(({ url }) => url);
+  const [awsUrl, stsUrl, consentUrl, oauthUrl, gmailUrl, monitorUrl, receiverUrl, directoryUrl] = listeners.map(
+    ({ url }) => url,
+  );
   const close = async () => {
     await Promise.all(listeners.map((listener) => listener.close()));
   };
@@ -128,6 +134,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       GOOGLE_AUTH_URL: `${consentUrl}/o/oauth2/v2/auth`,
       GOOGLE_TOKEN_URL: `${oauthUrl}/token`,
       GOOGLE_REVOKE_URL: `${oauthUrl}/revoke`,
+      GOOGLE_ADMIN_URL: `${directoryUrl}`,
     },
     monitorUrl: `${monitorUrl}/${randomUUID()}`,
     mailbox,
@@ -136,6 +143,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     consent,
     oauth,
     gmail,
+    directory,
     monitor,
     receiver,
     receiverUrl: `${receiverUrl}/mail`,

@@ -16,6 +16,35 @@ export const READS: Readonly<Record<string, Action>> = {
   ListSecretVersionIds: listSecretVersionIds,
 };
 
+/** A page of the secrets whose names begin with one of the filter's values: case-sensitive, as AWS documents it. */
+export function listSecrets(secrets: readonly Secret[], input: Input, largestPage: number): object {
+  const {
+    MaxResults: most = 100,
+    NextToken: token,
+    Filters: filters = [],
+    IncludePlannedDeletion: withDeleted,
+  } = input;
+  if (!(Number(most) >= 1 && Number(most) <= 100)) throw awsError('InvalidParameterException');
+  const fits = ({ name, deletedAtS }: Secret) =>
+    (deletedAtS === undefined || withDeleted === true) &&
+    (filters as { Key: string; Values: string[] }[]).every(({ Key: key, Values: values }) => {
+      if (key !== 'name') throw awsError('InvalidParameterException', `the sandbox does not filter by ${key}`);
+      return values.some((value) => name.startsWith(value));
+    });
+  const found = secrets.filter(fits);
+  const start = token === undefined ? 0 : Number(Buffer.from(String(token), 'base64').toString());
+  if (!Number.isSafeInteger(start)) throw awsError('InvalidNextTokenException');
+  const end = start + Math.min(Number(most), largestPage);
+  const list = found.slice(start, end).map((secret) => {
+    const { VersionIdsToStages: SecretVersionsToStages, ...details } = describeSecret(secret) as Record<
+      string,
+      unknown
+    >;
+    return { ...details, SecretVersionsToStages };
+  });
+  return { SecretList: list, ...(end < found.length && { NextToken: Buffer.from(String(end)).toString('base64') }) };
+}
+
 /** The actions that change a secret that exists. */
 export const WRITES: Readonly<Record<string, Action>> = {
   PutSecretValue: putSecretValue,

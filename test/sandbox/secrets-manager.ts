@@ -5,7 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { AWS_ERRORS, type AwsErrorName, AwsRefusal, awsError, notFound } from './aws-errors.ts';
 import type { Answer, RecordedRequest, Service } from './http.ts';
 import { ACCOUNT_ID, decide, type IamUser, type RequestContext, SandboxIam } from './iam.ts';
-import { addOnce, givenValue, type Input, READS, setDetails, tagsOf, WRITES } from './secret-actions.ts';
+import { addOnce, givenValue, type Input, listSecrets, READS, setDetails, tagsOf, WRITES } from './secret-actions.ts';
 import { addVersion, arnPrefix, lookUp, nowS, type Secret, SecretStore, type SecretValue } from './secret-store.ts';
 import { checkSignature } from './sigv4.ts';
 
@@ -15,6 +15,8 @@ export class SandboxSecretsManager implements Service {
   region = 'us-east-1';
   /** In milliseconds: reads show a change by a request or by `put` this much later. */
   readLagMs = 0;
+  /** No page of ListSecrets has more secrets. */
+  largestPage = 100;
   /** This many of the next reads see the state before the last change. */
   staleReads = 0;
 
@@ -110,13 +112,16 @@ export class SandboxSecretsManager implements Service {
     if ('fault' in check) throw awsError(check.fault);
     const read = READS[verb];
     const write = WRITES[verb];
-    if (read === undefined && write === undefined && verb !== 'CreateSecret') {
+    if (read === undefined && write === undefined && !['CreateSecret', 'ListSecrets'].includes(verb)) {
       throw awsError('UnknownOperationException');
     }
-    if (!id) throw awsError('ValidationException');
-
     const user = this.#iam.user(check.keyId);
     const here = check.region === this.region;
+    if (verb === 'ListSecrets') {
+      this.#authorizeList(user, check.region);
+      return listSecrets(here ? [...this.#seen().values()] : [], input, this.largestPage);
+    }
+    if (!id) throw awsError('ValidationException');
     const secret = here ? lookUp(read ? this.#seen() : this.#store.all, id) : undefined;
     this.#authorize(user, request, input, { id, region: check.region, secret });
     if (verb === 'CreateSecret') return this.#create(id, input);
@@ -176,6 +181,18 @@ export class SandboxSecretsManager implements Service {
       );
     }
     this.#authorizeKey(user, verb, secret?.kmsKeyId ?? input.KmsKeyId, { ...target, arn });
+  }
+
+  /** ListSecrets cannot be limited to some secrets: only a statement about all resources allows it. */
+  #authorizeList(user: IamUser, region: string): void {
+    const action = 'secretsmanager:ListSecrets';
+    const decision = decide(user.policy, action, '*', { 'aws:RequestedRegion': region });
+    if (decision === 'allowed') return;
+    const why =
+      decision === 'denied'
+        ? 'with an explicit deny in an identity-based policy'
+        : `because no identity-based policy allows the ${action} action`;
+    throw awsError('AccessDeniedException', `User: ${user.arn} is not authorized to perform: ${action} ${why}`);
   }
 
   #authorizeKey(user: IamUser, verb: string, key: unknown, { region, arn }: Target & { arn: string }): void {
