@@ -14,10 +14,11 @@ export function isMailAddress(text: string): boolean {
  * (support.google.com/mail/answer/7436150 and 10313).
  */
 export function isSameMailbox(one: string, other: string): boolean {
-  return canonical(one) === canonical(other);
+  return mailboxKey(one) === mailboxKey(other);
 }
 
-function canonical(address: string): string {
+/** Equal for two addresses of the same mailbox. */
+export function mailboxKey(address: string): string {
   const lower = address.trim().toLowerCase();
   const at = lower.lastIndexOf('@');
   if (!['gmail.com', 'googlemail.com'].includes(lower.slice(at + 1))) return lower;

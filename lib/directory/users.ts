@@ -125,7 +125,7 @@ async function attempt(
       fetchImplementation: fetch,
       signal: AbortSignal.any([signal, timeout]),
     });
-    const retryAfter = (headers as unknown as Headers).get('retry-after');
+    const retryAfter = headers['retry-after'] ?? null;
     return interpret(status, parseRetryAfter(retryAfter, Date.now()), String(data ?? ''), asked);
   } catch (error) {
     signal.throwIfAborted();

@@ -56,14 +56,14 @@ function explain({ code, description }: Refusal, account: ServiceAccount, scopes
     case 'unauthorized_client':
     case 'access_denied':
       return refusal(
-        `Google does not let the service account ${clientEmail} act as ${subject} with the scopes that this job needs (${code}): domain-wide delegation lacks the account's client id, or one of the scopes`,
+        `Google does not let the service account ${clientEmail} act as ${subject} with the requested scopes (${code}): domain-wide delegation lacks the account's client id, or one of the scopes`,
         `${delegationOf(account, scopes)} A change may take minutes, at most a day, to work.`,
       );
     case 'invalid_grant':
       if (says(/not a valid email|invalid email|user id|invalid impersonation|"?sub"? field/i)) {
         return refusal(
           `Google knows no user ${subject} that the service account could act as (invalid_grant)`,
-          'Correct subject in the secret: it must be the primary address, no alias and no group, of an active user of the Workspace.',
+          'Correct the address (subject in the secret; in a fleet, subjects or admin in mailboxes.yaml): it must be the primary address, no alias and no group, of an active user of the Workspace.',
         );
       }
       if (says(/signature/i)) {

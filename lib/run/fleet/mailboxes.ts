@@ -1,6 +1,21 @@
-/** The mailboxes of a fleet, found from the entries of mailboxes.yaml. */
-import type { JobError } from '../../errors.ts';
+/** The mailboxes of a fleet: asks the sources that mailboxes.yaml names, and keeps each mailbox once. */
+
+import { secretNameOf } from '../../aws/names.ts';
+import { type FetchedSecret, noVersion } from '../../aws/secret.ts';
+import type { ServiceAccount } from '../../aws/shape.ts';
+import type { SharedSecrets } from '../../aws/shared-secrets.ts';
+import { systemClock } from '../../base/clock.ts';
+import { mailboxKey } from '../../base/mail-address.ts';
+import { mapAtOnce } from '../../base/pool.ts';
+import type { Config } from '../../config.ts';
+import { ConfigError, JobError } from '../../errors.ts';
+import { tryPrevious } from '../../google/fallback.ts';
+import { exchangeAssertion } from '../../google/service-account.ts';
+import { TokenRefusal } from '../../google/token.ts';
+import { type Host, hostOfUrl } from '../../process/hosts.ts';
+import type { Log } from '../../screen/log.ts';
 import type { ChosenMailbox } from '../run.ts';
+import { type MailboxSource, readMailboxesFile } from './mailboxes-file.ts';
 
 /** `name` is the secret's name, or the subject. */
 export interface FleetMailbox extends ChosenMailbox {
@@ -23,4 +38,164 @@ export interface RepeatedMailbox {
   readonly name: string;
   readonly source: string;
   readonly firstSource: string;
+}
+
+export interface FindingOptions {
+  readonly secrets: SharedSecrets;
+  /** Cuts a secret out of the output. */
+  readonly hide: (secret: string) => void;
+  readonly allowHosts: (hosts: readonly Host[]) => void;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** The scope of users.list that lets the service account change nothing. */
+export const DIRECTORY_SCOPE = 'https://www.googleapis.com/auth/admin.directory.user.readonly';
+
+const SOURCES_AT_ONCE = 4;
+
+/**
+ * Reads mailboxes.yaml and asks its sources.
+ * @throws ConfigError for a missing or wrong file; the signal's reason on abort. A source that fails is in `failures`.
+ */
+export async function findMailboxes(config: Config, options: FindingOptions): Promise<FoundMailboxes> {
+  const sources = await readMailboxesFile(config);
+  const answers = await mapAtOnce(sources, SOURCES_AT_ONCE, async (source) => {
+    try {
+      return await mailboxesOf(source, config, options);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (error instanceof JobError) return error;
+      throw error;
+    }
+  });
+  const failures: { source: string; error: JobError }[] = [];
+  const found = new Found();
+  for (const [index, answer] of answers.entries()) {
+    const source = (sources[index] as MailboxSource).label;
+    if (answer instanceof JobError) failures.push({ source, error: answer });
+    else for (const mailbox of answer) found.add({ ...mailbox, source });
+  }
+  return { mailboxes: found.mailboxes, repeated: found.repeated, failures };
+}
+
+/** Keeps each mailbox once, by its first entry. */
+class Found {
+  readonly mailboxes: FleetMailbox[] = [];
+  readonly repeated: RepeatedMailbox[] = [];
+  /** The name of a secret, or an address, → the mailbox. */
+  readonly #known = new Map<string, FleetMailbox>();
+
+  add(mailbox: FleetMailbox): void {
+    const { name, subject, source, mailbox: address } = mailbox;
+    const keys = [
+      ...(subject === undefined ? [`secret ${name}`] : []),
+      ...(address === undefined ? [] : [`mailbox ${mailboxKey(address)}`]),
+    ];
+    const first = keys.map((key) => this.#known.get(key)).find((known) => known !== undefined);
+    if (first !== undefined) {
+      this.repeated.push({ name, source, firstSource: first.source });
+      return;
+    }
+    for (const key of keys) this.#known.set(key, mailbox);
+    this.mailboxes.push(mailbox);
+  }
+}
+
+type DirectorySource = Extract<MailboxSource, { kind: 'directory' }>;
+
+type Unplaced = Omit<FleetMailbox, 'source'>;
+
+/** @throws JobError when the source cannot be read, or has no mailbox. */
+async function mailboxesOf(source: MailboxSource, config: Config, options: FindingOptions): Promise<Unplaced[]> {
+  const rules = source.rulesFile === undefined ? {} : { rulesFile: source.rulesFile };
+  const bySecret = (secretId: string, mailbox?: string): Unplaced => ({
+    name: secretNameOf(secretId),
+    secretId,
+    mailbox,
+    ...rules,
+  });
+  const bySubject =
+    (secretId: string) =>
+    (subject: string): Unplaced => ({
+      name: subject,
+      secretId,
+      mailbox: subject,
+      subject,
+      ...rules,
+    });
+  switch (source.kind) {
+    case 'secret':
+      return [bySecret(source.secretId, source.email)];
+    case 'prefix':
+      return (await listSecrets(source, config, options)).map((name) => bySecret(name));
+    case 'subjects':
+      return source.subjects.map(bySubject(source.secretId));
+    case 'directory':
+      return (await listUsers(source, config, options)).map(bySubject(source.secretId));
+  }
+}
+
+async function listSecrets(
+  { prefix }: Extract<MailboxSource, { kind: 'prefix' }>,
+  { awsRegion: region, awsKeys: keys }: Config,
+  { secrets, signal }: FindingOptions,
+): Promise<string[]> {
+  const { listSecretNames } = await import('../../aws/list-secrets.ts');
+  const names = await listSecretNames(secrets.client, prefix, { region, keys }, signal);
+  if (names.length > 0) return names;
+  throw new ConfigError(
+    `AWS Secrets Manager (${region}) has no secret whose name begins with ${prefix}`,
+    'Correct secretPrefix in mailboxes.yaml, which distinguishes upper and lower case, or AWS_REGION; AWS lists a new secret up to five minutes late.',
+  );
+}
+
+async function listUsers(source: DirectorySource, config: Config, options: FindingOptions): Promise<string[]> {
+  const { admin, query } = source;
+  const { adminUrl, requestTimeoutMs: timeoutMs } = config;
+  const accessToken = await adminToken(source, config, options);
+  options.allowHosts([hostOfUrl(adminUrl)]);
+  const { listActiveUsers } = await import('../../directory/users.ts');
+  const access = { accessToken, adminUrl, timeoutMs, clock: systemClock, random: Math.random };
+  const users = await listActiveUsers({ admin, query }, access, options.signal);
+  if (users.length > 0) return users;
+  throw new ConfigError(
+    `The directory has no active user with a mailbox${query === undefined ? '' : ` for the query ${query}`}`,
+    'Correct query in mailboxes.yaml: developers.google.com/workspace/admin/directory/v1/guides/search-users describes searches.',
+  );
+}
+
+/** An access token with which the service account reads the directory as the administrator. */
+async function adminToken(
+  { secretId, admin }: DirectorySource,
+  { tokenUrl, requestTimeoutMs: timeoutMs }: Config,
+  { secrets, hide, log, signal }: FindingOptions,
+): Promise<string> {
+  const fetchSecret = secrets.fetcherFor(secretId, admin);
+  const exchange = { tokenUrl, timeoutMs, hide, clock: systemClock, random: Math.random };
+  /** Returns the error of a version that another version may replace. */
+  const open = async ({ credentials }: FetchedSecret): Promise<string | JobError> => {
+    if (credentials instanceof ConfigError) return credentials;
+    const account = credentials as ServiceAccount;
+    const token = await exchangeAssertion(account, [DIRECTORY_SCOPE], signal, exchange).catch(orRefusal);
+    return token instanceof TokenRefusal ? token : token.value;
+  };
+  const current = await fetchSecret('AWSCURRENT', signal);
+  if (current === null) throw noVersion('AWSCURRENT');
+  const opened = await open(current);
+  if (!(opened instanceof JobError)) return opened;
+  const meant = { address: admin, source: 'variable', named: 'admin is' } as const;
+  const token = await tryPrevious(opened, () => fetchSecret('AWSPREVIOUS', signal), meant, open);
+  if (token instanceof JobError) throw token;
+  log.error('secret.fallback', {
+    secret: secretId,
+    error: opened.message,
+    remedy: `The directory was read with AWSPREVIOUS; correct the current version soon. ${opened.remedy}`,
+  });
+  return token;
+}
+
+function orRefusal(error: unknown): TokenRefusal {
+  if (error instanceof TokenRefusal) return error;
+  throw error;
 }
