@@ -1,5 +1,4 @@
 /** `job runs`: lists the recent runs that changed something, and whether each can be undone. Changes nothing. */
-import { styleText } from 'node:util';
 import { systemClock } from '../base/clock.ts';
 import { counted, formatCount } from '../base/count.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
@@ -9,6 +8,7 @@ import type { Mailbox } from '../gmail/mailbox.ts';
 import { Scope } from '../job.ts';
 import { countOption, jsonOption } from '../options.ts';
 import { openConnection, readOnlyMailbox } from '../run/connection.ts';
+import { tableLines } from '../screen/table.ts';
 import { KEPT_DAYS } from '../undo/journal-message.ts';
 import { JournalStore, type RunSummary } from '../undo/journal-store.ts';
 
@@ -70,13 +70,7 @@ function table(runs: readonly RunSummary[]): string[] {
     stateOf(run),
   ]);
   const head = ['run', 'began', 'job', 'changes', 'can be undone'];
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => (column === 3 ? cell.padStart(widths[3] ?? 0) : cell.padEnd(widths[column] ?? 0)))
-      .join('  ')
-      .trimEnd();
-  return [styleText('bold', line(head)), ...rows.map(line)];
+  return tableLines(head, rows, [3]);
 }
 
 function stateOf({ undone, daysLeft }: RunSummary): string {

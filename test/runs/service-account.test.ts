@@ -149,7 +149,7 @@ describe('a service account that is refused', { concurrency: 8 }, () => {
     work.sandbox.secrets.setSecret(SECRET, { ...work.key, subject: 'alicia@example.com' });
     const run = await work.apply();
     assertEnded(run, 77);
-    assert.match(told(run), /no user alicia@example\.com.*Correct subject/);
+    assert.match(told(run), /no user alicia@example\.com.*Correct the address/);
   });
 
   it('exits 77 and names the key when it was deleted', async () => {

@@ -1,11 +1,10 @@
 /** `job fleet`: runs the job in all mailboxes, or prints what the fleet's options ask for. */
 import type { Environment } from '../../base/environment.ts';
-import type { Config } from '../../config.ts';
-import { ConfigError, ExitCode, UsageError } from '../../errors.ts';
+import { ConfigError, ExitCode, StoppedError, UsageError } from '../../errors.ts';
 import type { RunRequest, Surroundings } from '../run.ts';
-import { runFleet } from './fleet.ts';
-import type { FleetMailbox, FoundMailboxes } from './mailboxes.ts';
-import { readMailboxesFile } from './mailboxes-file.ts';
+import { openSharedSecrets, runFleet } from './fleet.ts';
+import { printList } from './list.ts';
+import { findMailboxes } from './mailboxes.ts';
 import type { FleetOptions } from './options.ts';
 
 export interface FleetCommand {
@@ -28,29 +27,23 @@ export async function commandFleet(
     if (isGiven && database === '')
       throw new UsageError(`${name} needs a database, and DATABASE_URL is not set`, DATABASE);
   }
-  const prints = options.list || options.status || options.forecast;
-  if (run !== undefined && !prints)
-    return (await runFleet({ options, run }, { ...surroundings, findMailboxes })).exitCode;
-  const { config, terminal } = surroundings;
-  if (config instanceof ConfigError) throw config;
-  const { mailboxes } = await findMailboxes(config);
-  for (const { name } of mailboxes) terminal.print(name);
+  if (options.list) return await printMailboxes(options.json, surroundings);
+  const prints = options.status || options.forecast;
+  if (run !== undefined && !prints) return (await runFleet({ options, run }, surroundings)).exitCode;
   return ExitCode.ok;
 }
 
-/** The mailboxes of the entries that name them. */
-async function findMailboxes(config: Config): Promise<FoundMailboxes> {
-  const sources = await readMailboxesFile(config);
-  const mailboxes = sources.flatMap((one): FleetMailbox[] => {
-    const { label: source, rulesFile } = one;
-    const rules = rulesFile === undefined ? {} : { rulesFile };
-    if (one.kind === 'secret')
-      return [{ name: one.secretId, secretId: one.secretId, mailbox: one.email, source, ...rules }];
-    if (one.kind !== 'subjects') return [];
-    const { secretId, subjects } = one;
-    return subjects.map((subject) => ({ name: subject, secretId, mailbox: subject, subject, source, ...rules }));
-  });
-  return { mailboxes, repeated: [], failures: [] };
+async function printMailboxes(json: boolean, surroundings: Surroundings): Promise<ExitCode> {
+  const { config, terminal, isWatched, redactor, processStop: signal } = surroundings;
+  if (config instanceof ConfigError) throw config;
+  try {
+    const secrets = await openSharedSecrets(config, { redactor, jobSecrets: [], signal });
+    const found = await findMailboxes(config, surroundings, { secrets, signal });
+    return printList(found, { json: json || !isWatched, terminal });
+  } catch (error) {
+    if (!(error instanceof StoppedError)) throw error;
+    return error.reason === 'SIGINT' ? ExitCode.sigint : ExitCode.sigterm;
+  }
 }
 
 const DATABASE =

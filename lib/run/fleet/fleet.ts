@@ -2,6 +2,7 @@
  * Runs a job in many mailboxes, several at a time, each as a run of its own, and sums up the runs in the final line
  * `fleet.finished`. mailboxes.ts finds the mailboxes, run.ts does each run.
  */
+import type { SharedSecrets, SharedSecretsOptions } from '../../aws/shared-secrets.ts';
 import { systemClock } from '../../base/clock.ts';
 import { counted } from '../../base/count.ts';
 import { didYouMean } from '../../base/nearest.ts';
@@ -15,7 +16,7 @@ import type { SharedConnections } from '../connection.ts';
 import { createMonitor } from '../monitor.ts';
 import { describeError, type Outcome, type RunReport } from '../report.ts';
 import { type RunRequest, runJob, type Surroundings } from '../run.ts';
-import type { FleetMailbox, FoundMailboxes } from './mailboxes.ts';
+import { type FleetMailbox, findMailboxes } from './mailboxes.ts';
 import { DEFAULT_AT_ONCE, type FleetOptions } from './options.ts';
 import { type FleetPeriod, inOrderOf, periodAt } from './period.ts';
 
@@ -23,11 +24,6 @@ export interface FleetRequest {
   readonly options: FleetOptions;
   /** The job and its options, for each mailbox. */
   readonly run: RunRequest;
-}
-
-export interface FleetSurroundings extends Surroundings {
-  /** @throws ConfigError for a mailboxes.yaml that is missing or broken. */
-  readonly findMailboxes: (config: Config, signal: AbortSignal) => Promise<FoundMailboxes>;
 }
 
 /** How the mailboxes of a fleet ended; each counts once. */
@@ -72,13 +68,13 @@ export const MAILBOX_BUDGET_MS = 10 * 60_000;
 const MOST_NAMED = 5;
 
 /** Works through all mailboxes and returns the sums. The final line is written after a bug and for a wrong configuration, too. */
-export async function runFleet(request: FleetRequest, surroundings: FleetSurroundings): Promise<FleetReport> {
+export async function runFleet(request: FleetRequest, surroundings: Surroundings): Promise<FleetReport> {
   return await new Fleet(request, surroundings).execute();
 }
 
 class Fleet {
   readonly #request: FleetRequest;
-  readonly #surroundings: FleetSurroundings;
+  readonly #surroundings: Surroundings;
   readonly #period: FleetPeriod;
   readonly #ends = { all: 0, done: 0, nothingToDo: 0, partial: 0, failed: 0, remaining: 0, elsewhere: 0 };
   readonly #sums = Object.fromEntries(SUMS.map((name) => [name, 0])) as Record<keyof Sums, number>;
@@ -86,7 +82,7 @@ class Fleet {
   readonly #brokenSources: JobError[] = [];
   #stopped: StopReason | null = null;
 
-  constructor(request: FleetRequest, surroundings: FleetSurroundings) {
+  constructor(request: FleetRequest, surroundings: Surroundings) {
     this.#request = request;
     this.#surroundings = surroundings;
     this.#period = periodAt(new Date(), request.options.every);
@@ -120,11 +116,13 @@ class Fleet {
 
   async #work(): Promise<void> {
     const { options, run } = this.#request;
-    const { config, log, processStop, findMailboxes } = this.#surroundings;
+    const { config, log, processStop } = this.#surroundings;
     if (config instanceof ConfigError) throw config;
     using budget = startBudget(options.budget ?? config.budgetMs, processStop);
     try {
-      const found = await findMailboxes(config, budget.wrapUp);
+      const shared = await this.#share(config, budget.wrapUp);
+      const { secrets } = shared;
+      const found = await findMailboxes(config, this.#surroundings, { secrets, signal: budget.wrapUp });
       for (const { name, source, firstSource } of found.repeated)
         log.warn('fleet.repeated', { mailbox: name, source, firstSource });
       for (const { source, error } of found.failures) {
@@ -136,7 +134,6 @@ class Fleet {
       log.info('fleet.started', { job: run.name, mailboxes: mailboxes.length, atOnce, dryRun: run.common.dryRun });
       this.#ends.all = mailboxes.length;
       this.#ends.remaining = mailboxes.length;
-      const shared = await this.#share(config, budget.wrapUp);
       await this.#workThrough(inOrderOf(this.#period, mailboxes), { atOnce, shared, stop: budget.wrapUp });
     } finally {
       this.#stopped = budget.stopped;
@@ -145,12 +142,9 @@ class Fleet {
 
   async #share(config: Config, signal: AbortSignal): Promise<SharedConnections> {
     const { redactor, log } = this.#surroundings;
-    const { SharedSecrets } = await import('../../aws/shared-secrets.ts');
-    const { awsRegion: region, awsKeys: keys } = config;
-    const hide = (secret: string) => redactor.add(secret);
     const jobSecrets = this.#request.run.job.secrets ?? [];
     return {
-      secrets: new SharedSecrets({ region, keys, hide, jobSecrets, clock: systemClock, signal }),
+      secrets: await openSharedSecrets(config, { redactor, jobSecrets, signal }),
       projectQuota: new QuotaWindow({
         unitsPerMinute: config.projectQuotaPerMinute,
         clock: systemClock,
@@ -256,6 +250,16 @@ class Fleet {
     const outcome = isStopped ? 'partial' : done > 0 || nothingToDo === 0 ? 'ok' : 'nothing-to-do';
     return { outcome, exitCode: ExitCode.ok, error: undefined, remedy: undefined };
   }
+}
+
+/** Access to the secrets of all mailboxes. A service account's key is cut out of the output until the process ends. */
+export async function openSharedSecrets(
+  { awsRegion: region, awsKeys: keys }: Config,
+  { redactor, ...options }: Pick<Surroundings, 'redactor'> & Pick<SharedSecretsOptions, 'jobSecrets' | 'signal'>,
+): Promise<SharedSecrets> {
+  const { SharedSecrets } = await import('../../aws/shared-secrets.ts');
+  const hide = (secret: string) => redactor.add(secret);
+  return new SharedSecrets({ region, keys, hide, clock: systemClock, ...options });
 }
 
 function interrupted(exitCode: ExitCode) {

@@ -12,9 +12,9 @@ import { ConfigError, JobError } from '../../errors.ts';
 import { tryPrevious } from '../../google/fallback.ts';
 import { exchangeAssertion } from '../../google/service-account.ts';
 import { TokenRefusal } from '../../google/token.ts';
-import { type Host, hostOfUrl } from '../../process/hosts.ts';
+import { hostOfUrl } from '../../process/hosts.ts';
 import type { Log } from '../../screen/log.ts';
-import type { ChosenMailbox } from '../run.ts';
+import type { ChosenMailbox, Surroundings } from '../run.ts';
 import { type MailboxSource, readMailboxesFile } from './mailboxes-file.ts';
 
 /** `name` is the secret's name, or the subject. */
@@ -42,12 +42,10 @@ export interface RepeatedMailbox {
 
 export interface FindingOptions {
   readonly secrets: SharedSecrets;
-  /** Cuts a secret out of the output. */
-  readonly hide: (secret: string) => void;
-  readonly allowHosts: (hosts: readonly Host[]) => void;
-  readonly log: Log;
   readonly signal: AbortSignal;
 }
+
+type FindingSurroundings = Pick<Surroundings, 'redactor' | 'allowHosts'> & { readonly log: Log };
 
 /** The scope of users.list that lets the service account change nothing. */
 export const DIRECTORY_SCOPE = 'https://www.googleapis.com/auth/admin.directory.user.readonly';
@@ -58,11 +56,15 @@ const SOURCES_AT_ONCE = 4;
  * Reads mailboxes.yaml and asks its sources.
  * @throws ConfigError for a missing or wrong file; the signal's reason on abort. A source that fails is in `failures`.
  */
-export async function findMailboxes(config: Config, options: FindingOptions): Promise<FoundMailboxes> {
+export async function findMailboxes(
+  config: Config,
+  surroundings: FindingSurroundings,
+  options: FindingOptions,
+): Promise<FoundMailboxes> {
   const sources = await readMailboxesFile(config);
   const answers = await mapAtOnce(sources, SOURCES_AT_ONCE, async (source) => {
     try {
-      return await mailboxesOf(source, config, options);
+      return await mailboxesOf(source, config, { ...options, ...surroundings });
     } catch (error) {
       options.signal.throwIfAborted();
       if (error instanceof JobError) return error;
@@ -104,10 +106,12 @@ class Found {
 
 type DirectorySource = Extract<MailboxSource, { kind: 'directory' }>;
 
+type Finding = FindingOptions & FindingSurroundings;
+
 type Unplaced = Omit<FleetMailbox, 'source'>;
 
 /** @throws JobError when the source cannot be read, or has no mailbox. */
-async function mailboxesOf(source: MailboxSource, config: Config, options: FindingOptions): Promise<Unplaced[]> {
+async function mailboxesOf(source: MailboxSource, config: Config, options: Finding): Promise<Unplaced[]> {
   const rules = source.rulesFile === undefined ? {} : { rulesFile: source.rulesFile };
   const bySecret = (secretId: string, mailbox?: string): Unplaced => ({
     name: secretNameOf(secretId),
@@ -139,7 +143,7 @@ async function mailboxesOf(source: MailboxSource, config: Config, options: Findi
 async function listSecrets(
   { prefix }: Extract<MailboxSource, { kind: 'prefix' }>,
   { awsRegion: region, awsKeys: keys }: Config,
-  { secrets, signal }: FindingOptions,
+  { secrets, signal }: Finding,
 ): Promise<string[]> {
   const { listSecretNames } = await import('../../aws/list-secrets.ts');
   const names = await listSecretNames(secrets.client, prefix, { region, keys }, signal);
@@ -150,7 +154,7 @@ async function listSecrets(
   );
 }
 
-async function listUsers(source: DirectorySource, config: Config, options: FindingOptions): Promise<string[]> {
+async function listUsers(source: DirectorySource, config: Config, options: Finding): Promise<string[]> {
   const { admin, query } = source;
   const { adminUrl, requestTimeoutMs: timeoutMs } = config;
   const accessToken = await adminToken(source, config, options);
@@ -169,9 +173,10 @@ async function listUsers(source: DirectorySource, config: Config, options: Findi
 async function adminToken(
   { secretId, admin }: DirectorySource,
   { tokenUrl, requestTimeoutMs: timeoutMs }: Config,
-  { secrets, hide, log, signal }: FindingOptions,
+  { secrets, redactor, log, signal }: Finding,
 ): Promise<string> {
   const fetchSecret = secrets.fetcherFor(secretId, admin);
+  const hide = (secret: string) => redactor.add(secret);
   const exchange = { tokenUrl, timeoutMs, hide, clock: systemClock, random: Math.random };
   /** Returns the error of a version that another version may replace. */
   const open = async ({ credentials }: FetchedSecret): Promise<string | JobError> => {

@@ -115,7 +115,7 @@ describe('service accounts', () => {
 
     it('for a subject that is no user names the subject', async () => {
       const told = await refusal(proven({ subject: 'nobody@example.com' }));
-      assert.match(told, /no user nobody@example\.com.*Correct subject/);
+      assert.match(told, /no user nobody@example\.com.*Correct the address/);
     });
 
     it('for a key of another account names the key', async () => {

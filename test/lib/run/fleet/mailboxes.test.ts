@@ -8,6 +8,7 @@ import { systemClock } from '../../../../lib/base/clock.ts';
 import { readConfig } from '../../../../lib/config.ts';
 import type { JobError } from '../../../../lib/errors.ts';
 import { Scope } from '../../../../lib/job.ts';
+import { Redactor } from '../../../../lib/process/redact.ts';
 import { DIRECTORY_SCOPE, findMailboxes } from '../../../../lib/run/fleet/mailboxes.ts';
 import { recordLog } from '../../../in-process.ts';
 import { directoryErrors } from '../../../sandbox/directory.ts';
@@ -52,15 +53,15 @@ describe('findMailboxes', () => {
     await writeFile(file, `mailboxes:\n${entries}\n`);
     const config = readConfig({ ...sandbox.env, MAILBOXES_FILE: file });
     const { signal } = new AbortController();
-    const hidden: string[] = [];
-    const hide = (secret: string) => hidden.push(secret);
+    const redactor = new Redactor();
+    const hide = (secret: string) => redactor.add(secret);
     const { awsRegion: region, awsKeys: keys } = config;
     const secrets = new SharedSecrets({ region, keys, hide, jobSecrets: [], clock: systemClock, signal });
     const { log, events } = recordLog();
     const hosts: string[] = [];
     const allowHosts = (more: readonly { name: string; port: number }[]) =>
       hosts.push(...more.map(({ name, port }) => `http://${name}:${port}`));
-    const found = await findMailboxes(config, { secrets, hide, allowHosts, log, signal });
+    const found = await findMailboxes(config, { redactor, allowHosts, log }, { secrets, signal });
     const unplaced = (label: string) => label.replace(`${file}:`, '');
     return {
       names: found.mailboxes.map(({ name }) => name),
@@ -68,7 +69,7 @@ describe('findMailboxes', () => {
       repeated: found.repeated.map(({ name, source, firstSource }) => [name, unplaced(source), unplaced(firstSource)]),
       failures: found.failures.map(({ source, error }) => ({ source: unplaced(source), error })),
       events,
-      hidden,
+      redactor,
       hosts,
     };
   }
@@ -175,7 +176,7 @@ describe('findMailboxes', () => {
     it('takes the active users that the query finds, page after page, with a token for this scope alone', async () => {
       sandbox.directory.largestPage = 2;
       const query = `query: "orgUnitPath='/Sales'"`;
-      const { mailboxes, hidden, hosts } = await find(`  - { ${DIRECTORY}, ${query} }, rules: sales.yaml }`);
+      const { mailboxes, redactor, hosts } = await find(`  - { ${DIRECTORY}, ${query} }, rules: sales.yaml }`);
       assert.deepEqual(
         mailboxes,
         ['eve', 'fred', 'gina'].map((name) => ({
@@ -190,7 +191,8 @@ describe('findMailboxes', () => {
       assert.equal(sent('users.list').length, 3);
       const token = sandbox.oauth.issued.at(-1);
       assert.deepEqual([token?.email, token?.scopes], ['admin@example.com', [DIRECTORY_SCOPE]]);
-      assert.ok(hidden.includes(token?.accessToken ?? ''), 'the token is cut out of the output');
+      const line = `token ${token?.accessToken}`;
+      assert.ok(!redactor.text(line).includes(`${token?.accessToken}`), 'the token is cut out of the output');
       assert.deepEqual(hosts, [sandbox.env.GOOGLE_ADMIN_URL]);
     });
 

@@ -1,0 +1,50 @@
+/** `job fleet --list`: prints the mailboxes of the fleet, those that are named again, and the sources that failed. */
+import { counted } from '../../base/count.ts';
+import { ExitCode } from '../../errors.ts';
+import { tableLines } from '../../screen/table.ts';
+import type { Terminal } from '../../screen/terminal.ts';
+import type { FoundMailboxes } from './mailboxes.ts';
+
+/** Prints the list. Returns the exit code of the sources that failed: their common code or 65; 0 when none failed. */
+export function printList(
+  found: FoundMailboxes,
+  { json, terminal }: { readonly json: boolean; readonly terminal: Terminal },
+): ExitCode {
+  if (json) for (const line of jsonLines(found)) terminal.printExactly(JSON.stringify(line));
+  else printTable(found, terminal);
+  const codes = new Set(found.failures.map(({ error }) => error.exitCode));
+  const [code = ExitCode.ok] = codes;
+  return codes.size > 1 ? ExitCode.itemsFailed : code;
+}
+
+function jsonLines({ mailboxes, repeated, failures }: FoundMailboxes): object[] {
+  return [
+    ...mailboxes.map(({ name, source, mailbox: email, rulesFile: rules }) => ({ name, source, email, rules })),
+    ...repeated.map(({ name, source, firstSource }) => ({ repeated: name, source, firstSource })),
+    ...failures.map(({ source, error: { message, remedy, exitCode } }) => ({
+      failed: source,
+      exitCode,
+      error: message,
+      remedy,
+    })),
+  ];
+}
+
+function printTable({ mailboxes, repeated, failures }: FoundMailboxes, terminal: Terminal): void {
+  if (mailboxes.length > 0) {
+    const rows = mailboxes.map(({ name, mailbox, rulesFile, source }) => [
+      name,
+      mailbox ?? '–',
+      rulesFile ?? '–',
+      // The entry's place is enough: its kind shows in the name.
+      source.replace(/ \(.*$/, ''),
+    ]);
+    for (const line of tableLines(['mailbox', 'email', 'rules', 'entry'], rows)) terminal.printExactly(line);
+    terminal.print();
+  }
+  terminal.print(`${counted(mailboxes.length, 'mailbox', 'mailboxes')}.`);
+  if (repeated.length > 0) terminal.print('\nNamed again; only the first entry counts:');
+  for (const { name, source, firstSource } of repeated) terminal.print(`  ${name}: ${source}, first ${firstSource}`, 2);
+  if (failures.length > 0) terminal.print('\nFailed:');
+  for (const { source, error } of failures) terminal.print(`  ${source}: ${error.message} ${error.remedy}`, 2);
+}
