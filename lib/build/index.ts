@@ -5,10 +5,9 @@
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RESERVED_NAMES } from '../commands/index.ts';
-import { Registry } from '../registry.ts';
+import { NAMING_RULE, Registry } from '../registry.ts';
 import { bundle, bundleStart, entryPoints } from './bundle.ts';
 import { jobsToTry, makeCodeCache } from './code-cache.ts';
-import { reportJobs } from './job-files.ts';
 import { licencesOf } from './licences.ts';
 
 /** Builds the program with the jobs of the folder `jobs` into the folder `dist`, which it replaces. */
@@ -42,6 +41,15 @@ export async function copyJobFiles(jobs: string, dist: string): Promise<void> {
   for (const file of await readdir(jobs)) {
     if (file.endsWith('.yaml')) await copyFile(join(jobs, file), join(dist, 'jobs', file));
   }
+}
+
+/** Returns whether all jobs can be loaded. Prints broken jobs on stderr, and sets the exit code 1 for them. */
+export async function reportJobs(registry: Registry, host = process): Promise<boolean> {
+  for (const file of registry.misnamed) host.stdout.write(`${file} is no job and was left out. ${NAMING_RULE}\n`);
+  const faults = (await registry.all()).flatMap((job) => ('fault' in job ? [job.fault] : []));
+  for (const { message, remedy } of faults) host.stderr.write(`build: ${message}\n       ${remedy}\n`);
+  if (faults.length > 0) host.exitCode = 1;
+  return faults.length === 0;
 }
 
 if (import.meta.main) {

@@ -51,7 +51,7 @@ export function keepMarked(entry: JournalEntry, marks: Uint8Array): JournalEntry
 }
 
 /** Follows the batches of one portion while the run sends them, and tells which messages were changed. */
-export class MadeChanges {
+export class BatchProgress {
   readonly #portion: JournaledPortion;
   /** By set, then by batch number. */
   readonly #batches: { readonly messages: number; readonly state: BatchState }[][];

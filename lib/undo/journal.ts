@@ -10,7 +10,7 @@ import type { Mailbox } from '../gmail/mailbox.ts';
 import { JOURNAL_LABEL } from '../gmail/own-labels.ts';
 import type { QuotaWindow } from '../gmail/quota.ts';
 import type { Log } from '../screen/log.ts';
-import type { MadeChanges } from './journal-entries.ts';
+import type { BatchProgress } from './journal-entries.ts';
 import type { JournalRecord } from './journal-record.ts';
 import type { JournalStore } from './journal-store.ts';
 
@@ -42,7 +42,7 @@ interface KeptPortion {
   record: JournalRecord;
   /** The message that holds `record`. */
   messageId: string | undefined;
-  readonly made: MadeChanges;
+  readonly made: BatchProgress;
 }
 
 export class RunJournal implements PlanJournal {
@@ -75,7 +75,7 @@ export class RunJournal implements PlanJournal {
     const { log, mailbox, quota, runId, job, startedAt } = this.#options;
     const whole = mailbox.span?.whole;
     const store = await this.#open();
-    const { entriesOf, MadeChanges } = await import('./journal-entries.ts');
+    const { entriesOf, BatchProgress } = await import('./journal-entries.ts');
     const entries = entriesOf(portion);
     const { part, parts, messages } = portion;
     const range = whole === undefined ? null : { fromS: whole.fromS, toS: whole.toS };
@@ -84,7 +84,7 @@ export class RunJournal implements PlanJournal {
     log.info('journal.written', { part, parts, messages });
     if (this.#last === undefined) this.#closeWhenStopped();
     else this.#before = this.#totalMade(this.#last);
-    this.#last = { portion, record, messageId, made: new MadeChanges(portion) };
+    this.#last = { portion, record, messageId, made: new BatchProgress(portion) };
     if (messageId !== undefined) this.#messageIds = [...this.#messageIds, messageId];
     quota?.holdBack();
   }
