@@ -15,8 +15,8 @@ export interface SecretAddress {
   readonly keys?: AwsKeys | ContainerToken | undefined;
   /** A client that many secrets share; one of its own when left out. */
   readonly client?: SecretsManagerClient;
-  /** The variable that names the secret: GMAIL_SECRET_ID when left out. */
-  readonly variable?: 'JOB_SECRET_ID';
+  /** The variable or file that names the secret: GMAIL_SECRET_ID when left out. */
+  readonly variable?: 'JOB_SECRET_ID' | 'mailboxes.yaml';
 }
 
 /** AWS accepts the keys and allows the request: the secret, or its name, is the cause. */
@@ -64,7 +64,7 @@ function explain({ name, message, what, said, action }: AwsRefusal, variable: st
         `${what}: there is no such secret`,
         variable === 'JOB_SECRET_ID'
           ? 'Check JOB_SECRET_ID and AWS_REGION; the secret is made in the AWS console (Secrets Manager → Store a new secret).'
-          : 'Check GMAIL_SECRET_ID and AWS_REGION; `job authorize` makes the secret.',
+          : `Check ${variable} and AWS_REGION; \`job authorize\` makes the secret${variable === 'GMAIL_SECRET_ID' ? '' : ' whose name is in GMAIL_SECRET_ID'}.`,
       );
     case 'KMSInvalidStateException':
     case 'KMSDisabledException':

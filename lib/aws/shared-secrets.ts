@@ -74,7 +74,7 @@ export class SharedSecrets {
 
   async #fetch(secretId: string, stage: Stage): Promise<FetchedSecret | null> {
     const { region, keys, hide, jobSecrets, signal } = this.#options;
-    const send = connectToSecret({ secretId, region, keys, client: this.client });
+    const send = connectToSecret({ secretId, region, keys, client: this.client, variable: 'mailboxes.yaml' });
     const version = await fetchVersion(send, secretId, { stage }, hide, signal, ANY_SUBJECT);
     if (version === null) return null;
     hideKeys(jobSecrets, version.furtherKeys, hide);

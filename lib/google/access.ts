@@ -56,8 +56,10 @@ export interface AccessOptions {
   readonly storeReplacedToken?: (user: AuthorizedUser, from: ReadVersion) => Promise<string>;
   readonly clock: Clock;
   readonly log: Log;
-  /** The address in GMAIL_MAILBOX, which every token must open. */
+  /** The address in GMAIL_MAILBOX or mailboxes.yaml, which every token must open. */
   readonly mailbox: string | undefined;
+  /** Whether `mailbox` comes from mailboxes.yaml. */
+  readonly isListed?: boolean;
   /** Asks Gmail whose mailbox an access token opens. Called with each token before any other use. */
   readonly askMailbox: (accessToken: string) => Promise<MailboxProfile>;
   readonly signal: AbortSignal;
@@ -134,7 +136,7 @@ async function issueToken(before: IssuedToken | undefined, options: AccessOption
     return [first.versionId, again.versionId].includes(previous.versionId) ? null : previous;
   };
   const begun: MeantMailbox | undefined = before && { ...before.profile, source: 'run', named: 'the run began on' };
-  const expected = meantMailbox(mailbox, again) ?? begun;
+  const expected = meantMailbox(mailbox, again, options.isListed) ?? begun;
   const standIn = await tryPrevious(problem, fetchPrevious, expected, async (previous, meant) => {
     const opened = await tryVersion(previous, 'AWSPREVIOUS', before, options, meant);
     if (opened instanceof JobError) return opened;
@@ -172,20 +174,20 @@ const RENEW_BEFORE_MS = 60_000;
  * Exchanges one version of the secret, and asks Gmail whose mailbox the token opens. Returns the version's error when
  * another version may work.
  * @throws CredentialError when the token opens another mailbox than `meant` or than the run began with, or lacks scopes;
- * ConfigError when GMAIL_MAILBOX and the secret name different mailboxes.
+ * ConfigError when the configuration and the secret name different mailboxes.
  */
 async function tryVersion(
   secret: FetchedSecret,
   stage: Stage,
   before: IssuedToken | undefined,
   options: AccessOptions,
-  meant = meantMailbox(options.mailbox, secret),
+  meant = meantMailbox(options.mailbox, secret, options.isListed),
 ): Promise<IssuedToken | JobError> {
   const { credentials, versionId } = secret;
   const { jobName: name, scopes, installed, exchange, clock, signal, log } = options;
   if (credentials instanceof ConfigError) return credentials;
   requireUnchangedMailbox(secret.mailbox, before?.profile.address);
-  requireAgreement(options.mailbox, secret);
+  requireAgreement(options.mailbox, secret, options.isListed);
 
   // Google starts the token's lifetime later than this moment, so the token lives at least as long as computed.
   const askedAt = clock.now();

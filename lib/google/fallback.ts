@@ -32,7 +32,7 @@ export async function tryPrevious<P extends { readonly mailbox: string | undefin
 
 function notNamed(problem: JobError): JobError {
   const remedy =
-    'So that AWSPREVIOUS can be used next time, set GMAIL_MAILBOX to the address of the mailbox, or keep email in the secret.';
+    'So that AWSPREVIOUS can be used next time, set GMAIL_MAILBOX (in a fleet, email in mailboxes.yaml) to the address of the mailbox, or keep email in the secret.';
   return notUsed(problem, 'neither GMAIL_MAILBOX nor the secret names the mailbox', `${problem.remedy} ${remedy}`);
 }
 

@@ -17,7 +17,7 @@ export interface MailboxProfile {
 /** The mailbox that every token must open. `named` begins a message about its source: `GMAIL_MAILBOX is`. */
 export interface MeantMailbox {
   readonly address: string;
-  readonly source: 'variable' | 'secret' | 'run';
+  readonly source: 'variable' | 'list' | 'secret' | 'run';
   readonly named: string;
   /** Whether the secret holds a service account's key, which `job rotate` refuses. */
   readonly isServiceAccount?: boolean;
@@ -28,10 +28,10 @@ export class WrongMailboxError extends CredentialError {
   readonly actual: string;
 
   constructor(actual: string, { address, source, named, isServiceAccount }: MeantMailbox) {
-    const byVariable = source === 'variable';
+    const setting = source === 'variable' ? 'GMAIL_MAILBOX' : source === 'list' ? LISTED : undefined;
     const correct = isServiceAccount
-      ? `Set subject in the secret to the mailbox that is meant${byVariable ? ', or correct GMAIL_MAILBOX' : ''}`
-      : `Authorize again with the Google account that is meant (\`job rotate\`), or correct ${byVariable ? 'GMAIL_MAILBOX' : 'email in the secret'}`;
+      ? `Set subject in the secret to the mailbox that is meant${setting === undefined ? '' : `, or correct ${setting}`}`
+      : `Authorize again with the Google account that is meant (\`job rotate\`), or correct ${setting ?? 'email in the secret'}`;
     super(
       `The token belongs to the mailbox ${actual}, but ${named} ${address}`,
       `${correct}. If both addresses lead to one mailbox, write the one that Google uses: ${actual}.`,
@@ -40,12 +40,20 @@ export class WrongMailboxError extends CredentialError {
   }
 }
 
-/** The meant mailbox for a version of the secret: GMAIL_MAILBOX, else the address in the version itself. */
+const LISTED = 'the entry in mailboxes.yaml';
+
+/**
+ * The meant mailbox for a version of the secret: the configured one, else the address in the version itself. `isListed` says
+ * that the configured mailbox comes from mailboxes.yaml, not from GMAIL_MAILBOX.
+ */
 export function meantMailbox(
   configuredMailbox: string | undefined,
   { mailbox, credentials }: Pick<FetchedSecret, 'mailbox' | 'credentials'>,
+  isListed = false,
 ): MeantMailbox | undefined {
   const isServiceAccount = 'type' in credentials && credentials.type === 'service_account';
+  if (configuredMailbox !== undefined && isListed)
+    return { address: configuredMailbox, source: 'list', named: `${LISTED} says`, isServiceAccount };
   if (configuredMailbox !== undefined)
     return { address: configuredMailbox, source: 'variable', named: 'GMAIL_MAILBOX is', isServiceAccount };
   const key = isServiceAccount ? 'subject' : 'email';
@@ -58,13 +66,18 @@ export function requireExpectedMailbox(actual: string, meant: MeantMailbox): voi
   if (!isSameMailbox(actual, meant.address)) throw new WrongMailboxError(actual, meant);
 }
 
-/** @throws ConfigError when the secret names another mailbox than GMAIL_MAILBOX. */
-export function requireAgreement(configuredMailbox: string | undefined, secret: FetchedSecret): void {
+/** @throws ConfigError when the secret names another mailbox than GMAIL_MAILBOX, or than mailboxes.yaml for one `isListed`. */
+export function requireAgreement(configuredMailbox: string | undefined, secret: FetchedSecret, isListed = false): void {
   const { credentials } = secret;
   if (configuredMailbox === undefined || credentials instanceof ConfigError) return;
   const named = mailboxOf(credentials);
   if (named === undefined || isSameMailbox(named, configuredMailbox)) return;
   const key = credentials.type === 'service_account' ? 'subject' : 'email';
+  if (isListed)
+    throw new ConfigError(
+      `${LISTED} says ${configuredMailbox}, but the secret's ${key} is ${named}`,
+      `Correct email there or ${key} in the secret, or name another secret there.`,
+    );
   throw new ConfigError(
     `GMAIL_MAILBOX is ${configuredMailbox}, but the secret's ${key} is ${named}`,
     `Set GMAIL_MAILBOX to ${named} if the jobs should work on that mailbox, name the secret of ${configuredMailbox} in GMAIL_SECRET_ID, or correct ${key} in the secret.`,

@@ -92,6 +92,7 @@ export async function openConnection(config: Config, options: ConnectionOptions)
     scopes,
     ...(installed && { installed }),
     mailbox: config.mailbox,
+    isListed: fleet !== undefined,
     askMailbox: (accessToken) =>
       askMailbox(accessToken, signals.wrapUp, profileAccess(config, { statistics, quota, log, progress })),
     exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
@@ -153,7 +154,10 @@ async function openSecret(
   if (fetchSecret !== undefined) return { fetchSecret };
   if (shared !== undefined && subject !== undefined)
     return { fetchSecret: shared.secrets.fetcherFor(config.secretId, subject) };
-  const address = { ...secretAddressOf(config), ...(shared && { client: shared.secrets.client }) };
+  const address = {
+    ...secretAddressOf(config),
+    ...(shared && { client: shared.secrets.client, variable: 'mailboxes.yaml' as const }),
+  };
   const { createSecretFetcher } = await import('../aws/secret.ts');
   const reader = { fetchSecret: createSecretFetcher(address, hide, jobSecrets) };
   if (!mayWriteSecret) return reader;

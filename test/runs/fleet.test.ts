@@ -89,6 +89,12 @@ describe('a fleet of mailboxes, of which some fail, crash and hang,', () => {
     assert.match(String(final.error), /^The job failed in 3 of 8 mailboxes: /);
     assert.match(String(final.error), /1 with exit code 77 \(gmail-jobs\/revoked\)/);
     assert.match(String(final.error), /1 with exit code 1 \(gmail-jobs\/crashing\)/);
+    const { error, remedy } = finishedIn(run.events, 'gmail-jobs/mistaken')[0] as LogEvent;
+    assert.match(
+      String(error),
+      /the entry in mailboxes\.yaml says ann@example\.com, but the secret's email is mistaken@/,
+    );
+    assert.doesNotMatch(`${error} ${remedy}`, /GMAIL_MAILBOX|GMAIL_SECRET_ID/);
     const codes = Object.fromEntries(
       members.map(({ name, secretId }) => [name, finishedIn(run.events, secretId).map(({ exitCode }) => exitCode)]),
     );
