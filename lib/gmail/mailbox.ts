@@ -3,6 +3,7 @@
  * them in the tally, and stops with the run.
  */
 import { Faults } from '../base/faults.ts';
+import { TRY_NEXT_RUN } from '../base/network-failure.ts';
 import { OpenCalls } from '../base/open-calls.ts';
 import { mapAtOnce } from '../base/pool.ts';
 import type { Tally } from '../base/tally.ts';
@@ -168,7 +169,7 @@ export class Mailbox {
     if (messages !== undefined) return messages;
     throw new UnavailableError(
       'Gmail did not say how many messages the mailbox holds: its answer to users.getProfile has no messagesTotal',
-      'Run again later.',
+      TRY_NEXT_RUN,
     );
   }
 
@@ -452,7 +453,7 @@ export class Mailbox {
     if (historyId !== undefined) return historyId;
     throw new UnavailableError(
       'Gmail did not name the current history id: its answer to users.getProfile has no historyId',
-      'Run the command again.',
+      TRY_NEXT_RUN,
     );
   }
 

@@ -1,5 +1,6 @@
 /** Requests one message: its labels, some of its headers, its source, its parts or one of its attachments. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
+import { TRY_NEXT_RUN } from '../base/network-failure.ts';
 import { UnavailableError } from '../errors.ts';
 import type { GmailClient } from './client.ts';
 import { GmailRefusal } from './responses.ts';
@@ -50,7 +51,7 @@ export function sourceIn({ raw }: gmail_v1.Schema$Message): Buffer {
   if (typeof raw === 'string') return Buffer.from(raw, 'base64url');
   throw new UnavailableError(
     'Gmail was not available: messages.get was answered without the source of the message',
-    'Nothing to do unless it lasts: run the same command again.',
+    TRY_NEXT_RUN,
   );
 }
 
