@@ -32,7 +32,7 @@ export function listSecrets(secrets: readonly Secret[], input: Input, largestPag
       return values.some((value) => name.startsWith(value));
     });
   const found = secrets.filter(fits);
-  const start = token === undefined ? 0 : Number(Buffer.from(String(token), 'base64').toString());
+  const start = token === undefined ? 0 : Number(Buffer.from(String(token), 'base64').toString() || Number.NaN);
   if (!Number.isSafeInteger(start)) throw awsError('InvalidNextTokenException');
   const end = start + Math.min(Number(most), largestPage);
   const list = found.slice(start, end).map((secret) => {

@@ -4,6 +4,7 @@ import {
   DescribeSecretCommand,
   GetSecretValueCommand,
   InvalidRequestException,
+  ListSecretsCommand,
   PutSecretValueCommand,
   ResourceExistsException,
   ResourceNotFoundException,
@@ -186,4 +187,40 @@ test('AccessDeniedException names the action and the resource, as IAM does', asy
   await assert.rejects(awsClient(sandbox).send(new GetSecretValueCommand({ SecretId })), {
     message: `User: arn:aws:iam::123456789012:user/gmail-jobs is not authorized to perform: secretsmanager:GetSecretValue on resource: ${sandbox.secrets.secret().arn} because no identity-based policy allows the secretsmanager:GetSecretValue action`,
   });
+});
+
+test('lists the secrets whose names begin so, in pages, without those that are scheduled for deletion', async () => {
+  await using sandbox = await startSandbox({ messages: 1 });
+  const client = awsClient(sandbox);
+  for (const name of ['team/ann', 'team/bob', 'team/cem', 'Team/dan']) sandbox.secrets.setSecret(name, 'value');
+  sandbox.secrets.scheduleDeletion('team/bob');
+  const list = async (input: object = {}) =>
+    await client.send(new ListSecretsCommand({ Filters: [{ Key: 'name', Values: ['team/'] }], ...input }));
+  const first = await list({ MaxResults: 1 });
+  assert.deepEqual(
+    first.SecretList?.map(({ Name }) => Name),
+    ['team/ann'],
+  );
+  const last = await list({ MaxResults: 1, NextToken: first.NextToken });
+  assert.deepEqual(
+    last.SecretList?.map(({ Name }) => Name),
+    ['team/cem'],
+  );
+  assert.equal(last.NextToken, undefined);
+  const all = await list({ IncludePlannedDeletion: true });
+  assert.ok(all.SecretList?.find(({ Name }) => Name === 'team/bob')?.DeletedDate instanceof Date);
+  assert.equal((await list({ Filters: [] })).SecretList?.length, 4);
+  await assert.rejects(list({ MaxResults: 101 }), { name: 'InvalidParameterException' });
+  await assert.rejects(list({ NextToken: 'x' }), { name: 'InvalidNextTokenException' });
+});
+
+test('allows ListSecrets by a statement about all resources alone', async () => {
+  await using sandbox = await startSandbox({ messages: 1 });
+  const client = awsClient(sandbox);
+  const Resource = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:gmail-jobs/*';
+  const statement = { Effect: 'Allow', Action: 'secretsmanager:*' } as const;
+  sandbox.iam.user().policy = { Statement: { ...statement, Resource } };
+  await assert.rejects(client.send(new ListSecretsCommand({})), { name: 'AccessDeniedException' });
+  sandbox.iam.user().policy = { Statement: { ...statement, Resource: '*' } };
+  assert.equal((await client.send(new ListSecretsCommand({}))).SecretList?.length, 1);
 });
