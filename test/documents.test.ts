@@ -14,6 +14,7 @@ import type { OptionSpecs } from '../lib/options.ts';
 import { Registry } from '../lib/registry.ts';
 import { SWITCHES } from '../lib/rules/actions.ts';
 import { parseRules } from '../lib/rules/schema.ts';
+import { parseMailboxes } from '../lib/run/fleet/mailboxes-file.ts';
 import { AS_NAMED } from './fixtures/as-named.ts';
 import { registryOf } from './fixtures/program.ts';
 import { openMailbox } from './in-process.ts';
@@ -135,8 +136,11 @@ describe('the documents', () => {
       }
     });
 
-    it(`have rules.yaml examples that the program accepts: ${name}`, () => {
-      for (const example of fenced(text, 'yaml')) parseRules(example, name);
+    it(`have examples of rules.yaml and mailboxes.yaml that the program accepts: ${name}`, () => {
+      for (const example of fenced(text, 'yaml')) {
+        if (/^mailboxes:/m.test(example)) parseMailboxes(example, name, 'eu-central-1');
+        else parseRules(example, name);
+      }
     });
   }
 

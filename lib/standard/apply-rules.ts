@@ -131,7 +131,7 @@ async function readRules(file: string, name: string): Promise<string> {
     const why = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`;
     throw new ConfigError(
       `the rules file ${name} ${why}`,
-      'Set RULES_FILE to the path of a rules file, relative to the working folder.',
+      'Set RULES_FILE (for an entry of a fleet: rules in mailboxes.yaml) to the path of a rules file, relative to the working folder.',
       { cause: error },
     );
   }
