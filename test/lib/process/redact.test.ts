@@ -220,7 +220,7 @@ describe('the secrets of a run', () => {
     assert.equal(redactor.text(`a ${other} b`), `a ${REDACTED} b`);
   });
 
-  it('are forgotten when fifty later runs have ended', () => {
+  it('are forgotten when ten later runs have ended', () => {
     const { redactor, timers } = start();
     const live = redactor.openRun();
     live.add(other);
@@ -230,7 +230,7 @@ describe('the secrets of a run', () => {
       run.add(one);
     }
     const known = secrets.filter((one) => redactor.text(one) === REDACTED);
-    assert.deepEqual(known, secrets.slice(-50));
+    assert.deepEqual(known, secrets.slice(-10));
     assert.equal(redactor.text(other), REDACTED);
     for (const { work } of timers) work();
     assert.deepEqual(
