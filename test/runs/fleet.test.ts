@@ -218,6 +218,42 @@ describe('job fleet', () => {
     assert.equal(run.events.filter(({ event }) => event === 'run.finished').length, 0);
   });
 
+  it('ends as a stopped fleet when the signal comes while it looks for the mailboxes', async () => {
+    const { sandbox } = await startFleet(membersOf(1));
+    await using _ = sandbox;
+    const child = new ChildHandle();
+    sandbox.faults.add({ kind: 'hook', service: 'aws', verb: 'ListSecrets', before: () => child.kill('SIGTERM') });
+    sandbox.faults.add({ kind: 'hang', service: 'aws', verb: 'ListSecrets', ...forever });
+    const run = await runJob(sandbox, ['fleet', 'greeting'], {
+      ...GREETING,
+      mailboxes: { mailboxes: [{ secretPrefix: 'gmail-jobs/' }] },
+      onStart: child.onStart,
+    });
+    assertFleet(run, 143, { outcome: 'interrupted', mailboxes: counts({}) });
+  });
+
+  it('forecasts units and prices from dry runs in three mailboxes', async () => {
+    const { sandbox, members, file } = await startFleet(membersOf(9));
+    await using _ = sandbox;
+    const { code, stdout } = await runJob(sandbox, ['fleet', '--forecast', '--json', '--every', 'day', 'greeting'], {
+      ...GREETING,
+      mailboxes: file,
+    });
+    assert.equal(code, 0, stdout);
+    const forecast = JSON.parse(stdout);
+    const units = sandbox.requests.reduce((sum, request) => sum + (request.units ?? 0), 0);
+    assert.deepEqual(forecast, {
+      ...{ job: 'greeting', mailboxes: 9, everyMs: 86_400_000, samples: 3, unitsPerMailbox: units / 3 },
+      ...{ unitsPerRun: units * 3, unitsPerHour: Math.round((units * 3) / 24), unitsPerDay: units * 3 },
+      ...{ projectUnitsPerMinute: 1_200_000, freeUnitsPerDay: 80_000_000 },
+      ...{ secrets: 9, secretReadsPerMonth: 270, dollarsPerMonth: { secrets: 3.6, reads: 0 } },
+    });
+    assert.deepEqual(
+      members.map(greeted),
+      Array.from({ length: 9 }, () => 0),
+    );
+  });
+
   it('needs a database for --status and --retry', async () => {
     for (const words of [['--status'], ['--retry', 'greeting']]) {
       const { code, stderr } = await runJob(null, ['fleet', ...words], GREETING);

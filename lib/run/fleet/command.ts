@@ -2,7 +2,8 @@
 import type { Environment } from '../../base/environment.ts';
 import { ConfigError, ExitCode, StoppedError, UsageError } from '../../errors.ts';
 import type { RunRequest, Surroundings } from '../run.ts';
-import { openSharedSecrets, runFleet } from './fleet.ts';
+import { chosen, openSharedSecrets, runFleet, share } from './fleet.ts';
+import { FORECAST_HANG, forecastFleet, forecastLines } from './forecast.ts';
 import { printList } from './list.ts';
 import { findMailboxes } from './mailboxes.ts';
 import type { FleetOptions } from './options.ts';
@@ -28,18 +29,43 @@ export async function commandFleet(
       throw new UsageError(`${name} needs a database, and DATABASE_URL is not set`, DATABASE);
   }
   if (options.list) return await printMailboxes(options.json, surroundings);
-  const prints = options.status || options.forecast;
-  if (run !== undefined && !prints) return (await runFleet({ options, run }, surroundings)).exitCode;
+  if (run !== undefined && options.forecast) return await printForecast(run, options, surroundings);
+  if (run !== undefined && !options.status) return (await runFleet({ options, run }, surroundings)).exitCode;
   return ExitCode.ok;
 }
 
 async function printMailboxes(json: boolean, surroundings: Surroundings): Promise<ExitCode> {
   const { config, terminal, isWatched, redactor, processStop: signal } = surroundings;
   if (config instanceof ConfigError) throw config;
-  try {
+  return await untilStopped(async () => {
     const secrets = await openSharedSecrets(config, { redactor, jobSecrets: [], signal });
     const found = await findMailboxes(config, surroundings, { secrets, signal });
     return printList(found, { json: json || !isWatched, terminal });
+  });
+}
+
+async function printForecast(
+  run: RunRequest,
+  { every: everyMs, mailbox: names, json }: FleetOptions,
+  surroundings: Surroundings,
+): Promise<ExitCode> {
+  const { config, terminal, isWatched, processStop: signal } = surroundings;
+  if (config instanceof ConfigError) throw config;
+  const { projectQuotaPerMinute: projectUnitsPerMinute } = config;
+  return await untilStopped(async () => {
+    const shared = await share(config, run, surroundings, signal);
+    const { mailboxes } = await findMailboxes(config, surroundings, { secrets: shared.secrets, signal });
+    const terms = { everyMs, projectUnitsPerMinute };
+    const forecast = await forecastFleet(chosen(mailboxes, names), terms, run, { ...surroundings, shared });
+    if (json || !isWatched) terminal.printExactly(JSON.stringify(forecast));
+    else for (const line of forecastLines(forecast)) terminal.print(line, FORECAST_HANG);
+    return ExitCode.ok;
+  });
+}
+
+async function untilStopped(work: () => Promise<ExitCode>): Promise<ExitCode> {
+  try {
+    return await work();
   } catch (error) {
     if (!(error instanceof StoppedError)) throw error;
     return error.reason === 'SIGINT' ? ExitCode.sigint : ExitCode.sigterm;

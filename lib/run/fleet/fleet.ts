@@ -7,8 +7,18 @@ import { systemClock } from '../../base/clock.ts';
 import { counted } from '../../base/count.ts';
 import { didYouMean } from '../../base/nearest.ts';
 import type { Config } from '../../config.ts';
-import { asError, ConfigError, ExitCode, exitCodeOf, JobError, type StopReason, UsageError } from '../../errors.ts';
+import {
+  asError,
+  ConfigError,
+  ExitCode,
+  exitCodeOf,
+  type JobError,
+  StoppedError,
+  type StopReason,
+  UsageError,
+} from '../../errors.ts';
 import { QuotaWindow } from '../../gmail/quota.ts';
+import { readStack } from '../../process/stack.ts';
 import { noProgress } from '../../screen/progress.ts';
 import { silentTerminal } from '../../screen/terminal.ts';
 import { startBudget } from '../budget.ts';
@@ -95,7 +105,8 @@ class Fleet {
     const monitor = createMonitor(monitorUrl, log);
     monitor.start();
     const error = await this.#work().then(() => undefined, asError);
-    if (error !== undefined && !(error instanceof JobError)) log.error('run.bug', { stack: error.stack });
+    if (error !== undefined && exitCodeOf(error) === ExitCode.bug && !(error instanceof StoppedError))
+      this.#logBug(error);
     const ending = this.#conclude(error);
     const report: FleetReport = {
       job,
@@ -120,7 +131,7 @@ class Fleet {
     if (config instanceof ConfigError) throw config;
     using budget = startBudget(options.budget ?? config.budgetMs, processStop);
     try {
-      const shared = await this.#share(config, budget.wrapUp);
+      const shared = await share(config, run, this.#surroundings, budget.wrapUp);
       const { secrets } = shared;
       const found = await findMailboxes(config, this.#surroundings, { secrets, signal: budget.wrapUp });
       for (const { name, source, firstSource } of found.repeated)
@@ -140,20 +151,6 @@ class Fleet {
     }
   }
 
-  async #share(config: Config, signal: AbortSignal): Promise<SharedConnections> {
-    const { redactor, log } = this.#surroundings;
-    const jobSecrets = this.#request.run.job.secrets ?? [];
-    return {
-      secrets: await openSharedSecrets(config, { redactor, jobSecrets, signal }),
-      projectQuota: new QuotaWindow({
-        unitsPerMinute: config.projectQuotaPerMinute,
-        clock: systemClock,
-        isShared: true,
-        onWait: (waitMs, why) => log.info('quota.wait', { waitMs: Math.round(waitMs), why, of: 'project' }),
-      }),
-    };
-  }
-
   async #workThrough(
     mailboxes: readonly FleetMailbox[],
     {
@@ -162,6 +159,7 @@ class Fleet {
       stop,
     }: { readonly atOnce: number; readonly shared: SharedConnections; readonly stop: AbortSignal },
   ): Promise<void> {
+    const { run } = this.#request;
     const waiting = mailboxes.values();
     // Rules are checked in each run, so only without rules of its own a mailbox's usage error is that of all.
     const areAlike = mailboxes.every(({ rulesFile }) => rulesFile === undefined);
@@ -170,39 +168,15 @@ class Fleet {
       for (const mailbox of waiting) {
         if (stop.aborted || refusal !== undefined) return;
         try {
-          this.#count(mailbox, await this.#runIn(mailbox, shared, stop), stop);
+          this.#count(mailbox, await runIn(mailbox, run, { ...this.#surroundings, shared, processStop: stop }), stop);
         } catch (error) {
-          if (!(error instanceof UsageError)) throw error;
-          if (areAlike) refusal = error;
-          else this.#refuse(mailbox, error);
+          if (areAlike && error instanceof UsageError) refusal = error;
+          else this.#countFailure(mailbox, asError(error));
         }
       }
     };
     await Promise.all(Array.from({ length: Math.min(atOnce, mailboxes.length) }, worker));
     if (refusal !== undefined) throw refusal;
-  }
-
-  /** @throws UsageError when the job refuses its options. */
-  async #runIn(mailbox: FleetMailbox, shared: SharedConnections, processStop: AbortSignal): Promise<RunReport> {
-    const { run } = this.#request;
-    const { common, words } = run;
-    return await runJob(
-      {
-        ...run,
-        common: { ...common, budgetMs: common.budgetMs ?? MAILBOX_BUDGET_MS },
-        words: ['job', 'fleet', '--mailbox', mailbox.name, ...words.slice(1)],
-        mailbox,
-      },
-      {
-        ...this.#surroundings,
-        processStop,
-        shared,
-        monitorUrl: undefined,
-        progress: noProgress,
-        terminal: silentTerminal,
-        isWatched: false,
-      },
-    );
   }
 
   #count({ name }: FleetMailbox, report: RunReport, stop: AbortSignal): void {
@@ -213,16 +187,25 @@ class Fleet {
     if (end === 'failed') this.#failures.add(name, report.exitCode);
   }
 
-  #refuse({ name }: FleetMailbox, { message, remedy, exitCode }: UsageError): void {
-    this.#surroundings.log.error('fleet.refused', { mailbox: name, error: message, remedy });
+  /** Counts a mailbox whose run wrote no final line: the job refuses its options there, or runJob has a bug. */
+  #countFailure({ name }: FleetMailbox, error: Error): void {
+    if (exitCodeOf(error) === ExitCode.bug) this.#logBug(error);
+    this.#surroundings.log.error('fleet.refused', { mailbox: name, ...describeError(error) });
     this.#ends.remaining -= 1;
     this.#ends.failed += 1;
-    this.#failures.add(name, exitCode);
+    this.#failures.add(name, exitCodeOf(error));
+  }
+
+  #logBug(error: Error): void {
+    this.#surroundings.log.error('run.bug', { stack: readStack(error, this.#surroundings.jobs).text });
   }
 
   #conclude(error: Error | undefined): Pick<FleetReport, 'outcome' | 'exitCode' | 'error' | 'remedy'> {
-    const { all, done, nothingToDo, partial, failed, remaining } = this.#ends;
-    if (error !== undefined) return { outcome: 'failed', exitCode: exitCodeOf(error), ...describeError(error) };
+    const { all, done, partial, failed, remaining } = this.#ends;
+    // Stopped while the mailboxes were searched for.
+    const isStopped = partial > 0 || remaining > 0 || error instanceof StoppedError;
+    if (error !== undefined && !(error instanceof StoppedError))
+      return { outcome: 'failed', exitCode: exitCodeOf(error), ...describeError(error) };
     if (failed > 0 || this.#brokenSources.length > 0) {
       const codes = new Set([...this.#failures.codes, ...this.#brokenSources.map(({ exitCode }) => exitCode)]);
       const [code = ExitCode.itemsFailed] = codes;
@@ -244,12 +227,47 @@ class Fleet {
         ].join(' '),
       };
     }
-    const isStopped = partial > 0 || remaining > 0;
     if (isStopped && (this.#stopped === 'SIGTERM' || this.#stopped === 'SIGHUP')) return interrupted(ExitCode.sigterm);
     if (isStopped && this.#stopped === 'SIGINT') return interrupted(ExitCode.sigint);
-    const outcome = isStopped ? 'partial' : done > 0 || nothingToDo === 0 ? 'ok' : 'nothing-to-do';
+    const outcome = isStopped ? 'partial' : done > 0 ? 'ok' : 'nothing-to-do';
     return { outcome, exitCode: ExitCode.ok, error: undefined, remedy: undefined };
   }
+}
+
+/** Runs the job in one mailbox of a fleet, where nobody watches. @throws UsageError when the job refuses its options. */
+export async function runIn(
+  mailbox: FleetMailbox,
+  run: RunRequest,
+  surroundings: Surroundings & { readonly shared: SharedConnections },
+): Promise<RunReport> {
+  const { common, words } = run;
+  return await runJob(
+    {
+      ...run,
+      common: { ...common, budgetMs: common.budgetMs ?? MAILBOX_BUDGET_MS },
+      words: ['job', 'fleet', '--mailbox', mailbox.name, ...words.slice(1)],
+      mailbox,
+    },
+    { ...surroundings, monitorUrl: undefined, progress: noProgress, terminal: silentTerminal, isWatched: false },
+  );
+}
+
+/** Opens what the runs in all mailboxes share. */
+export async function share(
+  config: Config,
+  { job }: RunRequest,
+  { redactor, log }: Pick<Surroundings, 'redactor' | 'log'>,
+  signal: AbortSignal,
+): Promise<SharedConnections> {
+  return {
+    secrets: await openSharedSecrets(config, { redactor, jobSecrets: job.secrets ?? [], signal }),
+    projectQuota: new QuotaWindow({
+      unitsPerMinute: config.projectQuotaPerMinute,
+      clock: systemClock,
+      isShared: true,
+      onWait: (waitMs, why) => log.info('quota.wait', { waitMs: Math.round(waitMs), why, of: 'project' }),
+    }),
+  };
 }
 
 /** Access to the secrets of all mailboxes. A service account's key is cut out of the output until the process ends. */
@@ -267,7 +285,10 @@ function interrupted(exitCode: ExitCode) {
 }
 
 /** The mailboxes named `names`; all without names. @throws UsageError for a name that is not in the list. */
-function chosen(mailboxes: readonly FleetMailbox[], names: readonly string[] | undefined): readonly FleetMailbox[] {
+export function chosen(
+  mailboxes: readonly FleetMailbox[],
+  names: readonly string[] | undefined,
+): readonly FleetMailbox[] {
   if (names === undefined) return mailboxes;
   const known = new Set(mailboxes.map(({ name }) => name));
   for (const name of names) {

@@ -1,0 +1,117 @@
+/**
+ * `job fleet --forecast <job>`: the quota and AWS's price of running the job in all mailboxes of the list, from dry runs in a
+ * few of them. A dry run searches as a run does, so the units of its changes are left out.
+ */
+import { formatCount, formatShare } from '../../base/count.ts';
+import { DAY_MS, formatDuration } from '../../base/duration.ts';
+import { ExitCode, UnavailableError } from '../../errors.ts';
+import { noLog } from '../../screen/log.ts';
+import type { SharedConnections } from '../connection.ts';
+import type { RunRequest, Surroundings } from '../run.ts';
+import { runIn } from './fleet.ts';
+import type { FleetMailbox } from './mailboxes.ts';
+
+/** Mailboxes in which the job is tried, spread over the list. */
+const SAMPLES = 3;
+
+/** Above this number of units in a day, Google charges: developers.google.com/workspace/gmail/api/reference/quota. */
+const FREE_UNITS_PER_DAY = 80_000_000;
+
+/** Dollars. Source: aws.amazon.com/secrets-manager/pricing. */
+const SECRET_PER_MONTH = 0.4;
+const READ = 0.05 / 10_000;
+
+const DAYS_PER_MONTH = 30;
+
+export interface FleetForecast {
+  readonly job: string;
+  readonly mailboxes: number;
+  readonly everyMs: number;
+  /** The mean of the dry runs. */
+  readonly unitsPerMailbox: number;
+  /** Mailboxes with a dry run. */
+  readonly samples: number;
+  readonly unitsPerRun: number;
+  readonly unitsPerHour: number;
+  readonly unitsPerDay: number;
+  readonly projectUnitsPerMinute: number;
+  readonly freeUnitsPerDay: number;
+  readonly secrets: number;
+  readonly secretReadsPerMonth: number;
+  readonly dollarsPerMonth: { readonly secrets: number; readonly reads: number };
+}
+
+/** @throws UnavailableError when no dry run came to its end, JobError of a run that refuses its options. */
+export async function forecastFleet(
+  mailboxes: readonly FleetMailbox[],
+  { everyMs, projectUnitsPerMinute }: Pick<FleetForecast, 'everyMs' | 'projectUnitsPerMinute'>,
+  run: RunRequest,
+  surroundings: Surroundings & { readonly shared: SharedConnections },
+): Promise<FleetForecast> {
+  const log = { ...noLog, forRun: () => noLog };
+  const dry = { ...run, common: { ...run.common, dryRun: true } };
+  const samples = spread(mailboxes, SAMPLES);
+  const reports = await Promise.all(samples.map((mailbox) => runIn(mailbox, dry, { ...surroundings, log })));
+  const sound = reports.filter(({ exitCode }) => exitCode === ExitCode.ok);
+  if (sound.length === 0) {
+    throw new UnavailableError(
+      `no dry run of ${run.name} came to its end in ${samples.map(({ name }) => name).join(', ')}: ${reports[0]?.error ?? 'no mailbox'}`,
+      'Run `job fleet` with --mailbox and the name of one of them, and follow the remedy of its last line.',
+    );
+  }
+  const unitsPerMailbox = sound.reduce((sum, { quotaUnits }) => sum + quotaUnits, 0) / sound.length;
+  const unitsPerRun = Math.round(unitsPerMailbox * mailboxes.length);
+  const perDay = DAY_MS / everyMs;
+  const secrets = new Set(mailboxes.map(({ secretId }) => secretId)).size;
+  // A user's secret is read in each run, a service account's once for all of its mailboxes.
+  const readsPerMonth = Math.ceil(secrets * perDay * DAYS_PER_MONTH);
+  return {
+    job: run.name,
+    mailboxes: mailboxes.length,
+    everyMs,
+    unitsPerMailbox: Number(unitsPerMailbox.toFixed(1)),
+    samples: sound.length,
+    unitsPerRun,
+    unitsPerHour: Math.round((unitsPerRun * perDay) / 24),
+    unitsPerDay: Math.round(unitsPerRun * perDay),
+    projectUnitsPerMinute,
+    freeUnitsPerDay: FREE_UNITS_PER_DAY,
+    secrets,
+    secretReadsPerMonth: readsPerMonth,
+    dollarsPerMonth: {
+      secrets: Number((secrets * SECRET_PER_MONTH).toFixed(2)),
+      reads: Number((readsPerMonth * READ).toFixed(2)),
+    },
+  };
+}
+
+/** Columns of the titles. */
+export const FORECAST_HANG = 17;
+
+/** The forecast as lines for a person. A wrapped line continues below the second column. */
+export function forecastLines(forecast: FleetForecast): string[] {
+  const { mailboxes, unitsPerRun, unitsPerDay, projectUnitsPerMinute, freeUnitsPerDay, dollarsPerMonth } = forecast;
+  const atLeastMs = (unitsPerRun / projectUnitsPerMinute) * 60_000;
+  const rows = [
+    ['mailboxes', `${formatCount(mailboxes)}, once in ${formatDuration(forecast.everyMs)}`],
+    ['units a mailbox', `${forecast.unitsPerMailbox}, seen in dry runs in ${forecast.samples}; changes cost more`],
+    [
+      'units a run',
+      `${formatCount(unitsPerRun)}: at least ${formatDuration(atLeastMs)} at ${formatCount(projectUnitsPerMinute)} a minute`,
+    ],
+    ['units an hour', formatCount(forecast.unitsPerHour)],
+    [
+      'units a day',
+      `${formatCount(unitsPerDay)}: ${formatShare(unitsPerDay / freeUnitsPerDay)} of ${formatCount(freeUnitsPerDay)}, above which Google charges`,
+    ],
+    ['AWS secrets', `${formatCount(forecast.secrets)}: $${dollarsPerMonth.secrets.toFixed(2)} a month`],
+    ['AWS reads', `${formatCount(forecast.secretReadsPerMonth)} a month: $${dollarsPerMonth.reads.toFixed(2)}`],
+  ];
+  return rows.map(([title = '', text]) => `  ${title.padEnd(FORECAST_HANG)}${text}`);
+}
+
+/** At most `count` of the items, evenly spaced. */
+function spread<T>(items: readonly T[], count: number): T[] {
+  const taken = Math.min(count, items.length);
+  return Array.from({ length: taken }, (_, index) => items[Math.floor((index * items.length) / taken)] as T);
+}
