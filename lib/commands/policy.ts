@@ -1,9 +1,18 @@
 /** `job policy`: prints the least IAM policy, or a CloudFormation template. */
+import type { Environment } from '../base/environment.ts';
 import { defineCommand } from '../command.ts';
 import { ExitCode, UsageError } from '../errors.ts';
 import { choiceOption, switchOption, textOption, valueOption } from '../options.ts';
-import { appPolicy, personPolicy, stackTemplate } from '../policy/documents.ts';
-import { readAccount, readJobTarget, readRegion, readTarget, requireKeyIn, requirePlace } from '../policy/target.ts';
+import { appPolicy, fleetPolicy, type PolicyDocument, personPolicy, stackTemplate } from '../policy/documents.ts';
+import {
+  readAccount,
+  readFleetTargets,
+  readJobTarget,
+  readRegion,
+  readTarget,
+  requireKeyIn,
+  requirePlace,
+} from '../policy/target.ts';
 
 export default defineCommand({
   summary: 'Print the smallest IAM policy for the app, or for the person who authorizes',
@@ -18,12 +27,17 @@ export default defineCommand({
     account: valueOption('<12 digits>', 'AWS account, when the secret is given by name', readAccount),
     region: valueOption('<region>', 'AWS region, when the secret is given by name (default AWS_REGION)', readRegion),
     kmsKey: textOption('<arn>', 'your own KMS key, if one encrypts the secret'),
+    fleet: switchOption('for the secrets of a fleet, which mailboxes.yaml (MAILBOXES_FILE) names'),
     cloudformation: switchOption('print a CloudFormation template (JSON) that creates secret, user and policy'),
   },
 
   async run({ options, env, terminal }) {
-    const target = readTarget(options, env);
     const kmsKey = options.kmsKey?.trim();
+    if (options.fleet) {
+      terminal.printExactly(JSON.stringify(await fleetDocument(options, kmsKey, env), null, 2));
+      return ExitCode.ok;
+    }
+    const target = readTarget(options, env);
     if (kmsKey !== undefined) requireKeyIn('region' in target.place ? target.place.region : options.region, kmsKey);
     const document = () => {
       if (options.cloudformation) {
@@ -41,3 +55,34 @@ export default defineCommand({
     return ExitCode.ok;
   },
 });
+
+interface FleetOptionsOfPolicy {
+  readonly for: string;
+  readonly secret: string | undefined;
+  readonly account: string | undefined;
+  readonly region: string | undefined;
+  readonly cloudformation: boolean;
+}
+
+async function fleetDocument(
+  options: FleetOptionsOfPolicy,
+  kmsKey: string | undefined,
+  env: Environment,
+): Promise<PolicyDocument> {
+  const others = [
+    ...(options.secret === undefined ? [] : ['--secret']),
+    ...(options.for === 'app' ? [] : [`--for ${options.for}`]),
+    ...(options.cloudformation ? ['--cloudformation'] : []),
+  ];
+  if (others.length > 0) {
+    throw new UsageError(
+      `--fleet and ${others[0]} exclude each other`,
+      'With --fleet, the command prints the policy of the running app for the secrets in mailboxes.yaml.',
+    );
+  }
+  const targets = await readFleetTargets(options, env);
+  const place = requirePlace({ place: targets.place, source: 'an entry of mailboxes.yaml' });
+  if (kmsKey !== undefined) requireKeyIn(place.region, kmsKey);
+  const jobTarget = readJobTarget({ name: '', source: 'mailboxes.yaml', place }, env);
+  return fleetPolicy(targets, place, kmsKey, jobTarget);
+}

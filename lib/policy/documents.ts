@@ -1,6 +1,6 @@
 /** The documents of `job policy`: IAM policies and the CloudFormation template. */
 import { hostOf } from '../aws/names.ts';
-import type { PolicyTarget, SecretPlace } from './target.ts';
+import type { FleetTargets, PolicyTarget, SecretPlace } from './target.ts';
 
 type OneResource =
   | string
@@ -36,6 +36,33 @@ export function appPolicy(
   );
   return policyOf([readSecrets(resources), ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaService(place))]);
 }
+
+/** Allows the running app to read the secrets of a fleet, and to list secrets when entries of mailboxes.yaml name a prefix. */
+export function fleetPolicy(
+  { secrets, prefixes }: FleetTargets,
+  place: SecretPlace,
+  kmsKey: string | undefined,
+  jobTarget: PolicyTarget | undefined,
+): PolicyDocument {
+  const all = [...secrets, ...(jobTarget === undefined ? [] : [jobTarget])];
+  const resources = [
+    ...all.map((one) => fullArnOf(one, 'region' in one.place ? one.place : place)),
+    ...prefixes.map((prefix) => `${secretArn(place)}${prefix}*`),
+  ];
+  return policyOf([
+    readSecrets([...new Set(resources)]),
+    ...(prefixes.length === 0 ? [] : [LIST_SECRETS]),
+    ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaService(place)),
+  ]);
+}
+
+/** IAM cannot limit the action to some secrets. The list holds names and no values. */
+const LIST_SECRETS: Statement = {
+  Sid: 'ListTheSecrets',
+  Effect: 'Allow',
+  Action: 'secretsmanager:ListSecrets',
+  Resource: '*',
+};
 
 /** Allows a person to use `job authorize`, `job check` and `job rotate`. */
 export function personPolicy(target: PolicyTarget, place: SecretPlace, kmsKey: string | undefined): PolicyDocument {
@@ -126,8 +153,13 @@ function fullArnOf(target: PolicyTarget, place: SecretPlace): string {
   return `${arnOf(target, place)}-${target.suffix ?? '??????'}`;
 }
 
-function arnOf({ name }: PolicyTarget, { partition, region, account }: SecretPlace): string {
-  return `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}`;
+function arnOf({ name }: PolicyTarget, place: SecretPlace): string {
+  return `${secretArn(place)}${name}`;
+}
+
+/** The ARN of a secret up to its name. */
+function secretArn({ partition, region, account }: SecretPlace): string {
+  return `arn:${partition}:secretsmanager:${region}:${account}:secret:`;
 }
 
 /** Limits the use of the key to requests that come through Secrets Manager. */

@@ -4,6 +4,7 @@ import { isRegion, partitionOf, SECRET_NAME } from '../aws/names.ts';
 import { beginsLikeCredential } from '../base/credential-like.ts';
 import type { Environment } from '../base/environment.ts';
 import { UsageError } from '../errors.ts';
+import { readMailboxesFile } from '../run/fleet/mailboxes-file.ts';
 
 /** Where the secret lies. An ARN holds all three values. */
 export interface SecretPlace {
@@ -30,6 +31,14 @@ export interface PolicyTargetOptions {
   readonly region: string | undefined;
 }
 
+/** The secrets that the entries of mailboxes.yaml name. */
+export interface FleetTargets {
+  readonly secrets: readonly PolicyTarget[];
+  readonly prefixes: readonly string[];
+  /** The place of secrets that are named without an ARN; or the missing options. */
+  readonly place: PolicyTarget['place'];
+}
+
 const SUFFIX = /^(.+)-([A-Za-z0-9]{6}|\?{6})$/;
 const ACCOUNT = /^\d{12}$/;
 
@@ -49,16 +58,45 @@ export function readTarget(options: PolicyTargetOptions, env: Environment): Poli
 }
 
 /**
+ * The secrets of the fleet in MAILBOXES_FILE.
+ * @throws ConfigError for a missing or wrong file, UsageError for a wrong region.
+ */
+export async function readFleetTargets(
+  { account, region }: Omit<PolicyTargetOptions, 'secret'>,
+  env: Environment,
+): Promise<FleetTargets> {
+  const awsRegion = region ?? regionOf(env);
+  const mailboxesFile = env.MAILBOXES_FILE?.trim() || undefined;
+  const sources = await readMailboxesFile({ mailboxesFile, awsRegion });
+  const secrets = sources.flatMap((source): PolicyTarget[] => {
+    if (source.kind === 'prefix') return [];
+    const { secretId } = source;
+    if (secretId.startsWith('arn:')) return [fromArn(secretId, source.label, NO_OPTIONS)];
+    return [fromName(secretId, source.label, { account, region: awsRegion })];
+  });
+  const prefixes = sources.flatMap((source) => (source.kind === 'prefix' ? [source.prefix] : []));
+  const isKnown = ({ place }: PolicyTarget) => !('missing' in place);
+  const own = placeOf({ account, region: awsRegion });
+  const place = prefixes.length === 0 && secrets.every(isKnown) ? (secrets[0]?.place ?? own) : own;
+  return { secrets, prefixes, place };
+}
+
+const NO_OPTIONS: PolicyTargetOptions = { secret: undefined, account: undefined, region: undefined };
+
+/**
  * The secret in JOB_SECRET_ID, at the place of `target` when only its name is given; undefined when the variable is not set
  * or names the target itself.
  * @throws UsageError when it is malformed or lies in another region.
  */
-export function readJobTarget(target: PolicyTarget, env: Environment): PolicyTarget | undefined {
+export function readJobTarget(
+  target: Omit<PolicyTarget, 'isArn' | 'suffix'>,
+  env: Environment,
+): PolicyTarget | undefined {
   const source = 'JOB_SECRET_ID';
   const secret = env.JOB_SECRET_ID?.trim() ?? '';
   if (secret === '') return undefined;
   const own = secret.startsWith('arn:')
-    ? fromArn(secret, source, { secret, account: undefined, region: undefined })
+    ? fromArn(secret, source, NO_OPTIONS)
     : { ...fromName(secret, source, { account: undefined, region: undefined }), place: target.place };
   if (!('missing' in own.place) && !('missing' in target.place) && own.place.region !== target.place.region) {
     throw new UsageError(
@@ -87,10 +125,14 @@ function fromName(
       'A secret\'s name has up to 512 of the letters A-Z and a-z, digits and "/_+=.@-"; or write its ARN.',
     );
   }
-  const missing = [...(account === undefined ? ['--account'] : []), ...(region === undefined ? ['--region'] : [])];
-  const place =
-    account === undefined || region === undefined ? { missing } : { partition: partitionOf(region), region, account };
-  return { name, source, place, isArn: false, suffix: undefined };
+  return { name, source, place: placeOf({ account, region }), isArn: false, suffix: undefined };
+}
+
+function placeOf({ account, region }: Omit<PolicyTargetOptions, 'secret'>): PolicyTarget['place'] {
+  if (account !== undefined && region !== undefined) return { partition: partitionOf(region), region, account };
+  return {
+    missing: [...(account === undefined ? ['--account'] : []), ...(region === undefined ? ['--region'] : [])],
+  };
 }
 
 function fromArn(arn: string, source: string, { account, region }: PolicyTargetOptions): PolicyTarget {
@@ -116,7 +158,7 @@ function fromArn(arn: string, source: string, { account, region }: PolicyTargetO
 }
 
 /** @throws UsageError when the target's place is not known. */
-export function requirePlace({ place, source }: PolicyTarget): SecretPlace {
+export function requirePlace({ place, source }: Pick<PolicyTarget, 'place' | 'source'>): SecretPlace {
   if (!('missing' in place)) return place;
   throw new UsageError(
     `${source} is a name, and an IAM policy needs an ARN: ${place.missing.join(' and ')} ${place.missing.length === 1 ? 'is' : 'are'} missing`,

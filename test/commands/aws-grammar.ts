@@ -24,9 +24,9 @@ type Json = Record<string, unknown>;
 
 /**
  * Asserts that a document is a valid IAM policy, allows existing actions on single resources, and denies nothing.
- * `intrinsic` allows CloudFormation's functions in place of a text.
+ * `intrinsic` allows CloudFormation's functions in place of a text, `prefixes` secrets by the beginning of their names.
  */
-export function assertPolicy(document: unknown, { intrinsic = false } = {}): Json[] {
+export function assertPolicy(document: unknown, { intrinsic = false, prefixes = false } = {}): Json[] {
   const policy = objectOf(document, ['Version', 'Statement']);
   assert.equal(policy.Version, '2012-10-17');
   assert.ok(Array.isArray(policy.Statement) && policy.Statement.length > 0);
@@ -46,7 +46,8 @@ export function assertPolicy(document: unknown, { intrinsic = false } = {}): Jso
     const [service = ''] = services;
     for (const resource of listOf(Resource)) {
       if (intrinsic && typeof resource === 'object') assertReference(resource);
-      else assert.match(String(resource), ARNS[service] ?? /^$/);
+      else if (actions.every((action) => action === 'secretsmanager:ListSecrets')) assert.equal(resource, '*');
+      else assert.match(String(resource).replace(prefixes ? /\*$/ : /$^/, ''), ARNS[service] ?? /^$/);
     }
     if (Condition !== undefined) assertCondition(Condition, intrinsic);
     if (service === 'kms') assert.ok(Condition, 'a key without a condition');

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { commandHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
-import { assertEnded, ROOT, runJob } from '../run.ts';
+import { assertEnded, ROOT, runJob, withRules } from '../run.ts';
 import type { PolicyDocument } from '../sandbox/iam.ts';
 import { startSandbox } from '../sandbox/index.ts';
 import { assertPolicy, assertTemplate } from './aws-grammar.ts';
@@ -126,10 +126,80 @@ describe('the policy of the running app', { concurrency: 8 }, () => {
   });
 });
 
+describe('the policy of a fleet', () => {
+  const PLACE = ['--account', ACCOUNT, '--region', 'eu-central-1'];
+  const secretOf = (name: string) => `arn:aws:secretsmanager:eu-central-1:${ACCOUNT}:secret:${name}`;
+  const SINGLE = [
+    { secret: 'gmail-jobs/alice' },
+    { secret: ARN },
+    { serviceAccount: 'gmail-jobs/workspace', subjects: ['ann@example.com'] },
+    { serviceAccount: 'gmail-jobs/workspace', directory: { admin: 'admin@example.com' } },
+  ];
+
+  async function printFor(entries: readonly object[], args: readonly string[], env: Variables = {}) {
+    await using files = await withRules(undefined, { mailboxes: entries });
+    return await print(['--fleet', ...args], { ...files.env, ...env });
+  }
+
+  it('allows to read the secrets in mailboxes.yaml and that of the jobs, each once', async () => {
+    const document = await printFor(SINGLE, PLACE, { JOB_SECRET_ID: 'gmail-jobs/keys' });
+    const { Action, Resource } = only(assertPolicy(document));
+    assert.equal(Action, 'secretsmanager:GetSecretValue');
+    assert.deepEqual(Resource, [
+      secretOf('gmail-jobs/alice-??????'),
+      ARN,
+      secretOf('gmail-jobs/workspace-??????'),
+      secretOf('gmail-jobs/keys-??????'),
+    ]);
+  });
+
+  it('allows to list secrets when an entry names a prefix', async () => {
+    const document = await printFor([{ secretPrefix: 'gmail-jobs/team/' }], [...PLACE, '--kms-key', KEY]);
+    const [read, list, decrypt] = assertPolicy(document, { prefixes: true });
+    assert.equal(read?.Resource, secretOf('gmail-jobs/team/*'));
+    assert.deepEqual([list?.Action, list?.Resource], ['secretsmanager:ListSecrets', '*']);
+    assert.equal(decrypt?.Action, 'kms:Decrypt');
+  });
+
+  it('needs no account and region when every secret has an ARN', async () => {
+    assert.equal(only(assertPolicy(await printFor([{ secret: ARN }], []))).Resource, ARN);
+  });
+
+  it('refuses a missing account, options of another policy, and a broken list', async () => {
+    await using files = await withRules(undefined, { mailboxes: SINGLE });
+    const env = { ...files.env };
+    assert.match(
+      await refusal(['--fleet', '--region', 'eu-central-1'], env),
+      /mailboxes\.yaml[\s\S]*--account is missing/,
+    );
+    assert.match(await refusal(['--fleet', ...NAMED], env), /--fleet and --secret exclude each other/);
+    assert.match(await refusal(['--fleet', '--cloudformation'], env), /--fleet and --cloudformation exclude/);
+    assert.match(await refusal(['--fleet', '--for', 'authorize'], env), /--fleet and --for authorize exclude/);
+    await using broken = await withRules(undefined, 'mailboxes: []');
+    const { code, stderr } = await commandHere(null, ['policy', '--fleet', ...PLACE], { env: broken.env });
+    assert.equal(code, 78);
+    assert.match(stderr, /mailboxes\.yaml:1:12: mailboxes is an empty list/);
+  });
+
+  it('lets a fleet work on a list with a prefix', async () => {
+    const mailboxes = { mailboxes: [{ secretPrefix: 'gmail-jobs/al' }] };
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(many(2, {})) });
+    await using files = await withRules(undefined, mailboxes);
+    const args = ['--fleet', '--account', ACCOUNT, '--region', 'us-east-1'];
+    sandbox.iam.user().policy = (await print(args, files.env)) as PolicyDocument;
+    const run = await runJob(sandbox, ['fleet', 'greeting'], { jobs: 'fixtures', mailboxes });
+    assert.equal(run.code, 0, run.stdout);
+    assert.partialDeepStrictEqual(run.final, { changed: 2 });
+  });
+});
+
 describe('the policy of the person who authorizes', { concurrency: 8 }, () => {
   it('allows exactly the actions that the program’s commands use', async () => {
     const { Action } = only(assertPolicy(await print(['--for', 'authorize', ...NAMED])));
-    const asked = [...commandsInSources()].map((name) => `secretsmanager:${name}`);
+    // ListSecrets belongs to fleets.
+    const asked = [...commandsInSources()]
+      .filter((name) => name !== 'ListSecrets')
+      .map((name) => `secretsmanager:${name}`);
     // CreateSecret with tags also needs TagResource.
     assert.deepEqual(new Set(Action as string[]), new Set([...asked, 'secretsmanager:TagResource']));
   });

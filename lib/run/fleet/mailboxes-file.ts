@@ -37,7 +37,7 @@ const DEFAULT_FILE = 'mailboxes.yaml';
  * @throws ConfigError when the file cannot be read, or with all its problems.
  */
 export async function readMailboxesFile(
-  config: Pick<Config, 'mailboxesFile' | 'awsRegion'>,
+  config: Pick<Config, 'mailboxesFile'> & { readonly awsRegion: string | undefined },
 ): Promise<readonly MailboxSource[]> {
   const file = config.mailboxesFile ?? DEFAULT_FILE;
   return parseMailboxes(await readText(file, config.mailboxesFile !== undefined), file, config.awsRegion);
@@ -183,10 +183,10 @@ const FORMAT: FileFormat<typeof mailboxesFile> = {
 };
 
 /**
- * The entries in `source`. `file` is only for messages; secrets by ARN must lie in `region`.
+ * The entries in `source`. `file` is only for messages; secrets by ARN must lie in `region` when it is known.
  * @throws ConfigError with all problems, each as `file:line:column: what is wrong`.
  */
-export function parseMailboxes(source: string, file: string, region: string): readonly MailboxSource[] {
+export function parseMailboxes(source: string, file: string, region: string | undefined): readonly MailboxSource[] {
   const otherProblems: FileFormat<unknown>['otherProblems'] = (entries) => problemsOfRegion(entries, region);
   const { values, yaml } = parseSettings(source, file, { ...FORMAT, otherProblems });
   return values.mailboxes.map((source, index) => {
@@ -195,12 +195,12 @@ export function parseMailboxes(source: string, file: string, region: string): re
   });
 }
 
-function problemsOfRegion(entries: readonly unknown[], region: string) {
+function problemsOfRegion(entries: readonly unknown[], region: string | undefined) {
   return entries.flatMap((entry, index) =>
     ['secret', 'serviceAccount'].flatMap((key) => {
       const value = (entry as Readonly<Record<string, unknown>> | null)?.[key];
       const own = typeof value === 'string' ? regionOfSecret(value.trim()) : undefined;
-      if (own === undefined || own === region) return [];
+      if (own === undefined || region === undefined || own === region) return [];
       return [
         {
           path: ['mailboxes', index, key],

@@ -189,7 +189,7 @@ async function adminToken(
   if (current === null) throw noVersion('AWSCURRENT');
   const opened = await open(current);
   if (!(opened instanceof JobError)) return opened;
-  const meant = { address: admin, source: 'variable', named: 'admin is' } as const;
+  const meant = { address: admin, source: 'list', named: 'admin is' } as const;
   const token = await tryPrevious(opened, () => fetchSecret('AWSPREVIOUS', signal), meant, open);
   if (token instanceof JobError) throw token;
   log.error('secret.fallback', {
