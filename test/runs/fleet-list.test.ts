@@ -6,7 +6,7 @@ import { DIRECTORY_SCOPE } from '../../lib/run/fleet/mailboxes.ts';
 import { hasTerminal, runAtTerminal } from '../fixtures/at-terminal.ts';
 import { type FleetMember, startFleet } from '../fixtures/fleet.ts';
 import { many } from '../fixtures/mailbox.ts';
-import { type Finished, runJob } from '../run.ts';
+import { ChildHandle, type Finished, runJob } from '../run.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 
 const WORKSPACE = 'gmail-jobs/workspace';
@@ -84,7 +84,7 @@ describe('job fleet', () => {
       {
         failed: '10:5 (secretPrefix gmail-jobs/nobody/)',
         exitCode: '78',
-        error: 'AWS Secrets Manager (us-east-1) has no secret whose name begins with gmail-jobs/nobody/',
+        error: 'AWS Secrets Manager (us-east-1) has no secret of a mailbox whose name begins with gmail-jobs/nobody/',
         remedy:
           'Correct secretPrefix in mailboxes.yaml, which distinguishes upper and lower case, or AWS_REGION; AWS lists a new secret up to five minutes late.',
       },
@@ -148,6 +148,15 @@ describe('job fleet', () => {
       );
     }
     assert.equal(sandbox.requests.filter(({ service }) => service !== 'monitor').length, 0);
+  });
+
+  it('ends with 143 when SIGTERM comes while AWS lists the secrets', async () => {
+    const child = new ChildHandle();
+    sandbox.faults.add({ kind: 'hook', verb: 'ListSecrets', before: () => child.kill('SIGTERM') });
+    sandbox.faults.add({ kind: 'hang', verb: 'ListSecrets' });
+    const options = { mailboxes: 'mailboxes: [{ secretPrefix: gmail-jobs/ }]', onStart: child.onStart };
+    const run = await runJob(sandbox, ['fleet', '--list'], options);
+    assert.deepEqual([run.code, run.stdout, run.stderr], [143, '', '']);
   });
 
   it('says what to set when there is no list', async () => {

@@ -62,9 +62,10 @@ export async function findMailboxes(
   options: FindingOptions,
 ): Promise<FoundMailboxes> {
   const sources = await readMailboxesFile(config);
+  const notMailboxes = secretsOfNoMailbox(sources, config);
   const answers = await mapAtOnce(sources, SOURCES_AT_ONCE, async (source) => {
     try {
-      return await mailboxesOf(source, config, { ...options, ...surroundings });
+      return await mailboxesOf(source, config, { ...options, ...surroundings, notMailboxes });
     } catch (error) {
       options.signal.throwIfAborted();
       if (error instanceof JobError) return error;
@@ -79,6 +80,14 @@ export async function findMailboxes(
     else for (const mailbox of answer) found.add({ ...mailbox, source });
   }
   return { mailboxes: found.mailboxes, repeated: found.repeated, failures };
+}
+
+/** The names of secrets that a prefix may find, but that open no mailbox of their own: service accounts' and the jobs' keys. */
+function secretsOfNoMailbox(sources: readonly MailboxSource[], { jobSecretId }: Config): ReadonlySet<string> {
+  const ids = sources.flatMap((source) =>
+    source.kind === 'subjects' || source.kind === 'directory' ? [source.secretId] : [],
+  );
+  return new Set([...ids, ...(jobSecretId === undefined ? [] : [jobSecretId])].map(secretNameOf));
 }
 
 /** Keeps each mailbox once, by its first entry. */
@@ -106,7 +115,7 @@ class Found {
 
 type DirectorySource = Extract<MailboxSource, { kind: 'directory' }>;
 
-type Finding = FindingOptions & FindingSurroundings;
+type Finding = FindingOptions & FindingSurroundings & { readonly notMailboxes: ReadonlySet<string> };
 
 type Unplaced = Omit<FleetMailbox, 'source'>;
 
@@ -143,13 +152,14 @@ async function mailboxesOf(source: MailboxSource, config: Config, options: Findi
 async function listSecrets(
   { prefix }: Extract<MailboxSource, { kind: 'prefix' }>,
   { awsRegion: region, awsKeys: keys }: Config,
-  { secrets, signal }: Finding,
+  { secrets, notMailboxes, signal }: Finding,
 ): Promise<string[]> {
   const { listSecretNames } = await import('../../aws/list-secrets.ts');
-  const names = await listSecretNames(secrets.client, prefix, { region, keys }, signal);
+  const all = await listSecretNames(secrets.client, prefix, { region, keys }, signal);
+  const names = all.filter((name) => !notMailboxes.has(name));
   if (names.length > 0) return names;
   throw new ConfigError(
-    `AWS Secrets Manager (${region}) has no secret whose name begins with ${prefix}`,
+    `AWS Secrets Manager (${region}) has no secret of a mailbox whose name begins with ${prefix}`,
     'Correct secretPrefix in mailboxes.yaml, which distinguishes upper and lower case, or AWS_REGION; AWS lists a new secret up to five minutes late.',
   );
 }

@@ -48,10 +48,10 @@ describe('findMailboxes', () => {
     await rm(folder, { recursive: true });
   });
 
-  async function find(entries: string) {
+  async function find(entries: string, env: Readonly<Record<string, string>> = {}) {
     const file = join(folder, 'mailboxes.yaml');
     await writeFile(file, `mailboxes:\n${entries}\n`);
-    const config = readConfig({ ...sandbox.env, MAILBOXES_FILE: file });
+    const config = readConfig({ ...sandbox.env, MAILBOXES_FILE: file, ...env });
     const { signal } = new AbortController();
     const redactor = new Redactor();
     const hide = (secret: string) => redactor.add(secret);
@@ -131,6 +131,19 @@ describe('findMailboxes', () => {
       assert.equal(sent('ListSecrets').length, 3);
     });
 
+    it("leaves out the service accounts of other entries, and the secret with the jobs' keys", async () => {
+      sandbox.secrets.setSecret('gmail-jobs/keys', { WEBHOOK_TOKEN: 'made up' });
+      const { names } = await find(
+        ['  - { secretPrefix: gmail-jobs/ }', `  - { serviceAccount: ${WORKSPACE}, subjects: [zoe@example.com] }`].join(
+          '\n',
+        ),
+        { JOB_SECRET_ID: 'gmail-jobs/keys' },
+      );
+      sandbox.secrets.remove('gmail-jobs/keys');
+      const secrets = ['Team/dora', 'alice', 'team/ann', 'team/bob', 'team/carl', 'teamwork'];
+      assert.deepEqual(names, [...secrets.map((name) => `gmail-jobs/${name}`), 'zoe@example.com']);
+    });
+
     it('takes no other secret when AWS lists one', async () => {
       const other = { Name: 'gmail-jobs/Team/dora' };
       const deleted = { Name: 'gmail-jobs/team/bob', DeletedDate: 1_700_000_000 };
@@ -142,7 +155,10 @@ describe('findMailboxes', () => {
     it('fails with 78 when no secret has that beginning', async () => {
       const { exitCode, message, remedy } = await failureOf('secretPrefix: gmail-jobs/nobody/');
       assert.equal(exitCode, 78);
-      assert.equal(message, 'AWS Secrets Manager (us-east-1) has no secret whose name begins with gmail-jobs/nobody/');
+      assert.equal(
+        message,
+        'AWS Secrets Manager (us-east-1) has no secret of a mailbox whose name begins with gmail-jobs/nobody/',
+      );
       assert.match(remedy, /Correct secretPrefix/);
     });
 
