@@ -47,13 +47,13 @@ async function workspace(scopes: readonly string[] = DELEGATED): Promise<Workspa
   };
 }
 
-/** No piece of a key, an assertion or a token is in the output, as it is or in another alphabet. */
+/** No piece of a key, of an assertion's signature or of a token is in the output, as it is or in another alphabet. */
 function assertNothingLeaked({ stdout, stderr }: Finished, sandbox: Sandbox, keys: readonly string[]): void {
   const output = stdout + stderr;
   const assertions = sandbox.requests.flatMap(({ body }) => (body as Record<string, string>)?.assertion ?? []);
   const secrets = [
     ...keys.flatMap((pem) => pem.split(/\\n|\s+/)).filter((line) => !line.includes('-----')),
-    ...assertions.flatMap((assertion) => assertion.split('.').slice(1)),
+    ...assertions.flatMap((assertion) => assertion.split('.').slice(2)),
     ...sandbox.oauth.issued.map(({ accessToken }) => accessToken),
   ];
   for (const secret of secrets.filter(({ length }) => length >= 16)) {
