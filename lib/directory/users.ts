@@ -172,7 +172,10 @@ function interpret(
   if (status === 401)
     return away(
       said,
-      new CredentialError(`Google's Admin SDK does not accept the access token of ${admin}${said}`, TRY_NEXT_RUN),
+      new CredentialError(
+        `Google's Admin SDK does not accept the access token of ${admin}${said}`,
+        `Check that ${admin} is an active user, and that the service account and its domain-wide delegation still exist.`,
+      ),
     );
   if (status === 408 || status >= 500) return away(said);
   if (has(DISABLED_REASONS)) {

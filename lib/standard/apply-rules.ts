@@ -2,11 +2,11 @@
  * Applies the rules of rules.yaml to the mailbox: archives, trashes, marks, stars and labels the messages that their
  * searches find. The searches find only messages that still need the change, so a second run finds nothing.
  */
-import { readFile } from 'node:fs/promises';
 import { basename, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { didYouMean } from '../base/nearest.ts';
-import { ConfigError, UsageError } from '../errors.ts';
+import { readSettingsFile } from '../base/settings-file.ts';
+import { UsageError } from '../errors.ts';
 import { createGuards, shareOption } from '../gmail/guards.ts';
 import { unitsOf } from '../gmail/units.ts';
 import { countOption, defineJob, Scope, textsOption } from '../job.ts';
@@ -116,25 +116,14 @@ function shortPath(file: string): string {
   }
 }
 
-async function readRules(file: string, name: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ERR_ACCESS_DENIED') {
-      throw new ConfigError(
-        `the rules file ${name} is outside the app's folder, where this process may not read`,
-        "Put it into the app's folder and set RULES_FILE to its path there, or add --allow-fs-read=<its folder> to the command in the Procfile.",
-        { cause: error },
-      );
-    }
-    const why = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`;
-    throw new ConfigError(
-      `the rules file ${name} ${why}`,
+function readRules(file: string, name: string): Promise<string> {
+  return readSettingsFile({
+    path: file,
+    name: `the rules file ${name}`,
+    variable: 'RULES_FILE',
+    remedy:
       'Set RULES_FILE (for an entry of a fleet: rules in mailboxes.yaml) to the path of a rules file, relative to the working folder.',
-      { cause: error },
-    );
-  }
+  });
 }
 
 /** The rules with the chosen names, in the order of the file. */

@@ -162,7 +162,7 @@ describe('job fleet', () => {
   it('says what to set when there is no list', async () => {
     const run = await runJob(sandbox, ['fleet', '--list']);
     assert.equal(run.code, 78);
-    assert.match(run.stderr, /MAILBOXES_FILE is not set, and mailboxes\.yaml does not exist in the working folder/);
+    assert.match(run.stderr, /MAILBOXES_FILE is not set, and mailboxes\.yaml in the working folder does not exist/);
   });
 
   it('reaches the Admin SDK only when the list has a directory', async () => {

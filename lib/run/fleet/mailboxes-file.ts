@@ -1,13 +1,12 @@
 /** mailboxes.yaml: reads its entries, or lists every problem with file, line and column. mailboxes.ts asks the sources. */
-import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { isSecretId, isSecretPrefix, regionOfSecret } from '../../aws/names.ts';
 import { beginsLikeCredential } from '../../base/credential-like.ts';
 import { isMailAddress } from '../../base/mail-address.ts';
+import { readSettingsFile } from '../../base/settings-file.ts';
 import type { Path } from '../../base/yaml.ts';
 import { type FileFormat, mapSchema, ordinal, parseSettings } from '../../base/yaml-schema.ts';
 import type { Config } from '../../config.ts';
-import { ConfigError } from '../../errors.ts';
 
 /** An entry of mailboxes.yaml: a source of mailboxes. */
 export type MailboxSource = SourceKind & {
@@ -39,31 +38,19 @@ const DEFAULT_FILE = 'mailboxes.yaml';
 export async function readMailboxesFile(
   config: Pick<Config, 'mailboxesFile'> & { readonly awsRegion: string | undefined },
 ): Promise<readonly MailboxSource[]> {
-  const file = config.mailboxesFile ?? DEFAULT_FILE;
-  return parseMailboxes(await readText(file, config.mailboxesFile !== undefined), file, config.awsRegion);
-}
-
-async function readText(file: string, isNamed: boolean): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ERR_ACCESS_DENIED') {
-      throw new ConfigError(
-        `the list of mailboxes ${file} is outside the app's folder, where this process may not read`,
-        "Put it into the app's folder and set MAILBOXES_FILE to its path there, or add --allow-fs-read=<its folder> to the command in the Procfile.",
-        { cause: error },
-      );
-    }
-    const why = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`;
-    throw new ConfigError(
-      isNamed
-        ? `the list of mailboxes ${file} (MAILBOXES_FILE) ${why}`
-        : `MAILBOXES_FILE is not set, and ${file} ${why} in the working folder`,
+  const { mailboxesFile, awsRegion } = config;
+  const path = mailboxesFile ?? DEFAULT_FILE;
+  const source = await readSettingsFile({
+    path,
+    name:
+      mailboxesFile === undefined
+        ? `MAILBOXES_FILE is not set, and ${path} in the working folder`
+        : `the list of mailboxes ${path} (MAILBOXES_FILE)`,
+    variable: 'MAILBOXES_FILE',
+    remedy:
       'Set MAILBOXES_FILE to the path of a list of mailboxes, relative to the working folder. "Many mailboxes" in jobs/README.md describes the file.',
-      { cause: error },
-    );
-  }
+  });
+  return parseMailboxes(source, path, awsRegion);
 }
 
 const text = v.pipe(

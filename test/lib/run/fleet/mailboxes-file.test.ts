@@ -224,7 +224,7 @@ describe('readMailboxesFile', () => {
       exitCode: 78,
     });
     await assert.rejects(readMailboxesFile(config(undefined)), {
-      message: 'MAILBOXES_FILE is not set, and mailboxes.yaml does not exist in the working folder',
+      message: 'MAILBOXES_FILE is not set, and mailboxes.yaml in the working folder does not exist',
       exitCode: 78,
       remedy:
         'Set MAILBOXES_FILE to the path of a list of mailboxes, relative to the working folder. "Many mailboxes" in jobs/README.md describes the file.',
