@@ -1,5 +1,8 @@
 /** `job fleet` without a database: one process, many mailboxes, each a run of its own. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type FleetMember, membersOf, startFleet } from '../fixtures/fleet.ts';
 import { many } from '../fixtures/mailbox.ts';
@@ -216,6 +219,47 @@ describe('job fleet', () => {
     const final = assertFleet(run, 2, { outcome: 'failed' });
     assert.match(String(final.error), /no-such/);
     assert.equal(run.events.filter(({ event }) => event === 'run.finished').length, 0);
+  });
+
+  it("applies each mailbox's own rules, which may be broken in one, and keeps a journal in each", async () => {
+    const { sandbox, members } = await startFleet(membersOf(4, 2));
+    await using _ = sandbox;
+    const folder = await mkdtemp(join(tmpdir(), 'gmail-jobs-fleet-'));
+    const ruleOf = (name: string) => ({ name, query: 'subject:hit', actions: { addLabels: [`of-${name}`] } });
+    const files = { m0: { rules: [ruleOf('m0')] }, m1: { rules: [ruleOf('m1')] }, m2: { rulez: [] } };
+    const entries = await Promise.all(
+      members.map(async ({ name, secretId }) => {
+        const rules = join(folder, `${name}.yaml`);
+        const own = files[name as keyof typeof files];
+        if (own !== undefined) await writeFile(rules, JSON.stringify(own));
+        return { secret: secretId, ...(own !== undefined && { rules }) };
+      }),
+    );
+    const options = {
+      mailboxes: { mailboxes: entries },
+      rules: { rules: [ruleOf('common')] },
+      // The program may read the folder of the rules and of the list only.
+      unlocked: true,
+    };
+    const run = await runJob(sandbox, ['fleet', 'apply-rules'], options);
+    const { error } = assertFleet(run, 65, { mailboxes: counts({ all: 4, done: 3, failed: 1 }), changed: 6 });
+    assert.match(String(error), /1 with exit code 78 \(gmail-jobs\/m2\)/);
+    for (const [index, label] of ['of-m0', 'of-m1', undefined, 'of-common'].entries()) {
+      const { mailbox } = members[index] as FleetMember;
+      const names = mailbox.labels().map(({ name }) => name);
+      assert.deepEqual(
+        names.filter((name) => name.startsWith('of-')),
+        label === undefined ? [] : [label],
+      );
+      const journal = mailbox.findLabel('gmail-jobs/journal')?.id ?? '';
+      const journals = mailbox.messages().filter(({ labelIds }) => labelIds.has(journal));
+      assert.equal(journals.length, label === undefined ? 0 : 1);
+    }
+    const rule = await runJob(sandbox, ['fleet', 'apply-rules', '--rule', 'm0', '--dry-run'], options);
+    assertFleet(rule, 65, { mailboxes: counts({ all: 4, nothingToDo: 1, failed: 3 }) });
+    const refused = rule.events.filter(({ event }) => event === 'fleet.refused').map(({ mailbox }) => mailbox);
+    assert.deepEqual(refused.sort(), ['gmail-jobs/m1', 'gmail-jobs/m3']);
+    await rm(folder, { recursive: true });
   });
 
   it('ends as a stopped fleet when the signal comes while it looks for the mailboxes', async () => {

@@ -10,16 +10,41 @@ describe('every event', () => {
   it('has a sentence in SENTENCES', async () => {
     const names = new Set<string>();
     const event =
-      /'((?:backfill|digest|egress|gmail(?!\.com)|heartbeat|journal|label|post|process|protect|quota|rules?|run|secret|token|undo|window)\.[a-z_]+)'/g;
+      /'((?:backfill|digest|egress|fleet|gmail(?!\.com)|heartbeat|journal|label|post|process|protect|quota|rules?|run|secret|token|undo|window)\.[a-z_]+)'/g;
     for await (const file of glob(['lib/**/*.ts'])) {
       if (file === 'lib/screen/pretty.ts') continue;
       for (const [, name = ''] of (await readFile(file, 'utf8')).matchAll(event)) names.add(name);
     }
-    names.delete('run.finished');
+    for (const final of ['run.finished', 'fleet.finished']) names.delete(final);
     assert.ok(names.size > 35, [...names].join(' '));
     for (const name of ['label.matched', 'journal.not_closed', 'digest.there', 'quota.wait'])
       assert.ok(names.has(name), name);
     for (const name of names) assert.ok(!line({ event: name }).startsWith(`· ${name}`), name);
+  });
+});
+
+describe('the last lines of a fleet', () => {
+  const ends = { all: 1_240, done: 40, nothingToDo: 1_190, partial: 0, failed: 0, remaining: 10, elsewhere: 0 };
+  const event = { event: 'fleet.finished', exitCode: 0, durationMs: 61_000, requests: 7_000, quotaUnits: 33_480 };
+
+  it('count the mailboxes, and then the messages', () => {
+    const spent = '(1m 01s, 7,000 requests, 33,480 quota units)';
+    assert.equal(
+      line({ ...event, outcome: 'partial', mailboxes: ends, changed: 621, skipped: 9 }),
+      `✔ fleet partial: 1,240 mailboxes, 40 done, 1,190 with nothing to do, 10 remaining ${spent}\n  messages: 621 changed, 9 left alone\n`,
+    );
+    assert.equal(
+      line({ ...event, outcome: 'nothing-to-do', mailboxes: { all: 1, nothingToDo: 1 } }),
+      `✔ fleet nothing to do: 1 mailbox, 1 with nothing to do ${spent}\n`,
+    );
+  });
+
+  it('name what failed, and the next step', () => {
+    const failed = { outcome: 'failed', exitCode: 65, mailboxes: { all: 2, done: 1, failed: 1 } };
+    assert.match(
+      line({ ...event, ...failed, error: 'The job failed in one', remedy: 'Look at it.' }),
+      /^✖ fleet failed, exit code 65: 2 mailboxes, 1 done, 1 failed \(.*\)\n {2}The job failed in one\n {2}Look at it\.\n$/,
+    );
   });
 });
 
