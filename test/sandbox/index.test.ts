@@ -43,6 +43,7 @@ test('names every stand-in in the environment, each at an address of this machin
       'GOOGLE_AUTH_URL',
       'GOOGLE_TOKEN_URL',
       'GOOGLE_REVOKE_URL',
+      'GOOGLE_ADMIN_URL',
     ],
   );
   for (const [, url] of urls) assert.equal(new URL(url).hostname, '127.0.0.1');
