@@ -29,6 +29,7 @@ import { type RunRequest, runJob, type Surroundings } from '../run.ts';
 import { type FleetMailbox, findMailboxes } from './mailboxes.ts';
 import { DEFAULT_AT_ONCE, type FleetOptions } from './options.ts';
 import { type FleetPeriod, inOrderOf, periodAt } from './period.ts';
+import { type Slot, Slots } from './slots.ts';
 
 export interface FleetRequest {
   readonly options: FleetOptions;
@@ -73,6 +74,9 @@ export interface FleetReport extends Sums {
  * Its next run goes on.
  */
 export const MAILBOX_BUDGET_MS = 10 * 60_000;
+
+/** How often the fleet looks for mailboxes that hang. */
+const RECHECK_MS = 5_000;
 
 /** Names in an error's message. */
 const MOST_NAMED = 5;
@@ -160,22 +164,35 @@ class Fleet {
     }: { readonly atOnce: number; readonly shared: SharedConnections; readonly stop: AbortSignal },
   ): Promise<void> {
     const { run } = this.#request;
-    const waiting = mailboxes.values();
+    const slots = new Slots({ atOnce, now: systemClock.now });
+    const rechecking = setInterval(() => slots.recheck(), RECHECK_MS).unref();
     // Rules are checked in each run, so only without rules of its own a mailbox's usage error is that of all.
     const areAlike = mailboxes.every(({ rulesFile }) => rulesFile === undefined);
     let refusal: UsageError | undefined;
-    const worker = async () => {
-      for (const mailbox of waiting) {
-        if (stop.aborted || refusal !== undefined) return;
-        try {
-          this.#count(mailbox, await runIn(mailbox, run, { ...this.#surroundings, shared, processStop: stop }), stop);
-        } catch (error) {
-          if (areAlike && error instanceof UsageError) refusal = error;
-          else this.#countFailure(mailbox, asError(error));
-        }
+    const workOn = async (mailbox: FleetMailbox, slot: Slot) => {
+      const surroundings = { ...this.#surroundings, shared, processStop: stop };
+      try {
+        this.#count(mailbox, await runIn(mailbox, run, surroundings, slot.beat), stop);
+      } catch (error) {
+        if (areAlike && error instanceof UsageError) refusal = error;
+        else this.#countFailure(mailbox, asError(error));
+      } finally {
+        slot.release();
       }
     };
-    await Promise.all(Array.from({ length: Math.min(atOnce, mailboxes.length) }, worker));
+    const inWork = new Set<Promise<void>>();
+    try {
+      for (const mailbox of mailboxes) {
+        const slot = await slots.acquire(stop);
+        if (refusal !== undefined) break;
+        const work = workOn(mailbox, slot).finally(() => inWork.delete(work));
+        inWork.add(work);
+      }
+    } catch (error) {
+      if (!stop.aborted) throw error;
+    }
+    await Promise.all(inWork);
+    clearInterval(rechecking);
     if (refusal !== undefined) throw refusal;
   }
 
@@ -234,11 +251,15 @@ class Fleet {
   }
 }
 
-/** Runs the job in one mailbox of a fleet, where nobody watches. @throws UsageError when the job refuses its options. */
+/**
+ * Runs the job in one mailbox of a fleet, where nobody watches. Calls `onRequest` for each request to Gmail.
+ * @throws UsageError when the job refuses its options.
+ */
 export async function runIn(
   mailbox: FleetMailbox,
   run: RunRequest,
   surroundings: Surroundings & { readonly shared: SharedConnections },
+  onRequest: () => void = () => {},
 ): Promise<RunReport> {
   const { common, words } = run;
   return await runJob(
@@ -248,7 +269,13 @@ export async function runIn(
       words: ['job', 'fleet', '--mailbox', mailbox.name, ...words.slice(1)],
       mailbox,
     },
-    { ...surroundings, monitorUrl: undefined, progress: noProgress, terminal: silentTerminal, isWatched: false },
+    {
+      ...surroundings,
+      monitorUrl: undefined,
+      progress: { ...noProgress, spent: onRequest },
+      terminal: silentTerminal,
+      isWatched: false,
+    },
   );
 }
 
