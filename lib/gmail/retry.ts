@@ -84,10 +84,10 @@ function rejectedToken(): CredentialError {
 /** The error of a request after its last attempt. */
 function unavailable(answer: Retryable, attempts: number): JobError {
   if ('error' in answer) return answer.error;
-  const { kind, text } = answer;
+  const { text } = answer;
   const remedy =
-    kind === 'quota'
-      ? 'Another program probably uses the same quota; the next run continues. If it lasts, set GMAIL_QUOTA_PER_MINUTE lower.'
+    answer.kind === 'quota'
+      ? `Another program probably uses the same quota; the next run continues. If it lasts, set ${answer.isForProject ? 'GMAIL_PROJECT_QUOTA_PER_MINUTE' : 'GMAIL_QUOTA_PER_MINUTE'} lower.`
       : TRY_NEXT_RUN;
   return new UnavailableError(`Gmail was not available after ${counted(attempts, 'attempt')}: ${text}`, remedy);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Environment } from '../../lib/base/environment.ts';
-import { readConfig, readLogConfig, readMonitorUrl } from '../../lib/config.ts';
+import { examineConfig, readConfig, readLogConfig, readMonitorUrl } from '../../lib/config.ts';
 import { ConfigError } from '../../lib/errors.ts';
 
 const GOOD: Environment = {
@@ -61,6 +61,7 @@ describe('readConfig', () => {
     ['GMAIL_QUOTA_PROFILE', '2026', 'quotaProfile', '2026'],
     ['GMAIL_QUOTA_PER_MINUTE', '100', 'quotaPerMinute', 100],
     ['GMAIL_QUOTA_PER_MINUTE', '1000000', 'quotaPerMinute', 1_000_000],
+    ['GMAIL_PROJECT_QUOTA_PER_MINUTE', '400000', 'projectQuotaPerMinute', 400_000],
     ['RUN_BUDGET', '9m', 'budgetMs', 540_000],
     ['REQUEST_TIMEOUT', '90s', 'requestTimeoutMs', 90_000],
     ['GMAIL_API_URL', 'http://127.0.0.1:4000', 'gmailApiUrl', 'http://127.0.0.1:4000'],
@@ -90,6 +91,7 @@ describe('readConfig', () => {
     ],
     GMAIL_QUOTA_PROFILE: ['2025', 'Legacy', 'toString'],
     GMAIL_QUOTA_PER_MINUTE: ['0', '49', '1000001', '6e3', '6000.5', '-6000', '0x1770', '6,000', 'many'],
+    GMAIL_PROJECT_QUOTA_PER_MINUTE: ['49', '100000001', '1e6', '1,200,000', '-1'],
     RUN_BUDGET: ['50', '1.5h', '0m', '-5m', '5 m', 'PT5M', 'soon'],
     REQUEST_TIMEOUT: ['20', '0s'],
     HEARTBEAT_URL: ['hc-ping.com/x', 'http://hc-ping.com/x', 'ftp://hc-ping.com', 'javascript:alert(1)'],
@@ -156,6 +158,13 @@ describe('readConfig', () => {
     ]) {
       assert.ok(problem.includes(name), `${name} is missing in: ${problem}`);
     }
+  });
+
+  it('needs no GMAIL_SECRET_ID for a fleet, and leaves GMAIL_MAILBOX out', () => {
+    const env = { ...GOOD, GMAIL_SECRET_ID: undefined, GMAIL_MAILBOX: 'alice@example.com' };
+    const { config, error } = examineConfig(env, 'fleet');
+    assert.deepEqual([error, config.mailbox, config.projectQuotaPerMinute], [null, undefined, 1_200_000]);
+    assert.match(String(examineConfig(env).error?.message), /GMAIL_SECRET_ID is not set/);
   });
 
   it('takes the region from the ARN of the secret when it is not set', () => {
