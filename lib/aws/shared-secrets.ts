@@ -48,21 +48,26 @@ export class SharedSecrets {
    */
   fetcherFor(secretId: string, subject: string): FetchSecret {
     return async (stage, signal) => {
-      const version = await orAbort(this.#hold(secretId, stage), signal);
+      const held = this.#heldVersion(secretId, stage);
+      const isHeld = held !== undefined;
+      const version = await orAbort(held ?? this.#hold(secretId, stage), signal);
       if (version === null) return null;
       const { credentials } = version;
-      if (credentials instanceof ConfigError) return { ...version, mailbox: subject };
-      if (credentials.type === 'service_account')
-        return { ...version, credentials: { ...credentials, subject }, mailbox: subject };
-      return { ...version, credentials: userInstead(secretId), mailbox: subject };
+      const shared = { ...version, mailbox: subject, isHeld };
+      if (credentials instanceof ConfigError) return shared;
+      if (credentials.type === 'service_account') return { ...shared, credentials: { ...credentials, subject } };
+      return { ...shared, credentials: userInstead(secretId) };
     };
+  }
+
+  #heldVersion(secretId: string, stage: Stage): Held['version'] | undefined {
+    const held = this.#held.get(`${stage} ${secretId}`);
+    return held !== undefined && this.#options.clock.now() < held.untilMs ? held.version : undefined;
   }
 
   #hold(secretId: string, stage: Stage): Promise<FetchedSecret | null> {
     const { clock } = this.#options;
     const id = `${stage} ${secretId}`;
-    const held = this.#held.get(id);
-    if (held !== undefined && clock.now() < held.untilMs) return held.version;
     const version = this.#fetch(secretId, stage);
     this.#held.set(id, { version, untilMs: clock.now() + HELD_MS });
     version.catch((error: unknown) => {
@@ -80,7 +85,7 @@ export class SharedSecrets {
     hideKeys(jobSecrets, version.furtherKeys, hide);
     const furtherKeys =
       version.furtherKeys && new Map([...version.furtherKeys].filter(([key]) => jobSecrets.includes(key)));
-    return { ...version, furtherKeys, isHeld: true };
+    return { ...version, furtherKeys };
   }
 }
 

@@ -324,6 +324,8 @@ describe('a service account of a fleet', () => {
     const final = assertFleet(run, 65, { mailboxes: counts({ all: 6, done: 5, failed: 1 }), changed: 5 });
     assert.match(String(final.error), /1 with exit code 77 \(m5@example\.com\)/);
     const fetches = sandbox.requests.filter(({ service }) => service === 'aws');
+    const told = run.events.filter(({ event, stage }) => event === 'secret.fetched' && stage === 'AWSCURRENT');
+    assert.equal(told.length, 1);
     // AWSCURRENT once for all, and AWSPREVIOUS once for the subject that Google refused.
     assert.equal(fetches.length, 2);
     assert.ok(!`${run.stdout}${run.stderr}`.includes(key.private_key.split('\n')[1] ?? ''));
