@@ -97,7 +97,7 @@ export function forecastLines(forecast: FleetForecast): string[] {
     ['units a mailbox', `${forecast.unitsPerMailbox}, seen in dry runs in ${forecast.samples}; changes cost more`],
     [
       'units a run',
-      `${formatCount(unitsPerRun)}: at least ${formatDuration(atLeastMs)} at ${formatCount(projectUnitsPerMinute)} a minute`,
+      `${formatCount(unitsPerRun)}: ${atLeastMs < 1_000 ? 'less than a second' : `at least ${formatDuration(atLeastMs)}`} at ${formatCount(projectUnitsPerMinute)} a minute`,
     ],
     ['units an hour', formatCount(forecast.unitsPerHour)],
     [

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Faults } from '../../../lib/base/faults.ts';
 import { takeUncaught } from '../../fixtures/uncaught.ts';
 
@@ -107,5 +109,25 @@ describe('Faults', () => {
     assert.deepEqual([unowned, ended.errors, other.errors], [[error], [], []]);
     other.end();
     await other.ended;
+  });
+
+  it('lets go of a run that has ended, although one of its timers is left', async () => {
+    let timer: NodeJS.Timeout | undefined;
+    const start = () => {
+      const run = { end: () => undefined };
+      void faults.during(run.end, async () => {
+        timer = setTimeout(() => undefined, 60_000).unref();
+      });
+      return new WeakRef(run.end);
+    };
+    const ended = start();
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    for (let tries = 0; tries < 10 && ended.deref() !== undefined; tries += 1) {
+      await turn();
+      collect();
+    }
+    assert.equal(ended.deref(), undefined);
+    clearTimeout(timer);
   });
 });
