@@ -1,6 +1,5 @@
 /** `job fleet`: runs the job in all mailboxes, or prints what the fleet's options ask for. */
-import type { Environment } from '../../base/environment.ts';
-import { ConfigError, ExitCode, StoppedError, UsageError } from '../../errors.ts';
+import { ConfigError, ExitCode, StoppedError } from '../../errors.ts';
 import type { RunRequest, Surroundings } from '../run.ts';
 import { chosen, openSharedSecrets, runFleet, share } from './fleet.ts';
 import { FORECAST_HANG, forecastFleet, forecastLines } from './forecast.ts';
@@ -10,28 +9,15 @@ import type { FleetOptions } from './options.ts';
 
 export interface FleetCommand {
   readonly options: FleetOptions;
-  /** Undefined when the options print something and no job is named. */
+  /** Undefined for --list. */
   readonly run: RunRequest | undefined;
 }
 
-/**
- * Returns the exit code.
- * @throws UsageError for options that need a database; ConfigError for a wrong configuration, when nothing is run.
- */
-export async function commandFleet(
-  { options, run }: FleetCommand,
-  surroundings: Surroundings,
-  env: Environment,
-): Promise<ExitCode> {
-  const database = env.DATABASE_URL?.trim() ?? '';
-  for (const [name, isGiven] of Object.entries({ '--status': options.status, '--retry': options.retry })) {
-    if (isGiven && database === '')
-      throw new UsageError(`${name} needs a database, and DATABASE_URL is not set`, DATABASE);
-  }
-  if (options.list) return await printMailboxes(options.json, surroundings);
-  if (run !== undefined && options.forecast) return await printForecast(run, options, surroundings);
-  if (run !== undefined && !options.status) return (await runFleet({ options, run }, surroundings)).exitCode;
-  return ExitCode.ok;
+/** Returns the exit code. @throws ConfigError for a wrong configuration, when nothing is run. */
+export async function commandFleet({ options, run }: FleetCommand, surroundings: Surroundings): Promise<ExitCode> {
+  if (run === undefined || options.list) return await printMailboxes(options.json, surroundings);
+  if (options.forecast) return await printForecast(run, options, surroundings);
+  return (await runFleet({ options, run }, surroundings)).exitCode;
 }
 
 async function printMailboxes(json: boolean, surroundings: Surroundings): Promise<ExitCode> {
@@ -71,6 +57,3 @@ async function untilStopped(work: () => Promise<ExitCode>): Promise<ExitCode> {
     return error.reason === 'SIGINT' ? ExitCode.sigint : ExitCode.sigterm;
   }
 }
-
-const DATABASE =
-  'See "Many mailboxes" in jobs/README.md: without a database, the runs of past periods are in the log alone.';
