@@ -29,7 +29,6 @@ describe('an error of a job', { concurrency: 3 }, () => {
     forgets: ['void mailbox.change(', 'TypeError: mailbox.change: name of a set must be'],
     'forges-the-end': ["log.info('run.finished'", 'Error: log.info: the event run.finished belongs to the program'],
     'forges-counts': ['tally.changed(-3)', 'RangeError: tally: -3 is no number of items'],
-    'extends-all-objects': ['Object.assign(Object.prototype', 'TypeError: Cannot add property extra'],
     'never-prepares': ["new RangeError('never prepared')", 'RangeError: never prepared'],
     searches: ["mailbox.search('newer_than:2w')", 'Error: the job built an invalid search'],
   } as const;
