@@ -9,7 +9,7 @@ import { ExitCode, JobError, UsageError } from './errors.ts';
 import type { ArgumentSpec, Job } from './job.ts';
 import { COMMON_OPTIONS, flagOf, type OptionSpec, type OptionSpecs, usageOf } from './options.ts';
 import type { Registry } from './registry.ts';
-import type { FleetOptions } from './run/fleet/options.ts';
+import { FLEET_OPTIONS, type FleetOptions, PRINTING } from './run/fleet/options.ts';
 import type { RunRequest } from './run/run.ts';
 import type { CommandSpelling } from './screen/command-spelling.ts';
 import { wrapColumns } from './screen/wrap.ts';
@@ -102,7 +102,6 @@ async function parseFleet(
   spelling: CommandSpelling,
   columns: number,
 ): Promise<Invocation> {
-  const { FLEET_OPTIONS, PRINTING } = await import('./run/fleet/options.ts');
   const helpColumns = Number.isFinite(columns) ? columns : HELP_COLUMNS;
   const commandLine = createCommandLine('fleet', { ...FLEET, options: FLEET_OPTIONS }, { spelling, helpColumns })
     .usage('[options of the fleet] <job> [options of the job]')

@@ -24,7 +24,7 @@ async function printMailboxes(json: boolean, surroundings: Surroundings): Promis
   const { config, terminal, isWatched, redactor, processStop: signal } = surroundings;
   if (config instanceof ConfigError) throw config;
   return await untilStopped(async () => {
-    const secrets = await openSharedSecrets(config, { redactor, jobSecrets: [], signal });
+    const secrets = openSharedSecrets(config, { redactor, jobSecrets: [], signal });
     const found = await findMailboxes(config, surroundings, { secrets, signal });
     return printList(found, { json: json || !isWatched, terminal });
   });
@@ -39,7 +39,7 @@ async function printForecast(
   if (config instanceof ConfigError) throw config;
   const { projectQuotaPerMinute: projectUnitsPerMinute } = config;
   return await untilStopped(async () => {
-    const shared = await share(config, run, surroundings, signal);
+    const shared = share(config, run, surroundings, signal);
     const { mailboxes } = await findMailboxes(config, surroundings, { secrets: shared.secrets, signal });
     const terms = { everyMs, projectUnitsPerMinute };
     const forecast = await forecastFleet(chosen(mailboxes, names), terms, run, { ...surroundings, shared });

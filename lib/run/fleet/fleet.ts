@@ -2,7 +2,7 @@
  * Runs a job in many mailboxes, several at a time, each as a run of its own, and sums up the runs in the final line
  * `fleet.finished`. mailboxes.ts finds the mailboxes, run.ts does each run.
  */
-import type { SharedSecrets, SharedSecretsOptions } from '../../aws/shared-secrets.ts';
+import { SharedSecrets, type SharedSecretsOptions } from '../../aws/shared-secrets.ts';
 import { systemClock } from '../../base/clock.ts';
 import { counted } from '../../base/count.ts';
 import { didYouMean } from '../../base/nearest.ts';
@@ -135,7 +135,7 @@ class Fleet {
     if (config instanceof ConfigError) throw config;
     using budget = startBudget(options.budget ?? config.budgetMs, processStop);
     try {
-      const shared = await share(config, run, this.#surroundings, budget.wrapUp);
+      const shared = share(config, run, this.#surroundings, budget.wrapUp);
       const { secrets } = shared;
       const found = await findMailboxes(config, this.#surroundings, { secrets, signal: budget.wrapUp });
       for (const { name, source, firstSource } of found.repeated)
@@ -280,14 +280,14 @@ export async function runIn(
 }
 
 /** Opens what the runs in all mailboxes share. */
-export async function share(
+export function share(
   config: Config,
   { job }: RunRequest,
   { redactor, log }: Pick<Surroundings, 'redactor' | 'log'>,
   signal: AbortSignal,
-): Promise<SharedConnections> {
+): SharedConnections {
   return {
-    secrets: await openSharedSecrets(config, { redactor, jobSecrets: job.secrets ?? [], signal }),
+    secrets: openSharedSecrets(config, { redactor, jobSecrets: job.secrets ?? [], signal }),
     projectQuota: new QuotaWindow({
       unitsPerMinute: config.projectQuotaPerMinute,
       clock: systemClock,
@@ -298,11 +298,10 @@ export async function share(
 }
 
 /** Access to the secrets of all mailboxes. A service account's key is cut out of the output until the process ends. */
-export async function openSharedSecrets(
+export function openSharedSecrets(
   { awsRegion: region, awsKeys: keys }: Config,
   { redactor, ...options }: Pick<Surroundings, 'redactor'> & Pick<SharedSecretsOptions, 'jobSecrets' | 'signal'>,
-): Promise<SharedSecrets> {
-  const { SharedSecrets } = await import('../../aws/shared-secrets.ts');
+): SharedSecrets {
   const hide = (secret: string) => redactor.add(secret);
   return new SharedSecrets({ region, keys, hide, clock: systemClock, ...options });
 }

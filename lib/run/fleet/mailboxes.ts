@@ -1,5 +1,6 @@
 /** The mailboxes of a fleet: asks the sources that mailboxes.yaml names, and keeps each mailbox once. */
 
+import { listSecretNames } from '../../aws/list-secrets.ts';
 import { secretNameOf } from '../../aws/names.ts';
 import { type FetchedSecret, noVersion } from '../../aws/secret.ts';
 import type { ServiceAccount } from '../../aws/shape.ts';
@@ -154,7 +155,6 @@ async function listSecrets(
   { awsRegion: region, awsKeys: keys }: Config,
   { secrets, notMailboxes, signal }: Finding,
 ): Promise<string[]> {
-  const { listSecretNames } = await import('../../aws/list-secrets.ts');
   const all = await listSecretNames(secrets.client, prefix, { region, keys }, signal);
   const names = all.filter((name) => !notMailboxes.has(name));
   if (names.length > 0) return names;
