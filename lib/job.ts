@@ -169,11 +169,14 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown, S extends
   /** Google's scopes. The access token of a run has these and no others. */
   readonly scopes: readonly string[];
   readonly argument?: ArgumentSpec;
-  /** The hosts that this job needs beyond those of every run. The run allows connections to them before `prepare`. None when left out. */
+  /**
+   * The hosts that this job needs beyond those of every run; none when left out. The run allows connections to them before
+   * `prepare`.
+   */
   readonly hosts: JobHosts<O>;
   /**
    * Keys, such as `WEBHOOK_TOKEN`, of the secret JOB_SECRET_ID (without that variable, of GMAIL_SECRET_ID). `run` gets
-   * their values. Each value is a string of at least 8 characters. None when left out.
+   * their values. Each value is a string of at least 8 characters. No keys when left out.
    */
   readonly secrets: readonly S[];
   /** The keys are the options' names in camelCase. */

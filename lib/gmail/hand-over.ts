@@ -28,8 +28,9 @@ import type { Writer } from './writer.ts';
 
 export interface MessagesOptions {
   /**
-   * Does the job's work for one message. A RefusedError, whose text is logged, or a bug fails this message alone. Any other JobError, such as
-   * UnavailableError, ConfigError, CredentialError or GuardError, and a failure of the network end the run.
+   * Does the job's work for one message. A RefusedError, whose text is logged, or a bug fails this message alone. Any other
+   * JobError, such as UnavailableError, ConfigError, CredentialError or GuardError, and a failure of the network end the
+   * run.
    */
   readonly each: (message: Message) => unknown;
   /** The name of the label that marks messages for which `each` is done. Created when it does not exist. */

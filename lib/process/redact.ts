@@ -51,7 +51,10 @@ export interface RunSecrets extends Disposable {
 /** A run may write after its end, in a timer that it left behind. */
 const FORGET_AFTER_MS = 60_000;
 
-/** Beyond this number of ended runs, the redactor forgets the first one early: each run takes about 0.4 MB, and slows all searches. */
+/**
+ * Beyond this number of ended runs, the redactor forgets the first one early: each run takes about 0.4 MB, and slows all
+ * searches.
+ */
 const MOST_ENDED = 10;
 
 export class Redactor {

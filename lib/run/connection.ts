@@ -55,7 +55,7 @@ export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scop
   readonly hide: (secret: string) => void;
   /** Reads the secret; left out for the secret `config.secretId`. */
   readonly fetchSecret?: FetchSecret;
-  /** What the mailboxes of a fleet share; left out for a single mailbox. */
+  /** Shared with the other mailboxes of a fleet; left out for a single mailbox. */
   readonly shared?: SharedConnections | undefined;
   /** The user as whom the service account in the secret acts; undefined for the subject in the secret. */
   readonly subject?: string | undefined;
@@ -71,13 +71,13 @@ export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scop
 
 /** Requests the secret, then loads Gmail's client and connects to Google while AWS answers. */
 export async function openConnection(config: Config, options: ConnectionOptions): Promise<Connection> {
-  const { jobName, scopes, installed, signals, hide, log = noLog, progress = noProgress, shared: fleet } = options;
-  const shared = { log, clock: systemClock, random: Math.random };
+  const { jobName, scopes, installed, signals, hide, log = noLog, progress = noProgress, shared } = options;
+  const common = { log, clock: systemClock, random: Math.random };
   const statistics: ClientStatistics = { requests: 0, retries: 0, quotaUnits: 0 };
   const quota = new QuotaWindow({
     clock: systemClock,
     unitsPerMinute: unitsPerMinute(config),
-    ...(fleet && { project: fleet.projectQuota }),
+    ...(shared && { project: shared.projectQuota }),
     onWait: (waitMs, why) => {
       const isShown = progress.waiting(systemClock.now() + waitMs, why);
       log[isShown ? 'debug' : 'info']('quota.wait', { waitMs: Math.round(waitMs), why });
@@ -86,16 +86,16 @@ export async function openConnection(config: Config, options: ConnectionOptions)
   const secret = await openSecret(config, options);
   const jobKeys = await beginJobKeys(config, options);
   const tokens = createAccessTokens({
-    ...shared,
+    ...common,
     ...secret,
     jobName,
     scopes,
     ...(installed && { installed }),
     mailbox: config.mailbox,
-    isListed: fleet !== undefined,
+    isListed: shared !== undefined,
     askMailbox: (accessToken) =>
       askMailbox(accessToken, signals.wrapUp, profileAccess(config, { statistics, quota, log, progress })),
-    exchange: { ...shared, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
+    exchange: { ...common, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
     signal: signals.wrapUp,
   });
   const firstToken = tokens.get();
@@ -105,13 +105,14 @@ export async function openConnection(config: Config, options: ConnectionOptions)
   await setTimeout(READ_SETTINGS_MS);
   for (let turn = 0; turn < TURNS_TO_SEND; turn += 1) await setImmediate();
   const { GmailClient } = await import('../gmail/client.ts');
-  if (fleet === undefined) {
+  // A fleet's connections stay open from mailbox to mailbox.
+  if (shared === undefined) {
     preconnect(config.tokenUrl, 1);
     preconnect(config.gmailApiUrl, CONNECTIONS);
   }
   options.onLoaded?.();
   const client = new GmailClient({
-    ...shared,
+    ...common,
     tokens,
     quota,
     statistics,
