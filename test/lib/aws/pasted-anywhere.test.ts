@@ -57,9 +57,11 @@ const FORMS: Readonly<Record<string, (text: string) => string>> = {
 for (const [where, form] of Object.entries(FORMS)) {
   it(`a credential pasted ${where} is hidden, and the final line is complete JSON`, () => {
     for (const token of where === 'as a key' ? TOKENS.slice(0, 1) : TOKENS) {
-      for (const before of BEFORE) {
-        for (const name of NAMES) {
-          for (const between of BETWEEN) {
+      for (const [at, before] of BEFORE.entries()) {
+        for (const [nth, name] of NAMES.entries()) {
+          for (const [index, between] of BETWEEN.entries()) {
+            // All combinations take 14 s. Inside JSON, each mark comes with each name and with every third beginning.
+            if (where !== 'alone' && (at + nth + index) % 3 !== 0) continue;
             const text = form(
               `${before}${name}${between}${token}${AFTER[(before.length + between.length) % AFTER.length]}`,
             );
