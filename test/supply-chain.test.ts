@@ -65,8 +65,11 @@ const IMPORTED = namesNeeded('').filter((name) =>
 /** Licences that require no more than their text in LICENSES.txt. */
 const ALLOWED = ['0BSD', 'Apache-2.0', 'BlueOak-1.0.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT', 'MIT-0'];
 
-/** Read by a person, because package.json does not state an SPDX expression: its LICENSE is the 3-clause BSD. */
-const READ: Readonly<Record<string, string>> = { 'url-template@2.0.8 BSD': 'BSD-3-Clause' };
+/** Read by a person, because package.json states no SPDX expression (its LICENSE is the 3-clause BSD), or a choice. */
+const READ: Readonly<Record<string, string>> = {
+  'url-template@2.0.8 BSD': 'BSD-3-Clause',
+  'type-fest@5.10.0 (MIT OR CC0-1.0)': 'MIT',
+};
 
 /** The name in a path such as `node_modules/a/node_modules/@b/c`. */
 const nameOf = (folder: string) => folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
