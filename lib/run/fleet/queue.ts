@@ -1,0 +1,451 @@
+/**
+ * Shares the mailboxes of a fleet among processes over PostgreSQL, by pg-boss: enters the mailboxes of a period, takes,
+ * settles and gives back. Leaves the runs, and when to stop, to the caller.
+ *
+ * One row is one try of a mailbox in a period. Its id is made from mailbox, job, options, period and try, so PostgreSQL
+ * ignores a second insert. A job has one queue with pg-boss's policy `singleton`: a unique index allows one active row per
+ * mailbox, whatever its period and options. Rows hold names, counts and the redacted error of a run; no credential, nothing of the mail.
+ */
+import { createHash } from 'node:crypto';
+import type { PgBoss } from 'pg-boss';
+import { ExitCode } from '../../errors.ts';
+import type { Host } from '../../process/hosts.ts';
+import type { Redactor } from '../../process/redact.ts';
+import { type DatabaseAddress, explainDatabaseError, readDatabaseUrl } from './database.ts';
+import type { FleetPeriod } from './period.ts';
+
+export interface QueueRequest {
+  readonly job: string;
+  /** The job's options, as typed: other options are other work in the same period. */
+  readonly jobOptions: readonly string[];
+  readonly period: FleetPeriod;
+  readonly everyMs: number;
+}
+
+export interface QueueSurroundings {
+  readonly redactor: Pick<Redactor, 'add' | 'text'>;
+  readonly allowHosts: (hosts: readonly Host[]) => void;
+}
+
+/** A mailbox that this process works on. */
+export interface TakenMailbox {
+  readonly mailbox: string;
+  readonly id: string;
+  /** Rises each time the row is taken, so that pg-boss ignores a process that was taken for dead. */
+  readonly retryCount: number;
+  /** Counts the rows of the mailbox in the period, from 0. */
+  readonly tryNumber: number;
+  /** How many runs in this period ended with 75, since `retryFailed`. */
+  readonly retries: number;
+  /** Aborts when another process may have the mailbox, because this one did not report for `HEARTBEAT_SECONDS`. */
+  readonly lost: AbortSignal;
+}
+
+export interface MailboxEnd {
+  readonly exitCode: ExitCode;
+  readonly outcome: string;
+  readonly error?: string | undefined;
+  readonly remedy?: string | undefined;
+}
+
+/** `retry`: entered once more, for later. `lost`: another process has the mailbox, so this end does not count. */
+export type Settled = 'ended' | 'retry' | 'lost';
+
+/** How the entered mailboxes of the period stand, in all processes; each counts once. */
+export interface QueueCounts {
+  /** Can be taken now or later; a mailbox that another period still works on counts here too. */
+  readonly waiting: number;
+  readonly active: number;
+  readonly ended: number;
+  /** Among `ended`: for good, until `retryFailed`. */
+  readonly failed: number;
+  /** Milliseconds until the first waiting mailbox is due; 0 for now, undefined when none waits. */
+  readonly nextInMs: number | undefined;
+}
+
+/** How a mailbox ended last, in any period, as a line of `job fleet --status --json`. */
+export interface MailboxStatus {
+  readonly mailbox: string;
+  readonly job: string;
+  readonly period: string;
+  readonly outcome: string;
+  readonly exitCode: number;
+  readonly endedAt: string;
+  readonly error: string | null;
+  readonly remedy: string | null;
+}
+
+/** Of runs that ended with 75, in one period. */
+export const MOST_RETRIES = 3;
+
+/** Doubles with each retry: 1, 2 and 4 minutes. */
+const FIRST_RETRY_SECONDS = 60;
+
+/**
+ * Processes look for missed heartbeats every 10 to 20 seconds, so another one takes the mailboxes of a killed one after 30
+ * to 60 seconds (seen: 48).
+ */
+const HEARTBEAT_SECONDS = 30;
+const TICK_MS = 10_000;
+
+/** Separate from `pgboss`: an owner's own program may use another version of pg-boss in the same database. */
+const SCHEMA = 'gmail_jobs';
+const MOST_CONNECTIONS = 2;
+
+/** Settings of pg, missing in pg-boss's types, by which no statement waits for a silent network for ever. */
+const TIMEOUTS = { query_timeout: 20_000, keepAlive: true };
+
+const DAY_SECONDS = 86_400;
+
+/** Rows of one insert: a statement of about 3 MB. */
+const INSERTED_AT_ONCE = 10_000;
+
+/** pg-boss counts returned rows and those of killed processes as retries, so its own limit must never be reached. */
+const PG_BOSS_RETRIES = 100_000;
+
+type Database = ReturnType<PgBoss['getDb']>;
+
+/** The answer of pg-boss's `complete` and `touch`; its own type is empty. */
+interface Touched {
+  /** The ids of the rows that still belong to this process. */
+  readonly settled?: readonly string[];
+}
+
+interface Entry {
+  readonly mailbox: string;
+  readonly period: string;
+  readonly tryNumber: number;
+  readonly retries: number;
+}
+
+interface OpenMailbox {
+  readonly taken: TakenMailbox;
+  readonly lost: AbortController;
+  /** On the clock of `performance.now`. */
+  reportedMs: number;
+}
+
+/**
+ * Connects, and creates or updates the tables unless another process does: pg-boss does it under a lock.
+ * @throws ConfigError for a wrong address, login or missing rights; UnavailableError while the database is away.
+ */
+export async function openQueue(
+  databaseUrl: string,
+  request: QueueRequest,
+  surroundings: QueueSurroundings,
+): Promise<FleetQueue> {
+  const address = readDatabaseUrl(databaseUrl, (secret) => surroundings.redactor.add(secret));
+  const boss = await startBoss(address, surroundings);
+  const queue = new FleetQueue(boss, address, request, surroundings.redactor);
+  try {
+    await queue.prepare();
+    return queue;
+  } catch (error) {
+    await queue.close();
+    throw error;
+  }
+}
+
+/**
+ * Each mailbox's last end, for every job; mailboxes whose rows were deleted are missing.
+ * @throws as `openQueue`.
+ */
+export async function readFleetStatus(databaseUrl: string, surroundings: QueueSurroundings): Promise<MailboxStatus[]> {
+  const address = readDatabaseUrl(databaseUrl, (secret) => surroundings.redactor.add(secret));
+  const boss = await startBoss(address, surroundings);
+  try {
+    const { rows } = await explained(address, () => boss.getDb().executeSql(STATUS));
+    return rows.map(({ endedAt, ...row }) => ({ ...row, endedAt: (endedAt as Date).toISOString() }));
+  } finally {
+    await stopBoss(boss);
+  }
+}
+
+export class FleetQueue implements AsyncDisposable {
+  readonly #boss: PgBoss;
+  readonly #address: DatabaseAddress;
+  readonly #request: QueueRequest;
+  readonly #redactor: Pick<Redactor, 'text'>;
+  readonly #name: string;
+  /** A hash of options and period, in `priority`: the one column by which pg-boss takes a part of a queue's rows. */
+  readonly #priority: number;
+  /** The end of the period. */
+  readonly #endMs: number;
+  readonly #open = new Map<string, OpenMailbox>();
+  #timer: NodeJS.Timeout | undefined;
+  #tick: Promise<void> = Promise.resolve();
+
+  constructor(boss: PgBoss, address: DatabaseAddress, request: QueueRequest, redactor: Pick<Redactor, 'text'>) {
+    this.#boss = boss;
+    this.#address = address;
+    this.#request = request;
+    this.#redactor = redactor;
+    this.#endMs = Date.parse(request.period.name) + request.everyMs;
+    this.#name = `fleet/${request.job}`;
+    this.#priority = digest(request.jobOptions, request.everyMs, request.period.name).readUInt32BE() >>> 1;
+  }
+
+  /** Creates the job's queue, and starts to report every `TICK_MS`. */
+  async prepare(): Promise<void> {
+    await this.#explained(() =>
+      this.#boss.createQueue(this.#name, {
+        policy: 'singleton',
+        retryLimit: PG_BOSS_RETRIES,
+        retryDelay: 0,
+        heartbeatSeconds: HEARTBEAT_SECONDS,
+        // Longer than any budget; the heartbeat tells whether a process lives.
+        expireInSeconds: DAY_SECONDS,
+      }),
+    );
+    await this.report();
+    this.#timer = setInterval(() => {
+      this.#loseSilent();
+      // A failure is tried again at the next tick; when it lasts, the next call of the caller fails with it.
+      this.#tick = this.#tick.then(() => this.report()).catch(() => {});
+    }, TICK_MS).unref();
+  }
+
+  /** Enters the mailboxes that the period lacks, and returns their number. */
+  async enter(mailboxes: readonly string[]): Promise<number> {
+    let entered = 0;
+    for (let start = 0; start < mailboxes.length; start += INSERTED_AT_ONCE) {
+      const rows = mailboxes.slice(start, start + INSERTED_AT_ONCE).map((mailbox) => this.#row(mailbox, 0, 0));
+      const ids = await this.#explained(() => this.#boss.insert(this.#name, rows, { returnId: true }));
+      entered += ids?.length ?? 0;
+    }
+    return entered;
+  }
+
+  /** Up to `most` mailboxes that no process works on. Empty when none is due, and rarely when two processes take at once. */
+  async take(most: number): Promise<TakenMailbox[]> {
+    const rows = await this.#explained(() =>
+      this.#boss.fetch<Entry>(this.#name, {
+        batchSize: most,
+        minPriority: this.#priority,
+        maxPriority: this.#priority,
+        includeMetadata: true,
+      }),
+    );
+    return rows.map(({ id, retryCount, data: { mailbox, tryNumber, retries } }) => {
+      const lost = new AbortController();
+      const taken = { id, retryCount, mailbox, tryNumber, retries, lost: lost.signal };
+      this.#open.set(id, { taken, lost, reportedMs: performance.now() });
+      return taken;
+    });
+  }
+
+  /**
+   * Records how the mailbox's run ended. After 75 the mailbox is entered for a retry in the period, at most
+   * `MOST_RETRIES` times.
+   */
+  async settle(taken: TakenMailbox, end: MailboxEnd): Promise<Settled> {
+    const retries = taken.retries + 1;
+    const pauseSeconds = FIRST_RETRY_SECONDS * 2 ** taken.retries;
+    const isInPeriod = Date.now() + pauseSeconds * 1_000 < this.#endMs;
+    const isRetried = end.exitCode === ExitCode.unavailable && taken.retries < MOST_RETRIES && isInPeriod;
+    const output = {
+      exitCode: end.exitCode,
+      outcome: isRetried ? 'retry' : end.outcome,
+      ...this.#told(end),
+    };
+    const isSettled = await this.#explained(() =>
+      isRetried
+        ? inTransaction(this.#boss.getDb(), async (db) => {
+            if (!(await this.#complete(taken, output, db))) return false;
+            const row = this.#row(taken.mailbox, taken.tryNumber + 1, retries);
+            await this.#boss.insert(this.#name, [{ ...row, startAfter: pauseSeconds }], { db });
+            return true;
+          })
+        : this.#complete(taken, output),
+    );
+    this.#forget(taken);
+    return isSettled ? (isRetried ? 'retry' : 'ended') : 'lost';
+  }
+
+  /** Lets other processes take these mailboxes at once. */
+  async giveBack(taken: readonly TakenMailbox[]): Promise<void> {
+    if (taken.length === 0) return;
+    await this.#explained(() => this.#boss.fail(this.#name, taken.map(attemptOf), { outcome: 'given back' }));
+    for (const one of taken) this.#forget(one);
+  }
+
+  /** Enters the mailboxes that failed for good in this period once more, and returns their number. */
+  async retryFailed(): Promise<number> {
+    const { rows } = await this.#explained(() => this.#boss.getDb().executeSql(FAILED, [this.#name, this.#priority]));
+    const entries = (rows as Pick<TakenMailbox, 'mailbox' | 'tryNumber'>[]).map(({ mailbox, tryNumber }) =>
+      this.#row(mailbox, tryNumber + 1, 0),
+    );
+    if (entries.length === 0) return 0;
+    return (await this.#explained(() => this.#boss.insert(this.#name, entries, { returnId: true })))?.length ?? 0;
+  }
+
+  async counts(): Promise<QueueCounts> {
+    const { rows } = await this.#explained(() => this.#boss.getDb().executeSql(COUNTS, [this.#name, this.#priority]));
+    const [{ waiting, active, ended, failed, nextInMs }] = rows as [QueueCounts & { nextInMs: number | null }];
+    return { waiting, active, ended, failed, nextInMs: nextInMs ?? undefined };
+  }
+
+  /** Reports that this process works on its mailboxes, and frees those of killed ones. Runs by itself every `TICK_MS`. */
+  async report(): Promise<void> {
+    const open = [...this.#open.values()];
+    if (open.length > 0) {
+      const attempts = open.map(({ taken }) => attemptOf(taken));
+      const { settled = [] }: Touched = await this.#explained(() => this.#boss.touch(this.#name, attempts));
+      const reportedMs = performance.now();
+      for (const one of open) {
+        if (settled.includes(one.taken.id)) one.reportedMs = reportedMs;
+        else if (this.#open.get(one.taken.id) === one) one.lost.abort();
+      }
+    }
+    await this.#explained(() => this.#boss.supervise(this.#name, { reindex: false }));
+  }
+
+  /** Gives back the open mailboxes, and disconnects. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    try {
+      await this.giveBack([...this.#open.values()].map(({ taken }) => taken));
+    } finally {
+      await stopBoss(this.#boss);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** This process may have taken the row again meanwhile. */
+  #forget(taken: TakenMailbox): void {
+    if (this.#open.get(taken.id)?.taken === taken) this.#open.delete(taken.id);
+  }
+
+  /** Without a database, another process may take a mailbox when its heartbeat is missed. */
+  #loseSilent(): void {
+    const leastMs = performance.now() - HEARTBEAT_SECONDS * 1_000 + TICK_MS / 2;
+    for (const { lost, reportedMs } of this.#open.values()) if (reportedMs < leastMs) lost.abort();
+  }
+
+  #row(mailbox: string, tryNumber: number, retries: number) {
+    const { job, jobOptions, everyMs, period } = this.#request;
+    return {
+      id: uuidOf(digest(mailbox, job, jobOptions, everyMs, period.name, tryNumber)),
+      data: { mailbox, period: period.name, tryNumber, retries } satisfies Entry,
+      priority: this.#priority,
+      singletonKey: mailbox,
+      // pg-boss deletes rows that nobody took by the end of the period.
+      retentionSeconds: Math.max(1, Math.ceil((this.#endMs - Date.now()) / 1_000)),
+      deleteAfterSeconds: Math.ceil((2 * everyMs) / 1_000) + 3 * DAY_SECONDS,
+    };
+  }
+
+  async #complete(taken: TakenMailbox, output: object, db?: Database): Promise<boolean> {
+    const options = db === undefined ? {} : { db };
+    const { settled = [] }: Touched = await this.#boss.complete(this.#name, attemptOf(taken), output, options);
+    return settled.length > 0;
+  }
+
+  /** Errors of bugs may quote anything, so the row names the log in their place. */
+  #told({ exitCode, error, remedy }: MailboxEnd) {
+    if (exitCode === ExitCode.bug) return { error: 'a bug: the run.bug event in the log has its stack', remedy: null };
+    const cut = (text: string | undefined) => (text === undefined ? null : this.#redactor.text(text));
+    return { error: cut(error), remedy: cut(remedy) };
+  }
+
+  async #explained<T>(work: () => Promise<T>): Promise<T> {
+    return await explained(this.#address, work);
+  }
+}
+
+async function startBoss(address: DatabaseAddress, { allowHosts }: QueueSurroundings): Promise<PgBoss> {
+  allowHosts([{ name: address.host, port: address.port }]);
+  const { PgBoss } = await import('pg-boss');
+  const boss = new PgBoss({
+    ...address,
+    ...TIMEOUTS,
+    schema: SCHEMA,
+    max: MOST_CONNECTIONS,
+    application_name: 'gmail-jobs',
+    supervise: false,
+    schedule: false,
+    registerInstance: false,
+    monitorVacuum: false,
+    monitorIntervalSeconds: TICK_MS / 1_000,
+    maintenanceIntervalSeconds: 3_600,
+  });
+  // A lost connection of the pool; the next statement fails with it.
+  boss.on('error', () => {});
+  try {
+    await explained(address, () => boss.start());
+    return boss;
+  } catch (error) {
+    await stopBoss(boss);
+    throw error;
+  }
+}
+
+async function stopBoss(boss: PgBoss): Promise<void> {
+  await boss.stop({ graceful: false }).catch(() => {});
+}
+
+async function explained<T>(address: DatabaseAddress, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw explainDatabaseError(error, address);
+  }
+}
+
+async function inTransaction<T>(database: Database, work: (db: Database) => Promise<T>): Promise<T> {
+  const transaction = await database.beginTransaction?.();
+  if (transaction === undefined) throw new Error('pg-boss has no transactions');
+  try {
+    const result = await work(transaction.db);
+    await transaction.commit();
+    return result;
+  } catch (error) {
+    await transaction.rollback();
+    throw error;
+  }
+}
+
+const attemptOf = ({ id, retryCount }: TakenMailbox) => ({ id, retryCount });
+
+function digest(...parts: readonly unknown[]): Buffer {
+  return createHash('sha256').update(JSON.stringify(parts)).digest();
+}
+
+/** Version 8 of RFC 9562: a UUID of one's own making. */
+function uuidOf(bytes: Buffer): string {
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** Rows of one period: $1 is the queue, $2 the priority. */
+const OF_PERIOD = `FROM ${SCHEMA}.job WHERE name = $1 AND priority = $2`;
+const HAS_FAILED = `(state = 'failed' OR (state = 'completed' AND (output->>'exitCode')::int NOT IN (0, 130, 143)))`;
+
+const FAILED = `
+  SELECT singleton_key AS mailbox, (data->>'tryNumber')::int AS "tryNumber"
+  FROM (SELECT DISTINCT ON (singleton_key) singleton_key, data, state, output ${OF_PERIOD}
+    ORDER BY singleton_key, (data->>'tryNumber')::int DESC) AS last
+  WHERE ${HAS_FAILED}`;
+
+const COUNTS = `
+  SELECT
+    (count(*) FILTER (WHERE state IN ('created', 'retry')))::int AS waiting,
+    (count(*) FILTER (WHERE state = 'active'))::int AS active,
+    (count(*) FILTER (WHERE state > 'active'))::int AS ended,
+    (count(*) FILTER (WHERE ${HAS_FAILED}))::int AS failed,
+    ceil(extract(epoch FROM min(greatest(start_after, now())) FILTER (WHERE state IN ('created', 'retry')) - now())
+      * 1000)::int AS "nextInMs"
+  FROM (SELECT DISTINCT ON (singleton_key) data, state, output, start_after ${OF_PERIOD}
+    ORDER BY singleton_key, (data->>'tryNumber')::int DESC) AS last`;
+
+const STATUS = `
+  SELECT DISTINCT ON (name, singleton_key)
+    singleton_key AS mailbox, substring(name FROM 7) AS job, data->>'period' AS period,
+    coalesce(output->>'outcome', 'failed') AS outcome, coalesce((output->>'exitCode')::int, ${ExitCode.unavailable}) AS "exitCode",
+    completed_on AS "endedAt", output->>'error' AS error, output->>'remedy' AS remedy
+  FROM ${SCHEMA}.job
+  WHERE name LIKE 'fleet/%' AND state IN ('completed', 'failed') AND coalesce(output->>'outcome', '') <> 'retry'
+  ORDER BY name, singleton_key, completed_on DESC`;

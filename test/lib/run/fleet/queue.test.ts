@@ -1,0 +1,350 @@
+/** The queue of a fleet on a real PostgreSQL, also with several processes, one of them killed. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { after, before, describe, it } from 'node:test';
+import { DAY_MS } from '../../../../lib/base/duration.ts';
+import { ConfigError, type JobError, UnavailableError } from '../../../../lib/errors.ts';
+import { periodAt } from '../../../../lib/run/fleet/period.ts';
+import {
+  type FleetQueue,
+  MOST_RETRIES,
+  openQueue,
+  type QueueRequest,
+  readFleetStatus,
+} from '../../../../lib/run/fleet/queue.ts';
+import { createDatabase, describeWithPostgres, type TestDatabase } from '../../../fixtures/postgres.ts';
+import type { WorkerOptions } from '../../../fixtures/queue-worker.ts';
+
+const HOUR_MS = 3_600_000;
+const DONE = { exitCode: 0, outcome: 'ok' } as const;
+const AWAY = { exitCode: 75, outcome: 'failed', error: 'Gmail is away' } as const;
+const REVOKED = {
+  exitCode: 77,
+  outcome: 'failed',
+  error: 'the refresh token was revoked',
+  remedy: 'Authorize',
+} as const;
+
+const hidden: string[] = [];
+const surroundings = {
+  redactor: {
+    add: (secret: string) => void hidden.push(secret),
+    text: (text: string) => text.replaceAll('s3cret-of-a-job', '[redacted]'),
+  },
+  allowHosts() {},
+};
+
+/** Begins within an hour, so that no test meets its end. */
+const PERIOD = periodAt(new Date(Date.now() + HOUR_MS), HOUR_MS);
+const NEXT_PERIOD = periodAt(new Date(Date.now() + 2 * HOUR_MS), HOUR_MS);
+const PAST_PERIOD = periodAt(new Date(Date.now() - 2 * HOUR_MS), HOUR_MS);
+
+/** A job of its own for each test, so that tests share a database. */
+let jobs = 0;
+function requestOf(more: Partial<QueueRequest> = {}): QueueRequest {
+  jobs += 1;
+  return { job: `job-${jobs}`, jobOptions: [], period: PERIOD, everyMs: HOUR_MS, ...more };
+}
+
+describeWithPostgres('the queue of a fleet', () => {
+  let database: TestDatabase;
+  const open = (request: QueueRequest) => openQueue(database.url, request, surroundings);
+  before(async () => {
+    database = await createDatabase();
+  });
+  after(() => database[Symbol.asyncDispose]());
+
+  /** As if the processes had been silent, and nobody had supervised, for `seconds`. */
+  async function passSilently(seconds: number): Promise<void> {
+    await database.query(`UPDATE gmail_jobs.job SET heartbeat_on = heartbeat_on - interval '${seconds} s'`);
+    await database.query(`UPDATE gmail_jobs.queue SET monitor_claim_on = monitor_claim_on - interval '${seconds} s'`);
+  }
+
+  /** Makes the retries due. */
+  async function passPauses(): Promise<void> {
+    await database.query(`UPDATE gmail_jobs.job SET start_after = now() WHERE state = 'created'`);
+  }
+
+  async function takeOne(queue: FleetQueue) {
+    const [taken] = await queue.take(1);
+    assert.ok(taken);
+    return taken;
+  }
+
+  it('enters each mailbox once per period, job and options', async () => {
+    const request = requestOf();
+    await using queue = await open(request);
+    assert.equal(await queue.enter(['ann', 'bob']), 2);
+    assert.equal(await queue.enter(['ann', 'bob', 'cem']), 1);
+    await queue.settle(await takeOne(queue), DONE);
+    assert.equal(await queue.enter(['ann', 'bob', 'cem']), 0);
+    for (const other of [{ period: NEXT_PERIOD }, { jobOptions: ['--dry'] }, { job: `${request.job}-b` }]) {
+      await using another = await open({ ...request, ...other });
+      assert.equal(await another.enter(['ann', 'bob', 'cem']), 3, JSON.stringify(other));
+    }
+  });
+
+  it('counts weeks from Monday: a week has one entry', async () => {
+    const everyMs = 7 * DAY_MS;
+    const [monday, sunday] = ['2026-11-23T00:00:00Z', '2026-11-29T23:59:59Z'].map((day) =>
+      periodAt(new Date(day), everyMs),
+    );
+    assert.ok(monday !== undefined && sunday !== undefined);
+    const request = requestOf({ period: monday, everyMs });
+    await using first = await open(request);
+    await using last = await open({ ...request, period: sunday });
+    assert.equal(await first.enter(['ann']), 1);
+    assert.equal(await last.enter(['ann']), 0);
+  });
+
+  it('gives a mailbox to one process, and to none while another period or other options still work on it', async () => {
+    const request = requestOf();
+    await using now = await open(request);
+    await using twin = await open(request);
+    await using next = await open({ ...request, period: NEXT_PERIOD });
+    await using other = await open({ ...request, jobOptions: ['--other'] });
+    for (const queue of [now, next, other]) await queue.enter(['ann']);
+    const taken = await takeOne(now);
+    for (const queue of [now, twin, next, other]) assert.deepEqual(await queue.take(5), []);
+    assert.deepEqual(await next.counts(), { waiting: 1, active: 0, ended: 0, failed: 0, nextInMs: 0 });
+    await now.settle(taken, DONE);
+    const later = await takeOne(next);
+    assert.deepEqual(await other.take(5), []);
+    await next.settle(later, DONE);
+    await takeOne(other);
+  });
+
+  it('retries 75 three times with back-off; giving back and being killed count as no retry', async () => {
+    const request = requestOf();
+    await using queue = await open(request);
+    await using stuck = await open(request);
+    await queue.enter(['ann']);
+    for (let retry = 1; retry <= MOST_RETRIES; retry += 1) {
+      for (let round = 0; round < 3; round += 1) {
+        await queue.giveBack([await takeOne(queue)]);
+        const killed = await takeOne(stuck);
+        await passSilently(61);
+        await queue.report();
+        assert.equal(await stuck.settle(killed, DONE), 'lost');
+      }
+      assert.equal(await queue.settle(await takeOne(queue), AWAY), 'retry');
+      const { waiting, nextInMs = 0 } = await queue.counts();
+      const pauseMs = 60_000 * 2 ** (retry - 1);
+      assert.ok(waiting === 1 && nextInMs > pauseMs - 5_000 && nextInMs <= pauseMs, String(nextInMs));
+      assert.deepEqual(await queue.take(1), []);
+      await passPauses();
+    }
+    assert.equal(await queue.settle(await takeOne(queue), AWAY), 'ended');
+    assert.deepEqual(await queue.counts(), { waiting: 0, active: 0, ended: 1, failed: 1, nextInMs: undefined });
+  });
+
+  it('keeps failures for good apart, with their remedy, until --retry enters them once more', async () => {
+    const request = requestOf();
+    await using queue = await open(request);
+    const codes = [77, 78, 65, 1] as const;
+    await queue.enter([...codes.map(String), 'good']);
+    for (const taken of await queue.take(5)) {
+      const exitCode = codes.find((code) => String(code) === taken.mailbox);
+      assert.equal(await queue.settle(taken, exitCode === undefined ? DONE : { ...REVOKED, exitCode }), 'ended');
+    }
+    assert.deepEqual(await queue.take(5), []);
+    assert.deepEqual(await queue.counts(), { waiting: 0, active: 0, ended: 5, failed: 4, nextInMs: undefined });
+    assert.equal(await queue.retryFailed(), 4);
+    assert.equal(await queue.retryFailed(), 0);
+    const again = await queue.take(10);
+    assert.deepEqual(again.map(({ mailbox }) => mailbox).sort(), codes.map(String).sort());
+    for (const taken of again) await queue.settle(taken, DONE);
+    assert.deepEqual(await queue.counts(), { waiting: 0, active: 0, ended: 5, failed: 0, nextInMs: undefined });
+    assert.equal(await queue.retryFailed(), 0);
+  });
+
+  it('tells how each mailbox ended last; a retry that waits is no end; an error is redacted, that of a bug is left out', async () => {
+    const request = requestOf();
+    await using queue = await open(request);
+    await queue.enter(['ann', 'bob', 'cem', 'dan']);
+    const ends = {
+      ann: DONE,
+      bob: { ...REVOKED, error: 'refused: s3cret-of-a-job' },
+      cem: AWAY,
+      dan: { ...REVOKED, exitCode: 1, error: 'a subject of a message' },
+    } as const;
+    for (const taken of await queue.take(4)) await queue.settle(taken, ends[taken.mailbox as keyof typeof ends]);
+    const rows = JSON.stringify(await database.query('SELECT to_jsonb(job) FROM gmail_jobs.job'));
+    assert.ok(rows.includes('refused: [redacted]') && !rows.includes('s3cret') && !rows.includes('subject'));
+    const status = (await readFleetStatus(database.url, surroundings)).filter(({ job }) => job === request.job);
+    assert.ok(status.every(({ endedAt }) => Math.abs(Date.parse(endedAt) - Date.now()) < 60_000));
+    const shared = { job: request.job, period: request.period.name, outcome: 'failed' };
+    assert.deepEqual(
+      status.map(({ endedAt, ...row }) => row),
+      [
+        { ...shared, mailbox: 'ann', outcome: 'ok', exitCode: 0, error: null, remedy: null },
+        { ...shared, mailbox: 'bob', exitCode: 77, error: 'refused: [redacted]', remedy: 'Authorize' },
+        {
+          ...shared,
+          ...{ mailbox: 'dan', exitCode: 1, remedy: null },
+          error: 'a bug: the run.bug event in the log has its stack',
+        },
+      ],
+    );
+  });
+
+  it('gives back at its end what is open, at once', async () => {
+    const request = requestOf();
+    await using other = await open(request);
+    {
+      await using queue = await open(request);
+      await queue.enter(['ann', 'bob']);
+      assert.equal((await queue.take(2)).length, 2);
+      assert.deepEqual(await other.take(2), []);
+    }
+    assert.equal((await other.take(2)).length, 2);
+  });
+
+  it('never takes a mailbox of a past period in a later one', async () => {
+    const request = requestOf({ period: PAST_PERIOD });
+    await using old = await open(request);
+    await old.enter(['ann']);
+    await using queue = await open({ ...request, period: PERIOD });
+    assert.deepEqual(await queue.take(1), []);
+    assert.equal(await old.settle(await takeOne(old), AWAY), 'ended', 'no retry behind the end of the period');
+  });
+
+  it('tells a process that was taken for dead, and counts the end of the other one alone', async () => {
+    const request = requestOf();
+    await using stuck = await open(request);
+    await stuck.enter(['ann']);
+    const before = await takeOne(stuck);
+    await passSilently(61);
+    await using other = await open(request);
+    const taken = await takeOne(other);
+    assert.equal(before.lost.aborted, false);
+    await stuck.report();
+    assert.equal(before.lost.aborted, true);
+    assert.equal(await stuck.settle(before, REVOKED), 'lost');
+    await stuck.giveBack([before]);
+    assert.equal((await other.counts()).active, 1);
+    await other.report();
+    assert.equal(taken.lost.aborted, false);
+    assert.equal(await other.settle(taken, DONE), 'ended');
+    assert.deepEqual(await other.counts(), { waiting: 0, active: 0, ended: 1, failed: 0, nextInMs: undefined });
+  });
+
+  it('takes at most two connections', async () => {
+    const request = requestOf();
+    await using queue = await open(request);
+    await queue.enter(Array.from({ length: 40 }, (_, index) => `m${index}`));
+    const taken = await queue.take(40);
+    const count = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'gmail-jobs'`;
+    const [[open_], ...ends] = await Promise.all([
+      database.query<{ n: number }>(`${count} AND datname = '${database.name}'`),
+      ...taken.map((one) => queue.settle(one, one.mailbox === 'm0' ? AWAY : DONE)),
+    ]);
+    assert.ok((open_?.n ?? 0) <= 2, JSON.stringify(open_));
+    assert.equal(ends.filter((end) => end === 'ended').length, 39);
+  });
+
+  describe('with several processes', () => {
+    const children: ChildProcess[] = [];
+    after(() => {
+      for (const child of children) child.kill('SIGKILL');
+    });
+
+    function start(options: Omit<WorkerOptions, 'url'> & { readonly url?: string }) {
+      const file = new URL('../../../fixtures/queue-worker.ts', import.meta.url).pathname;
+      const words = [file, JSON.stringify({ url: database.url, ...options })];
+      const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+      children.push(child);
+      const lines: string[] = [];
+      child.stdout.on('data', (chunk: Buffer) => lines.push(...chunk.toString().split('\n').filter(Boolean)));
+      return { child, lines, ended: once(child, 'close') };
+    }
+
+    it('three processes create the tables of an empty database together, and work on each mailbox once', async () => {
+      await using empty = await createDatabase();
+      const mailboxes = Array.from({ length: 300 }, (_, index) => `m${index}`);
+      const options = { url: empty.url, request: requestOf(), mailboxes };
+      const workers = [start(options), start(options), start(options)];
+      for (const { ended } of workers) assert.deepEqual(await ended, [0, null]);
+      const all = workers.flatMap(({ lines }) => lines);
+      assert.deepEqual(
+        all.filter((line) => line.startsWith('took ')).sort(),
+        mailboxes.map((one) => `took ${one}`).sort(),
+      );
+      assert.deepEqual(
+        all.filter((line) => line.startsWith('ended ')).sort(),
+        mailboxes.map((one) => `ended ${one}`).sort(),
+      );
+    });
+
+    it('a process killed at any moment loses nothing: each mailbox ends once', async () => {
+      const mailboxes = Array.from({ length: 600 }, (_, index) => `m${index}`);
+      const options = { request: requestOf(), mailboxes };
+      const workers = [start(options), start(options), start(options)];
+      const [killed, ...others] = workers;
+      assert.ok(killed);
+      while (killed.lines.length < 40) await once(killed.child.stdout, 'data');
+      killed.child.kill('SIGKILL');
+      for (const { ended } of workers) await ended;
+      await passSilently(61);
+      const last = start(options);
+      await last.ended;
+      const ends = [...others, last, killed].flatMap(({ lines }) => lines.filter((line) => line.startsWith('ended ')));
+      assert.equal(new Set(ends).size, ends.length);
+      await using queue = await open(options.request);
+      assert.deepEqual(await queue.counts(), { waiting: 0, active: 0, ended: 600, failed: 0, nextInMs: undefined });
+    });
+
+    it('what a killed process had is taken up by another after its heartbeat is missed, and nothing is lost', async () => {
+      const request = requestOf();
+      const mailboxes = Array.from({ length: 20 }, (_, index) => `m${index}`);
+      const killed = start({ request, mailboxes, holds: true });
+      while (killed.lines.length < 3) await once(killed.child.stdout, 'data');
+      killed.child.kill('SIGKILL');
+      await killed.ended;
+      const first = start({ request, mailboxes });
+      await first.ended;
+      assert.equal(first.lines.filter((line) => line.startsWith('ended ')).length, 17);
+      await passSilently(61);
+      const second = start({ request, mailboxes });
+      await second.ended;
+      const held = killed.lines.map((line) => line.replace('took', 'ended')).sort();
+      assert.deepEqual(second.lines.filter((line) => line.startsWith('ended ')).sort(), held);
+      await using queue = await open(request);
+      assert.deepEqual(await queue.counts(), { waiting: 0, active: 0, ended: 20, failed: 0, nextInMs: undefined });
+    });
+  });
+
+  it('names the GRANT when the user may not create tables, and needs no right to create once they are there', async () => {
+    await using empty = await createDatabase();
+    const user = `poor_${empty.name}`;
+    await empty.query(`CREATE USER ${user}`);
+    await assert.rejects(openQueue(empty.urlFor(user), requestOf(), surroundings), (error: JobError) => {
+      assert.ok(error instanceof ConfigError);
+      assert.equal(error.message, `the user ${user} lacks rights in the database ${empty.name}`);
+      assert.match(error.remedy, new RegExp(`GRANT CREATE ON DATABASE "${empty.name}" TO "${user}";`));
+      return true;
+    });
+    await empty.query(`GRANT CREATE ON DATABASE ${empty.name} TO ${user}`);
+    await (await openQueue(empty.urlFor(user), requestOf(), surroundings)).close();
+    await empty.query(`REVOKE CREATE ON DATABASE ${empty.name} FROM ${user}`);
+    await using queue = await openQueue(empty.urlFor(user), requestOf(), surroundings);
+    assert.equal(await queue.enter(['ann']), 1);
+    await queue.close();
+    await empty.query(`REASSIGN OWNED BY ${user} TO postgres; DROP OWNED BY ${user}; DROP USER ${user}`);
+  });
+
+  it('ends with 78 for a database or user that does not exist, and with 75 when the database goes away', async () => {
+    const nowhere = new URL(database.url);
+    nowhere.pathname = '/no_such_database';
+    for (const url of [nowhere.href, database.urlFor('nobody')])
+      await assert.rejects(openQueue(url, requestOf(), surroundings), ConfigError, url);
+    const closed = new URL(database.url);
+    closed.port = '1';
+    await assert.rejects(openQueue(closed.href, requestOf(), surroundings), UnavailableError);
+    const gone = await createDatabase();
+    await using queue = await openQueue(gone.url, requestOf(), surroundings);
+    await gone[Symbol.asyncDispose]();
+    await assert.rejects(queue.enter(['ann']), (error: JobError) => [75, 78].includes(error.exitCode));
+  });
+});
