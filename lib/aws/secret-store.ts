@@ -12,7 +12,7 @@ import { ConfigError, UnavailableError } from '../errors.ts';
 import type { FurtherKeys } from './further-keys.ts';
 import { type FetchedSecret, fetchVersion, type ReadVersion, type Stage, type VersionSelector } from './secret.ts';
 import { connectToSecret, LOOK_AT_VERSIONS, type SecretAddress } from './secrets-manager.ts';
-import type { AuthorizedUser } from './shape.ts';
+import { type AuthorizedUser, readCredentials } from './shape.ts';
 
 /** Every method may throw NoSuchSecretError, another ConfigError, CredentialError or UnavailableError. */
 export interface SecretStore {
@@ -41,7 +41,8 @@ export function openSecretStore(address: SecretAddress, hide: (secret: string) =
   const { secretId } = address;
   const send = connectToSecret(address);
 
-  const read = (which: VersionSelector, signal: AbortSignal) => fetchVersion(send, secretId, which, hide, signal);
+  const read = (which: VersionSelector, signal: AbortSignal) =>
+    fetchVersion(send, secretId, which, hide, signal, readCredentials);
 
   /** Moves the label and returns true; false when AWS finds the label on another version than `from`. */
   const relabel = (stage: Stage, from: string, to: string | undefined, signal: AbortSignal): Promise<boolean> => {

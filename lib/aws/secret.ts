@@ -9,7 +9,7 @@ import {
   type SecretAddress,
   type SendToSecretsManager,
 } from './secrets-manager.ts';
-import { type Credentials, mailboxOf, readCredentials } from './shape.ts';
+import { type Credentials, mailboxOf, readCredentials, type ServiceAccountKey } from './shape.ts';
 
 export type Stage = 'AWSCURRENT' | 'AWSPREVIOUS' | 'AWSPENDING';
 
@@ -22,14 +22,14 @@ export interface ReadVersion {
   readonly versionId: string;
 }
 
-export interface FetchedSecret {
+export interface FetchedSecret<C = Credentials> {
   /** The secret's full name, with region and account; undefined when AWS does not say. */
   readonly arn?: string | undefined;
   readonly versionId: string;
   /** When this version was put into AWS; undefined when AWS does not say. */
   readonly createdAt: Date | undefined;
   /** The proven credentials, or what is wrong with the value. */
-  readonly credentials: Credentials | ConfigError;
+  readonly credentials: C | ConfigError;
   /** The mailbox's address in the value; undefined when there is none, or none beyond doubt in a broken value. */
   readonly mailbox: string | undefined;
   /** Null when the value is no JSON object. */
@@ -39,7 +39,7 @@ export interface FetchedSecret {
 }
 
 /** Fetches the secret's version of a stage; null when the secret has none of that stage. */
-export type FetchSecret = (stage: Stage, signal: AbortSignal) => Promise<FetchedSecret | null>;
+export type FetchSecret<C = Credentials> = (stage: Stage, signal: AbortSignal) => Promise<FetchedSecret<C> | null>;
 
 /**
  * Returns a function that fetches the secret at `address`. Everything secret in the credentials goes to `hide` first; of the
@@ -57,24 +57,21 @@ export function createSecretFetcher(
     if (!jobSecrets.includes(secret)) hide(secret);
   };
   return async (stage, signal) => {
-    const secret = await fetchVersion(send, address.secretId, { stage }, hideOthers, signal);
+    const secret = await fetchVersion(send, address.secretId, { stage }, hideOthers, signal, readCredentials);
     hideKeys(jobSecrets, secret?.furtherKeys ?? null, hide);
     return secret;
   };
 }
 
-/**
- * The selected version; null when the secret has none. Everything secret in it is given to `hide` first. A service account
- * acts as `subject`, or as the subject in the secret when left out.
- */
-export async function fetchVersion(
+/** The selected version, read by `read`; null when the secret has none. Everything secret in it is given to `hide` first. */
+export async function fetchVersion<C extends Credentials | ServiceAccountKey>(
   send: SendToSecretsManager,
   secretId: string,
   which: VersionSelector,
   hide: (secret: string) => void,
   signal: AbortSignal,
-  subject?: string,
-): Promise<FetchedSecret | null> {
+  read: (text: string, secretId: string, hide: (secret: string) => void) => C | ConfigError,
+): Promise<FetchedSecret<C> | null> {
   const selector = 'stage' in which ? { VersionStage: which.stage } : { VersionId: which.versionId };
   const command = new GetSecretValueCommand({ SecretId: secretId, ...selector });
   const answer = await send(
@@ -90,7 +87,7 @@ export async function fetchVersion(
   });
   if (answer === null) return null;
   const { text } = answer;
-  const credentials = readCredentials(text, secretId, hide, subject);
+  const credentials = read(text, secretId, hide);
   return {
     arn: answer.ARN,
     versionId: answer.VersionId ?? 'unknown',

@@ -22,8 +22,8 @@ export interface AuthorizedUser {
   readonly email: string | undefined;
 }
 
-/** The key of a service account with domain-wide delegation, and the user that it acts as. */
-export interface ServiceAccount {
+/** The key of a service account with domain-wide delegation. */
+export interface ServiceAccountKey {
   readonly type: 'service_account';
   /** The service account's own address. */
   readonly clientEmail: string;
@@ -32,6 +32,10 @@ export interface ServiceAccount {
   /** Signs with RS256. */
   readonly sign: (data: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
   readonly privateKeyId: string | undefined;
+}
+
+/** A service account that acts as a user. */
+export interface ServiceAccount extends ServiceAccountKey {
   /** The address of the mailbox. */
   readonly subject: string;
 }
@@ -39,20 +43,34 @@ export interface ServiceAccount {
 export type Credentials = AuthorizedUser | ServiceAccount;
 
 /** The address that the mailbox must have; undefined when the secret names none. */
-export function mailboxOf(credentials: Credentials): string | undefined {
-  return credentials.type === 'service_account' ? credentials.subject : credentials.email;
+export function mailboxOf(credentials: Credentials | ServiceAccountKey): string | undefined {
+  if (credentials.type === 'authorized_user') return credentials.email;
+  return 'subject' in credentials ? credentials.subject : undefined;
 }
 
-/**
- * The credentials in `text`, or the error about it. First passes everything secret in `text` to `hide`. A service account
- * acts as `subject`, or as the subject in `text` when left out.
- */
-export function readCredentials(
+/** The credentials in `text`, or the error about it. First passes everything secret in `text` to `hide`. */
+export function readCredentials(text: string, secretId: string, hide: Hide): Credentials | ConfigError {
+  return readText(text, secretId, hide, serviceAccount);
+}
+
+/** Like readCredentials, for a service account that acts as others than the subject in `text`, which may be missing. */
+export function readServiceAccountKey(text: string, secretId: string, hide: Hide): ServiceAccountKey | ConfigError {
+  const read = readText(text, secretId, hide, serviceAccountKey);
+  if (read instanceof ConfigError || read.type === 'service_account') return read;
+  return new ConfigError(
+    `secret ${secretId}: it holds the credentials of a user, but mailboxes.yaml names it as a service account's`,
+    'Name it there as secret, or put the JSON key file of the service account into it.',
+  );
+}
+
+type Hide = (secret: string) => void;
+
+function readText<A>(
   text: string,
   secretId: string,
-  hide: (secret: string) => void,
-  subject?: string,
-): Credentials | ConfigError {
+  hide: Hide,
+  account: v.GenericSchema<unknown, A>,
+): AuthorizedUser | A | ConfigError {
   for (const secret of secretsInText(text)) hide(secret);
   const pasted = readPasted(text);
   if ('problem' in pasted) {
@@ -64,25 +82,25 @@ export function readCredentials(
   if (depth > MAX_DEPTH) {
     return wrongShape(secretId, `is JSON that is nested more than ${MAX_DEPTH} levels deep`, USER_SHAPE);
   }
-  const outer = readObject(value, secretId, subject);
-  return outer instanceof ConfigError ? (readInside(value, objects, secretId, subject) ?? outer) : outer;
-}
-
-function readObject(value: unknown, secretId: string, subject: string | undefined): Credentials | ConfigError {
-  if (!isServiceAccount(value)) return readUser(value, secretId);
-  return readServiceAccount(subject === undefined ? value : { ...Object(value), subject }, secretId);
+  const read = (value: unknown): AuthorizedUser | A | ConfigError => {
+    const [schema, shape] = isServiceAccount(value) ? [account, SERVICE_ACCOUNT_SHAPE] : [authorizedUser, USER_SHAPE];
+    const result = v.safeParse(schema, value, { abortPipeEarly: true });
+    return result.success ? result.output : wrongShape(secretId, describe(result.issues, value), shape);
+  };
+  const outer = read(value);
+  return outer instanceof ConfigError ? (readInside(value, objects, secretId, read) ?? outer) : outer;
 }
 
 /**
  * The credentials inside a value that is not credentials itself, such as the whole JSON pasted as the value of one key; or
  * their error, or the error for the file of an OAuth client. Undefined when the value holds neither.
  */
-function readInside(
+function readInside<C>(
   value: unknown,
   objects: JsonContents['objects'],
   secretId: string,
-  subject: string | undefined,
-): Credentials | ConfigError | undefined {
+  read: (value: unknown) => C,
+): C | ConfigError | undefined {
   const isOuter = (object: unknown) => object === value;
   const clientFile = objects.find(({ object }) => isObject(object.installed) || isObject(object.web));
   if (clientFile !== undefined) return clientFileInstead(clientFile, isOuter(clientFile.object), secretId);
@@ -99,7 +117,7 @@ function readInside(
     const problem = `${places} holds the whole JSON of the credentials, beside ${own.join(', ')}`;
     return wrongShape(secretId, problem, USER_SHAPE);
   }
-  return readObject(first.object, secretId, subject);
+  return read(first.object);
 }
 
 export function looksLikeCredentials(object: Readonly<Record<string, unknown>>): boolean {
@@ -186,15 +204,20 @@ function kindOf(text: string): string | undefined {
   return kind && CREDENTIAL_NAMES[kind];
 }
 
-const authorizedUser = v.object({
-  type: v.optional(
-    v.pipe(pastedString, v.literal('authorized_user', 'must be "authorized_user" or "service_account"')),
-  ),
-  client_id: ofKind('client_id', 'a client id'),
-  client_secret: credential('client_secret', 'a client secret'),
-  refresh_token: credential('refresh_token', 'a refresh token'),
-  email: v.optional(optionalMailAddress),
-});
+const authorizedUser = v.pipe(
+  v.object({
+    type: v.optional(
+      v.pipe(pastedString, v.literal('authorized_user', 'must be "authorized_user" or "service_account"')),
+    ),
+    client_id: ofKind('client_id', 'a client id'),
+    client_secret: credential('client_secret', 'a client secret'),
+    refresh_token: credential('refresh_token', 'a refresh token'),
+    email: v.optional(optionalMailAddress),
+  }),
+  v.transform(({ client_id: clientId, client_secret: clientSecret, refresh_token: refreshToken, email }) => {
+    return { type: 'authorized_user', clientId, clientSecret, refreshToken, email } satisfies AuthorizedUser;
+  }),
+);
 const privateKey = v.pipe(
   pastedString,
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
@@ -204,13 +227,34 @@ const privateKey = v.pipe(
     return NEVER;
   }),
 );
-const serviceAccount = v.object({
+const keyFile = v.object({
   client_email: mailAddress,
   client_id: v.optional(pastedString),
   private_key: privateKey,
   private_key_id: v.optional(pastedString),
-  subject: mailAddress,
 });
+const serviceAccountKey = v.pipe(keyFile, v.transform(keyOf));
+const serviceAccount = v.pipe(
+  v.object({ ...keyFile.entries, subject: mailAddress }),
+  v.forward(
+    v.check(
+      ({ subject, client_email }) => subject.toLowerCase() !== client_email.toLowerCase(),
+      'is the service account itself, which has no mailbox',
+    ),
+    ['subject'],
+  ),
+  v.transform(({ subject, ...file }): ServiceAccount => ({ ...keyOf(file), subject })),
+);
+
+function keyOf({ client_email, client_id = '', private_key, private_key_id }: v.InferOutput<typeof keyFile>) {
+  return {
+    type: 'service_account',
+    clientEmail: client_email,
+    clientId: /^\d+$/.test(client_id) ? client_id : undefined,
+    sign: createSigner(private_key),
+    privateKeyId: private_key_id,
+  } satisfies ServiceAccountKey;
+}
 
 /** Whether the value is a service account's key: by its `type`, else by a private key without a refresh token. */
 export function isServiceAccount(value: unknown): boolean {
@@ -220,44 +264,13 @@ export function isServiceAccount(value: unknown): boolean {
   return typeof type === 'string' && unwrap(type) === 'service_account';
 }
 
-function readUser(value: unknown, secretId: string): AuthorizedUser | ConfigError {
-  const result = v.safeParse(authorizedUser, value, { abortPipeEarly: true });
-  if (!result.success) return wrongShape(secretId, describe(result.issues, value), USER_SHAPE);
-  const { client_id, client_secret, refresh_token, email } = result.output;
-  return {
-    type: 'authorized_user',
-    clientId: client_id,
-    clientSecret: client_secret,
-    refreshToken: refresh_token,
-    email,
-  };
-}
-
-function readServiceAccount(value: unknown, secretId: string): ServiceAccount | ConfigError {
-  const result = v.safeParse(serviceAccount, value, { abortPipeEarly: true });
-  if (!result.success) return wrongShape(secretId, describe(result.issues, value), SERVICE_ACCOUNT_SHAPE);
-  const { client_email, client_id, private_key, private_key_id, subject } = result.output;
-  if (subject.toLowerCase() === client_email.toLowerCase()) {
-    const problem = 'subject is the service account itself, which has no mailbox';
-    return wrongShape(secretId, problem, SERVICE_ACCOUNT_SHAPE);
-  }
-  return {
-    type: 'service_account',
-    clientEmail: client_email,
-    clientId: /^\d+$/.test(client_id ?? '') ? client_id : undefined,
-    sign: createSigner(private_key),
-    privateKeyId: private_key_id,
-    subject,
-  };
-}
-
 const RS256 = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
 
 /**
  * The key is in the function's scope alone and refuses to be exported, so no code that gets the account can read it. A
  * KeyObject can always be exported, and `KeyObject.from` ignores that a CryptoKey refuses it (Node's documentation).
  */
-function createSigner(privateKey: KeyObject): ServiceAccount['sign'] {
+function createSigner(privateKey: KeyObject): ServiceAccountKey['sign'] {
   const key = privateKey.toCryptoKey(RS256, false, ['sign']);
   return async (data) => new Uint8Array(await subtle.sign(RS256.name, key, data));
 }

@@ -9,13 +9,13 @@ import { clientSettings } from './client.ts';
 import { hideKeys } from './further-keys.ts';
 import { type FetchedSecret, type FetchSecret, fetchVersion, type Stage } from './secret.ts';
 import { connectToSecret, type SecretAddress } from './secrets-manager.ts';
-import type { ServiceAccount } from './shape.ts';
+import { readServiceAccountKey, type ServiceAccount, type ServiceAccountKey } from './shape.ts';
 
 /** A service account's secret is read again after this time. */
 const HELD_MS = 5 * 60_000;
 
 interface Held {
-  readonly version: Promise<FetchedSecret | null>;
+  readonly version: Promise<FetchedSecret<ServiceAccountKey> | null>;
   /** In milliseconds of the clock. */
   readonly untilMs: number;
 }
@@ -46,17 +46,15 @@ export class SharedSecrets {
    * Returns a function that fetches the service account's secret at most once in five minutes, also when its key does not
    * work: a key that was rotated is found after five minutes. The account acts as `subject`.
    */
-  fetcherFor(secretId: string, subject: string): FetchSecret {
+  fetcherFor(secretId: string, subject: string): FetchSecret<ServiceAccount> {
     return async (stage, signal) => {
       const held = this.#heldVersion(secretId, stage);
       const isHeld = held !== undefined;
       const version = await orAbort(held ?? this.#hold(secretId, stage), signal);
       if (version === null) return null;
-      const { credentials } = version;
-      const shared = { ...version, mailbox: subject, isHeld };
-      if (credentials instanceof ConfigError) return shared;
-      if (credentials.type === 'service_account') return { ...shared, credentials: { ...credentials, subject } };
-      return { ...shared, credentials: userInstead(secretId) };
+      const { credentials: key } = version;
+      const credentials = key instanceof ConfigError ? key : { ...key, subject };
+      return { ...version, credentials, mailbox: subject, isHeld };
     };
   }
 
@@ -65,7 +63,7 @@ export class SharedSecrets {
     return held !== undefined && this.#options.clock.now() < held.untilMs ? held.version : undefined;
   }
 
-  #hold(secretId: string, stage: Stage): Promise<FetchedSecret | null> {
+  #hold(secretId: string, stage: Stage): Held['version'] {
     const { clock } = this.#options;
     const id = `${stage} ${secretId}`;
     const version = this.#fetch(secretId, stage);
@@ -77,24 +75,14 @@ export class SharedSecrets {
     return version;
   }
 
-  async #fetch(secretId: string, stage: Stage): Promise<FetchedSecret | null> {
+  async #fetch(secretId: string, stage: Stage): Held['version'] {
     const { region, keys, hide, jobSecrets, signal } = this.#options;
     const send = connectToSecret({ secretId, region, keys, client: this.client, variable: 'mailboxes.yaml' });
-    const version = await fetchVersion(send, secretId, { stage }, hide, signal, ANY_SUBJECT);
+    const version = await fetchVersion(send, secretId, { stage }, hide, signal, readServiceAccountKey);
     if (version === null) return null;
     hideKeys(jobSecrets, version.furtherKeys, hide);
     const furtherKeys =
       version.furtherKeys && new Map([...version.furtherKeys].filter(([key]) => jobSecrets.includes(key)));
     return { ...version, furtherKeys };
   }
-}
-
-/** Takes the place of a subject in the secret, which needs none here. */
-const ANY_SUBJECT: ServiceAccount['subject'] = 'subject@mailboxes.invalid';
-
-function userInstead(secretId: string): ConfigError {
-  return new ConfigError(
-    `secret ${secretId}: it holds the credentials of a user, but mailboxes.yaml names it as a service account's`,
-    'Name it there as secret, or put the JSON key file of the service account into it.',
-  );
 }

@@ -189,10 +189,9 @@ async function adminToken(
   const hide = (secret: string) => redactor.add(secret);
   const exchange = { tokenUrl, timeoutMs, hide, clock: systemClock, random: Math.random };
   /** Returns the error of a version that another version may replace. */
-  const open = async ({ credentials }: FetchedSecret): Promise<string | JobError> => {
+  const open = async ({ credentials }: FetchedSecret<ServiceAccount>): Promise<string | JobError> => {
     if (credentials instanceof ConfigError) return credentials;
-    const account = credentials as ServiceAccount;
-    const token = await exchangeAssertion(account, [DIRECTORY_SCOPE], signal, exchange).catch(orRefusal);
+    const token = await exchangeAssertion(credentials, [DIRECTORY_SCOPE], signal, exchange).catch(orRefusal);
     return token instanceof TokenRefusal ? token : token.value;
   };
   const current = await fetchSecret('AWSCURRENT', signal);
