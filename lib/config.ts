@@ -19,8 +19,8 @@ export interface Config {
   readonly secretId: string;
   /** The secret with the keys of jobs; undefined for the one in `secretId`. */
   readonly jobSecretId: string | undefined;
-  /** The address of the mailbox that every token must open; undefined without GMAIL_MAILBOX: the secret may name it. */
-  readonly mailbox: string | undefined;
+  /** The mailbox that every token must open; undefined without GMAIL_MAILBOX: the secret may name it. */
+  readonly mailbox: ConfiguredMailbox | undefined;
   readonly awsRegion: string;
   /** AWS credentials; undefined when the environment only names another source of credentials, such as a profile. */
   readonly awsKeys: AwsKeys | ContainerToken | undefined;
@@ -43,6 +43,12 @@ export interface Config {
   readonly revokeUrl: string;
   /** The Admin SDK, which a fleet asks for the users of a Workspace. */
   readonly adminUrl: string;
+}
+
+export interface ConfiguredMailbox {
+  readonly address: string;
+  /** The setting that holds the address, as messages name it. */
+  readonly expectedBy: 'GMAIL_MAILBOX' | 'the entry in mailboxes.yaml';
 }
 
 export interface LogConfig {
@@ -167,16 +173,16 @@ export function examineConfig(
   }
   for (const [name, problem] of problemsOfKeys(text, awsKeys)) problems.set(name, problem);
 
-  const namedMailbox = parsed(
+  const mailbox = parsed<Config['mailbox']>(
     'GMAIL_MAILBOX',
-    (text) => (isMailAddress(text) ? text : null),
+    (address) => (isMailAddress(address) ? { address, expectedBy: 'GMAIL_MAILBOX' } : null),
     undefined,
     'must be a mail address such as alice@example.com',
   );
   const config: Config = {
     secretId: secretId ?? '',
     jobSecretId,
-    mailbox: configFor === 'fleet' ? undefined : namedMailbox,
+    mailbox: configFor === 'fleet' ? undefined : mailbox,
     awsRegion: awsRegion ?? '',
     awsKeys,
     rulesFile: text('RULES_FILE'),

@@ -14,7 +14,7 @@ export async function authorize(context: CommandContext<typeof authorizeOptions>
   const { options, env, registry, terminal, hide, signal } = context;
   const { config, error } = examineConfig(env);
   if (error !== null) throw isClientNamed(options) ? error : alsoWithoutClient(error);
-  const email = readMailbox(options.email, config.mailbox);
+  const email = readMailbox(options.email, config.mailbox?.address);
   const jobs = await readJobScopes(registry, options.jobs);
   const installed = await registry.scopes();
   const google = googleAccessOf(config, hide);

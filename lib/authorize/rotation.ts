@@ -8,6 +8,7 @@ import { type FetchedSecret, noVersion } from '../aws/secret.ts';
 import { readWhenVisible, type SecretStore } from '../aws/secret-store.ts';
 import type { AuthorizedUser } from '../aws/shape.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
+import type { ConfiguredMailbox } from '../config.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
 import { canAnotherVersionHelp } from '../google/exchange.ts';
 import { requireAgreement } from '../google/ownership.ts';
@@ -38,8 +39,8 @@ export interface RotationDemands {
 }
 
 export interface RotationContext {
-  /** The address in GMAIL_MAILBOX. */
-  readonly configuredMailbox: string | undefined;
+  /** The mailbox in GMAIL_MAILBOX. */
+  readonly configuredMailbox: ConfiguredMailbox | undefined;
   readonly store: SecretStore;
   readonly google: GoogleAccess;
   readonly signal: AbortSignal;
@@ -67,7 +68,7 @@ export async function readCurrent({
   }
   if (user.type === 'service_account') throw serviceAccountError(store);
   requireAgreement(configuredMailbox, version);
-  const meant = configuredMailbox ?? user.email;
+  const meant = configuredMailbox?.address ?? user.email;
   try {
     const proof = await proveVersion(version, 'AWSCURRENT', store, google, signal);
     const problem = meant === undefined ? null : wrongMailbox(proof.email, meant);

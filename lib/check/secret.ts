@@ -5,6 +5,7 @@ import { SecretStateError } from '../aws/secrets-manager.ts';
 import type { Credentials } from '../aws/shape.ts';
 import { ageOf, formatAge } from '../base/duration.ts';
 import { once } from '../base/once.ts';
+import type { ConfiguredMailbox } from '../config.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import { type MeantMailbox, meantMailbox, requireAgreement } from '../google/ownership.ts';
 import { bridged, type Finding, failed, notReached, ok } from './finding.ts';
@@ -32,8 +33,8 @@ export interface Versions {
 export interface SecretCheck {
   readonly fetchSecret: FetchSecret;
   readonly stage: Stage;
-  /** The address in GMAIL_MAILBOX. */
-  readonly configuredMailbox: string | undefined;
+  /** The mailbox in GMAIL_MAILBOX. */
+  readonly configuredMailbox: ConfiguredMailbox | undefined;
   /** Returns AWSPREVIOUS if it stands in for a broken version, else the error that a run would end with. */
   readonly findStandIn: (
     problem: ConfigError,

@@ -8,6 +8,7 @@ import { type FetchedSecret, type FetchSecret, noVersion, type ReadVersion, type
 import type { AuthorizedUser } from '../aws/shape.ts';
 import type { Clock } from '../base/clock.ts';
 import { ageOf } from '../base/duration.ts';
+import type { ConfiguredMailbox } from '../config.ts';
 import { ConfigError, JobError } from '../errors.ts';
 import type { Log } from '../screen/log.ts';
 import { canAnotherVersionHelp, exchangeNarrowly, requireScopes } from './exchange.ts';
@@ -56,10 +57,8 @@ export interface AccessOptions {
   readonly storeReplacedToken?: (user: AuthorizedUser, from: ReadVersion) => Promise<string>;
   readonly clock: Clock;
   readonly log: Log;
-  /** The address in GMAIL_MAILBOX or mailboxes.yaml, which every token must open. */
-  readonly mailbox: string | undefined;
-  /** Whether `mailbox` comes from mailboxes.yaml. */
-  readonly isListed?: boolean;
+  /** The configured mailbox, which every token must open. */
+  readonly mailbox: ConfiguredMailbox | undefined;
   /** Asks Gmail whose mailbox an access token opens. Called with each token before any other use. */
   readonly askMailbox: (accessToken: string) => Promise<MailboxProfile>;
   readonly signal: AbortSignal;
@@ -135,8 +134,8 @@ async function issueToken(before: IssuedToken | undefined, options: AccessOption
     if (previous === null || previous.credentials instanceof ConfigError) return null;
     return [first.versionId, again.versionId].includes(previous.versionId) ? null : previous;
   };
-  const begun: MeantMailbox | undefined = before && { ...before.profile, source: 'run', named: 'the run began on' };
-  const expected = meantMailbox(mailbox, again, options.isListed) ?? begun;
+  const begun: MeantMailbox | undefined = before && { address: before.profile.address, expectedBy: 'the run' };
+  const expected = meantMailbox(mailbox, again) ?? begun;
   const standIn = await tryPrevious(problem, fetchPrevious, expected, async (previous, meant) => {
     const opened = await tryVersion(previous, 'AWSPREVIOUS', before, options, meant);
     if (opened instanceof JobError) return opened;
@@ -181,13 +180,13 @@ async function tryVersion(
   stage: Stage,
   before: IssuedToken | undefined,
   options: AccessOptions,
-  meant = meantMailbox(options.mailbox, secret, options.isListed),
+  meant = meantMailbox(options.mailbox, secret),
 ): Promise<IssuedToken | JobError> {
   const { credentials, versionId } = secret;
   const { jobName: name, scopes, installed, exchange, clock, signal, log } = options;
   if (credentials instanceof ConfigError) return credentials;
   requireUnchangedMailbox(secret.mailbox, before?.profile.address);
-  requireAgreement(options.mailbox, secret, options.isListed);
+  requireAgreement(options.mailbox, secret);
 
   // Google starts the token's lifetime later than this moment, so the token lives at least as long as computed.
   const askedAt = clock.now();

@@ -2,7 +2,7 @@
 
 import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError, JobError } from '../errors.ts';
-import { type MeantMailbox, WrongMailboxError } from './ownership.ts';
+import { expectationOf, type MeantMailbox, WrongMailboxError } from './ownership.ts';
 
 /**
  * Opens AWSPREVIOUS with `open`, because the current version has a `problem`. When AWSPREVIOUS does not work or may not be
@@ -37,7 +37,7 @@ function notNamed(problem: JobError): JobError {
 }
 
 function otherMailbox(problem: JobError, actual: string, meant: MeantMailbox): JobError {
-  return notUsed(problem, `it is for ${actual}, but ${meant.named} ${meant.address}`, problem.remedy);
+  return notUsed(problem, `it is for ${actual}, but ${expectationOf(meant)}`, problem.remedy);
 }
 
 function notUsed(problem: JobError, why: string, remedy: string): JobError {

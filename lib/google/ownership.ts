@@ -4,8 +4,8 @@
  */
 
 import type { FetchedSecret } from '../aws/secret.ts';
-import { mailboxOf } from '../aws/shape.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
+import type { ConfiguredMailbox } from '../config.ts';
 import { ConfigError, CredentialError } from '../errors.ts';
 
 export interface MailboxProfile {
@@ -14,51 +14,53 @@ export interface MailboxProfile {
   readonly messages: number | undefined;
 }
 
-/** The mailbox that every token must open. `named` begins a message about its source: `GMAIL_MAILBOX is`. */
+/** The mailbox that every token must open. */
 export interface MeantMailbox {
   readonly address: string;
-  readonly source: 'variable' | 'list' | 'secret' | 'run';
-  readonly named: string;
+  readonly expectedBy: keyof typeof SAYS;
   /** Whether the secret holds a service account's key, which `job rotate` refuses. */
   readonly isServiceAccount?: boolean;
+}
+
+const SAYS = {
+  GMAIL_MAILBOX: 'is',
+  'the entry in mailboxes.yaml': 'says',
+  "the secret's email": 'is',
+  "the secret's subject": 'is',
+  'the run': 'began on',
+} as const;
+
+/** Such as `GMAIL_MAILBOX is alice@example.com`. */
+export function expectationOf({ address, expectedBy }: MeantMailbox): string {
+  return `${expectedBy} ${SAYS[expectedBy]} ${address}`;
 }
 
 /** A token opens another mailbox than the meant one. */
 export class WrongMailboxError extends CredentialError {
   readonly actual: string;
 
-  constructor(actual: string, { address, source, named, isServiceAccount }: MeantMailbox) {
-    const setting = source === 'variable' ? 'GMAIL_MAILBOX' : source === 'list' ? LISTED : undefined;
+  constructor(actual: string, meant: MeantMailbox) {
+    const { expectedBy, isServiceAccount } = meant;
     const correct = isServiceAccount
-      ? `Set subject in the secret to the mailbox that is meant${setting === undefined ? '' : `, or correct ${setting}`}`
-      : `Authorize again with the Google account that is meant (\`job rotate\`), or correct ${setting ?? 'email in the secret'}`;
+      ? `Set subject in the secret to the mailbox that is meant${expectedBy === "the secret's subject" ? '' : `, or correct ${expectedBy}`}`
+      : `Authorize again with the Google account that is meant (\`job rotate\`), or correct ${expectedBy === "the secret's email" ? 'email in the secret' : expectedBy}`;
     super(
-      `The token belongs to the mailbox ${actual}, but ${named} ${address}`,
+      `The token belongs to the mailbox ${actual}, but ${expectationOf(meant)}`,
       `${correct}. If both addresses lead to one mailbox, write the one that Google uses: ${actual}.`,
     );
     this.actual = actual;
   }
 }
 
-const LISTED = 'the entry in mailboxes.yaml';
-
-/**
- * The meant mailbox for a version of the secret: the configured one, else the address in the version itself. `isListed` says
- * that the configured mailbox comes from mailboxes.yaml, not from GMAIL_MAILBOX.
- */
+/** The meant mailbox for a version of the secret: the configured one, else the address in the version itself. */
 export function meantMailbox(
-  configuredMailbox: string | undefined,
-  { mailbox, credentials }: Pick<FetchedSecret, 'mailbox' | 'credentials'>,
-  isListed = false,
+  configured: ConfiguredMailbox | undefined,
+  { mailbox: address, credentials }: Pick<FetchedSecret, 'mailbox' | 'credentials'>,
 ): MeantMailbox | undefined {
   const isServiceAccount = 'type' in credentials && credentials.type === 'service_account';
-  if (configuredMailbox !== undefined && isListed)
-    return { address: configuredMailbox, source: 'list', named: `${LISTED} says`, isServiceAccount };
-  if (configuredMailbox !== undefined)
-    return { address: configuredMailbox, source: 'variable', named: 'GMAIL_MAILBOX is', isServiceAccount };
-  const key = isServiceAccount ? 'subject' : 'email';
-  if (mailbox === undefined) return undefined;
-  return { address: mailbox, source: 'secret', named: `the secret's ${key} is`, isServiceAccount };
+  if (configured !== undefined) return { ...configured, isServiceAccount };
+  if (address === undefined) return undefined;
+  return { address, expectedBy: isServiceAccount ? "the secret's subject" : "the secret's email", isServiceAccount };
 }
 
 /** @throws WrongMailboxError when the mailbox is not the meant one. */
@@ -66,21 +68,17 @@ export function requireExpectedMailbox(actual: string, meant: MeantMailbox): voi
   if (!isSameMailbox(actual, meant.address)) throw new WrongMailboxError(actual, meant);
 }
 
-/** @throws ConfigError when the secret names another mailbox than GMAIL_MAILBOX, or than mailboxes.yaml for one `isListed`. */
-export function requireAgreement(configuredMailbox: string | undefined, secret: FetchedSecret, isListed = false): void {
-  const { credentials } = secret;
-  if (configuredMailbox === undefined || credentials instanceof ConfigError) return;
-  const named = mailboxOf(credentials);
-  if (named === undefined || isSameMailbox(named, configuredMailbox)) return;
+/** @throws ConfigError when the secret names another mailbox than the configured one. */
+export function requireAgreement(configured: ConfiguredMailbox | undefined, secret: FetchedSecret): void {
+  const { credentials, mailbox: named } = secret;
+  if (configured === undefined || named === undefined || credentials instanceof ConfigError) return;
+  if (isSameMailbox(named, configured.address)) return;
   const key = credentials.type === 'service_account' ? 'subject' : 'email';
-  if (isListed)
-    throw new ConfigError(
-      `${LISTED} says ${configuredMailbox}, but the secret's ${key} is ${named}`,
-      `Correct email there or ${key} in the secret, or name another secret there.`,
-    );
   throw new ConfigError(
-    `GMAIL_MAILBOX is ${configuredMailbox}, but the secret's ${key} is ${named}`,
-    `Set GMAIL_MAILBOX to ${named} if the jobs should work on that mailbox, name the secret of ${configuredMailbox} in GMAIL_SECRET_ID, or correct ${key} in the secret.`,
+    `${expectationOf(configured)}, but the secret's ${key} is ${named}`,
+    configured.expectedBy === 'GMAIL_MAILBOX'
+      ? `Set GMAIL_MAILBOX to ${named} if the jobs should work on that mailbox, name the secret of ${configured.address} in GMAIL_SECRET_ID, or correct ${key} in the secret.`
+      : `Correct email there or ${key} in the secret, or name another secret there.`,
   );
 }
 

@@ -92,7 +92,6 @@ export async function openConnection(config: Config, options: ConnectionOptions)
     scopes,
     ...(installed && { installed }),
     mailbox: config.mailbox,
-    isListed: shared !== undefined,
     askMailbox: (accessToken) =>
       askMailbox(accessToken, signals.wrapUp, profileAccess(config, { statistics, quota, log, progress })),
     exchange: { ...common, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },

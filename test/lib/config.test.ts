@@ -54,7 +54,12 @@ describe('readConfig', () => {
     ['GMAIL_SECRET_ID', ' padded\n', 'secretId', 'padded'],
     ['JOB_SECRET_ID', ' gmail-jobs/keys ', 'jobSecretId', 'gmail-jobs/keys'],
     ['AWS_REGION', 'us-gov-west-1', 'awsRegion', 'us-gov-west-1'],
-    ['GMAIL_MAILBOX', ' Alice.O’Hara+x@mail.example.com\n', 'mailbox', 'Alice.O’Hara+x@mail.example.com'],
+    [
+      'GMAIL_MAILBOX',
+      ' Alice.O’Hara+x@mail.example.com\n',
+      'mailbox',
+      { address: 'Alice.O’Hara+x@mail.example.com', expectedBy: 'GMAIL_MAILBOX' },
+    ],
     ['RULES_FILE', 'my/rules.yaml', 'rulesFile', 'my/rules.yaml'],
     ['MAILBOXES_FILE', ' fleet/all.yaml ', 'mailboxesFile', 'fleet/all.yaml'],
     ['GMAIL_QUOTA_PROFILE', 'legacy', 'quotaProfile', 'legacy'],
@@ -71,7 +76,7 @@ describe('readConfig', () => {
   ];
   for (const [name, value, key, result] of accepted) {
     it(`reads ${name}=${JSON.stringify(value)}`, () => {
-      assert.equal(readConfig({ ...GOOD, [name]: value })[key as keyof ReturnType<typeof readConfig>], result);
+      assert.deepEqual(readConfig({ ...GOOD, [name]: value })[key as keyof ReturnType<typeof readConfig>], result);
     });
   }
 

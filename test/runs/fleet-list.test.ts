@@ -135,6 +135,22 @@ describe('job fleet', () => {
     assert.equal(run.events.filter(({ event }) => event === 'run.finished').length, 1);
   });
 
+  it('names the entry as the cause when a token opens another mailbox than the entry says', async () => {
+    const { value } = sandbox.secrets.secret('gmail-jobs/ann').versions[0] ?? { value: '{}' };
+    sandbox.secrets.setSecret('gmail-jobs/nameless', { ...JSON.parse(String(value)), email: undefined });
+    const run = await runJob(sandbox, ['fleet', 'greeting'], {
+      jobs: 'fixtures',
+      mailboxes: 'mailboxes: [{ secret: gmail-jobs/nameless, email: bob@example.com }]',
+    });
+    assert.equal(run.code, 77, run.stdout);
+    const finished = run.events.find(({ event }) => event === 'run.finished');
+    assert.match(
+      String(finished?.error),
+      /mailbox ann@example\.com, but the entry in mailboxes\.yaml says bob@example\.com$/,
+    );
+    assert.match(String(finished?.remedy), /job rotate`\), or correct the entry in mailboxes\.yaml\. If both/);
+  });
+
   it('refuses a broken list with 78, its place and the nearest key, before any request', async () => {
     for (const args of [
       ['fleet', '--list'],

@@ -120,7 +120,7 @@ async function startProcess(names: readonly string[]) {
         mailbox: {
           name,
           secretId,
-          mailbox: CASES[name]?.meant ?? secretValue.email,
+          mailbox: { address: CASES[name]?.meant ?? secretValue.email, expectedBy: 'the entry in mailboxes.yaml' },
           rulesFile: rules[index]?.env.RULES_FILE ?? '',
         },
       },

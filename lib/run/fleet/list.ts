@@ -19,7 +19,9 @@ export function printList(
 
 function jsonLines({ mailboxes, repeated, failures }: FoundMailboxes): object[] {
   return [
-    ...mailboxes.map(({ name, source, mailbox: email, rulesFile: rules }) => ({ name, source, email, rules })),
+    ...mailboxes.map(({ name, source, mailbox: expected, rulesFile: rules }) => {
+      return { name, source, email: expected?.address, rules };
+    }),
     ...repeated.map(({ name, source, firstSource }) => ({ repeated: name, source, firstSource })),
     ...failures.map(({ source, error: { message, remedy, exitCode } }) => ({
       failed: source,
@@ -34,7 +36,7 @@ function printTable({ mailboxes, repeated, failures }: FoundMailboxes, terminal:
   if (mailboxes.length > 0) {
     const rows = mailboxes.map(({ name, mailbox, rulesFile, source }) => [
       name,
-      mailbox ?? '–',
+      mailbox?.address ?? '–',
       rulesFile ?? '–',
       // The entry's place is enough: its kind shows in the name.
       source.replace(/ \(.*$/, ''),

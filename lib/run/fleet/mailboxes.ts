@@ -20,8 +20,6 @@ import { type MailboxSource, readMailboxesFile } from './mailboxes-file.ts';
 
 /** `name` is the secret's name, or the subject. */
 export interface FleetMailbox extends ChosenMailbox {
-  /** The user that the service account in the secret acts as; undefined for a secret of one mailbox. */
-  readonly subject?: string;
   /** The entry of mailboxes.yaml, as messages name it. */
   readonly source: string;
 }
@@ -99,10 +97,10 @@ class Found {
   readonly #known = new Map<string, FleetMailbox>();
 
   add(mailbox: FleetMailbox): void {
-    const { name, subject, source, mailbox: address } = mailbox;
+    const { name, subject, source, mailbox: expected } = mailbox;
     const keys = [
       ...(subject === undefined ? [`secret ${name}`] : []),
-      ...(address === undefined ? [] : [`mailbox ${mailboxKey(address)}`]),
+      ...(expected === undefined ? [] : [`mailbox ${mailboxKey(expected.address)}`]),
     ];
     const first = keys.map((key) => this.#known.get(key)).find((known) => known !== undefined);
     if (first !== undefined) {
@@ -120,13 +118,15 @@ type Finding = FindingOptions & FindingSurroundings & { readonly notMailboxes: R
 
 type Unplaced = Omit<FleetMailbox, 'source'>;
 
+const listed = (address: string) => ({ address, expectedBy: 'the entry in mailboxes.yaml' }) as const;
+
 /** @throws JobError when the source cannot be read, or has no mailbox. */
 async function mailboxesOf(source: MailboxSource, config: Config, options: Finding): Promise<Unplaced[]> {
   const rules = source.rulesFile === undefined ? {} : { rulesFile: source.rulesFile };
-  const bySecret = (secretId: string, mailbox?: string): Unplaced => ({
+  const bySecret = (secretId: string, email?: string): Unplaced => ({
     name: secretNameOf(secretId),
     secretId,
-    mailbox,
+    mailbox: email === undefined ? undefined : listed(email),
     ...rules,
   });
   const bySubject =
@@ -134,7 +134,7 @@ async function mailboxesOf(source: MailboxSource, config: Config, options: Findi
     (subject: string): Unplaced => ({
       name: subject,
       secretId,
-      mailbox: subject,
+      mailbox: listed(subject),
       subject,
       ...rules,
     });
@@ -198,8 +198,7 @@ async function adminToken(
   if (current === null) throw noVersion('AWSCURRENT');
   const opened = await open(current);
   if (!(opened instanceof JobError)) return opened;
-  const meant = { address: admin, source: 'list', named: 'admin is' } as const;
-  const token = await tryPrevious(opened, () => fetchSecret('AWSPREVIOUS', signal), meant, open);
+  const token = await tryPrevious(opened, () => fetchSecret('AWSPREVIOUS', signal), listed(admin), open);
   if (token instanceof JobError) throw token;
   log.error('secret.fallback', {
     secret: secretId,

@@ -51,7 +51,7 @@ describe('createAccessTokens', () => {
       scopes,
       fetchSecret: wrap(createSecretFetcher({ secretId: 'gmail-jobs/alice', region: 'us-east-1' }, hide)),
       exchange: { tokenUrl, timeoutMs: 300, clock, random: () => 0, hide },
-      mailbox,
+      mailbox: mailbox === undefined ? undefined : { address: mailbox, expectedBy: 'GMAIL_MAILBOX' },
       // As Gmail answers for the token.
       askMailbox: async (token) => ({ address: sandbox.oauth.find(token)?.email ?? assert.fail(), messages: 0 }),
       clock,

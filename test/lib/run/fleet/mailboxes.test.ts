@@ -82,6 +82,7 @@ describe('findMailboxes', () => {
     return failures[0]?.error as JobError;
   }
 
+  const listed = (address: string) => ({ address, expectedBy: 'the entry in mailboxes.yaml' });
   const sent = (verb: string) => sandbox.requests.filter((request) => request.verb === verb);
 
   it('takes secrets and subjects from the file, without a request', async () => {
@@ -98,13 +99,13 @@ describe('findMailboxes', () => {
       {
         name: 'gmail-jobs/alice',
         secretId: 'gmail-jobs/alice',
-        mailbox: 'Alice@example.com',
+        mailbox: listed('Alice@example.com'),
         rulesFile: 'rules/alice.yaml',
         source: '2:5 (secret gmail-jobs/alice)',
       },
       { name: 'gmail-jobs/by-arn', secretId: arn, mailbox: undefined, source: `3:5 (secret ${arn})` },
-      { ...subjects, name: 'ann@example.com', mailbox: 'ann@example.com', subject: 'ann@example.com' },
-      { ...subjects, name: 'bob@example.com', mailbox: 'bob@example.com', subject: 'bob@example.com' },
+      { ...subjects, name: 'ann@example.com', mailbox: listed('ann@example.com'), subject: 'ann@example.com' },
+      { ...subjects, name: 'bob@example.com', mailbox: listed('bob@example.com'), subject: 'bob@example.com' },
     ]);
     assert.deepEqual(failures, []);
     assert.equal(sandbox.requests.length, 0);
@@ -198,7 +199,7 @@ describe('findMailboxes', () => {
         ['eve', 'fred', 'gina'].map((name) => ({
           name: `${name}@example.com`,
           secretId: WORKSPACE,
-          mailbox: `${name}@example.com`,
+          mailbox: listed(`${name}@example.com`),
           subject: `${name}@example.com`,
           rulesFile: 'sales.yaml',
           source: `2:5 (serviceAccount ${WORKSPACE}, directory)`,
