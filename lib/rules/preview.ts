@@ -9,11 +9,7 @@ import type { RuleSet } from './schema.ts';
 import { composeSearch } from './search.ts';
 
 /** The Inspection (job.ts) of apply-rules: the counts of each rule, and the guard that would stop the run. */
-export async function previewRules(
-  given: RuleSet & { readonly file: string },
-  mailbox: Mailbox,
-  guards: readonly Guard[],
-) {
+export async function previewRules(given: RuleSet, mailbox: Mailbox, guards: readonly Guard[]) {
   const { ruleSet, labels, warnings } = await fitToMailbox(given, mailbox);
   const { file, rules, disabled, protect } = ruleSet;
   const plan = await planRules(ruleSet, mailbox, labels, { withEffects: false });

@@ -1,5 +1,7 @@
-/** rules.yaml: parses its text into checked rules, or lists every problem with file, line and column. */
+/** rules.yaml: reads it into checked rules, or lists every problem with file, line and column. */
+import { relative } from 'node:path';
 import * as v from 'valibot';
+import { readSettingsFile } from '../base/settings-file.ts';
 import type { Path, Problem, YamlFile } from '../base/yaml.ts';
 import { type FileFormat, mapSchema, ordinal, parseSettings } from '../base/yaml-schema.ts';
 import { parseShare } from '../gmail/guards.ts';
@@ -25,6 +27,8 @@ export interface Rule extends Actions {
 }
 
 export interface RuleSet {
+  /** The file as messages name it. */
+  readonly file: string;
   /** Finds the messages that are never changed; undefined for none. */
   readonly protect: Search | undefined;
   /** The most messages that all rules together may change in one run. */
@@ -39,6 +43,30 @@ export interface RuleSet {
   readonly rules: readonly Rule[];
   /** Names of the disabled rules. */
   readonly disabled: readonly string[];
+}
+
+/**
+ * The rules in the file at `path`, which messages call `file`.
+ * @throws ConfigError when the file cannot be read, or with all its problems.
+ */
+export async function readRulesFile(path: string, file = shortPath(path)): Promise<RuleSet> {
+  const source = await readSettingsFile({
+    path,
+    name: `the rules file ${file}`,
+    variable: 'RULES_FILE',
+    remedy:
+      'Set RULES_FILE (for an entry of a fleet: rules in mailboxes.yaml) to the path of a rules file, relative to the working folder.',
+  });
+  return parseRules(source, file);
+}
+
+/** `path` relative to the working folder; unchanged when that folder was deleted. */
+function shortPath(path: string): string {
+  try {
+    return relative('', path) || path;
+  } catch {
+    return path;
+  }
 }
 
 const text = v.pipe(
@@ -175,6 +203,7 @@ export function parseRules(source: string, file: string): RuleSet {
   const { values, yaml } = parseSettings(source, file, FORMAT);
   const { protect, maxChanges, maxShare, undo = true, rules } = values;
   return {
+    file,
     protect,
     maxChanges,
     maxShare,

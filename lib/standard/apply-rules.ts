@@ -2,10 +2,9 @@
  * Applies the rules of rules.yaml to the mailbox: archives, trashes, marks, stars and labels the messages that their
  * searches find. The searches find only messages that still need the change, so a second run finds nothing.
  */
-import { basename, relative } from 'node:path';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { didYouMean } from '../base/nearest.ts';
-import { readSettingsFile } from '../base/settings-file.ts';
 import { UsageError } from '../errors.ts';
 import { createGuards, shareOption } from '../gmail/guards.ts';
 import { unitsOf } from '../gmail/units.ts';
@@ -13,7 +12,7 @@ import { countOption, defineJob, Scope, textsOption } from '../job.ts';
 import { fitToMailbox } from '../rules/labels.ts';
 import { describeRules, mayHaveMissed, planRules, type RulesPlan } from '../rules/plan.ts';
 import { previewRules } from '../rules/preview.ts';
-import { parseRules, type RuleSet } from '../rules/schema.ts';
+import { type RuleSet, readRulesFile } from '../rules/schema.ts';
 
 /** The most samples of one rule, and of all rules together, which cost a third of a minute's quota. */
 const MOST_PER_RULE = 20;
@@ -49,10 +48,10 @@ export function applyRules(ownRules: URL) {
           'Add --dry-run, and run it at a terminal, without LOG_FORMAT=json; or leave --samples out.',
         );
       }
-      const file = rulesFile ?? fileURLToPath(ownRules);
+      if (rulesFile !== undefined) return selectRules(await readRulesFile(rulesFile), options.rule);
+      const own = fileURLToPath(ownRules);
       // Messages name the file in jobs/, because nobody edits the copy that the build makes.
-      const name = rulesFile === undefined ? `jobs/${basename(file)}` : shortPath(file);
-      return { ...selectRules(parseRules(await readRules(file, name), name), options.rule), file: name };
+      return selectRules(await readRulesFile(own, `jobs/${basename(own)}`), options.rule);
     },
 
     async inspect({ mailbox, options, prepared: ruleSet }) {
@@ -103,27 +102,8 @@ export function applyRules(ownRules: URL) {
 /** Limits how often a run searches again for missed messages while others change the mailbox. */
 const MOST_PLANS = 5;
 
-function limitsOf(ruleSet: RuleSet & { readonly file: string }) {
+function limitsOf(ruleSet: RuleSet) {
   return { ...ruleSet, sets: ruleSet.rules };
-}
-
-/** `file` relative to the working folder; unchanged when that folder was deleted. */
-function shortPath(file: string): string {
-  try {
-    return relative('', file) || file;
-  } catch {
-    return file;
-  }
-}
-
-function readRules(file: string, name: string): Promise<string> {
-  return readSettingsFile({
-    path: file,
-    name: `the rules file ${name}`,
-    variable: 'RULES_FILE',
-    remedy:
-      'Set RULES_FILE (for an entry of a fleet: rules in mailboxes.yaml) to the path of a rules file, relative to the working folder.',
-  });
 }
 
 /** The rules with the chosen names, in the order of the file. */

@@ -24,7 +24,7 @@ function stops(
     { name: 'one', query: 'x', actions: { star: true } },
     { name: 'two', query: 'y', actions: { star: true }, ...(ofTwo !== undefined && { maxChanges: ofTwo }) },
   ];
-  const ruleSet = { ...parseRules(JSON.stringify({ ...rest, rules }), 'my.yaml'), file: 'my.yaml' };
+  const ruleSet = parseRules(JSON.stringify({ ...rest, rules }), 'my.yaml');
   return trippedGuard([planWith(sizes)], createGuards({ ...ruleSet, sets: ruleSet.rules }, { ...NONE, ...settings }));
 }
 
