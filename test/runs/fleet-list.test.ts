@@ -37,7 +37,7 @@ describe('job fleet', () => {
     'mailboxes:',
     '  - secret: gmail-jobs/alice',
     '    email: alice@example.com',
-    '    rules: rules/alice.yaml',
+    '    rules: jobs/rules.yaml',
     '  - secretPrefix: gmail-jobs/team/',
     `  - serviceAccount: ${WORKSPACE}`,
     '    subjects: [Eve@example.com]',
@@ -45,7 +45,7 @@ describe('job fleet', () => {
     '    directory: { admin: admin@example.com, query: "orgUnitPath=/Sales" }',
     '',
   ].join('\n');
-  const withoutRules = MAILBOXES.replace('    rules: rules/alice.yaml\n', '');
+  const withoutRules = MAILBOXES.replace('    rules: jobs/rules.yaml\n', '');
   const BROKEN = `${MAILBOXES}  - secretPrefix: gmail-jobs/nobody/\n`;
 
   const linesOf = ({ stdout }: Finished) =>
@@ -74,7 +74,7 @@ describe('job fleet', () => {
         name: 'gmail-jobs/alice',
         source: '2:5 (secret gmail-jobs/alice)',
         email: 'alice@example.com',
-        rules: 'rules/alice.yaml',
+        rules: 'jobs/rules.yaml',
       },
       { name: 'gmail-jobs/team/ann', source: prefix },
       { name: 'gmail-jobs/team/bob', source: prefix },
@@ -98,11 +98,45 @@ describe('job fleet', () => {
     assert.equal(code, 78, screen);
     const lines = screen.split(/\r?\n/);
     assert.match(lines[0] ?? '', /^mailbox +email +rules +entry$/);
-    assert.match(lines[1] ?? '', /^gmail-jobs\/alice +alice@example\.com +rules\/alice\.yaml +\S*mailboxes\.yaml:2:5$/);
+    assert.match(lines[1] ?? '', /^gmail-jobs\/alice +alice@example\.com +jobs\/rules\.yaml +\S*mailboxes\.yaml:2:5$/);
     assert.match(lines[2] ?? '', /^gmail-jobs\/team\/ann +– +– +\S*mailboxes\.yaml:5:5$/);
     assert.ok(lines.includes('5 mailboxes.'), screen);
     assert.match(screen, /Named again; only the first entry counts:\s+eve@example\.com: /);
-    assert.match(screen, /Failed:\s+\S*mailboxes\.yaml:10:5 \(secretPrefix gmail-jobs\/nobody\/\): /);
+    assert.match(
+      screen,
+      /Failed:\s+\S*mailboxes\.yaml:10:5 \(secretPrefix gmail-jobs\/nobody\/\): AWS [^.]*nobody\/\. Correct /,
+    );
+  });
+
+  it('names each entry whose rules file is missing or wrong, beside its mailboxes, and sends nothing', async () => {
+    const run = await runJob(sandbox, ['fleet', '--list'], {
+      mailboxes: [
+        'mailboxes:',
+        '  - { secret: gmail-jobs/alice, rules: no/such.yaml }',
+        '  - { secret: gmail-jobs/ann, rules: jobs/rules.yaml }',
+        '  - { secret: gmail-jobs/bob, rules: package.json }',
+        '',
+      ].join('\n'),
+    });
+    assert.equal(run.code, 78, run.stderr);
+    const lines = linesOf(run);
+    assert.deepEqual(
+      lines.flatMap(({ name = [] }) => name),
+      ['alice', 'ann', 'bob'].map((name) => `gmail-jobs/${name}`),
+    );
+    const [missing, wrong, ...others] = lines.filter(({ failed }) => failed !== undefined);
+    assert.deepEqual(others, []);
+    assert.deepEqual(missing, {
+      failed: '2:5 (secret gmail-jobs/alice)',
+      exitCode: '78',
+      error: 'the rules file no/such.yaml does not exist',
+      remedy:
+        'Set RULES_FILE (for an entry of a fleet: rules in mailboxes.yaml) to the path of a rules file, relative to the working folder.',
+    });
+    assert.equal(wrong?.failed, '4:5 (secret gmail-jobs/bob)');
+    assert.match(String(wrong?.error), /; package\.json:2:3: unknown key "name"$/);
+    assert.equal(wrong?.remedy, 'Correct the rules file, and try it with `job apply-rules --dry-run`.');
+    assert.equal(sandbox.requests.length, 0);
   });
 
   it('works in the mailboxes of every kind of source, and reads the key of the service account once', async () => {

@@ -26,7 +26,7 @@ async function printMailboxes(json: boolean, surroundings: Surroundings): Promis
   return await untilStopped(async () => {
     const secrets = openSharedSecrets(config, { redactor, jobSecrets: [], signal });
     const found = await findMailboxes(config, surroundings, { secrets, signal });
-    return printList(found, { json: json || !isWatched, terminal });
+    return await printList(found, { json: json || !isWatched, terminal });
   });
 }
 

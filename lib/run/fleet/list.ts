@@ -1,20 +1,46 @@
-/** `job fleet --list`: prints the mailboxes of the fleet, those that are named again, and the sources that failed. */
+/** `job fleet --list`: prints the mailboxes of the fleet, those that are named again, and the entries that failed. */
 import { counted } from '../../base/count.ts';
-import { ExitCode } from '../../errors.ts';
+import { ExitCode, JobError } from '../../errors.ts';
 import { tableLines } from '../../screen/table.ts';
 import type { Terminal } from '../../screen/terminal.ts';
 import type { FoundMailboxes } from './mailboxes.ts';
 
-/** Prints the list. Returns the exit code of the sources that failed: their common code or 65; 0 when none failed. */
-export function printList(
+/**
+ * Prints the list. Returns the exit code of the entries that failed, or whose rules file is missing or wrong: their common
+ * code or 65; 0 when there are none.
+ */
+export async function printList(
   found: FoundMailboxes,
   { json, terminal }: { readonly json: boolean; readonly terminal: Terminal },
-): ExitCode {
-  if (json) for (const line of jsonLines(found)) terminal.printExactly(JSON.stringify(line));
-  else printTable(found, terminal);
-  const codes = new Set(found.failures.map(({ error }) => error.exitCode));
+): Promise<ExitCode> {
+  const failures = [...found.failures, ...(await findBrokenRules(found.sources))];
+  const list = { ...found, failures };
+  if (json) for (const line of jsonLines(list)) terminal.printExactly(JSON.stringify(line));
+  else printTable(list, terminal);
+  const codes = new Set(failures.map(({ error }) => error.exitCode));
   const [code = ExitCode.ok] = codes;
   return codes.size > 1 ? ExitCode.itemsFailed : code;
+}
+
+async function findBrokenRules(sources: FoundMailboxes['sources']): Promise<FoundMailboxes['failures']> {
+  const problems = new Map<string, JobError | undefined>();
+  for (const { rulesFile } of sources)
+    if (rulesFile !== undefined && !problems.has(rulesFile)) problems.set(rulesFile, await problemOf(rulesFile));
+  return sources.flatMap(({ label: source, rulesFile = '' }) => {
+    const error = problems.get(rulesFile);
+    return error === undefined ? [] : [{ source, error }];
+  });
+}
+
+async function problemOf(rulesFile: string): Promise<JobError | undefined> {
+  const { readRulesFile } = await import('../../rules/schema.ts');
+  try {
+    await readRulesFile(rulesFile);
+    return undefined;
+  } catch (error) {
+    if (error instanceof JobError) return error;
+    throw error;
+  }
 }
 
 function jsonLines({ mailboxes, repeated, failures }: FoundMailboxes): object[] {
@@ -48,5 +74,5 @@ function printTable({ mailboxes, repeated, failures }: FoundMailboxes, terminal:
   if (repeated.length > 0) terminal.print('\nNamed again; only the first entry counts:');
   for (const { name, source, firstSource } of repeated) terminal.print(`  ${name}: ${source}, first ${firstSource}`, 2);
   if (failures.length > 0) terminal.print('\nFailed:');
-  for (const { source, error } of failures) terminal.print(`  ${source}: ${error.message} ${error.remedy}`, 2);
+  for (const { source, error } of failures) terminal.print(`  ${source}: ${error.message}. ${error.remedy}`, 2);
 }

@@ -25,6 +25,7 @@ export interface FleetMailbox extends ChosenMailbox {
 }
 
 export interface FoundMailboxes {
+  readonly sources: readonly MailboxSource[];
   /** In the order of the file; each mailbox once. */
   readonly mailboxes: readonly FleetMailbox[];
   readonly repeated: readonly RepeatedMailbox[];
@@ -78,7 +79,7 @@ export async function findMailboxes(
     if (answer instanceof JobError) failures.push({ source, error: answer });
     else for (const mailbox of answer) found.add({ ...mailbox, source });
   }
-  return { mailboxes: found.mailboxes, repeated: found.repeated, failures };
+  return { sources, mailboxes: found.mailboxes, repeated: found.repeated, failures };
 }
 
 /** The names of secrets that a prefix may find, but that open no mailbox of their own: service accounts' and the jobs' keys. */
