@@ -1,24 +1,21 @@
 /**
  * `npm run demo`: the built program, started as Heroku Scheduler starts it, on a made-up mailbox behind real HTTP on
- * this machine. Shows what each run did, and what the mailbox looks like before and after.
+ * this machine. Shows what each run did, and what the mailbox looks like before and after; then a fleet of ten mailboxes.
  */
-import { styleText } from 'node:util';
 import PostalMime from 'postal-mime';
-import { formatCount } from '../../lib/base/count.ts';
 import type { PlannedRule } from '../../lib/screen/planned-rule.ts';
 import { describePlan } from '../../lib/screen/planned-rule.ts';
-import { prettyLine } from '../../lib/screen/pretty.ts';
-import { columnsOf, wrap } from '../../lib/screen/wrap.ts';
-import { type Finished, runOwnJob } from '../run.ts';
-import { type Sandbox, startSandbox } from './index.ts';
-import type { SandboxMailbox } from './mailbox.ts';
+import { addMember } from '../fixtures/fleet.ts';
+import { type Finished, type LogEvent, type RunOptions, runOwnJob } from '../run.ts';
+import { bold, count, dim, headline, out, outFinal, outInStep } from './demo-screen.ts';
+import { generateMailbox, SANDBOX_LABELS } from './generate.ts';
+import { GMAIL_SCOPES, type Sandbox, startSandbox } from './index.ts';
+import { SandboxMailbox } from './mailbox.ts';
 
 const MESSAGES = 5_000;
 const LATENCY_MS = 40;
 
 const NAME_WIDTH = 'old-newsletters'.length;
-
-const COLUMNS = columnsOf(process.stdout);
 
 /** The rows of the mailbox's table: a name, and the Gmail search that counts its messages. */
 const SHOWN: readonly (readonly [string, string])[] = [
@@ -31,10 +28,19 @@ const SHOWN: readonly (readonly [string, string])[] = [
   ['label Auto/Large', 'label:"Auto/Large"'],
 ];
 
-const out = (text = '', hang = 0) => process.stdout.write(`${wrap(text, COLUMNS, hang)}\n`);
-const bold = (text: string) => styleText('bold', text);
-const dim = (text: string) => styleText('dim', text);
-const count = (value: unknown) => formatCount(Number(value));
+/** A mailbox, four that a prefix finds, and five of a Workspace. */
+const MAILBOXES = `mailboxes:
+  - secret: gmail-jobs/alice              # the mailbox of the steps above
+  - secretPrefix: gmail-jobs/team/        # a secret for each colleague
+  - serviceAccount: gmail-jobs/workspace  # one key for all of a Workspace
+    subjects: [fay@example.com, gil@example.com, hana@example.com,
+               ivo@example.com, june@example.com]
+`;
+
+const TEAM = ['ben', 'chloe', 'dana', 'emil'];
+const REVOKED = 'chloe';
+const WORKSPACE = ['fay', 'gil', 'hana', 'ivo', 'june'];
+const NEW_COLLEAGUE = 'june';
 
 await demo();
 
@@ -71,26 +77,87 @@ async function demo(): Promise<void> {
   );
   await showDigest(sandbox.mailbox);
 
+  await fleetStep(sandbox, 6);
+
   const { totalUnits, refusals } = sandbox.gmail.quota;
   out();
   out(
-    `${bold('Spent in all:')} ${count(totalUnits)} of the 6,000 quota units that Gmail gives each minute, ${refusals} refusals.`,
+    `${bold(`Spent in alice's mailbox:`)} ${count(totalUnits)} of the 6,000 quota units that Gmail gives a mailbox each minute, ${refusals} refusals.`,
   );
   out(dim('Next: the rules are in jobs/rules.yaml; `npm run sandbox` keeps a mailbox like this one to try things on.'));
   out();
 }
 
 async function step(sandbox: Sandbox, number: number, args: readonly string[], what: string): Promise<Finished> {
-  const finished = await runOwnJob(sandbox, args, { env: { DYNO: `scheduler.${1_000 + number}`, LOG_FORMAT: 'json' } });
-  out();
-  out(`${bold(`${number}  job ${args.join(' ')}`)}  ${dim(what)}`, 3);
-  if (finished.code !== 0 || finished.final === undefined) {
-    out(finished.stdout + finished.stderr);
-    throw new Error(`job ${args.join(' ')} exited with ${finished.code}`);
-  }
-  for (const line of describeRules(finished)) out(`   ${line}`, NAME_WIDTH + 2);
-  out(`   ${prettyLine(finished.final).trimEnd()}`, 2);
+  headline(number, `job ${args.join(' ')}`, what);
+  const finished = await run(sandbox, number, args, 0);
+  for (const line of describeRules(finished)) outInStep(line, NAME_WIDTH + 2);
+  outFinal(finished.final);
   return finished;
+}
+
+async function fleetStep(sandbox: Sandbox, number: number): Promise<void> {
+  headline(
+    number,
+    'job fleet apply-rules',
+    'ten mailboxes in one process, without a database; one of them has withdrawn its consent',
+  );
+  openMailboxes(sandbox);
+  for (const line of MAILBOXES.trimEnd().split('\n')) outInStep(dim(`│ ${line}`));
+  const { events, final } = await run(sandbox, number, ['fleet', 'apply-rules'], 65, { mailboxes: MAILBOXES });
+  out();
+  outInStep(`${'mailbox'.padEnd(22)} ${'outcome'.padEnd(21)} changed`);
+  for (const { mailbox, outcome, exitCode, changed } of inOrder(events)) {
+    const ending = `${outcome}`.replaceAll('-', ' ') + (exitCode === 0 ? '' : `, exit code ${exitCode}`);
+    const row = `${String(mailbox).padEnd(22)} ${ending.padEnd(21)} ${count(changed).padStart(7)}`;
+    outInStep(exitCode === 0 ? row : bold(row));
+  }
+  out();
+  outFinal(final);
+  outInStep(dim('The failure held up no other mailbox. With 65, a monitor alerts somebody.'));
+}
+
+/** The final lines of the runs, in the order of MAILBOXES. */
+function inOrder(events: Finished['events']): Finished['events'] {
+  const names = ['alice', ...TEAM, ...WORKSPACE];
+  const rank = ({ mailbox }: LogEvent) => names.findIndex((name) => String(mailbox).includes(name));
+  return events.filter(({ event }) => event === 'run.finished').toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** Makes the mailboxes of MAILBOXES, without alice's. */
+function openMailboxes(sandbox: Sandbox): void {
+  const { oauth, secrets, gmail } = sandbox;
+  for (const name of TEAM) {
+    const { refreshToken } = addMember(sandbox, `gmail-jobs/team/${name}`, makeUpMailbox(name));
+    if (name === REVOKED) oauth.revoke(refreshToken);
+  }
+  const mailboxes = WORKSPACE.map(makeUpMailbox);
+  for (const mailbox of mailboxes) gmail.serve(mailbox);
+  const account = { subjects: mailboxes.map(({ email }) => email), scopes: [GMAIL_SCOPES.modify] };
+  secrets.setSecret('gmail-jobs/workspace', oauth.serviceAccount(account));
+}
+
+function makeUpMailbox(name: string): SandboxMailbox {
+  const email = `${name}@example.com`;
+  const seed = name.charCodeAt(0);
+  const messages = name === NEW_COLLEAGUE ? [] : generateMailbox({ email, count: 600, seed, now: Date.now() });
+  return new SandboxMailbox({ email, messages, labels: SANDBOX_LABELS });
+}
+
+/** Runs the job as Heroku Scheduler does. Fails, and shows the output, when the exit code is not `code`. */
+async function run(
+  sandbox: Sandbox,
+  number: number,
+  args: readonly string[],
+  code: number,
+  options: Omit<RunOptions, 'jobs'> = {},
+) {
+  const env = { DYNO: `scheduler.${1_000 + number}`, LOG_FORMAT: 'json' };
+  const finished = await runOwnJob(sandbox, args, { ...options, env });
+  const { final } = finished;
+  if (finished.code === code && final !== undefined) return { ...finished, final };
+  out(finished.stdout + finished.stderr);
+  throw new Error(`job ${args.join(' ')} exited with ${finished.code}`);
 }
 
 /** A line for each rule that the run searched for, in the words of the program. */
