@@ -111,12 +111,13 @@ async function parseFleet(
   if ('help' in parsed) return print(wrapColumns(parsed.help, helpColumns));
   const options = parsed.options as FleetOptions;
   const [name, ...words] = parsed.words;
-  const modes = PRINTING.filter((mode) => options[mode]);
+  const modes = [...PRINTING, 'retry' as const].filter((mode) => options[mode]);
   if (modes.length > 1) throw new UsageError(`${modes.map(flagOf).join(' and ')} exclude each other`, SEE_FLEET);
   const [mode] = modes;
-  if (options.json && mode === undefined) throw new UsageError('--json needs --list or --forecast', SEE_FLEET);
+  const prints = mode !== undefined && mode !== 'retry';
+  if (options.json && !prints) throw new UsageError('--json needs --list, --forecast or --status', SEE_FLEET);
   if (name === undefined) {
-    if (mode === 'list') return { kind: 'fleet', options, run: undefined };
+    if (mode === 'list' || mode === 'status') return { kind: 'fleet', options, run: undefined };
     throw new UsageError(
       `\`job fleet${mode === undefined ? '' : ` ${flagOf(mode)}`}\` needs the name of a job`,
       SEE_FLEET,
@@ -134,12 +135,14 @@ async function parseFleet(
     );
   const run = await parseCommandLine([name, ...words], registry, spelling, columns);
   if (run.kind !== 'run') return run;
-  if (!run.common.dryRun && (run.backfill ?? run.options).yes === false && mode === undefined) {
+  if (!run.common.dryRun && (run.backfill ?? run.options).yes === false && !prints) {
     throw new UsageError(
       `${name} asks before it changes anything, and a fleet cannot ask`,
       `Write --yes behind the job's name, or --dry-run to see what it would do.`,
     );
   }
+  if (mode === 'retry' && run.common.dryRun)
+    throw new UsageError('--retry and --dry-run exclude each other', 'A dry run enters no mailbox again.');
   return { kind: 'fleet', options, run };
 }
 

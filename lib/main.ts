@@ -136,7 +136,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     };
     if (invocation.kind === 'run') return (await runJob(invocation, surroundings)).exitCode;
     const { commandFleet } = await import('./run/fleet/command.ts');
-    return await commandFleet(invocation, surroundings);
+    return await commandFleet(invocation, surroundings, env.DATABASE_URL?.trim() || undefined);
   } catch (error) {
     crash(error);
     return exitCodeOf(error);

@@ -250,6 +250,7 @@ describe('job fleet', () => {
 
   for (const [words, expected] of [
     ['', /needs the name of a job/],
+    ['--retry', /`job fleet --retry` needs the name of a job/],
     ['--at-onec 3 digest', /unknown option '--at-onec' \(did you mean --at-once\?\)/],
     ['--at-once 0 digest', /--at-once: "0" is not a whole number of at least 1/],
     ['--dry-run digest', /--dry-run is an option of the job/],
@@ -258,8 +259,9 @@ describe('job fleet', () => {
     ['apply-rulez', /did you mean "apply-rules"\?/],
     ['check', /runs a job, and check is a command/],
     ['fleet digest', /runs a job, and fleet is a command/],
-    ['--list --forecast', /--list and --forecast exclude each other/],
-    ['--json digest', /--json needs --list or --forecast/],
+    ['--list --status', /--list and --status exclude each other/],
+    ['--json digest', /--json needs --list, --forecast or --status/],
+    ['--retry digest --dry-run', /--retry and --dry-run exclude each other/],
     ['undo --last', /undo asks before it changes anything/],
     ['apply-rules --from 3y', /apply-rules asks before it changes anything/],
   ] as const) {

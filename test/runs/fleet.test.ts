@@ -297,6 +297,14 @@ describe('job fleet', () => {
       Array.from({ length: 9 }, () => 0),
     );
   });
+
+  it('needs a database for --status and --retry', async () => {
+    for (const words of [['--status'], ['--retry', 'greeting']]) {
+      const { code, stderr } = await runJob(null, ['fleet', ...words], GREETING);
+      assert.equal(code, 2);
+      assert.match(stderr, /needs a database, and DATABASE_URL is not set/);
+    }
+  });
 });
 
 describe('a service account of a fleet', () => {

@@ -1,5 +1,5 @@
 /** `job fleet`: runs the job in all mailboxes, or prints what the fleet's options ask for. */
-import { ConfigError, ExitCode, StoppedError } from '../../errors.ts';
+import { ConfigError, ExitCode, StoppedError, UsageError } from '../../errors.ts';
 import type { RunRequest, Surroundings } from '../run.ts';
 import { chosen, openSharedSecrets, runFleet, share } from './fleet.ts';
 import { FORECAST_HANG, forecastFleet, forecastLines } from './forecast.ts';
@@ -9,16 +9,31 @@ import type { FleetOptions } from './options.ts';
 
 export interface FleetCommand {
   readonly options: FleetOptions;
-  /** Undefined for --list. */
+  /** Undefined when the options print something and no job is named. */
   readonly run: RunRequest | undefined;
 }
 
-/** Returns the exit code. @throws ConfigError for a wrong configuration, when nothing is run. */
-export async function commandFleet({ options, run }: FleetCommand, surroundings: Surroundings): Promise<ExitCode> {
+/**
+ * Returns the exit code. `databaseUrl` is the value of DATABASE_URL; undefined without a database.
+ * @throws UsageError for options that need a database; ConfigError for a wrong configuration, when nothing is run.
+ */
+export async function commandFleet(
+  { options, run }: FleetCommand,
+  surroundings: Surroundings,
+  databaseUrl: string | undefined,
+): Promise<ExitCode> {
+  if (databaseUrl === undefined && (options.status || options.retry))
+    throw new UsageError(
+      `${options.status ? '--status' : '--retry'} needs a database, and DATABASE_URL is not set`,
+      SEE,
+    );
+  if (options.status) return ExitCode.ok;
   if (run === undefined || options.list) return await printMailboxes(options.json, surroundings);
   if (options.forecast) return await printForecast(run, options, surroundings);
-  return (await runFleet({ options, run }, surroundings)).exitCode;
+  return (await runFleet({ options, run, databaseUrl }, surroundings)).exitCode;
 }
+
+const SEE = 'See "Many mailboxes" in jobs/README.md. Without a database, the ends of past runs are in the log alone.';
 
 async function printMailboxes(json: boolean, surroundings: Surroundings): Promise<ExitCode> {
   const { config, terminal, isWatched, redactor, processStop: signal } = surroundings;

@@ -35,6 +35,8 @@ export interface FleetRequest {
   readonly options: FleetOptions;
   /** The job and its options, for each mailbox. */
   readonly run: RunRequest;
+  /** The database over which several processes share the mailboxes; undefined when this process works on all. */
+  readonly databaseUrl: string | undefined;
 }
 
 /** How the mailboxes of a fleet ended; each counts once. */

@@ -25,7 +25,7 @@ const PERIODS: ReadonlyMap<string, number> = new Map([
 const everyOption: OptionSpec<number> = {
   placeholder: '<period>',
   summary:
-    'how often the fleet runs: hour, day, week or a duration that divides a day, in UTC (default hour); in each period the fleet begins at another mailbox',
+    'how often the fleet runs: hour, day, week or a duration that divides a day, in UTC (default hour); with a database, each mailbox is worked once in that time',
   fallback: 3_600_000,
   parse(text) {
     const ms = PERIODS.get(text) ?? parseDuration(text);
@@ -46,10 +46,12 @@ export const FLEET_OPTIONS = {
   budget: durationOption('stop the fleet after this time; the next fleet goes on (default RUN_BUDGET)', undefined),
   list: switchOption('print the mailboxes and do nothing else'),
   forecast: switchOption('print the quota and the cost of running the job in all mailboxes'),
-  json: { ...jsonOption, summary: 'with --list or --forecast: print JSON, for machines' },
+  status: switchOption('print how each mailbox ended last (needs a database)'),
+  retry: switchOption('enter the mailboxes that failed for good once more, and work (needs a database)'),
+  json: { ...jsonOption, summary: 'with --list, --forecast or --status: print JSON, for machines' },
 };
 
 export type FleetOptions = OptionValues<typeof FLEET_OPTIONS>;
 
 /** Options that print something in place of running the job. */
-export const PRINTING = ['list', 'forecast'] as const;
+export const PRINTING = ['list', 'forecast', 'status'] as const;
