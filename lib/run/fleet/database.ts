@@ -61,8 +61,15 @@ const AWAY = /^(?:08|53|57P|58|40)/;
 const LOST =
   /query read timeout|timeout exceeded when trying to connect|connection terminated|timeout expired|not queryable|client was closed/i;
 
-/** The JobError for an error of pg or pg-boss; an unknown one is returned as it is, and is a bug. */
-export function explainDatabaseError(thrown: unknown, { host, user, database }: DatabaseAddress): Error {
+/**
+ * The JobError for an error of pg or pg-boss; an unknown one is returned as it is, and is a bug. `needed` are the rights on
+ * the tables that the remedy grants.
+ */
+export function explainDatabaseError(
+  thrown: unknown,
+  { host, user, database }: DatabaseAddress,
+  needed: 'ALL' | 'SELECT' = 'ALL',
+): Error {
   const error = asError(thrown);
   if (error instanceof JobError) return error;
   const refused = egressBehind(error);
@@ -72,10 +79,12 @@ export function explainDatabaseError(thrown: unknown, { host, user, database }: 
   if (state === '42501') {
     const grant = /for database/.test(error.message)
       ? `GRANT CREATE ON DATABASE "${database}" TO "${user}";`
-      : `GRANT ALL ON SCHEMA gmail_jobs TO "${user}"; GRANT ALL ON ALL TABLES IN SCHEMA gmail_jobs TO "${user}";`;
+      : `GRANT ${needed === 'ALL' ? 'ALL' : 'USAGE'} ON SCHEMA gmail_jobs TO "${user}"; GRANT ${needed} ON ALL TABLES IN SCHEMA gmail_jobs TO "${user}";`;
+    const beyondPlan =
+      " On Heroku, a database beyond its plan's size loses the right to insert: `heroku pg:info` tells.";
     return new ConfigError(
       `the user ${user} lacks rights in the database ${database}`,
-      `As the owner, run: ${grant} On Heroku, a database beyond its plan's size loses the right to insert: \`heroku pg:info\` tells.`,
+      `As the owner, run: ${grant}${needed === 'ALL' ? beyondPlan : ''}`,
       { cause: error },
     );
   }

@@ -75,6 +75,27 @@ export interface MailboxStatus {
   readonly remedy: string | null;
 }
 
+/** The mailboxes of one job in periods that are not over. */
+export interface OpenMailboxes {
+  readonly job: string;
+  /** Mailboxes of a killed process count here as soon as their heartbeat is missed. */
+  readonly waiting: number;
+  readonly active: number;
+}
+
+export interface FleetStatus {
+  readonly ends: readonly MailboxStatus[];
+  /** Jobs without such mailboxes are missing. */
+  readonly open: readonly OpenMailboxes[];
+}
+
+export interface StatusRequest {
+  /** All jobs when left out. */
+  readonly job?: string | undefined;
+  /** All mailboxes when left out. */
+  readonly mailboxes?: readonly string[] | undefined;
+}
+
 /** Of runs that ended with 75, in one period. */
 export const MOST_RETRIES = 3;
 
@@ -147,15 +168,28 @@ export async function openQueue(
 }
 
 /**
- * Each mailbox's last end, for every job; mailboxes whose rows were deleted are missing.
+ * The last end of each mailbox and job, and how many mailboxes of a job wait or are in work; mailboxes whose rows were
+ * deleted are missing. Undefined when no process has created the tables. Creates nothing: the right to SELECT is enough.
  * @throws as `openQueue`.
  */
-export async function readFleetStatus(databaseUrl: string, surroundings: QueueSurroundings): Promise<MailboxStatus[]> {
+export async function readFleetStatus(
+  databaseUrl: string,
+  { job, mailboxes }: StatusRequest,
+  surroundings: QueueSurroundings,
+): Promise<FleetStatus | undefined> {
   const address = readDatabaseUrl(databaseUrl, (secret) => surroundings.redactor.add(secret));
-  const boss = await startBoss(address, surroundings);
+  const boss = await createBoss(address, surroundings);
+  // pg-boss's type lacks `open`. `start` would need more rights, and another version of the tables makes it fail.
+  const database = boss.getDb() as Database & { open(): Promise<void> };
+  const asked = [job ?? null, mailboxes ?? null];
   try {
-    const { rows } = await explained(address, () => boss.getDb().executeSql(STATUS));
-    return rows.map(({ endedAt, ...row }) => ({ ...row, endedAt: (endedAt as Date).toISOString() }));
+    await database.open();
+    const { rows: ends } = await database.executeSql(ENDS, asked);
+    const { rows: open } = await database.executeSql(OPEN, asked);
+    return { ends: ends.map((end) => ({ ...end, endedAt: (end.endedAt as Date).toISOString() })), open };
+  } catch (error) {
+    if ((error as { code?: unknown }).code === UNDEFINED_TABLE) return undefined;
+    throw explainDatabaseError(error, address, 'SELECT');
   } finally {
     await stopBoss(boss);
   }
@@ -356,7 +390,7 @@ export class FleetQueue implements AsyncDisposable {
   }
 }
 
-async function startBoss(address: DatabaseAddress, { allowHosts }: QueueSurroundings): Promise<PgBoss> {
+async function createBoss(address: DatabaseAddress, { allowHosts }: QueueSurroundings): Promise<PgBoss> {
   allowHosts([{ name: address.host, port: address.port }]);
   const { PgBoss } = await import('pg-boss');
   const boss = new PgBoss({
@@ -374,6 +408,11 @@ async function startBoss(address: DatabaseAddress, { allowHosts }: QueueSurround
   });
   // A lost connection of the pool; the next statement fails with it.
   boss.on('error', () => {});
+  return boss;
+}
+
+async function startBoss(address: DatabaseAddress, surroundings: QueueSurroundings): Promise<PgBoss> {
+  const boss = await createBoss(address, surroundings);
   try {
     await explained(address, () => boss.start());
     return boss;
@@ -441,11 +480,34 @@ const COUNTS = `
   FROM (SELECT DISTINCT ON (singleton_key) data, state, output, start_after ${OF_PERIOD}
     ORDER BY singleton_key, (data->>'tryNumber')::int DESC) AS last`;
 
-const STATUS = `
+const IS_ASKED = `name LIKE 'fleet/%' AND ($1::text IS NULL OR name = 'fleet/' || $1)
+  AND ($2::text[] IS NULL OR singleton_key = ANY($2))`;
+
+/** Aggregates before it reads the wide columns: with 750,000 rows, 0.5 s in place of 1.8 s for one DISTINCT ON. */
+const ENDS = `
+  WITH last AS MATERIALIZED (
+    SELECT name, singleton_key, max(completed_on) AS completed_on
+    FROM ${SCHEMA}.job
+    WHERE ${IS_ASKED} AND state IN ('completed', 'failed') AND coalesce(output->>'outcome', '') <> 'retry'
+    GROUP BY name, singleton_key)
   SELECT DISTINCT ON (name, singleton_key)
     singleton_key AS mailbox, substring(name FROM 7) AS job, data->>'period' AS period,
     coalesce(output->>'outcome', 'failed') AS outcome, coalesce((output->>'exitCode')::int, ${ExitCode.unavailable}) AS "exitCode",
     completed_on AS "endedAt", output->>'error' AS error, output->>'remedy' AS remedy
-  FROM ${SCHEMA}.job
-  WHERE name LIKE 'fleet/%' AND state IN ('completed', 'failed') AND coalesce(output->>'outcome', '') <> 'retry'
-  ORDER BY name, singleton_key, completed_on DESC`;
+  FROM last JOIN ${SCHEMA}.job USING (name, singleton_key, completed_on)
+  WHERE state IN ('completed', 'failed') AND coalesce(output->>'outcome', '') <> 'retry'
+  ORDER BY name, singleton_key`;
+
+const OPEN = `
+  SELECT substring(name FROM 7) AS job,
+    (count(DISTINCT singleton_key) FILTER (WHERE NOT is_active))::int AS waiting,
+    (count(DISTINCT singleton_key) FILTER (WHERE is_active))::int AS active
+  FROM (SELECT name, singleton_key,
+      state = 'active' AND coalesce(heartbeat_on, started_on) > now() - ${HEARTBEAT_SECONDS} * interval '1 second' AS is_active
+    FROM ${SCHEMA}.job
+    WHERE ${IS_ASKED} AND state <= 'active' AND keep_until > now()) AS entered
+  GROUP BY name
+  ORDER BY name`;
+
+/** postgresql.org/docs/current/errcodes-appendix.html; also when the schema is missing. */
+const UNDEFINED_TABLE = '42P01';

@@ -172,7 +172,7 @@ describeWithPostgres('the queue of a fleet', () => {
     for (const taken of await queue.take(4)) await queue.settle(taken, ends[taken.mailbox as keyof typeof ends]);
     const rows = JSON.stringify(await database.query('SELECT to_jsonb(job) FROM gmail_jobs.job'));
     assert.ok(rows.includes('refused: [redacted]') && !rows.includes('s3cret') && !rows.includes('subject'));
-    const status = (await readFleetStatus(database.url, surroundings)).filter(({ job }) => job === request.job);
+    const status = (await readFleetStatus(database.url, { job: request.job }, surroundings))?.ends ?? [];
     assert.ok(status.every(({ endedAt }) => Math.abs(Date.parse(endedAt) - Date.now()) < 60_000));
     const shared = { job: request.job, period: request.period.name, outcome: 'failed' };
     assert.deepEqual(
@@ -187,6 +187,22 @@ describeWithPostgres('the queue of a fleet', () => {
         },
       ],
     );
+  });
+
+  it('counts the mailboxes that wait and that are in work, in periods that are not over; those of a silent process wait', async () => {
+    const request = requestOf();
+    await using queue = await open(request);
+    await using past = await open({ ...request, period: PAST_PERIOD });
+    await past.enter(['old']);
+    await database.query(`UPDATE gmail_jobs.job SET keep_until = now() WHERE singleton_key = 'old'`);
+    await queue.enter(['ann', 'bob', 'cem', 'dan']);
+    await queue.settle(await takeOne(queue), DONE);
+    await queue.settle(await takeOne(queue), AWAY);
+    await takeOne(queue);
+    const openOf = async () => (await readFleetStatus(database.url, { job: request.job }, surroundings))?.open;
+    assert.deepEqual(await openOf(), [{ job: request.job, waiting: 2, active: 1 }]);
+    await passSilently(31);
+    assert.deepEqual(await openOf(), [{ job: request.job, waiting: 3, active: 0 }]);
   });
 
   it('gives back at its end what is open, at once', async () => {
