@@ -18,8 +18,13 @@ export type Invocation =
   /** `text` goes to stdout; with an exit code other than 0, to stderr. */
   | { readonly kind: 'print'; readonly text: string; readonly exitCode: ExitCode }
   | ({ readonly kind: 'run' } & RunRequest)
-  /** `run` is undefined when the options print something and no job is named. */
-  | { readonly kind: 'fleet'; readonly options: FleetOptions; readonly run: RunRequest | undefined }
+  /** `run` is undefined for --status, which needs only the job's name, and for --list without a job. */
+  | {
+      readonly kind: 'fleet';
+      readonly options: FleetOptions;
+      readonly job: string | undefined;
+      readonly run: RunRequest | undefined;
+    }
   | {
       readonly kind: 'command';
       readonly command: Command;
@@ -117,7 +122,7 @@ async function parseFleet(
   const prints = mode !== undefined && mode !== 'retry';
   if (options.json && !prints) throw new UsageError('--json needs --list, --forecast or --status', SEE_FLEET);
   if (name === undefined) {
-    if (mode === 'list' || mode === 'status') return { kind: 'fleet', options, run: undefined };
+    if (mode === 'list' || mode === 'status') return { kind: 'fleet', options, job: undefined, run: undefined };
     throw new UsageError(
       `\`job fleet${mode === undefined ? '' : ` ${flagOf(mode)}`}\` needs the name of a job`,
       SEE_FLEET,
@@ -133,6 +138,13 @@ async function parseFleet(
       `${misplaced} is an option of the fleet`,
       `Write it before the job's name: \`job fleet ${misplaced} … ${name}\`.`,
     );
+  if (mode === 'status' && !words.some((word) => word === '--help' || word === '-h')) {
+    if (words.length === 0) return { kind: 'fleet', options, job: name, run: undefined };
+    throw new UsageError(
+      '--status takes the name of a job, and none of its options',
+      `\`job fleet --status ${name}\` shows the runs of the job with any options.`,
+    );
+  }
   const run = await parseCommandLine([name, ...words], registry, spelling, columns);
   if (run.kind !== 'run') return run;
   if (!run.common.dryRun && (run.backfill ?? run.options).yes === false && !prints) {
@@ -143,7 +155,7 @@ async function parseFleet(
   }
   if (mode === 'retry' && run.common.dryRun)
     throw new UsageError('--retry and --dry-run exclude each other', 'A dry run enters no mailbox again.');
-  return { kind: 'fleet', options, run };
+  return { kind: 'fleet', options, job: name, run };
 }
 
 const SEE_FLEET = 'See `job fleet --help`.';

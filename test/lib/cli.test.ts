@@ -248,6 +248,12 @@ describe('job fleet', () => {
     assert.deepEqual([options.list, options.json, run], [true, true, undefined]);
   });
 
+  it('needs for --status only the name of a job, or none', async () => {
+    const { options, job, run } = await fleet('--status', 'undo');
+    assert.deepEqual([options.status, job, run], [true, 'undo', undefined]);
+    assert.equal((await fleet('--status')).job, undefined);
+  });
+
   for (const [words, expected] of [
     ['', /needs the name of a job/],
     ['--retry', /`job fleet --retry` needs the name of a job/],
@@ -260,6 +266,9 @@ describe('job fleet', () => {
     ['check', /runs a job, and check is a command/],
     ['fleet digest', /runs a job, and fleet is a command/],
     ['--list --status', /--list and --status exclude each other/],
+    ['--status digest --time-zone UTC', /--status takes the name of a job, and none of its options/],
+    ['--status apply-rulez', /did you mean "apply-rules"\?/],
+    ['--status digest --json', /--json is an option of the fleet/],
     ['--json digest', /--json needs --list, --forecast or --status/],
     ['--retry digest --dry-run', /--retry and --dry-run exclude each other/],
     ['undo --last', /undo asks before it changes anything/],

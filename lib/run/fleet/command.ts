@@ -1,4 +1,5 @@
 /** `job fleet`: runs the job in all mailboxes, or prints what the fleet's options ask for. */
+import { orAbort } from '../../base/clock.ts';
 import { ConfigError, ExitCode, StoppedError, UsageError } from '../../errors.ts';
 import type { RunRequest, Surroundings } from '../run.ts';
 import { chosen, openSharedSecrets, runFleet, share } from './fleet.ts';
@@ -6,10 +7,14 @@ import { FORECAST_HANG, forecastFleet, forecastLines } from './forecast.ts';
 import { printList } from './list.ts';
 import { findMailboxes } from './mailboxes.ts';
 import type { FleetOptions } from './options.ts';
+import { readFleetStatus } from './queue.ts';
+import { printStatus } from './status.ts';
 
 export interface FleetCommand {
   readonly options: FleetOptions;
-  /** Undefined when the options print something and no job is named. */
+  /** The named job. */
+  readonly job: string | undefined;
+  /** Undefined for --status, and for --list without a job. */
   readonly run: RunRequest | undefined;
 }
 
@@ -18,7 +23,7 @@ export interface FleetCommand {
  * @throws UsageError for options that need a database; ConfigError for a wrong configuration, when nothing is run.
  */
 export async function commandFleet(
-  { options, run }: FleetCommand,
+  { options, job, run }: FleetCommand,
   surroundings: Surroundings,
   databaseUrl: string | undefined,
 ): Promise<ExitCode> {
@@ -27,7 +32,7 @@ export async function commandFleet(
       `${options.status ? '--status' : '--retry'} needs a database, and DATABASE_URL is not set`,
       SEE,
     );
-  if (options.status) return ExitCode.ok;
+  if (options.status && databaseUrl !== undefined) return await printLastEnds(databaseUrl, job, options, surroundings);
   if (run === undefined || options.list) return await printMailboxes(options.json, surroundings);
   if (options.forecast) return await printForecast(run, options, surroundings);
   return (await runFleet({ options, run, databaseUrl }, surroundings)).exitCode;
@@ -60,6 +65,21 @@ async function printForecast(
     const forecast = await forecastFleet(chosen(mailboxes, names), terms, run, { ...surroundings, shared });
     if (json || !isWatched) terminal.printExactly(JSON.stringify(forecast));
     else for (const line of forecastLines(forecast)) terminal.print(line, FORECAST_HANG);
+    return ExitCode.ok;
+  });
+}
+
+/** Needs neither the list of mailboxes nor AWS, so a wrong configuration of these does not matter. */
+async function printLastEnds(
+  databaseUrl: string,
+  job: string | undefined,
+  { mailbox: mailboxes, json }: FleetOptions,
+  { terminal, isWatched, redactor, allowHosts, processStop }: Surroundings,
+): Promise<ExitCode> {
+  return await untilStopped(async () => {
+    const request = { job, mailboxes };
+    const status = await orAbort(readFleetStatus(databaseUrl, request, { redactor, allowHosts }), processStop);
+    printStatus(status, request, { json: json || !isWatched, terminal, now: new Date() });
     return ExitCode.ok;
   });
 }
