@@ -44,10 +44,10 @@ export const FLEET_OPTIONS = {
   atOnce: countOption('<n>', `mailboxes at a time (default ${DEFAULT_AT_ONCE})`, 1, MOST_AT_ONCE),
   mailbox: textsOption('<name>', 'only this mailbox, by the name in the log'),
   budget: durationOption('stop the fleet after this time; the next fleet goes on (default RUN_BUDGET)', undefined),
-  list: switchOption('print the mailboxes and do nothing else'),
+  list: switchOption('print the mailboxes and do nothing else; needs no job'),
   forecast: switchOption('print the quota and the cost of running the job in all mailboxes'),
-  status: switchOption('print how each mailbox ended last (needs a database)'),
-  retry: switchOption('enter the mailboxes that failed for good once more, and work (needs a database)'),
+  status: switchOption('print how each mailbox ended last, of this job or of all jobs; needs DATABASE_URL'),
+  retry: switchOption('work once more on the mailboxes that failed for good in this period; needs DATABASE_URL'),
   json: { ...jsonOption, summary: 'with --list, --forecast or --status: print JSON, for machines' },
 };
 

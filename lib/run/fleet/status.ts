@@ -54,12 +54,13 @@ function printTable(
   });
   const [head, ...lines] = tableLines(['mailbox', ...(hasJobs ? ['job'] : []), 'outcome', 'ended'], rows);
   terminal.print(head, INDENT);
+  const firstWith = new Map<string, string>();
   for (const [index, end] of shownFailed.entries()) {
     terminal.print(lines[index], INDENT);
     const reason = reasonOf(end);
-    const above = shownFailed[index - 1];
-    const isRepeated = above !== undefined && reasonOf(above) === reason;
-    terminal.print(isRepeated ? `${' '.repeat(INDENT)}(the same error)` : reason);
+    const first = firstWith.get(reason);
+    terminal.print(first === undefined ? reason : `${' '.repeat(INDENT)}(the error of ${first})`);
+    if (first === undefined) firstWith.set(reason, end.mailbox);
   }
   printMore(failed.length - shownFailed.length, 'failed', terminal);
   if (failed.length > 0 && others.length > 0) terminal.print();

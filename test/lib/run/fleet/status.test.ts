@@ -48,7 +48,7 @@ describe('the table of --status', () => {
       'bob      failed (77)        Nov 27 13:59, 1 hour ago',
       '    the refresh token was revoked',
       'fay      failed (77)        Nov 27 14:30, 30 minutes ago',
-      '    (the same error)',
+      '    (the error of bob)',
       '',
       'cem      nothing-to-do      Nov 26 14:00, 1 day ago',
       'ann      ok                 Nov 27 14:58, 2 minutes ago',
