@@ -174,7 +174,7 @@ describeWithPostgres('job fleet --status', () => {
 });
 
 describe('job fleet --status', () => {
-  it('ends with 143 at once when SIGTERM comes while the database is silent', async () => {
+  it('ends with 143 when SIGTERM comes while the database is silent', async () => {
     const child = new ChildHandle();
     await using server = createServer((socket) => {
       socket.resume();
