@@ -126,9 +126,9 @@ export class StoppedError extends Error {
 
 /**
  * `declined`: the person answered no. `fault`: an uncaught exception. `finished`: the run is over, and its requests and
- * waits that the job did not await end now.
+ * waits that the job did not await end now. `lost`: another process of the fleet may work on the mailbox.
  */
-export type StopReason = 'budget' | 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'declined' | 'fault' | 'finished';
+export type StopReason = 'budget' | 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'declined' | 'fault' | 'finished' | 'lost';
 
 /** `thrown` as an Error: code may throw any value, also one that fails when it is read. */
 export function asError(thrown: unknown): Error {

@@ -44,6 +44,7 @@ export function secretsIn(env: Environment): string[] {
     ...AWS_SECRETS.flatMap((name) => secretsInKey(env[name] ?? '')),
     ...fromUrl,
     ...proxyPasswords(env),
+    ...databasePasswords(env),
     ...pasted,
   ];
 }
@@ -91,6 +92,24 @@ function proxyPasswords(env: Environment): string[] {
   });
 }
 
+/** Heroku sets several variables to the address of one database. */
+const DATABASE_ADDRESS = /^\s*postgres(?:ql)?:\/\//i;
+
+/** Whether a variable has the address of a database; DATABASE_URL may be mistyped. */
+function isDatabase([name, value = '']: [string, string | undefined]): boolean {
+  return name === 'DATABASE_URL' || DATABASE_ADDRESS.test(value);
+}
+
+function databasePasswords(env: Environment): string[] {
+  return Object.entries(env)
+    .filter(isDatabase)
+    .flatMap(([, address = '']) => {
+      const [, written = ''] = /^(?:\s*\w+:\/\/)?[^:/?#]*:(?!\/\/)(.*)@/s.exec(address) ?? [];
+      const { password = '' } = URL.parse(address.trim()) ?? {};
+      return [written, decodeUrl(written), password, decodeUrl(password)];
+    });
+}
+
 /** Whether a part of the monitor's address is a token, and not a word that occurs in logs. */
 function looksLikeToken(part: string): boolean {
   return part.length >= 16 || /\d/.test(part);
@@ -101,5 +120,7 @@ function looksLikeToken(part: string): boolean {
  * print. The program works with a copy that was made before.
  */
 export function disarm(env: NodeJS.ProcessEnv): void {
-  for (const name of [...AWS_SECRETS, 'HEARTBEAT_URL', ...UNWANTED_VARIABLES]) delete env[name];
+  const databases = Object.entries(env).filter(isDatabase);
+  for (const name of [...AWS_SECRETS, 'HEARTBEAT_URL', ...UNWANTED_VARIABLES, ...databases.map(([name]) => name)])
+    delete env[name];
 }

@@ -99,6 +99,15 @@ function concludeStop(reason: StopReason, facts: RunFacts): Ending {
   const { job, counts, blockedMs = 0, isAbandoned } = facts;
   if (reason === 'fault')
     return { outcome: 'failed', exitCode: ExitCode.bug, ...describeError(new StoppedError(reason)) };
+  if (reason === 'lost') {
+    return {
+      outcome: 'failed',
+      exitCode: ExitCode.unavailable,
+      error: 'The database did not hear from this process for 30 seconds, so another one may work on the mailbox',
+      remedy:
+        'Nothing is lost: another process of the fleet goes on, or the next one. If it lasts, use fewer --at-once.',
+    };
+  }
   if (reason === 'SIGTERM' || reason === 'SIGHUP') return { outcome: 'interrupted', exitCode: ExitCode.sigterm };
   if (reason === 'SIGINT') return { outcome: 'interrupted', exitCode: ExitCode.sigint };
   if (reason === 'declined' || counts.matched > 0) return { outcome: 'partial', exitCode: ExitCode.ok };

@@ -35,7 +35,11 @@ async function statusAtTerminal(databaseUrl: string, words: readonly string[] = 
 }
 
 async function openFor(database: TestDatabase, job: string): Promise<FleetQueue> {
-  const surroundings = { redactor: { add() {}, text: (text: string) => text }, allowHosts() {} };
+  const surroundings = {
+    redactor: { text: (text: string) => text },
+    allowHosts() {},
+    stop: new AbortController().signal,
+  };
   return await openQueue(database.url, { job, jobOptions: [], period: PERIOD, everyMs: HOUR_MS }, surroundings);
 }
 

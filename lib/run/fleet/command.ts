@@ -74,11 +74,11 @@ async function printLastEnds(
   databaseUrl: string,
   job: string | undefined,
   { mailbox: mailboxes, json }: FleetOptions,
-  { terminal, isWatched, redactor, allowHosts, processStop }: Surroundings,
+  { terminal, isWatched, allowHosts, processStop }: Surroundings,
 ): Promise<ExitCode> {
   return await untilStopped(async () => {
     const request = { job, mailboxes };
-    const status = await orAbort(readFleetStatus(databaseUrl, request, { redactor, allowHosts }), processStop);
+    const status = await orAbort(readFleetStatus(databaseUrl, request, allowHosts), processStop);
     printStatus(status, request, { json: json || !isWatched, terminal, now: new Date() });
     return ExitCode.ok;
   });

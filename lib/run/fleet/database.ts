@@ -17,23 +17,19 @@ const EXAMPLE = 'postgres://user:password@host:5432/database';
 const SET_URL = `Set DATABASE_URL to an address such as ${EXAMPLE}; on Heroku, the add-on Heroku Postgres sets it.`;
 
 /**
- * Gives the password to `hide`, as written and decoded. The address has TLS unless its host is a loopback address; the
- * certificate is checked with `sslmode=verify-full` alone, because Heroku's plans have certificates that nobody signed:
+ * The address has TLS unless its host is a loopback address. The certificate is checked with `sslmode=verify-full` alone, because Heroku's plans have certificates that nobody signed:
  * devcenter.heroku.com/articles/connecting-heroku-postgres.
  * @throws ConfigError, which quotes nothing of `text`.
  */
-export function readDatabaseUrl(text: string, hide: (secret: string) => void): DatabaseAddress {
+export function readDatabaseUrl(text: string): DatabaseAddress {
   const trimmed = text.trim();
   // URL.parse returns null; `new URL` would throw ERR_INVALID_URL with the password in `input`.
   const url = URL.parse(trimmed);
-  const [, written = ''] = /^[a-z]+:\/\/[^:/?#]*:(.*)@/is.exec(trimmed) ?? [];
-  if (written !== '') hide(written);
   if (url === null || !/^postgres(?:ql)?:$/.test(url.protocol) || url.hostname === '')
     throw new ConfigError('DATABASE_URL is no address of a PostgreSQL database', SET_URL);
   const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(decoded);
   if (user === undefined || password === undefined || database === undefined)
     throw new ConfigError('DATABASE_URL has a % that begins no escape sequence', SET_URL);
-  if (password !== '') hide(password);
   if (user === '' || database === '')
     throw new ConfigError(`DATABASE_URL names no ${user === '' ? 'user' : 'database'}`, SET_URL);
   return {

@@ -1,9 +1,9 @@
 /**
  * Runs a job in many mailboxes, several at a time, each as a run of its own, and sums up the runs in the final line
- * `fleet.finished`. mailboxes.ts finds the mailboxes, run.ts does each run.
+ * `fleet.finished`. mailboxes.ts finds the mailboxes, work.ts chooses the next one, run.ts does each run.
  */
 import { SharedSecrets, type SharedSecretsOptions } from '../../aws/shared-secrets.ts';
-import { systemClock } from '../../base/clock.ts';
+import { orAbort, systemClock } from '../../base/clock.ts';
 import { counted } from '../../base/count.ts';
 import { didYouMean } from '../../base/nearest.ts';
 import type { Config } from '../../config.ts';
@@ -29,7 +29,9 @@ import { type RunRequest, runJob, type Surroundings } from '../run.ts';
 import { type FleetMailbox, findMailboxes } from './mailboxes.ts';
 import { DEFAULT_AT_ONCE, type FleetOptions } from './options.ts';
 import { type FleetPeriod, inOrderOf, periodAt } from './period.ts';
+import type { FleetQueue } from './queue.ts';
 import { type Slot, Slots } from './slots.ts';
+import { listWork, SharedWork, type Work, type WorkItem } from './work.ts';
 
 export interface FleetRequest {
   readonly options: FleetOptions;
@@ -50,6 +52,18 @@ export interface MailboxCounts {
   readonly remaining: number;
   /** Worked on by other processes in this period. */
   readonly elsewhere: number;
+}
+
+type MailboxEndKind = Exclude<keyof MailboxCounts, 'all' | 'elsewhere'>;
+
+type RunEnd = Pick<RunReport, 'outcome' | 'exitCode' | 'changed' | 'error' | 'remedy'>;
+
+interface WorkTerms {
+  readonly atOnce: number;
+  /** Whether all mailboxes have the same rules, so that the job takes or refuses its options in all of them. */
+  readonly areAlike: boolean;
+  readonly shared: SharedConnections;
+  readonly stop: AbortSignal;
 }
 
 const SUMS = ['matched', 'changed', 'skipped', 'failed', 'remaining', 'requests', 'retries', 'quotaUnits'] as const;
@@ -96,6 +110,8 @@ class Fleet {
   readonly #sums = Object.fromEntries(SUMS.map((name) => [name, 0])) as Record<keyof Sums, number>;
   readonly #failures = new Failures();
   readonly #brokenSources: JobError[] = [];
+  /** Mailboxes that this process entered for a retry, and the exit code of their last run. */
+  readonly #retried = new Map<string, ExitCode>();
   #stopped: StopReason | null = null;
 
   constructor(request: FleetRequest, surroundings: Surroundings) {
@@ -148,71 +164,125 @@ class Fleet {
       }
       const mailboxes = chosen(found.mailboxes, options.mailbox);
       const atOnce = options.atOnce ?? DEFAULT_AT_ONCE;
-      log.info('fleet.started', { job: run.name, mailboxes: mailboxes.length, atOnce, dryRun: run.common.dryRun });
+      const { dryRun } = run.common;
+      await using queue = dryRun ? undefined : await this.#openQueue(budget.wrapUp);
+      const ordered = inOrderOf(this.#period, mailboxes);
+      const retried = options.retry ? await queue?.retryFailed() : undefined;
+      await queue?.enter(ordered.map(({ name }) => name));
+      log.info('fleet.started', { job: run.name, mailboxes: mailboxes.length, retried, atOnce, dryRun });
       this.#ends.all = mailboxes.length;
       this.#ends.remaining = mailboxes.length;
-      await this.#workThrough(inOrderOf(this.#period, mailboxes), { atOnce, shared, stop: budget.wrapUp });
+      const work = queue === undefined ? listWork(ordered) : new SharedWork(queue, ordered, atOnce);
+      // Rules are checked in each run, so only without rules of its own a mailbox's usage error is that of all.
+      const areAlike = mailboxes.every(({ rulesFile }) => rulesFile === undefined);
+      await this.#workThrough(work, { atOnce, areAlike, shared, stop: budget.wrapUp });
     } finally {
       this.#stopped = budget.stopped;
     }
   }
 
-  async #workThrough(
-    mailboxes: readonly FleetMailbox[],
-    {
-      atOnce,
-      shared,
-      stop,
-    }: { readonly atOnce: number; readonly shared: SharedConnections; readonly stop: AbortSignal },
-  ): Promise<void> {
-    const { run } = this.#request;
+  /** Undefined without a database. */
+  async #openQueue(stop: AbortSignal): Promise<FleetQueue | undefined> {
+    const { databaseUrl, options, run } = this.#request;
+    if (databaseUrl === undefined) return undefined;
+    const { openQueue } = await import('./queue.ts');
+    const request = {
+      job: run.name,
+      // `--rule=a` and `--rule a` are the same work.
+      jobOptions: run.words.slice(2).flatMap((word) => (word.startsWith('--') ? word.split(/=(.*)/s, 2) : [word])),
+      period: this.#period,
+      everyMs: options.every,
+      only: options.mailbox,
+    };
+    const { redactor, allowHosts } = this.#surroundings;
+    return await orAbort(openQueue(databaseUrl, request, { redactor, allowHosts, stop }), stop);
+  }
+
+  async #workThrough(work: Work, terms: WorkTerms): Promise<void> {
+    const { atOnce, stop } = terms;
     const slots = new Slots({ atOnce, now: systemClock.now });
     const rechecking = setInterval(() => slots.recheck(), RECHECK_MS).unref();
-    // Rules are checked in each run, so only without rules of its own a mailbox's usage error is that of all.
-    const areAlike = mailboxes.every(({ rulesFile }) => rulesFile === undefined);
-    let refusal: UsageError | undefined;
-    const workOn = async (mailbox: FleetMailbox, slot: Slot) => {
-      const surroundings = { ...this.#surroundings, shared, processStop: stop };
-      try {
-        this.#count(mailbox, await runIn(mailbox, run, surroundings, slot.beat), stop);
-      } catch (error) {
-        if (areAlike && error instanceof UsageError) refusal = error;
-        else this.#countFailure(mailbox, asError(error));
-      } finally {
-        slot.release();
-      }
-    };
     const inWork = new Set<Promise<void>>();
+    let failure: Error | undefined;
     try {
-      for (const mailbox of mailboxes) {
+      while (failure === undefined) {
         const slot = await slots.acquire(stop);
-        if (refusal !== undefined) break;
-        const work = workOn(mailbox, slot).finally(() => inWork.delete(work));
-        inWork.add(work);
+        const item = failure === undefined ? await work.next(stop) : undefined;
+        if (item === undefined) break;
+        const working = this.#workOn(item, { work, slot, ...terms })
+          .catch((error) => {
+            failure ??= asError(error);
+          })
+          .finally(() => inWork.delete(working));
+        inWork.add(working);
       }
     } catch (error) {
-      if (!stop.aborted) throw error;
+      if (!stop.aborted) failure ??= asError(error);
     }
+    await work.giveBackRest().catch((error) => {
+      failure ??= asError(error);
+    });
     await Promise.all(inWork);
     clearInterval(rechecking);
-    if (refusal !== undefined) throw refusal;
+    await this.#countRest(work, failure === undefined);
+    if (failure !== undefined) throw failure;
   }
 
-  #count({ name }: FleetMailbox, report: RunReport, stop: AbortSignal): void {
-    for (const sum of SUMS) this.#sums[sum] += report[sum];
-    const end = endOf(report, stop);
+  /** Runs the job in the mailbox. Rejects when no further mailbox is to be begun: all would refuse the options, or the database is away. */
+  async #workOn(item: WorkItem, { work, slot, areAlike, shared, stop }: WorkTerms & { work: Work; slot: Slot }) {
+    const { mailbox, lost } = item;
+    const processStop = lost === undefined ? stop : AbortSignal.any([stop, lost]);
+    let end: RunEnd;
+    try {
+      const report = await runIn(mailbox, this.#request.run, { ...this.#surroundings, shared, processStop }, slot.beat);
+      for (const sum of SUMS) this.#sums[sum] += report[sum];
+      end = report;
+    } catch (error) {
+      if (areAlike && error instanceof UsageError) throw error;
+      end = this.#refused(mailbox, asError(error));
+    } finally {
+      slot.release();
+    }
+    const kind = endOf(end, stop);
+    if (stop.aborted && (kind === 'partial' || kind === 'remaining')) {
+      this.#count(mailbox.name, kind, end.exitCode);
+      await work.giveBack(item);
+      return;
+    }
+    const settled = await work.settle(item, end).catch((error) => {
+      this.#count(mailbox.name, kind, end.exitCode);
+      throw error;
+    });
+    if (settled === 'lost') this.#surroundings.log.warn('fleet.lost', { mailbox: mailbox.name });
+    if (settled === 'retry') this.#retried.set(mailbox.name, end.exitCode);
+    if (settled === 'ended') this.#count(mailbox.name, kind, end.exitCode);
+  }
+
+  #count(name: string, kind: MailboxEndKind, exitCode: ExitCode): void {
+    this.#retried.delete(name);
+    if (kind === 'remaining') return;
     this.#ends.remaining -= 1;
-    this.#ends[end] += 1;
-    if (end === 'failed') this.#failures.add(name, report.exitCode);
+    this.#ends[kind] += 1;
+    if (kind === 'failed') this.#failures.add(name, exitCode);
   }
 
-  /** Counts a mailbox whose run wrote no final line: the job refuses its options there, or runJob has a bug. */
-  #countFailure({ name }: FleetMailbox, error: Error): void {
+  /** Counts the mailboxes that other processes work on, and those that wait for a retry as failed. */
+  async #countRest(work: Work, isAnswering: boolean): Promise<void> {
+    const retried = [...this.#retried.keys()];
+    const rest = isAnswering ? await work.rest(retried).catch(() => undefined) : undefined;
+    for (const [name, exitCode] of [...this.#retried])
+      if (rest === undefined || rest.waiting.includes(name)) this.#count(name, 'failed', exitCode);
+    const elsewhere = Math.min(Math.max(0, rest?.elsewhere ?? 0), this.#ends.remaining);
+    this.#ends.elsewhere = elsewhere;
+    this.#ends.remaining -= elsewhere;
+  }
+
+  /** The end of a mailbox whose run wrote no final line: the job refuses its options there, or runJob has a bug. */
+  #refused({ name }: FleetMailbox, error: Error): RunEnd {
     if (exitCodeOf(error) === ExitCode.bug) this.#logBug(error);
+    const end = { exitCode: exitCodeOf(error), ...describeError(error) };
     this.#surroundings.log.error('fleet.refused', { mailbox: name, ...describeError(error) });
-    this.#ends.remaining -= 1;
-    this.#ends.failed += 1;
-    this.#failures.add(name, exitCodeOf(error));
+    return { ...end, outcome: 'failed', changed: 0 };
   }
 
   #logBug(error: Error): void {
@@ -330,7 +400,7 @@ export function chosen(
 }
 
 /** How a mailbox counts. `stop` tells the runs that the fleet's budget is spent, or that the process must end. */
-function endOf({ outcome, exitCode, changed }: RunReport, stop: AbortSignal) {
+function endOf({ outcome, exitCode, changed }: RunEnd, stop: AbortSignal): MailboxEndKind {
   if (outcome === 'ok') return 'done';
   if (outcome === 'nothing-to-do') return 'nothingToDo';
   if (outcome === 'partial') return 'partial';

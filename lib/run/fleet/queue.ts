@@ -7,8 +7,11 @@
  * mailbox, whatever its period and options. Rows hold names, counts and the redacted error of a run; no credential, nothing of the mail.
  */
 import { createHash } from 'node:crypto';
-import type { PgBoss } from 'pg-boss';
-import { ExitCode } from '../../errors.ts';
+import { setTimeout } from 'node:timers/promises';
+import type { JobWithMetadata, PgBoss } from 'pg-boss';
+import { orAbort } from '../../base/clock.ts';
+import { type RetryPolicy, retry } from '../../base/retry.ts';
+import { ExitCode, StoppedError, UnavailableError } from '../../errors.ts';
 import type { Host } from '../../process/hosts.ts';
 import type { Redactor } from '../../process/redact.ts';
 import { type DatabaseAddress, explainDatabaseError, readDatabaseUrl } from './database.ts';
@@ -20,11 +23,15 @@ export interface QueueRequest {
   readonly jobOptions: readonly string[];
   readonly period: FleetPeriod;
   readonly everyMs: number;
+  /** Takes, counts and retries these mailboxes alone; left out for all. */
+  readonly only?: readonly string[] | undefined;
 }
 
 export interface QueueSurroundings {
-  readonly redactor: Pick<Redactor, 'add' | 'text'>;
+  readonly redactor: Pick<Redactor, 'text'>;
   readonly allowHosts: (hosts: readonly Host[]) => void;
+  /** Aborted when the process is told to end: then a database that does not answer is not waited for. */
+  readonly stop: AbortSignal;
 }
 
 /** A mailbox that this process works on. */
@@ -109,12 +116,23 @@ const FIRST_RETRY_SECONDS = 60;
 const HEARTBEAT_SECONDS = 30;
 const TICK_MS = 10_000;
 
+/** While the database restarts. Together shorter than the time after which the mailboxes of this process are lost. */
+const AWAY: RetryPolicy = { pausesMs: [250, 500, 1_000, 2_000, 4_000, 4_000, 4_000], fixedShare: 0.5 };
+
+/** How long a statement may take that is sent after the stop: Heroku kills the process 30 seconds after SIGTERM. */
+const STATEMENT_AT_END_MS = 3_000;
+
+const STOP_MS = 1_000;
+
+/** SQLSTATE of a statement after one that failed. */
+const IN_FAILED_TRANSACTION = '25P02';
+
 /** Separate from `pgboss`: an owner's own program may use another version of pg-boss in the same database. */
 const SCHEMA = 'gmail_jobs';
 const MOST_CONNECTIONS = 2;
 
-/** Settings of pg, missing in pg-boss's types, by which no statement waits for a silent network for ever. */
-const TIMEOUTS = { query_timeout: 20_000, keepAlive: true };
+/** Settings of pg, missing in pg-boss's types: no connection and no statement waits for ever. */
+const TIMEOUTS = { connectionTimeoutMillis: 10_000, query_timeout: 20_000, keepAlive: true };
 
 const DAY_SECONDS = 86_400;
 
@@ -139,6 +157,11 @@ interface Entry {
   readonly retries: number;
 }
 
+interface Batch {
+  readonly attempts: TakenMailbox[];
+  readonly settled: Promise<readonly string[]>;
+}
+
 interface OpenMailbox {
   readonly taken: TakenMailbox;
   readonly lost: AbortController;
@@ -155,9 +178,9 @@ export async function openQueue(
   request: QueueRequest,
   surroundings: QueueSurroundings,
 ): Promise<FleetQueue> {
-  const address = readDatabaseUrl(databaseUrl, (secret) => surroundings.redactor.add(secret));
-  const boss = await startBoss(address, surroundings);
-  const queue = new FleetQueue(boss, address, request, surroundings.redactor);
+  const address = readDatabaseUrl(databaseUrl);
+  const boss = await startBoss(address, surroundings.allowHosts);
+  const queue = new FleetQueue(boss, address, request, surroundings);
   try {
     await queue.prepare();
     return queue;
@@ -175,10 +198,10 @@ export async function openQueue(
 export async function readFleetStatus(
   databaseUrl: string,
   { job, mailboxes }: StatusRequest,
-  surroundings: QueueSurroundings,
+  allowHosts: QueueSurroundings['allowHosts'],
 ): Promise<FleetStatus | undefined> {
-  const address = readDatabaseUrl(databaseUrl, (secret) => surroundings.redactor.add(secret));
-  const boss = await createBoss(address, surroundings);
+  const address = readDatabaseUrl(databaseUrl);
+  const boss = await createBoss(address, allowHosts);
   // pg-boss's type lacks `open`. `start` would need more rights, and another version of the tables makes it fail.
   const database = boss.getDb() as Database & { open(): Promise<void> };
   const asked = [job ?? null, mailboxes ?? null];
@@ -199,7 +222,7 @@ export class FleetQueue implements AsyncDisposable {
   readonly #boss: PgBoss;
   readonly #address: DatabaseAddress;
   readonly #request: QueueRequest;
-  readonly #redactor: Pick<Redactor, 'text'>;
+  readonly #surroundings: QueueSurroundings;
   readonly #name: string;
   /** A hash of options and period, in `priority`: the one column by which pg-boss takes a part of a queue's rows. */
   readonly #priority: number;
@@ -208,15 +231,25 @@ export class FleetQueue implements AsyncDisposable {
   readonly #open = new Map<string, OpenMailbox>();
   #timer: NodeJS.Timeout | undefined;
   #tick: Promise<void> = Promise.resolve();
+  /** Ends that wait for the statement under way, by their output in JSON. */
+  readonly #batches = new Map<string, Batch>();
+  #completing: Promise<unknown> = Promise.resolve();
+  /** A statement that failed after the stop; no further one is sent. */
+  #failedAtEnd: unknown;
 
-  constructor(boss: PgBoss, address: DatabaseAddress, request: QueueRequest, redactor: Pick<Redactor, 'text'>) {
+  constructor(boss: PgBoss, address: DatabaseAddress, request: QueueRequest, surroundings: QueueSurroundings) {
     this.#boss = boss;
     this.#address = address;
     this.#request = request;
-    this.#redactor = redactor;
+    this.#surroundings = surroundings;
     this.#endMs = Date.parse(request.period.name) + request.everyMs;
     this.#name = `fleet/${request.job}`;
     this.#priority = digest(request.jobOptions, request.everyMs, request.period.name).readUInt32BE() >>> 1;
+  }
+
+  /** Whether the period is over. Its mailboxes are then left to the next period. */
+  get isOver(): boolean {
+    return Date.now() >= this.#endMs;
   }
 
   /** Creates the job's queue, and starts to report every `TICK_MS`. */
@@ -244,7 +277,7 @@ export class FleetQueue implements AsyncDisposable {
     let entered = 0;
     for (let start = 0; start < mailboxes.length; start += INSERTED_AT_ONCE) {
       const rows = mailboxes.slice(start, start + INSERTED_AT_ONCE).map((mailbox) => this.#row(mailbox, 0, 0));
-      const ids = await this.#explained(() => this.#boss.insert(this.#name, rows, { returnId: true }));
+      const ids = await this.#persistently(() => this.#boss.insert(this.#name, rows, { returnId: true }));
       entered += ids?.length ?? 0;
     }
     return entered;
@@ -252,19 +285,39 @@ export class FleetQueue implements AsyncDisposable {
 
   /** Up to `most` mailboxes that no process works on. Empty when none is due, and rarely when two processes take at once. */
   async take(most: number): Promise<TakenMailbox[]> {
-    const rows = await this.#explained(() =>
-      this.#boss.fetch<Entry>(this.#name, {
-        batchSize: most,
-        minPriority: this.#priority,
-        maxPriority: this.#priority,
-        includeMetadata: true,
-      }),
-    );
+    if (this.isOver) return [];
+    const rows = await this.#persistently(() => this.#fetch(most));
     return rows.map(({ id, retryCount, data: { mailbox, tryNumber, retries } }) => {
       const lost = new AbortController();
       const taken = { id, retryCount, mailbox, tryNumber, retries, lost: lost.signal };
       this.#open.set(id, { taken, lost, reportedMs: performance.now() });
       return taken;
+    });
+  }
+
+  async #fetch(most: number): Promise<JobWithMetadata<Entry>[]> {
+    const fetchOf = (priority: number, db?: Database) =>
+      this.#boss.fetch<Entry>(this.#name, {
+        batchSize: most,
+        minPriority: priority,
+        maxPriority: priority,
+        includeMetadata: true,
+        ...(db && { db }),
+      });
+    const { only } = this.#request;
+    if (only === undefined) return await fetchOf(this.#priority);
+    // pg-boss cannot take by key. Within the transaction the chosen rows have a priority that no other rows have.
+    const chosen = -1 - this.#priority;
+    const taking = inTransaction(this.#boss.getDb(), async (db) => {
+      await db.executeSql(CHOOSE, [this.#name, this.#priority, only, chosen]);
+      const rows = await fetchOf(chosen, db);
+      await db.executeSql(UNCHOOSE, [this.#name, chosen, this.#priority]);
+      return rows;
+    });
+    return await taking.catch((error: NodeJS.ErrnoException) => {
+      // Another process took one of the mailboxes in the same moment; pg-boss keeps that error to itself.
+      if (error.code === IN_FAILED_TRANSACTION) return [];
+      throw error;
     });
   }
 
@@ -282,16 +335,16 @@ export class FleetQueue implements AsyncDisposable {
       outcome: isRetried ? 'retry' : end.outcome,
       ...this.#told(end),
     };
-    const isSettled = await this.#explained(() =>
-      isRetried
-        ? inTransaction(this.#boss.getDb(), async (db) => {
-            if (!(await this.#complete(taken, output, db))) return false;
+    const isSettled = isRetried
+      ? await this.#persistently(() =>
+          inTransaction(this.#boss.getDb(), async (db) => {
+            if (!(await this.#complete([taken], output, db)).includes(taken.id)) return false;
             const row = this.#row(taken.mailbox, taken.tryNumber + 1, retries);
             await this.#boss.insert(this.#name, [{ ...row, startAfter: pauseSeconds }], { db });
             return true;
-          })
-        : this.#complete(taken, output),
-    );
+          }),
+        )
+      : await this.#completeInBatch(taken, output);
     this.#forget(taken);
     return isSettled ? (isRetried ? 'retry' : 'ended') : 'lost';
   }
@@ -299,24 +352,30 @@ export class FleetQueue implements AsyncDisposable {
   /** Lets other processes take these mailboxes at once. */
   async giveBack(taken: readonly TakenMailbox[]): Promise<void> {
     if (taken.length === 0) return;
-    await this.#explained(() => this.#boss.fail(this.#name, taken.map(attemptOf), { outcome: 'given back' }));
+    await this.#persistently(() => this.#boss.fail(this.#name, taken.map(attemptOf), { outcome: 'given back' }));
     for (const one of taken) this.#forget(one);
   }
 
   /** Enters the mailboxes that failed for good in this period once more, and returns their number. */
   async retryFailed(): Promise<number> {
-    const { rows } = await this.#explained(() => this.#boss.getDb().executeSql(FAILED, [this.#name, this.#priority]));
+    const rows = await this.#select(FAILED);
     const entries = (rows as Pick<TakenMailbox, 'mailbox' | 'tryNumber'>[]).map(({ mailbox, tryNumber }) =>
       this.#row(mailbox, tryNumber + 1, 0),
     );
     if (entries.length === 0) return 0;
-    return (await this.#explained(() => this.#boss.insert(this.#name, entries, { returnId: true })))?.length ?? 0;
+    return (await this.#persistently(() => this.#boss.insert(this.#name, entries, { returnId: true })))?.length ?? 0;
   }
 
   async counts(): Promise<QueueCounts> {
-    const { rows } = await this.#explained(() => this.#boss.getDb().executeSql(COUNTS, [this.#name, this.#priority]));
+    const rows = await this.#select(COUNTS);
     const [{ waiting, active, ended, failed, nextInMs }] = rows as [QueueCounts & { nextInMs: number | null }];
     return { waiting, active, ended, failed, nextInMs: nextInMs ?? undefined };
+  }
+
+  /** Which of these mailboxes wait, such as for a retry. */
+  async waitingAmong(mailboxes: readonly string[]): Promise<string[]> {
+    const rows = mailboxes.length === 0 ? [] : await this.#select(WAITING, mailboxes);
+    return (rows as { mailbox: string }[]).map(({ mailbox }) => mailbox);
   }
 
   /** Reports that this process works on its mailboxes, and frees those of killed ones. Runs by itself every `TICK_MS`. */
@@ -328,20 +387,17 @@ export class FleetQueue implements AsyncDisposable {
       const reportedMs = performance.now();
       for (const one of open) {
         if (settled.includes(one.taken.id)) one.reportedMs = reportedMs;
-        else if (this.#open.get(one.taken.id) === one) one.lost.abort();
+        else if (this.#open.get(one.taken.id) === one) one.lost.abort(new StoppedError('lost'));
       }
     }
     await this.#explained(() => this.#boss.supervise(this.#name, { reindex: false }));
   }
 
-  /** Gives back the open mailboxes, and disconnects. */
+  /** Gives back the open mailboxes, and disconnects. Without a database, other processes take them after a minute. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    try {
-      await this.giveBack([...this.#open.values()].map(({ taken }) => taken));
-    } finally {
-      await stopBoss(this.#boss);
-    }
+    await this.giveBack([...this.#open.values()].map(({ taken }) => taken)).catch(() => {});
+    await stopBoss(this.#boss);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -356,7 +412,9 @@ export class FleetQueue implements AsyncDisposable {
   /** Without a database, another process may take a mailbox when its heartbeat is missed. */
   #loseSilent(): void {
     const leastMs = performance.now() - HEARTBEAT_SECONDS * 1_000 + TICK_MS / 2;
-    for (const { lost, reportedMs } of this.#open.values()) if (reportedMs < leastMs) lost.abort();
+    for (const { lost, reportedMs } of this.#open.values()) {
+      if (reportedMs < leastMs) lost.abort(new StoppedError('lost'));
+    }
   }
 
   #row(mailbox: string, tryNumber: number, retries: number) {
@@ -372,17 +430,65 @@ export class FleetQueue implements AsyncDisposable {
     };
   }
 
-  async #complete(taken: TakenMailbox, output: object, db?: Database): Promise<boolean> {
+  /** Ends with the same output that come while a statement is under way are recorded by the next one. */
+  async #completeInBatch(taken: TakenMailbox, output: object): Promise<boolean> {
+    const key = JSON.stringify(output);
+    let batch = this.#batches.get(key);
+    if (batch === undefined) {
+      const attempts: TakenMailbox[] = [];
+      const settled = this.#completing.then(() => {
+        this.#batches.delete(key);
+        return this.#persistently(() => this.#complete(attempts, output));
+      });
+      this.#completing = settled.catch(() => {});
+      batch = { attempts, settled };
+      this.#batches.set(key, batch);
+    }
+    batch.attempts.push(taken);
+    return (await batch.settled).includes(taken.id);
+  }
+
+  /** Returns the ids of the rows that still belonged to this process. */
+  async #complete(taken: readonly TakenMailbox[], output: object, db?: Database): Promise<readonly string[]> {
     const options = db === undefined ? {} : { db };
-    const { settled = [] }: Touched = await this.#boss.complete(this.#name, attemptOf(taken), output, options);
-    return settled.length > 0;
+    const { settled = [] }: Touched = await this.#boss.complete(this.#name, taken.map(attemptOf), output, options);
+    return settled;
+  }
+
+  async #select(sql: string, only = this.#request.only): Promise<unknown[]> {
+    const values = [this.#name, this.#priority, only ?? null];
+    const { rows } = await this.#persistently(() => this.#boss.getDb().executeSql(sql, values));
+    return rows;
   }
 
   /** Errors of bugs may quote anything, so the row names the log in their place. */
   #told({ exitCode, error, remedy }: MailboxEnd) {
     if (exitCode === ExitCode.bug) return { error: 'a bug: the run.bug event in the log has its stack', remedy: null };
-    const cut = (text: string | undefined) => (text === undefined ? null : this.#redactor.text(text));
+    const cut = (text: string | undefined) => (text === undefined ? null : this.#surroundings.redactor.text(text));
     return { error: cut(error), remedy: cut(remedy) };
+  }
+
+  /** Does `work` again while the database is away, until the process is told to end. */
+  async #persistently<T>(work: () => Promise<T>): Promise<T> {
+    const { stop } = this.#surroundings;
+    return await retry<T, { kind: 'away'; error: UnavailableError }>({
+      send: async () => {
+        if (this.#failedAtEnd !== undefined) throw this.#failedAtEnd;
+        const isAtEnd = stop.aborted;
+        try {
+          const done = this.#explained(work);
+          return { value: await (isAtEnd ? orAbort(done, AbortSignal.timeout(STATEMENT_AT_END_MS)) : done) };
+        } catch (error) {
+          if (isAtEnd) this.#failedAtEnd = error;
+          if (stop.aborted || !(error instanceof UnavailableError)) throw error;
+          return { kind: 'away', error };
+        }
+      },
+      policies: { away: AWAY },
+      random: Math.random,
+      wait: (pauseMs) => setTimeout(pauseMs),
+      failure: ({ error }) => error,
+    });
   }
 
   async #explained<T>(work: () => Promise<T>): Promise<T> {
@@ -390,7 +496,7 @@ export class FleetQueue implements AsyncDisposable {
   }
 }
 
-async function createBoss(address: DatabaseAddress, { allowHosts }: QueueSurroundings): Promise<PgBoss> {
+async function createBoss(address: DatabaseAddress, allowHosts: QueueSurroundings['allowHosts']): Promise<PgBoss> {
   allowHosts([{ name: address.host, port: address.port }]);
   const { PgBoss } = await import('pg-boss');
   const boss = new PgBoss({
@@ -411,8 +517,8 @@ async function createBoss(address: DatabaseAddress, { allowHosts }: QueueSurroun
   return boss;
 }
 
-async function startBoss(address: DatabaseAddress, surroundings: QueueSurroundings): Promise<PgBoss> {
-  const boss = await createBoss(address, surroundings);
+async function startBoss(address: DatabaseAddress, allowHosts: QueueSurroundings['allowHosts']): Promise<PgBoss> {
+  const boss = await createBoss(address, allowHosts);
   try {
     await explained(address, () => boss.start());
     return boss;
@@ -422,8 +528,10 @@ async function startBoss(address: DatabaseAddress, surroundings: QueueSurroundin
   }
 }
 
+/** Does not wait long for a server that does not answer. */
 async function stopBoss(boss: PgBoss): Promise<void> {
-  await boss.stop({ graceful: false }).catch(() => {});
+  const stopped = boss.stop({ graceful: false }).catch(() => {});
+  await Promise.race([stopped, setTimeout(STOP_MS, undefined, { ref: false })]);
 }
 
 async function explained<T>(address: DatabaseAddress, work: () => Promise<T>): Promise<T> {
@@ -459,26 +567,29 @@ function uuidOf(bytes: Buffer): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
-/** Rows of one period: $1 is the queue, $2 the priority. */
-const OF_PERIOD = `FROM ${SCHEMA}.job WHERE name = $1 AND priority = $2`;
+/** The last row of each mailbox in a period: $1 is the queue, $2 the priority, $3 the names of the mailboxes or null. */
+const LAST = `(
+  SELECT DISTINCT ON (singleton_key) singleton_key AS mailbox, data, state, output, start_after
+  FROM ${SCHEMA}.job WHERE name = $1 AND priority = $2 AND ($3::text[] IS NULL OR singleton_key = ANY($3))
+  ORDER BY singleton_key, (data->>'tryNumber')::int DESC) AS last`;
+const CHOOSE = `UPDATE ${SCHEMA}.job SET priority = $4
+  WHERE name = $1 AND priority = $2 AND singleton_key = ANY($3::text[]) AND state < 'active'`;
+const UNCHOOSE = `UPDATE ${SCHEMA}.job SET priority = $3 WHERE name = $1 AND priority = $2`;
+const IS_WAITING = `state IN ('created', 'retry')`;
 const HAS_FAILED = `(state = 'failed' OR (state = 'completed' AND (output->>'exitCode')::int NOT IN (0, 130, 143)))`;
 
-const FAILED = `
-  SELECT singleton_key AS mailbox, (data->>'tryNumber')::int AS "tryNumber"
-  FROM (SELECT DISTINCT ON (singleton_key) singleton_key, data, state, output ${OF_PERIOD}
-    ORDER BY singleton_key, (data->>'tryNumber')::int DESC) AS last
-  WHERE ${HAS_FAILED}`;
+const FAILED = `SELECT mailbox, (data->>'tryNumber')::int AS "tryNumber" FROM ${LAST} WHERE ${HAS_FAILED}`;
+
+const WAITING = `SELECT mailbox FROM ${LAST} WHERE ${IS_WAITING}`;
 
 const COUNTS = `
   SELECT
-    (count(*) FILTER (WHERE state IN ('created', 'retry')))::int AS waiting,
+    (count(*) FILTER (WHERE ${IS_WAITING}))::int AS waiting,
     (count(*) FILTER (WHERE state = 'active'))::int AS active,
     (count(*) FILTER (WHERE state > 'active'))::int AS ended,
     (count(*) FILTER (WHERE ${HAS_FAILED}))::int AS failed,
-    ceil(extract(epoch FROM min(greatest(start_after, now())) FILTER (WHERE state IN ('created', 'retry')) - now())
-      * 1000)::int AS "nextInMs"
-  FROM (SELECT DISTINCT ON (singleton_key) data, state, output, start_after ${OF_PERIOD}
-    ORDER BY singleton_key, (data->>'tryNumber')::int DESC) AS last`;
+    ceil(extract(epoch FROM min(greatest(start_after, now())) FILTER (WHERE ${IS_WAITING}) - now()) * 1000)::int AS "nextInMs"
+  FROM ${LAST}`;
 
 const IS_ASKED = `name LIKE 'fleet/%' AND ($1::text IS NULL OR name = 'fleet/' || $1)
   AND ($2::text[] IS NULL OR singleton_key = ANY($2))`;

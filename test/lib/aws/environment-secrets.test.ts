@@ -132,6 +132,23 @@ describe('secretsIn', () => {
     for (const word of words) assert.deepEqual(secretsIn({ RULES_FILE: word }).filter(Boolean), [], word);
   });
 
+  it('finds the passwords of databases, as written and decoded, also in an address that is wrong', () => {
+    for (const address of [
+      'postgres://ann:s3cret%2Fword@db.example.com:5432/fleet',
+      ' postgresql://ann:s3cret%2Fword@db.example.com:99999/fleet',
+      'postgres://:s3cret%2Fword@/fleet',
+      'mysql://ann:s3cret%2Fword@db.example.com',
+      'ann:s3cret%2Fword@db.example.com/fleet',
+    ]) {
+      const found = secretsIn({ DATABASE_URL: address });
+      assert.ok(found.includes('s3cret%2Fword') && found.includes('s3cret/word'), address);
+    }
+    assert.ok(secretsIn({ DATABASE_URL: 'postgres://ann:p@ss-word@db.example.com/fleet' }).includes('p@ss-word'));
+    const pooled = 'postgres://ann:s3cret-word@db.example.com/fleet';
+    assert.ok(secretsIn({ HEROKU_POSTGRESQL_TEAL_URL: pooled }).includes('s3cret-word'));
+    assert.deepEqual(secretsIn({ DATABASE_URL: 'postgres://ann@127.0.0.1:5432/fleet' }).filter(Boolean), []);
+  });
+
   it('finds nothing in an empty environment', () => {
     assert.deepEqual(secretsIn({}).filter(Boolean), []);
     assert.deepEqual(secretsIn({ HEARTBEAT_URL: 'nonsense' }).filter(Boolean), []);
@@ -150,6 +167,8 @@ describe('disarm', () => {
       GOOGLE_CLOUD_UNIVERSE_DOMAIN: 'evil.example',
       HTTPS_PROXY: 'http://proxy.example',
       no_proxy: '*',
+      DATABASE_URL: 'mistyped',
+      HEROKU_POSTGRESQL_TEAL_URL: 'postgres://ann:s3cret-word@db.example.com/fleet',
     };
     disarm(env);
     assert.deepEqual(env, { GMAIL_SECRET_ID: GOOD.GMAIL_SECRET_ID, AWS_REGION: GOOD.AWS_REGION });

@@ -5,32 +5,25 @@ import { inspect } from 'node:util';
 import { ConfigError, UnavailableError } from '../../../../lib/errors.ts';
 import { explainDatabaseError, readDatabaseUrl } from '../../../../lib/run/fleet/database.ts';
 
-const read = (text: string) => {
-  const hidden: string[] = [];
-  return { address: readDatabaseUrl(text, (secret) => hidden.push(secret)), hidden };
-};
-
 describe('DATABASE_URL', () => {
   it('uses TLS without a check of the certificate as Heroku needs it, and with one for sslmode=verify-full', () => {
     const base = 'postgres://ann:s%2Fcret-word@db.example.com/fleet';
     for (const query of ['', '?sslmode=require', '?sslmode=disable'])
-      assert.deepEqual(read(base + query).address.ssl, { rejectUnauthorized: false }, query);
-    assert.deepEqual(read(`${base}?sslmode=verify-full`).address.ssl, { rejectUnauthorized: true });
-    const { address, hidden } = read(base);
-    assert.deepEqual(address, {
+      assert.deepEqual(readDatabaseUrl(base + query).ssl, { rejectUnauthorized: false }, query);
+    assert.deepEqual(readDatabaseUrl(`${base}?sslmode=verify-full`).ssl, { rejectUnauthorized: true });
+    assert.deepEqual(readDatabaseUrl(base), {
       ...{ host: 'db.example.com', port: 5432, user: 'ann', password: 's/cret-word', database: 'fleet' },
       ssl: { rejectUnauthorized: false },
     });
-    assert.deepEqual(hidden, ['s%2Fcret-word', 's/cret-word']);
   });
 
   it('uses no TLS on a loopback address', () => {
     for (const host of ['localhost', '127.0.0.1', '[::1]'])
-      assert.equal(read(`postgresql://ann:word@${host}:5433/fleet`).address.ssl, false, host);
-    assert.equal(read('postgres://ann@[::1]/fleet').address.host, '::1');
+      assert.equal(readDatabaseUrl(`postgresql://ann:word@${host}:5433/fleet`).ssl, false, host);
+    assert.equal(readDatabaseUrl('postgres://ann@[::1]/fleet').host, '::1');
   });
 
-  it('hides the password of an address that is wrong, and quotes nothing of the address', () => {
+  it('quotes nothing of an address that is wrong', () => {
     for (const text of [
       'postgres://ann:s3cret-password@db.example.com:99999/fleet',
       'postgres://ann:s3cret-password@/fleet',
@@ -38,20 +31,18 @@ describe('DATABASE_URL', () => {
       'postgres://ann:s3cret-password@db.example.com/%zz',
       'postgres://ann:s3cret-password@db.example.com',
     ]) {
-      const hidden: string[] = [];
       assert.throws(
-        () => readDatabaseUrl(text, (secret) => hidden.push(secret)),
+        () => readDatabaseUrl(text),
         (error: unknown) => error instanceof ConfigError && !inspect(error).includes('s3cret'),
         text,
       );
-      assert.ok(hidden.includes('s3cret-password'), text);
     }
-    assert.throws(() => read('not an address'), ConfigError);
+    assert.throws(() => readDatabaseUrl('not an address'), ConfigError);
   });
 });
 
 describe('an error of the database', () => {
-  const { address } = read('postgres://ann:word@db.example.com/fleet');
+  const address = readDatabaseUrl('postgres://ann:word@db.example.com/fleet');
   const explain = (message: string, code?: string) =>
     explainDatabaseError(Object.assign(new Error(message), { code }), address);
 

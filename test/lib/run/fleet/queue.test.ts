@@ -26,13 +26,10 @@ const REVOKED = {
   remedy: 'Authorize',
 } as const;
 
-const hidden: string[] = [];
 const surroundings = {
-  redactor: {
-    add: (secret: string) => void hidden.push(secret),
-    text: (text: string) => text.replaceAll('s3cret-of-a-job', '[redacted]'),
-  },
+  redactor: { text: (text: string) => text.replaceAll('s3cret-of-a-job', '[redacted]') },
   allowHosts() {},
+  stop: new AbortController().signal,
 };
 
 /** Begins within an hour, so that no test meets its end. */
@@ -83,6 +80,40 @@ describeWithPostgres('the queue of a fleet', () => {
       await using another = await open({ ...request, ...other });
       assert.equal(await another.enter(['ann', 'bob', 'cem']), 3, JSON.stringify(other));
     }
+  });
+
+  it('takes, counts and retries the chosen mailboxes alone, which are entered once with those of all', async () => {
+    const request = requestOf();
+    await using all = await open(request);
+    await using some = await open({ ...request, only: ['ann', 'dan'] });
+    await all.enter(['ann', 'bob', 'cem']);
+    assert.equal(await some.enter(['ann', 'dan']), 1);
+    const taken = await some.take(5);
+    assert.deepEqual(taken.map(({ mailbox }) => mailbox).sort(), ['ann', 'dan']);
+    assert.deepEqual(await some.take(5), []);
+    assert.deepEqual(await some.counts(), { waiting: 0, active: 2, ended: 0, failed: 0, nextInMs: undefined });
+    for (const one of taken) await some.settle(one, REVOKED);
+    const others = await all.take(5);
+    assert.deepEqual(others.map(({ mailbox }) => mailbox).sort(), ['bob', 'cem']);
+    for (const one of others) await all.settle(one, REVOKED);
+    assert.equal(await some.retryFailed(), 2);
+    assert.deepEqual(await all.waitingAmong(['ann', 'bob', 'dan']), ['ann', 'dan']);
+    assert.equal((await all.take(5)).length, 2);
+  });
+
+  it('records many ends with one statement, each as it was', async () => {
+    const request = requestOf();
+    await using queue = await open(request);
+    await queue.enter(Array.from({ length: 30 }, (_, index) => `m${index}`));
+    const taken = await queue.take(30);
+    const ends = await Promise.all(
+      taken.map((one, index) => queue.settle(one, index % 3 === 0 ? { ...REVOKED, error: `e${index}` } : DONE)),
+    );
+    assert.ok(ends.every((end) => end === 'ended'));
+    assert.deepEqual(await queue.counts(), { waiting: 0, active: 0, ended: 30, failed: 10, nextInMs: undefined });
+    const status = (await readFleetStatus(database.url, { job: request.job }, () => {}))?.ends ?? [];
+    for (const [index, { mailbox }] of taken.entries())
+      assert.equal(status.find((row) => row.mailbox === mailbox)?.error, index % 3 === 0 ? `e${index}` : null);
   });
 
   it('counts weeks from Monday: a week has one entry', async () => {
@@ -172,7 +203,7 @@ describeWithPostgres('the queue of a fleet', () => {
     for (const taken of await queue.take(4)) await queue.settle(taken, ends[taken.mailbox as keyof typeof ends]);
     const rows = JSON.stringify(await database.query('SELECT to_jsonb(job) FROM gmail_jobs.job'));
     assert.ok(rows.includes('refused: [redacted]') && !rows.includes('s3cret') && !rows.includes('subject'));
-    const status = (await readFleetStatus(database.url, { job: request.job }, surroundings))?.ends ?? [];
+    const status = (await readFleetStatus(database.url, { job: request.job }, () => {}))?.ends ?? [];
     assert.ok(status.every(({ endedAt }) => Math.abs(Date.parse(endedAt) - Date.now()) < 60_000));
     const shared = { job: request.job, period: request.period.name, outcome: 'failed' };
     assert.deepEqual(
@@ -199,7 +230,7 @@ describeWithPostgres('the queue of a fleet', () => {
     await queue.settle(await takeOne(queue), DONE);
     await queue.settle(await takeOne(queue), AWAY);
     await takeOne(queue);
-    const openOf = async () => (await readFleetStatus(database.url, { job: request.job }, surroundings))?.open;
+    const openOf = async () => (await readFleetStatus(database.url, { job: request.job }, () => {}))?.open;
     assert.deepEqual(await openOf(), [{ job: request.job, waiting: 2, active: 1 }]);
     await passSilently(31);
     assert.deepEqual(await openOf(), [{ job: request.job, waiting: 3, active: 0 }]);
@@ -217,13 +248,17 @@ describeWithPostgres('the queue of a fleet', () => {
     assert.equal((await other.take(2)).length, 2);
   });
 
-  it('never takes a mailbox of a past period in a later one', async () => {
+  it('never takes a mailbox of a past period, and enters no retry behind the end of a period', async () => {
     const request = requestOf({ period: PAST_PERIOD });
     await using old = await open(request);
     await old.enter(['ann']);
     await using queue = await open({ ...request, period: PERIOD });
-    assert.deepEqual(await queue.take(1), []);
-    assert.equal(await old.settle(await takeOne(old), AWAY), 'ended', 'no retry behind the end of the period');
+    for (const one of [old, queue]) assert.deepEqual(await one.take(1), []);
+    assert.deepEqual([old.isOver, queue.isOver], [true, false]);
+    const name = new Date(Date.now() - HOUR_MS + 30_000).toISOString();
+    await using ending = await open({ ...request, period: { name, index: 0 } });
+    await ending.enter(['ann']);
+    assert.equal(await ending.settle(await takeOne(ending), AWAY), 'ended');
   });
 
   it('tells a process that was taken for dead, and counts the end of the other one alone', async () => {

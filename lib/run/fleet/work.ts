@@ -1,0 +1,124 @@
+/**
+ * Chooses the mailbox that a process works on next: from its list, or from the queue that it shares with other processes.
+ * fleet.ts does the runs.
+ */
+import { systemClock } from '../../base/clock.ts';
+import type { FleetMailbox } from './mailboxes.ts';
+import type { FleetQueue, MailboxEnd, Settled, TakenMailbox } from './queue.ts';
+
+export interface WorkItem {
+  readonly mailbox: FleetMailbox;
+  /** Aborted with a StoppedError when another process may work on the mailbox. */
+  readonly lost?: AbortSignal;
+}
+
+export interface Work {
+  /** The mailbox to begin now; undefined when nothing is left. Rejects with the signal's reason on abort. */
+  next(stop: AbortSignal): Promise<WorkItem | undefined>;
+  settle(item: WorkItem, end: MailboxEnd): Promise<Settled>;
+  /** Leaves a mailbox whose run was stopped to other processes. */
+  giveBack(item: WorkItem): Promise<void>;
+  /** Gives back the mailboxes that were taken and not begun. */
+  giveBackRest(): Promise<void>;
+  /** How the mailboxes stand that this process did not end. `retried` are those that it entered for a retry. */
+  rest(retried: readonly string[]): Promise<Rest>;
+}
+
+export interface Rest {
+  /** Mailboxes of the period that other processes ended, or work on. */
+  readonly elsewhere: number;
+  /** Among `retried`: those that still wait. */
+  readonly waiting: readonly string[];
+}
+
+/** The mailboxes of a process that works on all of them. */
+export function listWork(mailboxes: readonly FleetMailbox[]): Work {
+  const rest = mailboxes.values();
+  return {
+    next: async () => {
+      const { value: mailbox } = rest.next();
+      return mailbox && { mailbox };
+    },
+    settle: async () => 'ended',
+    giveBack: async () => {},
+    giveBackRest: async () => {},
+    rest: async () => ({ elsewhere: 0, waiting: [] }),
+  };
+}
+
+/** Pauses between two looks for mailboxes that may become free: they double from the first to the last. */
+const FIRST_LOOK_MS = 250;
+const LAST_LOOK_MS = 2_000;
+
+/** A look at many mailboxes takes the database long; the pause after it is this many times longer. */
+const PAUSE_PER_LOOK = 10;
+
+interface SharedItem extends WorkItem {
+  readonly taken: TakenMailbox;
+}
+
+/** The mailboxes of a fleet that several processes share. */
+export class SharedWork implements Work {
+  readonly #queue: FleetQueue;
+  readonly #byName: ReadonlyMap<string, FleetMailbox>;
+  readonly #takenAtOnce: number;
+  /** Taken and not begun. */
+  readonly #ahead: SharedItem[] = [];
+  /** Mailboxes that another process entered and that this one does not know, since its list is another. Held until the end. */
+  #unknown = 0;
+  #ended = 0;
+  #settled = Promise.withResolvers<void>();
+
+  /** Takes a quarter of `atOnce` ahead: with more, mailboxes would wait here while another process is free. */
+  constructor(queue: FleetQueue, mailboxes: readonly FleetMailbox[], atOnce: number) {
+    this.#queue = queue;
+    this.#byName = new Map(mailboxes.map((mailbox) => [mailbox.name, mailbox]));
+    this.#takenAtOnce = Math.ceil(atOnce / 4);
+  }
+
+  /** Waits while other processes work, because they may fail or be killed; and while a retry is to come. */
+  async next(stop: AbortSignal): Promise<WorkItem | undefined> {
+    for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(2 * pauseMs, LAST_LOOK_MS)) {
+      const item = this.#ahead.shift();
+      if (item !== undefined) return item;
+      stop.throwIfAborted();
+      if (this.#queue.isOver) return undefined;
+      this.#settled = Promise.withResolvers();
+      const startedMs = performance.now();
+      for (const taken of await this.#queue.take(this.#takenAtOnce)) {
+        const mailbox = this.#byName.get(taken.mailbox);
+        if (mailbox === undefined) this.#unknown += 1;
+        else this.#ahead.push({ mailbox, taken, lost: taken.lost });
+      }
+      if (this.#ahead.length > 0) continue;
+      const { waiting, active, nextInMs = Number.POSITIVE_INFINITY } = await this.#queue.counts();
+      if (waiting + active - this.#unknown <= 0) return undefined;
+      const lookMs = performance.now() - startedMs;
+      const restMs = Math.max(Math.min(pauseMs, nextInMs || pauseMs), PAUSE_PER_LOOK * lookMs);
+      await Promise.race([systemClock.sleep(restMs, stop), this.#settled.promise]);
+    }
+  }
+
+  async settle(item: WorkItem, end: MailboxEnd): Promise<Settled> {
+    const settled = await this.#queue.settle((item as SharedItem).taken, end);
+    if (settled === 'ended') this.#ended += 1;
+    this.#settled.resolve();
+    return settled;
+  }
+
+  async giveBack(item: WorkItem): Promise<void> {
+    await this.#queue.giveBack([(item as SharedItem).taken]);
+  }
+
+  async giveBackRest(): Promise<void> {
+    await this.#queue.giveBack(this.#ahead.splice(0).map(({ taken }) => taken));
+  }
+
+  async rest(retried: readonly string[]): Promise<Rest> {
+    const { ended, active } = await this.#queue.counts();
+    return {
+      elsewhere: ended + active - this.#unknown - this.#ended,
+      waiting: await this.#queue.waitingAmong(retried),
+    };
+  }
+}
