@@ -6,14 +6,18 @@ set -euo pipefail
 
 [ -z "${POSTGRES_TEST_URL:-}" ] || exec "$@"
 
-find_bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1 || true; }
+# Debian keeps PostgreSQL's programs out of PATH.
+find_bin() {
+  if command -v initdb >/dev/null; then dirname "$(command -v initdb)"; else ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1 || true; fi
+}
 
 if [ -z "$(find_bin)" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  echo 'Installing PostgreSQL with apt-get' >&2
   { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; } >/dev/null 2>&1 || true
 fi
 bin=$(find_bin)
 if [ -z "$bin" ]; then
-  echo 'PostgreSQL is not installed: tests of the queue are skipped' >&2
+  echo 'PostgreSQL is not installed' >&2
   exec "$@"
 fi
 

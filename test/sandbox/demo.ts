@@ -8,9 +8,8 @@ import { describePlan } from '../../lib/screen/planned-rule.ts';
 import { addMember } from '../fixtures/fleet.ts';
 import { type Finished, type LogEvent, type RunOptions, runOwnJob } from '../run.ts';
 import { bold, count, dim, headline, out, outFinal, outInStep } from './demo-screen.ts';
-import { generateMailbox, SANDBOX_LABELS } from './generate.ts';
-import { GMAIL_SCOPES, type Sandbox, startSandbox } from './index.ts';
-import { SandboxMailbox } from './mailbox.ts';
+import { GMAIL_SCOPES, makeUpMailbox, type Sandbox, startSandbox } from './index.ts';
+import type { SandboxMailbox } from './mailbox.ts';
 
 const MESSAGES = 5_000;
 const LATENCY_MS = 40;
@@ -128,20 +127,18 @@ function inOrder(events: Finished['events']): Finished['events'] {
 function openMailboxes(sandbox: Sandbox): void {
   const { oauth, secrets, gmail } = sandbox;
   for (const name of TEAM) {
-    const { refreshToken } = addMember(sandbox, `gmail-jobs/team/${name}`, makeUpMailbox(name));
+    const { refreshToken } = addMember(sandbox, `gmail-jobs/team/${name}`, mailboxOf(name));
     if (name === REVOKED) oauth.revoke(refreshToken);
   }
-  const mailboxes = WORKSPACE.map(makeUpMailbox);
+  const mailboxes = WORKSPACE.map(mailboxOf);
   for (const mailbox of mailboxes) gmail.serve(mailbox);
   const account = { subjects: mailboxes.map(({ email }) => email), scopes: [GMAIL_SCOPES.modify] };
   secrets.setSecret('gmail-jobs/workspace', oauth.serviceAccount(account));
 }
 
-function makeUpMailbox(name: string): SandboxMailbox {
-  const email = `${name}@example.com`;
-  const seed = name.charCodeAt(0);
-  const messages = name === NEW_COLLEAGUE ? [] : generateMailbox({ email, count: 600, seed, now: Date.now() });
-  return new SandboxMailbox({ email, messages, labels: SANDBOX_LABELS });
+function mailboxOf(name: string): SandboxMailbox {
+  const messages = name === NEW_COLLEAGUE ? 0 : 600;
+  return makeUpMailbox({ email: `${name}@example.com`, messages, seed: name.charCodeAt(0) });
 }
 
 /** Runs the job as Heroku Scheduler does. Fails, and shows the output, when the exit code is not `code`. */

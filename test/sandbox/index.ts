@@ -156,7 +156,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   };
 }
 
-function makeUpMailbox(options: SandboxOptions): SandboxMailbox {
+/** The mailbox of a sandbox with these options. */
+export function makeUpMailbox(options: SandboxOptions): SandboxMailbox {
   const { email = 'alice@example.com', messages: count = 500, seed = 1, now = Date.now, searchLagMs = 0 } = options;
   return new SandboxMailbox({
     email,
