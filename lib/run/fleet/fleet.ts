@@ -163,6 +163,8 @@ class Fleet {
         log.error('fleet.source_failed', { source, error: error.message, remedy: error.remedy });
       }
       const mailboxes = chosen(found.mailboxes, options.mailbox);
+      this.#ends.all = mailboxes.length;
+      this.#ends.remaining = mailboxes.length;
       const atOnce = options.atOnce ?? DEFAULT_AT_ONCE;
       const { dryRun } = run.common;
       await using queue = dryRun ? undefined : await this.#openQueue(budget.wrapUp);
@@ -170,8 +172,6 @@ class Fleet {
       const retried = options.retry ? await queue?.retryFailed() : undefined;
       await queue?.enter(ordered.map(({ name }) => name));
       log.info('fleet.started', { job: run.name, mailboxes: mailboxes.length, retried, atOnce, dryRun });
-      this.#ends.all = mailboxes.length;
-      this.#ends.remaining = mailboxes.length;
       const work = queue === undefined ? listWork(ordered) : new SharedWork(queue, ordered, atOnce);
       // Rules are checked in each run, so only without rules of its own a mailbox's usage error is that of all.
       const areAlike = mailboxes.every(({ rulesFile }) => rulesFile === undefined);
