@@ -169,6 +169,19 @@ describe('job fleet', () => {
     assert.equal(run.events.filter(({ event }) => event === 'run.finished').length, 1);
   });
 
+  it('fails with the code of an entry that failed when the name of --mailbox is in no other, and works on the others', async () => {
+    sandbox.secrets.deny(['ListSecrets']);
+    const names = ['alice', 'team/ann'].flatMap((name) => ['--mailbox', `gmail-jobs/${name}`]);
+    const run = await runJob(sandbox, ['fleet', ...names, 'greeting'], { jobs: 'fixtures', mailboxes: withoutRules });
+    assert.equal(run.code, 77, run.stdout);
+    assert.partialDeepStrictEqual(run.final?.mailboxes, { all: 1, failed: 0, remaining: 0 });
+    const forecast = ['fleet', '--forecast', ...names.slice(2), 'greeting'];
+    const none = await runJob(sandbox, forecast, { jobs: 'fixtures', mailboxes: withoutRules });
+    sandbox.iam.allowEverything();
+    assert.equal(none.code, 77, none.stdout);
+    assert.match(`${none.stdout}${none.stderr}`, /secrets gmail-jobs\/team\/\*: access denied/);
+  });
+
   it('names the entry as the cause when a token opens another mailbox than the entry says', async () => {
     const { value } = sandbox.secrets.secret('gmail-jobs/ann').versions[0] ?? { value: '{}' };
     sandbox.secrets.setSecret('gmail-jobs/nameless', { ...JSON.parse(String(value)), email: undefined });

@@ -60,9 +60,12 @@ async function printForecast(
   const { projectQuotaPerMinute: projectUnitsPerMinute } = config;
   return await untilStopped(async () => {
     const shared = share(config, run, surroundings, signal);
-    const { mailboxes } = await findMailboxes(config, surroundings, { secrets: shared.secrets, signal });
+    const found = await findMailboxes(config, surroundings, { secrets: shared.secrets, signal });
+    const mailboxes = chosen(found, names);
+    const [failed] = found.failures;
+    if (mailboxes.length === 0 && failed !== undefined) throw failed.error;
     const terms = { everyMs, projectUnitsPerMinute };
-    const forecast = await forecastFleet(chosen(mailboxes, names), terms, run, { ...surroundings, shared });
+    const forecast = await forecastFleet(mailboxes, terms, run, { ...surroundings, shared });
     if (json || !isWatched) terminal.printExactly(JSON.stringify(forecast));
     else for (const line of forecastLines(forecast)) terminal.print(line, FORECAST_HANG);
     return ExitCode.ok;

@@ -26,7 +26,7 @@ import type { SharedConnections } from '../connection.ts';
 import { createMonitor } from '../monitor.ts';
 import { describeError, type Outcome, type RunReport } from '../report.ts';
 import { type RunRequest, runJob, type Surroundings } from '../run.ts';
-import { type FleetMailbox, findMailboxes } from './mailboxes.ts';
+import { type FleetMailbox, type FoundMailboxes, findMailboxes } from './mailboxes.ts';
 import { DEFAULT_AT_ONCE, type FleetOptions } from './options.ts';
 import { type FleetPeriod, inOrderOf, periodAt } from './period.ts';
 import type { FleetQueue } from './queue.ts';
@@ -162,7 +162,7 @@ class Fleet {
         this.#brokenSources.push(error);
         log.error('fleet.source_failed', { source, error: error.message, remedy: error.remedy });
       }
-      const mailboxes = chosen(found.mailboxes, options.mailbox);
+      const mailboxes = chosen(found, options.mailbox);
       this.#ends.all = mailboxes.length;
       this.#ends.remaining = mailboxes.length;
       const atOnce = options.atOnce ?? DEFAULT_AT_ONCE;
@@ -382,15 +382,18 @@ function interrupted(exitCode: ExitCode) {
   return { outcome: 'interrupted', exitCode, error: undefined, remedy: undefined } as const;
 }
 
-/** The mailboxes named `names`; all without names. @throws UsageError for a name that is not in the list. */
+/**
+ * The mailboxes named `names`; all without names. An entry that failed may hold a name that is missing, and fails the fleet.
+ * @throws UsageError for a name that is missing although no entry failed.
+ */
 export function chosen(
-  mailboxes: readonly FleetMailbox[],
+  { mailboxes, failures }: FoundMailboxes,
   names: readonly string[] | undefined,
 ): readonly FleetMailbox[] {
   if (names === undefined) return mailboxes;
   const known = new Set(mailboxes.map(({ name }) => name));
   for (const name of names) {
-    if (known.has(name)) continue;
+    if (known.has(name) || failures.length > 0) continue;
     throw new UsageError(
       `--mailbox: the fleet has no mailbox "${name}"${didYouMean(name, known)}`,
       'See `job fleet --list` for the names.',
