@@ -13,8 +13,9 @@ import { StoppedError, type StopReason } from '../errors.ts';
 export const WIND_DOWN_MS = 20_000;
 
 /**
- * Replaces WIND_DOWN_MS after an uncaught exception, since the code that would finish the work may be gone, and when the job
- * blocked the event loop, since the signal or the end of the budget may be long past.
+ * Replaces WIND_DOWN_MS after an uncaught exception, since the code that would finish the work may be gone; when the job
+ * blocked the event loop, since the signal or the end of the budget may be long past; and when a mailbox is lost, since
+ * another process may begin to work on it.
  */
 const SHORT_WIND_DOWN_MS = 2_000;
 
@@ -74,7 +75,7 @@ export function startBudget(budgetMs: number, processStop: AbortSignal): Budget 
     stopped = reason;
     const error = new StoppedError(reason);
     blockedMs = blockUntilNow();
-    const isShort = reason === 'fault' || blockedMs > 0;
+    const isShort = reason === 'fault' || reason === 'lost' || blockedMs > 0;
     windDown = setTimeout(abandon, isShort ? SHORT_WIND_DOWN_MS : WIND_DOWN_MS, error);
     wrapUp.abort(error);
   };

@@ -139,10 +139,9 @@ function showChanges(members: readonly FleetMember[]): void {
   );
 }
 
-/** On a terminal, the program prints a table; else a line of JSON for each mailbox. */
 async function showStatus({ url }: TestDatabase): Promise<void> {
   const [, ...words] = COMMAND;
-  const env = { PATH: process.env.PATH, DATABASE_URL: url };
+  const env = { PATH: process.env.PATH, DATABASE_URL: url, LOG_FORMAT: 'pretty' };
   const child = spawn(process.execPath, [...words, 'fleet', '--status'], { cwd: ROOT, env, stdio: 'inherit' });
   await once(child, 'close');
 }

@@ -45,6 +45,15 @@ describe('startBudget', () => {
     });
   }
 
+  it('leaves a run that lost its mailbox two seconds', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    using budget = startBudget(60_000, AbortSignal.abort(new StoppedError('lost')));
+    t.mock.timers.tick(1_999);
+    assert.equal(budget.giveUp.aborted, false);
+    t.mock.timers.tick(1);
+    assert.equal(budget.giveUp.aborted, true);
+  });
+
   it('keeps the first reason', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const process = new AbortController();
