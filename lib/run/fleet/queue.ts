@@ -264,11 +264,13 @@ export class FleetQueue implements AsyncDisposable {
         expireInSeconds: DAY_SECONDS,
       }),
     );
-    await this.report();
+    // A failure is tried again at the next tick; when it lasts, the next call of the caller fails with it.
+    const tick = () => this.report().catch(() => {});
+    // Nobody waits for the first one: with its seven statements it would be half of the start.
+    this.#tick = tick();
     this.#timer = setInterval(() => {
       this.#loseSilent();
-      // A failure is tried again at the next tick; when it lasts, the next call of the caller fails with it.
-      this.#tick = this.#tick.then(() => this.report()).catch(() => {});
+      this.#tick = this.#tick.then(tick);
     }, TICK_MS).unref();
   }
 

@@ -61,41 +61,64 @@ interface SharedItem extends WorkItem {
 export class SharedWork implements Work {
   readonly #queue: FleetQueue;
   readonly #byName: ReadonlyMap<string, FleetMailbox>;
-  readonly #takenAtOnce: number;
+  /** With more, mailboxes would wait here while another process is free. */
+  readonly #mostAhead: number;
+  /** How many the next take asks for. */
+  #most: number;
   /** Taken and not begun. */
   readonly #ahead: SharedItem[] = [];
   /** Mailboxes that another process entered and that this one does not know, since its list is another. Held until the end. */
   #unknown = 0;
   #ended = 0;
+  #taking: Promise<void> | undefined;
   #settled = Promise.withResolvers<void>();
 
-  /** Takes a quarter of `atOnce` ahead: with more, mailboxes would wait here while another process is free. */
+  /** Takes as many as are begun at once, then a quarter of them, before the last of those are begun. */
   constructor(queue: FleetQueue, mailboxes: readonly FleetMailbox[], atOnce: number) {
     this.#queue = queue;
     this.#byName = new Map(mailboxes.map((mailbox) => [mailbox.name, mailbox]));
-    this.#takenAtOnce = Math.ceil(atOnce / 4);
+    this.#mostAhead = Math.floor(atOnce / 4);
+    this.#most = atOnce;
   }
 
   /** Waits while other processes work, because they may fail or be killed; and while a retry is to come. */
   async next(stop: AbortSignal): Promise<WorkItem | undefined> {
     for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(2 * pauseMs, LAST_LOOK_MS)) {
       const item = this.#ahead.shift();
-      if (item !== undefined) return item;
+      if (item !== undefined) {
+        // When it fails, the next one fails too, which is waited for.
+        if (this.#ahead.length < this.#mostAhead) this.#take().catch(() => {});
+        return item;
+      }
       stop.throwIfAborted();
       if (this.#queue.isOver) return undefined;
       this.#settled = Promise.withResolvers();
       const startedMs = performance.now();
-      for (const taken of await this.#queue.take(this.#takenAtOnce)) {
-        const mailbox = this.#byName.get(taken.mailbox);
-        if (mailbox === undefined) this.#unknown += 1;
-        else this.#ahead.push({ mailbox, taken, lost: taken.lost });
-      }
+      await this.#take();
       if (this.#ahead.length > 0) continue;
       const { waiting, active, nextInMs = Number.POSITIVE_INFINITY } = await this.#queue.counts();
       if (waiting + active - this.#unknown <= 0) return undefined;
       const lookMs = performance.now() - startedMs;
       const restMs = Math.max(Math.min(pauseMs, nextInMs || pauseMs), PAUSE_PER_LOOK * lookMs);
       await Promise.race([systemClock.sleep(restMs, stop), this.#settled.promise]);
+    }
+  }
+
+  /** One at a time. */
+  #take(): Promise<void> {
+    this.#taking ??= this.#takeNow().finally(() => {
+      this.#taking = undefined;
+    });
+    return this.#taking;
+  }
+
+  async #takeNow(): Promise<void> {
+    const rows = await this.#queue.take(this.#most);
+    this.#most = Math.max(1, this.#mostAhead);
+    for (const taken of rows) {
+      const mailbox = this.#byName.get(taken.mailbox);
+      if (mailbox === undefined) this.#unknown += 1;
+      else this.#ahead.push({ mailbox, taken, lost: taken.lost });
     }
   }
 
@@ -111,6 +134,7 @@ export class SharedWork implements Work {
   }
 
   async giveBackRest(): Promise<void> {
+    await this.#taking?.catch(() => {});
     await this.#queue.giveBack(this.#ahead.splice(0).map(({ taken }) => taken));
   }
 
