@@ -13,6 +13,12 @@ export const AWS_SECRETS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_S
 
 const SECRET_NAMES = ['GMAIL_SECRET_ID', 'JOB_SECRET_ID'];
 
+/** Variables of `pg` that would change the connection to the database of DATABASE_URL: pg/lib/connection-parameters.js. */
+const DATABASE_VARIABLES = [
+  ...['PGPASSWORD', 'PGOPTIONS', 'PGREPLICATION', 'PGCLIENT_ENCODING', 'PGBINARY', 'PGSSLNEGOTIATION'],
+  'NODE_PG_FORCE_NATIVE',
+];
+
 /** Variables that make a library print tokens, or send requests to another host than its own. */
 const UNWANTED_VARIABLES = [
   'GOOGLE_SDK_NODE_LOGGING',
@@ -22,12 +28,13 @@ const UNWANTED_VARIABLES = [
   'AWS_SDK_LOAD_CONFIG',
   // readConfig refuses a proxy; it reads a copy of the environment that was made before.
   ...PROXY_VARIABLES,
+  ...DATABASE_VARIABLES,
 ];
 
 /**
- * Every string in the environment that must never be shown: AWS keys, the secret parts of the monitor's and of a proxy's
- * address, credentials that were pasted into any variable, and a value of GMAIL_SECRET_ID or JOB_SECRET_ID that is not a
- * secret's name.
+ * Every string in the environment that must never be shown: AWS keys, the secret parts of the addresses of the monitor, a
+ * proxy and a database, credentials that were pasted into any variable, and a value of GMAIL_SECRET_ID or JOB_SECRET_ID
+ * that is not a secret's name.
  */
 export function secretsIn(env: Environment): string[] {
   const monitor = URL.parse(env.HEARTBEAT_URL ?? '');
@@ -45,6 +52,7 @@ export function secretsIn(env: Environment): string[] {
     ...fromUrl,
     ...proxyPasswords(env),
     ...databasePasswords(env),
+    env.PGPASSWORD ?? '',
     ...pasted,
   ];
 }
@@ -106,7 +114,9 @@ function databasePasswords(env: Environment): string[] {
     .flatMap(([, address = '']) => {
       const [, written = ''] = /^(?:\s*\w+:\/\/)?[^:/?#]*:(?!\/\/)(.*)@/s.exec(address) ?? [];
       const { password = '' } = URL.parse(address.trim()) ?? {};
-      return [written, decodeUrl(written), password, decodeUrl(password)];
+      // Forms of libpq and of JDBC, which readDatabaseUrl refuses.
+      const [, named = ''] = /\bpassword=([^\s&]+)/i.exec(address) ?? [];
+      return [written, password, named].flatMap((text) => [text, decodeUrl(text)]);
     });
 }
 

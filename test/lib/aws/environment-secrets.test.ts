@@ -139,6 +139,8 @@ describe('secretsIn', () => {
       'postgres://:s3cret%2Fword@/fleet',
       'mysql://ann:s3cret%2Fword@db.example.com',
       'ann:s3cret%2Fword@db.example.com/fleet',
+      'postgres://ann@db.example.com/fleet?sslmode=require&password=s3cret%2Fword',
+      'host=db.example.com user=ann password=s3cret%2Fword dbname=fleet',
     ]) {
       const found = secretsIn({ DATABASE_URL: address });
       assert.ok(found.includes('s3cret%2Fword') && found.includes('s3cret/word'), address);
@@ -146,6 +148,7 @@ describe('secretsIn', () => {
     assert.ok(secretsIn({ DATABASE_URL: 'postgres://ann:p@ss-word@db.example.com/fleet' }).includes('p@ss-word'));
     const pooled = 'postgres://ann:s3cret-word@db.example.com/fleet';
     assert.ok(secretsIn({ HEROKU_POSTGRESQL_TEAL_URL: pooled }).includes('s3cret-word'));
+    assert.ok(secretsIn({ PGPASSWORD: 's3cret-word' }).includes('s3cret-word'));
     assert.deepEqual(secretsIn({ DATABASE_URL: 'postgres://ann@127.0.0.1:5432/fleet' }).filter(Boolean), []);
   });
 
@@ -168,6 +171,11 @@ describe('disarm', () => {
       HTTPS_PROXY: 'http://proxy.example',
       no_proxy: '*',
       DATABASE_URL: 'mistyped',
+      PGPASSWORD: 's3cret-word',
+      PGOPTIONS: '-c default_transaction_read_only=on',
+      PGREPLICATION: 'database',
+      PGSSLNEGOTIATION: 'direct',
+      NODE_PG_FORCE_NATIVE: '1',
       HEROKU_POSTGRESQL_TEAL_URL: 'postgres://ann:s3cret-word@db.example.com/fleet',
     };
     disarm(env);
