@@ -17,7 +17,8 @@ const EXAMPLE = 'postgres://user:password@host:5432/database';
 const SET_URL = `Set DATABASE_URL to an address such as ${EXAMPLE}; on Heroku, the add-on Heroku Postgres sets it.`;
 
 /**
- * The address has TLS unless its host is a loopback address. The certificate is checked with `sslmode=verify-full` alone, because Heroku's plans have certificates that nobody signed:
+ * The address has TLS unless its host is a loopback address. The certificate is checked with `sslmode=verify-full` or
+ * `verify-ca` alone, because Heroku's plans have certificates that nobody signed:
  * devcenter.heroku.com/articles/connecting-heroku-postgres.
  * @throws ConfigError, which quotes nothing of `text`.
  */
@@ -30,16 +31,49 @@ export function readDatabaseUrl(text: string): DatabaseAddress {
   const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(decoded);
   if (user === undefined || password === undefined || database === undefined)
     throw new ConfigError('DATABASE_URL has a % that begins no escape sequence', SET_URL);
+  // PostgreSQL would read a text only up to a zero byte.
+  if (/\p{Cc}/u.test(user + password + database))
+    throw new ConfigError('DATABASE_URL has a control character in its user, password or database', SET_URL);
   if (user === '' || database === '')
     throw new ConfigError(`DATABASE_URL names no ${user === '' ? 'user' : 'database'}`, SET_URL);
+  const host = readHost(url.hostname);
+  const isChecked = readSslModes(url).some((mode) => CHECKING.has(mode));
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(url.port || 5432),
+    host,
+    port: readPort(url.port),
     user,
     password,
     database,
-    ssl: isLoopback(url.hostname) ? false : { rejectUnauthorized: url.searchParams.get('sslmode') === 'verify-full' },
+    ssl: isLoopback(host) && !isChecked ? false : { rejectUnauthorized: isChecked },
   };
+}
+
+/** The one host as the egress guard knows it. URLs of this scheme may hold a list of hosts, and the path of a socket. */
+function readHost(hostname: string): string {
+  const host = hostname
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '');
+  if (/^[a-z0-9_.:-]+$/.test(host)) return host;
+  throw new ConfigError('DATABASE_URL needs the name or IP address of one host', SET_URL);
+}
+
+function readPort(text: string): number {
+  if (text !== '0') return Number(text || 5432);
+  throw new ConfigError('DATABASE_URL has the port 0', SET_URL);
+}
+
+/** The modes of libpq that check the certificate: postgresql.org/docs/current/libpq-ssl.html. */
+const CHECKING: ReadonlySet<string> = new Set(['verify-ca', 'verify-full']);
+const SSL_MODES: ReadonlySet<string> = new Set([...CHECKING, 'disable', 'allow', 'prefer', 'require', 'no-verify']);
+
+function readSslModes(url: URL): string[] {
+  const modes = url.searchParams.getAll('sslmode');
+  if (modes.every((mode) => SSL_MODES.has(mode))) return modes;
+  throw new ConfigError(
+    'DATABASE_URL has an unknown sslmode',
+    'Remove it, or write sslmode=verify-full to have the certificate checked.',
+  );
 }
 
 function decoded(text: string): string | undefined {
@@ -50,12 +84,18 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** SQLSTATE classes of a server that is away, full or shutting down: postgresql.org/docs/current/errcodes-appendix.html. */
-const AWAY = /^(?:08|53|57P|58|40)/;
+/**
+ * SQLSTATE of a server that is away, full or shutting down, and of an exceeded timeout of the server:
+ * postgresql.org/docs/current/errcodes-appendix.html.
+ */
+const AWAY = /^(?:08|53|57P|57014|55P03|25P03|58|40)/;
+
+/** SQLSTATE of a missing schema, table, column or function, or one of another type. */
+const OTHER_TABLES = /^(?:3F000|42P01|42P10|42703|42704|42804|42883)$/;
 
 /** Messages of pg and pg-pool for lost connections, which have no code. */
 const LOST =
-  /query read timeout|timeout exceeded when trying to connect|connection terminated|timeout expired|not queryable|client was closed/i;
+  /error establishing an SSL connection|query read timeout|timeout exceeded when trying to connect|connection terminated|timeout expired|not queryable|client was closed/i;
 
 /**
  * The JobError for an error of pg or pg-boss; an unknown one is returned as it is, and is a bug. `needed` are the rights on
@@ -63,7 +103,7 @@ const LOST =
  */
 export function explainDatabaseError(
   thrown: unknown,
-  { host, user, database }: DatabaseAddress,
+  { host, user, password, database }: DatabaseAddress,
   needed: 'ALL' | 'SELECT' = 'ALL',
 ): Error {
   const error = asError(thrown);
@@ -73,9 +113,10 @@ export function explainDatabaseError(
   const { code } = error as NodeJS.ErrnoException;
   const state = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
   if (state === '42501') {
+    const to = `TO ${quoted(user)};`;
     const grant = /for database/.test(error.message)
-      ? `GRANT CREATE ON DATABASE "${database}" TO "${user}";`
-      : `GRANT ${needed === 'ALL' ? 'ALL' : 'USAGE'} ON SCHEMA gmail_jobs TO "${user}"; GRANT ${needed} ON ALL TABLES IN SCHEMA gmail_jobs TO "${user}";`;
+      ? `GRANT CONNECT${needed === 'ALL' ? ', CREATE' : ''} ON DATABASE ${quoted(database)} ${to}`
+      : `GRANT ${needed === 'ALL' ? 'ALL' : 'USAGE'} ON SCHEMA gmail_jobs ${to} GRANT ${needed} ON ALL TABLES IN SCHEMA gmail_jobs ${to}`;
     const beyondPlan =
       " On Heroku, a database beyond its plan's size loses the right to insert: `heroku pg:info` tells.";
     return new ConfigError(
@@ -84,10 +125,27 @@ export function explainDatabaseError(
       { cause: error },
     );
   }
-  if (state === '28P01' || state === '28000')
+  // The message does not name the user: the password may stand in its place.
+  if (password === '' && (/^SASL:/.test(error.message) || state === '28P01'))
+    return new ConfigError(`the database at ${host} asks for a password, and DATABASE_URL has none`, SET_URL, {
+      cause: error,
+    });
+  if (state === '28P01' || state === '28000' || /^SASL:/.test(error.message))
     return new ConfigError(`the database refuses the login of the user ${user}`, SET_URL, { cause: error });
   if (state === '3D000')
     return new ConfigError(`the database ${database} does not exist at ${host}`, SET_URL, { cause: error });
+  if (state === '25006')
+    return new ConfigError(
+      `the database ${database} at ${host} is read-only`,
+      'Set DATABASE_URL to the address of the primary database: a follower cannot be written to.',
+      { cause: error },
+    );
+  if (state !== undefined && OTHER_TABLES.test(state))
+    return new ConfigError(
+      `the schema gmail_jobs of the database ${database} has other tables than this version of the program needs`,
+      'Deploy the same version of the program everywhere. If another program made the schema, use another database.',
+      { cause: error },
+    );
   if (/does not support SSL/i.test(error.message))
     return new ConfigError(
       `the database at ${host} does not support TLS`,
@@ -97,7 +155,7 @@ export function explainDatabaseError(
   if (/certificate/i.test(error.message) && state === undefined)
     return new ConfigError(
       `the certificate of the database at ${host} is not accepted`,
-      'Remove sslmode=verify-full from DATABASE_URL: the certificates of Heroku Postgres are not signed by an authority.',
+      'Use a database with a certificate that Node accepts for this host, or remove sslmode from DATABASE_URL: the certificates of Heroku Postgres are not signed by an authority.',
       { cause: error },
     );
   const passing = passingFailure(error) ?? (state !== undefined && AWAY.test(state) ? state : undefined);
@@ -108,4 +166,9 @@ export function explainDatabaseError(
       { cause: error },
     );
   return error;
+}
+
+/** As an identifier in SQL. */
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }
