@@ -17,7 +17,7 @@ export async function authorize(context: CommandContext<typeof authorizeOptions>
   const email = readMailbox(options.email, config.mailbox?.address);
   const jobs = await readJobScopes(registry, options.jobs);
   const installed = await registry.scopes();
-  const google = googleAccessOf(config, hide);
+  const google = googleAccessOf(config, context);
   const opened = openSecretStore(secretAddressOf(config), hide);
   const { store, explainStop } = watchStore(opened, terminal, '`job check` says whether they are in place.');
   return await explainStop(async () => {

@@ -1,5 +1,6 @@
 /** Exchanges a person's authorization code for tokens, and revokes a grant, at Google's OAuth endpoints. */
 import { systemClock } from '../base/clock.ts';
+import type { CommandContext } from '../command.ts';
 import type { Config } from '../config.ts';
 import { CredentialError, UnavailableError } from '../errors.ts';
 import {
@@ -10,12 +11,14 @@ import {
   requestForm,
   scopesIn,
 } from '../google/oauth.ts';
-import { ENABLE_CLIENT, type ExchangeOptions } from '../google/token.ts';
+import { ENABLE_CLIENT, type ExchangeOptions, type OpenProofs, prepareProofs } from '../google/token.ts';
+import type { OptionSpecs } from '../options.ts';
 import type { OAuthClient } from './client.ts';
 import { USE_NEW_LINK } from './link.ts';
 
 /** Google's addresses, and the settings of requests to them. */
 export interface GoogleAccess extends ExchangeOptions {
+  readonly openProofs: OpenProofs;
   readonly authUrl: string;
   readonly revokeUrl: string;
   readonly gmailApiUrl: string;
@@ -35,7 +38,10 @@ export const REMOVE_ACCESS = "Remove the app's access at myaccount.google.com/co
 export const DOWNLOAD_CLIENT =
   "Download the client's file again from the Cloud console (Google Auth Platform → Clients)";
 
-export function googleAccessOf(config: Config, hide: (secret: string) => void): GoogleAccess {
+export function googleAccessOf(
+  config: Config,
+  { hide, allowHosts }: Pick<CommandContext<OptionSpecs>, 'hide' | 'allowHosts'>,
+): GoogleAccess {
   return {
     authUrl: config.authUrl,
     tokenUrl: config.tokenUrl,
@@ -45,6 +51,7 @@ export function googleAccessOf(config: Config, hide: (secret: string) => void): 
     clock: systemClock,
     random: Math.random,
     hide,
+    openProofs: prepareProofs({ keys: config.awsKeys, allowHosts }),
   };
 }
 

@@ -41,7 +41,7 @@ export async function rotate(context: RotateContext): Promise<ExitCode> {
   const { store, explainStop } = watchStore(opened, terminal, '`job rotate` continues.');
   return await explainStop(async () => {
     const client = await readClient(context.options, terminal, hide, signal);
-    const rotation = { configuredMailbox: config.mailbox, store, google: googleAccessOf(config, hide), signal };
+    const rotation = { configuredMailbox: config.mailbox, store, google: googleAccessOf(config, context), signal };
 
     const before = await readCurrent(rotation);
     if (before.problem !== null) terminal.print(`The current version does not work: ${before.problem.message}.`);

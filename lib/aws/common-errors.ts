@@ -26,6 +26,8 @@ export interface AwsResource {
   /** The resource's ARN, or a pattern for it, as a policy names it. */
   readonly arn: string;
   readonly region: string;
+  /** Where the region stands, as messages name it: AWS_REGION when left out. */
+  readonly regionSource?: string;
   /** Undefined for the SDK's default chain. */
   readonly keys: AwsKeys | ContainerToken | undefined;
   /** The variable that names the resource: `GMAIL_SECRET_ID`. */
@@ -54,6 +56,7 @@ const NAMES = {
   away: [
     ...['InternalFailure', 'InternalServiceError', 'InternalServiceErrorException', 'InternalServerError'],
     ...['InternalServerException', 'ServiceUnavailable', 'ServiceUnavailableException'],
+    ...['KMSInternalException', 'DependencyTimeoutException', 'KeyUnavailableException'],
   ],
   throttled: [
     ...['Throttling', 'ThrottlingException', 'ThrottledException', 'RequestThrottled', 'RequestThrottledException'],
@@ -83,7 +86,7 @@ export function explainAwsError(error: unknown, verb: string, resource: AwsResou
   const refused = egressBehind(error);
   if (refused !== undefined) return refused;
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: '' };
-  const { service, region, kind, keys } = resource;
+  const { service, region, regionSource = 'AWS_REGION', kind, keys } = resource;
   const what = `${service} (${region}), ${kind} ${resource.name}`;
   const words = serverWords(message);
   const said = words === '' ? '' : `; AWS says: ${words}`;
@@ -94,7 +97,7 @@ export function explainAwsError(error: unknown, verb: string, resource: AwsResou
   const cause = (Object.keys(NAMES) as Cause[]).find((one) => NAMES[one].includes(name));
   switch (cause) {
     case 'away':
-      return away(what, name);
+      return away(what, name, regionSource);
     case 'throttled':
       return new UnavailableError(`${what}: AWS is throttling requests`, TRY_NEXT_RUN);
     case 'wrongTime':
@@ -117,8 +120,8 @@ export function explainAwsError(error: unknown, verb: string, resource: AwsResou
       if (/not yet current|signature expired|is now (?:earlier|later) than/i.test(message)) return wrongTime(refusal);
       if (/scoped to a valid region|scoped to correct service|valid region/i.test(message)) {
         return new ConfigError(
-          `${what}: the address of the request belongs to another region than AWS_REGION${said}`,
-          `Correct AWS_REGION, or unset AWS_ENDPOINT_URL and ${resource.endpointVariable}.`,
+          `${what}: the address of the request belongs to another region than ${regionSource}${said}`,
+          `Correct ${regionSource}, or unset AWS_ENDPOINT_URL and ${resource.endpointVariable}.`,
         );
       }
       if (isStaleSession(keys)) return staleSession(refusal);
@@ -153,27 +156,31 @@ export function statusOf(error: unknown): number | undefined {
   return (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
 }
 
-function away(what: string, reason: string): UnavailableError {
+function away(what: string, reason: string, regionSource: string): UnavailableError {
   return new UnavailableError(
     `${what}: AWS could not be reached or failed (${reason})`,
-    `${TRY_NEXT_RUN} If it lasts, check AWS_REGION.`,
+    `${TRY_NEXT_RUN} If it lasts, check ${regionSource}.`,
   );
 }
 
 /** An error whose name is not known: judged by status and content, or as a failure of the network. */
-function otherError(error: unknown, { what, said }: AwsRefusal, { nameVariable }: AwsResource): JobError {
+function otherError(error: unknown, { what, said }: AwsRefusal, resource: AwsResource): JobError {
+  const { nameVariable, regionSource = 'AWS_REGION' } = resource;
   const { name } = (error ?? {}) as { name?: unknown };
   const status = statusOf(error);
   const code = serverCode(name) ?? 'an unknown code';
   if (status === 407) return proxyLoginError(what);
   if (isPage(error) && (status === undefined || status < 500)) {
-    return new ConfigError(`${what}: a page came instead of an answer`, `${FOREIGN_ANSWER} Also check AWS_REGION.`);
+    return new ConfigError(
+      `${what}: a page came instead of an answer`,
+      `${FOREIGN_ANSWER} Also check ${regionSource}.`,
+    );
   }
   if (status !== undefined && status >= 300 && status < 500 && ![408, 429].includes(status)) {
     if (isUnreadable(error) || status < 400) {
       return new ConfigError(
         `${what}: AWS refused the request (status ${status})`,
-        `${FOREIGN_ANSWER} Also check AWS_REGION.`,
+        `${FOREIGN_ANSWER} Also check ${regionSource}.`,
       );
     }
     const Kind = status === 403 ? CredentialError : ConfigError;
@@ -182,11 +189,12 @@ function otherError(error: unknown, { what, said }: AwsRefusal, { nameVariable }
       `Look the reason up in AWS's list of common errors; check the AWS keys and ${nameVariable}.`,
     );
   }
-  if (isUnreadable(error)) return away(what, 'the answer cannot be read');
-  if (name === 'TimeoutError') return away(what, passingFailure(error) ?? 'no answer in time');
-  if (status !== undefined && status !== 200) return away(what, code === 'Error' ? `status ${status}` : code);
+  if (isUnreadable(error)) return away(what, 'the answer cannot be read', regionSource);
+  if (name === 'TimeoutError') return away(what, passingFailure(error) ?? 'no answer in time', regionSource);
+  if (status !== undefined && status !== 200)
+    return away(what, code === 'Error' ? `status ${status}` : code, regionSource);
   const failure = judgeFailure(error, what);
-  return failure instanceof ConfigError ? failure : away(what, failure);
+  return failure instanceof ConfigError ? failure : away(what, failure, regionSource);
 }
 
 /** The SDK has consumed the body: only the message of JSON's parser tells how the body began. */
@@ -235,13 +243,16 @@ const EXPLICIT_DENY = /\bwith an explicit deny in (?:an? |the )?([A-Za-z -]{3,50
 const NO_ALLOW = /\bbecause no ([A-Za-z -]{3,50}?) allows\b/;
 
 /** The error for a denied action: names the policy, the action and the user, and where to allow the action. */
-function denied({ what, message, said, action: requested }: AwsRefusal, { arn, kind }: AwsResource): CredentialError {
+function denied(
+  { what, message, said, action: requested }: AwsRefusal,
+  { arn, kind, actionPrefix }: AwsResource,
+): CredentialError {
   // One request may need several actions, such as TagResource or kms:GenerateDataKey beside CreateSecret.
   const action = /\bto perform: ([a-z-]{1,30}:\w{1,60})/i.exec(message)?.[1] ?? requested;
   const denying = EXPLICIT_DENY.exec(message)?.[1];
   const silent = NO_ALLOW.exec(message)?.[1];
   const who = USER.exec(message)?.[1] ?? 'the user that the AWS keys belong to';
-  const isKms = /\bKMS\b|kms:/i.test(message);
+  const isKms = actionPrefix !== 'kms' && /\bKMS\b|kms:/i.test(message);
   if (denying !== undefined) {
     return new CredentialError(
       `${what}: access denied${isKms ? ` to the ${kind}'s KMS key` : ''}, by an explicit deny (${denying})${said}`,

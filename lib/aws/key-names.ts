@@ -8,7 +8,7 @@ export const OWN_KEYS: readonly string[] = [
 ];
 
 /** All keys of both kinds of credentials. Every other key of the secret belongs to jobs. */
-export const CREDENTIAL_KEYS: ReadonlySet<string> = new Set([...OWN_KEYS, 'type', 'private_key_id']);
+export const CREDENTIAL_KEYS: ReadonlySet<string> = new Set([...OWN_KEYS, 'type', 'private_key_id', 'dpop']);
 
 /** The key for a message; `one of its keys` when a person may have pasted a credential in place of a key. */
 export function shownKey(key: string): string {

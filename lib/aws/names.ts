@@ -1,5 +1,6 @@
-/** AWS's partitions, regions and hosts, and the names and ARNs of secrets. No other file knows these forms. */
+/** AWS's partitions, regions and hosts, and the names and ARNs of secrets and KMS keys. */
 import { beginsLikeCredential } from '../base/credential-like.ts';
+import type { Host } from '../process/hosts.ts';
 
 interface Partition {
   /** How the names of its regions begin. */
@@ -38,14 +39,16 @@ export function partitionOf(region: string): string {
   return partitionIn(region).name;
 }
 
-/** The domains of the services in a region, the usual one first. `*` stands for any region of the partition `aws`. */
-export function domainsOf(region: string): readonly [string, ...string[]] {
-  return partitionIn(region).domains;
-}
-
 /** The usual address of a service in a region. */
 export function hostOf(service: string, region: string): string {
-  return `${service}.${region}.${domainsOf(region)[0]}`;
+  return `${service}.${region}.${partitionIn(region).domains[0]}`;
+}
+
+/** All addresses of a service in a region. `*` stands for any region of the partition `aws`. */
+export function serviceHosts(service: string, region: string): Host[] {
+  return [service, `${service}-fips`].flatMap((name) =>
+    partitionIn(region).domains.map((domain) => ({ name: `${name}.${region}.${domain}`, port: 443 })),
+  );
 }
 
 function partitionIn(region: string): Partition {
@@ -86,4 +89,25 @@ export function secretNameOf(secretId: string): string {
 /** The region in `secretId`; undefined when it is no ARN. */
 export function regionOfSecret(secretId: string): string | undefined {
   return SECRET_ARN.exec(secretId)?.[1];
+}
+
+const KEY_RESOURCE = 'key/(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})';
+const ALIAS = String.raw`alias/[\w/-]{1,250}`;
+const KMS_ARN = new RegExp(String.raw`^arn:(aws[a-z-]*):kms:(${REGION}):\d{12}:(?:(${KEY_RESOURCE})|${ALIAS})$`);
+const KMS_ALIAS = new RegExp(`^${ALIAS}$`);
+
+/** Whether `text` is the ARN of a KMS key, and not of an alias. */
+export function isKeyArn(text: string): boolean {
+  return regionOfKey(text) !== undefined && KMS_ARN.exec(text)?.[3] !== undefined;
+}
+
+/** Whether `text` is the name of an alias in KMS, such as `alias/gmail-jobs`. */
+export function isKeyAlias(text: string): boolean {
+  return KMS_ALIAS.test(text);
+}
+
+/** The region in the ARN of a KMS key or alias; undefined for other texts, and for a region of another partition. */
+export function regionOfKey(text: string): string | undefined {
+  const [, partition, region = ''] = KMS_ARN.exec(text) ?? [];
+  return partition !== undefined && partition === partitionOf(region) ? region : undefined;
 }

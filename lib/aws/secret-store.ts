@@ -122,13 +122,17 @@ function movedMeanwhile(secretId: string, stage: Stage): ConfigError {
 }
 
 /** The secret's value: the credentials in the format that Google's own tools write and read, then the further keys. */
-function toJson({ clientId, clientSecret, refreshToken, email }: AuthorizedUser, further: FurtherKeys | null): string {
+function toJson(
+  { clientId, clientSecret, refreshToken, email, binding }: AuthorizedUser,
+  further: FurtherKeys | null,
+): string {
   const credentials = JSON.stringify({
     type: 'authorized_user',
     client_id: clientId,
     client_secret: clientSecret,
     refresh_token: refreshToken,
     email,
+    dpop: binding && { kms_key_id: binding.kmsKeyId, jwk: binding.jwk },
   });
   const pairs = [...(further ?? [])].map(([key, written]) => `,${JSON.stringify(key)}:${written}`);
   return `${credentials.slice(0, -1)}${pairs.join('')}}`;

@@ -35,6 +35,7 @@ const PUBLIC_KEYS = new Set([
     'account',
     'expiry',
     'quota_project_id',
+    'kms_key_id',
   ],
 ]);
 

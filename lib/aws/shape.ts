@@ -2,13 +2,14 @@
  * The shape of the secret's value: a user's credentials or a service account's key. Everything secret in the value goes to
  * the redactor before anything else.
  */
-import { createPrivateKey, KeyObject, subtle } from 'node:crypto';
+import { createPrivateKey, createPublicKey, KeyObject, subtle } from 'node:crypto';
 import * as v from 'valibot';
 import { CREDENTIAL_NAMES, credentialKind, oddCharacter } from '../base/credential-like.ts';
 import { isObject } from '../base/json.ts';
 import { ConfigError } from '../errors.ts';
 import { MIN_SECRET_LENGTH } from '../process/redact.ts';
 import { OWN_KEYS, shownKey } from './key-names.ts';
+import { isKeyArn } from './names.ts';
 import { decodeUrl, readPasted, unwrap } from './pasted.ts';
 import { contentsOf, isPem, type JsonContents, MAX_DEPTH, pemLines, secretsInText } from './secrets-in-text.ts';
 
@@ -20,6 +21,23 @@ export interface AuthorizedUser {
   readonly refreshToken: string;
   /** The mailbox that the token must open; undefined when the secret names none. */
   readonly email: string | undefined;
+  /** The key that must sign a proof for each use of the refresh token; left out for a token that works without one. */
+  readonly binding?: KeyBinding;
+}
+
+/** The KMS key to which a refresh token is bound. */
+export interface KeyBinding {
+  /** The key's ARN. */
+  readonly kmsKeyId: string;
+  readonly jwk: PublicJwk;
+}
+
+/** A public key on the curve P-256, as RFC 7517 writes it. */
+export interface PublicJwk {
+  readonly kty: 'EC';
+  readonly crv: 'P-256';
+  readonly x: string;
+  readonly y: string;
 }
 
 /** The key of a service account with domain-wide delegation. */
@@ -204,6 +222,42 @@ function kindOf(text: string): string | undefined {
   return kind && CREDENTIAL_NAMES[kind];
 }
 
+/** 32 bytes. */
+const coordinate = v.pipe(v.string('must be a string'), v.regex(/^[\w-]{43}$/, 'must have 43 characters of base64url'));
+const publicJwk = v.pipe(
+  v.object({
+    kty: v.literal('EC', 'must be "EC"'),
+    crv: v.literal('P-256', 'must be "P-256"'),
+    x: coordinate,
+    y: coordinate,
+    d: v.optional(v.undefined_('is the private half of the key, which must never leave KMS')),
+  }),
+  v.check(isOnCurve, 'is no point of the curve P-256'),
+  v.transform(({ kty, crv, x, y }): PublicJwk => ({ kty, crv, x, y })),
+);
+const keyBinding = v.pipe(
+  v.object(
+    {
+      kms_key_id: v.pipe(
+        v.string('must be a string'),
+        v.check(isKeyArn, 'must be the ARN of a KMS key (arn:aws:kms:REGION:ACCOUNT:key/ID)'),
+      ),
+      jwk: publicJwk,
+    },
+    'must be an object with kms_key_id and jwk',
+  ),
+  v.transform(({ kms_key_id: kmsKeyId, jwk }): KeyBinding => ({ kmsKeyId, jwk })),
+);
+
+function isOnCurve({ kty, crv, x, y }: PublicJwk): boolean {
+  try {
+    createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const authorizedUser = v.pipe(
   v.object({
     type: v.optional(
@@ -213,9 +267,11 @@ const authorizedUser = v.pipe(
     client_secret: credential('client_secret', 'a client secret'),
     refresh_token: credential('refresh_token', 'a refresh token'),
     email: v.optional(optionalMailAddress),
+    dpop: v.optional(keyBinding),
   }),
-  v.transform(({ client_id: clientId, client_secret: clientSecret, refresh_token: refreshToken, email }) => {
-    return { type: 'authorized_user', clientId, clientSecret, refreshToken, email } satisfies AuthorizedUser;
+  v.transform(({ client_id: clientId, client_secret: clientSecret, refresh_token: refreshToken, email, dpop }) => {
+    const user = { type: 'authorized_user', clientId, clientSecret, refreshToken, email } satisfies AuthorizedUser;
+    return dpop === undefined ? user : { ...user, binding: dpop };
   }),
 );
 const privateKey = v.pipe(

@@ -58,7 +58,7 @@ export function judgeFailure(error: unknown, service: string): string | ConfigEr
   if (codes.includes('ERR_INVALID_URL')) {
     return new ConfigError(
       `the address of ${service} is not a valid URL`,
-      'Correct or unset GMAIL_API_URL, GOOGLE_TOKEN_URL, AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SECRETS_MANAGER.',
+      'Correct or unset GMAIL_API_URL, GOOGLE_TOKEN_URL, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_SECRETS_MANAGER or AWS_ENDPOINT_URL_KMS.',
     );
   }
   if (codes.includes(PROXY_LOGIN)) return proxyLoginError(service);

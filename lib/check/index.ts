@@ -10,6 +10,7 @@ import type { Environment } from '../base/environment.ts';
 import { once } from '../base/once.ts';
 import { examineConfig, jobSecretAddressOf, secretAddressOf } from '../config.ts';
 import type { JobScopes } from '../google/scopes.ts';
+import { prepareProofs } from '../google/token.ts';
 import type { Host } from '../process/hosts.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';
 import type { InstalledJob } from '../registry.ts';
@@ -84,6 +85,7 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
     clock: systemClock,
     random: Math.random,
     hide,
+    openProofs: prepareProofs({ keys: config.awsKeys, allowHosts }),
   };
   const sound = jobs.filter((job) => 'job' in job);
   const standInCheck = { jobs: sound, exchange, signal, gmail: { ...exchange, gmailApiUrl: config.gmailApiUrl } };
@@ -107,7 +109,7 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
   const opened =
     working === null || versions === null || faulty.has('GMAIL_MAILBOX')
       ? yield* notReachedAll(['mailbox'])
-      : yield* checkMailbox({ working, meant: versions.meant, config, hide, signal });
+      : yield* checkMailbox({ working, meant: versions.meant, config, ...exchange, signal });
   const elsewhere = jobSecretAddressOf(config);
   const jobKeys = once(async (): Promise<VersionKeys | null> => {
     if (isFaulty([...AWS_VARIABLES, 'JOB_SECRET_ID'])) return null;

@@ -5,6 +5,7 @@ import type { GmailClient } from '../gmail/client.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { ClientStatistics } from '../gmail/units.ts';
 import { type MeantMailbox, requireExpectedMailbox } from '../google/ownership.ts';
+import type { OpenProofs } from '../google/token.ts';
 import { Scope } from '../job.ts';
 import { type Connection, openConnection, readOnlyMailbox, unitsPerMinute } from '../run/connection.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
@@ -25,6 +26,7 @@ export interface MailboxCheck {
   readonly meant: MeantMailbox | undefined;
   readonly config: Config;
   readonly hide: (secret: string) => void;
+  readonly openProofs: OpenProofs;
   readonly signal: AbortSignal;
 }
 
@@ -56,7 +58,7 @@ export async function* checkMailbox(check: MailboxCheck): AsyncGenerator<Finding
 }
 
 /** Uses the version of the secret that checkAccess() found to work. */
-function connectAsChecked({ working, config, hide, signal }: MailboxCheck): Promise<Connection> {
+function connectAsChecked({ working, config, hide, openProofs, signal }: MailboxCheck): Promise<Connection> {
   const { version, grant } = working;
   const reading = READING.find((scope) => grant.scopes.includes(scope));
   return openConnection(config, {
@@ -65,6 +67,7 @@ function connectAsChecked({ working, config, hide, signal }: MailboxCheck): Prom
     fetchSecret: async () => ({ ...version, createdAt: undefined }),
     signals: { wrapUp: signal, giveUp: signal },
     hide,
+    openProofs,
   });
 }
 

@@ -5,6 +5,7 @@ import { type CommandContext, defineCommand } from '../command.ts';
 import { readConfig } from '../config.ts';
 import { ExitCode } from '../errors.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
+import { prepareProofs } from '../google/token.ts';
 import { Scope } from '../job.ts';
 import { countOption, jsonOption } from '../options.ts';
 import { openConnection, readOnlyMailbox } from '../run/connection.ts';
@@ -42,16 +43,18 @@ export default defineCommand({
   },
 });
 
-type Opening = Pick<CommandContext<Record<string, never>>, 'env' | 'hide' | 'registry' | 'signal'>;
+type Opening = Pick<CommandContext<Record<string, never>>, 'env' | 'hide' | 'registry' | 'allowHosts' | 'signal'>;
 
-async function openMailbox({ env, hide, registry, signal }: Opening): Promise<Mailbox> {
-  const connection = await openConnection(readConfig(env), {
+async function openMailbox({ env, hide, registry, allowHosts, signal }: Opening): Promise<Mailbox> {
+  const config = readConfig(env);
+  const connection = await openConnection(config, {
     jobName: 'job runs',
     // The scope of `job undo`, so that a listed run can be undone.
     scopes: [Scope.modify],
     installed: () => registry.scopes(),
     signals: { wrapUp: signal, giveUp: signal },
     hide,
+    openProofs: prepareProofs({ keys: config.awsKeys, allowHosts }),
   });
   await connection.firstToken;
   return readOnlyMailbox(connection, signal);

@@ -11,6 +11,7 @@ import { ConfigError, egressBehind, UnavailableError } from '../errors.ts';
 export interface OAuthBody {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
+  readonly headers: Headers;
 }
 
 /**
@@ -31,6 +32,14 @@ export interface PostOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Proves with each request that the sender holds a key: google/dpop.ts. */
+export interface Prover {
+  /** A proof for one request. */
+  prove(signal: AbortSignal): Promise<string>;
+  /** Puts the server's nonce into the next proofs. */
+  keepNonce(nonce: string): void;
+}
+
 /** How a form is sent again until there is a usable answer. */
 export interface RepeatOptions extends PostOptions {
   readonly clock: Clock;
@@ -46,6 +55,8 @@ export interface OAuthRequest<Value> {
   readonly read: (answer: OAuthBody) => { readonly value: Value } | OAuthTrouble;
   /** Whether Google accepts the form only once: then a form on which Google may have acted is not sent again. */
   readonly isSingleUse?: boolean;
+  /** Left out for a token that is bound to no key. */
+  readonly prover?: Prover | undefined;
   /** The remedy when Google is away. */
   readonly remedy: string;
 }
@@ -58,13 +69,24 @@ const SPENT: RetryPolicy = { pausesMs: [], fixedShare: 0 };
  * @throws what `read` throws, ConfigError or UnavailableError without a usable answer, the signal's reason on abort.
  */
 export async function requestForm<Value>(
-  { endpoint, url, form, read, isSingleUse, remedy }: OAuthRequest<Value>,
+  { endpoint, url, form, read, isSingleUse, prover, remedy }: OAuthRequest<Value>,
   signal: AbortSignal,
   options: RepeatOptions,
 ): Promise<Value> {
+  const post = async () => {
+    const proof = await prover?.prove(signal);
+    const answer = await postForm(url, form, signal, {
+      ...options,
+      ...(proof !== undefined && { headers: { DPoP: proof } }),
+    });
+    const nonce = 'headers' in answer ? answer.headers.get('dpop-nonce') : null;
+    if (nonce !== null) prover?.keepNonce(nonce);
+    return answer;
+  };
   return await retry({
     send: async () => {
-      const answer = await postForm(url, form, signal, options);
+      const first = await post();
+      const answer = prover !== undefined && demandsNonce(first) ? await post() : first;
       return 'trouble' in answer ? answer : read(answer);
     },
     policies: { unspent: AWAY, spent: isSingleUse ? SPENT : AWAY },
@@ -78,6 +100,11 @@ export async function requestForm<Value>(
             remedy,
           ),
   });
+}
+
+/** Whether the server only wants a proof with the nonce in its answer. Source: RFC 9449, section 8. */
+function demandsNonce(answer: OAuthBody | OAuthTrouble): boolean {
+  return 'body' in answer && answer.body.error === 'use_dpop_nonce' && answer.headers.has('dpop-nonce');
 }
 
 /** Failures before a request is sent. */
@@ -103,15 +130,14 @@ export async function postForm(
 ): Promise<OAuthBody | OAuthTrouble> {
   const timeout = AbortSignal.timeout(timeoutMs);
   const either = AbortSignal.any([signal, timeout]);
-  let status: number;
+  let response: Response;
   let text: string;
   try {
-    const response = await orAbort(
+    response = await orAbort(
       // A redirect would carry the form's secrets to another address.
       fetch(url, { method: 'POST', headers, body: form, redirect: 'error', signal: either }),
       signal,
     );
-    status = response.status;
     text = await response.text();
   } catch (error) {
     signal.throwIfAborted();
@@ -122,6 +148,7 @@ export async function postForm(
     if (failure instanceof ConfigError) throw failure;
     return { kind: neverSent(error) ? 'unspent' : 'spent', trouble: `the connection failed (${failure})` };
   }
+  const { status, headers: received } = response;
   const good = status >= 200 && status < 300;
   const body = good && text.trim() === '' ? {} : parseObject(text);
   const kind = status === 429 ? 'unspent' : 'spent';
@@ -136,7 +163,7 @@ export async function postForm(
   }
   if (isAway) return { kind, trouble: `status ${status}` };
   const word = errorWord(body.error);
-  return TRANSIENT.has(word) ? { kind, trouble: word } : { status, body };
+  return TRANSIENT.has(word) ? { kind, trouble: word } : { status, body, headers: received };
 }
 
 /** An OAuth error word, `''` for none. Text without the form of one, such as an echo of the request, is `an unknown code`. */

@@ -1,14 +1,19 @@
 /** Exchanges a refresh token for an access token with no more scopes than the job needs. */
 
-import type { AuthorizedUser } from '../aws/shape.ts';
-import { DAY_MS } from '../base/duration.ts';
+import type { KmsSettings } from '../aws/kms.ts';
+import type { AuthorizedUser, KeyBinding } from '../aws/shape.ts';
+import { SET_CLOCK } from '../base/clock.ts';
+import { DAY_MS, formatDuration } from '../base/duration.ts';
 import { TRY_NEXT_RUN } from '../base/network-failure.ts';
+import { once } from '../base/once.ts';
 import { CredentialError } from '../errors.ts';
+import type { DpopProofs } from './dpop.ts';
 import {
   errorWord,
   googleSays,
   type OAuthBody,
   type OAuthTrouble,
+  type Prover,
   type RepeatOptions,
   refreshTokenLifetimeIn,
   requestForm,
@@ -38,6 +43,29 @@ export class TokenRefusal extends CredentialError {
 
 export interface ExchangeOptions extends RepeatOptions {
   readonly tokenUrl: string;
+  /** Left out where no refresh token is exchanged. */
+  readonly openProofs?: OpenProofs;
+}
+
+/** Returns the process's maker of DPoP proofs. */
+export type OpenProofs = () => Promise<DpopProofs>;
+
+/** Nothing of DPoP and KMS is loaded before the first proof. */
+export function prepareProofs(settings: KmsSettings): OpenProofs {
+  return once(async () => {
+    const { DpopProofs } = await import('./dpop.ts');
+    return new DpopProofs(settings);
+  });
+}
+
+/** Proves possession of the key to the token endpoint; undefined for a refresh token that is bound to no key. */
+export async function proverFor(
+  binding: KeyBinding | undefined,
+  { tokenUrl, openProofs }: Pick<ExchangeOptions, 'tokenUrl' | 'openProofs'>,
+): Promise<Prover | undefined> {
+  if (binding === undefined) return undefined;
+  if (openProofs === undefined) throw new Error('a bound refresh token cannot be exchanged here');
+  return (await openProofs()).proverFor(binding, tokenUrl);
 }
 
 /** The remedy for a refresh token that no longer works. */
@@ -69,7 +97,9 @@ export async function exchangeRefreshToken(
     refresh_token: user.refreshToken,
   });
   if (scopes !== null) form.set('scope', scopes.join(' '));
-  const answer = await requestToken(form, (refused) => explain(refused, secretAgeMs), signal, options);
+  const prover = await proverFor(user.binding, options);
+  const toError = (refused: Refusal) => explain(refused, secretAgeMs, user.binding);
+  const answer = await requestToken(form, toError, signal, options, prover);
   const { newRefreshToken: refreshToken, ...token } = answer;
   return refreshToken === undefined ? token : { ...token, replacement: { ...user, refreshToken } };
 }
@@ -80,6 +110,8 @@ export interface Refusal {
   readonly subtype: string;
   /** For pattern matching. Only googleSays may show it. */
   readonly description: string;
+  /** How far this machine's clock is ahead of Google's; undefined when Google does not say. */
+  readonly clockAheadMs?: number | undefined;
 }
 
 interface TokenAnswer extends ExchangedToken {
@@ -95,18 +127,26 @@ export async function requestToken(
   toError: (refusal: Refusal) => TokenRefusal,
   signal: AbortSignal,
   options: ExchangeOptions,
+  prover?: Prover,
 ): Promise<TokenAnswer> {
-  const read = ({ status, body }: OAuthBody) => {
+  const read = ({ status, body, headers }: OAuthBody) => {
     const isRefused = errorWord(body.error) !== '' && body.access_token === undefined;
     if (status >= 200 && status < 300 && !isRefused) return readToken(body);
     const description = typeof body.error_description === 'string' ? body.error_description : '';
-    throw toError({ code: errorWord(body.error), subtype: errorWord(body.error_subtype), description });
+    const [code, subtype] = [errorWord(body.error), errorWord(body.error_subtype)];
+    throw toError({ code, subtype, description, clockAheadMs: clockAheadOf(headers) });
   };
   return await requestForm(
-    { endpoint: 'token endpoint', url: options.tokenUrl, form, read, remedy: TRY_NEXT_RUN },
+    { endpoint: 'token endpoint', url: options.tokenUrl, form, read, prover, remedy: TRY_NEXT_RUN },
     signal,
     options,
   );
+}
+
+/** How far this machine's clock is ahead of the sender's; undefined when the sender does not say the time. */
+export function clockAheadOf(headers: Headers): number | undefined {
+  const dateMs = Date.parse(headers.get('date') ?? '');
+  return Number.isNaN(dateMs) ? undefined : Date.now() - dateMs;
 }
 
 function readToken(body: Readonly<Record<string, unknown>>): { readonly value: TokenAnswer } | OAuthTrouble {
@@ -128,7 +168,11 @@ function readToken(body: Readonly<Record<string, unknown>>): { readonly value: T
  * Google's refusal as a cause and a remedy. Sources: developers.google.com/identity/protocols/oauth2 ("Refresh token
  * expiration") and its list of authorization errors.
  */
-function explain({ code, subtype, description }: Refusal, secretAgeMs: number | undefined): TokenRefusal {
+function explain(
+  { code, subtype, description, clockAheadMs }: Refusal,
+  secretAgeMs: number | undefined,
+  binding: KeyBinding | undefined,
+): TokenRefusal {
   const refusal = (message: string, remedy: string) =>
     new TokenRefusal(code, `${message}${googleSays(description)}`, remedy);
   if (code === 'invalid_grant' && subtype === 'invalid_rapt') {
@@ -140,9 +184,12 @@ function explain({ code, subtype, description }: Refusal, secretAgeMs: number | 
   switch (code) {
     case 'invalid_grant':
       return refusal(
-        `Google does not accept the refresh token (invalid_grant): ${refusalCauses(secretAgeMs).join(', or ')}`,
+        `Google does not accept the refresh token (invalid_grant): ${refusalCauses(secretAgeMs, binding).join(', or ')}`,
         `Open the mailbox's security page if the cause is unclear, then ${AUTHORIZE_AGAIN}.`,
       );
+    case 'invalid_dpop_proof':
+    case 'use_dpop_nonce':
+      return refusal(...refusedProof(code, clockAheadMs, binding));
     case 'disabled_client':
       return refusal('The OAuth client is disabled (disabled_client)', ENABLE_CLIENT);
     case 'invalid_client':
@@ -173,12 +220,39 @@ function explain({ code, subtype, description }: Refusal, secretAgeMs: number | 
   }
 }
 
+/** Google accepts a proof for about a minute, and its Date header has whole seconds. */
+const CLOCK_TOLERANCE_MS = 10_000;
+
+/** Google refused a DPoP proof: the cause and the remedy. */
+export function refusedProof(
+  code: string,
+  clockAheadMs: number | undefined,
+  binding: KeyBinding | undefined,
+): [message: string, remedy: string] {
+  if (binding === undefined) {
+    return [
+      `Google wants a DPoP proof (${code}): the refresh token is bound to a key, but the secret names no key (dpop)`,
+      `Put back the version of the secret that has dpop, or ${AUTHORIZE_AGAIN}.`,
+    ];
+  }
+  const refused = `Google does not accept the proof that the KMS key ${binding.kmsKeyId} signed (${code})`;
+  if (clockAheadMs !== undefined && Math.abs(clockAheadMs) >= CLOCK_TOLERANCE_MS) {
+    const order = clockAheadMs > 0 ? 'ahead of' : 'behind';
+    return [
+      `${refused}: this machine's clock is ${formatDuration(Math.abs(clockAheadMs))} ${order} Google's`,
+      SET_CLOCK,
+    ];
+  }
+  return [refused, `Run again; if it lasts, ${AUTHORIZE_AGAIN}.`];
+}
+
 /** Why Google may refuse a refresh token of this age, the likeliest cause first. */
-function refusalCauses(ageMs: number | undefined): string[] {
+function refusalCauses(ageMs: number | undefined, binding: KeyBinding | undefined): string[] {
   const old = (days: number) => ageMs === undefined || ageMs >= days * DAY_MS;
   return [
     ...(ageMs !== undefined && ageMs < DAY_MS ? ['it was not pasted completely'] : []),
     ...(old(7) ? ['the consent screen is in Testing, where tokens die after 7 days'] : []),
+    ...(binding === undefined ? [] : ['it is bound to another key than the one in the secret']),
     "the account's password was changed",
     'access was revoked by the user or an administrator',
     ...(old(180) ? ['the token was not used for 6 months'] : []),

@@ -17,6 +17,7 @@ import { QuotaWindow } from '../gmail/quota.ts';
 import { type ClientStatistics, countRequest, UNITS_PER_MINUTE, unitsOf } from '../gmail/units.ts';
 import { dryWriter } from '../gmail/writer.ts';
 import { type AccessOptions, type AccessTokens, createAccessTokens } from '../google/access.ts';
+import type { OpenProofs } from '../google/token.ts';
 import { type Log, noLog } from '../screen/log.ts';
 import { noProgress, type Progress } from '../screen/progress.ts';
 import type { Budget } from './budget.ts';
@@ -46,6 +47,7 @@ export interface SharedConnections {
   readonly secrets: SharedSecrets;
   /** The process's share of the project's quota. */
   readonly projectQuota: QuotaWindow;
+  readonly openProofs: OpenProofs;
 }
 
 export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scopes' | 'installed'> {
@@ -53,6 +55,7 @@ export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scop
   readonly signals: Pick<Budget, 'wrapUp' | 'giveUp'>;
   /** Called with every credential before anything else uses it. */
   readonly hide: (secret: string) => void;
+  readonly openProofs: OpenProofs;
   /** Reads the secret; left out for the secret `config.secretId`. */
   readonly fetchSecret?: FetchSecret;
   /** Shared with the other mailboxes of a fleet; left out for a single mailbox. */
@@ -71,7 +74,7 @@ export interface ConnectionOptions extends Pick<AccessOptions, 'jobName' | 'scop
 
 /** Requests the secret, then loads Gmail's client and connects to Google while AWS answers. */
 export async function openConnection(config: Config, options: ConnectionOptions): Promise<Connection> {
-  const { jobName, scopes, installed, signals, hide, log = noLog, progress = noProgress, shared } = options;
+  const { jobName, scopes, installed, signals, hide, openProofs, log = noLog, progress = noProgress, shared } = options;
   const common = { log, clock: systemClock, random: Math.random };
   const statistics: ClientStatistics = { requests: 0, retries: 0, quotaUnits: 0 };
   const quota = new QuotaWindow({
@@ -94,7 +97,7 @@ export async function openConnection(config: Config, options: ConnectionOptions)
     mailbox: config.mailbox,
     askMailbox: (accessToken) =>
       askMailbox(accessToken, signals.wrapUp, profileAccess(config, { statistics, quota, log, progress })),
-    exchange: { ...common, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide },
+    exchange: { ...common, tokenUrl: config.tokenUrl, timeoutMs: config.requestTimeoutMs, hide, openProofs },
     signal: signals.wrapUp,
   });
   const firstToken = tokens.get();

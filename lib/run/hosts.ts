@@ -1,27 +1,25 @@
 /** The hosts that the program connects to, by its configuration. A job adds its own: see `hostsOf` in job.ts. */
-import { domainsOf, serviceAt } from '../aws/names.ts';
+import { serviceAt, serviceHosts } from '../aws/names.ts';
 import type { Environment } from '../base/environment.ts';
 import { examineConfig, isLoopback, readMonitorUrl } from '../config.ts';
 import { type Host, hostOfUrl } from '../process/hosts.ts';
 
-/** The hosts of Google, AWS and the monitor, and of the AWS credential source that the environment names. */
+/**
+ * The hosts of Google, AWS and the monitor, and of the AWS credential source that the environment names. aws/kms.ts allows
+ * the host of KMS when the secret names a key.
+ */
 export function neededHosts(env: Environment): Host[] {
   const { config, faulty } = examineConfig(env);
   const { gmailApiUrl, tokenUrl, revokeUrl, awsRegion } = config;
   const monitor = readMonitorUrl(env);
   const urls = [gmailApiUrl, tokenUrl, revokeUrl, ...(monitor === undefined ? [] : [monitor])];
   const aws = [
-    ...(faulty.has('AWS_REGION') || faulty.has('AWS_DEFAULT_REGION') ? [] : awsHosts('secretsmanager', awsRegion)),
+    ...(faulty.has('AWS_REGION') || faulty.has('AWS_DEFAULT_REGION') ? [] : serviceHosts('secretsmanager', awsRegion)),
     ...endpointOf(env, 'SECRETS_MANAGER'),
+    ...endpointOf(env, 'KMS'),
     ...credentialHosts(env, awsRegion),
   ];
   return [...urls.map(hostOfUrl), ...aws];
-}
-
-function awsHosts(service: string, region: string): Host[] {
-  return [service, `${service}-fips`].flatMap((name) =>
-    domainsOf(region).map((domain) => ({ name: `${name}.${region}.${domain}`, port: 443 })),
-  );
 }
 
 /**
@@ -45,11 +43,11 @@ function credentialHosts(env: Environment, region: string): Host[] {
   const hosts: Host[] = [];
   if (profile || named('AWS_WEB_IDENTITY_TOKEN_FILE')) {
     // A profile may set another region.
-    hosts.push(...awsHosts('sts', profile ? '*' : region), { name: 'sts.amazonaws.com', port: 443 });
+    hosts.push(...serviceHosts('sts', profile ? '*' : region), { name: 'sts.amazonaws.com', port: 443 });
     hosts.push(...endpointOf(env, 'STS'));
   }
   if (profile) {
-    for (const service of ['portal.sso', 'oidc']) hosts.push(...awsHosts(service, '*'));
+    for (const service of ['portal.sso', 'oidc']) hosts.push(...serviceHosts(service, '*'));
     hosts.push({ name: '*.signin.aws.amazon.com', port: 443 });
     hosts.push({ name: '169.254.169.254', port: 80 }, { name: 'fd00:ec2::254', port: 80 });
   }

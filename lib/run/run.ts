@@ -26,6 +26,7 @@ import { type Guard, guardOfJob } from '../gmail/guards.ts';
 import { Mailbox } from '../gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from '../gmail/writer.ts';
 import type { JobScopes } from '../google/scopes.ts';
+import { prepareProofs } from '../google/token.ts';
 import { hostsOf, type Job, maxChangesOf, type PostJson } from '../job.ts';
 import type { CommonOptions } from '../options.ts';
 import type { Host } from '../process/hosts.ts';
@@ -301,7 +302,7 @@ class Run {
     { budget, budgetMs, guard }: { readonly budget: Budget; readonly budgetMs: number; readonly guard: Guard },
   ): Promise<Mailbox> {
     const { name, job, common } = this.#request;
-    const { progress, installed, shared, onLoaded } = this.#surroundings;
+    const { progress, installed, shared, allowHosts, onLoaded } = this.#surroundings;
     const connection = await openConnection(config, {
       jobName: name,
       scopes: job.scopes,
@@ -311,6 +312,7 @@ class Run {
       jobSecrets: job.secrets,
       signals: budget,
       hide: (secret) => this.#secrets.add(secret),
+      openProofs: shared?.openProofs ?? prepareProofs({ keys: config.awsKeys, allowHosts }),
       mayWriteSecret: true,
       log: this.#log,
       progress,

@@ -18,6 +18,7 @@ import {
   UsageError,
 } from '../../errors.ts';
 import { QuotaWindow } from '../../gmail/quota.ts';
+import { prepareProofs } from '../../google/token.ts';
 import { readStack } from '../../process/stack.ts';
 import { noProgress } from '../../screen/progress.ts';
 import { silentTerminal } from '../../screen/terminal.ts';
@@ -355,10 +356,11 @@ export async function runIn(
 export function share(
   config: Config,
   { job }: RunRequest,
-  { redactor, log }: Pick<Surroundings, 'redactor' | 'log'>,
+  { redactor, log, allowHosts }: Pick<Surroundings, 'redactor' | 'log' | 'allowHosts'>,
   signal: AbortSignal,
 ): SharedConnections {
   return {
+    openProofs: prepareProofs({ keys: config.awsKeys, allowHosts }),
     secrets: openSharedSecrets(config, { redactor, jobSecrets: job.secrets ?? [], signal }),
     projectQuota: new QuotaWindow({
       unitsPerMinute: config.projectQuotaPerMinute,

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { exchangeCode, type GoogleAccess, revokeGrant } from '../../../lib/authorize/google.ts';
 import { ConfigError, CredentialError, UnavailableError } from '../../../lib/errors.ts';
 import { askMailbox } from '../../../lib/gmail/profile.ts';
+import { prepareProofs } from '../../../lib/google/token.ts';
 import { googleErrors, type Sandbox, startSandbox } from '../../sandbox/index.ts';
 import { VirtualClock } from '../../virtual-clock.ts';
 
@@ -22,6 +23,7 @@ function reach(sandbox: Sandbox, more: Partial<GoogleAccess> = {}): GoogleAccess
     clock: new VirtualClock(),
     random: () => 0.5,
     hide: (secret) => hidden.push(secret),
+    openProofs: prepareProofs({ keys: undefined, allowHosts: () => {} }),
     hidden,
     ...more,
   };

@@ -220,3 +220,84 @@ describe('a value beside the credentials of a user', () => {
     assert.equal(user.email, undefined);
   });
 });
+
+describe('the key to which a refresh token is bound', () => {
+  const ARN = 'arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0000-4000-8000-1234567890ab';
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const jwk = publicKey.export({ format: 'jwk' });
+  const user = {
+    client_id: '1234-abc.apps.googleusercontent.com',
+    client_secret: 'GOCSPX-k3yOfTheClient',
+    refresh_token: '1//0gRefreshTokenOfAlice-_x',
+  };
+  const read = (dpop: unknown, hide: (secret: string) => void = () => undefined) =>
+    readCredentials(JSON.stringify({ ...user, dpop }), 'the-secret', hide);
+
+  it('is read with its ARN and its public key, and left out for a token that is bound to none', () => {
+    const bound = read({ kms_key_id: ARN, jwk });
+    assert.ok(!(bound instanceof ConfigError) && bound.type === 'authorized_user');
+    assert.deepEqual(bound.binding, { kmsKeyId: ARN, jwk });
+    const free = read(undefined);
+    assert.ok(!(free instanceof ConfigError) && !('binding' in free));
+    const multiRegion = read({ kms_key_id: ARN.replace(/key\/.*/, `key/mrk-${'a'.repeat(32)}`), jwk });
+    assert.ok(!(multiRegion instanceof ConfigError));
+  });
+
+  it('stays readable for messages', () => {
+    const hidden: string[] = [];
+    read({ kms_key_id: ARN, jwk }, (secret) => hidden.push(secret));
+    for (const piece of [ARN, ARN.slice(-36), 'EC', 'P-256']) assert.ok(!hidden.includes(piece), piece);
+    assert.ok(hidden.includes(user.refresh_token));
+  });
+
+  const other = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'jwk' });
+  const wrong: readonly [what: string, dpop: unknown, told: RegExp][] = [
+    ['null', null, /dpop must be an object/],
+    ['a text', ARN, /dpop must be an object/],
+    ['an empty text', '', /dpop must be an object/],
+    ['a list', [], /dpop\.kms_key_id is missing/],
+    ['no ARN', { jwk }, /dpop\.kms_key_id is missing/],
+    [
+      'an alias',
+      { kms_key_id: ARN.replace(/key\/.*/, 'alias/x'), jwk },
+      /dpop\.kms_key_id must be the ARN of a KMS key/,
+    ],
+    [
+      'a host in place of the region',
+      { kms_key_id: ARN.replace('eu-central-1', 'evil.example'), jwk },
+      /must be the ARN/,
+    ],
+    [
+      'a region of another partition',
+      { kms_key_id: ARN.replace('eu-central-1', 'cn-north-1'), jwk },
+      /must be the ARN/,
+    ],
+    ['text behind the ARN', { kms_key_id: `${ARN}\n`, jwk }, /must be the ARN/],
+    ['the ARN in a list', { kms_key_id: [ARN], jwk }, /dpop\.kms_key_id must be a string/],
+    ['no public key', { kms_key_id: ARN }, /dpop\.jwk is missing/],
+    [
+      'the private key',
+      { kms_key_id: ARN, jwk: privateKey.export({ format: 'jwk' }) },
+      /dpop\.jwk\.d is the private half/,
+    ],
+    ['a key on another curve', { kms_key_id: ARN, jwk: other }, /dpop\.jwk\.crv must be "P-256"/],
+    ['a point beside the curve', { kms_key_id: ARN, jwk: { ...jwk, y: jwk.x } }, /dpop\.jwk is no point of the curve/],
+    ['a coordinate that is too short', { kms_key_id: ARN, jwk: { ...jwk, x: 'AAAA' } }, /dpop\.jwk\.x must have 43/],
+    ['an RSA key', { kms_key_id: ARN, jwk: { kty: 'RSA', n: 'x', e: 'AQAB' } }, /dpop\.jwk\.kty must be "EC"/],
+  ];
+  for (const [what, dpop, told] of wrong) {
+    it(`is refused with ${what}, and never ignored`, () => {
+      const refused = read(dpop);
+      assert.ok(refused instanceof ConfigError);
+      assert.match(refused.message, told);
+      assert.ok(!refused.message.includes(String(jwk.x)) && !refused.message.includes(user.refresh_token));
+    });
+  }
+
+  it('hides the private half that somebody stored by mistake', () => {
+    const hidden: string[] = [];
+    const { d } = privateKey.export({ format: 'jwk' });
+    read({ kms_key_id: ARN, jwk: { ...jwk, d } }, (secret) => hidden.push(secret));
+    assert.ok(hidden.includes(String(d)));
+  });
+});

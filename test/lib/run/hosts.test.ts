@@ -49,6 +49,18 @@ describe('neededHosts', () => {
     }
   });
 
+  it('returns no host of KMS, whose region only the secret knows, but a stand-in and an endpoint of AWS for KMS', () => {
+    const vpc = 'vpce-1.kms.eu-central-1.vpce.amazonaws.com';
+    for (const [address, host] of [
+      ['http://127.0.0.1:4100', '127.0.0.1:4100'],
+      [`https://${vpc}`, `${vpc}:443`],
+    ] as const) {
+      const found = needed({ ...KEYS, AWS_ENDPOINT_URL_KMS: address });
+      assert.deepEqual(found, [...ALWAYS, ...VAULT, host].sort());
+    }
+    assert.deepEqual(needed({ ...KEYS, AWS_ENDPOINT_URL_KMS: 'https://kms.evil.example' }), needed(KEYS));
+  });
+
   it('adds the hosts of an AWS credential source that the environment names', () => {
     const web = needed({ ...KEYS, AWS_WEB_IDENTITY_TOKEN_FILE: '/token' });
     assert.ok(web.includes('sts.eu-central-1.amazonaws.com:443'));

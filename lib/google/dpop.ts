@@ -1,0 +1,96 @@
+/**
+ * Proofs that the sender of a token request holds the key to which the refresh token is bound: DPoP (RFC 9449). Google's
+ * guide: developers.google.com/identity/protocols/oauth2/resources/dpop-adoption.
+ */
+import { createPublicKey, randomUUID, verify } from 'node:crypto';
+import { KmsKeys, type KmsSettings } from '../aws/kms.ts';
+import type { KeyBinding, PublicJwk } from '../aws/shape.ts';
+import { ConfigError } from '../errors.ts';
+import type { Prover } from './oauth.ts';
+
+/** Makes proofs with keys in KMS, and keeps Google's nonce for the next proof. */
+export class DpopProofs {
+  readonly keys: KmsKeys;
+  #nonce: string | undefined;
+
+  constructor(settings: KmsSettings) {
+    this.keys = new KmsKeys(settings);
+  }
+
+  /** Proves possession of the key to the endpoint at `url`. */
+  proverFor({ kmsKeyId, jwk }: KeyBinding, url: string): Prover {
+    return {
+      prove: async (signal) => {
+        const sign = (data: Uint8Array) => this.keys.sign(kmsKeyId, data, signal);
+        const proof = await createProof({ jwk, url, nonce: this.#nonce, sign });
+        if (proof !== null) return proof;
+        throw new ConfigError(
+          `the public key in the secret (dpop.jwk) does not belong to the KMS key ${kmsKeyId}`,
+          'Somebody edited dpop in the secret: put back the version before, or run `job rotate --kms-key <arn>`.',
+        );
+      },
+      keepNonce: (nonce) => {
+        if (NONCE.test(nonce)) this.#nonce = nonce;
+      },
+    };
+  }
+}
+
+/** Source: RFC 9449, section 8.1. */
+const NONCE = /^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/;
+
+export interface ProofRequest {
+  readonly jwk: PublicJwk;
+  /** The address of the request, without query and fragment. */
+  readonly url: string;
+  /** The server's last nonce; undefined before the first. */
+  readonly nonce: string | undefined;
+  /** Returns the ECDSA signature of SHA-256 over `data` on P-256, in DER. */
+  readonly sign: (data: Uint8Array) => Promise<Uint8Array>;
+  readonly now?: () => number;
+}
+
+/** The proof for one POST: no second request may use it. Null when the signature does not fit `jwk`. */
+export async function createProof({ jwk, url, nonce, sign, now = Date.now }: ProofRequest): Promise<string | null> {
+  const { kty, crv, x, y } = jwk;
+  const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: { kty, crv, x, y } };
+  const { origin, pathname } = new URL(url);
+  const claims = {
+    jti: randomUUID(),
+    htm: 'POST',
+    htu: `${origin}${pathname}`,
+    iat: Math.floor(now() / 1_000),
+    ...(nonce !== undefined && { nonce }),
+  };
+  const text = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+  const data = new TextEncoder().encode(text);
+  const signature = fromDer(await sign(data));
+  if (signature === null) return null;
+  const key = createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' });
+  if (!verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature)) return null;
+  return `${text}.${Buffer.from(signature).toString('base64url')}`;
+}
+
+/** Bytes of each of the two numbers in a signature on P-256. */
+const NUMBER_BYTES = 32;
+
+/**
+ * The signature in the form of JOSE: both numbers in 32 bytes each (RFC 7518, section 3.4). `der` is an ASN.1 SEQUENCE of
+ * two INTEGERs. Null for other bytes.
+ */
+export function fromDer(der: Uint8Array): Uint8Array | null {
+  // Both numbers have at most 33 bytes, so each length takes one byte.
+  if (der[0] !== 0x30 || der[1] !== der.length - 2) return null;
+  const signature = new Uint8Array(2 * NUMBER_BYTES);
+  let at = 2;
+  for (const end of [NUMBER_BYTES, 2 * NUMBER_BYTES]) {
+    const length = der[at + 1] ?? 0;
+    const number = der.subarray(at + 2, at + 2 + length);
+    if (der[at] !== 0x02 || length === 0 || number.length !== length || (number[0] ?? 0) > 0x7f) return null;
+    const significant = number[0] === 0 ? number.subarray(1) : number;
+    if (significant.length > NUMBER_BYTES) return null;
+    signature.set(significant, end - significant.length);
+    at += 2 + length;
+  }
+  return at === der.length ? signature : null;
+}
