@@ -1,4 +1,4 @@
-/** Finds the secrets in the environment and the command line, and removes variables that no library may see. */
+/** Finds secrets in the environment and the command line, and removes variables that no library may see. */
 import { credentialKind } from '../base/credential-like.ts';
 import type { Environment } from '../base/environment.ts';
 import { PROXY_VARIABLES } from '../process/proxies.ts';
@@ -26,7 +26,7 @@ const UNWANTED_VARIABLES = [
   'HTTP2_DEBUG',
   'NODE_DEBUG',
   'AWS_SDK_LOAD_CONFIG',
-  // readConfig refuses a proxy; it reads a copy of the environment that was made before.
+  // readConfig refuses a proxy: it reads a copy of the environment from before `disarm`.
   ...PROXY_VARIABLES,
   ...DATABASE_VARIABLES,
 ];
@@ -103,7 +103,7 @@ function proxyPasswords(env: Environment): string[] {
 /** Heroku sets several variables to the address of one database. */
 const DATABASE_ADDRESS = /^\s*postgres(?:ql)?:\/\//i;
 
-/** Whether a variable has the address of a database; DATABASE_URL may be mistyped. */
+/** Whether the variable has the address of a database. DATABASE_URL always counts, because its value may be mistyped. */
 function isDatabase([name, value = '']: [string, string | undefined]): boolean {
   return name === 'DATABASE_URL' || DATABASE_ADDRESS.test(value);
 }
@@ -127,7 +127,7 @@ function looksLikeToken(part: string): boolean {
 
 /**
  * Removes credentials and unwanted variables from the process's environment, which child processes inherit and any code can
- * print. The program works with a copy that was made before.
+ * print. The program uses a copy from before.
  */
 export function disarm(env: NodeJS.ProcessEnv): void {
   const databases = Object.entries(env).filter(isDatabase);

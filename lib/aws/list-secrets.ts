@@ -9,7 +9,7 @@ import { ConfigError, UnavailableError } from '../errors.ts';
 import { createSender } from './client.ts';
 import type { SecretAddress } from './secrets-manager.ts';
 
-/** AWS's most. */
+/** AWS's maximum. */
 const PAGE_SIZE = 100;
 
 /**
@@ -57,7 +57,7 @@ export async function listSecretNames(
     });
     const page = await send('ListSecrets', async (aws, options) => complete(await aws.send(command, options)), signal);
     for (const { Name: name, DeletedDate: deletedAt } of page.SecretList) {
-      // A stricter check than AWS's filter: a wrong match would open the mailbox of a person who is not meant.
+      // Checked here too, because a wrong match would open somebody else's mailbox.
       if (name?.startsWith(prefix) && deletedAt === undefined) names.add(name);
     }
     token = page.NextToken || undefined;
@@ -68,7 +68,7 @@ export async function listSecretNames(
   return [...names].sort();
 }
 
-/** @throws SyntaxError for an answer without a list, so that the request is repeated. */
+/** @throws SyntaxError for an answer without a list: `send` then repeats the request. */
 function complete(page: ListSecretsResponse) {
   const { SecretList: list, NextToken } = page;
   if (!Array.isArray(list)) throw new SyntaxError('an answer without a list');

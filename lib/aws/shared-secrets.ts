@@ -1,6 +1,6 @@
 /**
- * Access to Secrets Manager that all runs of a process share: one client, so that thousands of runs open no sockets of their
- * own, and the keys of service accounts, each of which opens many mailboxes. Users' secrets are not kept.
+ * Access to Secrets Manager that all runs of a process share: one client, so that thousands of runs use the same sockets,
+ * and the keys of service accounts, since one key opens many mailboxes. Secrets of users are fetched in each run.
  */
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { type Clock, orAbort } from '../base/clock.ts';
@@ -11,12 +11,12 @@ import { type FetchedSecret, type FetchSecret, fetchVersion, type Stage } from '
 import { connectToSecret, type SecretAddress } from './secrets-manager.ts';
 import { readServiceAccountKey, type ServiceAccount, type ServiceAccountKey } from './shape.ts';
 
-/** A service account's secret is read again after this time. */
+/** A service account's secret is fetched again after this time. */
 const HELD_MS = 5 * 60_000;
 
 interface Held {
   readonly version: Promise<FetchedSecret<ServiceAccountKey> | null>;
-  /** In milliseconds of the clock. */
+  /** By `clock.now()`. */
   readonly untilMs: number;
 }
 
@@ -26,14 +26,14 @@ export interface SharedSecretsOptions extends Pick<SecretAddress, 'region' | 'ke
   /** The secrets of the job: of the further keys in a service account's secret, only these are held. */
   readonly jobSecrets: readonly string[];
   readonly clock: Clock;
-  /** Ends requests for held secrets. The signal of one run would end them for others, too. */
+  /** Aborts requests for held secrets. It is no run's own signal, because other runs wait for the same request. */
   readonly signal: AbortSignal;
 }
 
 export class SharedSecrets {
   readonly client: SecretsManagerClient;
   readonly #options: SharedSecretsOptions;
-  /** By secret and stage. A service account's key is in its `sign` alone, which does not give it out. */
+  /** By stage and secret. Holds no readable private key: `sign` of a ServiceAccountKey does not export it. */
   readonly #held = new Map<string, Held>();
 
   constructor(options: SharedSecretsOptions) {
@@ -43,8 +43,8 @@ export class SharedSecrets {
   }
 
   /**
-   * Returns a function that fetches the service account's secret at most once in five minutes, also when its key does not
-   * work: a key that was rotated is found after five minutes. The account acts as `subject`.
+   * Returns a function that fetches the service account's secret, whose account acts as `subject`. The secret is fetched at
+   * most once in five minutes, even when Google refuses its key, so a new key is used after up to five minutes.
    */
   fetcherFor(secretId: string, subject: string): FetchSecret<ServiceAccount> {
     return async (stage, signal) => {
@@ -69,8 +69,8 @@ export class SharedSecrets {
     const version = this.#fetch(secretId, stage);
     this.#held.set(id, { version, untilMs: clock.now() + HELD_MS });
     version.catch((error: unknown) => {
-      const lasts = error instanceof JobError && !(error instanceof UnavailableError);
-      if (!lasts) this.#held.delete(id);
+      const isRefusal = error instanceof JobError && !(error instanceof UnavailableError);
+      if (!isRefusal) this.#held.delete(id);
     });
     return version;
   }

@@ -9,7 +9,7 @@ export class OpenCalls {
   /** The calls of the part of the job that runs; see `during`. */
   readonly #part = new AsyncLocalStorage<Calls>();
 
-  /** Returns a promise that settles as `call` does. A rejection of it that nobody handles stays unhandled. */
+  /** Returns a promise that settles as `call` does. Node still reports its rejection when nobody handles it. */
   track<T>(call: Promise<T>): Promise<T> {
     keep(call, this.#all);
     const part = this.#part.getStore();
@@ -17,7 +17,7 @@ export class OpenCalls {
     return call.then((value) => value);
   }
 
-  /** Resolves when all calls have settled, and those that the job's code then made. */
+  /** Resolves when all calls have settled, and the calls that the job made after them. */
   async settled(): Promise<void> {
     await settle(this.#all);
   }
@@ -41,7 +41,7 @@ function keep(call: Promise<unknown>, open: Calls): void {
 async function settle(open: Calls): Promise<void> {
   do {
     await Promise.all(open);
-    // Node reports rejections that nobody handles, and the code that waited for these calls may begin others.
+    // In this turn Node reports unhandled rejections, and the code that waited for these calls may begin others.
     await setImmediate();
   } while (open.size > 0);
 }

@@ -1,4 +1,4 @@
-/** Reads the text of a file of settings, such as rules.yaml, or says why it cannot be read. */
+/** Reads the text of a settings file, such as rules.yaml, or says why it cannot be read. */
 import { readFile } from 'node:fs/promises';
 import { ConfigError } from '../errors.ts';
 

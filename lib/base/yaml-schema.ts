@@ -1,19 +1,19 @@
-/** Checks the values of a file of settings against its schema, and lists every problem with file, line and column. */
+/** Checks the values of a settings file against its schema, and lists every problem with file, line and column. */
 import * as v from 'valibot';
 import { ConfigError } from '../errors.ts';
 import { didYouMean } from './nearest.ts';
 import { type Path, type Problem, readYaml, type YamlFile, type YamlFormat } from './yaml.ts';
 
-/** A file of settings: a map whose main part is the list `list`. */
+/** The format of a settings file: a map with one list, such as `rules`. */
 export interface FileFormat<Schema> extends YamlFormat {
   readonly schema: Schema;
   /** The keys that the map at `path` may have. */
   readonly keysAt: (path: Path) => readonly string[];
-  /** A key of other programs → the key with that meaning. */
+  /** A key that people write by mistake, in lower case → the right key. */
   readonly foreignKeys?: ReadonlyMap<string, string>;
-  /** The name by which messages call the entry at `index`; undefined for its place in the list. */
+  /** The name of the entry at `index` in messages; they give its position when it has none. */
   readonly nameOf?: (entries: readonly unknown[], index: number) => string | undefined;
-  /** Problems that the schema cannot find, because they lie between entries or in the text. */
+  /** Problems that the schema cannot find, such as two entries with one name. */
   readonly otherProblems?: (entries: readonly unknown[], yaml: YamlFile) => readonly Problem[];
   readonly remedy: string;
 }
@@ -22,7 +22,7 @@ export interface FileFormat<Schema> extends YamlFormat {
 const MOST_PROBLEMS = 20;
 
 /**
- * The checked values of the file, and the file as YAML. `file` is only for messages.
+ * The checked values, and the file as YAML. `file` is only for messages.
  * @throws ConfigError with all problems, each as `file:line:column: what is wrong`.
  */
 export function parseSettings<const Schema extends v.GenericSchema>(

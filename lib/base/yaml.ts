@@ -1,6 +1,6 @@
 /**
- * Reads a file of settings, such as rules.yaml, as YAML: returns plain values with their places, and reports text that YAML
- * reads differently from what a person wrote. yaml-schema.ts checks the values.
+ * Reads a settings file, such as rules.yaml, as YAML: returns plain values with their places, and reports text that YAML
+ * understands differently from the person who wrote it. yaml-schema.ts checks the values.
  */
 import {
   type Alias,
@@ -22,15 +22,15 @@ export type Path = readonly (string | number)[];
 /** A path in which `*` stands for every member of a list. */
 type Pattern = readonly string[];
 
-/** The parts of the file's format that YAML does not know. */
+/** The part of a settings file's format that messages about its YAML need. */
 export interface YamlFormat {
   /** The file's list, such as `rules`; one of its entries, `rule`; the key with which an entry begins, `name`. */
   readonly list: string;
   readonly entry: string;
   readonly firstKey: string;
-  /** Values that are searches, which may hold every character that has a meaning in YAML. */
+  /** Paths of Gmail or directory searches, in which people write characters that YAML reads as syntax. */
   readonly searches: readonly Pattern[];
-  /** Values that are labels. */
+  /** Paths of labels. */
   readonly labels?: readonly Pattern[];
 }
 
@@ -54,7 +54,7 @@ export interface YamlFile {
   readonly plain: unknown;
   /** Searches and labels that YAML cut short or changed without an error. */
   readonly problems: readonly Problem[];
-  /** Paths of searches with a line that looks like a comment, but is a part of the search. */
+  /** Paths of searches with a line that looks like a comment, but which YAML makes a part of the search. */
   readonly commentLines: readonly Path[];
   /** The place of a value in the file, or of the value around a missing one. */
   readonly placeOf: (where: Where) => { readonly offset: number; readonly place: string };
@@ -109,7 +109,7 @@ export function readYaml(source: string, format: YamlFormat): YamlFile | { reado
   }
 }
 
-/** Searches that keep the file from being read, because they are not in quotes. */
+/** Searches without quotes for which YAML cannot read the file. */
 function findUnquoted(
   document: Document,
   source: string,
@@ -154,7 +154,7 @@ function quote(value: string): string {
   return `cannot be read as it stands: put the query in ${single}${asQuoted(value)}`;
 }
 
-/** Searches and labels of which YAML takes a part for a comment or an anchor. */
+/** Searches and labels in which YAML reads a part as a comment or an anchor. */
 function findChanged(document: Document, source: string, { searches, labels = [] }: YamlFormat): Problem[] {
   const used = new Set<string>();
   visit(document, { Alias: (_, { source: name }) => void used.add(name) });

@@ -1,5 +1,5 @@
 /**
- * Lists the users of a Google Workspace with the Admin SDK, in the name of an administrator. google/ gets the access token.
+ * Lists the users of a Google Workspace with the Admin SDK, as an administrator. The caller gets the access token.
  * Source: developers.google.com/workspace/admin/directory/reference/rest/v1/users/list.
  */
 import { admin_directory_v1 } from 'googleapis/build/src/apis/admin/directory_v1.js';
@@ -29,7 +29,7 @@ export interface DirectoryAccess {
   readonly random: () => number;
 }
 
-/** Google's most. */
+/** Google's maximum. */
 const PAGE_SIZE = 500;
 
 /**
@@ -131,7 +131,7 @@ async function attempt(
     signal.throwIfAborted();
     const refused = egressBehind(error);
     if (refused !== undefined) throw refused;
-    // googleapis adds `config` to errors of the network; any other error is a bug of the program, or from `interpret`.
+    // googleapis adds `config` to errors of the network. Other errors come from `interpret`, or are bugs.
     if (!(error instanceof Error && 'config' in error)) throw error;
     const late = `no answer within ${formatDuration(timeoutMs)}`;
     const failure = timeout.aborted ? late : judgeFailure(error, "Google's Admin SDK");
@@ -205,7 +205,7 @@ function interpret(
   throw new ConfigError(`Google's Admin SDK refused users.list with status ${status}${said}`, FOREIGN_ANSWER);
 }
 
-/** Whether the answer is complete: an incomplete one would look like a directory with fewer users. */
+/** Whether the answer is complete. An incomplete answer would look like a directory with fewer users. */
 function isPage(body: unknown): body is Page {
   if (!isObject(body) || body.error !== undefined) return false;
   const { users, nextPageToken } = body;

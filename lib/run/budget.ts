@@ -19,7 +19,7 @@ export const WIND_DOWN_MS = 20_000;
  */
 const SHORT_WIND_DOWN_MS = 2_000;
 
-/** A timer of BEAT_MS that comes BLOCK_MS after the one before tells that the job blocked the event loop. */
+/** Beats that come BLOCK_MS apart, in place of BEAT_MS, show that the job blocked the event loop. */
 const BEAT_MS = 500;
 const BLOCK_MS = 2_000;
 
@@ -102,7 +102,7 @@ export function startBudget(budgetMs: number, processStop: AbortSignal): Budget 
     },
     stop,
     [Symbol.dispose]() {
-      // A job that returns at the end of a block is done before the timer of the budget.
+      // A job that blocked the event loop past its budget and then returns is done before the budget's timer fires.
       if (stopped === null && performance.now() - startedMs > budgetMs) blockedMs = blockUntilNow();
       clearInterval(heart);
       clearTimeout(timer);

@@ -1,4 +1,4 @@
-/** The log that a job gets: the run's log without its final line, and without the events by which the program is watched. */
+/** The log that a job gets: the run's log, without the final line and the program's own events. */
 import type { JobLog } from '../job.ts';
 
 /** The first parts of event names that no job may write, so that a line with such an event comes from the program. */

@@ -35,7 +35,7 @@ export interface PostJsonContext {
   readonly random: () => number;
 }
 
-/** A host that asks for a longer pause gets the post from the next run: a waiting dyno costs money. */
+/** When a host asks for a longer pause, the run ends, and the next run posts: a waiting dyno costs money. */
 const longestRetryAfterMs = 10 * 60_000;
 
 const POLICIES: Readonly<Record<Retryable['kind'], RetryPolicy>> = {

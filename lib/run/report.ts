@@ -18,7 +18,7 @@ export interface RunReport extends Counts, Readonly<ClientStatistics> {
   readonly secretVersion: string | undefined;
   readonly error: string | undefined;
   readonly remedy: string | undefined;
-  /** How the job kept the run from its end: it blocked the event loop, or did not return. */
+  /** How the job delayed the end of the run: it blocked the event loop, or did not return. */
   readonly note: string | undefined;
   /** The command that continues the run, for a run that a person can continue. */
   readonly resume: string | undefined;
@@ -85,7 +85,7 @@ export function canResume({ counts, dryRun, error }: RunFacts, ending: Ending, i
   return !dryRun && (isAway || (isIncomplete && ending.outcome !== 'failed'));
 }
 
-/** How the job kept the run from its end; undefined when it did not. */
+/** How the job delayed the end of the run; undefined when it did not. */
 export function noteOf({ job, blockedMs = 0, isAbandoned = false }: RunFacts): string | undefined {
   const seconds = counted(Math.round(blockedMs / 1_000), 'second');
   const notes = [
@@ -103,9 +103,9 @@ function concludeStop(reason: StopReason, facts: RunFacts): Ending {
     return {
       outcome: 'failed',
       exitCode: ExitCode.unavailable,
-      error: 'The database did not hear from this process for 30 seconds, so another one may work on the mailbox',
+      error: 'The database did not hear from this process for 30 seconds, so another process may work on the mailbox',
       remedy:
-        'Nothing is lost: another process of the fleet goes on, or the next one. If it lasts, use fewer --at-once.',
+        'The other process does the rest of the work. If this happens often, type a smaller number after --at-once.',
     };
   }
   if (reason === 'SIGTERM' || reason === 'SIGHUP') return { outcome: 'interrupted', exitCode: ExitCode.sigterm };

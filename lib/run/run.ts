@@ -69,7 +69,7 @@ export interface ChosenMailbox extends Pick<Config, 'secretId' | 'mailbox'> {
   readonly subject?: string;
 }
 
-/** The things that the process gives to each of its runs. */
+/** Shared by all runs of the process. */
 export interface Surroundings {
   /** The process's configuration, or the error in the configuration, which ends every run. */
   readonly config: Config | ConfigError;
@@ -374,7 +374,7 @@ class Run {
     return this.#surroundings.spelling.command(this.#backfill?.resume(resolvedWords) ?? resolvedWords);
   }
 
-  /** The command that takes the run back; undefined when the run changed nothing, or keeps no journal. */
+  /** The command that undoes the run; undefined when the run changed nothing, or keeps no journal. */
   get #undo(): string | undefined {
     const isKept = this.#journal?.isKept === true && this.#tally.counts.changed > 0;
     const { mailbox } = this.#request;
@@ -401,7 +401,7 @@ interface FailedConnection {
   readonly port?: number;
 }
 
-/** The name of the host that did not answer; all names that fit when the error does not name a host, as most do not. */
+/** The host that did not answer. Most errors name only its port, or nothing: then all hosts that fit. */
 function hostBehind(error: unknown, hosts: readonly Host[]): string {
   const ports = new Set<number>();
   for (let cause = error; cause instanceof Error; cause = cause.cause) {

@@ -70,31 +70,31 @@ describe('Faults', () => {
     assert.equal(faults.handle(error), false);
   });
 
-  it('gives an error of a part to the part, and after its end to the whole', async () => {
-    const [inPart, later] = [new Error('in the part'), new Error('after the part')];
+  it('gives an error to the inner work that threw it, and after the end of that work to its parent', async () => {
+    const [inChild, later] = [new Error('in the child'), new Error('after the child')];
     const { promise, resolve } = Promise.withResolvers<void>();
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-    const ofPart: unknown[] = [];
-    let part: Promise<void> | undefined;
-    const whole = startRun(faults, () => {
-      part = faults.during(
+    const ofChild: unknown[] = [];
+    let child: Promise<void> | undefined;
+    const parent = startRun(faults, () => {
+      child = faults.during(
         (error) => {
-          ofPart.push(error);
+          ofChild.push(error);
           end();
         },
         () => {
-          void Promise.reject(inPart);
+          void Promise.reject(inChild);
           void promise.then(() => Promise.reject(later));
           return ended;
         },
       );
     });
-    await part;
+    await child;
     resolve();
-    while (whole.errors.length === 0) await turn();
-    assert.deepEqual([ofPart, whole.errors], [[inPart], [later]]);
-    whole.end();
-    await whole.ended;
+    while (parent.errors.length === 0) await turn();
+    assert.deepEqual([ofChild, parent.errors], [[inChild], [later]]);
+    parent.end();
+    await parent.ended;
   });
 
   it('gives an error that a run throws after its end to no run', async () => {
