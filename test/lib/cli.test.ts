@@ -239,7 +239,7 @@ describe('job fleet', () => {
       const { options } = await fleet(...(text === undefined ? [] : ['--every', text]), 'digest');
       assert.equal(options.every, ms);
     }
-    await assert.rejects(fleet('--every', '7m', 'digest'), /a day is no multiple of "7m"/);
+    await assert.rejects(fleet('--every', '7m', 'digest'), /"7m" does not divide a day/);
     await assert.rejects(fleet('--every', 'month', 'digest'), /"month" is no period/);
   });
 

@@ -1,4 +1,4 @@
-/** `job fleet --list`, and a fleet with every kind of source, through the front door. */
+/** `job fleet --list`, and a fleet with every kind of entry in mailboxes.yaml. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Scope } from '../../lib/job.ts';
@@ -59,7 +59,7 @@ describe('job fleet', () => {
         ),
       );
 
-  it('lists what mailboxes.yaml comes to as JSON lines: mailboxes, those that are named again, sources that failed', async () => {
+  it('prints a line of JSON for each mailbox, each repeated mailbox and each entry that failed', async () => {
     const run = await runJob(sandbox, ['fleet', '--list'], {
       mailboxes: BROKEN,
       env: { GMAIL_SECRET_ID: undefined, GMAIL_MAILBOX: 'nobody@example.com' },
@@ -84,16 +84,17 @@ describe('job fleet', () => {
       {
         failed: '10:5 (secretPrefix gmail-jobs/nobody/)',
         exitCode: '78',
-        error: 'AWS Secrets Manager (us-east-1) has no secret of a mailbox whose name begins with gmail-jobs/nobody/',
+        error:
+          "AWS Secrets Manager (us-east-1) has no mailbox's secret with a name that begins with gmail-jobs/nobody/",
         remedy:
-          'Correct secretPrefix in mailboxes.yaml, which distinguishes upper and lower case, or AWS_REGION; AWS lists a new secret up to five minutes late.',
+          'Correct secretPrefix in mailboxes.yaml (upper and lower case count) or AWS_REGION. AWS lists a new secret up to five minutes late.',
       },
     ]);
     const asked = sandbox.requests.map(({ verb }) => verb).sort();
     assert.deepEqual(asked, ['GetSecretValue', 'ListSecrets', 'ListSecrets', 'token', 'users.list']);
   });
 
-  it('lists them as a table at a terminal', { skip: !hasTerminal && 'python3 is missing' }, async () => {
+  it('prints a table at a terminal', { skip: !hasTerminal && 'python3 is missing' }, async () => {
     const { code, screen } = await runAtTerminal(sandbox, ['fleet', '--list'], { mailboxes: BROKEN, columns: 120 });
     assert.equal(code, 78, screen);
     const lines = screen.split(/\r?\n/);
@@ -101,7 +102,7 @@ describe('job fleet', () => {
     assert.match(lines[1] ?? '', /^gmail-jobs\/alice +alice@example\.com +jobs\/rules\.yaml +\S*mailboxes\.yaml:2:5$/);
     assert.match(lines[2] ?? '', /^gmail-jobs\/team\/ann +– +– +\S*mailboxes\.yaml:5:5$/);
     assert.ok(lines.includes('5 mailboxes.'), screen);
-    assert.match(screen, /Named again; only the first entry counts:\s+eve@example\.com: /);
+    assert.match(screen, /Named twice; the first entry counts:\s+eve@example\.com: /);
     assert.match(
       screen,
       /Failed:\s+\S*mailboxes\.yaml:10:5 \(secretPrefix gmail-jobs\/nobody\/\): AWS [^.]*nobody\/\. Correct /,
@@ -139,7 +140,7 @@ describe('job fleet', () => {
     assert.equal(sandbox.requests.length, 0);
   });
 
-  it('works in the mailboxes of every kind of source, and reads the key of the service account once', async () => {
+  it('works on the mailboxes of every kind of entry, and fetches the key of the service account once', async () => {
     const run = await runJob(sandbox, ['fleet', 'greeting'], { jobs: 'fixtures', mailboxes: withoutRules });
     assert.equal(run.code, 0, `${run.stdout}${run.stderr}`);
     assert.partialDeepStrictEqual(run.final?.mailboxes, { all: 5, done: 5 });
@@ -156,7 +157,7 @@ describe('job fleet', () => {
     assert.ok(scopes.every((token) => token.scopes.length === 1 && token.email === 'admin@example.com'));
   });
 
-  it('fails with the code of a source after the others were worked on', async () => {
+  it('works on the mailboxes of the other entries, then fails with the code of the entry that failed', async () => {
     const run = await runJob(sandbox, ['fleet', 'greeting'], {
       jobs: 'fixtures',
       mailboxes: 'mailboxes:\n  - secretPrefix: gmail-jobs/nobody/\n  - secret: gmail-jobs/alice\n',
@@ -169,7 +170,7 @@ describe('job fleet', () => {
     assert.equal(run.events.filter(({ event }) => event === 'run.finished').length, 1);
   });
 
-  it('fails with the code of an entry that failed when the name of --mailbox is in no other, and works on the others', async () => {
+  it('fails with the code of a failed entry, which may hold a missing name of --mailbox, and works on the other names', async () => {
     sandbox.secrets.deny(['ListSecrets']);
     const names = ['alice', 'team/ann'].flatMap((name) => ['--mailbox', `gmail-jobs/${name}`]);
     const run = await runJob(sandbox, ['fleet', ...names, 'greeting'], { jobs: 'fixtures', mailboxes: withoutRules });
@@ -182,7 +183,7 @@ describe('job fleet', () => {
     assert.match(`${none.stdout}${none.stderr}`, /secrets gmail-jobs\/team\/\*: access denied/);
   });
 
-  it('names the entry as the cause when a token opens another mailbox than the entry says', async () => {
+  it('names the entry when a token opens another mailbox than the address in the entry', async () => {
     const { value } = sandbox.secrets.secret('gmail-jobs/ann').versions[0] ?? { value: '{}' };
     sandbox.secrets.setSecret('gmail-jobs/nameless', { ...JSON.parse(String(value)), email: undefined });
     const run = await runJob(sandbox, ['fleet', 'greeting'], {
@@ -198,7 +199,7 @@ describe('job fleet', () => {
     assert.match(String(finished?.remedy), /job rotate`\), or correct the entry in mailboxes\.yaml\. If both/);
   });
 
-  it('refuses a broken list with 78, its place and the nearest key, before any request', async () => {
+  it('refuses a wrong key in the list with 78, its place and the nearest key, before any request', async () => {
     for (const args of [
       ['fleet', '--list'],
       ['fleet', 'greeting'],

@@ -1,4 +1,4 @@
-/** `job fleet`: runs the job in all mailboxes, or prints what the fleet's options ask for. */
+/** `job fleet`: runs the job in all mailboxes; with --list, --forecast or --status prints something in place of that. */
 import { orAbort } from '../../base/clock.ts';
 import { ConfigError, ExitCode, StoppedError, UsageError } from '../../errors.ts';
 import type { RunRequest, Surroundings } from '../run.ts';

@@ -1,9 +1,9 @@
-/** The address of the PostgreSQL database in DATABASE_URL, and errors for what a database refuses. */
+/** Reads the address of the PostgreSQL database from DATABASE_URL, and turns errors of the database into JobErrors. */
 import { passingFailure } from '../../base/network-failure.ts';
 import { isLoopback } from '../../config.ts';
 import { asError, ConfigError, egressBehind, JobError, UnavailableError } from '../../errors.ts';
 
-/** As `pg` takes it. */
+/** Options of `pg`. */
 export interface DatabaseAddress {
   readonly host: string;
   readonly port: number;
@@ -17,9 +17,8 @@ const EXAMPLE = 'postgres://user:password@host:5432/database';
 const SET_URL = `Set DATABASE_URL to an address such as ${EXAMPLE}; on Heroku, the add-on Heroku Postgres sets it.`;
 
 /**
- * The address has TLS unless its host is a loopback address. The certificate is checked with `sslmode=verify-full` or
- * `verify-ca` alone, because Heroku's plans have certificates that nobody signed:
- * devcenter.heroku.com/articles/connecting-heroku-postgres.
+ * Uses TLS unless the host is a loopback address. Checks the certificate only with `sslmode=verify-full` or `verify-ca`,
+ * because Heroku Postgres has self-signed certificates: devcenter.heroku.com/articles/connecting-heroku-postgres.
  * @throws ConfigError, which quotes nothing of `text`.
  */
 export function readDatabaseUrl(text: string): DatabaseAddress {
@@ -48,7 +47,7 @@ export function readDatabaseUrl(text: string): DatabaseAddress {
   };
 }
 
-/** The one host as the egress guard knows it. URLs of this scheme may hold a list of hosts, and the path of a socket. */
+/** The host as the egress guard writes it. Refuses a list of hosts and the path of a socket, which libpq accepts. */
 function readHost(hostname: string): string {
   const host = hostname
     .toLowerCase()
@@ -90,7 +89,7 @@ function decoded(text: string): string | undefined {
  */
 const AWAY = /^(?:08|53|57P|57014|55P03|25P03|58|40)/;
 
-/** SQLSTATE of a missing schema, table, column or function, or one of another type. */
+/** SQLSTATE of a schema, table, column or function that is missing or has another type. */
 const OTHER_TABLES = /^(?:3F000|42P01|42P10|42703|42704|42804|42883)$/;
 
 /** Messages of pg and pg-pool for lost connections, which have no code. */
@@ -98,8 +97,8 @@ const LOST =
   /error establishing an SSL connection|query read timeout|timeout exceeded when trying to connect|connection terminated|timeout expired|not queryable|client was closed/i;
 
 /**
- * The JobError for an error of pg or pg-boss; an unknown one is returned as it is, and is a bug. `needed` are the rights on
- * the tables that the remedy grants.
+ * The JobError for an error of pg or pg-boss. An unknown error is returned unchanged, and is a bug. `needed` are the rights
+ * that the remedy grants on the tables.
  */
 export function explainDatabaseError(
   thrown: unknown,
@@ -118,7 +117,7 @@ export function explainDatabaseError(
       ? `GRANT CONNECT${needed === 'ALL' ? ', CREATE' : ''} ON DATABASE ${quoted(database)} ${to}`
       : `GRANT ${needed === 'ALL' ? 'ALL' : 'USAGE'} ON SCHEMA gmail_jobs ${to} GRANT ${needed} ON ALL TABLES IN SCHEMA gmail_jobs ${to}`;
     const beyondPlan =
-      " On Heroku, a database beyond its plan's size loses the right to insert: `heroku pg:info` tells.";
+      ' On Heroku, a database that is larger than its plan allows loses the right to insert: see `heroku pg:info`.';
     return new ConfigError(
       `the user ${user} lacks rights in the database ${database}`,
       `As the owner, run: ${grant}${needed === 'ALL' ? beyondPlan : ''}`,
@@ -149,7 +148,7 @@ export function explainDatabaseError(
   if (/does not support SSL/i.test(error.message))
     return new ConfigError(
       `the database at ${host} does not support TLS`,
-      'Use a database with TLS: only one on this machine is used without it.',
+      'Use a database with TLS. Without TLS the program uses only a database on this machine.',
       { cause: error },
     );
   if (/certificate/i.test(error.message) && state === undefined)
@@ -168,7 +167,7 @@ export function explainDatabaseError(
   return error;
 }
 
-/** As an identifier in SQL. */
+/** The name as an identifier in SQL. */
 function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

@@ -1,8 +1,8 @@
 /**
- * `job fleet --forecast <job>`: the quota and AWS's price of running the job in all mailboxes of the list, from dry runs in a
- * few of them. A dry run searches as a run does, so the units of its changes are left out.
+ * `job fleet --forecast <job>`: the quota and AWS's price of running the job in all mailboxes of the list. Dry runs in a few
+ * mailboxes tell the units of the searches; the units of changes are left out.
  */
-import { formatCount, formatShare } from '../../base/count.ts';
+import { counted, formatCount, formatShare } from '../../base/count.ts';
 import { DAY_MS, formatDuration } from '../../base/duration.ts';
 import { ExitCode, UnavailableError } from '../../errors.ts';
 import { noLog } from '../../screen/log.ts';
@@ -11,7 +11,7 @@ import type { RunRequest, Surroundings } from '../run.ts';
 import { runIn } from './fleet.ts';
 import type { FleetMailbox } from './mailboxes.ts';
 
-/** Mailboxes in which the job is tried, spread over the list. */
+/** Mailboxes with a dry run. */
 const SAMPLES = 3;
 
 /** Above this number of units in a day, Google charges: developers.google.com/workspace/gmail/api/reference/quota. */
@@ -29,7 +29,7 @@ export interface FleetForecast {
   readonly everyMs: number;
   /** The mean of the dry runs. */
   readonly unitsPerMailbox: number;
-  /** Mailboxes with a dry run. */
+  /** Dry runs that succeeded. */
   readonly samples: number;
   readonly unitsPerRun: number;
   readonly unitsPerHour: number;
@@ -41,7 +41,7 @@ export interface FleetForecast {
   readonly dollarsPerMonth: { readonly secrets: number; readonly reads: number };
 }
 
-/** @throws UnavailableError when no dry run came to its end, JobError of a run that refuses its options. */
+/** @throws UnavailableError when every dry run failed, UsageError when the job refuses its options. */
 export async function forecastFleet(
   mailboxes: readonly FleetMailbox[],
   { everyMs, projectUnitsPerMinute }: Pick<FleetForecast, 'everyMs' | 'projectUnitsPerMinute'>,
@@ -52,14 +52,14 @@ export async function forecastFleet(
   const dry = { ...run, common: { ...run.common, dryRun: true } };
   const samples = spread(mailboxes, SAMPLES);
   const reports = await Promise.all(samples.map((mailbox) => runIn(mailbox, dry, { ...surroundings, log })));
-  const sound = reports.filter(({ exitCode }) => exitCode === ExitCode.ok);
-  if (sound.length === 0) {
+  const succeeded = reports.filter(({ exitCode }) => exitCode === ExitCode.ok);
+  if (succeeded.length === 0) {
     throw new UnavailableError(
-      `no dry run of ${run.name} came to its end in ${samples.map(({ name }) => name).join(', ')}: ${reports[0]?.error ?? 'no mailbox'}`,
-      'Run `job fleet` with --mailbox and the name of one of them, and follow the remedy of its last line.',
+      `the dry runs of ${run.name} failed in ${samples.map(({ name }) => name).join(', ')}: ${reports[0]?.error ?? 'no mailbox'}`,
+      'Type `job fleet --mailbox <name>` with the name of one of these mailboxes, and follow the remedy in its last line.',
     );
   }
-  const unitsPerMailbox = sound.reduce((sum, { quotaUnits }) => sum + quotaUnits, 0) / sound.length;
+  const unitsPerMailbox = succeeded.reduce((sum, { quotaUnits }) => sum + quotaUnits, 0) / succeeded.length;
   const unitsPerRun = Math.round(unitsPerMailbox * mailboxes.length);
   const perDay = DAY_MS / everyMs;
   const secrets = new Set(mailboxes.map(({ secretId }) => secretId)).size;
@@ -70,7 +70,7 @@ export async function forecastFleet(
     mailboxes: mailboxes.length,
     everyMs,
     unitsPerMailbox: Number(unitsPerMailbox.toFixed(1)),
-    samples: sound.length,
+    samples: succeeded.length,
     unitsPerRun,
     unitsPerHour: Math.round((unitsPerRun * perDay) / 24),
     unitsPerDay: Math.round(unitsPerRun * perDay),
@@ -85,16 +85,19 @@ export async function forecastFleet(
   };
 }
 
-/** Columns of the titles. */
+/** The width of the first column. */
 export const FORECAST_HANG = 17;
 
-/** The forecast as lines for a person. A wrapped line continues below the second column. */
+/** The forecast as a table of two columns. */
 export function forecastLines(forecast: FleetForecast): string[] {
   const { mailboxes, unitsPerRun, unitsPerDay, projectUnitsPerMinute, freeUnitsPerDay, dollarsPerMonth } = forecast;
   const atLeastMs = (unitsPerRun / projectUnitsPerMinute) * 60_000;
   const rows = [
     ['mailboxes', `${formatCount(mailboxes)}, once in ${formatDuration(forecast.everyMs)}`],
-    ['units a mailbox', `${forecast.unitsPerMailbox}, seen in dry runs in ${forecast.samples}; changes cost more`],
+    [
+      'units a mailbox',
+      `${forecast.unitsPerMailbox}, the mean of ${counted(forecast.samples, 'dry run')}; changes cost more`,
+    ],
     [
       'units a run',
       `${formatCount(unitsPerRun)}: ${atLeastMs < 1_000 ? 'less than a second' : `at least ${formatDuration(atLeastMs)}`} at ${formatCount(projectUnitsPerMinute)} a minute`,

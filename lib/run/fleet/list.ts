@@ -1,4 +1,4 @@
-/** `job fleet --list`: prints the mailboxes of the fleet, those that are named again, and the entries that failed. */
+/** `job fleet --list`: prints the mailboxes of the fleet, the repeated ones, and the entries that failed. */
 import { counted } from '../../base/count.ts';
 import { ExitCode, JobError } from '../../errors.ts';
 import { tableLines } from '../../screen/table.ts';
@@ -6,8 +6,8 @@ import type { Terminal } from '../../screen/terminal.ts';
 import type { FoundMailboxes } from './mailboxes.ts';
 
 /**
- * Prints the list. Returns the exit code of the entries that failed, or whose rules file is missing or wrong: their common
- * code or 65; 0 when there are none.
+ * Prints the list, where an entry whose rules file is missing or wrong has failed, too. Returns 0 when no entry failed, the
+ * code of the failed entries when they share one, else 65.
  */
 export async function printList(
   found: FoundMailboxes,
@@ -64,14 +64,14 @@ function printTable({ mailboxes, repeated, failures }: FoundMailboxes, terminal:
       name,
       mailbox?.address ?? '–',
       rulesFile ?? '–',
-      // The entry's place is enough: its kind shows in the name.
+      // The place alone, without the text in parentheses.
       source.replace(/ \(.*$/, ''),
     ]);
     for (const line of tableLines(['mailbox', 'email', 'rules', 'entry'], rows)) terminal.printExactly(line);
     terminal.print();
   }
   terminal.print(`${counted(mailboxes.length, 'mailbox', 'mailboxes')}.`);
-  if (repeated.length > 0) terminal.print('\nNamed again; only the first entry counts:');
+  if (repeated.length > 0) terminal.print('\nNamed twice; the first entry counts:');
   for (const { name, source, firstSource } of repeated) terminal.print(`  ${name}: ${source}, first ${firstSource}`, 2);
   if (failures.length > 0) terminal.print('\nFailed:');
   for (const { source, error } of failures) terminal.print(`  ${source}: ${error.message}. ${error.remedy}`, 2);

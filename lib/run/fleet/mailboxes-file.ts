@@ -1,4 +1,4 @@
-/** mailboxes.yaml: reads its entries, or lists every problem with file, line and column. mailboxes.ts asks the sources. */
+/** Reads the entries of mailboxes.yaml, or lists every problem with file, line and column. mailboxes.ts finds their mailboxes. */
 import * as v from 'valibot';
 import { isSecretId, isSecretPrefix, regionOfSecret } from '../../aws/names.ts';
 import { beginsLikeCredential } from '../../base/credential-like.ts';
@@ -8,11 +8,11 @@ import type { Path } from '../../base/yaml.ts';
 import { type FileFormat, mapSchema, ordinal, parseSettings } from '../../base/yaml-schema.ts';
 import type { Config } from '../../config.ts';
 
-/** An entry of mailboxes.yaml: a source of mailboxes. */
+/** An entry of mailboxes.yaml. */
 export type MailboxSource = SourceKind & {
   /** The entry as messages name it: `mailboxes.yaml:3:5 (secretPrefix gmail-jobs/team/)`. */
   readonly label: string;
-  /** The rules of its mailboxes; undefined for the path in RULES_FILE. */
+  /** The path of the rules for its mailboxes; undefined for the path in RULES_FILE. */
   readonly rulesFile: string | undefined;
 };
 
@@ -40,7 +40,7 @@ export async function readMailboxesFile(
 ): Promise<readonly MailboxSource[]> {
   const { mailboxesFile, awsRegion } = config;
   const path = mailboxesFile ?? DEFAULT_FILE;
-  const source = await readSettingsFile({
+  const content = await readSettingsFile({
     path,
     name:
       mailboxesFile === undefined
@@ -50,7 +50,7 @@ export async function readMailboxesFile(
     remedy:
       'Set MAILBOXES_FILE to the path of a list of mailboxes, relative to the working folder. "Many mailboxes" in jobs/README.md describes the file.',
   });
-  return parseMailboxes(source, path, awsRegion);
+  return parseMailboxes(content, path, awsRegion);
 }
 
 const text = v.pipe(
@@ -114,7 +114,7 @@ const entry = v.pipe(
   }),
 );
 
-/** The entry's source, or its problem: keys that are missing or exclude each other. */
+/** The kind of the entry; or as text its problem, a missing key or keys that exclude each other. */
 function kindOf({ secret, secretPrefix, serviceAccount, subjects, directory, email }: Entry): SourceKind | string {
   const named = Object.entries({ secret, secretPrefix, serviceAccount }).filter(([, value]) => value !== undefined);
   if (named.length === 0) return `needs ${KINDS}`;
@@ -140,7 +140,7 @@ const fileSchema = v.strictObject({
 });
 const mailboxesFile = v.pipe(mapSchema('must be a map with the key mailboxes'), fileSchema);
 
-/** A key that people write → the key with that meaning. */
+/** A key that people write by mistake, in lower case → the right key. */
 const FOREIGN_KEYS: ReadonlyMap<string, string> = new Map([
   ...['name', 'secretid', 'id'].map((key) => [key, 'secret'] as const),
   ...['prefix', 'secretsprefix', 'secrets'].map((key) => [key, 'secretPrefix'] as const),
@@ -170,12 +170,12 @@ const FORMAT: FileFormat<typeof mailboxesFile> = {
 };
 
 /**
- * The entries in `source`. `file` is only for messages; secrets by ARN must lie in `region` when it is known.
+ * The entries in the text `content`. `file` is only for messages; secrets by ARN must lie in `region` when it is known.
  * @throws ConfigError with all problems, each as `file:line:column: what is wrong`.
  */
-export function parseMailboxes(source: string, file: string, region: string | undefined): readonly MailboxSource[] {
+export function parseMailboxes(content: string, file: string, region: string | undefined): readonly MailboxSource[] {
   const otherProblems: FileFormat<unknown>['otherProblems'] = (entries) => problemsOfRegion(entries, region);
-  const { values, yaml } = parseSettings(source, file, { ...FORMAT, otherProblems });
+  const { values, yaml } = parseSettings(content, file, { ...FORMAT, otherProblems });
   return values.mailboxes.map((source, index) => {
     const { place } = yaml.placeOf({ path: ['mailboxes', index] });
     return { ...source, label: `${file}${place} (${nameOf(source)})` };
@@ -191,7 +191,7 @@ function problemsOfRegion(entries: readonly unknown[], region: string | undefine
       return [
         {
           path: ['mailboxes', index, key],
-          message: `the ${ordinal(index + 1)} entry: ${key} lies in ${own}, but AWS_REGION is ${region}, and one process reads the secrets of one region`,
+          message: `the ${ordinal(index + 1)} entry: ${key} is in ${own}, but AWS_REGION is ${region}, and all secrets of a fleet must be in one region`,
         },
       ];
     }),

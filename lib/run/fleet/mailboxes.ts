@@ -1,5 +1,4 @@
-/** The mailboxes of a fleet: asks the sources that mailboxes.yaml names, and keeps each mailbox once. */
-
+/** Finds the mailboxes of each entry in mailboxes.yaml, and keeps each mailbox once. */
 import { listSecretNames } from '../../aws/list-secrets.ts';
 import { secretNameOf } from '../../aws/names.ts';
 import { type FetchedSecret, noVersion } from '../../aws/secret.ts';
@@ -33,7 +32,7 @@ export interface FoundMailboxes {
   readonly failures: readonly { readonly source: string; readonly error: JobError }[];
 }
 
-/** A mailbox that a later entry names once more; it is worked on by its first entry alone. */
+/** A mailbox that a later entry names again. The fleet uses the first entry. */
 export interface RepeatedMailbox {
   readonly name: string;
   readonly source: string;
@@ -53,8 +52,8 @@ export const DIRECTORY_SCOPE = 'https://www.googleapis.com/auth/admin.directory.
 const SOURCES_AT_ONCE = 4;
 
 /**
- * Reads mailboxes.yaml and asks its sources.
- * @throws ConfigError for a missing or wrong file; the signal's reason on abort. A source that fails is in `failures`.
+ * Reads mailboxes.yaml and finds the mailboxes of its entries. An entry that fails is in `failures`.
+ * @throws ConfigError for a missing or wrong file; the signal's reason on abort.
  */
 export async function findMailboxes(
   config: Config,
@@ -73,7 +72,7 @@ export async function findMailboxes(
     }
   });
   const failures: { source: string; error: JobError }[] = [];
-  const found = new Found();
+  const found = new UniqueMailboxes();
   for (const [index, answer] of answers.entries()) {
     const source = (sources[index] as MailboxSource).label;
     if (answer instanceof JobError) failures.push({ source, error: answer });
@@ -82,7 +81,7 @@ export async function findMailboxes(
   return { sources, mailboxes: found.mailboxes, repeated: found.repeated, failures };
 }
 
-/** The names of secrets that a prefix may find, but that open no mailbox of their own: service accounts' and the jobs' keys. */
+/** Names of secrets that secretPrefix must leave out: those of service accounts, and the secret JOB_SECRET_ID. */
 function secretsOfNoMailbox(sources: readonly MailboxSource[], { jobSecretId }: Config): ReadonlySet<string> {
   const ids = sources.flatMap((source) =>
     source.kind === 'subjects' || source.kind === 'directory' ? [source.secretId] : [],
@@ -90,8 +89,8 @@ function secretsOfNoMailbox(sources: readonly MailboxSource[], { jobSecretId }: 
   return new Set([...ids, ...(jobSecretId === undefined ? [] : [jobSecretId])].map(secretNameOf));
 }
 
-/** Keeps each mailbox once, by its first entry. */
-class Found {
+/** Keeps the first of several mailboxes with the same secret or address. */
+class UniqueMailboxes {
   readonly mailboxes: FleetMailbox[] = [];
   readonly repeated: RepeatedMailbox[] = [];
   /** The name of a secret, or an address, → the mailbox. */
@@ -117,25 +116,25 @@ type DirectorySource = Extract<MailboxSource, { kind: 'directory' }>;
 
 type Finding = FindingOptions & FindingSurroundings & { readonly notMailboxes: ReadonlySet<string> };
 
-type Unplaced = Omit<FleetMailbox, 'source'>;
+type MailboxOfSource = Omit<FleetMailbox, 'source'>;
 
-const listed = (address: string) => ({ address, expectedBy: 'the entry in mailboxes.yaml' }) as const;
+const expectByEntry = (address: string) => ({ address, expectedBy: 'the entry in mailboxes.yaml' }) as const;
 
 /** @throws JobError when the source cannot be read, or has no mailbox. */
-async function mailboxesOf(source: MailboxSource, config: Config, options: Finding): Promise<Unplaced[]> {
+async function mailboxesOf(source: MailboxSource, config: Config, options: Finding): Promise<MailboxOfSource[]> {
   const rules = source.rulesFile === undefined ? {} : { rulesFile: source.rulesFile };
-  const bySecret = (secretId: string, email?: string): Unplaced => ({
+  const bySecret = (secretId: string, email?: string): MailboxOfSource => ({
     name: secretNameOf(secretId),
     secretId,
-    mailbox: email === undefined ? undefined : listed(email),
+    mailbox: email === undefined ? undefined : expectByEntry(email),
     ...rules,
   });
   const bySubject =
     (secretId: string) =>
-    (subject: string): Unplaced => ({
+    (subject: string): MailboxOfSource => ({
       name: subject,
       secretId,
-      mailbox: listed(subject),
+      mailbox: expectByEntry(subject),
       subject,
       ...rules,
     });
@@ -160,8 +159,8 @@ async function listSecrets(
   const names = all.filter((name) => !notMailboxes.has(name));
   if (names.length > 0) return names;
   throw new ConfigError(
-    `AWS Secrets Manager (${region}) has no secret of a mailbox whose name begins with ${prefix}`,
-    'Correct secretPrefix in mailboxes.yaml, which distinguishes upper and lower case, or AWS_REGION; AWS lists a new secret up to five minutes late.',
+    `AWS Secrets Manager (${region}) has no mailbox's secret with a name that begins with ${prefix}`,
+    'Correct secretPrefix in mailboxes.yaml (upper and lower case count) or AWS_REGION. AWS lists a new secret up to five minutes late.',
   );
 }
 
@@ -189,7 +188,7 @@ async function adminToken(
   const fetchSecret = secrets.fetcherFor(secretId, admin);
   const hide = (secret: string) => redactor.add(secret);
   const exchange = { tokenUrl, timeoutMs, hide, clock: systemClock, random: Math.random };
-  /** Returns the error of a version that another version may replace. */
+  /** Returns the access token, or the error for which AWSPREVIOUS is tried. */
   const open = async ({ credentials }: FetchedSecret<ServiceAccount>): Promise<string | JobError> => {
     if (credentials instanceof ConfigError) return credentials;
     const token = await exchangeAssertion(credentials, [DIRECTORY_SCOPE], signal, exchange).catch(orRefusal);
@@ -199,7 +198,7 @@ async function adminToken(
   if (current === null) throw noVersion('AWSCURRENT');
   const opened = await open(current);
   if (!(opened instanceof JobError)) return opened;
-  const token = await tryPrevious(opened, () => fetchSecret('AWSPREVIOUS', signal), listed(admin), open);
+  const token = await tryPrevious(opened, () => fetchSecret('AWSPREVIOUS', signal), expectByEntry(admin), open);
   if (token instanceof JobError) throw token;
   log.error('secret.fallback', {
     secret: secretId,

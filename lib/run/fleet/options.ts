@@ -25,29 +25,26 @@ const PERIODS: ReadonlyMap<string, number> = new Map([
 const everyOption: OptionSpec<number> = {
   placeholder: '<period>',
   summary:
-    'how often the fleet runs: hour, day, week or a duration that divides a day, in UTC (default hour); with a database, each mailbox is worked once in that time',
+    'how often the fleet runs: hour, day, week or a duration that divides a day, in UTC (default hour); with a database, the job runs once in each mailbox in that time',
   fallback: 3_600_000,
   parse(text) {
     const ms = PERIODS.get(text) ?? parseDuration(text);
     if (ms === null)
       throw new UsageError(`"${text}" is no period`, `Write hour, day, week, or a duration like ${DURATION_EXAMPLES}.`);
     if (ms === PERIODS.get('week') || DAY_MS % ms === 0) return ms;
-    throw new UsageError(
-      `a day is no multiple of "${text}"`,
-      'Write hour, day, week, or a duration such as 10m or 6h.',
-    );
+    throw new UsageError(`"${text}" does not divide a day`, 'Write hour, day, week, or a duration such as 10m or 6h.');
   },
 };
 
 export const FLEET_OPTIONS = {
   every: everyOption,
   atOnce: countOption('<n>', `mailboxes at a time (default ${DEFAULT_AT_ONCE})`, 1, MOST_AT_ONCE),
-  mailbox: textsOption('<name>', 'only this mailbox, by the name in the log'),
+  mailbox: textsOption('<name>', 'only the mailbox with this name in the log'),
   budget: durationOption('stop the fleet after this time; the next fleet goes on (default RUN_BUDGET)', undefined),
   list: switchOption('print the mailboxes and do nothing else; needs no job'),
   forecast: switchOption('print the quota and the cost of running the job in all mailboxes'),
   status: switchOption('print how each mailbox ended last, of this job or of all jobs; needs DATABASE_URL'),
-  retry: switchOption('work once more on the mailboxes that failed for good in this period; needs DATABASE_URL'),
+  retry: switchOption('run the job again in the mailboxes that failed in this period; needs DATABASE_URL'),
   json: { ...jsonOption, summary: 'with --list, --forecast or --status: print JSON, for machines' },
 };
 

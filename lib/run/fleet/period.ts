@@ -1,5 +1,4 @@
-/** The periods of `--every`, counted in UTC: weeks begin on Monday, the others divide a day. */
-
+/** The periods of `--every`, counted in UTC: weeks begin on Monday, shorter periods divide a day. */
 import { DAY_MS } from '../../base/duration.ts';
 
 const WEEK_MS = 7 * DAY_MS;
@@ -25,8 +24,8 @@ export function periodAt(now: Date, everyMs: number): FleetPeriod {
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /**
- * `items` in the order of a period: each period begins elsewhere in the list. When a budget lets each period work through
- * a share of the list, such as a quarter, each item gets its turn within about three times as many periods as shares.
+ * `items` in the order of a period: each period begins at another item. When the budget is enough for only 1/n of the items
+ * in each period, each item has its turn within about 3n periods.
  */
 export function inOrderOf<T>({ index }: FleetPeriod, items: readonly T[]): T[] {
   const start = Math.floor(((index * GOLDEN) % 1) * items.length);

@@ -1,16 +1,16 @@
 /**
- * Limits how many mailboxes are in work at a time. A mailbox that sent no request to Gmail for a minute no longer counts: its
- * job hangs or waits, and must not hold up others.
+ * Limits how many mailboxes are in work at a time. A mailbox that sent no request to Gmail for a minute does not count,
+ * because its job hangs or waits and must not delay other mailboxes.
  */
 import { orAbort } from '../../base/clock.ts';
 
 const STALLED_MS = 60_000;
 
-/** Times `atOnce`: the most mailboxes in work, with those that do not count. Each of them takes memory. */
+/** At most this many times `atOnce` mailboxes are in work, since a mailbox that does not count still takes memory. */
 const MOST_OPEN = 4;
 
 export interface Slot {
-  /** A request was sent. */
+  /** Called for each request to Gmail. */
   beat(): void;
   release(): void;
 }
@@ -24,7 +24,7 @@ export interface SlotsOptions {
 export class Slots {
   readonly #atOnce: number;
   readonly #now: () => number;
-  /** Slot → when it was taken, or the last request was sent. */
+  /** Slot → when its last request was sent; before the first request, when the slot was acquired. */
   readonly #open = new Map<Slot, number>();
   #changed = Promise.withResolvers<void>();
 
@@ -58,7 +58,7 @@ export class Slots {
     return slot;
   }
 
-  /** Looks for mailboxes that no longer count. Call it now and then. */
+  /** Call this every few seconds: time alone may have freed a slot for which `acquire` waits. */
   recheck(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();

@@ -6,15 +6,15 @@ import { tableLines } from '../../screen/table.ts';
 import type { Terminal } from '../../screen/terminal.ts';
 import type { FleetStatus, MailboxStatus, StatusRequest } from './queue.ts';
 
-/** In the table: so many mailboxes that failed, and so many others. */
+/** The table has at most this many failed mailboxes, and this many others. */
 const MOST_SHOWN = 20;
 
 /** The indent of continued lines and of errors. */
 const INDENT = 4;
 
 /**
- * Prints first the mailboxes that failed, then the others, each from the oldest end to the newest. `status` is undefined
- * when the database has no tables; JSON is then empty.
+ * Prints the failed mailboxes, then the others, both from the oldest end to the newest. `status` is undefined when the
+ * database has no tables; JSON is then empty.
  */
 export function printStatus(
   status: FleetStatus | undefined,
@@ -59,7 +59,7 @@ function printTable(
     terminal.print(lines[index], INDENT);
     const reason = reasonOf(end);
     const first = firstWith.get(reason);
-    terminal.print(first === undefined ? reason : `${' '.repeat(INDENT)}(the error of ${first})`);
+    terminal.print(first === undefined ? reason : `${' '.repeat(INDENT)}(the same error as ${first})`);
     if (first === undefined) firstWith.set(reason, end.mailbox);
   }
   printMore(failed.length - shownFailed.length, 'failed', terminal);
@@ -90,7 +90,7 @@ function printUnknown({ ends, open }: FleetStatus, { job, mailboxes = [] }: Stat
 function retryHint(failed: readonly MailboxStatus[]): string {
   const jobs = new Set(failed.map(({ job }) => job));
   const [job] = jobs;
-  return `Correct the causes. The next period works on these mailboxes again; \`job fleet --retry ${jobs.size === 1 ? job : '<job>'}\` works at once on those that failed in this period.`;
+  return `Correct the causes. The job runs again in these mailboxes in the next period; \`job fleet --retry ${jobs.size === 1 ? job : '<job>'}\` runs it now in those that failed in this period.`;
 }
 
 function sumsOf(job: string, { ends, open }: FleetStatus): string {

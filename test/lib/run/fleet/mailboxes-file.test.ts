@@ -106,7 +106,7 @@ describe('mailboxes.yaml', () => {
     ],
     [
       `mailboxes:\n  - secret: ${ARN.replace(REGION, 'us-east-1')}`,
-      `:2:13: the 1st entry: secret lies in us-east-1, but AWS_REGION is ${REGION}, and one process reads the secrets of one region`,
+      `:2:13: the 1st entry: secret is in us-east-1, but AWS_REGION is ${REGION}, and all secrets of a fleet must be in one region`,
     ],
     ['mailboxes: [{ secretPrefix: "" }]', ':1:29: the 1st entry: secretPrefix is empty'],
     [

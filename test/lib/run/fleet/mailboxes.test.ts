@@ -158,7 +158,7 @@ describe('findMailboxes', () => {
       assert.equal(exitCode, 78);
       assert.equal(
         message,
-        'AWS Secrets Manager (us-east-1) has no secret of a mailbox whose name begins with gmail-jobs/nobody/',
+        "AWS Secrets Manager (us-east-1) has no mailbox's secret with a name that begins with gmail-jobs/nobody/",
       );
       assert.match(remedy, /Correct secretPrefix/);
     });
@@ -305,7 +305,7 @@ describe('findMailboxes', () => {
     });
   });
 
-  it('keeps a mailbox that is named again by its first entry: a secret, an address in any spelling', async () => {
+  it('keeps only the first entry of a mailbox that two entries name: by its secret, or by its address in any spelling', async () => {
     const { names, repeated, mailboxes } = await find(
       [
         '  - { secret: gmail-jobs/team/bob, rules: bob.yaml }',

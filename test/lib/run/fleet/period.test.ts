@@ -29,7 +29,7 @@ describe('a period', () => {
     assert.deepEqual(inOrderOf(periodAt(new Date(), HOUR_MS), []), []);
   });
 
-  it('lets every item have its turn within three times as many periods as shares', () => {
+  it('gives every item its turn within 3n periods when each period works through 1/n of the items', () => {
     for (const count of [1, 4, 7, 144, 2_000]) {
       const items = Array.from({ length: count }, (_, index) => index);
       for (const shares of [2, 4, 10]) {
