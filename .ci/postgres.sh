@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # postgres.sh COMMAND…: runs the command with POSTGRES_TEST_URL, the address of a throwaway PostgreSQL on a loopback port.
+# The server has TLS where OpenSSL is installed, and asks the user `tls_only` for TLS and a password.
 # Installs Debian's package when PostgreSQL is missing. Where that is impossible, runs the command without the variable:
 # the tests that need a database are then skipped, loudly. An address in POSTGRES_TEST_URL is used as it is.
 set -euo pipefail
@@ -32,9 +33,17 @@ stop() {
 }
 trap stop EXIT
 as_server "$bin/initdb" -D "$folder/data" -U postgres --auth=trust --no-sync >/dev/null
+tls=off
+if command -v openssl >/dev/null; then
+  as_server openssl req -new -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=localhost \
+    -keyout "$folder/data/server.key" -out "$folder/data/server.crt" 2>/dev/null
+  as_server sed -i '1i host all tls_only 127.0.0.1/32 scram-sha-256' "$folder/data/pg_hba.conf"
+  as_server sed -i '1i hostnossl all tls_only all reject' "$folder/data/pg_hba.conf"
+  tls=on
+fi
 start() {
   as_server "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/log" \
-    -o "-p $1 -c listen_addresses=127.0.0.1 -k $folder -c fsync=off -c max_connections=60" start >/dev/null
+    -o "-p $1 -c listen_addresses=127.0.0.1 -k $folder -c ssl=$tls -c fsync=off -c max_connections=60" start >/dev/null
 }
 for try in 1 2 3 4 5; do
   # Another process may take the free port before PostgreSQL does.
