@@ -143,6 +143,6 @@ function explain({ name, message, what, said }: AwsRefusal): JobError | undefine
 function ofOtherKind(what: string): ConfigError {
   return new ConfigError(
     `${what}: the key cannot sign with ECDSA_SHA_256`,
-    'Use an asymmetric key with the key spec ECC_NIST_P256 and the key usage SIGN_VERIFY (the AWS console says "Sign and verify"); `job policy --cloudformation --kms-sign` prints a template that makes one.',
+    'Use an asymmetric key with the key spec ECC_NIST_P256 and the key usage SIGN_VERIFY (the AWS console says "Sign and verify"); `job policy --cloudformation --kms-sign alias/gmail-jobs` prints a template that makes one.',
   );
 }

@@ -2,8 +2,15 @@
 import type { Environment } from '../base/environment.ts';
 import { defineCommand } from '../command.ts';
 import { ExitCode, UsageError } from '../errors.ts';
-import { choiceOption, switchOption, textOption, valueOption } from '../options.ts';
-import { appPolicy, fleetPolicy, type PolicyDocument, personPolicy, stackTemplate } from '../policy/documents.ts';
+import { choiceOption, switchOption, textOption, textsOption, valueOption } from '../options.ts';
+import {
+  appPolicy,
+  fleetPolicy,
+  type PolicyDocument,
+  type PolicyKeys,
+  personPolicy,
+  stackTemplate,
+} from '../policy/documents.ts';
 import {
   readAccount,
   readFleetTargets,
@@ -12,6 +19,7 @@ import {
   readTarget,
   requireKeyIn,
   requirePlace,
+  requireSigningKey,
 } from '../policy/target.ts';
 
 export default defineCommand({
@@ -27,29 +35,36 @@ export default defineCommand({
     account: valueOption('<12 digits>', 'AWS account, when the secret is given by name', readAccount),
     region: valueOption('<region>', 'AWS region, when the secret is given by name (default AWS_REGION)', readRegion),
     kmsKey: textOption('<arn>', 'your own KMS key, if one encrypts the secret'),
+    kmsSign: textsOption(
+      '<arn>',
+      'the KMS key to which the refresh token is bound; with --cloudformation, alias/NAME creates one',
+    ),
     fleet: switchOption('for the secrets of a fleet, which mailboxes.yaml (MAILBOXES_FILE) names'),
     cloudformation: switchOption('print a CloudFormation template (JSON) that creates secret, user and policy'),
   },
 
   async run({ options, env, terminal }) {
     const kmsKey = options.kmsKey?.trim();
+    const signingKeys = (options.kmsSign ?? []).map((key) => key.trim());
+    const keys = { kmsKey, signingKeys };
+    for (const key of signingKeys) requireSigningKey(key, options.cloudformation && signingKeys.length === 1);
     if (options.fleet) {
-      terminal.printExactly(JSON.stringify(await fleetDocument(options, kmsKey, env), null, 2));
+      terminal.printExactly(JSON.stringify(await fleetDocument(options, keys, env), null, 2));
       return ExitCode.ok;
     }
     const target = readTarget(options, env);
     if (kmsKey !== undefined) requireKeyIn('region' in target.place ? target.place.region : options.region, kmsKey);
     const document = () => {
       if (options.cloudformation) {
-        if (options.for === 'app') return stackTemplate(target, kmsKey, readJobTarget(target, env));
+        if (options.for === 'app') return stackTemplate(target, keys, readJobTarget(target, env));
         throw new UsageError(
           '--cloudformation creates a user for the running app; there is no template for a person',
           'Leave out --for, or leave out --cloudformation and attach the policy to the person in the AWS console.',
         );
       }
       const place = requirePlace(target);
-      if (options.for === 'authorize') return personPolicy(target, place, kmsKey);
-      return appPolicy(target, place, kmsKey, readJobTarget(target, env));
+      if (options.for === 'authorize') return personPolicy(target, place, keys);
+      return appPolicy(target, place, keys, readJobTarget(target, env));
     };
     terminal.printExactly(JSON.stringify(document(), null, 2));
     return ExitCode.ok;
@@ -66,7 +81,7 @@ interface FleetOptionsOfPolicy {
 
 async function fleetDocument(
   options: FleetOptionsOfPolicy,
-  kmsKey: string | undefined,
+  keys: PolicyKeys,
   env: Environment,
 ): Promise<PolicyDocument> {
   const others = [
@@ -82,7 +97,7 @@ async function fleetDocument(
   }
   const targets = await readFleetTargets(options, env);
   const place = requirePlace({ place: targets.place, source: 'an entry of mailboxes.yaml' });
-  if (kmsKey !== undefined) requireKeyIn(place.region, kmsKey);
+  if (keys.kmsKey !== undefined) requireKeyIn(place.region, keys.kmsKey);
   const jobTarget = readJobTarget({ name: '', source: 'mailboxes.yaml', place }, env);
-  return fleetPolicy(targets, place, kmsKey, jobTarget);
+  return fleetPolicy(targets, place, keys, jobTarget);
 }

@@ -5,6 +5,7 @@ import type { FleetTargets, PolicyTarget, SecretPlace } from './target.ts';
 type OneResource =
   | string
   | { readonly Ref: string }
+  | { readonly 'Fn::GetAtt': readonly [string, string] }
   | { readonly 'Fn::Join': readonly [string, readonly OneResource[]] };
 type Resource = OneResource | readonly OneResource[];
 
@@ -24,24 +25,36 @@ export interface PolicyDocument {
 /** Secrets Manager's actions that `job authorize` and `job rotate` use. */
 const PERSONS_ACTIONS = ['GetSecretValue', 'CreateSecret', 'TagResource', 'PutSecretValue', 'UpdateSecretVersionStage'];
 
+/** The ARNs of KMS keys, each undefined or empty for none. */
+export interface PolicyKeys {
+  /** The key that encrypts the secret. */
+  readonly kmsKey: string | undefined;
+  /** The keys to which refresh tokens are bound. */
+  readonly signingKeys: readonly string[];
+}
+
 /** Allows the running app to read the secret, and the secret of its jobs. */
 export function appPolicy(
   target: PolicyTarget,
   place: SecretPlace,
-  kmsKey: string | undefined,
+  { kmsKey, signingKeys }: PolicyKeys,
   jobTarget: PolicyTarget | undefined,
 ): PolicyDocument {
   const resources = [target, ...(jobTarget === undefined ? [] : [jobTarget])].map((one) =>
     fullArnOf(one, 'region' in one.place ? one.place : place),
   );
-  return policyOf([readSecrets(resources), ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaService(place))]);
+  return policyOf([
+    readSecrets(resources),
+    ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaService(place)),
+    ...signWith(signingKeys),
+  ]);
 }
 
 /** Allows the running app to read the secrets of a fleet, and to list secrets when entries of mailboxes.yaml name a prefix. */
 export function fleetPolicy(
   { secrets, prefixes }: FleetTargets,
   place: SecretPlace,
-  kmsKey: string | undefined,
+  { kmsKey, signingKeys }: PolicyKeys,
   jobTarget: PolicyTarget | undefined,
 ): PolicyDocument {
   const all = [...secrets, ...(jobTarget === undefined ? [] : [jobTarget])];
@@ -53,6 +66,7 @@ export function fleetPolicy(
     readSecrets([...new Set(resources)]),
     ...(prefixes.length === 0 ? [] : [LIST_SECRETS]),
     ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaService(place)),
+    ...signWith(signingKeys),
   ]);
 }
 
@@ -65,7 +79,11 @@ const LIST_SECRETS: Statement = {
 };
 
 /** Allows a person to use `job authorize`, `job check` and `job rotate`. */
-export function personPolicy(target: PolicyTarget, place: SecretPlace, kmsKey: string | undefined): PolicyDocument {
+export function personPolicy(
+  target: PolicyTarget,
+  place: SecretPlace,
+  { kmsKey, signingKeys }: PolicyKeys,
+): PolicyDocument {
   const arn = arnOf(target, place);
   return policyOf([
     {
@@ -77,15 +95,32 @@ export function personPolicy(target: PolicyTarget, place: SecretPlace, kmsKey: s
       Resource: [`${arn}-??????`, arn],
     },
     ...useOfKey('EncryptTheSecret', ['kms:GenerateDataKey', 'kms:Decrypt'], kmsKey, viaService(place)),
+    ...signWith(signingKeys),
+    // No part of signWith: its condition is never met by an action that does not sign.
+    ...(signingKeys.length === 0
+      ? []
+      : [
+          {
+            Sid: 'ReadThePublicKey',
+            Effect: 'Allow',
+            Action: 'kms:GetPublicKey',
+            Resource: oneOrMore(signingKeys),
+          } as const,
+        ]),
   ]);
 }
 
-/** A template that creates the secret without a value, and a user who may only read it and the secret of jobs. */
+/**
+ * A template that creates the secret without a value, and a user who may only read it and the secret of jobs. A signing key
+ * that is given as an alias (`alias/…`) is created too, and the user may sign with the signing keys.
+ */
 export function stackTemplate(
   { name }: PolicyTarget,
-  kmsKey: string | undefined,
+  { kmsKey, signingKeys }: PolicyKeys,
   jobTarget: PolicyTarget | undefined,
 ): object {
+  const alias = signingKeys.find((key) => key.startsWith('alias/'));
+  const arns = signingKeys.map((key) => (key === alias ? { 'Fn::GetAtt': ['SigningKey', 'Arn'] as const } : key));
   const viaThisRegion = { 'Fn::Join': ['.', ['secretsmanager', { Ref: 'AWS::Region' }, { Ref: 'AWS::URLSuffix' }]] };
   return {
     AWSTemplateFormatVersion: '2010-09-09',
@@ -114,16 +149,59 @@ export function stackTemplate(
           PolicyDocument: policyOf([
             readSecrets([{ Ref: 'Secret' }, ...(jobTarget === undefined ? [] : [resourceInStack(jobTarget)])]),
             ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaThisRegion),
+            ...signWith(arns),
           ]),
           Users: [{ Ref: 'User' }],
         },
       },
+      ...(alias === undefined ? {} : signingKeyResources(alias)),
     },
     Outputs: {
       SecretArn: { Description: 'For GMAIL_SECRET_ID', Value: { Ref: 'Secret' } },
       Region: { Description: 'For AWS_REGION', Value: { Ref: 'AWS::Region' } },
       UserName: { Description: 'The user to make an access key for, in the AWS console', Value: { Ref: 'User' } },
+      ...(alias !== undefined && {
+        SigningKeyArn: {
+          Description: 'For job authorize --kms-key and job rotate --kms-key',
+          Value: { 'Fn::GetAtt': ['SigningKey', 'Arn'] },
+        },
+      }),
     },
+  };
+}
+
+/**
+ * A key that signs DPoP proofs, with its alias. Its policy leaves all rights to the account, and so to IAM's policies: with a
+ * narrower one, nobody but the named users could ever manage the key. Source:
+ * docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html.
+ */
+function signingKeyResources(alias: string): object {
+  const account = ['arn', { Ref: 'AWS::Partition' }, 'iam', '', { Ref: 'AWS::AccountId' }, 'root'];
+  return {
+    SigningKey: {
+      Type: 'AWS::KMS::Key',
+      DeletionPolicy: 'Retain',
+      UpdateReplacePolicy: 'Retain',
+      Properties: {
+        Description: 'gmail-jobs: signs the proofs without which the refresh token in the secret opens nothing',
+        KeySpec: 'ECC_NIST_P256',
+        KeyUsage: 'SIGN_VERIFY',
+        KeyPolicy: {
+          Version: '2012-10-17',
+          Statement: [
+            {
+              Sid: 'LeaveTheKeyToThePoliciesOfTheAccount',
+              Effect: 'Allow',
+              Principal: { AWS: { 'Fn::Join': [':', account] } },
+              Action: 'kms:*',
+              Resource: '*',
+            },
+          ],
+        },
+        Tags: [{ Key: 'application', Value: 'gmail-jobs' }],
+      },
+    },
+    SigningKeyAlias: { Type: 'AWS::KMS::Alias', Properties: { AliasName: alias, TargetKeyId: { Ref: 'SigningKey' } } },
   };
 }
 
@@ -132,13 +210,26 @@ function policyOf(statements: readonly Statement[]): PolicyDocument {
 }
 
 function readSecrets(resources: readonly OneResource[]): Statement {
-  const [first = '', ...more] = resources;
   return {
     Sid: 'ReadTheSecret',
     Effect: 'Allow',
     Action: 'secretsmanager:GetSecretValue',
-    Resource: more.length === 0 ? first : resources,
+    Resource: oneOrMore(resources),
   };
+}
+
+function oneOrMore(resources: readonly OneResource[]): Resource {
+  const [first = '', ...more] = resources;
+  return more.length === 0 ? first : resources;
+}
+
+/** Allows signatures of the one kind that the program requests. */
+function signWith(keys: readonly OneResource[]): Statement[] {
+  if (keys.length === 0) return [];
+  const condition = { StringEquals: { 'kms:SigningAlgorithm': 'ECDSA_SHA_256' } };
+  return [
+    { Sid: 'SignWithTheKey', Effect: 'Allow', Action: 'kms:Sign', Resource: oneOrMore(keys), Condition: condition },
+  ];
 }
 
 /** A secret that the stack does not create: by its ARN, or by its name in the stack's account and region. */

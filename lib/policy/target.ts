@@ -1,6 +1,6 @@
 /** Reads the name or ARN of the secret that `job policy` prints a document for, and the ARN of the key that encrypts it. */
 
-import { isRegion, partitionOf, SECRET_NAME } from '../aws/names.ts';
+import { isKeyAlias, isKeyArn, isRegion, partitionOf, SECRET_NAME } from '../aws/names.ts';
 import { beginsLikeCredential } from '../base/credential-like.ts';
 import type { Environment } from '../base/environment.ts';
 import { UsageError } from '../errors.ts';
@@ -168,19 +168,34 @@ export function requirePlace({ place, source }: Pick<PolicyTarget, 'place' | 'so
 
 /** @throws UsageError when `keyArn` is not the ARN of a key, or lies in another region than the secret. */
 export function requireKeyIn(secretRegion: string | undefined, keyArn: string): void {
-  const { resource, region } = splitArn(keyArn, '--kms-key', 'kms', KEY_REMEDY);
-  if (resource.startsWith('alias/')) {
-    throw new UsageError('--kms-key is an alias, but IAM allows the use of a key only by its ARN', KEY_REMEDY);
-  }
-  if (!/^key\/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.test(resource)) {
-    throw new UsageError('--kms-key is no ARN of a key', KEY_REMEDY);
-  }
+  const { region } = requireKey(keyArn, '--kms-key');
   if (secretRegion !== undefined && region !== secretRegion) {
     throw new UsageError(
       `--kms-key lies in ${region}, but the secret in ${secretRegion}`,
       'AWS encrypts a secret with a key of the same region: write the ARN of that key.',
     );
   }
+}
+
+function requireKey(keyArn: string, source: string): SecretPlace {
+  const { resource, ...place } = splitArn(keyArn, source, 'kms', KEY_REMEDY);
+  if (resource.startsWith('alias/')) {
+    throw new UsageError(`${source} is an alias, but IAM allows the use of a key only by its ARN`, KEY_REMEDY);
+  }
+  if (!isKeyArn(keyArn)) throw new UsageError(`${source} is no ARN of a key`, KEY_REMEDY);
+  return place;
+}
+
+/** @throws UsageError when `key` is not the ARN of a key; with `mayCreate`, the name of an alias is allowed too. */
+export function requireSigningKey(key: string, mayCreate: boolean): void {
+  if (mayCreate && isKeyAlias(key)) return;
+  if (key.startsWith('alias/')) {
+    throw new UsageError(
+      '--kms-sign is an alias, but IAM allows the use of a key only by its ARN',
+      `${KEY_REMEDY} With --cloudformation, an alias names a key to create.`,
+    );
+  }
+  requireKey(key, '--kms-sign');
 }
 
 const SECRET_REMEDY =

@@ -23,7 +23,16 @@ const parse = (argv: readonly string[]) => parseCommandLine(argv, registry, AS_N
 /** Each option accepts at least one of these values. */
 const SAMPLES = [
   ...['7', '90%', '2015-01-31', '15m', 'month', 'week', 'Europe/Berlin', 'AWSPENDING', 'AWSPREVIOUS', 'authorize'],
-  ...['alice@example.com', 'gmail-jobs/alice', '123456789012', 'eu-central-1', 'a,b', 'a text', 'messages'],
+  ...[
+    'alice@example.com',
+    'gmail-jobs/alice',
+    '123456789012',
+    'eu-central-1',
+    'a,b',
+    'a text',
+    'messages',
+    'alias/gmail-jobs',
+  ],
 ];
 
 /** The command line as the program parses it. */

@@ -7,9 +7,17 @@ const ACTIONS = new Set([
   ...Object.keys(secretsManager)
     .filter((name) => name.endsWith('Command') && name !== '$Command')
     .map((name) => `secretsmanager:${name.replace(/Command$/, '')}`),
-  ...['Encrypt', 'Decrypt', 'ReEncryptFrom', 'ReEncryptTo', 'GenerateDataKey', 'DescribeKey', 'CreateGrant'].map(
-    (name) => `kms:${name}`,
-  ),
+  ...[
+    'Encrypt',
+    'Decrypt',
+    'ReEncryptFrom',
+    'ReEncryptTo',
+    'GenerateDataKey',
+    'DescribeKey',
+    'CreateGrant',
+    'Sign',
+    'GetPublicKey',
+  ].map((name) => `kms:${name}`),
 ]);
 
 const PARTITION = '(aws|aws-cn|aws-us-gov|aws-iso|aws-iso-b|aws-iso-e|aws-iso-f|aws-eusc)';
@@ -50,7 +58,8 @@ export function assertPolicy(document: unknown, { intrinsic = false, prefixes = 
       else assert.match(String(resource).replace(prefixes ? /\*$/ : /$^/, ''), ARNS[service] ?? /^$/);
     }
     if (Condition !== undefined) assertCondition(Condition, intrinsic);
-    if (service === 'kms') assert.ok(Condition, 'a key without a condition');
+    const isPublic = actions.every((action) => action === 'kms:GetPublicKey');
+    if (service === 'kms' && !isPublic) assert.ok(Condition, 'a key without a condition');
   }
   assert.ok(JSON.stringify(document).length <= 2_048, 'too long for an inline policy of a user');
   return statements;
@@ -59,9 +68,10 @@ export function assertPolicy(document: unknown, { intrinsic = false, prefixes = 
 function assertCondition(condition: unknown, intrinsic: boolean): void {
   for (const [operator, tests] of Object.entries(objectOf(condition, ['StringEquals']))) {
     assert.equal(operator, 'StringEquals');
-    for (const [key, value] of Object.entries(objectOf(tests, ['kms:ViaService']))) {
+    for (const [key, value] of Object.entries(objectOf(tests, [], ['kms:ViaService', 'kms:SigningAlgorithm']))) {
       assert.match(key, /^[a-z]+:[A-Za-z]+$/);
-      if (intrinsic && typeof value === 'object') objectOf(value, ['Fn::Join']);
+      if (key === 'kms:SigningAlgorithm') assert.equal(value, 'ECDSA_SHA_256');
+      else if (intrinsic && typeof value === 'object') objectOf(value, ['Fn::Join']);
       else assert.match(String(value), /^secretsmanager\.[a-z0-9-]+\.[a-z0-9.-]+$/);
     }
   }
@@ -74,6 +84,8 @@ const RESOURCE_TYPES: Readonly<Record<string, readonly [readonly string[], reado
     ['Name', 'Description', 'KmsKeyId', 'Tags', 'SecretString', 'GenerateSecretString', 'ReplicaRegions'],
   ],
   'AWS::IAM::User': [[], ['Groups', 'LoginProfile', 'Path', 'Policies', 'Tags', 'UserName']],
+  'AWS::KMS::Key': [[], ['Description', 'KeySpec', 'KeyUsage', 'KeyPolicy', 'Tags', 'Enabled', 'MultiRegion']],
+  'AWS::KMS::Alias': [['AliasName', 'TargetKeyId'], []],
   'AWS::IAM::Policy': [
     ['PolicyName', 'PolicyDocument'],
     ['Groups', 'Roles', 'Users'],
@@ -117,18 +129,26 @@ export function assertTemplate(document: unknown): Template {
 
 function referencesIn(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, inner]) => (key === 'Ref' ? [String(inner)] : referencesIn(inner)));
+  return Object.entries(value).flatMap(([key, inner]) => {
+    if (key === 'Ref') return [String(inner)];
+    return key === 'Fn::GetAtt' ? [String((inner as string[])[0])] : referencesIn(inner);
+  });
 }
 
 function assertReference(value: unknown): void {
-  const { Ref: reference, 'Fn::Join': joined } = objectOf(value, [], ['Ref', 'Fn::Join']);
+  const parts = objectOf(value, [], ['Ref', 'Fn::Join', 'Fn::GetAtt']);
+  const { Ref: reference, 'Fn::Join': joined, 'Fn::GetAtt': attribute } = parts;
+  if (attribute !== undefined) {
+    assert.deepEqual(attribute, ['SigningKey', 'Arn']);
+    return;
+  }
   if (joined === undefined) {
     assert.equal(typeof reference, 'string');
     return;
   }
-  const [delimiter, parts] = joined as [string, (string | { Ref: string })[]];
+  const [delimiter, pieces] = joined as [string, (string | { Ref: string })[]];
   const text = (part: string | { Ref: string }) => (typeof part === 'string' ? part : PSEUDO_PARAMETERS[part.Ref]);
-  assert.match(parts.map(text).join(delimiter), ARNS.secretsmanager ?? /^$/);
+  assert.match(pieces.map(text).join(delimiter), ARNS.secretsmanager ?? /^$/);
 }
 
 function objectOf(value: unknown, required: readonly string[], optional: readonly string[] = []): Json {

@@ -88,6 +88,31 @@ describe('the policy of the running app', { concurrency: 8 }, () => {
     ['us-gov-west-1', 'aws-us-gov', 'amazonaws.com'],
     ['ap-southeast-7', 'aws', 'amazonaws.com'],
   ] as const;
+  const SIGN = {
+    Sid: 'SignWithTheKey',
+    Effect: 'Allow',
+    Action: 'kms:Sign',
+    Resource: KEY,
+    Condition: { StringEquals: { 'kms:SigningAlgorithm': 'ECDSA_SHA_256' } },
+  };
+
+  it('allows to sign with the key to which the token is bound, in any region, in one way only', async () => {
+    const [, ...more] = assertPolicy(await print(['--secret', ARN, '--kms-sign', KEY]));
+    assert.deepEqual(more, [SIGN]);
+    const elsewhere = KEY.replace('eu-central-1', 'us-west-2');
+    const args = ['--secret', ARN, '--kms-key', KEY, '--kms-sign', KEY, '--kms-sign', elsewhere];
+    const [, decrypt, sign] = assertPolicy(await print(args));
+    assert.equal(decrypt?.Action, 'kms:Decrypt');
+    assert.deepEqual(sign, { ...SIGN, Resource: [KEY, elsewhere] });
+  });
+
+  it('lets the person who authorizes read the public key too', async () => {
+    const [, sign, read, ...more] = assertPolicy(await print(['--for', 'authorize', ...NAMED, '--kms-sign', KEY]));
+    assert.deepEqual(sign, SIGN);
+    assert.deepEqual([read?.Action, read?.Resource], ['kms:GetPublicKey', KEY]);
+    assert.deepEqual(more, []);
+  });
+
   for (const [region, partition, domain] of partitions) {
     it(`knows that ${region} belongs to ${partition}`, async () => {
       const key = `arn:${partition}:kms:${region}:${ACCOUNT}:key/${KEY_ID}`;
@@ -307,6 +332,32 @@ describe('the CloudFormation template', { concurrency: 8 }, () => {
     assert.equal(decrypt?.Resource, KEY);
   });
 
+  it('creates the key that signs, with its alias, and leaves no administrator out', async () => {
+    const args = ['--cloudformation', '--secret', 'gmail-jobs/alice', '--kms-sign', 'alias/gmail-jobs'];
+    const { Resources, Outputs } = assertTemplate(await print(args));
+    const { Type, DeletionPolicy, Properties } = Resources.SigningKey ?? assert.fail();
+    assert.deepEqual([Type, DeletionPolicy], ['AWS::KMS::Key', 'Retain']);
+    assert.partialDeepStrictEqual(Properties, { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
+    const root = ['arn', { Ref: 'AWS::Partition' }, 'iam', '', { Ref: 'AWS::AccountId' }, 'root'];
+    assert.partialDeepStrictEqual(Properties.KeyPolicy, {
+      Statement: [{ Effect: 'Allow', Principal: { AWS: { 'Fn::Join': [':', root] } }, Action: 'kms:*', Resource: '*' }],
+    });
+    assert.deepEqual(Resources.SigningKeyAlias?.Properties, {
+      AliasName: 'alias/gmail-jobs',
+      TargetKeyId: { Ref: 'SigningKey' },
+    });
+    const [, sign] = assertPolicy(Resources.Policy?.Properties.PolicyDocument, { intrinsic: true });
+    assert.deepEqual([sign?.Action, sign?.Resource], ['kms:Sign', { 'Fn::GetAtt': ['SigningKey', 'Arn'] }]);
+    assert.deepEqual(Outputs.SigningKeyArn?.Value, { 'Fn::GetAtt': ['SigningKey', 'Arn'] });
+  });
+
+  it('lets the user sign with a key that exists', async () => {
+    const template = assertTemplate(await print(['--cloudformation', '--secret', 'a', '--kms-sign', KEY]));
+    assert.deepEqual(Object.keys(template.Resources), ['Secret', 'User', 'Policy']);
+    const [, sign] = assertPolicy(template.Resources.Policy?.Properties.PolicyDocument, { intrinsic: true });
+    assert.equal(sign?.Resource, KEY);
+  });
+
   it('is refused for a person', async () => {
     assert.match(await refusal(['--cloudformation', '--for', 'authorize', ...NAMED]), /--cloudformation/);
   });
@@ -385,6 +436,13 @@ describe('wrong input of job policy', { concurrency: 8 }, () => {
       ['--cloudformation', '--secret', 'a', '--region', 'us-east-1', '--kms-key', KEY],
       /--kms-key lies in eu-central-1/,
     ],
+    ['a signing key that is an alias', ['--secret', ARN, '--kms-sign', 'alias/mine'], /--kms-sign is an alias/],
+    ['a signing key that is an id', ['--secret', ARN, '--kms-sign', KEY_ID], /--kms-sign is no ARN/],
+    [
+      'a signing key of another service',
+      ['--secret', ARN, '--kms-sign', ARN],
+      /--kms-sign is the ARN of another service/,
+    ],
     ['an unknown purpose', ['--for', 'everything'], /--for: "everything" is not one of app, authorize/],
     ['an unknown option', ['--frobnicate'], /unknown option '--frobnicate'/],
   ];
@@ -393,10 +451,10 @@ describe('wrong input of job policy', { concurrency: 8 }, () => {
   }
 });
 
-/** The commands of AWS's SDK that the sources of the program use. */
+/** The commands of Secrets Manager that the sources of the program use. */
 function commandsInSources(): Set<string> {
   const names = readdirSync(`${ROOT}/lib`, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => file.endsWith('.ts') && file !== 'aws/kms.ts')
     .flatMap((file) => [...readFileSync(`${ROOT}/lib/${file}`, 'utf8').matchAll(/new (\w+)Command\(/g)])
     .map(([, name = '']) => name);
   return new Set(names.filter((name) => name !== 'GetCallerIdentity'));
