@@ -11,7 +11,7 @@ import { examineConfig, readLogConfig, readMonitorUrl } from './config.ts';
 import { asError, type EgressError, ExitCode, exitCodeOf, JobError, StoppedError } from './errors.ts';
 import { guardEgress } from './process/egress.ts';
 import { refuseUnlocked } from './process/lockdown.ts';
-import { restrainV8 } from './process/memory.ts';
+import { restrainOnce, restrainV8 } from './process/memory.ts';
 import { guardOutput } from './process/output.ts';
 import { Redactor } from './process/redact.ts';
 import { stackOf } from './process/stack.ts';
@@ -132,7 +132,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       installed: () => registry.scopes(),
       jobs: registry.folder,
       allowHosts: egress.allow,
-      onLoaded: restrainV8,
+      onLoaded: invocation.kind === 'fleet' ? restrainOnce() : restrainV8,
     };
     if (invocation.kind === 'run') return (await runJob(invocation, surroundings)).exitCode;
     const { commandFleet } = await import('./run/fleet/command.ts');

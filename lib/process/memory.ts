@@ -3,6 +3,7 @@
  * start are in the Procfile.
  */
 import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 const FLAGS = [
   // Optimizing the HTTP parser of `fetch`, which is WebAssembly, takes 22 MB and a quarter of a short run's CPU time.
@@ -23,4 +24,20 @@ const FLAGS = [
  */
 export function restrainV8(): void {
   for (const flag of FLAGS) setFlagsFromString(flag);
+}
+
+/**
+ * Returns a function that sets the flags once, and then collects garbage. V8 computes the heap's next limit when it collects
+ * garbage; when it did so before the flags, while a list of 5,000 mailboxes was read, the heap grew to 55 MB instead of 32
+ * (seen with 24.21). The collection takes 20 to 40 ms: too long for the run of a single mailbox.
+ */
+export function restrainOnce(): () => void {
+  let isRestrained = false;
+  return () => {
+    if (isRestrained) return;
+    isRestrained = true;
+    restrainV8();
+    setFlagsFromString('--expose-gc');
+    runInNewContext('gc')();
+  };
 }
