@@ -2,7 +2,7 @@
 import { orAbort } from '../../base/clock.ts';
 import { ConfigError, ExitCode, StoppedError, UsageError } from '../../errors.ts';
 import type { RunRequest, Surroundings } from '../run.ts';
-import { chosen, openSharedSecrets, runFleet, share } from './fleet.ts';
+import { chooseMailboxes, openSharedConnections, openSharedSecrets, runFleet } from './fleet.ts';
 import { FORECAST_HANG, forecastFleet, forecastLines } from './forecast.ts';
 import { printList } from './list.ts';
 import { findMailboxes } from './mailboxes.ts';
@@ -59,9 +59,9 @@ async function printForecast(
   if (config instanceof ConfigError) throw config;
   const { projectQuotaPerMinute: projectUnitsPerMinute } = config;
   return await untilStopped(async () => {
-    const shared = share(config, run, surroundings, signal);
+    const shared = openSharedConnections(config, run, surroundings, signal);
     const found = await findMailboxes(config, surroundings, { secrets: shared.secrets, signal });
-    const mailboxes = chosen(found, names);
+    const mailboxes = chooseMailboxes(found, names);
     const [failed] = found.failures;
     if (mailboxes.length === 0 && failed !== undefined) throw failed.error;
     const terms = { everyMs, projectUnitsPerMinute };

@@ -1,6 +1,6 @@
 /**
- * Runs a job in many mailboxes, several at a time, each as a run of its own, and sums up the runs in the final line
- * `fleet.finished`. mailboxes.ts finds the mailboxes, work.ts chooses the next one, run.ts does each run.
+ * Runs a job in many mailboxes, several at a time, and sums up the runs in the final line `fleet.finished`. mailboxes.ts
+ * finds the mailboxes, work.ts chooses the next one, run.ts does each run.
  */
 import { SharedSecrets, type SharedSecretsOptions } from '../../aws/shared-secrets.ts';
 import { orAbort, systemClock } from '../../base/clock.ts';
@@ -36,13 +36,13 @@ import { listWork, SharedWork, type Work, type WorkItem } from './work.ts';
 
 export interface FleetRequest {
   readonly options: FleetOptions;
-  /** The job and its options, for each mailbox. */
+  /** The job and its options, the same for each mailbox. */
   readonly run: RunRequest;
-  /** The database over which several processes share the mailboxes; undefined when this process works on all. */
+  /** The database over which processes share the mailboxes; undefined when this process works on all mailboxes. */
   readonly databaseUrl: string | undefined;
 }
 
-/** How the mailboxes of a fleet ended; each counts once. */
+/** How the mailboxes of a fleet ended. Each mailbox counts once. */
 export interface MailboxCounts {
   readonly all: number;
   readonly done: number;
@@ -51,7 +51,7 @@ export interface MailboxCounts {
   readonly failed: number;
   /** Not worked on, or stopped before anything was found. */
   readonly remaining: number;
-  /** Worked on by other processes in this period. */
+  /** Other processes work on them, or did so in this period. */
   readonly elsewhere: number;
 }
 
@@ -61,8 +61,8 @@ type RunEnd = Pick<RunReport, 'outcome' | 'exitCode' | 'changed' | 'error' | 're
 
 interface WorkTerms {
   readonly atOnce: number;
-  /** Whether all mailboxes have the same rules, so that the job takes or refuses its options in all of them. */
-  readonly areAlike: boolean;
+  /** When all mailboxes have the same rules, a job that refuses its options in one of them refuses them in all. */
+  readonly haveSameRules: boolean;
   readonly shared: SharedConnections;
   readonly stop: AbortSignal;
 }
@@ -87,18 +87,18 @@ export interface FleetReport extends Sums {
 }
 
 /**
- * A mailbox's time unless the job's --budget says otherwise: mailboxes that hang or have much to do leave time for others.
- * Its next run goes on.
+ * The time of one mailbox when the job has no --budget, so that a mailbox that hangs or has much to do leaves time for the
+ * others. Its next run goes on.
  */
 export const MAILBOX_BUDGET_MS = 10 * 60_000;
 
-/** How often the fleet looks for mailboxes that hang. */
+/** How often `Slots` looks for mailboxes that hang. */
 const RECHECK_MS = 5_000;
 
-/** Names in an error's message. */
+/** At most this many names of mailboxes for each exit code in the fleet's error. */
 const MOST_NAMED = 5;
 
-/** Works through all mailboxes and returns the sums. The final line is written after a bug and for a wrong configuration, too. */
+/** Runs the job in all mailboxes and returns the sums. Writes the final line also after a bug or for a wrong configuration. */
 export async function runFleet(request: FleetRequest, surroundings: Surroundings): Promise<FleetReport> {
   return await new Fleet(request, surroundings).execute();
 }
@@ -110,8 +110,9 @@ class Fleet {
   readonly #ends = { all: 0, done: 0, nothingToDo: 0, partial: 0, failed: 0, remaining: 0, elsewhere: 0 };
   readonly #sums = Object.fromEntries(SUMS.map((name) => [name, 0])) as Record<keyof Sums, number>;
   readonly #failures = new Failures();
-  readonly #brokenSources: JobError[] = [];
-  /** Mailboxes that this process entered for a retry, and the exit code of their last run. */
+  /** Of the entries of mailboxes.yaml that failed. */
+  readonly #entryErrors: JobError[] = [];
+  /** Mailboxes that this process entered for a retry → the exit code of their last run. */
   readonly #retried = new Map<string, ExitCode>();
   #stopped: StopReason | null = null;
 
@@ -154,16 +155,16 @@ class Fleet {
     if (config instanceof ConfigError) throw config;
     using budget = startBudget(options.budget ?? config.budgetMs, processStop);
     try {
-      const shared = share(config, run, this.#surroundings, budget.wrapUp);
+      const shared = openSharedConnections(config, run, this.#surroundings, budget.wrapUp);
       const { secrets } = shared;
       const found = await findMailboxes(config, this.#surroundings, { secrets, signal: budget.wrapUp });
       for (const { name, source, firstSource } of found.repeated)
         log.warn('fleet.repeated', { mailbox: name, source, firstSource });
       for (const { source, error } of found.failures) {
-        this.#brokenSources.push(error);
+        this.#entryErrors.push(error);
         log.error('fleet.source_failed', { source, error: error.message, remedy: error.remedy });
       }
-      const mailboxes = chosen(found, options.mailbox);
+      const mailboxes = chooseMailboxes(found, options.mailbox);
       this.#ends.all = mailboxes.length;
       this.#ends.remaining = mailboxes.length;
       const atOnce = options.atOnce ?? DEFAULT_AT_ONCE;
@@ -174,9 +175,8 @@ class Fleet {
       await queue?.enter(ordered.map(({ name }) => name));
       log.info('fleet.started', { job: run.name, mailboxes: mailboxes.length, retried, atOnce, dryRun });
       const work = queue === undefined ? listWork(ordered) : new SharedWork(queue, ordered, atOnce);
-      // Rules are checked in each run, so only without rules of its own a mailbox's usage error is that of all.
-      const areAlike = mailboxes.every(({ rulesFile }) => rulesFile === undefined);
-      await this.#workThrough(work, { atOnce, areAlike, shared, stop: budget.wrapUp });
+      const haveSameRules = mailboxes.every(({ rulesFile }) => rulesFile === undefined);
+      await this.#workThrough(work, { atOnce, haveSameRules, shared, stop: budget.wrapUp });
     } finally {
       this.#stopped = budget.stopped;
     }
@@ -229,8 +229,8 @@ class Fleet {
     if (failure !== undefined) throw failure;
   }
 
-  /** Runs the job in the mailbox. Rejects when no further mailbox is to be begun: all would refuse the options, or the database is away. */
-  async #workOn(item: WorkItem, { work, slot, areAlike, shared, stop }: WorkTerms & { work: Work; slot: Slot }) {
+  /** Rejects to end the fleet: when the job refuses its options in all mailboxes, or the database is away. */
+  async #workOn(item: WorkItem, { work, slot, haveSameRules, shared, stop }: WorkTerms & { work: Work; slot: Slot }) {
     const { mailbox, lost } = item;
     const processStop = lost === undefined ? stop : AbortSignal.any([stop, lost]);
     let end: RunEnd;
@@ -239,12 +239,12 @@ class Fleet {
       for (const sum of SUMS) this.#sums[sum] += report[sum];
       end = report;
     } catch (error) {
-      if (areAlike && error instanceof UsageError) throw error;
+      if (haveSameRules && error instanceof UsageError) throw error;
       end = this.#refused(mailbox, asError(error));
     } finally {
       slot.release();
     }
-    const kind = endOf(end, stop);
+    const kind = endKindOf(end, stop);
     if (stop.aborted && (kind === 'partial' || kind === 'remaining')) {
       this.#count(mailbox.name, kind, end.exitCode);
       await work.giveBack(item);
@@ -267,7 +267,7 @@ class Fleet {
     if (kind === 'failed') this.#failures.add(name, exitCode);
   }
 
-  /** Counts the mailboxes that other processes work on, and those that wait for a retry as failed. */
+  /** Counts mailboxes that wait for a retry as failed, and mailboxes of other processes as `elsewhere`. */
   async #countRest(work: Work, isAnswering: boolean): Promise<void> {
     const retried = [...this.#retried.keys()];
     const rest = isAnswering ? await work.rest(retried).catch(() => undefined) : undefined;
@@ -278,7 +278,7 @@ class Fleet {
     this.#ends.remaining -= elsewhere;
   }
 
-  /** The end of a mailbox whose run wrote no final line: the job refuses its options there, or runJob has a bug. */
+  /** The end of a mailbox for which runJob wrote no final line: the job refuses its options, or runJob has a bug. */
   #refused({ name }: FleetMailbox, error: Error): RunEnd {
     if (exitCodeOf(error) === ExitCode.bug) this.#logBug(error);
     const end = { exitCode: exitCodeOf(error), ...describeError(error) };
@@ -291,41 +291,39 @@ class Fleet {
   }
 
   #conclude(error: Error | undefined): Pick<FleetReport, 'outcome' | 'exitCode' | 'error' | 'remedy'> {
-    const { all, done, partial, failed, remaining } = this.#ends;
-    // Stopped while the mailboxes were searched for.
-    const isStopped = partial > 0 || remaining > 0 || error instanceof StoppedError;
+    const { done, partial, failed, remaining } = this.#ends;
     if (error !== undefined && !(error instanceof StoppedError))
       return { outcome: 'failed', exitCode: exitCodeOf(error), ...describeError(error) };
-    if (failed > 0 || this.#brokenSources.length > 0) {
-      const codes = new Set([...this.#failures.codes, ...this.#brokenSources.map(({ exitCode }) => exitCode)]);
-      const [code = ExitCode.itemsFailed] = codes;
-      const isShared = codes.size === 1 && (failed === 0 || failed === all);
-      return {
-        outcome: 'failed',
-        exitCode: isShared ? code : ExitCode.itemsFailed,
-        error: [
-          ...(failed > 0
-            ? [`The job failed in ${failed} of ${counted(all, 'mailbox', 'mailboxes')}: ${this.#failures}`]
-            : []),
-          ...(this.#brokenSources.length > 0
-            ? [`${counted(this.#brokenSources.length, 'entry', 'entries')} of the list of mailboxes could not be read`]
-            : []),
-        ].join('; '),
-        remedy: [
-          ...(failed > 0 ? ['Follow the remedy in the run.finished line of each failed mailbox.'] : []),
-          ...(this.#brokenSources.length > 0 ? ['Follow the remedies of the fleet.source_failed events.'] : []),
-        ].join(' '),
-      };
-    }
+    if (failed > 0 || this.#entryErrors.length > 0) return this.#failure();
+    // A StoppedError comes from the search for the mailboxes: then `remaining` is 0, because none was found yet.
+    const isStopped = partial > 0 || remaining > 0 || error !== undefined;
     if (isStopped && (this.#stopped === 'SIGTERM' || this.#stopped === 'SIGHUP')) return interrupted(ExitCode.sigterm);
     if (isStopped && this.#stopped === 'SIGINT') return interrupted(ExitCode.sigint);
     const outcome = isStopped ? 'partial' : done > 0 ? 'ok' : 'nothing-to-do';
     return { outcome, exitCode: ExitCode.ok, error: undefined, remedy: undefined };
   }
+
+  #failure() {
+    const { all, failed } = this.#ends;
+    const [errors, remedies]: [string[], string[]] = [[], []];
+    if (failed > 0) {
+      errors.push(`The job failed in ${failed} of ${counted(all, 'mailbox', 'mailboxes')}: ${this.#failures}`);
+      remedies.push('Follow the remedy in the run.finished or fleet.refused line of each failed mailbox.');
+    }
+    if (this.#entryErrors.length > 0) {
+      errors.push(`${counted(this.#entryErrors.length, 'entry', 'entries')} of the list of mailboxes failed`);
+      remedies.push('Follow the remedies in the fleet.source_failed lines.');
+    }
+    const codes = new Set([...this.#failures.codes, ...this.#entryErrors.map(({ exitCode }) => exitCode)]);
+    const [code = ExitCode.itemsFailed] = codes;
+    const isCommon = codes.size === 1 && (failed === 0 || failed === all);
+    const exitCode = isCommon ? code : ExitCode.itemsFailed;
+    return { outcome: 'failed', exitCode, error: errors.join('; '), remedy: remedies.join(' ') } as const;
+  }
 }
 
 /**
- * Runs the job in one mailbox of a fleet, where nobody watches. Calls `onRequest` for each request to Gmail.
+ * Runs the job in one mailbox of a fleet, without output for a person. Calls `onRequest` for each request to Gmail.
  * @throws UsageError when the job refuses its options.
  */
 export async function runIn(
@@ -352,8 +350,7 @@ export async function runIn(
   );
 }
 
-/** Opens what the runs in all mailboxes share. */
-export function share(
+export function openSharedConnections(
   config: Config,
   { job }: RunRequest,
   { redactor, log, allowHosts }: Pick<Surroundings, 'redactor' | 'log' | 'allowHosts'>,
@@ -371,7 +368,7 @@ export function share(
   };
 }
 
-/** Access to the secrets of all mailboxes. A service account's key is cut out of the output until the process ends. */
+/** Access to the secrets of all mailboxes. The redactor hides a service account's key until the process ends. */
 export function openSharedSecrets(
   { awsRegion: region, awsKeys: keys }: Config,
   { redactor, ...options }: Pick<Surroundings, 'redactor'> & Pick<SharedSecretsOptions, 'jobSecrets' | 'signal'>,
@@ -385,10 +382,11 @@ function interrupted(exitCode: ExitCode) {
 }
 
 /**
- * The mailboxes named `names`; all without names. An entry that failed may hold a name that is missing, and fails the fleet.
- * @throws UsageError for a name that is missing although no entry failed.
+ * The mailboxes with these names; all when `names` is undefined.
+ * @throws UsageError for a name that no mailbox has. When an entry failed, it may hold the name, so nothing is thrown: the
+ * failed entry fails the fleet.
  */
-export function chosen(
+export function chooseMailboxes(
   { mailboxes, failures }: FoundMailboxes,
   names: readonly string[] | undefined,
 ): readonly FleetMailbox[] {
@@ -404,17 +402,17 @@ export function chosen(
   return mailboxes.filter(({ name }) => names.includes(name));
 }
 
-/** How a mailbox counts. `stop` tells the runs that the fleet's budget is spent, or that the process must end. */
-function endOf({ outcome, exitCode, changed }: RunEnd, stop: AbortSignal): MailboxEndKind {
+/** `stop` is aborted when the fleet's budget is spent, or the process must end. */
+function endKindOf({ outcome, exitCode, changed }: RunEnd, stop: AbortSignal): MailboxEndKind {
   if (outcome === 'ok') return 'done';
   if (outcome === 'nothing-to-do') return 'nothingToDo';
   if (outcome === 'partial') return 'partial';
   if (outcome === 'interrupted') return changed > 0 ? 'partial' : 'remaining';
-  // The next fleet repeats a run that was stopped before it found anything.
+  // Stopped before it found anything.
   return stop.aborted && exitCode === ExitCode.unavailable ? 'remaining' : 'failed';
 }
 
-/** Failed mailboxes by exit code. Keeps a few names of each code only, since a fleet may have 100,000 mailboxes. */
+/** Failed mailboxes by exit code. Keeps only a few names for each code, since a fleet may have 100,000 mailboxes. */
 class Failures {
   readonly #byCode = new Map<ExitCode, { count: number; names: string[] }>();
 

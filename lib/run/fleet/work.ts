@@ -13,21 +13,22 @@ export interface WorkItem {
 }
 
 export interface Work {
-  /** The mailbox to begin now; undefined when nothing is left. Rejects with the signal's reason on abort. */
+  /** The mailbox to begin now; undefined when none is left. Rejects with the signal's reason on abort. */
   next(stop: AbortSignal): Promise<WorkItem | undefined>;
+  /** Records how the mailbox's run ended. */
   settle(item: WorkItem, end: MailboxEnd): Promise<Settled>;
   /** Leaves a mailbox whose run was stopped to other processes. */
   giveBack(item: WorkItem): Promise<void>;
   /** Gives back the mailboxes that were taken and not begun. */
   giveBackRest(): Promise<void>;
-  /** How the mailboxes stand that this process did not end. `retried` are those that it entered for a retry. */
+  /** The mailboxes that this process did not end. `retried` are those that it entered for a retry. */
   rest(retried: readonly string[]): Promise<Rest>;
 }
 
 export interface Rest {
   /** Mailboxes of the period that other processes ended, or work on. */
   readonly elsewhere: number;
-  /** Among `retried`: those that still wait. */
+  /** Those of `retried` that still wait. */
   readonly waiting: readonly string[];
 }
 
@@ -50,7 +51,7 @@ export function listWork(mailboxes: readonly FleetMailbox[]): Work {
 const FIRST_LOOK_MS = 250;
 const LAST_LOOK_MS = 2_000;
 
-/** A look at many mailboxes takes the database long; the pause after it is this many times longer. */
+/** A pause is at least this many times as long as the look before it, which takes long with many mailboxes. */
 const PAUSE_PER_LOOK = 10;
 
 interface SharedItem extends WorkItem {
@@ -61,19 +62,19 @@ interface SharedItem extends WorkItem {
 export class SharedWork implements Work {
   readonly #queue: FleetQueue;
   readonly #byName: ReadonlyMap<string, FleetMailbox>;
-  /** With more, mailboxes would wait here while another process is free. */
+  /** A small number: mailboxes that this process took ahead wait here, although another process may be free. */
   readonly #mostAhead: number;
-  /** How many the next take asks for. */
+  /** How many mailboxes `#take` asks for. */
   #most: number;
   /** Taken and not begun. */
   readonly #ahead: SharedItem[] = [];
-  /** Mailboxes that another process entered and that this one does not know, since its list is another. Held until the end. */
+  /** Mailboxes that a process with another list entered. This process keeps them until its end. */
   #unknown = 0;
   #ended = 0;
   #taking: Promise<void> | undefined;
   #settled = Promise.withResolvers<void>();
 
-  /** Takes as many as are begun at once, then a quarter of them, before the last of those are begun. */
+  /** Takes `atOnce` mailboxes at first, later a quarter of `atOnce` ahead. */
   constructor(queue: FleetQueue, mailboxes: readonly FleetMailbox[], atOnce: number) {
     this.#queue = queue;
     this.#byName = new Map(mailboxes.map((mailbox) => [mailbox.name, mailbox]));
@@ -81,12 +82,12 @@ export class SharedWork implements Work {
     this.#most = atOnce;
   }
 
-  /** Waits while other processes work, because they may fail or be killed; and while a retry is to come. */
+  /** Waits while other processes work, because a killed process leaves its mailboxes; and for mailboxes that are retried. */
   async next(stop: AbortSignal): Promise<WorkItem | undefined> {
     for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(2 * pauseMs, LAST_LOOK_MS)) {
       const item = this.#ahead.shift();
       if (item !== undefined) {
-        // When it fails, the next one fails too, which is waited for.
+        // An error that lasts comes again at the next `#take`, which is awaited.
         if (this.#ahead.length < this.#mostAhead) this.#take().catch(() => {});
         return item;
       }
@@ -104,7 +105,7 @@ export class SharedWork implements Work {
     }
   }
 
-  /** One at a time. */
+  /** Calls under way are shared, so that the database gets one request at a time. */
   #take(): Promise<void> {
     this.#taking ??= this.#takeNow().finally(() => {
       this.#taking = undefined;
