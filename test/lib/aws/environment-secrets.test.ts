@@ -152,6 +152,13 @@ describe('secretsIn', () => {
     assert.deepEqual(secretsIn({ DATABASE_URL: 'postgres://ann@127.0.0.1:5432/fleet' }).filter(Boolean), []);
   });
 
+  it('reads a long word in a time that grows with its length', () => {
+    const startedMs = performance.now();
+    assert.deepEqual(secretsIn({ CONFIGURATION: 'x'.repeat(200_000) }).filter(Boolean), []);
+    assert.ok(performance.now() - startedMs < 2_000, 'two minutes when the time is quadratic');
+    assert.deepEqual(secretsIn({ A: '1client_secret=abcdefgh12' }).filter(Boolean), ['abcdefgh12']);
+  });
+
   it('finds nothing in an empty environment', () => {
     assert.deepEqual(secretsIn({}).filter(Boolean), []);
     assert.deepEqual(secretsIn({ HEARTBEAT_URL: 'nonsense' }).filter(Boolean), []);
