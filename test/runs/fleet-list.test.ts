@@ -94,6 +94,21 @@ describe('job fleet', () => {
     assert.deepEqual(asked, ['GetSecretValue', 'ListSecrets', 'ListSecrets', 'token', 'users.list']);
   });
 
+  it('prints only the mailboxes of --mailbox, and refuses a name that is not in the list', async () => {
+    const words = ['fleet', '--list', '--mailbox', 'gmail-jobs/team/bob', '--mailbox'];
+    const run = await runJob(sandbox, [...words, 'fred@example.com'], { mailboxes: MAILBOXES });
+    assert.deepEqual(
+      linesOf(run).map(({ name }) => name),
+      ['gmail-jobs/team/bob', 'fred@example.com'],
+    );
+    const mistyped = await runJob(sandbox, [...words, 'fret@example.com'], { mailboxes: MAILBOXES });
+    assert.deepEqual([mistyped.code, mistyped.stdout], [2, '']);
+    assert.match(
+      mistyped.stderr,
+      /the fleet has no mailbox "fret@example\.com" \(did you mean "fred@example\.com"\?\)/,
+    );
+  });
+
   it('prints a table at a terminal', { skip: !hasTerminal && 'python3 is missing' }, async () => {
     const { code, screen } = await runAtTerminal(sandbox, ['fleet', '--list'], { mailboxes: BROKEN, columns: 120 });
     assert.equal(code, 78, screen);

@@ -33,20 +33,22 @@ export async function commandFleet(
       SEE,
     );
   if (options.status && databaseUrl !== undefined) return await printLastEnds(databaseUrl, job, options, surroundings);
-  if (run === undefined || options.list) return await printMailboxes(options.json, surroundings);
+  if (run === undefined || options.list) return await printMailboxes(options, surroundings);
   if (options.forecast) return await printForecast(run, options, surroundings);
   return (await runFleet({ options, run, databaseUrl }, surroundings)).exitCode;
 }
 
 const SEE = 'See "Many mailboxes" in jobs/README.md. Without a database, the ends of past runs are in the log alone.';
 
-async function printMailboxes(json: boolean, surroundings: Surroundings): Promise<ExitCode> {
+async function printMailboxes({ mailbox: names, json }: FleetOptions, surroundings: Surroundings): Promise<ExitCode> {
   const { config, terminal, isWatched, redactor, processStop: signal } = surroundings;
   if (config instanceof ConfigError) throw config;
   return await untilStopped(async () => {
     const secrets = openSharedSecrets(config, { redactor, jobSecrets: [], signal });
     const found = await findMailboxes(config, surroundings, { secrets, signal });
-    return await printList(found, { json: json || !isWatched, terminal });
+    const mailboxes = chooseMailboxes(found, names);
+    const repeated = found.repeated.filter(({ name }) => names?.includes(name) ?? true);
+    return await printList({ ...found, mailboxes, repeated }, { json: json || !isWatched, terminal });
   });
 }
 
