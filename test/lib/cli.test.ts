@@ -240,6 +240,7 @@ describe('job fleet', () => {
       assert.equal(options.every, ms);
     }
     await assert.rejects(fleet('--every', '7m', 'digest'), /"7m" does not divide a day/);
+    await assert.rejects(fleet('--every', '30s', 'digest'), /"30s" is shorter than a minute/);
     await assert.rejects(fleet('--every', 'month', 'digest'), /"month" is no period/);
   });
 

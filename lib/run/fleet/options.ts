@@ -22,6 +22,9 @@ const PERIODS: ReadonlyMap<string, number> = new Map([
   ['week', 7 * DAY_MS],
 ]);
 
+/** In a shorter period, a process would hardly begin before the period is over. */
+const LEAST_EVERY_MS = 60_000;
+
 const everyOption: OptionSpec<number> = {
   placeholder: '<period>',
   summary:
@@ -31,6 +34,11 @@ const everyOption: OptionSpec<number> = {
     const ms = PERIODS.get(text) ?? parseDuration(text);
     if (ms === null)
       throw new UsageError(`"${text}" is no period`, `Write hour, day, week, or a duration like ${DURATION_EXAMPLES}.`);
+    if (ms < LEAST_EVERY_MS)
+      throw new UsageError(
+        `"${text}" is shorter than a minute`,
+        'A period ends the work on its mailboxes: write 1m or more.',
+      );
     if (ms === PERIODS.get('week') || DAY_MS % ms === 0) return ms;
     throw new UsageError(`"${text}" does not divide a day`, 'Write hour, day, week, or a duration such as 10m or 6h.');
   },
