@@ -97,7 +97,7 @@ export async function parseCommandLine(
 const FLEET: Pick<Job, 'summary' | 'description'> = {
   summary: 'Runs a job once in each mailbox of mailboxes.yaml (MAILBOXES_FILE)',
   description:
-    "The fleet's options stand before the job's name, the job's own behind it: `job fleet --at-once 4 apply-rules --dry-run`. There, --budget is the time for each mailbox (default 10m). With DATABASE_URL, several processes share the mailboxes.",
+    "The fleet's options stand before the job's name, the job's own behind it: `job fleet --at-once 4 apply-rules --dry-run`. Behind the name, --budget is the time for each mailbox (default 10m). With DATABASE_URL, several processes share the mailboxes. \"Many mailboxes\" in jobs/README.md describes the list and the database.",
 };
 
 /** Parses the words after `job fleet`. */
