@@ -116,10 +116,13 @@ const FIRST_RETRY_SECONDS = 60;
 const HEARTBEAT_SECONDS = 30;
 const TICK_MS = 10_000;
 
+/** How often the process looks for mailboxes of its own that another one may take soon. */
+const LOSE_MS = 1_000;
+
 /** While the database restarts. Together shorter than the time after which the mailboxes of this process are lost. */
 const AWAY: RetryPolicy = { pausesMs: [250, 500, 1_000, 2_000, 4_000, 4_000, 4_000], fixedShare: 0.5 };
 
-/** How long a statement may take that is sent after the stop: Heroku kills the process 30 seconds after SIGTERM. */
+/** How long a statement may take after the stop: Heroku kills the process 30 seconds after SIGTERM. */
 const STATEMENT_AT_END_MS = 3_000;
 
 const STOP_MS = 1_000;
@@ -165,7 +168,7 @@ interface Batch {
 interface OpenMailbox {
   readonly taken: TakenMailbox;
   readonly lost: AbortController;
-  /** On the clock of `performance.now`. */
+  /** When the last statement was sent that told the database so, on the clock of `performance.now`: its answer may come late. */
   reportedMs: number;
 }
 
@@ -229,7 +232,9 @@ export class FleetQueue implements AsyncDisposable {
   /** The end of the period. */
   readonly #endMs: number;
   readonly #open = new Map<string, OpenMailbox>();
-  #timer: NodeJS.Timeout | undefined;
+  /** Takes, counts and retries these mailboxes alone; undefined for all. */
+  #only: readonly string[] | undefined;
+  #timers: readonly NodeJS.Timeout[] = [];
   #tick: Promise<void> = Promise.resolve();
   /** Ends that wait for the statement under way, by their output in JSON. */
   readonly #batches = new Map<string, Batch>();
@@ -241,6 +246,7 @@ export class FleetQueue implements AsyncDisposable {
     this.#boss = boss;
     this.#address = address;
     this.#request = request;
+    this.#only = request.only;
     this.#surroundings = surroundings;
     this.#endMs = Date.parse(request.period.name) + request.everyMs;
     this.#name = `fleet/${request.job}`;
@@ -268,10 +274,17 @@ export class FleetQueue implements AsyncDisposable {
     const tick = () => this.report().catch(() => {});
     // Nobody waits for the first one: with its seven statements it would be half of the start.
     this.#tick = tick();
-    this.#timer = setInterval(() => {
-      this.#loseSilent();
-      this.#tick = this.#tick.then(tick);
-    }, TICK_MS).unref();
+    this.#timers = [
+      setInterval(() => {
+        this.#tick = this.#tick.then(tick);
+      }, TICK_MS).unref(),
+      setInterval(() => this.#loseSilent(), LOSE_MS).unref(),
+    ];
+  }
+
+  /** From now on takes, counts and retries these mailboxes alone. */
+  restrictTo(mailboxes: readonly string[]): void {
+    this.#only = mailboxes;
   }
 
   /** Enters the mailboxes that the period lacks, and returns their number. */
@@ -288,11 +301,15 @@ export class FleetQueue implements AsyncDisposable {
   /** Up to `most` mailboxes that no process works on. Empty when none is due, and rarely when two processes take at once. */
   async take(most: number): Promise<TakenMailbox[]> {
     if (this.isOver) return [];
-    const rows = await this.#persistently(() => this.#fetch(most));
+    let askedMs = 0;
+    const rows = await this.#persistently(() => {
+      askedMs = performance.now();
+      return this.#fetch(most);
+    });
     return rows.map(({ id, retryCount, data: { mailbox, tryNumber, retries } }) => {
       const lost = new AbortController();
       const taken = { id, retryCount, mailbox, tryNumber, retries, lost: lost.signal };
-      this.#open.set(id, { taken, lost, reportedMs: performance.now() });
+      this.#open.set(id, { taken, lost, reportedMs: askedMs });
       return taken;
     });
   }
@@ -306,12 +323,12 @@ export class FleetQueue implements AsyncDisposable {
         includeMetadata: true,
         ...(db && { db }),
       });
-    const { only } = this.#request;
+    const only = this.#only;
     if (only === undefined) return await fetchOf(this.#priority);
     // pg-boss cannot take by key. Within the transaction the chosen rows have a priority that no other rows have.
     const chosen = -1 - this.#priority;
     const taking = inTransaction(this.#boss.getDb(), async (db) => {
-      await db.executeSql(CHOOSE, [this.#name, this.#priority, only, chosen]);
+      await db.executeSql(CHOOSE, [this.#name, this.#priority, only, chosen, most]);
       const rows = await fetchOf(chosen, db);
       await db.executeSql(UNCHOOSE, [this.#name, chosen, this.#priority]);
       return rows;
@@ -385,8 +402,8 @@ export class FleetQueue implements AsyncDisposable {
     const open = [...this.#open.values()];
     if (open.length > 0) {
       const attempts = open.map(({ taken }) => attemptOf(taken));
-      const { settled = [] }: Touched = await this.#explained(() => this.#boss.touch(this.#name, attempts));
       const reportedMs = performance.now();
+      const { settled = [] }: Touched = await this.#explained(() => this.#boss.touch(this.#name, attempts));
       for (const one of open) {
         if (settled.includes(one.taken.id)) one.reportedMs = reportedMs;
         else if (this.#open.get(one.taken.id) === one) one.lost.abort(new StoppedError('lost'));
@@ -397,7 +414,7 @@ export class FleetQueue implements AsyncDisposable {
 
   /** Gives back the open mailboxes, and disconnects. Without a database, other processes take them after a minute. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
     await this.giveBack([...this.#open.values()].map(({ taken }) => taken)).catch(() => {});
     await stopBoss(this.#boss);
   }
@@ -457,7 +474,7 @@ export class FleetQueue implements AsyncDisposable {
     return settled;
   }
 
-  async #select(sql: string, only = this.#request.only): Promise<unknown[]> {
+  async #select(sql: string, only = this.#only): Promise<unknown[]> {
     const values = [this.#name, this.#priority, only ?? null];
     const { rows } = await this.#persistently(() => this.#boss.getDb().executeSql(sql, values));
     return rows;
@@ -478,10 +495,9 @@ export class FleetQueue implements AsyncDisposable {
         if (this.#failedAtEnd !== undefined) throw this.#failedAtEnd;
         const isAtEnd = stop.aborted;
         try {
-          const done = this.#explained(work);
-          return { value: await (isAtEnd ? orAbort(done, AbortSignal.timeout(STATEMENT_AT_END_MS)) : done) };
+          return { value: await this.#answered(this.#explained(work)) };
         } catch (error) {
-          if (isAtEnd) this.#failedAtEnd = error;
+          if (isAtEnd || error instanceof SilentAtEnd) this.#failedAtEnd = error;
           if (stop.aborted || !(error instanceof UnavailableError)) throw error;
           return { kind: 'away', error };
         }
@@ -493,8 +509,35 @@ export class FleetQueue implements AsyncDisposable {
     });
   }
 
+  /** Settles as `done` does; rejects when the database does not answer within `STATEMENT_AT_END_MS` after the stop. */
+  async #answered<T>(done: Promise<T>): Promise<T> {
+    const { stop } = this.#surroundings;
+    const late = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const onStop = (): void => {
+      timer = globalThis.setTimeout(() => late.abort(new SilentAtEnd(this.#address.host)), STATEMENT_AT_END_MS);
+    };
+    if (stop.aborted) onStop();
+    else stop.addEventListener('abort', onStop, { once: true });
+    try {
+      return await orAbort(done, late.signal);
+    } finally {
+      stop.removeEventListener('abort', onStop);
+      clearTimeout(timer);
+    }
+  }
+
   async #explained<T>(work: () => Promise<T>): Promise<T> {
     return await explained(this.#address, work);
+  }
+}
+
+class SilentAtEnd extends UnavailableError {
+  constructor(host: string) {
+    super(
+      `the database at ${host} did not answer within ${STATEMENT_AT_END_MS / 1_000} seconds after the process was stopped`,
+      'Other processes take its mailboxes after a minute. If it lasts, look at the state of the database with `heroku pg:info`.',
+    );
   }
 }
 
@@ -575,7 +618,11 @@ const LAST = `(
   FROM ${SCHEMA}.job WHERE name = $1 AND priority = $2 AND ($3::text[] IS NULL OR singleton_key = ANY($3))
   ORDER BY singleton_key, (data->>'tryNumber')::int DESC) AS last`;
 const CHOOSE = `UPDATE ${SCHEMA}.job SET priority = $4
-  WHERE name = $1 AND priority = $2 AND singleton_key = ANY($3::text[]) AND state < 'active'`;
+  WHERE name = $1 AND id IN (
+    SELECT id FROM ${SCHEMA}.job AS waiting
+    WHERE name = $1 AND priority = $2 AND singleton_key = ANY($3::text[]) AND state < 'active' AND start_after <= now()
+      AND NOT EXISTS (SELECT FROM ${SCHEMA}.job WHERE name = $1 AND singleton_key = waiting.singleton_key AND state = 'active')
+    LIMIT $5 FOR UPDATE SKIP LOCKED)`;
 const UNCHOOSE = `UPDATE ${SCHEMA}.job SET priority = $3 WHERE name = $1 AND priority = $2`;
 const IS_WAITING = `state IN ('created', 'retry')`;
 const HAS_FAILED = `(state = 'failed' OR (state = 'completed' AND (output->>'exitCode')::int NOT IN (0, 130, 143)))`;

@@ -68,8 +68,6 @@ export class SharedWork implements Work {
   #most: number;
   /** Taken and not begun. */
   readonly #ahead: SharedItem[] = [];
-  /** Mailboxes that a process with another list entered. This process keeps them until its end. */
-  #unknown = 0;
   #ended = 0;
   #taking: Promise<void> | undefined;
   #settled = Promise.withResolvers<void>();
@@ -98,7 +96,7 @@ export class SharedWork implements Work {
       await this.#take();
       if (this.#ahead.length > 0) continue;
       const { waiting, active, nextInMs = Number.POSITIVE_INFINITY } = await this.#queue.counts();
-      if (waiting + active - this.#unknown <= 0) return undefined;
+      if (waiting + active <= 0) return undefined;
       const lookMs = performance.now() - startedMs;
       const restMs = Math.max(Math.min(pauseMs, nextInMs || pauseMs), PAUSE_PER_LOOK * lookMs);
       await Promise.race([systemClock.sleep(restMs, stop), this.#settled.promise]);
@@ -116,11 +114,16 @@ export class SharedWork implements Work {
   async #takeNow(): Promise<void> {
     const rows = await this.#queue.take(this.#most);
     this.#most = Math.max(1, this.#mostAhead);
+    const unknown: TakenMailbox[] = [];
     for (const taken of rows) {
       const mailbox = this.#byName.get(taken.mailbox);
-      if (mailbox === undefined) this.#unknown += 1;
+      if (mailbox === undefined) unknown.push(taken);
       else this.#ahead.push({ mailbox, taken, lost: taken.lost });
     }
+    if (unknown.length === 0) return;
+    // Another process has another list. Two such processes that held each other's mailboxes would wait for ever.
+    this.#queue.restrictTo([...this.#byName.keys()]);
+    await this.#queue.giveBack(unknown);
   }
 
   async settle(item: WorkItem, end: MailboxEnd): Promise<Settled> {
@@ -140,9 +143,11 @@ export class SharedWork implements Work {
   }
 
   async rest(retried: readonly string[]): Promise<Rest> {
+    // Mailboxes of other lists do not count.
+    this.#queue.restrictTo([...this.#byName.keys()]);
     const { ended, active } = await this.#queue.counts();
     return {
-      elsewhere: ended + active - this.#unknown - this.#ended,
+      elsewhere: ended + active - this.#ended,
       waiting: await this.#queue.waitingAmong(retried),
     };
   }

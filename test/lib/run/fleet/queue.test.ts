@@ -13,6 +13,7 @@ import {
   type QueueRequest,
   readFleetStatus,
 } from '../../../../lib/run/fleet/queue.ts';
+import { SharedWork } from '../../../../lib/run/fleet/work.ts';
 import { createDatabase, describeWithPostgres, type TestDatabase } from '../../../fixtures/postgres.ts';
 import type { WorkerOptions } from '../../../fixtures/queue-worker.ts';
 
@@ -114,6 +115,34 @@ describeWithPostgres('the queue of a fleet', () => {
     const status = (await readFleetStatus(database.url, { job: request.job }, () => {}))?.ends ?? [];
     for (const [index, { mailbox }] of taken.entries())
       assert.equal(status.find((row) => row.mailbox === mailbox)?.error, index % 3 === 0 ? `e${index}` : null);
+  });
+
+  it('processes with other lists do not hold the mailboxes of each other, and count their own alone', async () => {
+    const request = requestOf();
+    await using one = await open(request);
+    await using two = await open(request);
+    const listOf = (...names: readonly string[]) =>
+      names.map((name) => ({ name, secretId: name, mailbox: undefined, source: name }));
+    const first = new SharedWork(one, listOf('ann', 'bob'), 4);
+    const second = new SharedWork(two, listOf('bob', 'cem', 'dan'), 4);
+    const signal = surroundings.stop;
+    await one.enter(['ann', 'bob']);
+    await two.enter(['bob', 'cem', 'dan']);
+    const worked = async (work: SharedWork) => {
+      const names: string[] = [];
+      for (let item = await work.next(signal); item !== undefined; item = await work.next(signal)) {
+        await work.settle(item, DONE);
+        names.push(item.mailbox.name);
+      }
+      return names.sort();
+    };
+    const item = await second.next(signal);
+    assert.ok(item && item.mailbox.name !== 'ann');
+    const mine = worked(first);
+    await second.settle(item, DONE);
+    const others = [item.mailbox.name, ...(await worked(second))];
+    assert.deepEqual([...(await mine), ...others].sort(), ['ann', 'bob', 'cem', 'dan']);
+    assert.equal((await second.rest([])).elsewhere, 3 - others.length);
   });
 
   it('counts weeks from Monday: a week has one entry', async () => {
@@ -279,6 +308,48 @@ describeWithPostgres('the queue of a fleet', () => {
     assert.equal(taken.lost.aborted, false);
     assert.equal(await other.settle(taken, DONE), 'ended');
     assert.deepEqual(await other.counts(), { waiting: 0, active: 0, ended: 1, failed: 0, nextInMs: undefined });
+  });
+
+  it('counts the half minute of silence from the question, not from its answer, and looks every second', async (context) => {
+    context.mock.timers.enable({ apis: ['setInterval'] });
+    let now = 0;
+    context.mock.method(performance, 'now', () => now);
+    await using queue = await open(requestOf());
+    await queue.enter(['ann']);
+    const taking = queue.take(1);
+    now = 24_000;
+    const [taken] = await taking;
+    context.mock.timers.tick(1_000);
+    assert.equal(taken?.lost.aborted, false);
+    const reporting = queue.report();
+    now = 48_000;
+    await reporting;
+    context.mock.timers.tick(1_000);
+    assert.equal(taken?.lost.aborted, false);
+    now = 50_000;
+    context.mock.timers.tick(1_000);
+    assert.equal(taken?.lost.aborted, true);
+  });
+
+  it('a database that no longer answers is unavailable three seconds after the stop, also for a statement under way', async () => {
+    const stop = new AbortController();
+    const request = requestOf();
+    await using queue = await openQueue(database.url, request, { ...surroundings, stop: stop.signal });
+    await queue.enter(['ann', 'bob']);
+    const [ann, bob] = await queue.take(2);
+    assert.ok(ann && bob);
+    const locking = database.query(`BEGIN; LOCK TABLE gmail_jobs.job; SELECT pg_sleep(60)`).catch(() => {});
+    const waits = () => database.query(`SELECT FROM pg_locks WHERE NOT granted AND mode = 'RowExclusiveLock'`);
+    const lock = `SELECT pid FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'gmail_jobs.job'::regclass`;
+    while ((await database.query(lock)).length === 0);
+    const underWay = queue.settle(ann, DONE);
+    while ((await waits()).length === 0);
+    const stoppedMs = performance.now();
+    stop.abort();
+    for (const settling of [underWay, queue.settle(bob, AWAY)]) await assert.rejects(settling, UnavailableError);
+    assert.ok(performance.now() - stoppedMs < 10_000, 'less than the 20 seconds that a statement may take before');
+    await database.query(`SELECT pg_terminate_backend(pid) FROM (${lock}) AS holders`);
+    await locking;
   });
 
   it('takes at most two connections', async () => {
