@@ -444,10 +444,10 @@ describeWithPostgres('the queue of a fleet', () => {
     await assert.rejects(openQueue(empty.urlFor(user), requestOf(), surroundings), (error: JobError) => {
       assert.ok(error instanceof ConfigError);
       assert.equal(error.message, `the user ${user} lacks rights in the database ${empty.name}`);
-      assert.match(error.remedy, new RegExp(`GRANT CREATE ON DATABASE "${empty.name}" TO "${user}";`));
+      assert.match(error.remedy, new RegExp(`GRANT CONNECT, CREATE ON DATABASE "${empty.name}" TO "${user}";`));
       return true;
     });
-    await empty.query(`GRANT CREATE ON DATABASE ${empty.name} TO ${user}`);
+    await empty.query(`GRANT CONNECT, CREATE ON DATABASE ${empty.name} TO ${user}`);
     await (await openQueue(empty.urlFor(user), requestOf(), surroundings)).close();
     await empty.query(`REVOKE CREATE ON DATABASE ${empty.name} FROM ${user}`);
     await using queue = await openQueue(empty.urlFor(user), requestOf(), surroundings);
