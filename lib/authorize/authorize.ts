@@ -3,6 +3,7 @@ import { openSecretStore } from '../aws/secret-store.ts';
 import type { CommandContext } from '../command.ts';
 import { examineConfig, secretAddressOf } from '../config.ts';
 import { ConfigError, ExitCode, UsageError } from '../errors.ts';
+import { chooseBinding } from './binding.ts';
 import { NAME_CLIENT, readClient } from './client.ts';
 import { openConsent } from './consent.ts';
 import { googleAccessOf } from './google.ts';
@@ -24,6 +25,13 @@ export async function authorize(context: CommandContext<typeof authorizeOptions>
     const client = await readClient(options, terminal, hide, signal);
     if (client === null) throw new UsageError('the OAuth client is not known', NAME_CLIENT);
     const stored = await inspectSecret(store, google, { ...options, email }, signal);
+    const found = stored.kind === 'value' ? stored.binding : undefined;
+    const binding = await chooseBinding({ kmsKey: options.kmsKey, unbind: false }, found, {
+      region: config.awsRegion,
+      google,
+      terminal,
+      signal,
+    });
     const known = stored.kind === 'value' && !options.replace ? stored.mailbox : null;
 
     const lost = lostJobsText(installed, unionOf(jobs), 'To authorize for every installed job, leave out `--jobs`.');
@@ -35,6 +43,7 @@ export async function authorize(context: CommandContext<typeof authorizeOptions>
         jobs,
         email,
         loginHint: email ?? known ?? undefined,
+        binding,
         port: options.port,
         withBrowser: !options.noBrowser,
         timeoutMs: options.timeout,

@@ -3,7 +3,7 @@
  * that lacks a scope or is for another mailbox. Storing the token is left to the caller.
  */
 
-import type { AuthorizedUser } from '../aws/shape.ts';
+import type { AuthorizedUser, KeyBinding } from '../aws/shape.ts';
 import { formatDuration } from '../base/duration.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
 import type { CommandContext } from '../command.ts';
@@ -13,6 +13,7 @@ import { hasAllScopes, type JobScopes, shortScope } from '../google/scopes.ts';
 import type { OptionSpecs } from '../options.ts';
 import { commandSpelling } from '../screen/command-spelling.ts';
 import { type ConsentAnswer, type Loopback, pastedAnswer, startLoopback } from './answer.ts';
+import { requireBound } from './binding.ts';
 import type { OAuthClient } from './client.ts';
 import { exchangeCode, type GoogleAccess, REMOVE_ACCESS } from './google.ts';
 import { consentLink, createLinkSecrets, type LinkSecrets, openBrowser, wrongState } from './link.ts';
@@ -27,6 +28,8 @@ export interface ConsentRequest {
   readonly email: string | undefined;
   /** The account that Google's page selects; undefined lets the person choose. */
   readonly loginHint: string | undefined;
+  /** The key to which the refresh token is bound; undefined for none. */
+  readonly binding: KeyBinding | undefined;
   /** The port of 127.0.0.1 to listen on; 0 takes a free one. */
   readonly port: number;
   readonly withBrowser: boolean;
@@ -143,13 +146,14 @@ async function takeGrant(
   request: ConsentRequest,
   { verifier }: LinkSecrets,
   redirectUri: string,
-  { hide, signal }: ConsentContext,
+  { terminal, hide, signal }: ConsentContext,
   google: GoogleAccess,
 ): Promise<Grant> {
   const code = parameters.get('code') ?? '';
   if (code === '') throw refusal(parameters.get('error') ?? '');
   hide(code);
-  const tokens = await exchangeCode(request.client, { code, verifier, redirectUri }, signal, google);
+  const { binding } = request;
+  const tokens = await exchangeCode(request.client, { code, verifier, redirectUri }, signal, google, binding);
   const scopes = tokens.scopes ?? request.scopes;
   requireAllScopes(request, scopes);
   if (tokens.refreshToken === undefined) {
@@ -162,7 +166,11 @@ async function takeGrant(
       chooseAccount(request.email),
     );
   }
-  const user = { type: 'authorized_user', ...request.client, refreshToken: tokens.refreshToken, email } as const;
+  const { refreshToken } = tokens;
+  const unbound = { type: 'authorized_user', ...request.client, refreshToken, email } as const;
+  const user = binding === undefined ? unbound : { ...(await requireBound(unbound, binding, signal, google)), email };
+  if (binding !== undefined)
+    terminal.print('Google bound the refresh token to the key: without a proof, Google refuses the token.');
   return { user, scopes, refreshTokenLifetimeMs: tokens.refreshTokenLifetimeMs };
 }
 

@@ -1,4 +1,6 @@
 /** Exchanges a person's authorization code for tokens, and revokes a grant, at Google's OAuth endpoints. */
+
+import type { KeyBinding } from '../aws/shape.ts';
 import { systemClock } from '../base/clock.ts';
 import type { CommandContext } from '../command.ts';
 import type { Config } from '../config.ts';
@@ -11,7 +13,16 @@ import {
   requestForm,
   scopesIn,
 } from '../google/oauth.ts';
-import { ENABLE_CLIENT, type ExchangeOptions, type OpenProofs, prepareProofs } from '../google/token.ts';
+import {
+  clockAheadOf,
+  ENABLE_CLIENT,
+  type ExchangeOptions,
+  isProofRefusal,
+  type OpenProofs,
+  prepareProofs,
+  proverFor,
+  refusedProof,
+} from '../google/token.ts';
 import type { OptionSpecs } from '../options.ts';
 import type { OAuthClient } from './client.ts';
 import { USE_NEW_LINK } from './link.ts';
@@ -56,7 +67,8 @@ export function googleAccessOf(
 }
 
 /**
- * Exchanges a code for tokens. Does not repeat a request that Google may have received, since a code works only once.
+ * Exchanges a code for tokens; with `binding`, proves possession of the key, to which Google then binds the refresh token.
+ * Does not repeat a request that Google may have received, since a code works only once.
  * @throws CredentialError when Google refuses, UnavailableError when Google cannot be reached, the signal's reason on abort.
  */
 export async function exchangeCode(
@@ -64,6 +76,7 @@ export async function exchangeCode(
   answer: { readonly code: string; readonly verifier: string; readonly redirectUri: string },
   signal: AbortSignal,
   google: GoogleAccess,
+  binding?: KeyBinding,
 ): Promise<IssuedTokens> {
   const form = new URLSearchParams({
     grant_type: 'authorization_code',
@@ -77,17 +90,28 @@ export async function exchangeCode(
     endpoint: 'token endpoint',
     url: google.tokenUrl,
     form,
-    read: readTokens,
+    read: (answer: OAuthBody) => readTokens(answer, binding),
     isSingleUse: true,
+    prover: await proverFor(binding, google),
     remedy: 'Run the command again and agree once more: Google accepts a code only once.',
   };
   return await requestForm(request, signal, google);
 }
 
-function readTokens({ status, body }: OAuthBody): { readonly value: IssuedTokens } {
-  const isRefused = errorWord(body.error) !== '' && body.access_token === undefined;
-  if (isRefused || status < 200 || status >= 300)
-    throw refusedCode(errorWord(body.error), googleSays(body.error_description));
+function readTokens(
+  { status, body, headers }: OAuthBody,
+  binding: KeyBinding | undefined,
+): { readonly value: IssuedTokens } {
+  const code = errorWord(body.error);
+  const isRefused = code !== '' && body.access_token === undefined;
+  if (isRefused || status < 200 || status >= 300) {
+    const said = googleSays(body.error_description);
+    if (isProofRefusal(code)) {
+      const [message, remedy] = refusedProof(code, clockAheadOf(headers), binding);
+      throw new CredentialError(`${message}${said}`, remedy);
+    }
+    throw refusedCode(code, said, binding !== undefined);
+  }
   const { access_token: accessToken, refresh_token: refreshToken } = body;
   if (typeof accessToken !== 'string' || accessToken === '' || /[^!-~]/.test(accessToken)) {
     throw new UnavailableError('Google answered without an access token', 'Run the command again.');
@@ -101,7 +125,7 @@ function readTokens({ status, body }: OAuthBody): { readonly value: IssuedTokens
   return { value };
 }
 
-function refusedCode(code: string, said: string): CredentialError {
+function refusedCode(code: string, said: string, isBinding: boolean): CredentialError {
   switch (code) {
     case 'invalid_grant':
       return new CredentialError(
@@ -120,7 +144,7 @@ function refusedCode(code: string, said: string): CredentialError {
     default:
       return new CredentialError(
         `Google refused to exchange the code (${code || 'no reason given'})${said}`,
-        "Look the reason up in Google's OAuth documentation, then run the command again.",
+        `Look the reason up in Google's OAuth documentation, then run the command again${isBinding ? '. If it is about DPoP, Google may not offer DPoP for this client: leave out --kms-key' : ''}.`,
       );
   }
 }

@@ -1,5 +1,6 @@
 /** The options of `job authorize` and `job rotate`, and the values that depend on more than one option. */
 
+import { isKeyAlias, regionOfKey } from '../aws/names.ts';
 import { isMailAddress, isSameMailbox } from '../base/mail-address.ts';
 import { UsageError } from '../errors.ts';
 import type { JobScopes } from '../google/scopes.ts';
@@ -18,6 +19,12 @@ const consentOptions = {
   timeout: durationOption('how long to wait for your answer', 5 * 60_000),
 };
 
+const kmsKeyOption = valueOption(
+  '<arn|alias>',
+  'bind the refresh token to this key in AWS KMS: without the key, the secret opens nothing',
+  parseKmsKey,
+);
+
 export const authorizeOptions = {
   ...clientOptions,
   email: valueOption('<address>', 'the mailbox to authorize (default GMAIL_MAILBOX)', parseAddress),
@@ -27,6 +34,7 @@ export const authorizeOptions = {
     ['AWSCURRENT', 'AWSPENDING'],
     'staging label of the stored version; `job rotate` makes AWSPENDING current',
   ),
+  kmsKey: kmsKeyOption,
   replace: switchOption('replace a secret that is for another mailbox'),
   dryRun: switchOption('do everything except storing the credentials'),
 };
@@ -35,6 +43,8 @@ export const rotateOptions = {
   ...clientOptions,
   jobs: jobsOption('the jobs whose scopes the current token has; if the token does not work, all installed jobs'),
   ...consentOptions,
+  kmsKey: kmsKeyOption,
+  unbind: switchOption('bind the refresh token to no key any more'),
   revoke: switchOption('after a leak: revoke the old tokens at Google first; asks before it revokes'),
   yes: yesOption,
 };
@@ -43,6 +53,14 @@ function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= 65_535) return port;
   throw new UsageError(`"${text}" is no port`, 'Write a number from 1 to 65535.');
+}
+
+function parseKmsKey(text: string): string {
+  if (isKeyAlias(text) || regionOfKey(text) !== undefined) return text;
+  throw new UsageError(
+    `--kms-key is neither the ARN of a KMS key nor an alias`,
+    'Write the ARN of the key or of its alias (arn:aws:kms:REGION:ACCOUNT:key/ID), or the name of an alias in AWS_REGION (alias/NAME).',
+  );
 }
 
 function parseAddress(text: string): string {

@@ -4,12 +4,14 @@ import type { FurtherKeys } from '../aws/further-keys.ts';
 import { shownKey } from '../aws/key-names.ts';
 import type { FetchedSecret, Stage } from '../aws/secret.ts';
 import type { SecretStore } from '../aws/secret-store.ts';
+import type { AuthorizedUser } from '../aws/shape.ts';
 import { counted } from '../base/count.ts';
 import { DAY_MS } from '../base/duration.ts';
 import { StoppedError } from '../errors.ts';
 import { hasAllScopes, type JobScopes, rotateFor, shortScope } from '../google/scopes.ts';
 import { AUTHORIZE_AGAIN } from '../google/token.ts';
 import type { Terminal } from '../screen/terminal.ts';
+import { isSameBinding } from './binding.ts';
 import type { Grant } from './consent.ts';
 import { unionOf } from './options.ts';
 import type { OutcomePage, PageFacts } from './outcome-page.ts';
@@ -25,10 +27,12 @@ export function storedPage(
     readonly stage: Stage;
     readonly clientFile: string | undefined;
     /** The version that was current; null when there was none. */
-    readonly before?: Pick<FetchedSecret, 'versionId' | 'furtherKeys'> | null;
+    readonly before?: Pick<FetchedSecret, 'versionId' | 'furtherKeys' | 'credentials'> | null;
   },
 ): OutcomePage {
   const live = stored.stage === 'AWSCURRENT';
+  const credentials = stored.before?.credentials;
+  const before = credentials !== undefined && 'refreshToken' in credentials ? credentials : undefined;
   const tidy =
     stored.clientFile === undefined ? [] : [`Delete ${stored.clientFile}: the secret holds its content now.`];
   return {
@@ -41,6 +45,7 @@ export function storedPage(
       ['Mailbox', grant.user.email],
       ['Secret', secretName(store)],
       ['Version', `${stored.versionId}, ${stored.stage}`],
+      ...boundFact(grant.user, before),
       ...keptFact(stored.before?.furtherKeys ?? null),
       ...servedFacts(installed, grant.scopes),
     ],
@@ -48,6 +53,7 @@ export function storedPage(
       ...(live
         ? ['Run `job check`: it says whether everything else is in place.']
         : ['Run `job rotate`: it checks this version and makes it current.']),
+      ...boundSteps(grant.user, before, live),
       ...(stored.before?.furtherKeys === null ? [nothingKept(stored.before.versionId)] : []),
       ...lostJobsSteps(installed, grant.scopes),
       ...lifeWarning(grant),
@@ -64,6 +70,7 @@ export function dryRunPage(grant: Grant, installed: readonly JobScopes[], store:
     facts: [
       ['Mailbox', grant.user.email],
       ['Secret', `${secretName(store)}, unchanged`],
+      ...boundFact(grant.user, undefined),
       ...servedFacts(installed, grant.scopes),
     ],
     next: ['Run the same command without `--dry-run` to store the credentials.', ...lifeWarning(grant)],
@@ -72,7 +79,7 @@ export function dryRunPage(grant: Grant, installed: readonly JobScopes[], store:
 
 export function rotatedPage(
   before: CurrentVersion,
-  { versionId, scopes }: Pick<ProvenVersion, 'versionId' | 'scopes'>,
+  { versionId, user, scopes }: Pick<ProvenVersion, 'versionId' | 'user' | 'scopes'>,
   installed: readonly JobScopes[],
   store: SecretStore,
   revoked = false,
@@ -88,11 +95,13 @@ export function rotatedPage(
       ['Mailbox', before.mailbox],
       ['Secret', secretName(store)],
       ['Version', `${versionId}, AWSCURRENT`],
+      ...boundFact(user, before.user),
       ...(changed ? [['Before', `${before.versionId}, ${fate}`] as const, ...keptFact(before.furtherKeys)] : []),
       ...(scopes === undefined ? [] : servedFacts(installed, scopes)),
     ],
     next: [
       ...(scopes === undefined ? [] : lostJobsSteps(installed, scopes)),
+      ...boundSteps(user, before.user, changed && !revoked && before.problem === null),
       'Nothing has to be restarted. `job check` says whether everything else is in place.',
     ],
   };
@@ -132,6 +141,24 @@ export function printPage({ title, text, facts = [], next }: OutcomePage, termin
   terminal.print(`${title}. ${text}`);
   for (const [name, value] of facts) terminal.print(`  ${name.padEnd(width)}  ${value}`, width + 2);
   for (const step of next) terminal.print(`Next: ${step}`, 'Next: '.length);
+}
+
+/** The key to which the new refresh token is bound; also when the token `before` was bound, and the new one is not. */
+function boundFact({ binding }: AuthorizedUser, before: AuthorizedUser | undefined): PageFacts {
+  return binding === undefined && before?.binding === undefined ? [] : [['Bound to', binding?.kmsKeyId ?? 'no key']];
+}
+
+/** What is left to do after a token was bound to a key. `keepsBefore`: AWSPREVIOUS holds the token `before`, which works. */
+function boundSteps({ binding }: AuthorizedUser, before: AuthorizedUser | undefined, keepsBefore: boolean): string[] {
+  if (binding === undefined || isSameBinding(binding, before?.binding)) return [];
+  return [
+    `Let the app sign with the key, or its runs fail: \`job policy --kms-sign ${binding.kmsKeyId}\` prints the policy of its user.`,
+    ...(keepsBefore && before !== undefined && before.binding === undefined
+      ? [
+          'AWSPREVIOUS still opens the mailbox without the key. When the runs work, `job rotate --revoke` revokes it: it revokes every token in the secret, and asks for consent to a new one that is bound.',
+        ]
+      : []),
+  ];
 }
 
 /** The further keys that the new version keeps from the previous one. */

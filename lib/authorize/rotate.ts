@@ -4,13 +4,14 @@
  */
 
 import { openSecretStore } from '../aws/secret-store.ts';
-import type { AuthorizedUser } from '../aws/shape.ts';
+import type { AuthorizedUser, KeyBinding } from '../aws/shape.ts';
 import { counted } from '../base/count.ts';
 import type { CommandContext } from '../command.ts';
 import { readConfig, secretAddressOf } from '../config.ts';
 import { CredentialError, ExitCode } from '../errors.ts';
 import { hasAllScopes, type JobScopes } from '../google/scopes.ts';
 import { exchangeRefreshToken, TokenRefusal } from '../google/token.ts';
+import { chooseBinding, isSameBinding, namesBinding } from './binding.ts';
 import { type OAuthClient, readClient } from './client.ts';
 import { openConsent } from './consent.ts';
 import { DOWNLOAD_CLIENT, googleAccessOf } from './google.ts';
@@ -41,16 +42,36 @@ export async function rotate(context: RotateContext): Promise<ExitCode> {
   const { store, explainStop } = watchStore(opened, terminal, '`job rotate` continues.');
   return await explainStop(async () => {
     const client = await readClient(context.options, terminal, hide, signal);
-    const rotation = { configuredMailbox: config.mailbox, store, google: googleAccessOf(config, context), signal };
+    const isRebinding = namesBinding(context.options);
+    const google = googleAccessOf(config, context);
+    let tell = (_step: string) => {};
+    const rotation = {
+      configuredMailbox: config.mailbox,
+      store,
+      google,
+      isRebinding,
+      tell: (step: string) => tell(step),
+      signal,
+    };
 
     const before = await readCurrent(rotation);
     if (before.problem !== null) terminal.print(`The current version does not work: ${before.problem.message}.`);
     const scopes = context.options.jobs === undefined ? (before.scopes ?? unionOf(chosen)) : unionOf(chosen);
-    const demands = { mailbox: before.mailbox, scopes };
+    const region = config.awsRegion;
+    const binding = await chooseBinding(context.options, before.user.binding, { region, google, terminal, signal });
+    if (binding !== undefined || before.user.binding !== undefined) tell = (step) => terminal.print(step);
+    const demands = { mailbox: before.mailbox, scopes, ...(isRebinding && { binding }) };
 
     const page =
       (context.options.revoke ? null : await withoutConsent(client, before, demands, installed, context, rotation)) ??
-      (await withConsent(client ?? before.user, before, demands, { chosen, installed }, context, rotation));
+      (await withConsent(
+        { ...(client ?? before.user), binding },
+        before,
+        demands,
+        { chosen, installed },
+        context,
+        rotation,
+      ));
     printPage(page, terminal);
     return ExitCode.ok;
   });
@@ -81,6 +102,7 @@ async function withoutConsent(
   if (pending.why !== undefined) terminal.print(`The version in AWSPENDING is not used: ${pending.why}.`);
 
   if (client === null || client.clientId !== before.user.clientId) return null;
+  if ('binding' in demands && !isSameBinding(demands.binding, before.user.binding)) return null;
   if (isSameClient(before.user, client) && before.problem === null) return sameClientPage(before, store);
   const user = await withClientSecret(client, before, rotation);
   if (user === null) return null;
@@ -109,7 +131,7 @@ async function withClientSecret(
 }
 
 async function withConsent(
-  { clientId, clientSecret }: OAuthClient,
+  { clientId, clientSecret, binding }: OAuthClient & { readonly binding: KeyBinding | undefined },
   before: CurrentVersion,
   demands: RotationDemands,
   { chosen, installed }: Readonly<Record<'chosen' | 'installed', readonly JobScopes[]>>,
@@ -127,6 +149,7 @@ async function withConsent(
       jobs: chosen.filter((job) => hasAllScopes(job, demands.scopes)),
       email: before.mailbox,
       loginHint: before.mailbox,
+      binding,
       port: options.port,
       withBrowser: !options.noBrowser,
       timeoutMs: options.timeout,

@@ -6,13 +6,15 @@
 import { type FurtherKeys, joinKeys } from '../aws/further-keys.ts';
 import { type FetchedSecret, noVersion } from '../aws/secret.ts';
 import { readWhenVisible, type SecretStore } from '../aws/secret-store.ts';
-import type { AuthorizedUser } from '../aws/shape.ts';
+import type { AuthorizedUser, KeyBinding } from '../aws/shape.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
 import type { ConfiguredMailbox } from '../config.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
 import { canAnotherVersionHelp } from '../google/exchange.ts';
 import { requireAgreement } from '../google/ownership.ts';
 import { missingScopes, shortScope } from '../google/scopes.ts';
+import { isProofRefusal, TokenRefusal } from '../google/token.ts';
+import { isSameBinding } from './binding.ts';
 import type { OAuthClient } from './client.ts';
 import { chooseAccount, TICK_EVERY_BOX } from './consent.ts';
 import type { GoogleAccess } from './google.ts';
@@ -32,10 +34,12 @@ export interface CurrentVersion {
   readonly problem: JobError | null;
 }
 
-/** The new version must be for this mailbox, with these scopes. */
+/** The new version must be for this mailbox, with these scopes, bound to this key. */
 export interface RotationDemands {
   readonly mailbox: string;
   readonly scopes: readonly string[];
+  /** The key to which the refresh token must be bound, undefined for no key; left out when any binding will do. */
+  readonly binding?: KeyBinding | undefined;
 }
 
 export interface RotationContext {
@@ -43,6 +47,10 @@ export interface RotationContext {
   readonly configuredMailbox: ConfiguredMailbox | undefined;
   readonly store: SecretStore;
   readonly google: GoogleAccess;
+  /** Whether the person asked for another key or for none, so that a key which does not work is no obstacle. */
+  readonly isRebinding: boolean;
+  /** Tells the person that a step is done. */
+  readonly tell: (step: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -55,6 +63,7 @@ export async function readCurrent({
   configuredMailbox,
   store,
   google,
+  isRebinding,
   signal,
 }: RotationContext): Promise<CurrentVersion> {
   const version = await store.read({ stage: 'AWSCURRENT' }, signal);
@@ -83,7 +92,7 @@ export async function readCurrent({
       problem,
     };
   } catch (error) {
-    if (!canAnotherVersionHelp(error)) throw error;
+    if (!canAnotherVersionHelp(error) && !isProblemOfKey(error, user, isRebinding)) throw error;
     const problem = error;
     if (meant !== undefined) {
       return { versionId, user, furtherKeys, createdAt, mailbox: meant, scopes: undefined, problem };
@@ -94,6 +103,12 @@ export async function readCurrent({
       { cause: error },
     );
   }
+}
+
+/** Whether the token's key is the obstacle, and a new token takes it away: for another key, or after a refused proof. */
+function isProblemOfKey(error: unknown, { binding }: AuthorizedUser, isRebinding: boolean): error is JobError {
+  if (binding === undefined || !(error instanceof JobError) || error instanceof UnavailableError) return false;
+  return isRebinding || (error instanceof TokenRefusal && isProofRefusal(error.code));
 }
 
 /** The version that an interrupted rotation left as AWSPENDING. */
@@ -125,7 +140,10 @@ export async function findPending(
     return { kind: 'none', why: 'it was made with another client' };
   }
   if (version.versionId === before.versionId) {
-    if (before.problem === null) return { kind: 'live' };
+    if (before.problem === null) {
+      const problem = wrongBinding(before.user, demands);
+      return problem === null ? { kind: 'live' } : { kind: 'none' };
+    }
     await restorePrevious(before, before.problem, context);
     return { kind: 'none', why: before.problem.message };
   }
@@ -177,10 +195,12 @@ export async function stage(
   demands: RotationDemands,
   context: RotationContext,
 ): Promise<string> {
-  const { store, google, signal } = context;
+  const { store, google, tell, signal } = context;
   const versionId = await store.put(user, further, 'AWSPENDING', signal);
   const version = await readWhenVisible(store, { versionId }, versionId, google.clock, signal);
-  return (await provePending(version, demands, context)).versionId;
+  const proof = await provePending(version, demands, context);
+  tell(`Stored as the version ${proof.versionId} with AWSPENDING. The version works; AWSCURRENT is unchanged so far.`);
+  return proof.versionId;
 }
 
 /**
@@ -222,6 +242,7 @@ export async function promote(
     throw await putBack(versionId, before.versionId, error, context);
   }
   await store.dropStage('AWSPENDING', versionId, signal);
+  context.tell(`AWSCURRENT is now the version ${proof.versionId}, and works.`);
   return proof;
 }
 
@@ -249,14 +270,22 @@ async function putBack(
     : new CredentialError(message, remedy, { cause: why });
 }
 
-function requireDemands({ email, scopes }: ProvenVersion, demands: RotationDemands): void {
-  const problem = wrongMailbox(email, demands.mailbox);
+function requireDemands({ user, email, scopes }: ProvenVersion, demands: RotationDemands): void {
+  const problem = wrongMailbox(email, demands.mailbox) ?? wrongBinding(user, demands);
   if (problem !== null) throw problem;
   const missing = missingScopes(demands.scopes, scopes ?? demands.scopes);
   if (missing.length === 0) return;
   throw new CredentialError(
     `the new version was not granted ${missing.map(shortScope).join(', ')}`,
     `${TICK_EVERY_BOX}.`,
+  );
+}
+
+function wrongBinding({ binding }: AuthorizedUser, demands: RotationDemands): CredentialError | null {
+  if (!('binding' in demands) || isSameBinding(binding, demands.binding)) return null;
+  return new CredentialError(
+    `the version is bound to ${binding?.kmsKeyId ?? 'no key'}, and not to ${demands.binding?.kmsKeyId ?? 'none'}`,
+    'Run the command again, and give consent.',
   );
 }
 

@@ -6,7 +6,7 @@
 import type { FetchedSecret, ReadVersion, Stage } from '../aws/secret.ts';
 import { type SecretStore, storeReplacedToken } from '../aws/secret-store.ts';
 import { NoSuchSecretError } from '../aws/secrets-manager.ts';
-import type { AuthorizedUser } from '../aws/shape.ts';
+import type { AuthorizedUser, KeyBinding } from '../aws/shape.ts';
 import { ageOf } from '../base/duration.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError, JobError, UnavailableError } from '../errors.ts';
@@ -18,7 +18,7 @@ import type { GoogleAccess } from './google.ts';
 export type StoredSecret =
   | { readonly kind: 'no secret' }
   | { readonly kind: 'no value' }
-  | { readonly kind: 'value'; readonly mailbox: string | null };
+  | { readonly kind: 'value'; readonly mailbox: string | null; readonly binding: KeyBinding | undefined };
 
 /**
  * Finds out whether the secret exists, and whose mailbox its current version opens.
@@ -64,15 +64,16 @@ async function lookUp(store: SecretStore, google: GoogleAccess, signal: AbortSig
   if (version === undefined) return { kind: 'no secret' };
   if (version === null) return { kind: 'no value' };
   const { credentials } = version;
-  if (credentials instanceof ConfigError) return { kind: 'value', mailbox: null };
+  if (credentials instanceof ConfigError) return { kind: 'value', mailbox: null, binding: undefined };
   if (credentials.type === 'service_account') throw serviceAccountError(store);
-  if (credentials.email !== undefined) return { kind: 'value', mailbox: credentials.email };
+  const { binding } = credentials;
+  if (credentials.email !== undefined) return { kind: 'value', mailbox: credentials.email, binding };
   // The secret names no mailbox, but Gmail does when the token works.
   const proof = await proveVersion(version, 'AWSCURRENT', store, google, signal).catch((error: unknown) => {
     if (error instanceof JobError && !(error instanceof UnavailableError)) return null;
     throw error;
   });
-  return { kind: 'value', mailbox: proof?.email ?? null };
+  return { kind: 'value', mailbox: proof?.email ?? null, binding };
 }
 
 function unknownMailbox({ address }: SecretStore): CredentialError {

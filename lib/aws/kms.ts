@@ -101,9 +101,9 @@ function jwkOf(spki: Uint8Array): PublicJwk {
 
 const KEY_PAGE = 'AWS console (Key Management Service → Customer managed keys → the key';
 
-/** The remedy for a key that will not sign again. */
+/** The end of a remedy for a key that will not sign again. */
 const BIND_AGAIN =
-  'Bind the refresh token to another key with `job rotate --kms-key <arn>`, or to none with `job rotate --unbind`.';
+  'bind the refresh token to another key with `job rotate --kms-key <arn>`, or to none with `job rotate --unbind`.';
 
 /** Source of the names: docs.aws.amazon.com/kms/latest/APIReference, the pages Sign and GetPublicKey. */
 function explain({ name, message, what, said }: AwsRefusal): JobError | undefined {
@@ -111,30 +111,33 @@ function explain({ name, message, what, said }: AwsRefusal): JobError | undefine
     case 'DisabledException':
       return new ConfigError(
         `${what}: the key is disabled, so the refresh token that is bound to the key cannot be used`,
-        `If nobody disabled the key to stop all copies of the secret, enable it in the ${KEY_PAGE} → Key actions → Enable).`,
+        `If nobody disabled the key to stop all copies of the secret, enable it in the ${KEY_PAGE} → Key actions → Enable). If somebody did, because the secret leaked: \`job rotate --revoke --kms-key <another key>\`.`,
       );
     case 'KMSInvalidStateException':
       if (/delet/i.test(message)) {
         return new ConfigError(
           `${what}: the key is scheduled for deletion, so the refresh token that is bound to the key cannot be used`,
-          `If the deletion was not intended, cancel it in the ${KEY_PAGE} → Key actions → Cancel key deletion), then enable the key. Else: ${BIND_AGAIN}`,
+          `If the deletion was not intended, cancel it in the ${KEY_PAGE} → Key actions → Cancel key deletion), then enable the key. If it was, ${BIND_AGAIN}`,
         );
       }
       return new ConfigError(
         `${what}: the key is in a state in which it does not sign${said}`,
-        `Look at the key in the ${KEY_PAGE}). ${BIND_AGAIN}`,
+        `Look at the key in the ${KEY_PAGE}), or ${BIND_AGAIN}`,
       );
     case 'NotFoundException':
       return new ConfigError(
         `${what}: there is no such key in this account and region`,
-        `Check the ARN. A deleted key cannot be restored: ${BIND_AGAIN}`,
+        `Check the ARN. A deleted key cannot be restored; ${BIND_AGAIN}`,
       );
     case 'InvalidKeyUsageException':
     case 'UnsupportedOperationException':
       return ofOtherKind(what);
     case 'InvalidArnException':
     case 'ValidationException':
-      return new ConfigError(`${what}: AWS does not accept the request for this key${said}`, BIND_AGAIN);
+      return new ConfigError(
+        `${what}: AWS does not accept the request for this key${said}`,
+        `Check the ARN, or ${BIND_AGAIN}`,
+      );
     default:
       return undefined;
   }

@@ -20,6 +20,7 @@ import { type Finding, notReached } from './finding.ts';
 import { findStandIn } from './grant.ts';
 import { checkClock, checkMonitor } from './head-requests.ts';
 import { checkJobs } from './jobs.ts';
+import { checkKey } from './key.ts';
 import { checkMailbox, checkQuota } from './mailbox.ts';
 import { checkSecret } from './secret.ts';
 
@@ -54,6 +55,7 @@ export function lineIds(jobs: readonly InstalledJob[]): string[] {
     'scheduler',
     'aws',
     'secret',
+    'key',
     'token',
     'consent',
     'scopes',
@@ -101,8 +103,12 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
         signal,
       });
 
-  const working =
+  const isKeySound =
     versions === null || isFaulty(GOOGLE_VARIABLES)
+      ? yield* notReachedAll(['key'])
+      : yield* checkKey({ versions, exchange, signal });
+  const working =
+    versions === null || !isKeySound
       ? yield* notReachedAll(['token', 'consent', 'scopes'])
       : yield* checkAccess({ versions, installed, ...standInCheck });
 

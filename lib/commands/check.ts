@@ -10,7 +10,7 @@ import { commandSpelling } from '../screen/command-spelling.ts';
 export default defineCommand({
   summary: 'Check whether the next run would work, and say what to do if not; changes nothing',
   description:
-    'Checks configuration, AWS, secret, token, scopes, mailbox, rules, quota, monitor and clock, and continues after ' +
+    'Checks configuration, AWS, secret, key, token, scopes, mailbox, rules, quota, monitor and clock, and continues after ' +
     'failures. The exit code is that of the worst line; warnings alone are 0.',
   options: {
     jobs: jobsOption(),

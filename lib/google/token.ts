@@ -181,15 +181,13 @@ function explain(
       `Ask the Workspace's administrator to exempt this app from session control (Security → Google Cloud session control), then ${AUTHORIZE_AGAIN}.`,
     );
   }
+  if (isProofRefusal(code)) return refusal(...refusedProof(code, clockAheadMs, binding));
   switch (code) {
     case 'invalid_grant':
       return refusal(
         `Google does not accept the refresh token (invalid_grant): ${refusalCauses(secretAgeMs, binding).join(', or ')}`,
         `Open the mailbox's security page if the cause is unclear, then ${AUTHORIZE_AGAIN}.`,
       );
-    case 'invalid_dpop_proof':
-    case 'use_dpop_nonce':
-      return refusal(...refusedProof(code, clockAheadMs, binding));
     case 'disabled_client':
       return refusal('The OAuth client is disabled (disabled_client)', ENABLE_CLIENT);
     case 'invalid_client':
@@ -222,6 +220,11 @@ function explain(
 
 /** Google accepts a proof for about a minute, and its Date header has whole seconds. */
 const CLOCK_TOLERANCE_MS = 10_000;
+
+/** Whether Google's error is about the DPoP proof. Source: RFC 9449, sections 5 and 8. */
+export function isProofRefusal(code: string): boolean {
+  return code === 'invalid_dpop_proof' || code === 'use_dpop_nonce';
+}
 
 /** Google refused a DPoP proof: the cause and the remedy. */
 export function refusedProof(

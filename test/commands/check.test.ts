@@ -12,6 +12,7 @@ const IDS = [
   'configuration',
   'aws',
   'secret',
+  'key',
   'token',
   'consent',
   'scopes',
@@ -73,12 +74,12 @@ async function check(sandbox: Sandbox, args: readonly string[] = [], options: Ch
 
 /** The expected statuses: `ok` in every line except these. */
 function allBut(others: Readonly<Record<string, Line['status']>>): Record<string, string> {
-  return { ...Object.fromEntries(IDS.map((id) => [id, 'ok'])), consent: 'skipped', ...others };
+  return { ...Object.fromEntries(IDS.map((id) => [id, 'ok'])), key: 'skipped', consent: 'skipped', ...others };
 }
 
 /** The lines after `id` that depend on it. */
 function skippedAfter(id: string): Record<string, Line['status']> {
-  const chain = ['configuration', 'aws', 'secret', 'token', 'consent', 'scopes', 'mailbox', 'apply-rules'];
+  const chain = ['configuration', 'aws', 'secret', 'key', 'token', 'consent', 'scopes', 'mailbox', 'apply-rules'];
   return Object.fromEntries(chain.slice(chain.indexOf(id) + 1).map((later) => [later, 'skipped']));
 }
 

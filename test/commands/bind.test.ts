@@ -1,0 +1,247 @@
+/** `job authorize --kms-key`, `job rotate --kms-key` and `--unbind`, and the line `key` of `job check`. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ALIAS, startBoundTokens } from '../fixtures/bound.ts';
+import { commandHere } from '../fixtures/front-door.ts';
+import { mailboxOf, many } from '../fixtures/mailbox.ts';
+import { runJob } from '../run.ts';
+import { startSandbox } from '../sandbox/index.ts';
+import { runCommand, writeClientFile } from './person.ts';
+
+const RULES = { rules: [{ name: 'star-it', query: 'subject:hit', actions: { star: true } }] };
+
+interface Line {
+  readonly id: string;
+  readonly status: string;
+  readonly detail: string;
+  readonly remedy?: string;
+}
+
+async function start() {
+  const sandbox = await startSandbox({ mailbox: mailboxOf(many(2, {})) });
+  const tokens = await startBoundTokens(sandbox);
+  // The key lies in the region of the secret, so that an alias finds it.
+  const key = tokens.createKey('us-east-1');
+  const client = await writeClientFile(sandbox.secretValue);
+  const { env, state } = tokens;
+  /** The key of each version with a staging label; `free` without one. */
+  const bindings = () =>
+    Object.fromEntries(
+      sandbox.secrets.secret().versions.flatMap(({ stages, value }) => {
+        const { dpop } = JSON.parse(String(value));
+        return [...stages].map((stage) => [stage, dpop?.kms_key_id ?? 'free'] as const);
+      }),
+    );
+  return {
+    sandbox,
+    state,
+    key,
+    bindings,
+    createKey: tokens.createKey,
+    disable: tokens.disable,
+    /** Types a command; `client` stands for the client's file. */
+    async type(...words: string[]) {
+      state.exchanges.length = 0;
+      state.kmsRequests.length = 0;
+      return await runCommand(
+        sandbox,
+        words.map((word) => (word === 'client' ? client.file : word)),
+        { env },
+      );
+    },
+    async lineKey(): Promise<Line> {
+      const { stdout } = await commandHere(sandbox, ['check', '--json'], { env, rules: RULES });
+      const { lines } = JSON.parse(stdout) as { lines: Line[] };
+      return lines.find(({ id }) => id === 'key') ?? assert.fail(stdout);
+    },
+    run: () => runJob(sandbox, ['apply-rules'], { env, rules: RULES }),
+    async [Symbol.asyncDispose]() {
+      await tokens[Symbol.asyncDispose]();
+      await sandbox.close();
+      await client[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The order of `patterns` in a text. */
+function assertInOrder(text: string, patterns: readonly RegExp[]): void {
+  const places = patterns.map((pattern) => text.search(pattern));
+  assert.ok(
+    places.every((place, at) => place > (places[at - 1] ?? -1)),
+    `${patterns[places.indexOf(-1)]} in ${text}`,
+  );
+}
+
+describe('binding a refresh token to a key', { concurrency: 4 }, () => {
+  it('is one rotation, told step by step, after which runs need the key', async () => {
+    await using bound = await start();
+    const { code, stdout, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
+    assert.equal(code, 0, stderr);
+    assertInOrder(stdout, [
+      new RegExp(`^The refresh token will be bound to the KMS key ${bound.key.arn}\\. The key signs\\.$`, 'm'),
+      /^Google bound the refresh token to the key: without a proof, Google refuses the token\.$/m,
+      /^Stored as the version \S+ with AWSPENDING\. The version works; AWSCURRENT is unchanged so far\.$/m,
+      /^AWSCURRENT is now the version \S+, and works\.$/m,
+      new RegExp(`^ {2}Bound to +${bound.key.arn}$`, 'm'),
+      /^Next: Let the app sign with the key.*`bin\/job policy --kms-sign arn:/m,
+      /^Next: AWSPREVIOUS still opens the mailbox without the key\..*`bin\/job rotate --revoke`/m,
+    ]);
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn, AWSPREVIOUS: 'free' });
+    assert.equal((await bound.run()).final?.changed, 2);
+    assert.equal(bound.state.exchanges.at(-1), 'refresh_token: 200 with proof');
+  });
+
+  it('works for a new secret too, and asks KMS for the public key and for signatures alone', async () => {
+    await using bound = await start();
+    bound.sandbox.secrets.remove();
+    const { code, stdout, stderr } = await bound.type('authorize', '--client', 'client', '--kms-key', bound.key.arn);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, new RegExp(`^ {2}Bound to +${bound.key.arn}$`, 'm'));
+    assert.doesNotMatch(stdout, /AWSPREVIOUS/);
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn });
+    assert.deepEqual(
+      [...new Set(bound.state.kmsRequests.map((request) => request.split(' ')[0]))],
+      ['GetPublicKey', 'Sign'],
+    );
+  });
+
+  it('is kept by rotate and authorize, which need no GetPublicKey for it, and ends with --unbind', async () => {
+    await using bound = await start();
+    await bound.type('rotate', '--kms-key', ALIAS);
+    for (const words of [['rotate'], ['authorize', '--client', 'client']]) {
+      const { code, stdout, stderr } = await bound.type(...words);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^The refresh token stays bound to the KMS key arn:/m);
+      assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn, AWSPREVIOUS: bound.key.arn });
+      assert.ok(bound.state.kmsRequests.every((request) => request.startsWith('Sign ')));
+    }
+    const { code, stdout } = await bound.type('rotate', '--unbind');
+    assert.equal(code, 0);
+    assert.match(stdout, /^ {2}Bound to +no key$/m);
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free', AWSPREVIOUS: bound.key.arn });
+  });
+
+  it('can move to another key, or end, although the key was switched off', async () => {
+    for (const words of [['--unbind'], ['--kms-key', 'other']]) {
+      await using bound = await start();
+      await bound.type('rotate', '--kms-key', bound.key.arn);
+      bound.disable(bound.key.arn);
+      const refused = await bound.type('rotate');
+      assert.equal(refused.code, 78, refused.stdout);
+      assert.match(refused.stderr, /the key is disabled/);
+      const other = bound.createKey('eu-central-1').arn;
+      const { code, stdout, stderr } = await bound.type('rotate', ...words.map((w) => (w === 'other' ? other : w)));
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^The current version does not work: AWS KMS .* the key is disabled/m);
+      assert.equal(bound.bindings().AWSCURRENT, words[0] === '--unbind' ? 'free' : other);
+    }
+  });
+
+  it('stores nothing where Google does not bind tokens of this client', async () => {
+    await using bound = await start();
+    bound.state.ignoresProofs = true;
+    for (const words of [
+      ['rotate', '--kms-key', ALIAS],
+      ['authorize', '--client', 'client', '--kms-key', ALIAS],
+    ]) {
+      const { code, stderr, stdout } = await bound.type(...words);
+      assert.equal(code, 78, stdout);
+      assert.match(stderr, /Google did not bind the refresh token to the key: the new token works without a proof/);
+      assert.match(stderr, /Nothing was stored/);
+      assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free' });
+    }
+  });
+
+  it('asks for no consent when the key cannot sign, and changes nothing', async () => {
+    await using bound = await start();
+    const faults = [
+      [{ status: 400, type: 'AccessDeniedException' }, 77],
+      [{ status: 400, type: 'DisabledException' }, 78],
+      [{ status: 400, type: 'InvalidKeyUsageException' }, 78],
+    ] as const;
+    for (const [fault, expected] of faults) {
+      bound.state.kmsFault = fault;
+      const { code, link } = await bound.type('rotate', '--kms-key', ALIAS);
+      assert.deepEqual([code, link], [expected, undefined]);
+    }
+    bound.state.kmsFault = undefined;
+    for (const wrong of [bound.key.arn.replace('us-east-1', 'eu-west-3'), bound.key.arn.replace(/.$/, '9')]) {
+      const { code, link, stderr } = await bound.type('rotate', '--kms-key', wrong);
+      assert.deepEqual([code, link], [78, undefined]);
+      assert.match(stderr, /there is no such key/);
+    }
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free' });
+  });
+
+  it('is undone when the bound version fails at any exchange', async () => {
+    // The exchanges with a proof: the code, the proof of the binding, AWSPENDING, and AWSCURRENT.
+    for (const failing of [1, 2, 3, 4]) {
+      await using bound = await start();
+      bound.state.refuseFrom = failing;
+      const { code, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
+      assert.equal(code, 77, stderr);
+      assert.equal(bound.bindings().AWSCURRENT, 'free', `after exchange ${failing}`);
+      bound.state.refuseFrom = undefined;
+      assert.equal((await bound.run()).final?.changed, 2);
+    }
+  });
+
+  it('continues after an interruption with the version in AWSPENDING, by the same command and without options', async () => {
+    for (const again of [['rotate', '--kms-key', ALIAS], ['rotate']]) {
+      await using bound = await start();
+      await bound.type('authorize', '--client', 'client', '--stage', 'AWSPENDING', '--kms-key', ALIAS);
+      assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free', AWSPENDING: bound.key.arn });
+      const { code, stdout, link } = await bound.type(...again);
+      assert.deepEqual([code, link], [0, undefined], stdout);
+      assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn, AWSPREVIOUS: 'free' });
+    }
+  });
+
+  it('does not take a version in AWSPENDING that is bound otherwise than the options say', async () => {
+    await using bound = await start();
+    await bound.type('authorize', '--client', 'client', '--stage', 'AWSPENDING');
+    const { code, stdout, link } = await bound.type('rotate', '--kms-key', ALIAS);
+    assert.equal(code, 0, stdout);
+    assert.ok(link !== undefined);
+    assert.match(stdout, /^The version in AWSPENDING is not used: the version is bound to no key, and not to arn:/m);
+    assert.equal(bound.bindings().AWSCURRENT, bound.key.arn);
+  });
+
+  it('refuses options that contradict each other, and a key that is none', async () => {
+    await using bound = await start();
+    const both = await bound.type('rotate', '--kms-key', ALIAS, '--unbind');
+    assert.equal(both.code, 2);
+    assert.match(both.stderr, /--kms-key and --unbind exclude each other/);
+    for (const key of ['0a1b2c3d-0000-4000-8000-000000000000', 'arn:aws:s3:::bucket', 'gmail-jobs']) {
+      const { code, stderr } = await bound.type('rotate', '--kms-key', key);
+      assert.equal(code, 2);
+      assert.match(stderr, /--kms-key.*neither the ARN of a KMS key nor an alias/);
+    }
+  });
+});
+
+describe('job check, key', { concurrency: 4 }, () => {
+  it('names the key, since when, and that it signs; warns of an unbound AWSPREVIOUS until it is revoked', async () => {
+    await using bound = await start();
+    assert.match((await bound.lineKey()).detail, /bound to no KMS key: the secret alone opens the mailbox/);
+    await bound.type('rotate', '--kms-key', ALIAS);
+
+    const beside = await bound.lineKey();
+    assert.equal(beside.status, 'warning');
+    assert.match(beside.detail, /AWSPREVIOUS is bound to no key, so it still opens the mailbox/);
+    assert.match(beside.remedy ?? '', /`bin\/job rotate --revoke`/);
+    await bound.type('rotate', '--revoke', '--yes');
+    const { status, detail } = await bound.lineKey();
+    assert.equal(status, 'ok');
+    assert.match(detail, /^the refresh token is bound to arn:\S+, since \d{4}-\d\d-\d\d or earlier; the key signs$/);
+  });
+
+  it('fails when the key does not sign', async () => {
+    await using bound = await start();
+    await bound.type('rotate', '--kms-key', ALIAS);
+    bound.disable(bound.key.arn);
+    const { status, detail } = await bound.lineKey();
+    assert.equal(status, 'failed');
+    assert.match(detail, /the key is disabled/);
+  });
+});
