@@ -23,6 +23,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'fleet.repeated': (e) => `named twice, and worked once by ${e.firstSource}: also in ${e.source}`,
   'fleet.source_failed': (e) => `${e.source}: no mailboxes`,
   'fleet.refused': () => 'the job refuses its options in this mailbox',
+  'fleet.lost': () => 'another process may work on this mailbox, so its end counts there',
   'secret.fetched': (e) => dim(`secret fetched (${e.stage})`),
   'secret.keys_read': (e) => dim(`secrets of the job read from ${e.secret}: ${[e.keys].flat().join(', ')}`),
   'token.issued': (e) => dim(`access token issued, good for ${formatDuration(Number(e.lifetimeS) * 1_000)}`),
