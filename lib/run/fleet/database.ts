@@ -139,10 +139,10 @@ export function explainDatabaseError(
       'Set DATABASE_URL to the address of the primary database: a follower cannot be written to.',
       { cause: error },
     );
-  if (state !== undefined && OTHER_TABLES.test(state))
+  if ((state !== undefined && OTHER_TABLES.test(state)) || /^Cannot migrate pg-boss schema/.test(error.message))
     return new ConfigError(
       `the schema gmail_jobs of the database ${database} has other tables than this version of the program needs`,
-      'Deploy the same version of the program everywhere. If another program made the schema, use another database.',
+      'The next fleet of the newest version updates older tables: deploy that version everywhere. If another program made the schema, use another database.',
       { cause: error },
     );
   if (/does not support SSL/i.test(error.message))

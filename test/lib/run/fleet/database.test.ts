@@ -101,6 +101,7 @@ describe('an error of the database', () => {
   it('is 78 when a person has to act, and a bug when it is unknown', () => {
     for (const code of ['42501', '28P01', '28000', '3D000', '25006', '42703', '42883', '42P01'])
       assert.ok(explain('x', code) instanceof ConfigError, code);
+    assert.ok(explain('Cannot migrate pg-boss schema from version 24: …') instanceof ConfigError);
     const { remedy } = explain('permission denied for schema gmail_jobs', '42501') as ConfigError;
     assert.match(remedy, /GRANT ALL ON SCHEMA/);
     assert.ok(explain('The server does not support SSL connections') instanceof ConfigError);
