@@ -1,7 +1,8 @@
 /** Renders log events as readable lines for a terminal. A new event gets its sentence in SENTENCES. */
-import { stripVTControlCharacters, styleText } from 'node:util';
+import { styleText } from 'node:util';
 import { counted, formatCount } from '../base/count.ts';
 import { formatDuration } from '../base/duration.ts';
+import { withoutControls } from './controls.ts';
 import { describePlan } from './planned-rule.ts';
 import { splitProblems, wrap, wrapCommand } from './wrap.ts';
 
@@ -95,7 +96,7 @@ const SHOWN_ELSEWHERE = new Set(['level', 'time', 'event', 'mailbox', 'error', '
 
 /** The event as lines of at most `columns`, with line ends; '' for an event in NO_LINE. */
 export function prettyLine(given: LogEvent, columns = Number.POSITIVE_INFINITY, notes: FinalNotes = {}): string {
-  const event = withoutControls(given);
+  const event = cleaned(given);
   const name = String(event.event);
   if (NO_LINE.has(name)) return '';
   if (name === 'run.finished') return finish(event, columns, notes);
@@ -104,12 +105,10 @@ export function prettyLine(given: LogEvent, columns = Number.POSITIVE_INFINITY, 
   return `${wrap(`${mark(event)} ${runOf(event)}${sentence}`, columns, 2)}${trouble(event, columns)}\n`;
 }
 
-/** Removes control sequences, which could change the terminal's state. Keeps line ends, for stacks. */
-function withoutControls(event: LogEvent): LogEvent {
-  const clean = (text: string) => stripVTControlCharacters(text).replace(/[^\P{Cc}\n]/gu, ' ');
+function cleaned(event: LogEvent): LogEvent {
   const entries = Object.entries(event).map(([name, value]) => [
     name,
-    typeof value === 'string' ? clean(value) : value,
+    typeof value === 'string' ? withoutControls(value) : value,
   ]);
   return Object.fromEntries(entries);
 }

@@ -129,6 +129,21 @@ describeWithPostgres('job fleet --status', () => {
     );
   });
 
+  it('shows no control sequence of a row at a terminal', { skip: !hasTerminal && 'python3 is missing' }, async () => {
+    await using database = await createDatabase();
+    {
+      await using queue = await openFor(database, 'digest');
+      await work(queue, {
+        'gmail-jobs/\x1b[2Jann': { ...REVOKED, error: 'refused\x1b]0;title\x07', remedy: '\x1b[8mhidden' },
+      });
+    }
+    const { code, raw, screen } = await statusAtTerminal(database.url);
+    assert.equal(code, 0, screen);
+    for (const sequence of ['\x1b[2J', '\x1b]0;', '\x07', '\x1b[8m'])
+      assert.ok(!raw.includes(sequence), JSON.stringify(raw));
+    assert.match(screen, /^gmail-jobs\/ann +failed \(77\).*\n +refused\n +hidden\n/m);
+  });
+
   it('says so when no fleet has used the database, and creates nothing there', async () => {
     await using empty = await createDatabase();
     const user = `reader_${empty.name}`;

@@ -2,6 +2,7 @@
 import { counted, formatCount } from '../../base/count.ts';
 import { formatAge } from '../../base/duration.ts';
 import { ExitCode } from '../../errors.ts';
+import { withoutControls } from '../../screen/controls.ts';
 import { tableLines } from '../../screen/table.ts';
 import type { Terminal } from '../../screen/terminal.ts';
 import type { FleetStatus, MailboxStatus, StatusRequest } from './queue.ts';
@@ -50,7 +51,12 @@ function printTable(
   const rows = [...shownFailed, ...shownOthers].map(({ mailbox, job, exitCode, outcome, endedAt }) => {
     const ended = new Date(endedAt);
     const when = `${localTime(ended)}, ${formatAge(now.getTime() - ended.getTime())} ago`;
-    return [mailbox, ...(hasJobs ? [job] : []), exitCode === ExitCode.ok ? outcome : `${outcome} (${exitCode})`, when];
+    return [
+      withoutControls(mailbox),
+      ...(hasJobs ? [job] : []),
+      exitCode === ExitCode.ok ? outcome : `${outcome} (${exitCode})`,
+      when,
+    ];
   });
   const [head, ...lines] = tableLines(['mailbox', ...(hasJobs ? ['job'] : []), 'outcome', 'ended'], rows);
   terminal.print(head, INDENT);
@@ -71,7 +77,7 @@ function printTable(
 
 function reasonOf({ error, remedy }: MailboxStatus): string {
   const sentences = [error ?? 'The log has its error.', remedy].filter((text) => text !== null);
-  return sentences.map((text) => ' '.repeat(INDENT) + text).join('\n');
+  return sentences.map((text) => ' '.repeat(INDENT) + withoutControls(text)).join('\n');
 }
 
 function printMore(count: number, what: string, terminal: Terminal): void {
