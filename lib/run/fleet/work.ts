@@ -98,7 +98,8 @@ export class SharedWork implements Work {
       const { waiting, active, nextInMs = Number.POSITIVE_INFINITY } = await this.#queue.counts();
       if (waiting + active <= 0) return undefined;
       const lookMs = performance.now() - startedMs;
-      const restMs = Math.max(Math.min(pauseMs, nextInMs || pauseMs), PAUSE_PER_LOOK * lookMs);
+      // A mailbox that is due was missed, or another period or other options still work on it.
+      const restMs = nextInMs === 0 ? pauseMs : Math.max(Math.min(pauseMs, nextInMs), PAUSE_PER_LOOK * lookMs);
       await Promise.race([systemClock.sleep(restMs, stop), this.#settled.promise]);
     }
   }
