@@ -7,7 +7,17 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { answerInstead, type Fault, type Faults } from './faults.ts';
 
-export type ServiceName = 'aws' | 'sts' | 'consent' | 'oauth' | 'gmail' | 'directory' | 'monitor' | 'mail' | 'receiver';
+export type ServiceName =
+  | 'aws'
+  | 'kms'
+  | 'sts'
+  | 'consent'
+  | 'oauth'
+  | 'gmail'
+  | 'directory'
+  | 'monitor'
+  | 'mail'
+  | 'receiver';
 
 /** One request as it arrived, completed with its outcome. Times are epoch milliseconds of a clock that never jumps. */
 export interface RecordedRequest {

@@ -38,6 +38,7 @@ test('names every stand-in in the environment, each at an address of this machin
     urls.map(([name]) => name),
     [
       'AWS_ENDPOINT_URL_SECRETS_MANAGER',
+      'AWS_ENDPOINT_URL_KMS',
       'AWS_ENDPOINT_URL_STS',
       'GMAIL_API_URL',
       'GOOGLE_AUTH_URL',

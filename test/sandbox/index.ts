@@ -1,9 +1,10 @@
-// The whole sandbox in one call: loopback stand-ins for AWS Secrets Manager and STS, Google's consent page and token
+// The whole sandbox in one call: loopback stand-ins for AWS Secrets Manager, KMS and STS, Google's consent page and token
 // endpoint, the Gmail API, the Admin SDK, a monitor and a host for posts, around one made-up mailbox. Tests, the demo and `npm run
 // sandbox` all start here.
 import { randomUUID } from 'node:crypto';
 import { SandboxConsent } from './consent.ts';
 import { SandboxDirectory } from './directory.ts';
+import { thumbprintOf } from './dpop.ts';
 import { Faults } from './faults.ts';
 import { generateMailbox, SANDBOX_LABELS } from './generate.ts';
 import { SandboxGmail } from './gmail/api.ts';
@@ -11,6 +12,7 @@ import type { QuotaOptions } from './gmail/quota.ts';
 import { GMAIL_SCOPES } from './gmail/scopes.ts';
 import { listen, type RecordedRequest, type Wire } from './http.ts';
 import { SandboxIam } from './iam.ts';
+import { type KmsKey, type PublicJwk, SandboxKms } from './kms.ts';
 import { madeUpCredential } from './made-up-credential.ts';
 import { SandboxMailbox } from './mailbox.ts';
 import { SandboxMonitor } from './monitor.ts';
@@ -54,6 +56,8 @@ export interface SecretContent {
   client_secret: string;
   refresh_token: string;
   email: string;
+  /** The KMS key to which the refresh token is bound. */
+  dpop?: { kms_key_id: string; jwk: PublicJwk };
 }
 
 export interface ClientFile {
@@ -71,6 +75,7 @@ export interface Sandbox extends AsyncDisposable {
   readonly secrets: SandboxSecretsManager;
   /** The users of AWS; `env` holds the key of the first. */
   readonly iam: SandboxIam;
+  readonly kms: SandboxKms;
   readonly consent: SandboxConsent;
   readonly oauth: SandboxOAuth;
   readonly gmail: SandboxGmail;
@@ -87,6 +92,8 @@ export interface Sandbox extends AsyncDisposable {
   readonly secretValue: SecretContent;
   /** The content of the JSON file that Google's console gives for the Desktop client. */
   readonly clientFile: ClientFile;
+  /** Binds the refresh token of the secret to a KMS key, by default a new one, and stores the secret with `dpop`. */
+  bindSecret(key?: KmsKey): KmsKey;
   /** Destroys all connections. Throws when a stand-in, or a hook of a test, threw meanwhile. */
   close(): Promise<void>;
 }
@@ -109,15 +116,16 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const awsUser = iam.addUser('gmail-jobs');
   const secrets = new SandboxSecretsManager(iam);
   const secret = secrets.setSecret('gmail-jobs/alice', secretValue);
+  const kms = new SandboxKms(iam);
   const gmail = new SandboxGmail(mailbox, oauth, options.quota, options.maxConcurrent);
   const directory = new SandboxDirectory(oauth);
   const monitor = new SandboxMonitor();
   const receiver = new SandboxReceiver();
 
   const wire: Wire = { requests: [], faults: new Faults(), latencyMs: options.latencyMs ?? 0 };
-  const services = [secrets, new SandboxSts(iam), consent, oauth, gmail, monitor, receiver, directory];
+  const services = [secrets, kms, new SandboxSts(iam), consent, oauth, gmail, monitor, receiver, directory];
   const listeners = await Promise.all(services.map((service) => listen(service, wire)));
-  const [awsUrl, stsUrl, consentUrl, oauthUrl, gmailUrl, monitorUrl, receiverUrl, directoryUrl] = listeners.map(
+  const [awsUrl, kmsUrl, stsUrl, consentUrl, oauthUrl, gmailUrl, monitorUrl, receiverUrl, directoryUrl] = listeners.map(
     ({ url }) => url,
   );
   const close = async () => {
@@ -129,6 +137,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       AWS_REGION: secrets.region,
       ...iam.envOf(awsUser),
       AWS_ENDPOINT_URL_SECRETS_MANAGER: `${awsUrl}`,
+      AWS_ENDPOINT_URL_KMS: `${kmsUrl}`,
       AWS_ENDPOINT_URL_STS: `${stsUrl}`,
       GMAIL_API_URL: `${gmailUrl}`,
       GOOGLE_AUTH_URL: `${consentUrl}/o/oauth2/v2/auth`,
@@ -140,6 +149,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     mailbox,
     secrets,
     iam,
+    kms,
     consent,
     oauth,
     gmail,
@@ -151,6 +161,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     faults: wire.faults,
     secretValue,
     clientFile: makeUpClientFile(secretValue),
+    bindSecret(key = kms.createKey()) {
+      const grant = oauth.grants.get(secretValue.refresh_token);
+      if (grant) grant.boundTo = thumbprintOf(key.jwk);
+      secretValue.dpop = { kms_key_id: key.arn, jwk: key.jwk };
+      secrets.setSecret(secret.name, secretValue);
+      return key;
+    },
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -1,7 +1,9 @@
 // Google's token endpoint, revocation and token info: exchanges a code, a refresh token or a service account's assertion
 // for an access token, narrows scopes, and refuses in Google's words.
 import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { AuthorizationCodes } from './code-exchange.ts';
+import { DpopProofs } from './dpop.ts';
 import { type Answer, type RecordedRequest, type Service, wallClock } from './http.ts';
 import { madeUpCredential } from './made-up-credential.ts';
 import {
@@ -13,6 +15,7 @@ import {
 } from './service-accounts.ts';
 import { tokenInfo } from './token-info.ts';
 import {
+  BINDING_REFUSALS,
   EXCHANGE_REFUSALS,
   type ExchangeRefusal,
   INVALID_TOKEN,
@@ -32,6 +35,8 @@ export interface Grant {
   alive: boolean;
   /** Epoch milliseconds; absent for a grant without expiry. */
   endsAt?: number;
+  /** The thumbprint of the key that must sign a proof for every refresh; absent for a grant that is not bound. */
+  boundTo?: string;
 }
 
 export interface IssuedToken {
@@ -49,6 +54,9 @@ export interface IssuedToken {
 export type Narrowing = 'honour' | 'ignore' | 'refuse';
 
 type Form = ReadonlyMap<string, string>;
+
+/** The thumbprint of the key that signed the proof of a request; absent without a proof. */
+type Proof = { thumbprint?: string } | { refused: Answer };
 
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const LIVE_TOKENS_PER_ACCOUNT = 100;
@@ -70,6 +78,10 @@ export class SandboxOAuth implements Service {
   accessTokenLifetimeS = 3599;
   /** The lifetime of new grants in seconds, which is 604799 for an app in Testing. Unlimited by default. */
   refreshTokenLifetimeS?: number;
+  /** Whether the endpoint reads the DPoP header; without, no token is bound, and the answer looks the same. */
+  knowsDpop = true;
+  /** How far the endpoint's clock is ahead, for `iat` and in its Date header. */
+  clockAheadMs = 0;
   /** Answers each refresh with a new refresh token, and revokes the previous one. */
   rotatesRefreshTokens = false;
   /** Create the tokens; a test for leaks may replace them to use known values. */
@@ -77,12 +89,20 @@ export class SandboxOAuth implements Service {
   newRefreshToken: () => string = () => madeUpCredential('1//0');
 
   readonly #byAccessToken = new Map<string, IssuedToken>();
+  readonly #proofs = new DpopProofs();
   readonly #refusals: (TokenRefusal | ExchangeRefusal)[] = [];
 
   /** Registers a grant, with made-up values by default. Changing the returned grant changes the endpoint. */
-  grant(options: { clientId: string; scopes: readonly string[]; email: string; refreshToken?: string }): Grant {
+  grant(options: {
+    clientId: string;
+    scopes: readonly string[];
+    email: string;
+    refreshToken?: string;
+    boundTo?: string | undefined;
+  }): Grant {
     const { clientId, email, scopes, refreshToken = this.newRefreshToken() } = options;
     const grant: Grant = { refreshToken, clientId, scopes: [...scopes], email, alive: true };
+    if (options.boundTo !== undefined) grant.boundTo = options.boundTo;
     if (this.refreshTokenLifetimeS !== undefined) grant.endsAt = wallClock() + this.refreshTokenLifetimeS * 1000;
     this.grants.set(refreshToken, grant);
     const live = this.liveGrants(clientId, email);
@@ -114,6 +134,14 @@ export class SandboxOAuth implements Service {
     for (const token of this.issued) token.expiresAt = 0;
   }
 
+  /**
+   * Demands a new nonce in every DPoP proof from now on, also when it demanded another one before. Each nonce is good for `proofsPerNonce` proofs; the answer to the
+   * last of them carries the next nonce in its DPoP-Nonce header.
+   */
+  demandNonce(proofsPerNonce = Infinity): void {
+    this.#proofs.demandNonce(proofsPerNonce);
+  }
+
   /** Refuses the next `times` exchanges. */
   refuse(refusal: TokenRefusal | ExchangeRefusal, times = 1): void {
     for (let n = 0; n < times; n += 1) this.#refusals.push(refusal);
@@ -129,7 +157,14 @@ export class SandboxOAuth implements Service {
     return path.slice(1);
   }
 
-  handle({ method, path, query, headers, body }: RecordedRequest): Answer {
+  handle(request: RecordedRequest): Answer {
+    const answer = this.#proofs.announceNonce(this.#answer(request));
+    if (this.clockAheadMs === 0) return answer;
+    const date = new Date(wallClock() + this.clockAheadMs).toUTCString();
+    return { ...answer, headers: { ...answer.headers, date } };
+  }
+
+  #answer({ method, path, query, headers, body }: RecordedRequest): Answer {
     const form = new Map<string, string>(typeof body === 'object' && body !== null ? Object.entries(body) : []);
     if (path === '/tokeninfo') {
       const bearer = headers.authorization?.replace(/^Bearer /, '');
@@ -144,9 +179,11 @@ export class SandboxOAuth implements Service {
       case '':
         return missing('grant_type');
       case 'refresh_token':
-        return this.#refresh(form);
+        return this.#clientRefusal(form, ['client_id', 'refresh_token']) ?? this.#refresh(form, this.#prove(headers));
       case 'authorization_code':
-        return this.#exchangeCode(form);
+        return (
+          this.#clientRefusal(form, ['client_id']) ?? this.#exchangeCode(form, this.#prove(headers, form.get('code')))
+        );
       case JWT_BEARER:
         return this.#exchangeAssertion(form, `http://${headers.host}/token`);
       default:
@@ -154,14 +191,24 @@ export class SandboxOAuth implements Service {
     }
   }
 
-  #refresh(form: Form): Answer {
-    for (const name of ['client_id', 'refresh_token']) if (!form.get(name)) return missing(name);
-    const refused = this.#clientRefusal(form);
-    if (refused) return refused;
+  /** Checks the DPoP header, if there is one, of a request to the token endpoint. */
+  #prove({ dpop, host }: IncomingHttpHeaders, code?: string): Proof {
+    if (dpop === undefined || !this.knowsDpop) return {};
+    return this.#proofs.check(String(dpop), {
+      url: `http://${host}/token`,
+      nowS: (wallClock() + this.clockAheadMs) / 1000,
+      code,
+    });
+  }
+
+  #refresh(form: Form, proof: Proof): Answer {
+    if ('refused' in proof) return proof.refused;
     const grant = this.grants.get(form.get('refresh_token') ?? '');
     if (grant === undefined) return TOKEN_REFUSALS.invalid_grant_unknown;
     if (grant.clientId !== form.get('client_id')) return TOKEN_REFUSALS.unauthorized_client;
     if (!isAlive(grant)) return TOKEN_REFUSALS.invalid_grant;
+    if (grant.boundTo !== undefined && proof.thumbprint === undefined) return BINDING_REFUSALS.missing_dpop_proof;
+    if (grant.boundTo !== undefined && proof.thumbprint !== grant.boundTo) return BINDING_REFUSALS.wrong_dpop_key;
 
     const asked = form.get('scope')?.split(' ').filter(Boolean);
     if (asked && this.narrowing === 'refuse') return TOKEN_REFUSALS.invalid_scope;
@@ -170,15 +217,14 @@ export class SandboxOAuth implements Service {
     const scope = narrowed ? asked : [...grant.scopes];
     if (!this.rotatesRefreshTokens) return this.#issue(grant, scope, { scope: scope.join(' ') });
     grant.alive = false;
-    const { clientId, scopes, email } = grant;
-    const next = this.grant({ clientId, scopes, email });
+    const { clientId, scopes, email, boundTo } = grant;
+    const next = this.grant({ clientId, scopes, email, boundTo });
     return this.#issue(next, scope, { refresh_token: next.refreshToken, scope: scope.join(' ') });
   }
 
-  #exchangeCode(form: Form): Answer {
-    if (!form.get('client_id')) return missing('client_id');
-    const refused = this.#clientRefusal(form);
-    if (refused) return refused;
+  #exchangeCode(form: Form, proof: Proof): Answer {
+    // An invalid proof leaves the code usable.
+    if ('refused' in proof) return proof.refused;
     const exchange = this.codes.exchange(form, form.get('client_id') ?? '');
     if ('refused' in exchange) return exchange.refused;
     if ('reused' in exchange) {
@@ -188,7 +234,8 @@ export class SandboxOAuth implements Service {
     const { code } = exchange;
     const { clientId, scopes, email } = code;
     const online: Omit<Grant, 'alive'> = { clientId, scopes, email, refreshToken: `none:${randomUUID()}` };
-    const grant = code.offline ? this.grant({ clientId, scopes, email }) : online;
+    const boundTo = proof.thumbprint;
+    const grant = code.offline ? this.grant({ clientId, scopes, email, boundTo }) : online;
     code.usedFor = grant.refreshToken;
     const refreshToken = code.offline ? { refresh_token: grant.refreshToken } : {};
     return this.#issue(grant, scopes, { ...refreshToken, scope: scopes.join(' ') });
@@ -201,7 +248,8 @@ export class SandboxOAuth implements Service {
     return this.#issue({ email, clientId: '', refreshToken: `none:${randomUUID()}` }, scopes, {});
   }
 
-  #clientRefusal(form: Form): Answer | undefined {
+  #clientRefusal(form: Form, required: readonly string[]): Answer | undefined {
+    for (const name of required) if (!form.get(name)) return missing(name);
     const clientSecret = this.clients.get(form.get('client_id') ?? '');
     if (clientSecret === undefined) return TOKEN_REFUSALS.invalid_client;
     if (!form.get('client_secret')) return refusal(400, 'invalid_request', 'client_secret is missing.');

@@ -59,6 +59,20 @@ export const EXCHANGE_REFUSALS = {
 
 export type ExchangeRefusal = keyof typeof EXCHANGE_REFUSALS;
 
+/** Refusals of a refresh token that is bound to a key. RFC 9449 names no error for them, so they are RFC 6749's. */
+export const BINDING_REFUSALS = {
+  missing_dpop_proof: refusal(
+    400,
+    'invalid_grant',
+    'The refresh token is bound to a key, and the request has no DPoP proof.',
+  ),
+  wrong_dpop_key: refusal(
+    400,
+    'invalid_grant',
+    'The refresh token is bound to another key than that of the DPoP proof.',
+  ),
+} satisfies Record<string, Answer>;
+
 /** The refusal to revoke a token that is unknown or already revoked. */
 export const INVALID_TOKEN = refusal(400, 'invalid_token', 'Token expired or revoked');
 
