@@ -126,6 +126,23 @@ describe('a run whose refresh token is bound to a key', { concurrency: 4 }, () =
     assert.deepEqual(tokens.state.exchanges, ['refresh_token: 400 with proof', 'refresh_token: 200 with proof']);
   });
 
+  it('stores a refresh token that Google replaced with the key beside it', async () => {
+    await using bound = await start();
+    const { sandbox, key } = bound;
+    sandbox.oauth.rotatesRefreshTokens = true;
+    const run = await bound.run();
+    assertEnded(run, 0, { outcome: 'ok', changed: 2 });
+    assert.ok(
+      run.events.some(({ event }) => event === 'token.refresh_token_kept'),
+      run.stdout,
+    );
+    const current = sandbox.secrets.secret().versions.find(({ stages }) => stages.has('AWSCURRENT'));
+    const { refresh_token: token, dpop } = JSON.parse(String(current?.value));
+    assert.notEqual(token, sandbox.secretValue.refresh_token);
+    assert.deepEqual(dpop, { kms_key_id: key.arn, jwk: key.jwk });
+    assertEnded(await bound.run(), 0, { outcome: 'nothing-to-do' });
+  });
+
   it('repeats the request once with the nonce that Google wants', async () => {
     await using bound = await start();
     bound.tokens.state.nonce = 'the-nonce';
