@@ -92,7 +92,7 @@ export async function exchangeCode(
     form,
     read: (answer: OAuthBody) => readTokens(answer, binding),
     isSingleUse: true,
-    prover: await proverFor(binding, google),
+    prover: await proverFor(binding, google, answer.code),
     remedy: 'Run the command again and agree once more: Google accepts a code only once.',
   };
   return await requestForm(request, signal, google);

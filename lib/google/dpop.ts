@@ -2,38 +2,58 @@
  * Proofs that the sender of a token request holds the key to which the refresh token is bound: DPoP (RFC 9449). Google's
  * guide: developers.google.com/identity/protocols/oauth2/resources/dpop-adoption.
  */
-import { createPublicKey, randomUUID, verify } from 'node:crypto';
+import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto';
 import { KmsKeys, type KmsSettings } from '../aws/kms.ts';
 import type { KeyBinding, PublicJwk } from '../aws/shape.ts';
 import { ConfigError } from '../errors.ts';
 import type { Prover } from './oauth.ts';
 
-/** Makes proofs with keys in KMS, and keeps Google's nonce for the next proof. */
+/** Makes proofs with keys in KMS, and keeps Google's nonces for the next proofs. */
 export class DpopProofs {
   readonly keys: KmsKeys;
-  #nonce: string | undefined;
+  /** Google refuses the nonce of a code exchange in a refresh, and the reverse. */
+  readonly #nonces = new Map<'code' | 'refresh', string>();
 
   constructor(settings: KmsSettings) {
     this.keys = new KmsKeys(settings);
   }
 
-  /** Proves possession of the key to the endpoint at `url`. */
-  proverFor({ kmsKeyId, jwk }: KeyBinding, url: string): Prover {
+  /** Proves possession of the key to the endpoint at `url`: in the exchange of the authorization code `code`, or in refreshes. */
+  proverFor(binding: KeyBinding, url: string, code?: string): Prover {
+    const kind = code === undefined ? 'refresh' : 'code';
+    let proofs = 0;
     return {
+      isForCode: code !== undefined,
       prove: async (signal) => {
-        const sign = (data: Uint8Array) => this.keys.sign(kmsKeyId, data, signal);
-        const proof = await createProof({ jwk, url, nonce: this.#nonce, sign });
-        if (proof !== null) return proof;
-        throw new ConfigError(
-          `the public key in the secret (dpop.jwk) does not belong to the KMS key ${kmsKeyId}`,
-          'Somebody edited dpop in the secret: put back the version before, or run `job rotate --kms-key <arn>`.',
-        );
+        proofs += 1;
+        // Source: the skill dpop-adoption in Google's repository github.com/google/skills (1.0.0): the jti is the hash of the
+        // code, and the proof that repeats the request with the nonce has a new jti.
+        const jti = code === undefined || proofs === 2 ? randomUUID() : hashOf(code);
+        return await this.#prove(binding, { url, jti, nonce: this.#nonces.get(kind) }, signal);
       },
       keepNonce: (nonce) => {
-        if (NONCE.test(nonce)) this.#nonce = nonce;
+        if (NONCE.test(nonce)) this.#nonces.set(kind, nonce);
       },
     };
   }
+
+  /** @throws ConfigError when the public key in the secret belongs to another key, and what KmsKeys.sign throws. */
+  async #prove(
+    { kmsKeyId, jwk }: KeyBinding,
+    claims: Pick<ProofRequest, 'url' | 'jti' | 'nonce'>,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const proof = await createProof({ ...claims, jwk, sign: (data) => this.keys.sign(kmsKeyId, data, signal) });
+    if (proof !== null) return proof;
+    throw new ConfigError(
+      `the public key in the secret (dpop.jwk) does not belong to the KMS key ${kmsKeyId}`,
+      'Somebody edited dpop in the secret: put back the version before, or run `job rotate --kms-key <arn>`.',
+    );
+  }
+}
+
+function hashOf(code: string): string {
+  return createHash('sha256').update(code).digest('base64url');
 }
 
 /** Source: RFC 9449, section 8.1. */
@@ -43,6 +63,8 @@ export interface ProofRequest {
   readonly jwk: PublicJwk;
   /** The address of the request, without query and fragment. */
   readonly url: string;
+  /** The proof's identifier. */
+  readonly jti: string;
   /** The server's last nonce; undefined before the first. */
   readonly nonce: string | undefined;
   /** Returns the ECDSA signature of SHA-256 over `data` on P-256, in DER. */
@@ -51,12 +73,19 @@ export interface ProofRequest {
 }
 
 /** The proof for one POST: no second request may use it. Null when the signature does not fit `jwk`. */
-export async function createProof({ jwk, url, nonce, sign, now = Date.now }: ProofRequest): Promise<string | null> {
+export async function createProof({
+  jwk,
+  url,
+  jti,
+  nonce,
+  sign,
+  now = Date.now,
+}: ProofRequest): Promise<string | null> {
   const { kty, crv, x, y } = jwk;
   const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: { kty, crv, x, y } };
   const { origin, pathname } = new URL(url);
   const claims = {
-    jti: randomUUID(),
+    jti,
     htm: 'POST',
     htu: `${origin}${pathname}`,
     iat: Math.floor(now() / 1_000),

@@ -34,6 +34,8 @@ export interface PostOptions {
 
 /** Proves with each request that the sender holds a key: google/dpop.ts. */
 export interface Prover {
+  /** Whether the proofs are for the exchange of an authorization code. */
+  readonly isForCode: boolean;
   /** A proof for one request. */
   prove(signal: AbortSignal): Promise<string>;
   /** Puts the server's nonce into the next proofs. */
@@ -86,7 +88,10 @@ export async function requestForm<Value>(
   return await retry({
     send: async () => {
       const first = await post();
-      const answer = prover !== undefined && demandsNonce(first) ? await post() : first;
+      if (prover === undefined || !demandsNonce(first)) return 'trouble' in first ? first : read(first);
+      const second = await post();
+      // Google's documents do not say whether the proof with the nonce must name the code too: the third proof does.
+      const answer = prover.isForCode && errorOf(second) === 'invalid_dpop_proof' ? await post() : second;
       return 'trouble' in answer ? answer : read(answer);
     },
     policies: { unspent: AWAY, spent: isSingleUse ? SPENT : AWAY },
@@ -104,7 +109,11 @@ export async function requestForm<Value>(
 
 /** Whether the server only wants a proof with the nonce in its answer. Source: RFC 9449, section 8. */
 function demandsNonce(answer: OAuthBody | OAuthTrouble): boolean {
-  return 'body' in answer && answer.body.error === 'use_dpop_nonce' && answer.headers.has('dpop-nonce');
+  return errorOf(answer) === 'use_dpop_nonce' && 'headers' in answer && answer.headers.has('dpop-nonce');
+}
+
+function errorOf(answer: OAuthBody | OAuthTrouble): unknown {
+  return 'body' in answer ? answer.body.error : undefined;
 }
 
 /** Failures before a request is sent. */

@@ -58,14 +58,18 @@ export function prepareProofs(settings: KmsSettings): OpenProofs {
   });
 }
 
-/** Proves possession of the key to the token endpoint; undefined for a refresh token that is bound to no key. */
+/**
+ * Proves possession of the key to the token endpoint, with `code` in the exchange of that authorization code; undefined for a
+ * refresh token that is bound to no key.
+ */
 export async function proverFor(
   binding: KeyBinding | undefined,
   { tokenUrl, openProofs }: Pick<ExchangeOptions, 'tokenUrl' | 'openProofs'>,
+  code?: string,
 ): Promise<Prover | undefined> {
   if (binding === undefined) return undefined;
   if (openProofs === undefined) throw new Error('a bound refresh token cannot be exchanged here');
-  return (await openProofs()).proverFor(binding, tokenUrl);
+  return (await openProofs()).proverFor(binding, tokenUrl, code);
 }
 
 /** The remedy for a refresh token that no longer works. */
