@@ -45,7 +45,7 @@ describeWithPostgres('processes of a fleet on one database', () => {
     return await runJob(sandbox, words, { jobs: 'fixtures', mailboxes: file, ...more, env });
   }
 
-  /** As if the processes had been silent, and nobody had looked, for a minute. */
+  /** As if no process had reported or looked for silent ones for a minute. */
   async function passMinute({ database }: Fleet): Promise<void> {
     await database.query(`UPDATE gmail_jobs.job SET heartbeat_on = heartbeat_on - interval '61 s'`);
     await database.query(`UPDATE gmail_jobs.queue SET monitor_claim_on = monitor_claim_on - interval '61 s'`);
@@ -69,7 +69,7 @@ describeWithPostgres('processes of a fleet on one database', () => {
     assert.deepEqual(names.sort(), members.map(({ secretId }) => secretId).sort());
   };
 
-  it('each mailbox is worked once in a period, however many processes there are; the next one finds nothing left', async () => {
+  it('run the job once in each mailbox and period, however many they are; a later process finds nothing left', async () => {
     await using fleet = await start(membersOf(30));
     const runs = await Promise.all([1, 2, 3].map(() => run(fleet, [...WEEK, '--at-once', '2', 'greeting'])));
     for (const one of runs) {
@@ -93,7 +93,7 @@ describeWithPostgres('processes of a fleet on one database', () => {
     assert.deepEqual(countsOf(one), { ...countsOf(one), all: 1, elsewhere: 1 });
   });
 
-  it('a process that is killed loses nothing: another one works on its mailboxes', async () => {
+  it('lose nothing when one of them is killed: another process works on its mailboxes', async () => {
     await using fleet = await start(membersOf(12));
     const child = new ChildHandle();
     const before = () => {
@@ -111,7 +111,7 @@ describeWithPostgres('processes of a fleet on one database', () => {
     assertGreeted(fleet, 1);
   });
 
-  it('SIGTERM gives back what is open, and the next process goes on at once', async () => {
+  it('give back their mailboxes on SIGTERM, and the next process takes them at once', async () => {
     await using fleet = await start(membersOf(12));
     const child = new ChildHandle();
     const before = () => child.kill('SIGTERM');
@@ -128,7 +128,7 @@ describeWithPostgres('processes of a fleet on one database', () => {
     assertGreeted(fleet, 1);
   });
 
-  it('a failure for good stays in its period, until --retry; what passes is tried again', async () => {
+  it('try a mailbox again after 75, and after other failures only with --retry', async () => {
     await using fleet = await start(membersOf(3));
     const { sandbox, members, database } = fleet;
     const [revoked, away] = members as [FleetMember, FleetMember];
@@ -161,7 +161,7 @@ describeWithPostgres('processes of a fleet on one database', () => {
     assertGreeted(fleet, 1);
   });
 
-  it('a mailbox that waits for its retry when the budget ends counts as failed', async () => {
+  it('count a mailbox that waits for its retry when the budget ends as failed', async () => {
     await using fleet = await start(membersOf(2));
     const [away] = fleet.members as [FleetMember];
     failSecret(fleet, away);
@@ -170,7 +170,7 @@ describeWithPostgres('processes of a fleet on one database', () => {
     assert.deepEqual(countsOf(one), { ...countsOf(one), done: 1, failed: 1, remaining: 0 });
   });
 
-  it('rows of the database hold no credential and nothing of the mail', async () => {
+  it('store no credential and nothing of the mail in the database', async () => {
     await using fleet = await start({
       ann: many(2, { subject: 'marked-subject' }),
       bob: many(1, { subject: 'crash' }),
@@ -183,7 +183,7 @@ describeWithPostgres('processes of a fleet on one database', () => {
     for (const text of [...secrets, 'marked-subject']) assert.ok(!rows.includes(text));
   });
 
-  it('a database that is away is 75, a wrong address 78, with a final line and without the password', async () => {
+  it('end with 75 when the database is away and with 78 for a wrong address, and never show the password', async () => {
     await using fleet = await start(membersOf(1));
     const password = 'marked-Pa55/word';
     const encoded = encodeURIComponent(password);
@@ -210,7 +210,7 @@ describeWithPostgres('processes of a fleet on one database', () => {
     assert.equal(fleet.sandbox.requests.filter(({ service }) => service === 'gmail').length, 0);
   });
 
-  it('a database that goes away in the middle ends the fleet with a final line; runs in work end as they would', async () => {
+  it('end with a final line when the database goes away meanwhile, after the runs in work have ended', async () => {
     await using fleet = await start(membersOf(30));
     const before = () => fleet.database[Symbol.asyncDispose]();
     fleet.sandbox.faults.add({ kind: 'hook', verb: 'messages.batchModify', skip: 2, before });

@@ -1,4 +1,4 @@
-/** `job fleet --status`, through the front door. */
+/** `job fleet --status` as a process, on a real PostgreSQL. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
@@ -10,7 +10,7 @@ import { createDatabase, describeWithPostgres, type TestDatabase } from '../fixt
 import { ChildHandle, runJob } from '../run.ts';
 
 const HOUR_MS = 3_600_000;
-/** Ends in an hour at the earliest, so that no test meets its end. */
+/** Ends in an hour or later, so that no test meets its end. */
 const PERIOD = periodAt(new Date(Date.now() + HOUR_MS), HOUR_MS);
 const PASSWORD = 's3cret%2Fpassword-of-the-database';
 
@@ -81,7 +81,7 @@ describeWithPostgres('job fleet --status', () => {
   });
   after(() => database[Symbol.asyncDispose]());
 
-  it('prints a line of JSON for each mailbox and job, the failed ones and the oldest ends first', async () => {
+  it('prints a line of JSON for each mailbox and job, first the failed mailboxes, each from the oldest end', async () => {
     const { code, stdout, stderr } = await status(database.url);
     assert.deepEqual([code, stderr], [0, '']);
     const line = (mailbox: string, job: string, outcome: string, exitCode: number, hour: number) =>
@@ -97,7 +97,7 @@ describeWithPostgres('job fleet --status', () => {
     ]);
   });
 
-  it('prints those of the named job and mailboxes alone', async () => {
+  it('prints only the named job and mailboxes', async () => {
     const rowsOf = async (...words: string[]) => {
       const { events } = await status(database.url, words);
       return events.map(({ mailbox, job }) => `${mailbox} ${job}`);
@@ -159,7 +159,7 @@ describeWithPostgres('job fleet --status', () => {
     await empty.query(`DROP USER ${user}`);
   });
 
-  it('needs the right to read alone, and names the GRANT for it', async () => {
+  it('needs only the right to read, and names the GRANT for it', async () => {
     const user = `reader_${database.name}`;
     await database.query(`CREATE USER ${user}`);
     const refused = await status(database.urlFor(user));

@@ -154,7 +154,7 @@ function assertNoSecrets({ stdout, stderr }: Finished, { oauth }: Sandbox): void
 }
 
 describe('job fleet', () => {
-  it('ends with the code of all when all failed with the same', async () => {
+  it('ends with the code of the mailboxes when all failed with the same code', async () => {
     const { sandbox, members, file } = await startFleet(membersOf(3));
     await using _ = sandbox;
     for (const { refreshToken } of members) sandbox.oauth.revoke(refreshToken);
@@ -162,7 +162,7 @@ describe('job fleet', () => {
     assertFleet(run, 77, { mailboxes: counts({ all: 3, failed: 3 }) });
   });
 
-  it('needs no GMAIL_SECRET_ID, and GMAIL_MAILBOX does not hold', async () => {
+  it('needs no GMAIL_SECRET_ID, and ignores GMAIL_MAILBOX', async () => {
     const { sandbox, members, file } = await startFleet(membersOf(2));
     await using _ = sandbox;
     const run = await runJob(sandbox, ['fleet', 'greeting'], {
@@ -174,7 +174,7 @@ describe('job fleet', () => {
     assert.deepEqual(members.map(greeted), [1, 1]);
   });
 
-  it('works on the mailboxes of --mailbox alone, and suggests the nearest name for another one', async () => {
+  it('works only on the mailboxes of --mailbox, and suggests the nearest name for an unknown one', async () => {
     const { sandbox, members, file } = await startFleet(membersOf(3));
     await using _ = sandbox;
     const options = { ...GREETING, mailboxes: file };
@@ -262,7 +262,7 @@ describe('job fleet', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('ends as a stopped fleet when the signal comes while it looks for the mailboxes', async () => {
+  it('ends with 143 when SIGTERM comes while it looks for the mailboxes', async () => {
     const { sandbox } = await startFleet(membersOf(1));
     await using _ = sandbox;
     const child = new ChildHandle();
@@ -307,8 +307,8 @@ describe('job fleet', () => {
   });
 });
 
-describe('a service account of a fleet', () => {
-  it('has its secret fetched once, and opens the mailbox of each subject', async () => {
+describe('the secret of a service account in a fleet', () => {
+  it('is fetched once, and opens the mailbox of each subject', async () => {
     const { sandbox, members } = await startFleet(membersOf(6));
     await using _ = sandbox;
     const subjects = members.map(({ email }) => email);

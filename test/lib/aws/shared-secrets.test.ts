@@ -34,7 +34,7 @@ describe('the secret of a service account that many mailboxes share', () => {
     return { secrets, clock, hidden, fetches: () => sandbox.requests.length - from };
   }
 
-  it('is fetched once in five minutes, by many runs at once too', async () => {
+  it('is fetched once in five minutes, also for many runs at once', async () => {
     const { secrets, clock, fetches } = open();
     const fetch = async (subject: string) => {
       const version = await secrets.fetcherFor('workspace', subject)('AWSCURRENT', never);

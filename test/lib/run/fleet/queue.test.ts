@@ -53,7 +53,7 @@ describeWithPostgres('the queue of a fleet', () => {
   });
   after(() => database[Symbol.asyncDispose]());
 
-  /** As if the processes had been silent, and nobody had supervised, for `seconds`. */
+  /** As if no process had reported or looked for silent ones for `seconds`. */
   async function passSilently(seconds: number): Promise<void> {
     await database.query(`UPDATE gmail_jobs.job SET heartbeat_on = heartbeat_on - interval '${seconds} s'`);
     await database.query(`UPDATE gmail_jobs.queue SET monitor_claim_on = monitor_claim_on - interval '${seconds} s'`);
@@ -86,7 +86,7 @@ describeWithPostgres('the queue of a fleet', () => {
     }
   });
 
-  it('takes, counts and retries the chosen mailboxes alone, which are entered once with those of all', async () => {
+  it('takes, counts and retries only the chosen mailboxes, which share their rows with a fleet of all mailboxes', async () => {
     const request = requestOf();
     await using all = await open(request);
     await using some = await open({ ...request, only: ['ann', 'dan'] });
@@ -161,7 +161,7 @@ describeWithPostgres('the queue of a fleet', () => {
     assert.equal(await last.enter(['ann']), 0);
   });
 
-  it('gives a mailbox to one process, and to none while another period or other options still work on it', async () => {
+  it('gives a mailbox to one process, and to none while a run of another period or with other options works on it', async () => {
     const request = requestOf();
     await using now = await open(request);
     await using twin = await open(request);
@@ -202,7 +202,7 @@ describeWithPostgres('the queue of a fleet', () => {
     assert.deepEqual(await queue.counts(), { waiting: 0, active: 0, ended: 1, failed: 1, nextInMs: undefined });
   });
 
-  it('keeps failures for good apart, with their remedy, until --retry enters them once more', async () => {
+  it('does not retry failures with other codes until `retryFailed` enters them again', async () => {
     const request = requestOf();
     await using queue = await open(request);
     const codes = [77, 78, 65, 1] as const;
@@ -222,7 +222,7 @@ describeWithPostgres('the queue of a fleet', () => {
     assert.equal(await queue.retryFailed(), 0);
   });
 
-  it('tells how each mailbox ended last; a retry that waits is no end; an error is redacted, that of a bug is left out', async () => {
+  it('reports the last end of each mailbox, without retries that wait; redacts errors, and leaves out the error of a bug', async () => {
     const request = requestOf();
     await using queue = await open(request);
     await queue.enter(['ann', 'bob', 'cem', 'dan']);
@@ -252,7 +252,7 @@ describeWithPostgres('the queue of a fleet', () => {
     );
   });
 
-  it('counts the mailboxes that wait and that are in work, in periods that are not over; those of a silent process wait', async () => {
+  it('counts waiting and active mailboxes in periods that are not over; mailboxes of a silent process count as waiting', async () => {
     const request = requestOf();
     await using queue = await open(request);
     await using past = await open({ ...request, period: PAST_PERIOD });
@@ -268,7 +268,7 @@ describeWithPostgres('the queue of a fleet', () => {
     assert.deepEqual(await openOf(), [{ job: request.job, waiting: 3, active: 0 }]);
   });
 
-  it('gives back at its end what is open, at once', async () => {
+  it('gives back its mailboxes when it closes, so that another process takes them at once', async () => {
     const request = requestOf();
     await using other = await open(request);
     {
@@ -280,7 +280,7 @@ describeWithPostgres('the queue of a fleet', () => {
     assert.equal((await other.take(2)).length, 2);
   });
 
-  it('never takes a mailbox of a past period, and enters no retry behind the end of a period', async () => {
+  it('never takes a mailbox of a past period, and enters no retry after the end of a period', async () => {
     const request = requestOf({ period: PAST_PERIOD });
     await using old = await open(request);
     await old.enter(['ann']);
@@ -293,7 +293,7 @@ describeWithPostgres('the queue of a fleet', () => {
     assert.equal(await ending.settle(await takeOne(ending), AWAY), 'ended');
   });
 
-  it('tells a process that was taken for dead, and counts the end of the other one alone', async () => {
+  it('aborts the run of a process that seemed dead, and records only the end of the other process', async () => {
     const request = requestOf();
     await using stuck = await open(request);
     await stuck.enter(['ann']);
@@ -313,7 +313,7 @@ describeWithPostgres('the queue of a fleet', () => {
     assert.deepEqual(await other.counts(), { waiting: 0, active: 0, ended: 1, failed: 0, nextInMs: undefined });
   });
 
-  it('counts the half minute of silence from the question, not from its answer, and looks every second', async (context) => {
+  it('counts the 30 seconds without a report from the last request, not from its answer, and checks every second', async (context) => {
     context.mock.timers.enable({ apis: ['setInterval'] });
     let now = 0;
     context.mock.method(performance, 'now', () => now);
@@ -343,7 +343,7 @@ describeWithPostgres('the queue of a fleet', () => {
     }
   }
 
-  it('a database that no longer answers is unavailable three seconds after the stop, also for a statement under way', async () => {
+  it('gives up a statement three seconds after the stop when the database is silent, also a statement under way', async () => {
     const stop = new AbortController();
     const request = requestOf();
     await using queue = await openQueue(database.url, request, { ...surroundings, stop: stop.signal });
@@ -364,7 +364,7 @@ describeWithPostgres('the queue of a fleet', () => {
     await locking;
   });
 
-  it('takes at most two connections', async () => {
+  it('opens at most two connections', async () => {
     const request = requestOf();
     await using queue = await open(request);
     await queue.enter(Array.from({ length: 40 }, (_, index) => `m${index}`));
@@ -429,7 +429,7 @@ describeWithPostgres('the queue of a fleet', () => {
       assert.deepEqual(await queue.counts(), { waiting: 0, active: 0, ended: 600, failed: 0, nextInMs: undefined });
     });
 
-    it('what a killed process had is taken up by another after its heartbeat is missed, and nothing is lost', async () => {
+    it('the mailboxes of a killed process go to another one after its heartbeat is missed, and none is lost', async () => {
       const request = requestOf();
       const mailboxes = Array.from({ length: 20 }, (_, index) => `m${index}`);
       const killed = start({ request, mailboxes, holds: true });

@@ -31,7 +31,7 @@ function shown(status: FleetStatus | undefined, { json = false, ...request }: St
 }
 
 describe('the table of --status', () => {
-  it('begins with the mailboxes that failed, then the oldest ends, and closes with sums', () => {
+  it('has the failed mailboxes, then the others from the oldest end to the newest, then sums', () => {
     const ends = [
       ended('ann', 2),
       ended('bob', 61, { ...REVOKED, remedy: null }),
