@@ -26,8 +26,9 @@ const OPTIONS = {
 
 const HELP = `Usage: npm run sandbox -- [options]
 
-Stand-ins for Gmail, Google's consent page and token endpoint, AWS Secrets Manager and STS, and a monitor, on loopback
-ports. The consent page waits for you to press its buttons. A page shows the mailbox in a browser.
+Stand-ins for Gmail, Google's consent page and token endpoint, AWS Secrets Manager, KMS and STS, and a monitor, on
+loopback ports. KMS has one key, alias/gmail-jobs, for authorize --kms-key. The consent page waits for you to press its
+buttons. A page shows the mailbox in a browser.
 
   --messages <n>        messages in the made-up mailbox (2000)
   --seed <n>            another number makes up other mail (1)
@@ -93,6 +94,7 @@ async function main(): Promise<void> {
   const stopped = Promise.race(['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => once(process, signal)));
   await using sandbox = await startSandbox(options.sandbox);
   sandbox.consent.behave({ decision: 'ignore' });
+  sandbox.kms.createKey({ alias: 'gmail-jobs' });
   const pages = await listen(new SandboxMailPages(sandbox.mailbox), { requests: [], faults: new Faults() });
   const folder = await mkdtemp(join(tmpdir(), 'gmail-jobs-sandbox-'));
   try {
