@@ -97,7 +97,7 @@ export async function parseCommandLine(
 const FLEET: Pick<Job, 'summary' | 'description'> = {
   summary: 'Runs a job once in each mailbox of mailboxes.yaml (MAILBOXES_FILE)',
   description:
-    "The fleet's options stand before the job's name, the job's own behind it: `job fleet --at-once 4 apply-rules --dry-run`. Behind the name, --budget is the time for each mailbox (default 10m). With DATABASE_URL, several processes share the mailboxes. \"Many mailboxes\" in jobs/README.md describes the list and the database.",
+    'Type options of the fleet before the job\'s name, and options of the job after it: `job fleet --at-once 4 apply-rules --dry-run`. After the name, --budget is the time for each mailbox (default 10m). With DATABASE_URL, several processes share the mailboxes. "Many mailboxes" in jobs/README.md describes the list and the database.',
 };
 
 /** Parses the words after `job fleet`. */
@@ -150,11 +150,14 @@ async function parseFleet(
   if (!run.common.dryRun && (run.backfill ?? run.options).yes === false && !prints) {
     throw new UsageError(
       `${name} asks before it changes anything, and a fleet cannot ask`,
-      `Write --yes behind the job's name, or --dry-run to see what it would do.`,
+      `Type --yes after the job's name, or --dry-run to see what it would do.`,
     );
   }
   if (mode === 'retry' && run.common.dryRun)
-    throw new UsageError('--retry and --dry-run exclude each other', 'A dry run enters no mailbox again.');
+    throw new UsageError(
+      '--retry and --dry-run exclude each other',
+      'Leave out one of them: a dry run does not use the database.',
+    );
   return { kind: 'fleet', options, job: name, run };
 }
 
