@@ -171,8 +171,9 @@ class Fleet {
       const { dryRun } = run.common;
       await using queue = dryRun ? undefined : await this.#openQueue(budget.wrapUp);
       const ordered = inOrderOf(this.#period, mailboxes);
-      const retried = options.retry ? await queue?.retryFailed() : undefined;
-      await queue?.enter(ordered.map(({ name }) => name));
+      const names = ordered.map(({ name }) => name);
+      const retried = options.retry ? await queue?.retryFailed(names) : undefined;
+      await queue?.enter(names);
       log.info('fleet.started', { job: run.name, mailboxes: mailboxes.length, retried, atOnce, dryRun });
       const work = queue === undefined ? listWork(ordered) : new SharedWork(queue, ordered, atOnce);
       const haveSameRules = mailboxes.every(({ rulesFile }) => rulesFile === undefined);

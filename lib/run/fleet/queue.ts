@@ -373,10 +373,12 @@ export class FleetQueue implements AsyncDisposable {
   }
 
   /** Enters the mailboxes that failed in this period again, and returns their number. */
-  async retryFailed(): Promise<number> {
+  async retryFailed(mailboxes: readonly string[]): Promise<number> {
+    const known = new Set(mailboxes);
     const failed = (await this.#select(FAILED)) as Pick<TakenMailbox, 'mailbox' | 'tryNumber'>[];
-    if (failed.length === 0) return 0;
-    const rows = failed.map(({ mailbox, tryNumber }) => this.#row(mailbox, tryNumber + 1, 0));
+    const entered = failed.filter(({ mailbox }) => known.has(mailbox));
+    if (entered.length === 0) return 0;
+    const rows = entered.map(({ mailbox, tryNumber }) => this.#row(mailbox, tryNumber + 1, 0));
     return (await this.#persistently(() => this.#boss.insert(this.#name, rows, { returnId: true })))?.length ?? 0;
   }
 
