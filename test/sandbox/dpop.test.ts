@@ -159,6 +159,13 @@ test('refuses each wrong proof with a description that says why', async () => {
   }
 });
 
+test('a proof with a refresh token that is not bound changes nothing, but must be valid', async () => {
+  await using sandbox = await startSandbox({ messages: 1 });
+  assert.equal((await ask(sandbox, proofOf(sandbox, pairOf()))).status, 200);
+  assert.equal((await ask(sandbox, 'no proof')).body.error, 'invalid_dpop_proof');
+  assert.equal((await ask(sandbox, undefined)).status, 200);
+});
+
 test('refuses a proof that it has seen before', async () => {
   const { sandbox: started, pair } = await boundSandbox();
   await using sandbox = started;
@@ -177,6 +184,10 @@ test('demands a nonce, announces the next one, and keeps those of code exchanges
   const refresh = (nonce?: unknown) => ask(sandbox, proofOf(sandbox, pair, { claims: { nonce } }));
   sandbox.oauth.demandNonce(2);
   const asked = await refresh();
+  const claims = { jti: 'once' };
+  await ask(sandbox, proofOf(sandbox, pair, { claims }));
+  const repeated = await ask(sandbox, proofOf(sandbox, pair, { claims: { ...claims, nonce: asked.nonce } }));
+  assert.match(String(repeated.body.error_description), /jti .* used before/);
   assert.deepEqual([asked.status, asked.body.error], [400, 'use_dpop_nonce']);
   assert.match(asked.nonce ?? '', /^[\w-]{22}$/);
   assert.deepEqual((await refresh('stale')).nonce, asked.nonce);

@@ -27,10 +27,7 @@ export class DpopProofs {
   readonly #nonces = new Map<'code' | 'refresh', { nonce: string; proofsLeft: number }>();
   #proofsPerNonce = Infinity;
 
-  /**
-   * Demands a nonce in every proof from now on. Each nonce is good for `proofsPerNonce` proofs; the answer to the last
-   * of them carries the next nonce in its DPoP-Nonce header.
-   */
+  /** See `SandboxOAuth.demandNonce`. */
   demandNonce(proofsPerNonce: number): void {
     this.#proofsPerNonce = proofsPerNonce;
     this.#renew('code');
@@ -79,8 +76,8 @@ export class DpopProofs {
   }
 
   /**
-   * In a code exchange Google wants the hash of the code. It also asks for a new `jti` when the exchange is repeated
-   * with a nonce, so that the repetition may have either.
+   * In a code exchange Google wants the hash of the code as `jti`. When the client repeats the exchange with a nonce,
+   * Google wants a new `jti`; this stand-in then takes both.
    */
   #refuseJti(jti: unknown, code: string | undefined): { refused: Answer } | undefined {
     if (typeof jti !== 'string' || jti === '') return invalid('The DPoP proof has no jti.');

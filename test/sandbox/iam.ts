@@ -90,6 +90,16 @@ export function decide(policy: PolicyDocument, action: string, resource: string,
   return statements.some(({ Effect }) => Effect === 'Allow') ? 'allowed' : 'not-allowed';
 }
 
+/** The message of AWS's AccessDeniedException; `resource` is absent for an action that has none. */
+export function denialMessage(user: IamUser, action: string, decision: Decision, resource?: string): string {
+  const why =
+    decision === 'denied'
+      ? 'with an explicit deny in an identity-based policy'
+      : `because no identity-based policy allows the ${action} action`;
+  const target = resource === undefined ? '' : ` on resource: ${resource}`;
+  return `User: ${user.arn} is not authorized to perform: ${action}${target} ${why}`;
+}
+
 function concerns(statement: Statement, action: string, resource: string, context: RequestContext): boolean {
   const named = (patterns: string | string[] = []) =>
     [patterns].flat().some((pattern) => matches(pattern.toLowerCase(), action.toLowerCase()));

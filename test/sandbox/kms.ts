@@ -4,7 +4,7 @@ import { createECDH, createPublicKey, generateKeyPairSync, type KeyObject, rando
 import type { IncomingHttpHeaders } from 'node:http';
 import { AWS_ERRORS, AwsRefusal } from './aws-errors.ts';
 import type { Answer, RecordedRequest, Service } from './http.ts';
-import { ACCOUNT_ID, decide, type IamUser, type SandboxIam } from './iam.ts';
+import { ACCOUNT_ID, decide, denialMessage, type IamUser, type SandboxIam } from './iam.ts';
 import { checkSignature, type SignatureFault } from './sigv4.ts';
 
 /** Status and default message of each error. See docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html#API_Sign_Errors. */
@@ -287,14 +287,7 @@ function authorize(user: IamUser, verb: string, key: KmsKey, input: Input): void
       : {}),
   });
   if (decision === 'allowed') return;
-  const why =
-    decision === 'denied'
-      ? 'with an explicit deny in an identity-based policy'
-      : `because no identity-based policy allows the ${action} action`;
-  throw kmsError(
-    'AccessDeniedException',
-    `User: ${user.arn} is not authorized to perform: ${action} on resource: ${key.arn} ${why}`,
-  );
+  throw kmsError('AccessDeniedException', denialMessage(user, action, decision, key.arn));
 }
 
 function kmsError(name: KmsErrorName, message: string = KMS_ERRORS[name][1]): AwsRefusal {

@@ -78,9 +78,9 @@ export class SandboxOAuth implements Service {
   accessTokenLifetimeS = 3599;
   /** The lifetime of new grants in seconds, which is 604799 for an app in Testing. Unlimited by default. */
   refreshTokenLifetimeS?: number;
-  /** Whether the endpoint reads the DPoP header; without, no token is bound, and the answer looks the same. */
+  /** False makes the endpoint ignore the DPoP header: it binds no token, and its answers look the same. */
   knowsDpop = true;
-  /** How far the endpoint's clock is ahead, for `iat` and in its Date header. */
+  /** How far the endpoint's clock is ahead when it checks `iat` and writes its Date header. */
   clockAheadMs = 0;
   /** Answers each refresh with a new refresh token, and revokes the previous one. */
   rotatesRefreshTokens = false;
@@ -135,8 +135,8 @@ export class SandboxOAuth implements Service {
   }
 
   /**
-   * Demands a new nonce in every DPoP proof from now on, also when it demanded another one before. Each nonce is good for `proofsPerNonce` proofs; the answer to the
-   * last of them carries the next nonce in its DPoP-Nonce header.
+   * Demands a new nonce in every DPoP proof from now on; a second call replaces the nonce of the first. Each nonce is
+   * good for `proofsPerNonce` proofs; the answer to the last of them carries the next nonce in its DPoP-Nonce header.
    */
   demandNonce(proofsPerNonce = Infinity): void {
     this.#proofs.demandNonce(proofsPerNonce);

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { AWS_ERRORS, type AwsErrorName, AwsRefusal, awsError, notFound } from './aws-errors.ts';
 import type { Answer, RecordedRequest, Service } from './http.ts';
-import { ACCOUNT_ID, decide, type IamUser, type RequestContext, SandboxIam } from './iam.ts';
+import { ACCOUNT_ID, decide, denialMessage, type IamUser, type RequestContext, SandboxIam } from './iam.ts';
 import { addOnce, givenValue, type Input, listSecrets, READS, setDetails, tagsOf, WRITES } from './secret-actions.ts';
 import { addVersion, arnPrefix, lookUp, nowS, type Secret, SecretStore, type SecretValue } from './secret-store.ts';
 import { checkSignature } from './sigv4.ts';
@@ -172,13 +172,8 @@ export class SandboxSecretsManager implements Service {
     for (const action of needed.map((name) => `secretsmanager:${name}`)) {
       const decisions = resources.map((resource) => decide(user.policy, action, resource, contextOf(target, input)));
       if (decisions.includes('allowed') && !decisions.includes('denied')) continue;
-      const why = decisions.includes('denied')
-        ? 'with an explicit deny in an identity-based policy'
-        : `because no identity-based policy allows the ${action} action`;
-      throw awsError(
-        'AccessDeniedException',
-        `User: ${user.arn} is not authorized to perform: ${action} on resource: ${secret?.arn ?? id} ${why}`,
-      );
+      const decision = decisions.includes('denied') ? 'denied' : 'not-allowed';
+      throw awsError('AccessDeniedException', denialMessage(user, action, decision, secret?.arn ?? id));
     }
     this.#authorizeKey(user, verb, secret?.kmsKeyId ?? input.KmsKeyId, { ...target, arn });
   }
@@ -188,11 +183,7 @@ export class SandboxSecretsManager implements Service {
     const action = 'secretsmanager:ListSecrets';
     const decision = decide(user.policy, action, '*', { 'aws:RequestedRegion': region });
     if (decision === 'allowed') return;
-    const why =
-      decision === 'denied'
-        ? 'with an explicit deny in an identity-based policy'
-        : `because no identity-based policy allows the ${action} action`;
-    throw awsError('AccessDeniedException', `User: ${user.arn} is not authorized to perform: ${action} ${why}`);
+    throw awsError('AccessDeniedException', denialMessage(user, action, decision));
   }
 
   #authorizeKey(user: IamUser, verb: string, key: unknown, { region, arn }: Target & { arn: string }): void {
