@@ -21,18 +21,20 @@ export class DpopProofs {
   /** Proves possession of the key to the endpoint at `url`: in the exchange of the authorization code `code`, or in refreshes. */
   proverFor(binding: KeyBinding, url: string, code?: string): Prover {
     const kind = code === undefined ? 'refresh' : 'code';
-    let proofs = 0;
+    let hasNewNonce = false;
     return {
       isForCode: code !== undefined,
       prove: async (signal) => {
-        proofs += 1;
         // Source: the skill dpop-adoption in Google's repository github.com/google/skills (1.0.0): the jti is the hash of the
         // code, and the proof that repeats the request with the nonce has a new jti.
-        const jti = code === undefined || proofs === 2 ? randomUUID() : hashOf(code);
+        const jti = code === undefined || hasNewNonce ? randomUUID() : hashOf(code);
+        hasNewNonce = false;
         return await this.#prove(binding, { url, jti, nonce: this.#nonces.get(kind) }, signal);
       },
       keepNonce: (nonce) => {
-        if (NONCE.test(nonce)) this.#nonces.set(kind, nonce);
+        if (!NONCE.test(nonce)) return;
+        this.#nonces.set(kind, nonce);
+        hasNewNonce = true;
       },
     };
   }
