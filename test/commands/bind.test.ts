@@ -1,7 +1,6 @@
 /** `job authorize --kms-key`, `job rotate --kms-key` and `--unbind`, and the line `key` of `job check`. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ALIAS, startBoundTokens } from '../fixtures/bound.ts';
 import { commandHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
 import { runJob } from '../run.ts';
@@ -17,13 +16,13 @@ interface Line {
   readonly remedy?: string;
 }
 
+const ALIAS = 'alias/gmail-jobs';
+
 async function start() {
   const sandbox = await startSandbox({ mailbox: mailboxOf(many(2, {})) });
-  const tokens = await startBoundTokens(sandbox);
-  // The key lies in the region of the secret, so that an alias finds it.
-  const key = tokens.createKey('us-east-1');
+  const key = sandbox.kms.createKey({ alias: ALIAS });
   const client = await writeClientFile(sandbox.secretValue);
-  const { env, state } = tokens;
+  const { kms, oauth, faults } = sandbox;
   /** The key of each version with a staging label; `free` without one. */
   const bindings = () =>
     Object.fromEntries(
@@ -34,29 +33,37 @@ async function start() {
     );
   return {
     sandbox,
-    state,
+    kms,
+    oauth,
     key,
     bindings,
-    createKey: tokens.createKey,
-    disable: tokens.disable,
+    /** The verbs of the requests to KMS since the last command began. */
+    asked: () => sandbox.requests.filter(({ service }) => service === 'kms').map(({ verb }) => verb),
+    /** Refuses the requests to the token endpoint that have a proof, from the `first`th on. */
+    refuseFrom: (first: number) =>
+      faults.add({
+        service: 'oauth',
+        match: ({ headers }) => headers.dpop !== undefined,
+        skip: first - 1,
+        times: Number.POSITIVE_INFINITY,
+        status: 400,
+        body: { error: 'invalid_grant' },
+      }),
     /** Types a command; `client` stands for the client's file. */
     async type(...words: string[]) {
-      state.exchanges.length = 0;
-      state.kmsRequests.length = 0;
+      sandbox.requests.length = 0;
       return await runCommand(
         sandbox,
         words.map((word) => (word === 'client' ? client.file : word)),
-        { env },
       );
     },
     async lineKey(): Promise<Line> {
-      const { stdout } = await commandHere(sandbox, ['check', '--json'], { env, rules: RULES });
+      const { stdout } = await commandHere(sandbox, ['check', '--json'], { rules: RULES });
       const { lines } = JSON.parse(stdout) as { lines: Line[] };
       return lines.find(({ id }) => id === 'key') ?? assert.fail(stdout);
     },
-    run: () => runJob(sandbox, ['apply-rules'], { env, rules: RULES }),
+    run: () => runJob(sandbox, ['apply-rules'], { rules: RULES }),
     async [Symbol.asyncDispose]() {
-      await tokens[Symbol.asyncDispose]();
       await sandbox.close();
       await client[Symbol.asyncDispose]();
     },
@@ -88,7 +95,7 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     ]);
     assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn, AWSPREVIOUS: 'free' });
     assert.equal((await bound.run()).final?.changed, 2);
-    assert.equal(bound.state.exchanges.at(-1), 'refresh_token: 200 with proof');
+    assert.ok(bound.sandbox.requests.some(({ verb, headers }) => verb === 'token' && headers.dpop !== undefined));
   });
 
   it('works for a new secret too, and asks KMS for the public key and for signatures alone', async () => {
@@ -99,10 +106,7 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     assert.match(stdout, new RegExp(`^ {2}Bound to +${bound.key.arn}$`, 'm'));
     assert.doesNotMatch(stdout, /AWSPREVIOUS/);
     assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn });
-    assert.deepEqual(
-      [...new Set(bound.state.kmsRequests.map((request) => request.split(' ')[0]))],
-      ['GetPublicKey', 'Sign'],
-    );
+    assert.deepEqual([...new Set(bound.asked())], ['GetPublicKey', 'Sign']);
   });
 
   it('is kept by rotate and authorize, which need no GetPublicKey for it, and ends with --unbind', async () => {
@@ -113,7 +117,7 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
       assert.equal(code, 0, stderr);
       assert.match(stdout, /^The refresh token stays bound to the KMS key arn:/m);
       assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn, AWSPREVIOUS: bound.key.arn });
-      assert.ok(bound.state.kmsRequests.every((request) => request.startsWith('Sign ')));
+      assert.ok(bound.asked().every((verb) => verb === 'Sign'));
     }
     const { code, stdout } = await bound.type('rotate', '--unbind');
     assert.equal(code, 0);
@@ -125,11 +129,11 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     for (const words of [['--unbind'], ['--kms-key', 'other']]) {
       await using bound = await start();
       await bound.type('rotate', '--kms-key', bound.key.arn);
-      bound.disable(bound.key.arn);
+      bound.kms.disable(bound.key.arn);
       const refused = await bound.type('rotate');
       assert.equal(refused.code, 78, refused.stdout);
       assert.match(refused.stderr, /the key is disabled/);
-      const other = bound.createKey('eu-central-1').arn;
+      const other = bound.kms.createKey({ region: 'eu-central-1' }).arn;
       const { code, stdout, stderr } = await bound.type('rotate', ...words.map((w) => (w === 'other' ? other : w)));
       assert.equal(code, 0, stderr);
       assert.match(stdout, /^The current version does not work: AWS KMS .* the key is disabled/m);
@@ -139,7 +143,7 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
 
   it('stores nothing where Google does not bind tokens of this client', async () => {
     await using bound = await start();
-    bound.state.ignoresProofs = true;
+    bound.oauth.knowsDpop = false;
     for (const words of [
       ['rotate', '--kms-key', ALIAS],
       ['authorize', '--client', 'client', '--kms-key', ALIAS],
@@ -154,17 +158,20 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
 
   it('asks for no consent when the key cannot sign, and changes nothing', async () => {
     await using bound = await start();
-    const faults = [
-      [{ status: 400, type: 'AccessDeniedException' }, 77],
-      [{ status: 400, type: 'DisabledException' }, 78],
-      [{ status: 400, type: 'InvalidKeyUsageException' }, 78],
-    ] as const;
-    for (const [fault, expected] of faults) {
-      bound.state.kmsFault = fault;
-      const { code, link } = await bound.type('rotate', '--kms-key', ALIAS);
-      assert.deepEqual([code, link], [expected, undefined]);
+    const { kms, key } = bound;
+    const unable = [
+      () => kms.fail('AccessDeniedException'),
+      () => kms.disable(key.arn),
+      () => kms.scheduleDeletion(key.arn),
+      () => Object.assign(key, { state: 'Enabled', usage: 'KEY_AGREEMENT' }),
+      () => Object.assign(key, { usage: 'SIGN_VERIFY', spec: 'ECC_NIST_P384' }),
+    ];
+    const codes = [77, 78, 78, 78, 78];
+    for (const [at, disable] of unable.entries()) {
+      disable();
+      const { code, link, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
+      assert.deepEqual([code, link], [codes[at], undefined], stderr);
     }
-    bound.state.kmsFault = undefined;
     for (const wrong of [bound.key.arn.replace('us-east-1', 'eu-west-3'), bound.key.arn.replace(/.$/, '9')]) {
       const { code, link, stderr } = await bound.type('rotate', '--kms-key', wrong);
       assert.deepEqual([code, link], [78, undefined]);
@@ -177,11 +184,11 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     // The exchanges with a proof: the code, the proof of the binding, AWSPENDING, and AWSCURRENT.
     for (const failing of [1, 2, 3, 4]) {
       await using bound = await start();
-      bound.state.refuseFrom = failing;
+      bound.refuseFrom(failing);
       const { code, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
       assert.equal(code, 77, stderr);
       assert.equal(bound.bindings().AWSCURRENT, 'free', `after exchange ${failing}`);
-      bound.state.refuseFrom = undefined;
+      bound.sandbox.faults.clear();
       assert.equal((await bound.run()).final?.changed, 2);
     }
   });
@@ -204,6 +211,14 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     assert.equal(code, 0, stdout);
     assert.ok(link !== undefined);
     assert.match(stdout, /^The version in AWSPENDING is not used: the version is bound to no key, and not to arn:/m);
+    assert.equal(bound.bindings().AWSCURRENT, bound.key.arn);
+  });
+
+  it('works where Google wants nonces, those of the code apart from those of refreshes', async () => {
+    await using bound = await start();
+    bound.oauth.demandNonce();
+    const { code, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
+    assert.equal(code, 0, stderr);
     assert.equal(bound.bindings().AWSCURRENT, bound.key.arn);
   });
 
@@ -239,7 +254,7 @@ describe('job check, key', { concurrency: 4 }, () => {
   it('fails when the key does not sign', async () => {
     await using bound = await start();
     await bound.type('rotate', '--kms-key', ALIAS);
-    bound.disable(bound.key.arn);
+    bound.kms.disable(bound.key.arn);
     const { status, detail } = await bound.lineKey();
     assert.equal(status, 'failed');
     assert.match(detail, /the key is disabled/);

@@ -2,51 +2,79 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Scope } from '../../lib/job.ts';
-import { type BoundTokens, type KmsFault, startBoundTokens } from '../fixtures/bound.ts';
+import { commandHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
 import { assertEnded, type RunOptions, runJob } from '../run.ts';
+import { thumbprintOf } from '../sandbox/dpop.ts';
+import type { PolicyDocument } from '../sandbox/iam.ts';
 import { type Sandbox, startSandbox } from '../sandbox/index.ts';
+import type { KmsErrorName, KmsKey } from '../sandbox/kms.ts';
 
 const RULES = { rules: [{ name: 'star-it', query: 'subject:hit', actions: { star: true } }] };
 const SECRET = 'gmail-jobs/alice';
 const SCOPES = [Scope.modify, Scope.insert, Scope.labels];
 
+/** A sandbox whose refresh token is bound to a key in another region than the secret. */
 async function start() {
   const sandbox = await startSandbox({ mailbox: mailboxOf(many(2, {})) });
-  const tokens = await startBoundTokens(sandbox);
-  const key = tokens.createKey();
-  sandbox.secrets.setSecret(SECRET, tokens.bind(key));
+  const key = sandbox.bindSecret(sandbox.kms.createKey({ region: 'eu-west-1' }));
   return {
     sandbox,
-    tokens,
     key,
-    run: (options: RunOptions = {}) => runApplyRules(sandbox, tokens, options),
-    async [Symbol.asyncDispose]() {
-      await tokens[Symbol.asyncDispose]();
-      await sandbox.close();
-    },
+    /** The value of the secret without the key. */
+    alone: () => ({ ...sandbox.secretValue, dpop: undefined }),
+    run: (options: RunOptions = {}) => runJob(sandbox, ['apply-rules'], { rules: RULES, ...options }),
+    [Symbol.asyncDispose]: () => sandbox.close(),
   };
 }
 
-function runApplyRules(sandbox: Sandbox, { env }: BoundTokens, options: RunOptions) {
-  return runJob(sandbox, ['apply-rules'], { rules: RULES, ...options, env: { ...env, ...options.env } });
+/** `200 with proof`, for each request to the token endpoint. */
+function exchangesIn({ requests }: Sandbox): string[] {
+  return requests
+    .filter(({ service, verb }) => service === 'oauth' && verb === 'token')
+    .map(({ status, headers }) => `${status} ${headers.dpop === undefined ? 'without' : 'with'} proof`);
+}
+
+/** `Sign <key>`, for each request to KMS. */
+function signaturesIn({ requests }: Sandbox): string[] {
+  return requests
+    .filter(({ service }) => service === 'kms')
+    .map(({ verb, body }) => `${verb} ${(body as { KeyId?: string }).KeyId}`);
+}
+
+/** Grants another refresh token, bound to `key` or to none. Returns the value of its secret. */
+function grantAnother({ oauth, secretValue }: Sandbox, refreshToken: string, key?: KmsKey) {
+  const { client_id: clientId, email } = secretValue;
+  const boundTo = key && thumbprintOf(key.jwk);
+  oauth.grant({ clientId, email, refreshToken, scopes: SCOPES, boundTo });
+  const dpop = key && { kms_key_id: key.arn, jwk: key.jwk };
+  return { ...secretValue, refresh_token: refreshToken, dpop };
 }
 
 describe('a run whose refresh token is bound to a key', { concurrency: 4 }, () => {
   it('proves possession of the key, which signs in its own region', async () => {
     await using bound = await start();
     assertEnded(await bound.run(), 0, { outcome: 'ok', changed: 2 });
-    assert.deepEqual(bound.tokens.state.kmsRequests, [`Sign eu-west-1 ${bound.key.arn}`]);
-    assert.deepEqual(bound.tokens.state.exchanges, ['refresh_token: 200 with proof']);
+    assert.deepEqual(signaturesIn(bound.sandbox), [`Sign ${bound.key.arn}`]);
+    assert.deepEqual(exchangesIn(bound.sandbox), ['200 with proof']);
+  });
+
+  it('needs kms:Sign alone, with ECDSA_SHA_256', async () => {
+    await using bound = await start();
+    const { sandbox, key } = bound;
+    const args = ['policy', '--secret', sandbox.secrets.secret().arn, '--kms-sign', key.arn];
+    const { stdout } = await commandHere(null, args);
+    sandbox.iam.user().policy = JSON.parse(stdout) as PolicyDocument;
+    assertEnded(await bound.run(), 0, { outcome: 'ok', changed: 2 });
   });
 
   it('opens nothing without the key: neither by the secret alone nor by another key', async () => {
     await using bound = await start();
-    const { dpop, ...alone } = bound.tokens.bind(bound.key);
-    bound.sandbox.secrets.setSecret(SECRET, alone);
+    const { sandbox } = bound;
+    sandbox.secrets.setSecret(SECRET, bound.alone());
     assertEnded(await bound.run(), 77, { outcome: 'failed', changed: 0 });
-    const other = bound.tokens.createKey();
-    bound.sandbox.secrets.setSecret(SECRET, { ...alone, dpop: { kms_key_id: other.arn, jwk: other.jwk } });
+    const other = sandbox.kms.createKey();
+    sandbox.secrets.setSecret(SECRET, { ...bound.alone(), dpop: { kms_key_id: other.arn, jwk: other.jwk } });
     const run = await bound.run();
     assertEnded(run, 77, { outcome: 'failed', changed: 0 });
     assert.match(String(run.final?.error), /\(invalid_grant\): .*bound to another key than the one in the secret/);
@@ -54,76 +82,71 @@ describe('a run whose refresh token is bound to a key', { concurrency: 4 }, () =
 
   it('says that the public key in the secret was edited, before Google sees a proof', async () => {
     await using bound = await start();
-    const { jwk } = bound.tokens.createKey();
-    const { dpop, ...alone } = bound.tokens.bind(bound.key);
-    bound.sandbox.secrets.setSecret(SECRET, { ...alone, dpop: { ...dpop, jwk } });
+    const { sandbox, key } = bound;
+    const { jwk } = sandbox.kms.createKey();
+    sandbox.secrets.setSecret(SECRET, { ...bound.alone(), dpop: { kms_key_id: key.arn, jwk } });
     const run = await bound.run();
     assertEnded(run, 78, { outcome: 'failed' });
     assert.match(String(run.final?.error), /dpop\.jwk.* does not belong to the KMS key arn:aws:kms:/);
-    assert.deepEqual(bound.tokens.state.exchanges, []);
+    assert.deepEqual(exchangesIn(sandbox), []);
   });
 
-  const denied =
-    'User: arn:aws:iam::123456789012:user/app is not authorized to perform: kms:Sign on resource: KEY because no identity-based policy allows the kms:Sign action';
-  const faults: readonly [fault: KmsFault, code: number, attempts: number, told: RegExp, remedy: RegExp][] = [
+  type Break = (sandbox: Sandbox, key: KmsKey) => unknown;
+  const fail =
+    (name: KmsErrorName): Break =>
+    ({ kms }) =>
+      kms.fail(name, 9);
+  const faults: readonly [what: string, by: Break, code: number, attempts: number, told: RegExp, remedy: RegExp][] = [
+    ['is denied', ({ iam }) => iam.deny(['kms:Sign']), 77, 1, /access denied/, /kms:Sign/],
+    ['is disabled', ({ kms }, { arn }) => kms.disable(arn), 78, 1, /the key is disabled/, /enable it/],
+    ['is deleted soon', ({ kms }, { arn }) => kms.scheduleDeletion(arn), 78, 1, /for deletion/, /cancel it/],
+    ['is missing', ({ kms }, { keyId }) => kms.keys.delete(keyId), 78, 1, /no such key/, /job rotate --kms-key/],
     [
-      { status: 400, type: 'AccessDeniedException', message: denied },
-      77,
-      1,
-      /access denied/,
-      /kms:Sign on KEY for arn/,
-    ],
-    [{ status: 400, type: 'DisabledException' }, 78, 1, /the key is disabled/, /enable it/],
-    [
-      { status: 400, type: 'KMSInvalidStateException', message: 'KEY is pending deletion.' },
+      'is of another kind',
+      (_, key) => Object.assign(key, { usage: 'KEY_AGREEMENT' }),
       78,
       1,
-      /scheduled for deletion/,
-      /cancel it/,
+      /cannot sign/,
+      /ECC_NIST/,
     ],
-    [
-      { status: 400, type: 'KMSInvalidStateException', message: 'KEY is pending import.' },
-      78,
-      1,
-      /a state in/,
-      /Look at/,
-    ],
-    [{ status: 400, type: 'NotFoundException' }, 78, 1, /no such key/, /job rotate --kms-key/],
-    [{ status: 400, type: 'InvalidKeyUsageException' }, 78, 1, /cannot sign with ECDSA_SHA_256/, /ECC_NIST_P256/],
-    [{ status: 400, type: 'ThrottlingException' }, 75, 4, /throttling/, /next run/],
-    [{ status: 500, type: 'KMSInternalException' }, 75, 4, /KMSInternalException/, /next run/],
-    [{ status: 503, type: 'DependencyTimeoutException' }, 75, 4, /DependencyTimeoutException/, /next run/],
+    ['is throttled', fail('ThrottlingException'), 75, 4, /throttling/, /next run/],
+    ['fails in KMS', fail('KMSInternalException'), 75, 4, /KMSInternalException/, /next run/],
+    ['is away', fail('DependencyTimeoutException'), 75, 4, /DependencyTimeoutException/, /next run/],
+    ['is not available', fail('KeyUnavailableException'), 75, 4, /KeyUnavailableException/, /next run/],
   ];
-  for (const [fault, code, attempts, told, remedy] of faults) {
-    it(`exits ${code} after ${fault.type} (${told.source}) and names the key, without the unbound AWSPREVIOUS`, async () => {
+  for (const [what, breakKey, code, attempts, told, remedy] of faults) {
+    it(`exits ${code} and names the key when it ${what}, without the unbound AWSPREVIOUS`, async () => {
       await using bound = await start();
-      const { sandbox, tokens, key } = bound;
-      const free = { ...sandbox.secretValue, refresh_token: '1//0gUnboundTokenOfAlice-_x' };
-      const { client_id: clientId, refresh_token: refreshToken } = free;
-      sandbox.oauth.grant({ clientId, email: 'alice@example.com', refreshToken, scopes: SCOPES });
-      sandbox.secrets.setSecret(SECRET, free);
-      sandbox.secrets.put(tokens.bind(key));
-      tokens.state.kmsFault = { ...fault, message: (fault.message ?? '').replace('KEY', key.arn) };
+      const { sandbox, key } = bound;
+      sandbox.secrets.setSecret(SECRET, grantAnother(sandbox, '1//0gUnboundTokenOfAlice-_x'));
+      sandbox.secrets.put(sandbox.secretValue);
+      breakKey(sandbox, key);
       const run = await bound.run();
       assertEnded(run, code, { outcome: 'failed', changed: 0 });
-      const withKey = (pattern: RegExp) => new RegExp(pattern.source.replace('KEY', key.arn));
       assert.ok(String(run.final?.error).includes(`AWS KMS (eu-west-1), key ${key.arn}: `), run.stdout);
-      assert.match(String(run.final?.error), withKey(told));
-      assert.match(String(run.final?.remedy), withKey(remedy));
-      assert.equal(tokens.state.kmsRequests.length, attempts);
-      assert.deepEqual(tokens.state.exchanges, []);
+      assert.match(String(run.final?.error), told);
+      assert.match(String(run.final?.remedy), remedy);
+      assert.equal(signaturesIn(sandbox).length, attempts);
+      assert.deepEqual(exchangesIn(sandbox), []);
     });
   }
 
+  it('tries again while KMS fails once or twice', async () => {
+    await using bound = await start();
+    bound.sandbox.kms.fail('ThrottlingException');
+    bound.sandbox.kms.fail('KMSInternalException');
+    assertEnded(await bound.run(), 0, { outcome: 'ok', changed: 2 });
+  });
+
   it('falls back to AWSPREVIOUS when Google refuses the bound version, and says so at level error', async () => {
     await using bound = await start();
-    const { sandbox, tokens, key } = bound;
-    sandbox.secrets.put(tokens.bind(key, { ...sandbox.secretValue, refresh_token: '1//0gDeadTokenOfAlice-_x' }));
+    const { sandbox } = bound;
+    sandbox.secrets.put({ ...sandbox.secretValue, refresh_token: '1//0gDeadTokenOfAlice-_x' });
     const run = await bound.run();
     assertEnded(run, 0, { outcome: 'ok', changed: 2 });
     const fallback = run.events.find(({ event }) => event === 'secret.fallback');
     assert.equal(fallback?.level, 'error');
-    assert.deepEqual(tokens.state.exchanges, ['refresh_token: 400 with proof', 'refresh_token: 200 with proof']);
+    assert.deepEqual(exchangesIn(sandbox), ['400 with proof', '200 with proof']);
   });
 
   it('stores a refresh token that Google replaced with the key beside it', async () => {
@@ -145,14 +168,32 @@ describe('a run whose refresh token is bound to a key', { concurrency: 4 }, () =
 
   it('repeats the request once with the nonce that Google wants', async () => {
     await using bound = await start();
-    bound.tokens.state.nonce = 'the-nonce';
+    bound.sandbox.oauth.demandNonce();
     assertEnded(await bound.run(), 0, { outcome: 'ok', changed: 2, retries: 0 });
-    assert.deepEqual(bound.tokens.state.exchanges, ['refresh_token: use_dpop_nonce', 'refresh_token: 200 with proof']);
+    assert.deepEqual(exchangesIn(bound.sandbox), ['400 with proof', '200 with proof']);
+  });
+
+  it('ends with 77 when Google wants a nonce again and again', async () => {
+    await using bound = await start();
+    const headers = { 'dpop-nonce': 'another' };
+    const body = { error: 'use_dpop_nonce' };
+    bound.sandbox.faults.add({ service: 'oauth', verb: 'token', times: 9, status: 400, headers, body });
+    const run = await bound.run();
+    assertEnded(run, 77, { outcome: 'failed' });
+    assert.match(String(run.final?.error), /\(use_dpop_nonce\)/);
+    assert.deepEqual(exchangesIn(bound.sandbox), ['400 with proof', '400 with proof']);
+  });
+
+  it('makes a new proof for each attempt', async () => {
+    await using bound = await start();
+    bound.sandbox.faults.add({ service: 'oauth', verb: 'token', kind: 'reset-after' });
+    assertEnded(await bound.run(), 0, { outcome: 'ok', changed: 2 });
+    assert.equal(signaturesIn(bound.sandbox).length, 2);
   });
 
   it('says how far the clock of this machine is off', async () => {
     await using bound = await start();
-    bound.tokens.state.clockAheadMs = 300_000;
+    bound.sandbox.oauth.clockAheadMs = 300_000;
     const run = await bound.run();
     assertEnded(run, 77, { outcome: 'failed' });
     assert.match(
@@ -166,23 +207,15 @@ describe('a run whose refresh token is bound to a key', { concurrency: 4 }, () =
 describe('a fleet whose refresh tokens are bound to keys', () => {
   it('signs with the key of each mailbox in its region, and keeps the nonce for all of them', async () => {
     await using bound = await start();
-    const { sandbox, tokens } = bound;
-    const far = tokens.createKey('us-west-2');
-    const second = { ...sandbox.secretValue, refresh_token: '1//0gSecondTokenOfAlice-_x' };
-    const { client_id: clientId, refresh_token: refreshToken } = second;
-    sandbox.oauth.grant({ clientId, email: 'alice@example.com', refreshToken, scopes: SCOPES });
-    sandbox.secrets.setSecret('gmail-jobs/second', tokens.bind(far, second));
-    tokens.state.nonce = 'the-nonce';
+    const { sandbox, key } = bound;
+    const far = sandbox.kms.createKey({ region: 'us-west-2' });
+    sandbox.secrets.setSecret('gmail-jobs/second', grantAnother(sandbox, '1//0gSecondTokenOfAlice-_x', far));
+    sandbox.oauth.demandNonce();
     const mailboxes = { mailboxes: [{ secret: SECRET }, { secret: 'gmail-jobs/second' }] };
     const args = ['fleet', '--at-once', '1', 'greeting'];
-    const run = await runJob(sandbox, args, { jobs: 'fixtures', mailboxes, env: tokens.env });
+    const run = await runJob(sandbox, args, { jobs: 'fixtures', mailboxes });
     assert.equal(run.code, 0, run.stdout);
-    assert.deepEqual(tokens.state.exchanges, [
-      'refresh_token: use_dpop_nonce',
-      'refresh_token: 200 with proof',
-      'refresh_token: 200 with proof',
-    ]);
-    const regions = new Set(tokens.state.kmsRequests.map((request) => request.split(' ')[1]));
-    assert.deepEqual([...regions].sort(), ['eu-west-1', 'us-west-2']);
+    assert.deepEqual(exchangesIn(sandbox), ['400 with proof', '200 with proof', '200 with proof']);
+    assert.deepEqual(new Set(signaturesIn(sandbox)), new Set([`Sign ${key.arn}`, `Sign ${far.arn}`]));
   });
 });
