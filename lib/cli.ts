@@ -250,7 +250,7 @@ function parseOptions(
       .map(flagOf)
       .find((flag) => error.message.includes(`'${flag}'`));
     if (ofJobs === undefined) throw usageError(error, name);
-    throw new UsageError(`${ofJobs} is an option of the job`, "Write it behind the job's name.");
+    throw new UsageError(`${ofJobs} is an option of the job`, "Type it after the job's name.");
   }
   const fallbacks = Object.entries(specs).map(([key, { fallback }]) => [key, fallback]);
   const [argument] = commandLine.args;

@@ -142,7 +142,7 @@ export function explainDatabaseError(
   if ((state !== undefined && OTHER_TABLES.test(state)) || /^Cannot migrate pg-boss schema/.test(error.message))
     return new ConfigError(
       `the schema gmail_jobs of the database ${database} has other tables than this version of the program needs`,
-      'The next fleet of the newest version updates older tables: deploy that version everywhere. If another program made the schema, use another database.',
+      'Deploy the newest version of the program everywhere: its next fleet updates the tables. If another program made the schema, use another database.',
       { cause: error },
     );
   if (/does not support SSL/i.test(error.message))

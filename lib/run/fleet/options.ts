@@ -22,7 +22,7 @@ const PERIODS: ReadonlyMap<string, number> = new Map([
   ['week', 7 * DAY_MS],
 ]);
 
-/** In a shorter period, a process would hardly begin before the period is over. */
+/** A shorter period could be over before a process has begun a mailbox. */
 const LEAST_EVERY_MS = 60_000;
 
 const everyOption: OptionSpec<number> = {
@@ -37,7 +37,7 @@ const everyOption: OptionSpec<number> = {
     if (ms < LEAST_EVERY_MS)
       throw new UsageError(
         `"${text}" is shorter than a minute`,
-        'A period ends the work on its mailboxes: write 1m or more.',
+        'No mailbox is begun after the end of its period: type 1m or more.',
       );
     if (ms === PERIODS.get('week') || DAY_MS % ms === 0) return ms;
     throw new UsageError(`"${text}" does not divide a day`, 'Write hour, day, week, or a duration such as 10m or 6h.');

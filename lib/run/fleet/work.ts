@@ -51,7 +51,7 @@ export function listWork(mailboxes: readonly FleetMailbox[]): Work {
 const FIRST_LOOK_MS = 250;
 const LAST_LOOK_MS = 2_000;
 
-/** A pause is at least this many times as long as the look before it, which takes long with many mailboxes. */
+/** When no mailbox is due, a pause is this many times as long as the look before it: many mailboxes make a look slow. */
 const PAUSE_PER_LOOK = 10;
 
 interface SharedItem extends WorkItem {
@@ -98,7 +98,7 @@ export class SharedWork implements Work {
       const { waiting, active, nextInMs = Number.POSITIVE_INFINITY } = await this.#queue.counts();
       if (waiting + active <= 0) return undefined;
       const lookMs = performance.now() - startedMs;
-      // A mailbox that is due was missed, or another period or other options still work on it.
+      // 0: this process missed the mailbox, or a run of another period or with other options works on it.
       const restMs = nextInMs === 0 ? pauseMs : Math.max(Math.min(pauseMs, nextInMs), PAUSE_PER_LOOK * lookMs);
       await Promise.race([systemClock.sleep(restMs, stop), this.#settled.promise]);
     }
@@ -122,7 +122,7 @@ export class SharedWork implements Work {
       else this.#ahead.push({ mailbox, taken, lost: taken.lost });
     }
     if (unknown.length === 0) return;
-    // Another process has another list. Two such processes that held each other's mailboxes would wait for ever.
+    // A process with another list entered them. Two such processes that kept each other's mailboxes would wait for ever.
     this.#queue.restrictTo([...this.#byName.keys()]);
     await this.#queue.giveBack(unknown);
   }
