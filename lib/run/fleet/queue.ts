@@ -477,10 +477,18 @@ export class FleetQueue implements AsyncDisposable {
   }
 
   /** Returns the ids of the rows that still belonged to this process. */
-  async #complete(taken: readonly TakenMailbox[], output: object, db?: Database): Promise<readonly string[]> {
-    const options = db === undefined ? {} : { db };
-    const { settled = [] }: Touched = await this.#boss.complete(this.#name, taken.map(attemptOf), output, options);
-    return settled;
+  async #complete(
+    taken: readonly TakenMailbox[],
+    output: object,
+    db: Database = this.#boss.getDb(),
+  ): Promise<readonly string[]> {
+    const { settled = [] }: Touched = await this.#boss.complete(this.#name, taken.map(attemptOf), output, { db });
+    if (settled.length === taken.length) return settled;
+    // The answer to an earlier statement of this process may have been lost with the connection.
+    const attempts = new Map(taken.map(({ id, retryCount }) => [id, retryCount]));
+    const { rows } = await db.executeSql(COMPLETED, [this.#name, [...attempts.keys()]]);
+    const own = (rows as { id: string; retryCount: number }[]).filter((row) => attempts.get(row.id) === row.retryCount);
+    return own.map(({ id }) => id);
   }
 
   async #select(sql: string, only = this.#only): Promise<unknown[]> {
@@ -633,6 +641,8 @@ const CHOOSE = `UPDATE ${SCHEMA}.job SET priority = $4
       AND NOT EXISTS (SELECT FROM ${SCHEMA}.job WHERE name = $1 AND singleton_key = waiting.singleton_key AND state = 'active')
     LIMIT $5 FOR UPDATE SKIP LOCKED)`;
 const UNCHOOSE = `UPDATE ${SCHEMA}.job SET priority = $3 WHERE name = $1 AND priority = $2`;
+const COMPLETED = `SELECT id, retry_count AS "retryCount" FROM ${SCHEMA}.job
+  WHERE name = $1 AND id = ANY($2::uuid[]) AND state = 'completed'`;
 const IS_WAITING = `state IN ('created', 'retry')`;
 const HAS_FAILED = `(state = 'failed' OR (state = 'completed' AND (output->>'exitCode')::int NOT IN (0, 130, 143)))`;
 

@@ -366,6 +366,20 @@ describeWithPostgres('the queue of a fleet', () => {
     await locking;
   });
 
+  it('an end that is recorded again, because the answer was lost with the connection, counts as that of this process', async () => {
+    const request = requestOf();
+    await using queue = await open(request);
+    await queue.enter(['ann', 'bob']);
+    const [ann, bob] = await queue.take(2);
+    assert.ok(ann && bob);
+    for (const time of ['first', 'second']) {
+      assert.equal(await queue.settle(ann, DONE), 'ended', time);
+      assert.equal(await queue.settle(bob, AWAY), 'retry', time);
+    }
+    assert.deepEqual(await queue.waitingAmong(['ann', 'bob']), ['bob']);
+    assert.equal((await database.query(`SELECT FROM gmail_jobs.job WHERE name = 'fleet/${request.job}'`)).length, 3);
+  });
+
   it('opens at most two connections', async () => {
     const request = requestOf();
     await using queue = await open(request);
