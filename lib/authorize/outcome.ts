@@ -148,7 +148,7 @@ function boundFact({ binding }: AuthorizedUser, before: AuthorizedUser | undefin
   return binding === undefined && before?.binding === undefined ? [] : [['Bound to', binding?.kmsKeyId ?? 'no key']];
 }
 
-/** What is left to do after a token was bound to a key. `keepsBefore`: AWSPREVIOUS holds the token `before`, which works. */
+/** The next steps after a token was bound to a key. `keepsBefore`: AWSPREVIOUS holds the token `before`, which works. */
 function boundSteps({ binding }: AuthorizedUser, before: AuthorizedUser | undefined, keepsBefore: boolean): string[] {
   if (binding === undefined || isSameBinding(binding, before?.binding)) return [];
   return [

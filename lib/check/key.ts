@@ -11,7 +11,7 @@ export interface KeyCheck {
   readonly signal: AbortSignal;
 }
 
-/** Yields the line `key`. Returns whether a run can prove what Google wants to have proved. */
+/** Yields the line `key`. Returns false when a run could make no proof for a bound refresh token. */
 export async function* checkKey({ versions, exchange, signal }: KeyCheck): AsyncGenerator<Finding, boolean> {
   const { credentials, ageMs } = versions.chosen;
   if (credentials.type === 'service_account') {

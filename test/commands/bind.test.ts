@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { commandHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
 import { runJob } from '../run.ts';
+import type { PolicyDocument } from '../sandbox/iam.ts';
 import { startSandbox } from '../sandbox/index.ts';
 import { runCommand, writeClientFile } from './person.ts';
 
@@ -220,6 +221,26 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     const { code, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
     assert.equal(code, 0, stderr);
     assert.equal(bound.bindings().AWSCURRENT, bound.key.arn);
+  });
+
+  it('needs the rights that `job policy --for authorize --kms-sign` prints, and no others', async () => {
+    await using bound = await start();
+    const { sandbox, key } = bound;
+    const args = ['policy', '--for', 'authorize', '--secret', sandbox.secrets.secret().arn, '--kms-sign', key.arn];
+    const { stdout } = await commandHere(null, args);
+    sandbox.iam.user().policy = JSON.parse(stdout) as PolicyDocument;
+    const { code, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
+    assert.equal(code, 0, stderr);
+    assert.equal(bound.bindings().AWSCURRENT, key.arn);
+  });
+
+  it('says how far the clock of this machine is off', async () => {
+    await using bound = await start();
+    bound.oauth.clockAheadMs = -300_000;
+    const { code, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
+    assert.equal(code, 77);
+    assert.match(stderr, /\(invalid_dpop_proof\): this machine's clock is 5m( 1s)? ahead of Google's/);
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free' });
   });
 
   it('refuses options that contradict each other, and a key that is none', async () => {
