@@ -239,7 +239,7 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     bound.oauth.clockAheadMs = -300_000;
     const { code, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
     assert.equal(code, 77);
-    assert.match(stderr, /\(invalid_dpop_proof\): this machine's clock is 5m( 1s)? ahead of Google's/);
+    assert.match(stderr, /\(invalid_dpop_proof\): this machine's clock is [45]m[\d s]* ahead of Google's/);
     assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free' });
   });
 
