@@ -4,7 +4,7 @@ import type { KeyBinding } from '../aws/shape.ts';
 import { systemClock } from '../base/clock.ts';
 import type { CommandContext } from '../command.ts';
 import type { Config } from '../config.ts';
-import { CredentialError, UnavailableError } from '../errors.ts';
+import { ConfigError, CredentialError, UnavailableError } from '../errors.ts';
 import {
   errorWord,
   googleSays,
@@ -110,7 +110,13 @@ function readTokens(
       const [message, remedy] = refusedProof(code, clockAheadOf(headers), binding);
       throw new CredentialError(`${message}${said}`, remedy);
     }
-    throw refusedCode(code, said, binding !== undefined);
+    if (binding !== undefined && /dpop/i.test(String(body.error_description))) {
+      throw new ConfigError(
+        `Google does not bind refresh tokens of this OAuth client to a key (${code || 'no reason given'})${said}`,
+        'Nothing was stored. Use another client, or run the command again without --kms-key.',
+      );
+    }
+    throw refusedCode(code, said);
   }
   const { access_token: accessToken, refresh_token: refreshToken } = body;
   if (typeof accessToken !== 'string' || accessToken === '' || /[^!-~]/.test(accessToken)) {
@@ -125,7 +131,7 @@ function readTokens(
   return { value };
 }
 
-function refusedCode(code: string, said: string, isBinding: boolean): CredentialError {
+function refusedCode(code: string, said: string): CredentialError {
   switch (code) {
     case 'invalid_grant':
       return new CredentialError(
@@ -144,7 +150,7 @@ function refusedCode(code: string, said: string, isBinding: boolean): Credential
     default:
       return new CredentialError(
         `Google refused to exchange the code (${code || 'no reason given'})${said}`,
-        `Look the reason up in Google's OAuth documentation, then run the command again${isBinding ? '. If it is about DPoP, Google may not offer DPoP for this client: leave out --kms-key' : ''}.`,
+        "Look the reason up in Google's OAuth documentation, then run the command again.",
       );
   }
 }

@@ -22,13 +22,15 @@ export class DpopProofs {
   proverFor(binding: KeyBinding, url: string, code?: string): Prover {
     const kind = code === undefined ? 'refresh' : 'code';
     let hasNewNonce = false;
+    let hasHash = false;
     return {
       isForCode: code !== undefined,
       prove: async (signal) => {
         // Source: the skill dpop-adoption in Google's repository github.com/google/skills (1.0.0): the jti is the hash of the
-        // code, and the proof that repeats the request with the nonce has a new jti.
-        const jti = code === undefined || hasNewNonce ? randomUUID() : hashOf(code);
+        // code, and the proof that repeats the request with the nonce has a new jti; a third proof has the hash again.
+        hasHash = !(hasNewNonce && hasHash);
         hasNewNonce = false;
+        const jti = code !== undefined && hasHash ? hashOf(code) : randomUUID();
         return await this.#prove(binding, { url, jti, nonce: this.#nonces.get(kind) }, signal);
       },
       keepNonce: (nonce) => {

@@ -157,6 +157,16 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     }
   });
 
+  it('stores nothing where Google refuses the proof for this client', async () => {
+    await using bound = await start();
+    const body = { error: 'unauthorized_client', error_description: 'DPoP is not enabled for this client.' };
+    bound.sandbox.faults.add({ service: 'oauth', match: ({ headers }) => 'dpop' in headers, status: 400, body });
+    const { code, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
+    assert.equal(code, 78);
+    assert.match(stderr, /Google does not bind refresh tokens of this OAuth client to a key \(unauthorized_client\)/);
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free' });
+  });
+
   it('asks for no consent when the key cannot sign, and changes nothing', async () => {
     await using bound = await start();
     const { kms, key } = bound;
@@ -221,6 +231,25 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     const { code, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
     assert.equal(code, 0, stderr);
     assert.equal(bound.bindings().AWSCURRENT, bound.key.arn);
+  });
+
+  it('names the code in a third proof when Google does not accept a new jti with the nonce', async () => {
+    await using bound = await start();
+    const { oauth, sandbox } = bound;
+    oauth.demandNonce();
+    const isOfCode = ({ body }: { readonly body: unknown }) =>
+      (body as { grant_type?: string })?.grant_type === 'authorization_code';
+    const refusal = { status: 400, body: { error: 'invalid_dpop_proof' }, headers: { 'dpop-nonce': 'unused' } };
+    sandbox.faults.add({ service: 'oauth', match: isOfCode, skip: 1, ...refusal });
+    const { code } = await bound.type('rotate', '--kms-key', ALIAS);
+    const proofs = sandbox.requests.filter(isOfCode).map(({ headers }) => String(headers.dpop).split('.')[1] ?? '');
+    const claims = proofs.map((payload) => JSON.parse(Buffer.from(payload, 'base64url').toString()));
+    assert.deepEqual(
+      [claims.length, claims[0].jti === claims[2].jti, claims[0].jti === claims[1].jti],
+      [3, true, false],
+    );
+    // The stand-in does not know the nonce that came with the refusal.
+    assert.equal(code, 77);
   });
 
   it('needs the rights that `job policy --for authorize --kms-sign` prints, and no others', async () => {
