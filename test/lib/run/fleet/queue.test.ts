@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import { DAY_MS } from '../../../../lib/base/duration.ts';
 import { ConfigError, type JobError, UnavailableError } from '../../../../lib/errors.ts';
 import { periodAt } from '../../../../lib/run/fleet/period.ts';
@@ -48,10 +48,10 @@ function requestOf(more: Partial<QueueRequest> = {}): QueueRequest {
 describeWithPostgres('the queue of a fleet', () => {
   let database: TestDatabase;
   const open = (request: QueueRequest) => openQueue(database.url, request, surroundings);
-  before(async () => {
+  beforeEach(async () => {
     database = await createDatabase();
   });
-  after(() => database[Symbol.asyncDispose]());
+  afterEach(() => database[Symbol.asyncDispose]());
 
   /** As if no process had reported or looked for silent ones for `seconds`. */
   async function passSilently(seconds: number): Promise<void> {
@@ -161,15 +161,16 @@ describeWithPostgres('the queue of a fleet', () => {
     assert.equal(await last.enter(['ann']), 0);
   });
 
-  it('gives a mailbox to one process, and to none while a run of another period or with other options works on it', async () => {
+  it('gives a mailbox to one process, and to none while another job, another period or other options work on it', async () => {
     const request = requestOf();
     await using now = await open(request);
     await using twin = await open(request);
     await using next = await open({ ...request, period: NEXT_PERIOD });
     await using other = await open({ ...request, jobOptions: ['--other'] });
-    for (const queue of [now, next, other]) await queue.enter(['ann']);
+    await using otherJob = await open(requestOf());
+    for (const queue of [now, next, other, otherJob]) await queue.enter(['ann']);
     const taken = await takeOne(now);
-    for (const queue of [now, twin, next, other]) assert.deepEqual(await queue.take(5), []);
+    for (const queue of [now, twin, next, other, otherJob]) assert.deepEqual(await queue.take(5), []);
     assert.deepEqual(await next.counts(), { waiting: 1, active: 0, ended: 0, failed: 0, nextInMs: 0 });
     await now.settle(taken, DONE);
     const later = await takeOne(next);
@@ -370,14 +371,15 @@ describeWithPostgres('the queue of a fleet', () => {
     const request = requestOf();
     await using queue = await open(request);
     await queue.enter(['ann', 'bob']);
-    const [ann, bob] = await queue.take(2);
+    const taken = await queue.take(2);
+    const [ann, bob] = ['ann', 'bob'].map((name) => taken.find(({ mailbox }) => mailbox === name));
     assert.ok(ann && bob);
     for (const time of ['first', 'second']) {
       assert.equal(await queue.settle(ann, DONE), 'ended', time);
       assert.equal(await queue.settle(bob, AWAY), 'retry', time);
     }
     assert.deepEqual(await queue.waitingAmong(['ann', 'bob']), ['bob']);
-    assert.equal((await database.query(`SELECT FROM gmail_jobs.job WHERE name = 'fleet/${request.job}'`)).length, 3);
+    assert.equal((await database.query(`SELECT FROM gmail_jobs.job WHERE data->>'job' = '${request.job}'`)).length, 3);
   });
 
   it('opens at most two connections', async () => {
