@@ -379,7 +379,7 @@ describeWithPostgres('the queue of a fleet', () => {
       assert.equal(await queue.settle(bob, AWAY), 'retry', time);
     }
     assert.deepEqual(await queue.waitingAmong(['ann', 'bob']), ['bob']);
-    assert.equal((await database.query(`SELECT FROM gmail_jobs.job WHERE data->>'job' = '${request.job}'`)).length, 3);
+    assert.equal((await database.query(`SELECT FROM gmail_jobs.job WHERE group_id = '${request.job}'`)).length, 3);
   });
 
   it('opens at most two connections', async () => {
