@@ -298,6 +298,20 @@ describe('job fleet', () => {
     );
   });
 
+  it('forecasts the mailboxes that it found, and names the entries that failed', async () => {
+    const { sandbox, file } = await startFleet(membersOf(2));
+    await using _ = sandbox;
+    const mailboxes = { mailboxes: [...file.mailboxes, { secretPrefix: 'nothing/here/' }] };
+    const { code, stdout } = await runJob(sandbox, ['fleet', '--forecast', 'greeting'], { ...GREETING, mailboxes });
+    const [forecast, failed] = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual([code, forecast.mailboxes], [78, 2], stdout);
+    assert.deepEqual([failed.exitCode, typeof failed.remedy], [78, 'string'], stdout);
+    assert.match(failed.failed, /nothing\/here/);
+  });
+
   it('needs a database for --status and --retry', async () => {
     for (const words of [['--status'], ['--retry', 'greeting']]) {
       const { code, stderr } = await runJob(null, ['fleet', ...words], GREETING);

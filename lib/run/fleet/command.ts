@@ -4,7 +4,7 @@ import { ConfigError, ExitCode, StoppedError, UsageError } from '../../errors.ts
 import type { RunRequest, Surroundings } from '../run.ts';
 import { chooseMailboxes, openSharedConnections, openSharedSecrets, runFleet } from './fleet.ts';
 import { FORECAST_HANG, forecastFleet, forecastLines } from './forecast.ts';
-import { printList } from './list.ts';
+import { printFailures, printList } from './list.ts';
 import { findMailboxes } from './mailboxes.ts';
 import type { FleetOptions } from './options.ts';
 import { readFleetStatus } from './queue.ts';
@@ -68,9 +68,11 @@ async function printForecast(
     if (mailboxes.length === 0 && failed !== undefined) throw failed.error;
     const terms = { everyMs, projectUnitsPerMinute };
     const forecast = await forecastFleet(mailboxes, terms, run, { ...surroundings, shared });
-    if (json || !isWatched) terminal.printExactly(JSON.stringify(forecast));
+    const output = { json: json || !isWatched, terminal };
+    if (output.json) terminal.printExactly(JSON.stringify(forecast));
     else for (const line of forecastLines(forecast)) terminal.print(line, FORECAST_HANG);
-    return ExitCode.ok;
+    // The forecast leaves out their mailboxes.
+    return printFailures(found.failures, output);
   });
 }
 

@@ -14,9 +14,22 @@ export async function printList(
   { json, terminal }: { readonly json: boolean; readonly terminal: Terminal },
 ): Promise<ExitCode> {
   const failures = [...found.failures, ...(await findBrokenRules(found.sources))];
-  const list = { ...found, failures };
-  if (json) for (const line of jsonLines(list)) terminal.printExactly(JSON.stringify(line));
-  else printTable(list, terminal);
+  if (json) for (const line of jsonLines(found)) terminal.printExactly(JSON.stringify(line));
+  else printTable(found, terminal);
+  return printFailures(failures, { json, terminal });
+}
+
+/** Prints the entries that failed, and returns their exit code, as `printList`. */
+export function printFailures(
+  failures: FoundMailboxes['failures'],
+  { json, terminal }: { readonly json: boolean; readonly terminal: Terminal },
+): ExitCode {
+  if (failures.length > 0 && !json) terminal.print('\nFailed:');
+  for (const { source, error } of failures) {
+    const { message, remedy, exitCode } = error;
+    if (json) terminal.printExactly(JSON.stringify({ failed: source, exitCode, error: message, remedy }));
+    else terminal.print(`  ${source}: ${message}. ${remedy}`, 2);
+  }
   const codes = new Set(failures.map(({ error }) => error.exitCode));
   const [code = ExitCode.ok] = codes;
   return codes.size > 1 ? ExitCode.itemsFailed : code;
@@ -43,22 +56,16 @@ async function problemOf(rulesFile: string): Promise<JobError | undefined> {
   }
 }
 
-function jsonLines({ mailboxes, repeated, failures }: FoundMailboxes): object[] {
+function jsonLines({ mailboxes, repeated }: FoundMailboxes): object[] {
   return [
     ...mailboxes.map(({ name, source, mailbox: expected, rulesFile: rules }) => {
       return { name, source, email: expected?.address, rules };
     }),
     ...repeated.map(({ name, source, firstSource }) => ({ repeated: name, source, firstSource })),
-    ...failures.map(({ source, error: { message, remedy, exitCode } }) => ({
-      failed: source,
-      exitCode,
-      error: message,
-      remedy,
-    })),
   ];
 }
 
-function printTable({ mailboxes, repeated, failures }: FoundMailboxes, terminal: Terminal): void {
+function printTable({ mailboxes, repeated }: FoundMailboxes, terminal: Terminal): void {
   if (mailboxes.length > 0) {
     const rows = mailboxes.map(({ name, mailbox, rulesFile, source }) => [
       name,
@@ -73,6 +80,4 @@ function printTable({ mailboxes, repeated, failures }: FoundMailboxes, terminal:
   terminal.print(`${counted(mailboxes.length, 'mailbox', 'mailboxes')}.`);
   if (repeated.length > 0) terminal.print('\nNamed twice; the first entry counts:');
   for (const { name, source, firstSource } of repeated) terminal.print(`  ${name}: ${source}, first ${firstSource}`, 2);
-  if (failures.length > 0) terminal.print('\nFailed:');
-  for (const { source, error } of failures) terminal.print(`  ${source}: ${error.message}. ${error.remedy}`, 2);
 }
