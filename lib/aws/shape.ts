@@ -103,7 +103,11 @@ function readText<A>(
   const read = (value: unknown): AuthorizedUser | A | ConfigError => {
     const [schema, shape] = isServiceAccount(value) ? [account, SERVICE_ACCOUNT_SHAPE] : [authorizedUser, USER_SHAPE];
     const result = v.safeParse(schema, value, { abortPipeEarly: true });
-    return result.success ? result.output : wrongShape(secretId, describe(result.issues, value), shape);
+    if (result.success) return result.output;
+    const problem = describe(result.issues, value);
+    return result.issues.every(isAboutBinding)
+      ? new ConfigError(`secret ${secretId}: ${problem}`, BINDING_REMEDY)
+      : wrongShape(secretId, problem, shape);
   };
   const outer = read(value);
   return outer instanceof ConfigError ? (readInside(value, objects, secretId, read) ?? outer) : outer;
@@ -376,6 +380,10 @@ function meantInstead(key: string, value: unknown): string {
   return meant === undefined ? '' : ` (found ${/^[\w-]+$/.test(meant) ? `"${meant}"` : 'a similar key'} instead)`;
 }
 
+function isAboutBinding(issue: v.BaseIssue<unknown>): boolean {
+  return /^dpop(?:\.|$)/.test(v.getDotPath(issue) ?? '');
+}
+
 function isMissing(issue: v.BaseIssue<unknown>): boolean {
   return issue.input === undefined;
 }
@@ -386,6 +394,8 @@ function ownMessage(issue: v.BaseIssue<unknown>): string {
 
 const USER_SHAPE =
   'Its value must be {"type":"authorized_user","client_id":"…","client_secret":"…","refresh_token":"…"} (and "email", if you like)';
+const BINDING_REMEDY =
+  'Do not remove dpop: without the key that it names, the refresh token opens nothing. Copy dpop from the version before, or store a new refresh token with `job authorize --replace --kms-key <arn>`.';
 const SERVICE_ACCOUNT_SHAPE =
   'Its value must be the JSON key file that the Cloud console gave for the service account, with "subject":"…" added (the address of the mailbox that it acts as)';
 

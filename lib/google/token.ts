@@ -185,7 +185,8 @@ function explain(
       `Ask the Workspace's administrator to exempt this app from session control (Security → Google Cloud session control), then ${AUTHORIZE_AGAIN}.`,
     );
   }
-  if (isProofRefusal(code)) return refusal(...refusedProof(code, clockAheadMs, binding));
+  const isWithoutProof = code === 'invalid_grant' && binding === undefined && /\bdpop\b/i.test(description);
+  if (isProofRefusal(code) || isWithoutProof) return refusal(...refusedProof(code, clockAheadMs, binding));
   switch (code) {
     case 'invalid_grant':
       return refusal(

@@ -290,9 +290,20 @@ describe('the key to which a refresh token is bound', () => {
       const refused = read(dpop);
       assert.ok(refused instanceof ConfigError);
       assert.match(refused.message, told);
+      assert.match(refused.remedy, /^Do not remove dpop: /);
       assert.ok(!refused.message.includes(String(jwk.x)) && !refused.message.includes(user.refresh_token));
     });
   }
+
+  it('is no part of the remedy when another key is wrong too', () => {
+    const refused = readCredentials(
+      JSON.stringify({ ...user, client_id: 7, dpop: null }),
+      'the-secret',
+      () => undefined,
+    );
+    assert.ok(refused instanceof ConfigError);
+    assert.match(refused.remedy, /^Its value must be /);
+  });
 
   it('hides the private half that somebody stored by mistake', () => {
     const hidden: string[] = [];
