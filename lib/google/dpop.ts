@@ -5,6 +5,7 @@
 import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto';
 import { KmsKeys, type KmsSettings } from '../aws/kms.ts';
 import type { KeyBinding, PublicJwk } from '../aws/shape.ts';
+import { orAbort } from '../base/clock.ts';
 import { ConfigError } from '../errors.ts';
 import type { Prover } from './oauth.ts';
 
@@ -12,7 +13,7 @@ import type { Prover } from './oauth.ts';
 export class DpopProofs {
   readonly keys: KmsKeys;
   /** Google refuses the nonce of a code exchange in a refresh, and the reverse. */
-  readonly #nonces = new Map<'code' | 'refresh', string>();
+  readonly #nonces = { code: new Nonces(), refresh: new Nonces() };
 
   constructor(settings: KmsSettings) {
     this.keys = new KmsKeys(settings);
@@ -20,7 +21,8 @@ export class DpopProofs {
 
   /** Proves possession of the key to the endpoint at `url`: in the exchange of the authorization code `code`, or in refreshes. */
   proverFor(binding: KeyBinding, url: string, code?: string): Prover {
-    const kind = code === undefined ? 'refresh' : 'code';
+    const nonces = code === undefined ? this.#nonces.refresh : this.#nonces.code;
+    let sent: string | undefined;
     let hasNewNonce = false;
     let hasHash = false;
     return {
@@ -31,13 +33,18 @@ export class DpopProofs {
         hasHash = !(hasNewNonce && hasHash);
         hasNewNonce = false;
         const jti = code !== undefined && hasHash ? hashOf(code) : randomUUID();
-        return await this.#prove(binding, { url, jti, nonce: this.#nonces.get(kind) }, signal);
+        sent = nonces.newest;
+        return await this.#prove(binding, { url, jti, nonce: sent }, signal);
       },
-      keepNonce: (nonce) => {
+      keepNonce: (nonce, isRefused) => {
         if (!NONCE.test(nonce)) return;
-        this.#nonces.set(kind, nonce);
+        nonces.keep(nonce, sent, isRefused);
         hasNewNonce = true;
       },
+      get needsTurn() {
+        return nonces.needsTurn;
+      },
+      inTurn: (work, signal) => nonces.inTurn(work, signal),
     };
   }
 
@@ -51,8 +58,47 @@ export class DpopProofs {
     if (proof !== null) return proof;
     throw new ConfigError(
       `the public key in the secret (dpop.jwk) does not belong to the KMS key ${kmsKeyId}`,
-      'Somebody edited dpop in the secret: put back the version before, or run `job rotate --kms-key <arn>`.',
+      'If somebody edited dpop in the secret, put back the version before, or run `job rotate --kms-key <arn>`; else check AWS_ENDPOINT_URL_KMS.',
     );
+  }
+}
+
+/** The newest nonce for one kind of exchange. Lets the exchanges wait for each other where a nonce is good for few proofs. */
+class Nonces {
+  #newest: string | undefined;
+  /** Whether the server replaced a nonce that a proof carried. */
+  #isReplaced = false;
+  #inTurn = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  get newest(): string | undefined {
+    return this.#newest;
+  }
+
+  get needsTurn(): boolean {
+    return this.#isReplaced || this.#inTurn > 0;
+  }
+
+  /** Keeps the nonce in the answer to a proof with the nonce `sent`. */
+  keep(nonce: string, sent: string | undefined, isRefused: boolean): void {
+    // Another exchange's answer told a nonce after this proof was made, which may be the newer one.
+    if (isRefused && sent !== this.#newest) return;
+    if (sent !== undefined && nonce !== sent) this.#isReplaced = true;
+    this.#newest = nonce;
+  }
+
+  async inTurn<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+    const before = this.#last;
+    const turn = Promise.withResolvers<void>();
+    this.#last = before.then(() => turn.promise);
+    this.#inTurn += 1;
+    try {
+      await orAbort(before, signal);
+      return await work();
+    } finally {
+      this.#inTurn -= 1;
+      turn.resolve();
+    }
   }
 }
 

@@ -38,8 +38,12 @@ export interface Prover {
   readonly isForCode: boolean;
   /** A proof for one request. */
   prove(signal: AbortSignal): Promise<string>;
-  /** Puts the server's nonce into the next proofs. */
-  keepNonce(nonce: string): void;
+  /** Puts the nonce in the server's answer to the last proof into the next proofs. */
+  keepNonce(nonce: string, isRefused: boolean): void;
+  /** Whether requests must wait for each other, because one of them may use up the nonce of another. */
+  readonly needsTurn: boolean;
+  /** Does `work` when the works before it are over. @throws the signal's reason on abort. */
+  inTurn<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result>;
 }
 
 /** How a form is sent again until there is a usable answer. */
@@ -82,16 +86,12 @@ export async function requestForm<Value>(
       ...(proof !== undefined && { headers: { DPoP: proof } }),
     });
     const nonce = 'headers' in answer ? answer.headers.get('dpop-nonce') : null;
-    if (nonce !== null) prover?.keepNonce(nonce);
+    if (nonce !== null) prover?.keepNonce(nonce, errorOf(answer) === 'use_dpop_nonce');
     return answer;
   };
   return await retry({
     send: async () => {
-      const first = await post();
-      if (prover === undefined || !demandsNonce(first)) return 'trouble' in first ? first : read(first);
-      const second = await post();
-      // Google's documents do not say whether the proof with the nonce must name the code too: the third proof does.
-      const answer = prover.isForCode && errorOf(second) === 'invalid_dpop_proof' ? await post() : second;
+      const answer = prover === undefined ? await post() : await postWithNonce(post, prover, signal);
       return 'trouble' in answer ? answer : read(answer);
     },
     policies: { unspent: AWAY, spent: isSingleUse ? SPENT : AWAY },
@@ -105,6 +105,27 @@ export async function requestForm<Value>(
             remedy,
           ),
   });
+}
+
+/** Sends the form with a proof, and once more when the server wants a nonce in the proof. */
+async function postWithNonce(
+  post: () => Promise<OAuthBody | OAuthTrouble>,
+  prover: Prover,
+  signal: AbortSignal,
+): Promise<OAuthBody | OAuthTrouble> {
+  const isInTurn = prover.needsTurn;
+  const takeTurn = (work: typeof post) => prover.inTurn(work, signal);
+  const repeat = async () => {
+    const second = await post();
+    // Google's documents do not say whether the proof with the nonce must name the code too: the third proof does.
+    return prover.isForCode && errorOf(second) === 'invalid_dpop_proof' ? await post() : second;
+  };
+  const send = async () => {
+    const first = await post();
+    if (!demandsNonce(first)) return first;
+    return isInTurn ? await repeat() : await takeTurn(repeat);
+  };
+  return isInTurn ? await takeTurn(send) : await send();
 }
 
 /** Whether the server only wants a proof with the nonce in its answer. Source: RFC 9449, section 8. */

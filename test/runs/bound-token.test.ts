@@ -72,7 +72,12 @@ describe('a run whose refresh token is bound to a key', { concurrency: 4 }, () =
     await using bound = await start();
     const { sandbox } = bound;
     sandbox.secrets.setSecret(SECRET, bound.alone());
-    assertEnded(await bound.run(), 77, { outcome: 'failed', changed: 0 });
+    const alone = await bound.run();
+    assertEnded(alone, 77, { outcome: 'failed', changed: 0 });
+    assert.match(
+      String(alone.final?.error),
+      /\(invalid_grant\): the refresh token is bound to a key, but the secret names no key/,
+    );
     const other = sandbox.kms.createKey();
     sandbox.secrets.setSecret(SECRET, { ...bound.alone(), dpop: { kms_key_id: other.arn, jwk: other.jwk } });
     const run = await bound.run();
@@ -218,4 +223,23 @@ describe('a fleet whose refresh tokens are bound to keys', () => {
     assert.deepEqual(exchangesIn(sandbox), ['400 with proof', '200 with proof', '200 with proof']);
     assert.deepEqual(new Set(signaturesIn(sandbox)), new Set([`Sign ${key.arn}`, `Sign ${far.arn}`]));
   });
+
+  for (const proofsPerNonce of [1, 3]) {
+    it(`has each exchange wait for its nonce where a nonce is good for ${proofsPerNonce}`, async () => {
+      await using bound = await start();
+      const { sandbox, key } = bound;
+      const names = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth'];
+      for (const name of names) {
+        const value = grantAnother(sandbox, `1//0gTokenOfThe${name}Mailbox-_x`, key);
+        sandbox.secrets.setSecret(`gmail-jobs/${name}`, value);
+      }
+      sandbox.oauth.demandNonce(proofsPerNonce);
+      const mailboxes = { mailboxes: names.map((name) => ({ secret: `gmail-jobs/${name}` })) };
+      const args = ['fleet', '--at-once', '4', 'greeting'];
+      const run = await runJob(sandbox, args, { jobs: 'fixtures', mailboxes });
+      assert.equal(run.code, 0, run.stdout);
+      const good = exchangesIn(sandbox).filter((exchange) => exchange === '200 with proof');
+      assert.equal(good.length, names.length);
+    });
+  }
 });
