@@ -22,8 +22,8 @@ export function namesBinding({ kmsKey, unbind }: BindingOptions): boolean {
 }
 
 /**
- * The key that the options name, else the key `found` in the current version; undefined for no key. Lets the key sign
- * once, so that a key that does not work is found before a person gives consent.
+ * The key that the options name, else the key `found` in the current version; undefined for no key. Signs once
+ * with the key, so that an unusable key is found before a person gives consent.
  * @throws ConfigError, CredentialError or UnavailableError when the key cannot be used.
  */
 export async function chooseBinding(
@@ -40,8 +40,8 @@ export async function chooseBinding(
   const { keys } = await google.openProofs();
   const binding = kmsKey === undefined ? found : await keys.readBinding(kmsKey, region, signal);
   await (await proverFor(binding, google))?.prove(signal);
-  const will = isSameBinding(binding, found) ? 'stays' : 'will be';
-  terminal.print(`The refresh token ${will} bound to the KMS key ${binding?.kmsKeyId}. The key signs.`);
+  const verb = isSameBinding(binding, found) ? 'stays' : 'will be';
+  terminal.print(`The refresh token ${verb} bound to the KMS key ${binding?.kmsKeyId}. The key signs.`);
   return binding;
 }
 
@@ -58,8 +58,8 @@ export function isSameBinding(one: KeyBinding | undefined, other: KeyBinding | u
 }
 
 /**
- * Proves that the new refresh token works with the key alone. Google's answer to the code does not say whether it bound the
- * token, so the token is tried without a proof, which Google must refuse, and with one. Returns the bound credentials.
+ * Requires that Google refuses the new refresh token without a proof, and accepts the token with a proof: Google's answer to
+ * the code does not say whether the token is bound. Returns the bound credentials.
  * @throws ConfigError when Google ignored the proof, what an exchange throws when the token does not work with the key.
  */
 export async function requireBound(
@@ -78,7 +78,7 @@ export async function requireBound(
   if (!isBound) {
     throw new ConfigError(
       'Google did not bind the refresh token to the key: the new token works without a proof, so Google does not offer DPoP for this OAuth client',
-      'Nothing was stored, and the new token was forgotten. Use another client, or run the command again without --kms-key (to replace a token that is bound today: `job rotate --unbind`).',
+      'Nothing was stored, and the new token was discarded. Use another client, or run the command again without --kms-key (to replace a token that is bound today: `job rotate --unbind`).',
     );
   }
   const user = { ...unbound, binding };

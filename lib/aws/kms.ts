@@ -14,7 +14,7 @@ export interface KmsSettings extends Pick<SecretAddress, 'keys'> {
   readonly allowHosts: (hosts: readonly Host[]) => void;
 }
 
-/** Access to KMS. Keeps one client for each region, so that the runs of a fleet open no connections of their own. */
+/** Keeps one client for each region, so that the runs of a fleet share connections. */
 export class KmsKeys {
   readonly #settings: KmsSettings;
   readonly #clients = new Map<string, KMSClient>();
@@ -24,8 +24,8 @@ export class KmsKeys {
   }
 
   /**
-   * The ECDSA signature of SHA-256 over `data`, in DER.
-   * @throws ConfigError when the key is missing, disabled, about to be deleted or of another kind, CredentialError when AWS
+   * Returns the ECDSA signature of SHA-256 over `data`, in DER.
+   * @throws ConfigError when the key is missing, disabled, scheduled for deletion or of another kind, CredentialError when AWS
    * denies its use, UnavailableError when KMS is away; on abort, the signal's reason.
    */
   async sign(keyArn: string, data: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
@@ -64,7 +64,7 @@ export class KmsKeys {
       signal,
     );
     const { KeyId: kmsKeyId = '', PublicKey: spki = new Uint8Array(), KeySpec: spec, KeyUsage: usage } = answer;
-    if (spec !== 'ECC_NIST_P256' || usage !== 'SIGN_VERIFY') throw ofOtherKind(`AWS KMS, key ${kmsKeyId}`);
+    if (spec !== 'ECC_NIST_P256' || usage !== 'SIGN_VERIFY') throw wrongKindError(`AWS KMS, key ${kmsKeyId}`);
     return { kmsKeyId, jwk: jwkOf(spki) };
   }
 
@@ -111,17 +111,17 @@ function explain({ name, message, what, said }: AwsRefusal): JobError | undefine
     case 'DisabledException':
       return new ConfigError(
         `${what}: the key is disabled, so the refresh token that is bound to the key cannot be used`,
-        `If nobody disabled the key to stop all copies of the secret, enable it in the ${KEY_PAGE} → Key actions → Enable). If somebody did, because the secret leaked: \`job rotate --revoke --kms-key <another key>\`.`,
+        `If the secret leaked, leave the key disabled and run \`job rotate --revoke --kms-key <another key>\`. Otherwise enable the key in the ${KEY_PAGE} → Key actions → Enable).`,
       );
     case 'KMSInvalidStateException':
       if (/delet/i.test(message)) {
         return new ConfigError(
           `${what}: the key is scheduled for deletion, so the refresh token that is bound to the key cannot be used`,
-          `If the deletion was not intended, cancel it in the ${KEY_PAGE} → Key actions → Cancel key deletion), then enable the key. If it was, ${BIND_AGAIN}`,
+          `To keep the key, cancel the deletion in the ${KEY_PAGE} → Key actions → Cancel key deletion), then enable the key. Otherwise ${BIND_AGAIN}`,
         );
       }
       return new ConfigError(
-        `${what}: the key is in a state in which it does not sign${said}`,
+        `${what}: the key cannot sign in its present state${said}`,
         `Look at the key in the ${KEY_PAGE}), or ${BIND_AGAIN}`,
       );
     case 'NotFoundException':
@@ -131,7 +131,7 @@ function explain({ name, message, what, said }: AwsRefusal): JobError | undefine
       );
     case 'InvalidKeyUsageException':
     case 'UnsupportedOperationException':
-      return ofOtherKind(what);
+      return wrongKindError(what);
     case 'InvalidArnException':
     case 'ValidationException':
       return new ConfigError(
@@ -143,9 +143,9 @@ function explain({ name, message, what, said }: AwsRefusal): JobError | undefine
   }
 }
 
-function ofOtherKind(what: string): ConfigError {
+function wrongKindError(what: string): ConfigError {
   return new ConfigError(
     `${what}: the key cannot sign with ECDSA_SHA_256`,
-    'Use an asymmetric key with the key spec ECC_NIST_P256 and the key usage SIGN_VERIFY (the AWS console says "Sign and verify"); `job policy --cloudformation --kms-sign alias/gmail-jobs` prints a template that makes one.',
+    'Use an asymmetric key with the key spec ECC_NIST_P256 and the key usage SIGN_VERIFY (the AWS console says "Sign and verify"); `job policy --cloudformation --kms-sign alias/gmail-jobs` prints a template that creates such a key.',
   );
 }

@@ -33,8 +33,8 @@ export async function* checkKey({ versions, exchange, signal }: KeyCheck): Async
   }
   const previous = await versions.previous();
   const isSame = previous !== null && bindingOf(previous)?.kmsKeyId === kmsKeyId;
-  const boundMs = isSame ? (previous.ageMs ?? ageMs) : ageMs;
-  const since = boundMs === undefined ? undefined : new Date(Date.now() - boundMs).toISOString().slice(0, 10);
+  const boundAgeMs = isSame ? (previous.ageMs ?? ageMs) : ageMs;
+  const since = boundAgeMs === undefined ? undefined : new Date(Date.now() - boundAgeMs).toISOString().slice(0, 10);
   const detail = `the refresh token is bound to ${kmsKeyId}${since === undefined ? '' : `, since ${since} or earlier`}; the key signs`;
   if (previous !== null && (await opensWithoutKey(previous, exchange, signal))) {
     yield warning(

@@ -134,8 +134,8 @@ async function issueToken(before: IssuedToken | undefined, options: AccessOption
     if (previous === null || previous.credentials instanceof ConfigError) return null;
     return [first.versionId, again.versionId].includes(previous.versionId) ? null : previous;
   };
-  const begun: MeantMailbox | undefined = before && { address: before.profile.address, expectedBy: 'the run' };
-  const expected = meantMailbox(mailbox, again) ?? begun;
+  const ofRun: MeantMailbox | undefined = before && { address: before.profile.address, expectedBy: 'the run' };
+  const expected = meantMailbox(mailbox, again) ?? ofRun;
   const standIn = await tryPrevious(problem, fetchPrevious, expected, async (previous, meant) => {
     const opened = await tryVersion(previous, 'AWSPREVIOUS', before, options, meant);
     if (opened instanceof JobError) return opened;

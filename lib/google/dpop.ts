@@ -24,13 +24,14 @@ export class DpopProofs {
     const nonces = code === undefined ? this.#nonces.refresh : this.#nonces.code;
     let sent: string | undefined;
     let hasNewNonce = false;
-    let hasHash = false;
+    let lastHadHash = false;
     return {
       isForCode: code !== undefined,
       prove: async (signal) => {
         // Source: the skill dpop-adoption in Google's repository github.com/google/skills (1.0.0): the jti is the hash of the
         // code, and the proof that repeats the request with the nonce has a new jti; a third proof has the hash again.
-        hasHash = !(hasNewNonce && hasHash);
+        const hasHash = !(hasNewNonce && lastHadHash);
+        lastHadHash = hasHash;
         hasNewNonce = false;
         const jti = code !== undefined && hasHash ? hashOf(code) : randomUUID();
         sent = nonces.newest;
@@ -58,7 +59,7 @@ export class DpopProofs {
     if (proof !== null) return proof;
     throw new ConfigError(
       `the public key in the secret (dpop.jwk) does not belong to the KMS key ${kmsKeyId}`,
-      'If somebody edited dpop in the secret, put back the version before, or run `job rotate --kms-key <arn>`; else check AWS_ENDPOINT_URL_KMS.',
+      'If somebody edited dpop in the secret, put back the version from before the edit, or run `job rotate --kms-key <arn>`; otherwise check AWS_ENDPOINT_URL_KMS.',
     );
   }
 }
@@ -122,7 +123,7 @@ export interface ProofRequest {
   readonly now?: () => number;
 }
 
-/** The proof for one POST: no second request may use it. Null when the signature does not fit `jwk`. */
+/** Returns the proof for one POST; Google refuses the proof in a second request. Null when another key than `jwk` signed. */
 export async function createProof({
   jwk,
   url,
@@ -143,7 +144,7 @@ export async function createProof({
   };
   const text = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
   const data = new TextEncoder().encode(text);
-  const signature = fromDer(await sign(data));
+  const signature = derToJose(await sign(data));
   if (signature === null) return null;
   const key = createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' });
   if (!verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature)) return null;
@@ -154,10 +155,10 @@ export async function createProof({
 const NUMBER_BYTES = 32;
 
 /**
- * The signature in the form of JOSE: both numbers in 32 bytes each (RFC 7518, section 3.4). `der` is an ASN.1 SEQUENCE of
- * two INTEGERs. Null for other bytes.
+ * Converts a signature from DER, an ASN.1 SEQUENCE of two INTEGERs, to the form of JOSE: 32 bytes for each number (RFC 7518,
+ * section 3.4). Null for other bytes.
  */
-export function fromDer(der: Uint8Array): Uint8Array | null {
+export function derToJose(der: Uint8Array): Uint8Array | null {
   // Both numbers have at most 33 bytes, so each length takes one byte.
   if (der[0] !== 0x30 || der[1] !== der.length - 2) return null;
   const signature = new Uint8Array(2 * NUMBER_BYTES);

@@ -26,7 +26,7 @@ export interface OAuthTrouble {
 
 export interface PostOptions {
   readonly timeoutMs: number;
-  /** Given every token in the answer before anything else is done with it. */
+  /** Called with each token in the answer, before any other use. */
   readonly hide: (secret: string) => void;
   /** Sent in addition to the form's own, such as a DPoP proof. */
   readonly headers?: Readonly<Record<string, string>>;

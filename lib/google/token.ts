@@ -223,7 +223,10 @@ function explain(
   }
 }
 
-/** Google accepts a proof for about a minute, and its Date header has whole seconds. */
+/**
+ * A smaller difference is not why Google refuses a proof: Google accepts a proof for about a minute. The Date header has whole
+ * seconds.
+ */
 const CLOCK_TOLERANCE_MS = 10_000;
 
 /** Whether Google's error is about the DPoP proof. Source: RFC 9449, sections 5 and 8. */

@@ -24,12 +24,12 @@ async function start() {
   const key = sandbox.kms.createKey({ alias: ALIAS });
   const client = await writeClientFile(sandbox.secretValue);
   const { kms, oauth, faults } = sandbox;
-  /** The key of each version with a staging label; `free` without one. */
+  /** The key of each version with a staging label; `unbound` without one. */
   const bindings = () =>
     Object.fromEntries(
       sandbox.secrets.secret().versions.flatMap(({ stages, value }) => {
         const { dpop } = JSON.parse(String(value));
-        return [...stages].map((stage) => [stage, dpop?.kms_key_id ?? 'free'] as const);
+        return [...stages].map((stage) => [stage, dpop?.kms_key_id ?? 'unbound'] as const);
       }),
     );
   return {
@@ -71,7 +71,7 @@ async function start() {
   };
 }
 
-/** The order of `patterns` in a text. */
+/** Asserts that `text` matches the patterns one after the other. */
 function assertInOrder(text: string, patterns: readonly RegExp[]): void {
   const places = patterns.map((pattern) => text.search(pattern));
   assert.ok(
@@ -94,12 +94,12 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
       /^Next: Let the app sign with the key.*`bin\/job policy --kms-sign arn:/m,
       /^Next: AWSPREVIOUS still opens the mailbox without the key\..*`bin\/job rotate --revoke`/m,
     ]);
-    assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn, AWSPREVIOUS: 'free' });
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn, AWSPREVIOUS: 'unbound' });
     assert.equal((await bound.run()).final?.changed, 2);
     assert.ok(bound.sandbox.requests.some(({ verb, headers }) => verb === 'token' && headers.dpop !== undefined));
   });
 
-  it('works for a new secret too, and asks KMS for the public key and for signatures alone', async () => {
+  it('works for a new secret too, with the KMS actions GetPublicKey and Sign alone', async () => {
     await using bound = await start();
     bound.sandbox.secrets.remove();
     const { code, stdout, stderr } = await bound.type('authorize', '--client', 'client', '--kms-key', bound.key.arn);
@@ -123,10 +123,10 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     const { code, stdout } = await bound.type('rotate', '--unbind');
     assert.equal(code, 0);
     assert.match(stdout, /^ {2}Bound to +no key$/m);
-    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free', AWSPREVIOUS: bound.key.arn });
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'unbound', AWSPREVIOUS: bound.key.arn });
   });
 
-  it('can move to another key, or end, although the key was switched off', async () => {
+  it('can move to another key, or end, although the key is disabled', async () => {
     for (const words of [['--unbind'], ['--kms-key', 'other']]) {
       await using bound = await start();
       await bound.type('rotate', '--kms-key', bound.key.arn);
@@ -138,7 +138,7 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
       const { code, stdout, stderr } = await bound.type('rotate', ...words.map((w) => (w === 'other' ? other : w)));
       assert.equal(code, 0, stderr);
       assert.match(stdout, /^The current version does not work: AWS KMS .* the key is disabled/m);
-      assert.equal(bound.bindings().AWSCURRENT, words[0] === '--unbind' ? 'free' : other);
+      assert.equal(bound.bindings().AWSCURRENT, words[0] === '--unbind' ? 'unbound' : other);
     }
   });
 
@@ -153,7 +153,7 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
       assert.equal(code, 78, stdout);
       assert.match(stderr, /Google did not bind the refresh token to the key: the new token works without a proof/);
       assert.match(stderr, /Nothing was stored/);
-      assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free' });
+      assert.deepEqual(bound.bindings(), { AWSCURRENT: 'unbound' });
     }
   });
 
@@ -164,7 +164,7 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     const { code, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
     assert.equal(code, 78);
     assert.match(stderr, /Google does not bind refresh tokens of this OAuth client to a key \(unauthorized_client\)/);
-    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free' });
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'unbound' });
   });
 
   it('asks for no consent when the key cannot sign, and changes nothing', async () => {
@@ -191,7 +191,7 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
       assert.deepEqual([code, link], [78, undefined]);
       assert.match(stderr, /there is no such key/);
     }
-    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free' });
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'unbound' });
   });
 
   it('is undone when the bound version fails at any exchange', async () => {
@@ -201,7 +201,7 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
       bound.refuseFrom(failing);
       const { code, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
       assert.equal(code, 77, stderr);
-      assert.equal(bound.bindings().AWSCURRENT, 'free', `after exchange ${failing}`);
+      assert.equal(bound.bindings().AWSCURRENT, 'unbound', `after exchange ${failing}`);
       bound.sandbox.faults.clear();
       assert.equal((await bound.run()).final?.changed, 2);
     }
@@ -211,14 +211,14 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     for (const again of [['rotate', '--kms-key', ALIAS], ['rotate']]) {
       await using bound = await start();
       await bound.type('authorize', '--client', 'client', '--stage', 'AWSPENDING', '--kms-key', ALIAS);
-      assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free', AWSPENDING: bound.key.arn });
+      assert.deepEqual(bound.bindings(), { AWSCURRENT: 'unbound', AWSPENDING: bound.key.arn });
       const { code, stdout, link } = await bound.type(...again);
       assert.deepEqual([code, link], [0, undefined], stdout);
-      assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn, AWSPREVIOUS: 'free' });
+      assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn, AWSPREVIOUS: 'unbound' });
     }
   });
 
-  it('does not take a version in AWSPENDING that is bound otherwise than the options say', async () => {
+  it('does not use a version in AWSPENDING whose binding differs from the options', async () => {
     await using bound = await start();
     await bound.type('authorize', '--client', 'client', '--stage', 'AWSPENDING');
     const { code, stdout, link } = await bound.type('rotate', '--kms-key', ALIAS);
@@ -228,7 +228,7 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     assert.equal(bound.bindings().AWSCURRENT, bound.key.arn);
   });
 
-  it('works where Google wants nonces, those of the code apart from those of refreshes', async () => {
+  it('keeps the nonce of the code exchange apart from that of refreshes', async () => {
     await using bound = await start();
     bound.oauth.demandNonce();
     const { code, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
@@ -272,7 +272,7 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     const { code, stderr } = await bound.type('rotate', '--kms-key', ALIAS);
     assert.equal(code, 77);
     assert.match(stderr, /\(invalid_dpop_proof\): this machine's clock is [45]m[\d s]* ahead of Google's/);
-    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free' });
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'unbound' });
   });
 
   it('refuses options that contradict each other, and a key that is none', async () => {

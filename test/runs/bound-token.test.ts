@@ -103,8 +103,15 @@ describe('a run whose refresh token is bound to a key', { concurrency: 4 }, () =
       kms.fail(name, 9);
   const faults: readonly [what: string, by: Break, code: number, attempts: number, told: RegExp, remedy: RegExp][] = [
     ['is denied', ({ iam }) => iam.deny(['kms:Sign']), 77, 1, /access denied/, /kms:Sign/],
-    ['is disabled', ({ kms }, { arn }) => kms.disable(arn), 78, 1, /the key is disabled/, /enable it/],
-    ['is deleted soon', ({ kms }, { arn }) => kms.scheduleDeletion(arn), 78, 1, /for deletion/, /cancel it/],
+    ['is disabled', ({ kms }, { arn }) => kms.disable(arn), 78, 1, /the key is disabled/, /enable the key/],
+    [
+      'is scheduled for deletion',
+      ({ kms }, { arn }) => kms.scheduleDeletion(arn),
+      78,
+      1,
+      /for deletion/,
+      /cancel the deletion/,
+    ],
     ['is missing', ({ kms }, { keyId }) => kms.keys.delete(keyId), 78, 1, /no such key/, /job rotate --kms-key/],
     [
       'is of another kind',

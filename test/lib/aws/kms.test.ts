@@ -1,4 +1,4 @@
-/** KMS: the hosts that a key lets the process reach, aliases, answers that are no signature. */
+/** KMS: the hosts that a key lets the process reach, aliases, answers without a signature. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -65,7 +65,7 @@ describe('KmsKeys', () => {
     });
   });
 
-  it('looks an alias up in the given region, and the alias of an ARN in its own', async () => {
+  it('sends the name of an alias to the given region, and the ARN of an alias to the region in the ARN', async () => {
     answer = { KeyId: keyIn('eu-west-1'), PublicKey: '', KeySpec: 'ECC_NIST_P384', KeyUsage: 'SIGN_VERIFY' };
     for (const [key, region] of [
       ['alias/mine', 'us-east-1'],
@@ -76,7 +76,7 @@ describe('KmsKeys', () => {
     }
   });
 
-  it('refuses a key of another kind before anything is bound to it', async () => {
+  it('refuses a key that is not both ECC_NIST_P256 and SIGN_VERIFY', async () => {
     for (const [KeySpec, KeyUsage] of [
       ['ECC_NIST_P384', 'SIGN_VERIFY'],
       ['ECC_SECG_P256K1', 'SIGN_VERIFY'],
@@ -90,7 +90,7 @@ describe('KmsKeys', () => {
     }
   });
 
-  it('asks again for an answer without a signature or a key, then calls KMS away', async () => {
+  it('repeats a request that KMS answers without a signature or a key, then throws UnavailableError', async () => {
     answer = {};
     for (const ask of [
       ({ kms }: ReturnType<typeof open>) => kms.sign(keyIn('eu-west-1'), new Uint8Array(1), never),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { PublicJwk } from '../../../lib/aws/shape.ts';
-import { createProof, fromDer } from '../../../lib/google/dpop.ts';
+import { createProof, derToJose } from '../../../lib/google/dpop.ts';
 
 const URL_OF_TOKENS = 'https://oauth2.googleapis.com/token';
 
@@ -41,7 +41,7 @@ describe('a DPoP proof', () => {
 
   it('verifies with the public key in its header, for signatures of every length', async () => {
     const key = createPublicKey({ key: { ...jwk }, format: 'jwk' });
-    // Some of so many signatures have a number with a leading zero byte.
+    // Among 600 signatures, some have a number with a leading zero byte.
     for (let round = 0; round < 600; round += 1) {
       const [header, claims, signature = ''] = ((await make()) ?? assert.fail()).split('.');
       const bytes = Buffer.from(signature, 'base64url');
@@ -51,7 +51,7 @@ describe('a DPoP proof', () => {
     }
   });
 
-  it('is none when another key signed', async () => {
+  it('is null when another key signed', async () => {
     const proof = await createProof({
       jwk,
       url: URL_OF_TOKENS,
@@ -63,7 +63,7 @@ describe('a DPoP proof', () => {
   });
 });
 
-describe('fromDer', () => {
+describe('derToJose', () => {
   const der = (...numbers: readonly number[][]) => {
     const body = numbers.flatMap((number) => [0x02, number.length, ...number]);
     return new Uint8Array([0x30, body.length, ...body]);
@@ -71,9 +71,9 @@ describe('fromDer', () => {
   const one = [...Array(31).fill(0), 1];
 
   it('pads short numbers, and removes the zero byte before a high bit', () => {
-    assert.deepEqual([...(fromDer(der([1], [1])) ?? [])], [...one, ...one]);
+    assert.deepEqual([...(derToJose(der([1], [1])) ?? [])], [...one, ...one]);
     const high = Array(32).fill(0xff);
-    assert.deepEqual([...(fromDer(der([0, ...high], [1])) ?? [])], [...high, ...one]);
+    assert.deepEqual([...(derToJose(der([0, ...high], [1])) ?? [])], [...high, ...one]);
   });
 
   const wrong: Record<string, Uint8Array> = {
@@ -89,6 +89,6 @@ describe('fromDer', () => {
     'a signature in the form of JOSE': new Uint8Array(64).fill(7),
   };
   for (const [what, bytes] of Object.entries(wrong)) {
-    it(`refuses ${what}`, () => assert.equal(fromDer(bytes), null));
+    it(`refuses ${what}`, () => assert.equal(derToJose(bytes), null));
   }
 });
