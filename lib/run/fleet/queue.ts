@@ -39,11 +39,11 @@ export interface QueueSurroundings {
 export interface TakenMailbox {
   readonly mailbox: string;
   readonly id: string;
-  /** Rises each time a process takes the row. pg-boss ignores an older number: it is of a process that seemed dead. */
+  /** Rises each time a process takes the row again. pg-boss ignores a lower number, sent by a process that seemed dead. */
   readonly retryCount: number;
-  /** The number of the row among those of the mailbox in the period, from 0. */
+  /** The mailbox's rows in the period are numbered from 0: each retry, also by `retryFailed`, is a new row. */
   readonly tryNumber: number;
-  /** How many runs in this period ended with 75, since the last `retryFailed`. */
+  /** How many automatic retries, after exit code 75, led to this row. `retryFailed` begins again with 0. */
   readonly retries: number;
   /** Aborted when another process may have the mailbox, because this process did not report for `HEARTBEAT_SECONDS`. */
   readonly lost: AbortSignal;
@@ -236,7 +236,7 @@ export class FleetQueue implements AsyncDisposable {
   readonly #priority: number;
   /** The end of the period. */
   readonly #endMs: number;
-  /** Before the first row of the period was created: the clocks of the database and of other processes may differ. */
+  /** A time before the period's first row: an hour earlier, because the clocks of database and processes may differ. */
   readonly #sinceMs: number;
   /** By the row's id. */
   readonly #inWork = new Map<string, MailboxInWork>();

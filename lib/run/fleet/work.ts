@@ -62,7 +62,7 @@ interface SharedItem extends WorkItem {
 export class SharedWork implements Work {
   readonly #queue: FleetQueue;
   readonly #byName: ReadonlyMap<string, FleetMailbox>;
-  /** A small number: mailboxes that this process took ahead wait here, although another process may be free. */
+  /** Small, because a mailbox that this process took ahead waits here while another process may be idle. */
   readonly #mostAhead: number;
   /** How many mailboxes `#take` asks for. */
   #most: number;
@@ -80,28 +80,27 @@ export class SharedWork implements Work {
     this.#most = atOnce;
   }
 
-  /** Waits while other processes work, because a killed process leaves its mailboxes; and for mailboxes that are retried. */
+  /** Waits for mailboxes that are retried, and while other processes work: a killed process leaves its mailboxes to others. */
   async next(stop: AbortSignal): Promise<WorkItem | undefined> {
-    for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(2 * pauseMs, LAST_LOOK_MS)) {
-      const item = this.#ahead.shift();
-      if (item !== undefined) {
-        // An error that lasts comes again at the next `#take`, which is awaited.
-        if (this.#ahead.length < this.#mostAhead) this.#take().catch(() => {});
-        return item;
-      }
+    for (let pauseMs = FIRST_LOOK_MS; this.#ahead.length === 0; pauseMs = Math.min(2 * pauseMs, LAST_LOOK_MS)) {
       stop.throwIfAborted();
       if (this.#queue.isOver) return undefined;
+      // Before the look: a mailbox that this process settles meanwhile ends the pause.
       this.#settled = Promise.withResolvers();
       const startedMs = performance.now();
       await this.#take();
-      if (this.#ahead.length > 0) continue;
+      if (this.#ahead.length > 0) break;
       const { waiting, active, nextInMs = Number.POSITIVE_INFINITY } = await this.#queue.counts();
-      if (waiting + active <= 0) return undefined;
+      if (waiting + active === 0) return undefined;
       const lookMs = performance.now() - startedMs;
-      // 0: this process missed the mailbox, or a run of another period or with other options works on it.
+      // 0: a mailbox is due but was not taken: two processes took at once, or another run works on the mailbox.
       const restMs = nextInMs === 0 ? pauseMs : Math.max(Math.min(pauseMs, nextInMs), PAUSE_PER_LOOK * lookMs);
       await Promise.race([systemClock.sleep(restMs, stop), this.#settled.promise]);
     }
+    const item = this.#ahead.shift();
+    // Not awaited: an error that lasts comes again when a later `next` awaits `#take`.
+    if (this.#ahead.length < this.#mostAhead) this.#take().catch(() => {});
+    return item;
   }
 
   /** Calls under way are shared, so that the database gets one request at a time. */
@@ -122,7 +121,7 @@ export class SharedWork implements Work {
       else this.#ahead.push({ mailbox, taken, lost: taken.lost });
     }
     if (unknown.length === 0) return;
-    // A process with another list entered them. Two such processes that kept each other's mailboxes would wait for ever.
+    // A process with another list entered these mailboxes. Two such processes that kept each other's mailboxes would never end.
     this.#queue.restrictTo([...this.#byName.keys()]);
     await this.#queue.giveBack(unknown);
   }
