@@ -76,8 +76,8 @@ export class DpopProofs {
   }
 
   /**
-   * In a code exchange Google wants the hash of the code as `jti`. When the client repeats the exchange with a nonce,
-   * Google wants a new `jti`; this stand-in then takes both.
+   * In a code exchange Google wants the hash of the code as `jti`. When the client repeats the exchange with a nonce, Google
+   * wants a new `jti`; the sandbox then accepts the hash too.
    */
   #refuseJti(jti: unknown, code: string | undefined): { refused: Answer } | undefined {
     if (typeof jti !== 'string' || jti === '') return invalid('The DPoP proof has no jti.');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createPublicKey, verify } from 'node:crypto';
 import test from 'node:test';
-import { DescribeKeyCommand, GetPublicKeyCommand, KMSClient, SignCommand } from '@aws-sdk/client-kms';
+import { GetPublicKeyCommand, KMSClient, SignCommand } from '@aws-sdk/client-kms';
 import { type Sandbox, startSandbox } from './index.ts';
 import type { KmsKey } from './kms.ts';
 
@@ -30,7 +30,7 @@ function isSignature(signature: Uint8Array | undefined, { jwk }: KmsKey): boolea
   return verify('sha256', MESSAGE, { key, dsaEncoding: 'der' }, signature ?? new Uint8Array());
 }
 
-test('signs a message and a digest with a key of P-256, in DER', async () => {
+test('signs a message with a key of P-256, in DER', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const key = sandbox.kms.createKey();
   const client = kmsClient(sandbox);
@@ -38,20 +38,13 @@ test('signs a message and a digest with a key of P-256, in DER', async () => {
   assert.deepEqual([KeyId, SigningAlgorithm], [key.arn, 'ECDSA_SHA_256']);
   assert.match(key.arn, ARN);
   assert.equal(isSignature(Signature, key), true);
-  const Message = createHash('sha256').update(MESSAGE).digest();
-  // Forty random signatures have r and s with and without leading zeros.
-  for (let n = 0; n < 40; n += 1) {
-    const signed = await client.send(signCommand(key.arn, { MessageType: 'DIGEST', Message }));
-    assert.equal(isSignature(signed.Signature, key), true);
-  }
-  await assert.rejects(client.send(signCommand(key.arn, { MessageType: 'DIGEST' })), { name: 'ValidationException' });
   assert.deepEqual(
-    sandbox.requests.slice(0, 1).map(({ service, verb, status }) => ({ service, verb, status })),
+    sandbox.requests.map(({ service, verb, status }) => ({ service, verb, status })),
     [{ service: 'kms', verb: 'Sign', status: 200 }],
   );
 });
 
-test('gives the public key as SPKI, and the details of a key', async () => {
+test('gives the public key as SPKI', async () => {
   await using sandbox = await startSandbox({ messages: 1 });
   const key = sandbox.kms.createKey({ alias: 'gmail-jobs' });
   const client = kmsClient(sandbox);
@@ -61,13 +54,6 @@ test('gives the public key as SPKI, and the details of a key', async () => {
   const spki = createPublicKey({ key: Buffer.from(PublicKey ?? []), format: 'der', type: 'spki' });
   assert.deepEqual(spki.export({ format: 'jwk' }), key.jwk);
   assert.deepEqual([KeyUsage, KeySpec, SigningAlgorithms], ['SIGN_VERIFY', 'ECC_NIST_P256', ['ECDSA_SHA_256']]);
-  sandbox.kms.scheduleDeletion(key.arn);
-  const { KeyMetadata } = await client.send(new DescribeKeyCommand({ KeyId: key.arn }));
-  assert.deepEqual(
-    [KeyMetadata?.Arn, KeyMetadata?.KeyState, KeyMetadata?.Enabled],
-    [key.arn, 'PendingDeletion', false],
-  );
-  assert.ok((KeyMetadata?.DeletionDate?.getTime() ?? 0) > Date.now());
 });
 
 test('finds a key by its id, ARN, alias and alias ARN, in its own region only', async () => {
@@ -100,7 +86,6 @@ test('refuses to sign with a key that is disabled, pending deletion, missing, or
   sandbox.kms.scheduleDeletion(key.arn);
   await refused(key.arn, 'KMSInvalidStateException', /key\/\S+ is pending deletion\.$/);
   sandbox.kms.enable(key.arn);
-  await refused(key.arn, 'DryRunOperationException', /DryRun/, { DryRun: true });
   await refused(key.arn, 'InvalidKeyUsageException', /ECC_NIST_P256/, { SigningAlgorithm: 'RSASSA_PSS_SHA_256' });
   await refused(key.arn, 'ValidationException', /4096/, { Message: Buffer.alloc(4097, 1) });
   assert.ok((await client.send(signCommand(key.arn))).Signature);

@@ -1,6 +1,6 @@
-// AWS KMS with Sign, GetPublicKey and DescribeKey over its JSON protocol: keys by id, ARN or alias, for users who may do
-// only what their policy says, with its errors by their real names.
-import { createECDH, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
+// AWS KMS with Sign (of messages, not of digests) and GetPublicKey over its JSON protocol: keys by id, ARN or alias, for users
+// who may do only what their policy says, with its errors by their real names.
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { AWS_ERRORS, AwsRefusal } from './aws-errors.ts';
 import type { Answer, RecordedRequest, Service } from './http.ts';
@@ -14,7 +14,6 @@ const KMS_ERRORS = {
   KMSInvalidStateException: [400, 'The key is pending deletion.'],
   InvalidKeyUsageException: [400, 'The key usage is not valid for the operation.'],
   UnsupportedOperationException: [400, 'The operation is not supported for this key.'],
-  DryRunOperationException: [400, 'The request would have succeeded, but the DryRun option is set.'],
   AccessDeniedException: [400, 'The user is not authorized to perform the operation.'],
   ValidationException: [400, "1 validation error detected: Value at 'keyId' failed to satisfy constraint"],
   ThrottlingException: [
@@ -51,7 +50,6 @@ export interface KmsKey {
   spec: KmsKeySpec;
   usage: KmsKeyUsage;
   state: 'Enabled' | 'Disabled' | 'PendingDeletion';
-  createdAtS: number;
   /** Absent for a symmetric key. */
   privateKey?: KeyObject;
   /** @throws when the key is not of ECC_NIST_P256. */
@@ -108,7 +106,6 @@ export class SandboxKms implements Service {
       spec,
       usage: options.usage ?? (spec === 'SYMMETRIC_DEFAULT' ? 'ENCRYPT_DECRYPT' : 'SIGN_VERIFY'),
       state: 'Enabled',
-      createdAtS: Math.floor(Date.now() / 1000),
       ...(privateKey ? { privateKey } : {}),
       get jwk(): PublicJwk {
         const { kty, crv, x = '', y = '' } = privateKey ? createPublicKey(privateKey).export({ format: 'jwk' }) : {};
@@ -158,7 +155,7 @@ export class SandboxKms implements Service {
     if (planned) throw kmsError(planned);
     const check = checkSignature(request, rawBody, 'kms', this.#iam.keys);
     if ('fault' in check) throw signatureError(check.fault);
-    const action = { Sign: signMessage, GetPublicKey: getPublicKey, DescribeKey: describeKey }[request.verb];
+    const action = { Sign: signMessage, GetPublicKey: getPublicKey }[request.verb];
     if (action === undefined) throw kmsError('UnknownOperationException');
     if (typeof input.KeyId !== 'string' || input.KeyId === '') {
       throw kmsError(
@@ -195,6 +192,7 @@ export class SandboxKms implements Service {
 
 function signMessage(key: KmsKey, input: Input): object {
   const { SigningAlgorithm: algorithm, MessageType: type = 'RAW', Message: encoded } = input;
+  if (type !== 'RAW') throw new Error(`the sandbox signs no message of the type ${type}`);
   if (typeof algorithm !== 'string' || !Object.values(ALGORITHMS).flat().includes(algorithm)) {
     throw kmsError(
       'ValidationException',
@@ -221,8 +219,7 @@ function signMessage(key: KmsKey, input: Input): object {
   if (key.privateKey === undefined || key.spec !== 'ECC_NIST_P256') {
     throw new Error(`the sandbox does not sign with a key of ${key.spec}`);
   }
-  if (input.DryRun === true) throw kmsError('DryRunOperationException');
-  const signature = type === 'DIGEST' ? signDigest(key.privateKey, message) : sign('sha256', message, key.privateKey);
+  const signature = sign('sha256', message, key.privateKey);
   return { KeyId: key.arn, Signature: signature.toString('base64'), SigningAlgorithm: algorithm };
 }
 
@@ -239,29 +236,6 @@ function getPublicKey(key: KmsKey): object {
     CustomerMasterKeySpec: key.spec,
     KeyUsage: key.usage,
     ...(key.usage === 'SIGN_VERIFY' ? { SigningAlgorithms: ALGORITHMS[key.spec] } : {}),
-  };
-}
-
-/** Unlike the other actions it also answers for a key that is disabled or pending deletion. */
-function describeKey(key: KmsKey): object {
-  return {
-    KeyMetadata: {
-      AWSAccountId: ACCOUNT_ID,
-      Arn: key.arn,
-      KeyId: key.keyId,
-      CreationDate: key.createdAtS,
-      ...(key.state === 'PendingDeletion' ? { DeletionDate: Math.floor(Date.now() / 1000) + 30 * 86_400 } : {}),
-      Description: '',
-      Enabled: key.state === 'Enabled',
-      KeyManager: 'CUSTOMER',
-      KeySpec: key.spec,
-      CustomerMasterKeySpec: key.spec,
-      KeyState: key.state,
-      KeyUsage: key.usage,
-      MultiRegion: false,
-      Origin: 'AWS_KMS',
-      ...(key.usage === 'SIGN_VERIFY' ? { SigningAlgorithms: ALGORITHMS[key.spec] } : {}),
-    },
   };
 }
 
@@ -328,42 +302,4 @@ function makePrivateKey(spec: KmsKeySpec): KeyObject | undefined {
     case 'SYMMETRIC_DEFAULT':
       return undefined;
   }
-}
-
-/** The order of P-256. */
-const N = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
-
-/** ECDSA on P-256 over a SHA-256 digest, as DER: node:crypto hashes what it signs, and offers no signing of a digest. */
-function signDigest(privateKey: KeyObject, digest: Buffer): Buffer {
-  if (digest.length !== 32) {
-    throw kmsError('ValidationException', 'Digest is invalid length for algorithm ECDSA_SHA_256.');
-  }
-  const d = toNumber(Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url'));
-  const once = createECDH('prime256v1');
-  const point = once.generateKeys();
-  const k = toNumber(once.getPrivateKey());
-  const r = toNumber(point.subarray(1, 33)) % N;
-  const s = (inverse(k) * (toNumber(digest) + r * d)) % N;
-  const body = Buffer.concat([derInteger(r), derInteger(s)]);
-  return Buffer.concat([Buffer.from([0x30, body.length]), body]);
-}
-
-function toNumber(bytes: Buffer): bigint {
-  return BigInt(`0x${bytes.toString('hex')}`);
-}
-
-/** By Fermat's little theorem. */
-function inverse(value: bigint): bigint {
-  let result = 1n;
-  for (let base = value % N, exponent = N - 2n; exponent > 0n; exponent >>= 1n, base = (base * base) % N) {
-    if (exponent & 1n) result = (result * base) % N;
-  }
-  return result;
-}
-
-function derInteger(value: bigint): Buffer {
-  const hex = value.toString(16);
-  const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex');
-  const positive = (bytes[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.from([0]), bytes]) : bytes;
-  return Buffer.concat([Buffer.from([0x02, positive.length]), positive]);
 }
