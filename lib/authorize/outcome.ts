@@ -9,7 +9,7 @@ import { counted } from '../base/count.ts';
 import { DAY_MS } from '../base/duration.ts';
 import { StoppedError } from '../errors.ts';
 import { hasAllScopes, type JobScopes, rotateFor, shortScope } from '../google/scopes.ts';
-import { AUTHORIZE_AGAIN } from '../google/token.ts';
+import { AUTHORIZE_AGAIN, REVOKE_UNBOUND } from '../google/token.ts';
 import type { Terminal } from '../screen/terminal.ts';
 import { isSameBinding } from './binding.ts';
 import type { Grant } from './consent.ts';
@@ -154,9 +154,7 @@ function boundSteps({ binding }: AuthorizedUser, before: AuthorizedUser | undefi
   return [
     `Let the app sign with the key, or its runs fail: \`job policy --kms-sign ${binding.kmsKeyId}\` prints the policy of its user.`,
     ...(keepsBefore && before !== undefined && before.binding === undefined
-      ? [
-          'AWSPREVIOUS still opens the mailbox without the key. When the runs work, `job rotate --revoke` revokes it: it revokes every token in the secret, and asks for consent to a new one that is bound.',
-        ]
+      ? [`AWSPREVIOUS still opens the mailbox without the key. ${REVOKE_UNBOUND}`]
       : []),
   ];
 }

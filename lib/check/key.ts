@@ -1,7 +1,7 @@
 /** The line `key` of `job check`: whether the refresh token is bound to a KMS key, and whether the key signs. */
 import { JobError } from '../errors.ts';
 import { exchangeForAllScopes } from '../google/exchange.ts';
-import { type ExchangeOptions, proverFor } from '../google/token.ts';
+import { type ExchangeOptions, proverFor, REVOKE_UNBOUND } from '../google/token.ts';
 import { type Finding, failed, ok, skipped, warning } from './finding.ts';
 import type { SoundVersion, Versions } from './secret.ts';
 
@@ -40,7 +40,7 @@ export async function* checkKey({ versions, exchange, signal }: KeyCheck): Async
     yield warning(
       'key',
       `${detail}; AWSPREVIOUS is bound to no key, so it still opens the mailbox without the key`,
-      'Run `job rotate --revoke` when the runs work: it revokes every refresh token in the secret at Google, and asks for consent to a new one that is bound to the key.',
+      REVOKE_UNBOUND,
       { data },
     );
   } else yield ok('key', detail, { data });

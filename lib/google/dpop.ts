@@ -132,8 +132,7 @@ export async function createProof({
   sign,
   now = Date.now,
 }: ProofRequest): Promise<string | null> {
-  const { kty, crv, x, y } = jwk;
-  const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: { kty, crv, x, y } };
+  const header = { typ: 'dpop+jwt', alg: 'ES256', jwk };
   const { origin, pathname } = new URL(url);
   const claims = {
     jti,
@@ -146,7 +145,7 @@ export async function createProof({
   const data = new TextEncoder().encode(text);
   const signature = derToJose(await sign(data));
   if (signature === null) return null;
-  const key = createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' });
+  const key = createPublicKey({ key: { ...jwk }, format: 'jwk' });
   if (!verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature)) return null;
   return `${text}.${Buffer.from(signature).toString('base64url')}`;
 }

@@ -79,6 +79,9 @@ export const RENEW_ACCESS = `${AUTHORIZE_AGAIN} (for a service account, check su
 /** The remedy for an OAuth client that is switched off in the Cloud console. */
 export const ENABLE_CLIENT =
   'Enable it in the Cloud console (Google Auth Platform → Clients), or use another client: `job rotate --client`, or `job authorize --client` if nothing is stored yet.';
+/** The remedy while AWSPREVIOUS holds a refresh token that works without the key to which the current one is bound. */
+export const REVOKE_UNBOUND =
+  'When the runs work, run `job rotate --revoke`: the command revokes every refresh token in the secret at Google, and asks for consent to a new one that is bound to the key.';
 /** The remedy when Google replaced the refresh token and the new one is lost. */
 export const AUTHORIZE_SOON = `The stored refresh token may stop working: ${AUTHORIZE_AGAIN} soon.`;
 
