@@ -188,6 +188,12 @@ function requireKey(keyArn: string, source: string): SecretPlace {
 
 /** @throws UsageError when `key` is not the ARN of a key; with `mayCreate`, the name of an alias is allowed too. */
 export function requireSigningKey(key: string, mayCreate: boolean): void {
+  if (key.startsWith('alias/aws/')) {
+    throw new UsageError(
+      '--kms-sign names an alias of AWS (alias/aws/…)',
+      'Choose another alias, such as alias/gmail-jobs.',
+    );
+  }
   if (mayCreate && isKeyAlias(key)) return;
   if (key.startsWith('alias/')) {
     throw new UsageError(

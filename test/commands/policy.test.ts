@@ -436,6 +436,11 @@ describe('wrong input of job policy', { concurrency: 8 }, () => {
       ['--cloudformation', '--secret', 'a', '--region', 'us-east-1', '--kms-key', KEY],
       /--kms-key lies in eu-central-1/,
     ],
+    [
+      'an alias that AWS reserves for the signing key',
+      ['--cloudformation', '--secret', ARN, '--kms-sign', 'alias/aws/gmail-jobs'],
+      /--kms-sign names an alias of AWS/,
+    ],
     ['a signing key that is an alias', ['--secret', ARN, '--kms-sign', 'alias/mine'], /--kms-sign is an alias/],
     ['a signing key that is an id', ['--secret', ARN, '--kms-sign', KEY_ID], /--kms-sign is no ARN/],
     [
