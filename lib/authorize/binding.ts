@@ -58,8 +58,8 @@ export function isSameBinding(one: KeyBinding | undefined, other: KeyBinding | u
 }
 
 /**
- * Requires that Google refuses the new refresh token without a proof, and accepts the token with a proof: Google's answer to
- * the code does not say whether the token is bound. Returns the bound credentials.
+ * Requires that Google refuses the new refresh token without a proof, before and after accepting the token with a proof:
+ * Google's answer to the code does not say whether the token is bound. Returns the bound credentials.
  * @throws ConfigError when Google ignored the proof, what an exchange throws when the token does not work with the key.
  */
 export async function requireBound(
@@ -68,19 +68,24 @@ export async function requireBound(
   signal: AbortSignal,
   google: GoogleAccess,
 ): Promise<AuthorizedUser> {
-  const isBound = await exchangeRefreshToken(unbound, null, undefined, signal, google).then(
-    () => false,
-    (error: unknown) => {
-      if (error instanceof TokenRefusal) return true;
-      throw error;
-    },
-  );
-  if (!isBound) {
-    throw new ConfigError(
-      'Google did not bind the refresh token to the key: the new token works without a proof, so Google does not offer DPoP for this OAuth client',
-      'Nothing was stored, and the new token was discarded. Use another client, or run the command again without --kms-key (to replace a token that is bound today: `job rotate --unbind`).',
-    );
-  }
+  await requireRefused(unbound, signal, google);
   const user = { ...unbound, binding };
-  return (await exchangeRefreshToken(user, null, undefined, signal, google)).replacement ?? user;
+  const bound = (await exchangeRefreshToken(user, null, undefined, signal, google)).replacement ?? user;
+  // The first refusal may have had another cause, which has passed.
+  await requireRefused({ ...unbound, refreshToken: bound.refreshToken }, signal, google);
+  return bound;
+}
+
+/** @throws ConfigError when Google accepts the token without a proof. */
+async function requireRefused(unbound: AuthorizedUser, signal: AbortSignal, google: GoogleAccess): Promise<void> {
+  try {
+    await exchangeRefreshToken(unbound, null, undefined, signal, google);
+  } catch (error) {
+    if (error instanceof TokenRefusal) return;
+    throw error;
+  }
+  throw new ConfigError(
+    'Google did not bind the refresh token to the key: the new token works without a proof, so Google does not offer DPoP for this OAuth client',
+    'Nothing was stored, and the new token was discarded. Use another client, or run the command again without --kms-key (to replace a token that is bound today: `job rotate --unbind`).',
+  );
 }
