@@ -70,10 +70,8 @@ export async function readCurrent({
   if (version === null) throw noVersion('AWSCURRENT');
   const { credentials: user, versionId, furtherKeys, createdAt } = version;
   if (user instanceof ConfigError) {
-    throw new ConfigError(
-      `${user.message}, so there is nothing to rotate`,
-      `${user.remedy} Or store a new one with \`job authorize --replace\`.`,
-    );
+    const orStore = user.remedy.includes('job authorize') ? '' : ' Or store a new one with `job authorize --replace`.';
+    throw new ConfigError(`${user.message}, so there is nothing to rotate`, `${user.remedy}${orStore}`);
   }
   if (user.type === 'service_account') throw serviceAccountError(store);
   requireAgreement(configuredMailbox, version);

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { commandHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
 import { runJob } from '../run.ts';
+import type { RecordedRequest } from '../sandbox/http.ts';
 import type { PolicyDocument } from '../sandbox/iam.ts';
 import { startSandbox } from '../sandbox/index.ts';
 import { runCommand, writeClientFile } from './person.ts';
@@ -155,6 +156,45 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
       assert.match(stderr, /Nothing was stored/);
       assert.deepEqual(bound.bindings(), { AWSCURRENT: 'unbound' });
     }
+  });
+
+  it('stores nothing where Google binds no tokens, and refuses one exchange for another cause', async () => {
+    await using bound = await start();
+    bound.oauth.knowsDpop = false;
+    // The first exchange without a proof is that of the current version.
+    const match = ({ verb, headers, body }: RecordedRequest) =>
+      verb === 'token' &&
+      headers.dpop === undefined &&
+      (body as { grant_type?: string }).grant_type === 'refresh_token';
+    bound.sandbox.faults.add({ match, skip: 1, status: 400, body: { error: 'access_denied' } });
+    const { code, stderr, stdout } = await bound.type('rotate', '--kms-key', ALIAS);
+    assert.equal(code, 78, stdout);
+    assert.match(stderr, /Google did not bind the refresh token to the key/);
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free' });
+  });
+
+  it('does not end by a version in AWSPENDING that is bound to no key, without --unbind', async () => {
+    await using bound = await start();
+    await bound.type('authorize', '--client', 'client', '--stage', 'AWSPENDING');
+    await bound.type('authorize', '--client', 'client', '--kms-key', ALIAS);
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn, AWSPENDING: 'free', AWSPREVIOUS: 'free' });
+    const { code, stdout, link } = await bound.type('rotate');
+    assert.equal(code, 0, stdout);
+    assert.ok(link !== undefined);
+    assert.match(stdout, /^The version in AWSPENDING is not used: the version is bound to no key, and not to arn:/m);
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn, AWSPREVIOUS: bound.key.arn });
+  });
+
+  it('says once how to store a new token when dpop in the secret is broken', async () => {
+    await using bound = await start();
+    const { secrets, secretValue } = bound.sandbox;
+    secrets.put(JSON.parse(JSON.stringify({ ...secretValue, dpop: { kms_key_id: bound.key.arn } })));
+    const { code, stderr } = await bound.type('rotate');
+    assert.equal(code, 78);
+    assert.equal(stderr.match(/authorize --replace/g)?.length, 1, stderr);
+    const words = ['authorize', '--replace', '--client', 'client', '--kms-key', bound.key.arn];
+    assert.equal((await bound.type(...words)).code, 0);
+    assert.equal(bound.bindings().AWSCURRENT, bound.key.arn);
   });
 
   it('stores nothing where Google refuses the proof for this client', async () => {
