@@ -170,14 +170,14 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
     const { code, stderr, stdout } = await bound.type('rotate', '--kms-key', ALIAS);
     assert.equal(code, 78, stdout);
     assert.match(stderr, /Google did not bind the refresh token to the key/);
-    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'free' });
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: 'unbound' });
   });
 
   it('does not end by a version in AWSPENDING that is bound to no key, without --unbind', async () => {
     await using bound = await start();
     await bound.type('authorize', '--client', 'client', '--stage', 'AWSPENDING');
     await bound.type('authorize', '--client', 'client', '--kms-key', ALIAS);
-    assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn, AWSPENDING: 'free', AWSPREVIOUS: 'free' });
+    assert.deepEqual(bound.bindings(), { AWSCURRENT: bound.key.arn, AWSPENDING: 'unbound', AWSPREVIOUS: 'unbound' });
     const { code, stdout, link } = await bound.type('rotate');
     assert.equal(code, 0, stdout);
     assert.ok(link !== undefined);
