@@ -58,7 +58,7 @@ function parsePort(text: string): number {
 function parseKmsKey(text: string): string {
   if (isKeyAlias(text) || regionOfKey(text) !== undefined) return text;
   throw new UsageError(
-    `--kms-key is neither the ARN of a KMS key nor an alias`,
+    '--kms-key is neither the ARN of a KMS key nor an alias',
     'Write the ARN of the key or of its alias (arn:aws:kms:REGION:ACCOUNT:key/ID), or the name of an alias in AWS_REGION (alias/NAME).',
   );
 }

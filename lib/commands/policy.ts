@@ -44,16 +44,18 @@ export default defineCommand({
   },
 
   async run({ options, env, terminal }) {
-    const kmsKey = options.kmsKey?.trim();
+    const encryptionKey = options.kmsKey?.trim();
     const signingKeys = (options.kmsSign ?? []).map((key) => key.trim());
-    const keys = { kmsKey, signingKeys };
+    const keys = { encryptionKey, signingKeys };
     for (const key of signingKeys) requireSigningKey(key, options.cloudformation && signingKeys.length === 1);
     if (options.fleet) {
       terminal.printExactly(JSON.stringify(await fleetDocument(options, keys, env), null, 2));
       return ExitCode.ok;
     }
     const target = readTarget(options, env);
-    if (kmsKey !== undefined) requireKeyIn('region' in target.place ? target.place.region : options.region, kmsKey);
+    if (encryptionKey !== undefined) {
+      requireKeyIn('region' in target.place ? target.place.region : options.region, encryptionKey);
+    }
     const document = () => {
       if (options.cloudformation) {
         if (options.for === 'app') return stackTemplate(target, keys, readJobTarget(target, env));
@@ -97,7 +99,7 @@ async function fleetDocument(
   }
   const targets = await readFleetTargets(options, env);
   const place = requirePlace({ place: targets.place, source: 'an entry of mailboxes.yaml' });
-  if (keys.kmsKey !== undefined) requireKeyIn(place.region, keys.kmsKey);
+  if (keys.encryptionKey !== undefined) requireKeyIn(place.region, keys.encryptionKey);
   const jobTarget = readJobTarget({ name: '', source: 'mailboxes.yaml', place }, env);
   return fleetPolicy(targets, place, keys, jobTarget);
 }

@@ -82,7 +82,7 @@ class Nonces {
 
   /** Keeps the nonce in the answer to a proof with the nonce `sent`. */
   keep(nonce: string, sent: string | undefined, isRefused: boolean): void {
-    // Another exchange's answer told a nonce after this proof was made, which may be the newer one.
+    // Another exchange received a nonce after this proof was made, and that nonce may be newer.
     if (isRefused && sent !== this.#newest) return;
     if (sent !== undefined && nonce !== sent) this.#isReplaced = true;
     this.#newest = nonce;

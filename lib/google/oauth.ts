@@ -42,7 +42,7 @@ export interface Prover {
   keepNonce(nonce: string, isRefused: boolean): void;
   /** Whether requests must wait for each other, because one of them may use up the nonce of another. */
   readonly needsTurn: boolean;
-  /** Does `work` when the works before it are over. @throws the signal's reason on abort. */
+  /** Runs `work` after all work of earlier calls has ended. @throws the signal's reason on abort. */
   inTurn<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result>;
 }
 

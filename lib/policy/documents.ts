@@ -25,10 +25,10 @@ export interface PolicyDocument {
 /** Secrets Manager's actions that `job authorize` and `job rotate` use. */
 const PERSONS_ACTIONS = ['GetSecretValue', 'CreateSecret', 'TagResource', 'PutSecretValue', 'UpdateSecretVersionStage'];
 
-/** The ARNs of KMS keys, each undefined or empty for none. */
+/** ARNs of KMS keys. */
 export interface PolicyKeys {
   /** The key that encrypts the secret. */
-  readonly kmsKey: string | undefined;
+  readonly encryptionKey: string | undefined;
   /** The keys to which refresh tokens are bound. */
   readonly signingKeys: readonly string[];
 }
@@ -37,7 +37,7 @@ export interface PolicyKeys {
 export function appPolicy(
   target: PolicyTarget,
   place: SecretPlace,
-  { kmsKey, signingKeys }: PolicyKeys,
+  { encryptionKey, signingKeys }: PolicyKeys,
   jobTarget: PolicyTarget | undefined,
 ): PolicyDocument {
   const resources = [target, ...(jobTarget === undefined ? [] : [jobTarget])].map((one) =>
@@ -45,7 +45,7 @@ export function appPolicy(
   );
   return policyOf([
     readSecrets(resources),
-    ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaService(place)),
+    ...useOfKey('DecryptTheSecret', 'kms:Decrypt', encryptionKey, viaService(place)),
     ...signWith(signingKeys),
   ]);
 }
@@ -54,7 +54,7 @@ export function appPolicy(
 export function fleetPolicy(
   { secrets, prefixes }: FleetTargets,
   place: SecretPlace,
-  { kmsKey, signingKeys }: PolicyKeys,
+  { encryptionKey, signingKeys }: PolicyKeys,
   jobTarget: PolicyTarget | undefined,
 ): PolicyDocument {
   const all = [...secrets, ...(jobTarget === undefined ? [] : [jobTarget])];
@@ -65,7 +65,7 @@ export function fleetPolicy(
   return policyOf([
     readSecrets([...new Set(resources)]),
     ...(prefixes.length === 0 ? [] : [LIST_SECRETS]),
-    ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaService(place)),
+    ...useOfKey('DecryptTheSecret', 'kms:Decrypt', encryptionKey, viaService(place)),
     ...signWith(signingKeys),
   ]);
 }
@@ -82,7 +82,7 @@ const LIST_SECRETS: Statement = {
 export function personPolicy(
   target: PolicyTarget,
   place: SecretPlace,
-  { kmsKey, signingKeys }: PolicyKeys,
+  { encryptionKey, signingKeys }: PolicyKeys,
 ): PolicyDocument {
   const arn = arnOf(target, place);
   return policyOf([
@@ -94,7 +94,7 @@ export function personPolicy(
       // second ARN, AWS would answer "denied" in place of "not found".
       Resource: [`${arn}-??????`, arn],
     },
-    ...useOfKey('EncryptTheSecret', ['kms:GenerateDataKey', 'kms:Decrypt'], kmsKey, viaService(place)),
+    ...useOfKey('EncryptTheSecret', ['kms:GenerateDataKey', 'kms:Decrypt'], encryptionKey, viaService(place)),
     ...signWith(signingKeys),
     // No part of signWith: its condition is never met by an action that does not sign.
     ...(signingKeys.length === 0
@@ -116,7 +116,7 @@ export function personPolicy(
  */
 export function stackTemplate(
   { name }: PolicyTarget,
-  { kmsKey, signingKeys }: PolicyKeys,
+  { encryptionKey, signingKeys }: PolicyKeys,
   jobTarget: PolicyTarget | undefined,
 ): object {
   const alias = signingKeys.find((key) => key.startsWith('alias/'));
@@ -134,7 +134,7 @@ export function stackTemplate(
         Properties: {
           Name: name,
           Description: 'Gmail credentials: stored by gmail-jobs, read on each run of its jobs',
-          ...(kmsKey === undefined ? {} : { KmsKeyId: kmsKey }),
+          ...(encryptionKey === undefined ? {} : { KmsKeyId: encryptionKey }),
           Tags: [{ Key: 'application', Value: 'gmail-jobs' }],
         },
       },
@@ -148,7 +148,7 @@ export function stackTemplate(
           PolicyName: 'gmail-jobs-read-secret',
           PolicyDocument: policyOf([
             readSecrets([{ Ref: 'Secret' }, ...(jobTarget === undefined ? [] : [resourceInStack(jobTarget)])]),
-            ...useOfKey('DecryptTheSecret', 'kms:Decrypt', kmsKey, viaThisRegion),
+            ...useOfKey('DecryptTheSecret', 'kms:Decrypt', encryptionKey, viaThisRegion),
             ...signWith(arns),
           ]),
           Users: [{ Ref: 'User' }],
@@ -172,7 +172,7 @@ export function stackTemplate(
 
 /**
  * A key that signs DPoP proofs, with its alias. Its policy leaves all rights to the account, and so to IAM's policies: with a
- * narrower one, nobody but the named users could ever manage the key. Source:
+ * narrower one, only the named users could ever manage the key. Source:
  * docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html.
  */
 function signingKeyResources(alias: string): object {
@@ -257,12 +257,12 @@ function secretArn({ partition, region, account }: SecretPlace): string {
 function useOfKey(
   sid: string,
   action: string | readonly string[],
-  kmsKey: string | undefined,
+  encryptionKey: string | undefined,
   service: string | object,
 ): Statement[] {
-  if (kmsKey === undefined) return [];
+  if (encryptionKey === undefined) return [];
   const condition = { StringEquals: { 'kms:ViaService': service } };
-  return [{ Sid: sid, Effect: 'Allow', Action: action, Resource: kmsKey, Condition: condition }];
+  return [{ Sid: sid, Effect: 'Allow', Action: action, Resource: encryptionKey, Condition: condition }];
 }
 
 /** The value of `kms:ViaService` for Secrets Manager. Source: docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html. */
