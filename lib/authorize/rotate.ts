@@ -60,8 +60,8 @@ export async function rotate(context: RotateContext): Promise<ExitCode> {
     const region = config.awsRegion;
     const binding = await chooseBinding(context.options, before.user.binding, { region, google, terminal, signal });
     if (binding !== undefined || before.user.binding !== undefined) tell = (step) => terminal.print(step);
-    const isKeyGiven = isRebinding || before.user.binding !== undefined;
-    const demands = { mailbox: before.mailbox, scopes, ...(isKeyGiven && { binding }) };
+    const keyDemand = isRebinding ? { binding } : { isBound: binding !== undefined };
+    const demands = { mailbox: before.mailbox, scopes, ...keyDemand };
 
     const page =
       (context.options.revoke ? null : await withoutConsent(client, before, demands, installed, context, rotation)) ??

@@ -40,6 +40,8 @@ export interface RotationDemands {
   readonly scopes: readonly string[];
   /** The key to which the refresh token must be bound, undefined for no key; left out when any binding will do. */
   readonly binding?: KeyBinding | undefined;
+  /** Whether a refresh token that is bound to no key will not do; for demands without `binding`. */
+  readonly isBound?: boolean;
 }
 
 export interface RotationContext {
@@ -280,7 +282,11 @@ function requireDemands({ user, email, scopes }: ProvenVersion, demands: Rotatio
 }
 
 function wrongBinding({ binding }: AuthorizedUser, demands: RotationDemands): CredentialError | null {
-  if (!('binding' in demands) || isSameBinding(binding, demands.binding)) return null;
+  if (!('binding' in demands)) {
+    if (binding !== undefined || !demands.isBound) return null;
+    return new CredentialError('the version is bound to no key', 'Run the command again, and give consent.');
+  }
+  if (isSameBinding(binding, demands.binding)) return null;
   return new CredentialError(
     `the version is bound to ${binding?.kmsKeyId ?? 'no key'}, and not to ${demands.binding?.kmsKeyId ?? 'none'}`,
     'Run the command again, and give consent.',
