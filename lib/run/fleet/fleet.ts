@@ -209,7 +209,7 @@ class Fleet {
     try {
       while (failure === undefined) {
         const slot = await slots.acquire(stop);
-        const item = failure === undefined ? await work.next(stop) : undefined;
+        const item = failure === undefined ? await work.next(stop, slots.free + 1) : undefined;
         if (item === undefined) break;
         const working = this.#workOn(item, { work, slot, ...terms })
           .catch((error) => {

@@ -33,18 +33,18 @@ export class Slots {
     this.#now = now;
   }
 
-  /** Whether `acquire` returns at once. */
-  get isFree(): boolean {
+  /** How many slots `acquire` returns at once. */
+  get free(): number {
     const stalledAt = this.#now() - STALLED_MS;
     let counting = 0;
     for (const beatAt of this.#open.values()) if (beatAt > stalledAt) counting += 1;
-    return counting < this.#atOnce && this.#open.size < this.#atOnce * MOST_OPEN;
+    return Math.max(0, Math.min(this.#atOnce - counting, this.#atOnce * MOST_OPEN - this.#open.size));
   }
 
   /** Resolves when a slot is free; rejects with the signal's reason on abort. */
   async acquire(signal: AbortSignal): Promise<Slot> {
     signal.throwIfAborted();
-    while (!this.isFree) await orAbort(this.#changed.promise, signal);
+    while (this.free === 0) await orAbort(this.#changed.promise, signal);
     const slot: Slot = {
       beat: () => {
         if (this.#open.has(slot)) this.#open.set(slot, this.#now());

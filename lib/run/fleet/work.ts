@@ -13,8 +13,11 @@ export interface WorkItem {
 }
 
 export interface Work {
-  /** The mailbox to begin now; undefined when none is left. Rejects with the signal's reason on abort. */
-  next(stop: AbortSignal): Promise<WorkItem | undefined>;
+  /**
+   * The mailbox to begin now; undefined when none is left. `free` is the number of mailboxes that can be begun at once.
+   * Rejects with the signal's reason on abort.
+   */
+  next(stop: AbortSignal, free: number): Promise<WorkItem | undefined>;
   /** Records how the mailbox's run ended. */
   settle(item: WorkItem, end: MailboxEnd): Promise<Settled>;
   /** Leaves a mailbox whose run was stopped to other processes. */
@@ -64,31 +67,28 @@ export class SharedWork implements Work {
   readonly #byName: ReadonlyMap<string, FleetMailbox>;
   /** Small, because a mailbox that this process took ahead waits here while another process may be idle. */
   readonly #mostAhead: number;
-  /** How many mailboxes `#take` asks for. */
-  #most: number;
   /** Taken and not begun. */
   readonly #ahead: SharedItem[] = [];
   #ended = 0;
   #taking: Promise<void> | undefined;
   #settled = Promise.withResolvers<void>();
 
-  /** Takes `atOnce` mailboxes at first, later a quarter of `atOnce` ahead. */
+  /** Takes as many mailboxes as can be begun, and a quarter of `atOnce` ahead. */
   constructor(queue: FleetQueue, mailboxes: readonly FleetMailbox[], atOnce: number) {
     this.#queue = queue;
     this.#byName = new Map(mailboxes.map((mailbox) => [mailbox.name, mailbox]));
     this.#mostAhead = Math.floor(atOnce / 4);
-    this.#most = atOnce;
   }
 
   /** Waits for mailboxes that are retried, and while other processes work: a killed process leaves its mailboxes to others. */
-  async next(stop: AbortSignal): Promise<WorkItem | undefined> {
+  async next(stop: AbortSignal, free: number): Promise<WorkItem | undefined> {
     for (let pauseMs = FIRST_LOOK_MS; this.#ahead.length === 0; pauseMs = Math.min(2 * pauseMs, LAST_LOOK_MS)) {
       stop.throwIfAborted();
       if (this.#queue.isOver) return undefined;
       // Before the look: a mailbox that this process settles meanwhile ends the pause.
       this.#settled = Promise.withResolvers();
       const startedMs = performance.now();
-      await this.#take();
+      await this.#take(free + this.#mostAhead);
       if (this.#ahead.length > 0) break;
       const { waiting, active, nextInMs = Number.POSITIVE_INFINITY } = await this.#queue.counts();
       if (waiting + active === 0) return undefined;
@@ -99,21 +99,21 @@ export class SharedWork implements Work {
     }
     const item = this.#ahead.shift();
     // Not awaited: an error that lasts comes again when a later `next` awaits `#take`.
-    if (this.#ahead.length < this.#mostAhead) this.#take().catch(() => {});
+    const most = free - 1 + this.#mostAhead - this.#ahead.length;
+    if (this.#ahead.length < this.#mostAhead) this.#take(most).catch(() => {});
     return item;
   }
 
   /** Calls under way are shared, so that the database gets one request at a time. */
-  #take(): Promise<void> {
-    this.#taking ??= this.#takeNow().finally(() => {
+  #take(most: number): Promise<void> {
+    this.#taking ??= this.#takeNow(most).finally(() => {
       this.#taking = undefined;
     });
     return this.#taking;
   }
 
-  async #takeNow(): Promise<void> {
-    const rows = await this.#queue.take(this.#most);
-    this.#most = Math.max(1, this.#mostAhead);
+  async #takeNow(most: number): Promise<void> {
+    const rows = await this.#queue.take(most);
     const unknown: TakenMailbox[] = [];
     for (const taken of rows) {
       const mailbox = this.#byName.get(taken.mailbox);

@@ -133,13 +133,13 @@ describeWithPostgres('the queue of a fleet', () => {
     await two.enter(['bob', 'cem', 'dan']);
     const worked = async (work: SharedWork) => {
       const names: string[] = [];
-      for (let item = await work.next(signal); item !== undefined; item = await work.next(signal)) {
+      for (let item = await work.next(signal, 1); item !== undefined; item = await work.next(signal, 1)) {
         await work.settle(item, DONE);
         names.push(item.mailbox.name);
       }
       return names.sort();
     };
-    const item = await second.next(signal);
+    const item = await second.next(signal, 1);
     assert.ok(item && item.mailbox.name !== 'ann');
     const mine = worked(first);
     await second.settle(item, DONE);
