@@ -39,7 +39,7 @@ export async function rotate(context: RotateContext): Promise<ExitCode> {
   const chosen = await readJobScopes(registry, context.options.jobs);
   const installed = await registry.scopes();
   const opened = openSecretStore(secretAddressOf(config), hide);
-  const { store, explainStop } = watchStore(opened, terminal, '`job rotate` continues.');
+  const { store, explainStop } = watchStore(opened, terminal, `\`${continuationOf(context.options)}\` continues.`);
   return await explainStop(async () => {
     const client = await readClient(context.options, terminal, hide, signal);
     const isRebinding = namesBinding(context.options);
@@ -163,14 +163,26 @@ async function withConsent(
   if (options.revoke) {
     const count = await revokeAll(before, rotation);
     terminal.print(`Revoked: ${counted(count, 'refresh token')}. No job can run until you have agreed below.`);
-    terminal.print('If this command is interrupted, `job rotate` continues it.');
+    terminal.print(`If this command is interrupted, \`${continuationOf(options)}\` continues it.`);
     terminal.print();
   }
   // A revoked version must not be put back.
   const fallback = options.revoke ? { ...before, problem: new CredentialError('it was revoked', '') } : before;
-  return await consent.obtain(async (grant) => {
-    const versionId = await stage(grant.user, before.furtherKeys, demands, rotation);
-    const proof = await promote(versionId, fallback, demands, rotation);
-    return rotatedPage(before, proof, installed, store, options.revoke);
-  });
+  try {
+    return await consent.obtain(async (grant) => {
+      const versionId = await stage(grant.user, before.furtherKeys, demands, rotation);
+      const proof = await promote(versionId, fallback, demands, rotation);
+      return rotatedPage(before, proof, installed, store, options.revoke);
+    });
+  } catch (error) {
+    if (options.revoke)
+      terminal.print(`The old tokens are revoked, so no job can run before \`${continuationOf(options)}\` succeeds.`);
+    throw error;
+  }
+}
+
+/** The command that goes on after an interruption. Without an option, it would keep the key of the current version. */
+function continuationOf({ kmsKey, unbind }: Pick<RotateContext['options'], 'kmsKey' | 'unbind'>): string {
+  if (unbind) return 'job rotate --unbind';
+  return kmsKey === undefined ? 'job rotate' : `job rotate --kms-key ${kmsKey}`;
 }

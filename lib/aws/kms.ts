@@ -88,7 +88,7 @@ export class KmsKeys {
       keys,
       nameVariable: 'dpop.kms_key_id in the secret',
       endpointVariable: 'AWS_ENDPOINT_URL_KMS',
-      explain,
+      explain: (refusal) => explain(refusal, key, region),
     });
   }
 }
@@ -106,17 +106,17 @@ const BIND_AGAIN =
   'bind the refresh token to another key with `job rotate --kms-key <arn>`, or to none with `job rotate --unbind`.';
 
 /** Source of the names: docs.aws.amazon.com/kms/latest/APIReference, the pages Sign and GetPublicKey. */
-function explain({ name, message, what, said }: AwsRefusal): JobError | undefined {
+function explain({ name, message, what, said }: AwsRefusal, key: string, region: string): JobError | undefined {
   switch (name) {
     case 'DisabledException':
       return new ConfigError(
-        `${what}: the key is disabled, so the refresh token that is bound to the key cannot be used`,
+        `${what}: the key is disabled, so a refresh token that is bound to it cannot be used`,
         `If the secret leaked, leave the key disabled and run \`job rotate --revoke --kms-key <another key>\`. Otherwise enable the key in the ${KEY_PAGE} → Key actions → Enable).`,
       );
     case 'KMSInvalidStateException':
       if (/delet/i.test(message)) {
         return new ConfigError(
-          `${what}: the key is scheduled for deletion, so the refresh token that is bound to the key cannot be used`,
+          `${what}: the key is scheduled for deletion, so a refresh token that is bound to it cannot be used`,
           `To keep the key, cancel the deletion in the ${KEY_PAGE} → Key actions → Cancel key deletion), then enable the key. Otherwise ${BIND_AGAIN}`,
         );
       }
@@ -125,6 +125,12 @@ function explain({ name, message, what, said }: AwsRefusal): JobError | undefine
         `Look at the key in the ${KEY_PAGE}), or ${BIND_AGAIN}`,
       );
     case 'NotFoundException':
+      if (!key.startsWith('arn:')) {
+        return new ConfigError(
+          `there is no ${key} in ${region}`,
+          "Check its spelling. If the key is in another region, give the key's ARN.",
+        );
+      }
       return new ConfigError(
         `${what}: there is no such key in this account and region`,
         `Check the ARN. A deleted key cannot be restored; ${BIND_AGAIN}`,

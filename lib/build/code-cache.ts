@@ -68,7 +68,7 @@ export async function makeCodeCache(
     const sandboxes = new URL('../../test/sandbox/index.ts', import.meta.url).href;
     const { startSandbox } = (await import(sandboxes)) as SandboxModule;
     await using sandbox = await startSandbox({ messages: 200 });
-    // So that the trial runs load the parts for a bound refresh token too.
+    // The trial runs load the code for bound refresh tokens too, so the cache holds it.
     sandbox.bindSecret();
     const check = ['check', ...(jobs.length > 0 ? ['--jobs', jobs.join(',')] : [])];
     for (const words of [check, ...jobs.map((job) => [job])]) {

@@ -20,7 +20,10 @@ export async function* checkKey({ versions, exchange, signal }: KeyCheck): Async
   }
   const { binding } = credentials;
   if (binding === undefined) {
-    yield skipped('key', 'the refresh token is bound to no KMS key: the secret alone opens the mailbox');
+    yield skipped(
+      'key',
+      'the secret names no KMS key, so the refresh token must work without one: the secret alone opens the mailbox',
+    );
     return true;
   }
   const { kmsKeyId } = binding;

@@ -52,7 +52,7 @@ export default defineCommand({
       terminal.printExactly(JSON.stringify(await fleetDocument(options, keys, env), null, 2));
       return ExitCode.ok;
     }
-    const target = readTarget(options, env);
+    const target = readTarget(options, env, signingKeys);
     if (encryptionKey !== undefined) {
       requireKeyIn('region' in target.place ? target.place.region : options.region, encryptionKey);
     }

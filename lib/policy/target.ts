@@ -42,8 +42,15 @@ export interface FleetTargets {
 const SUFFIX = /^(.+)-([A-Za-z0-9]{6}|\?{6})$/;
 const ACCOUNT = /^\d{12}$/;
 
-/** The secret in `--secret`, else in GMAIL_SECRET_ID. @throws UsageError when it is missing or malformed. */
-export function readTarget(options: PolicyTargetOptions, env: Environment): PolicyTarget {
+/**
+ * The secret in `--secret`, else in GMAIL_SECRET_ID; in the account of the `signingKeys` when no other one is named.
+ * @throws UsageError when it is missing or malformed.
+ */
+export function readTarget(
+  options: PolicyTargetOptions,
+  env: Environment,
+  signingKeys: readonly string[] = [],
+): PolicyTarget {
   const source = options.secret === undefined ? 'GMAIL_SECRET_ID' : '--secret';
   const secret = (options.secret ?? env.GMAIL_SECRET_ID ?? '').trim();
   const environmentRegion = regionOf(env);
@@ -54,7 +61,14 @@ export function readTarget(options: PolicyTargetOptions, env: Environment): Poli
     );
   }
   if (secret.startsWith('arn:')) return fromArn(secret, source, options);
-  return fromName(secret, source, { account: options.account, region: options.region ?? environmentRegion });
+  const account = options.account ?? accountOf(signingKeys);
+  return fromName(secret, source, { account, region: options.region ?? environmentRegion });
+}
+
+/** The account of the keys' ARNs, when it is one. */
+function accountOf(signingKeys: readonly string[]): string | undefined {
+  const accounts = new Set(signingKeys.filter(isKeyArn).map((arn) => arn.split(':')[4]));
+  return accounts.size === 1 ? [...accounts][0] : undefined;
 }
 
 /**

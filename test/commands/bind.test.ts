@@ -236,7 +236,26 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
       assert.deepEqual([code, link], [78, undefined]);
       assert.match(stderr, /there is no such key/);
     }
+    const alias = await bound.type('rotate', '--kms-key', 'alias/gmail-job');
+    assert.match(alias.stderr, /there is no alias\/gmail-job in us-east-1\n +Check its spelling\./);
     assert.deepEqual(bound.bindings(), { AWSCURRENT: 'unbound' });
+  });
+
+  it('names the command that continues an interrupted --revoke: without the key, it would store an unbound token', async () => {
+    await using bound = await start();
+    bound.refuseFrom(2);
+    const { code, stdout } = await bound.type('rotate', '--revoke', '--yes', '--kms-key', ALIAS);
+    assert.equal(code, 77);
+    assert.match(
+      stdout,
+      /If this command is interrupted, `bin\/job rotate --kms-key alias\/gmail-jobs` continues it\./,
+    );
+    assert.match(stdout, /revoked, so no job can run before `bin\/job rotate --kms-key alias\/gmail-jobs` succeeds\./);
+    bound.sandbox.faults.clear();
+    await bound.type('rotate', '--kms-key', ALIAS);
+    assert.equal(bound.bindings().AWSCURRENT, bound.key.arn);
+    const { stdout: unbound } = await bound.type('rotate', '--revoke', '--yes', '--unbind');
+    assert.match(unbound, /If this command is interrupted, `bin\/job rotate --unbind` continues it\./);
   });
 
   it('is undone when the bound version fails at any exchange', async () => {
@@ -336,7 +355,7 @@ describe('binding a refresh token to a key', { concurrency: 4 }, () => {
 describe('job check, key', { concurrency: 4 }, () => {
   it('names the key, since when, and that it signs; warns of an unbound AWSPREVIOUS until it is revoked', async () => {
     await using bound = await start();
-    assert.match((await bound.lineKey()).detail, /bound to no KMS key: the secret alone opens the mailbox/);
+    assert.match((await bound.lineKey()).detail, /names no KMS key, .*: the secret alone opens the mailbox/);
     await bound.type('rotate', '--kms-key', ALIAS);
 
     const beside = await bound.lineKey();

@@ -106,6 +106,14 @@ describe('the policy of the running app', { concurrency: 8 }, () => {
     assert.deepEqual(sign, { ...SIGN, Resource: [KEY, elsewhere] });
   });
 
+  it('takes the account from the key when the secret is given by name', async () => {
+    const NAME = ['--secret', 'gmail-jobs/alice', '--region', 'eu-central-1'];
+    const [read] = assertPolicy(await print([...NAME, '--kms-sign', KEY]));
+    assert.equal(read?.Resource, ARN.replace('a1B2c3', '??????'));
+    const other = KEY.replace(ACCOUNT, '999999999999');
+    assert.match(await refusal([...NAME, '--kms-sign', KEY, '--kms-sign', other]), /--account/);
+  });
+
   it('lets the person who authorizes read the public key too', async () => {
     const [, sign, read, ...more] = assertPolicy(await print(['--for', 'authorize', ...NAMED, '--kms-sign', KEY]));
     assert.deepEqual(sign, SIGN);
