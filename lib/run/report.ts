@@ -3,6 +3,7 @@ import { counted, formatCount } from '../base/count.ts';
 import type { Counts } from '../base/tally.ts';
 import { ExitCode, exitCodeOf, JobError, oneLine, StoppedError, type StopReason } from '../errors.ts';
 import type { ClientStatistics } from '../gmail/units.ts';
+import { quote } from '../screen/command-spelling.ts';
 
 export type Outcome = 'ok' | 'nothing-to-do' | 'partial' | 'failed' | 'interrupted';
 
@@ -126,6 +127,16 @@ function concludeStop(reason: StopReason, facts: RunFacts): Ending {
 
 function andNote(note: string | undefined): string {
   return note === undefined ? '' : `: ${note}`;
+}
+
+/** `remedy` with the mailbox's secret named in commands that work on one secret: in a fleet, no variable names the secret. */
+export function forMailbox(
+  remedy: string | undefined,
+  { secretId, subject }: { readonly secretId: string; readonly subject?: string },
+): string | undefined {
+  // The secret of a service account opens many mailboxes, and no command authorizes it.
+  if (subject !== undefined) return remedy;
+  return remedy?.replace(/`job (?=(?:authorize|check|rotate|runs)\b)/g, `\`GMAIL_SECRET_ID=${quote(secretId)} job `);
 }
 
 /** Error and remedy as fields of a final line. */

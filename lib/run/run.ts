@@ -42,7 +42,7 @@ import { type Connection, openConnection, type SharedConnections } from './conne
 import { createJobLog } from './job-log.ts';
 import { createMonitor } from './monitor.ts';
 import { createPostJson } from './post-json.ts';
-import { canResume, concludeRun, noteOf, type RunReport } from './report.ts';
+import { canResume, concludeRun, forMailbox, noteOf, type RunReport } from './report.ts';
 
 export interface RunRequest {
   readonly name: string;
@@ -146,7 +146,7 @@ class Run {
   }
 
   async execute(): Promise<RunReport> {
-    const { name, common, backfill } = this.#request;
+    const { name, common, backfill, mailbox } = this.#request;
     const { progress, monitorUrl, jobs } = this.#surroundings;
     const startedMs = performance.now();
     const monitor = createMonitor(monitorUrl, this.#log);
@@ -181,7 +181,7 @@ class Run {
       ...summary,
       secretVersion: this.#connection?.tokens.secretVersion,
       error: ending.error,
-      remedy: ending.remedy,
+      remedy: mailbox === undefined ? ending.remedy : forMailbox(ending.remedy, mailbox),
       note: noteOf(facts),
       resume: canResume(facts, ending, backfill !== undefined) ? this.#resume : undefined,
     };

@@ -16,15 +16,17 @@ export interface CommandSpelling {
 
 export function commandSpelling({ DYNO }: Environment): CommandSpelling {
   const onDyno = Boolean(DYNO);
-  const say = (rest: string) => {
+  const say = (variable: string, rest: string) => {
     const [, name = ''] = /^\s+(\S+)/.exec(rest) ?? [];
-    if (!onDyno) return `\`bin/job${rest}\``;
-    if (LAPTOP_ONLY.has(name)) return `\`bin/job${rest}\` on your own computer`;
+    if (!onDyno) return `\`${variable}bin/job${rest}\``;
+    // A variable before `heroku run` would be set on the person's computer only.
+    if (LAPTOP_ONLY.has(name) || variable !== '') return `\`${variable}bin/job${rest}\` on your own computer`;
     // The Heroku CLI takes `--help` for itself at any position (`helpAddition` in oclif/core, src/main.ts).
     return `\`heroku run job${rest.replace(/^(.*?)\s+--help$/s, ' help$1')}\``;
   };
   return {
-    text: (text) => text.replace(/`job(|\s[^`]*)`/g, (_, rest: string) => say(rest)),
+    text: (text) =>
+      text.replace(/`([A-Z_]+=[^\s`]+ |)job(|\s[^`]*)`/g, (_, variable: string, rest: string) => say(variable, rest)),
     command: (words) =>
       onDyno && !LAPTOP_ONLY.has(words[1] ?? '')
         ? onHeroku(words)

@@ -11,14 +11,14 @@ const HEADER_BYTES = 5;
 export interface Statements {
   /** The login of each connection counts as one. */
   readonly count: number;
-  /** What PostgreSQL took, without the delay, in milliseconds. */
+  /** PostgreSQL's time in milliseconds, without the delay. */
   readonly serverMs: number;
 }
 
 export interface DatabaseProxy {
   /** The database's address through the proxy. */
   readonly url: string;
-  /** Of all connections since the last call. */
+  /** The statements of all connections since the last call. */
   take(): Statements;
 }
 

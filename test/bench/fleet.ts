@@ -39,11 +39,11 @@ interface Row {
   readonly mailboxes: number;
   readonly wallMs: number;
   readonly perSecond: number;
-  /** Of the largest process. */
+  /** The peak of the process with the most memory. */
   readonly memoryMb: number;
   readonly requests: number;
   readonly statements: number;
-  /** What PostgreSQL took for the statements, without latency, in milliseconds. */
+  /** PostgreSQL's time for the statements, in milliseconds, without latency. */
   readonly statementsMs: number;
   readonly jobsMs: number;
   readonly standInMs: number;

@@ -9,7 +9,7 @@ interface ProcessStat {
   readonly name: string;
   readonly parent: number;
   readonly ms: number;
-  /** Of children that have ended. */
+  /** The CPU time of children that have ended. */
   readonly endedChildrenMs: number;
 }
 

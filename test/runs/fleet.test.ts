@@ -91,6 +91,8 @@ describe('a fleet of mailboxes, of which some fail, crash and hang,', () => {
     });
     assert.match(String(final.error), /^The job failed in 3 of 8 mailboxes: /);
     assert.match(String(final.error), /1 with exit code 77 \(gmail-jobs\/revoked\)/);
+    const { remedy: ofRevoked } = finishedIn(run.events, 'gmail-jobs/revoked')[0] as LogEvent;
+    assert.match(String(ofRevoked), /`GMAIL_SECRET_ID=gmail-jobs\/revoked bin\/job rotate`/);
     assert.match(String(final.error), /1 with exit code 1 \(gmail-jobs\/crashing\)/);
     const { error, remedy } = finishedIn(run.events, 'gmail-jobs/mistaken')[0] as LogEvent;
     assert.match(

@@ -110,7 +110,7 @@ class Fleet {
   readonly #ends = { all: 0, done: 0, nothingToDo: 0, partial: 0, failed: 0, remaining: 0, elsewhere: 0 };
   readonly #sums = Object.fromEntries(SUMS.map((name) => [name, 0])) as Record<keyof Sums, number>;
   readonly #failures = new Failures();
-  /** Of the entries of mailboxes.yaml that failed. */
+  /** The errors of entries of mailboxes.yaml. */
   readonly #entryErrors: JobError[] = [];
   /** Mailboxes that this process entered for a retry → the exit code of their last run. */
   readonly #retried = new Map<string, ExitCode>();

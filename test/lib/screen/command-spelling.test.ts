@@ -23,6 +23,16 @@ describe('a command in a text', () => {
       '`bin/job authorize --replace`',
       '`bin/job authorize --replace` on your own computer',
     ],
+    [
+      '`GMAIL_SECRET_ID=a/b job rotate`',
+      '`GMAIL_SECRET_ID=a/b bin/job rotate`',
+      '`GMAIL_SECRET_ID=a/b bin/job rotate` on your own computer',
+    ],
+    [
+      '`GMAIL_SECRET_ID=a job check`',
+      '`GMAIL_SECRET_ID=a bin/job check`',
+      '`GMAIL_SECRET_ID=a bin/job check` on your own computer',
+    ],
     ['`job policy`', '`bin/job policy`', '`bin/job policy` on your own computer'],
     [
       '`job runs` or `job rotate`',
