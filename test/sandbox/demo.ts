@@ -5,10 +5,10 @@
 import PostalMime from 'postal-mime';
 import type { PlannedRule } from '../../lib/screen/planned-rule.ts';
 import { describePlan } from '../../lib/screen/planned-rule.ts';
-import { addMember } from '../fixtures/fleet.ts';
 import { type Finished, type LogEvent, type RunOptions, runOwnJob } from '../run.ts';
 import { bold, count, dim, headline, out, outFinal, outInStep } from './demo-screen.ts';
-import { GMAIL_SCOPES, makeUpMailbox, type Sandbox, startSandbox } from './index.ts';
+import { type Sandbox, startSandbox } from './index.ts';
+import { addMadeUpFleet, FLEET_LIST, FLEET_NAMES } from './made-up-fleet.ts';
 import type { SandboxMailbox } from './mailbox.ts';
 
 const MESSAGES = 5_000;
@@ -26,20 +26,6 @@ const SHOWN: readonly (readonly [string, string])[] = [
   ['label Auto/Archived', 'label:"Auto/Archived"'],
   ['label Auto/Large', 'label:"Auto/Large"'],
 ];
-
-/** A mailbox, four that a prefix finds, and five of a Workspace. */
-const MAILBOXES = `mailboxes:
-  - secret: gmail-jobs/alice              # the mailbox of the steps above
-  - secretPrefix: gmail-jobs/team/        # a secret for each colleague
-  - serviceAccount: gmail-jobs/workspace  # one key for all of a Workspace
-    subjects: [fay@example.com, gil@example.com, hana@example.com,
-               ivo@example.com, june@example.com]
-`;
-
-const TEAM = ['ben', 'chloe', 'dana', 'emil'];
-const REVOKED = 'chloe';
-const WORKSPACE = ['fay', 'gil', 'hana', 'ivo', 'june'];
-const NEW_COLLEAGUE = 'june';
 
 await demo();
 
@@ -101,9 +87,9 @@ async function fleetStep(sandbox: Sandbox, number: number): Promise<void> {
     'job fleet apply-rules',
     'ten mailboxes in one process, without a database; one of them has withdrawn its consent',
   );
-  openMailboxes(sandbox);
-  for (const line of MAILBOXES.trimEnd().split('\n')) outInStep(dim(`│ ${line}`));
-  const { events, final } = await run(sandbox, number, ['fleet', 'apply-rules'], 65, { mailboxes: MAILBOXES });
+  addMadeUpFleet(sandbox);
+  for (const line of FLEET_LIST.trimEnd().split('\n')) outInStep(dim(`│ ${line}`));
+  const { events, final } = await run(sandbox, number, ['fleet', 'apply-rules'], 65, { mailboxes: FLEET_LIST });
   out();
   outInStep(`${'mailbox'.padEnd(22)} ${'outcome'.padEnd(21)} changed`);
   for (const { mailbox, outcome, exitCode, changed } of inOrder(events)) {
@@ -116,29 +102,10 @@ async function fleetStep(sandbox: Sandbox, number: number): Promise<void> {
   outInStep(dim('The failure held up no other mailbox. With 65, a monitor alerts somebody.'));
 }
 
-/** The final lines of the runs, in the order of MAILBOXES. */
+/** The final lines of the runs, in the order of FLEET_LIST. */
 function inOrder(events: Finished['events']): Finished['events'] {
-  const names = ['alice', ...TEAM, ...WORKSPACE];
-  const rank = ({ mailbox }: LogEvent) => names.findIndex((name) => String(mailbox).includes(name));
+  const rank = ({ mailbox }: LogEvent) => FLEET_NAMES.findIndex((name) => String(mailbox).includes(name));
   return events.filter(({ event }) => event === 'run.finished').toSorted((a, b) => rank(a) - rank(b));
-}
-
-/** Makes the mailboxes of MAILBOXES, without alice's. */
-function openMailboxes(sandbox: Sandbox): void {
-  const { oauth, secrets, gmail } = sandbox;
-  for (const name of TEAM) {
-    const { refreshToken } = addMember(sandbox, `gmail-jobs/team/${name}`, mailboxOf(name));
-    if (name === REVOKED) oauth.revoke(refreshToken);
-  }
-  const mailboxes = WORKSPACE.map(mailboxOf);
-  for (const mailbox of mailboxes) gmail.serve(mailbox);
-  const account = { subjects: mailboxes.map(({ email }) => email), scopes: [GMAIL_SCOPES.modify] };
-  secrets.setSecret('gmail-jobs/workspace', oauth.serviceAccount(account));
-}
-
-function mailboxOf(name: string): SandboxMailbox {
-  const messages = name === NEW_COLLEAGUE ? 0 : 600;
-  return makeUpMailbox({ email: `${name}@example.com`, messages, seed: name.charCodeAt(0) });
 }
 
 /** Runs the job as Heroku Scheduler does. Fails, and shows the output, when the exit code is not `code`. */

@@ -24,7 +24,8 @@ import { SandboxSts } from './sts.ts';
 export { googleErrors } from './gmail/errors.ts';
 export { GMAIL_SCOPES } from './gmail/scopes.ts';
 
-const DEFAULT_SCOPES = [GMAIL_SCOPES.modify, GMAIL_SCOPES.readonly, GMAIL_SCOPES.insert, GMAIL_SCOPES.labels];
+/** The scopes that the project's jobs ask for. */
+export const DEFAULT_SCOPES = [GMAIL_SCOPES.modify, GMAIL_SCOPES.readonly, GMAIL_SCOPES.insert, GMAIL_SCOPES.labels];
 
 export interface SandboxOptions {
   /** The address of the mailbox and of the grant. */
