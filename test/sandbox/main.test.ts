@@ -7,24 +7,31 @@ import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type App, copyApp } from '../fixtures/app.ts';
+import { createDatabase, describeWithPostgres } from '../fixtures/postgres.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 
 /** The parts of the project that the sandbox and bin/job need. */
-const PARTS = ['bin', 'lib', '.ci', 'package.json', 'test/sandbox'];
+const PARTS = ['bin', 'lib', '.ci', 'package.json', 'test/sandbox', 'test/fixtures'];
 
 /** Variables of a terminal that is set up for a real mailbox. */
 const REAL = {
   AWS_PROFILE: 'me',
   AWS_SESSION_TOKEN: 'stale',
   GMAIL_MAILBOX: 'bob@example.com',
+  DATABASE_URL: 'postgres://real.example/heroku',
   HTTPS_PROXY: 'http://proxy.example:3128',
   // A browser that cannot be started: the link is printed.
   BROWSER: 'false',
 };
 
-async function startMain(main = MAIN) {
-  const child = spawn(process.execPath, [main, '--messages', '60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+const FLEETS = ['bin/job fleet --list', 'bin/job fleet apply-rules --dry-run', 'bin/job fleet apply-rules'];
+
+/** Without `server`, the sandbox has no database, also when the tests have a PostgreSQL. */
+async function startMain(main = MAIN, server?: string) {
+  const { POSTGRES_TEST_URL: _, ...others } = process.env;
+  const env = { ...others, ...(server !== undefined && { POSTGRES_TEST_URL: server }) };
+  const child = spawn(process.execPath, [main, '--messages', '60'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   for await (const chunk of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
     output += chunk;
@@ -79,11 +86,9 @@ test('prints commands that work, also in a terminal with the variables of a real
   assert.equal(statSync(client).mode & 0o077, 0);
   assert.equal(Object.keys(JSON.parse(readFileSync(client, 'utf8'))).join(), 'installed');
 
-  const [list, dryRun, , digest = '', authorize = '', ...others] = commands;
-  assert.deepEqual(
-    [list, dryRun, digest, others],
-    ['bin/job list', 'bin/job apply-rules --dry-run', 'bin/job digest', []],
-  );
+  const [list, dryRun, , digest = '', authorize = '', ...fleets] = commands;
+  assert.deepEqual([list, dryRun, digest], ['bin/job list', 'bin/job apply-rules --dry-run', 'bin/job digest']);
+  assert.deepEqual(fleets, FLEETS);
   let page: Promise<string> | undefined;
   const [digested, authorized] = await Promise.all([
     type(app, read, digest),
@@ -104,13 +109,62 @@ test('prints commands that work, also in a terminal with the variables of a real
   assert.equal(existsSync(folder), false);
 });
 
+/** The line of JSON with this event, in the output of a fleet that is not at a terminal. */
+function eventOf(output: string, event: string) {
+  const line = output.split('\n').find((text) => text.includes(`"event":"${event}"`)) ?? assert.fail(output);
+  return JSON.parse(line);
+}
+
+test('serves a fleet of ten mailboxes, one of which has a revoked refresh token', async () => {
+  await using app = await copyApp(PARTS);
+  using main = await startMain(join(app.folder, 'test/sandbox/main.ts'));
+  const [list = '', dryRun = '', run = ''] = main.commands.slice(-FLEETS.length);
+  const listed = await type(app, main.read, list);
+  assert.equal(listed.code, 0, listed.output);
+  assert.equal(listed.output.match(/^\{"name":/gm)?.length, 10, listed.output);
+
+  const planned = await type(app, main.read, dryRun);
+  const applied = await type(app, main.read, run);
+  for (const { code, output } of [planned, applied]) {
+    assert.equal(code, 65, output);
+    const { mailboxes } = eventOf(output, 'fleet.finished');
+    assert.deepEqual([mailboxes.all, mailboxes.failed, mailboxes.remaining], [10, 1, 0], output);
+    assert.match(output, /"mailbox":"gmail-jobs\/team\/chloe","event":"run.finished".*"exitCode":77/);
+  }
+  assert.ok(eventOf(applied.output, 'fleet.finished').changed > 0);
+  assert.equal(await main.end(), 0);
+});
+
+describeWithPostgres('with PostgreSQL', () => {
+  test('gives the fleet a database, whose status it names, and drops it at Ctrl-C', async () => {
+    await using app = await copyApp(PARTS);
+    await using server = await createDatabase();
+    using main = await startMain(join(app.folder, 'test/sandbox/main.ts'), server.url);
+    assert.deepEqual(main.commands.slice(-4), [...FLEETS, 'bin/job fleet --status']);
+    const [run = '', status = ''] = main.commands.slice(-2);
+    const applied = await type(app, main.read, run);
+    assert.equal(applied.code, 65, applied.output);
+    const { code, output } = await type(app, main.read, status);
+    assert.equal(code, 0, output);
+    assert.equal(output.match(/"mailbox":/g)?.length, 10, output);
+    assert.match(output, /"mailbox":"gmail-jobs\/team\/chloe".*"exitCode":77/);
+
+    const { output: address } = await type(app, main.read, 'echo $DATABASE_URL');
+    const name = new URL(address.trim()).pathname.slice(1);
+    const isThere = `SELECT FROM pg_database WHERE datname = '${name}'`;
+    assert.equal((await server.query(isThere)).length, 1);
+    assert.equal(await main.end(), 0);
+    assert.equal((await server.query(isThere)).length, 0);
+  });
+});
+
 test('names no job that the owner renamed or removed', async () => {
   await using app = await copyApp(PARTS);
   await rename(join(app.folder, 'jobs/apply-rules.ts'), join(app.folder, 'jobs/sweep.ts'));
   await rm(join(app.folder, 'jobs/digest.ts'));
   using main = await startMain(join(app.folder, 'test/sandbox/main.ts'));
   const [list, authorize = '', ...others] = main.commands;
-  assert.deepEqual([list, others], ['bin/job list', []]);
+  assert.deepEqual([list, others], ['bin/job list', ['bin/job fleet --list']]);
   assert.match(authorize, /^bin\/job authorize --client /);
   assert.equal(await main.end(), 0);
 });
@@ -132,7 +186,7 @@ test('the variables can be read by every shell that is installed', async (t) => 
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^GMAIL_API_URL=http:\/\/127\.0\.0\.1:\d+$/m, shell);
     assert.match(stdout, /^AWS_SECRET_ACCESS_KEY=[\w+/]{40}$/m, shell);
-    assert.doesNotMatch(stdout, /^(AWS_PROFILE|AWS_SESSION_TOKEN|GMAIL_MAILBOX|HTTPS_PROXY)=/m, shell);
+    assert.doesNotMatch(stdout, /^(AWS_PROFILE|AWS_SESSION_TOKEN|GMAIL_MAILBOX|DATABASE_URL|HTTPS_PROXY)=/m, shell);
   }
   assert.ok(tried.includes('sh'));
   assert.equal(await end(), 0);

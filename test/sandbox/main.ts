@@ -1,5 +1,5 @@
-// `npm run sandbox`: runs a sandbox until Ctrl-C and prints the commands to try a job on it by hand. Writes the variables
-// and a client file for `job authorize` to a temporary folder.
+// `npm run sandbox`: runs a sandbox until Ctrl-C and prints the commands to try a job, and a fleet, on it by hand. Writes the
+// variables, a client file for `job authorize` and a list of mailboxes to a temporary folder.
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,9 +9,11 @@ import { formatCount } from '../../lib/base/count.ts';
 import { RESERVED_NAMES } from '../../lib/commands/index.ts';
 import { Registry } from '../../lib/registry.ts';
 import { quote } from '../../lib/screen/command-spelling.ts';
+import { createDatabase } from '../fixtures/postgres.ts';
 import { Faults } from './faults.ts';
 import { listen } from './http.ts';
 import { type Sandbox, startSandbox } from './index.ts';
+import { addMadeUpFleet, FLEET_LIST, FLEET_NAMES, REVOKED_SECRET } from './made-up-fleet.ts';
 import { SandboxMailPages } from './mail-pages.ts';
 
 const OPTIONS = {
@@ -28,7 +30,9 @@ const HELP = `Usage: npm run sandbox -- [options]
 
 Stand-ins for Gmail, Google's consent page and token endpoint, AWS Secrets Manager, KMS and STS, and a monitor, on
 loopback ports. KMS has one key, alias/gmail-jobs, for authorize --kms-key. The consent page waits for you to press its
-buttons. A page shows the mailbox in a browser.
+buttons. A page shows the mailbox in a browser. job fleet finds this mailbox and nine smaller ones.
+
+With PostgreSQL, several processes can share these mailboxes: .ci/postgres.sh npm run sandbox
 
   --messages <n>        messages in the made-up mailbox (2000)
   --seed <n>            another number makes up other mail (1)
@@ -40,7 +44,7 @@ buttons. A page shows the mailbox in a browser.
 
 /** Variables that a terminal for a real mailbox may have set, and that the sandbox must not use. */
 const TAKEN_AWAY = [
-  ...['AWS_PROFILE', 'AWS_SESSION_TOKEN', 'GMAIL_MAILBOX'],
+  ...['AWS_PROFILE', 'AWS_SESSION_TOKEN', 'GMAIL_MAILBOX', 'DATABASE_URL'],
   ...['http_proxy', 'https_proxy', 'all_proxy'].flatMap((name) => [name, name.toUpperCase()]),
 ];
 
@@ -92,14 +96,21 @@ async function main(): Promise<void> {
     return;
   }
   const stopped = Promise.race(['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => once(process, signal)));
+  await using database = process.env.POSTGRES_TEST_URL === undefined ? undefined : await createDatabase();
   await using sandbox = await startSandbox(options.sandbox);
+  addMadeUpFleet(sandbox, options.sandbox);
   sandbox.consent.behave({ decision: 'ignore' });
   sandbox.kms.createKey({ alias: 'gmail-jobs' });
   const pages = await listen(new SandboxMailPages(sandbox.mailbox), { requests: [], faults: new Faults() });
   const folder = await mkdtemp(join(tmpdir(), 'gmail-jobs-sandbox-'));
   try {
-    const variables = { ...sandbox.env, GMAIL_QUOTA_PROFILE: options.sandbox.quota.profile };
+    const variables = {
+      ...sandbox.env,
+      GMAIL_QUOTA_PROFILE: options.sandbox.quota.profile,
+      ...(database && { DATABASE_URL: database.url }),
+    };
     const files = await writeFiles(folder, sandbox, variables);
+    const show = (commands: readonly string[]) => ['', ...commands.map((words) => `  bin/job ${words}`), ''];
     process.stdout.write(
       [
         `A mailbox of ${formatCount(options.sandbox.messages)} made-up messages is up. In another terminal, in this folder, type:`,
@@ -107,11 +118,16 @@ async function main(): Promise<void> {
         `  . ${files.env}`,
         '',
         'Then, for instance:',
-        '',
-        ...['list', ...exampleRuns(), `authorize --client ${files.client}`].map((words) => `  bin/job ${words}`),
+        ...show(['list', ...exampleRuns(), `authorize --client ${files.client}`]),
+        `A fleet of ${FLEET_NAMES.length} mailboxes, of which this is one, is in ${files.mailboxes}.`,
+        `${REVOKED_SECRET} fails, because its refresh token was revoked; so a run of the fleet exits with 65:`,
+        ...show(exampleFleets(database !== undefined)),
+        database === undefined
+          ? 'For a database, which several fleets share, start `.ci/postgres.sh npm run sandbox`.'
+          : 'Fleets share a database: in each hour, the job runs once in a mailbox (a dry run does not count).',
         '',
         `The mailbox in a browser: ${pages.url}`,
-        'Ctrl-C ends the sandbox and removes its files.',
+        `Ctrl-C ends the sandbox and removes its files${database === undefined ? '' : ' and its database'}.`,
         '',
       ].join('\n'),
     );
@@ -123,21 +139,30 @@ async function main(): Promise<void> {
 }
 
 /** Runs of those standard jobs that the owner has not removed or renamed. */
-function exampleRuns(): string[] {
+function exampleRuns(runs: readonly string[] = ['apply-rules --dry-run', 'apply-rules', 'digest']): string[] {
   const { names } = new Registry(new URL('../../jobs/', import.meta.url), RESERVED_NAMES);
-  return ['apply-rules --dry-run', 'apply-rules', 'digest'].filter((run) => names.includes(run.split(' ')[0] ?? ''));
+  return runs.filter((run) => names.includes(run.split(' ')[0] ?? ''));
+}
+
+function exampleFleets(hasDatabase: boolean): string[] {
+  const runs = exampleRuns(['apply-rules --dry-run', 'apply-rules']);
+  return ['--list', ...runs, ...(hasDatabase ? ['--status'] : [])].map((words) => `fleet ${words}`);
 }
 
 /** Writes the files, and returns their paths as a shell takes them. */
 async function writeFiles(folder: string, sandbox: Sandbox, variables: Record<string, string>) {
-  const files = { env: join(folder, 'sandbox.env'), client: join(folder, 'client.json') };
-  const exports = Object.entries({ ...variables, HEARTBEAT_URL: sandbox.monitorUrl }).map(
-    ([name, value]) => `export ${name}=${quote(value)}`,
-  );
+  const files = {
+    env: join(folder, 'sandbox.env'),
+    client: join(folder, 'client.json'),
+    mailboxes: join(folder, 'mailboxes.yaml'),
+  };
+  const all = { ...variables, HEARTBEAT_URL: sandbox.monitorUrl, MAILBOXES_FILE: files.mailboxes };
+  const exports = Object.entries(all).map(([name, value]) => `export ${name}=${quote(value)}`);
   const lines = ['# To be read by a shell: . sandbox.env', `unset ${TAKEN_AWAY.join(' ')}`, ...exports, ''];
   await writeFile(files.env, lines.join('\n'), { mode: 0o600 });
   await writeFile(files.client, `${JSON.stringify(sandbox.clientFile, null, 2)}\n`, { mode: 0o600 });
-  return { env: quote(files.env), client: quote(files.client) };
+  await writeFile(files.mailboxes, FLEET_LIST, { mode: 0o600 });
+  return { env: quote(files.env), client: quote(files.client), mailboxes: quote(files.mailboxes) };
 }
 
 try {
