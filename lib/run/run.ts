@@ -378,8 +378,10 @@ class Run {
   get #undo(): string | undefined {
     const isKept = this.#journal?.isKept === true && this.#tally.counts.changed > 0;
     const { mailbox } = this.#request;
-    const fleet = mailbox === undefined ? [] : ['fleet', '--mailbox', mailbox.name];
-    return isKept ? this.#surroundings.spelling.command(['job', ...fleet, 'undo', this.#runId]) : undefined;
+    const undo = ['undo', this.#runId];
+    // A fleet asks no questions.
+    const words = mailbox === undefined ? undo : ['fleet', '--mailbox', mailbox.name, ...undo, '--yes'];
+    return isKept ? this.#surroundings.spelling.command(['job', ...words]) : undefined;
   }
 }
 

@@ -168,7 +168,7 @@ const ENDS = {
   partial: 'partial',
   failed: 'failed',
   remaining: 'remaining',
-  elsewhere: 'worked on by other processes',
+  elsewhere: 'done earlier in this period or by other processes',
 };
 
 function finishFleet(event: LogEvent, columns: number): string {
