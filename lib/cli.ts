@@ -190,9 +190,17 @@ function readArgument(
     throw new UsageError(`\`job ${job}\` takes a <${spec.name}> or --${spec.orSwitch}, not both`, spec.remedy);
   }
   if (isGiven) return '';
+  if (spec.onlyWith !== undefined && options[spec.onlyWith] === undefined) {
+    if (text === undefined) return '';
+    throw new UsageError(`\`job ${job}\` takes a <${spec.name}> only with ${flagOf(spec.onlyWith)}`, spec.remedy);
+  }
   if (text === undefined)
     throw new UsageError(`\`job ${job}\` needs a <${spec.name}>${orSwitch(spec, ' or ')}`, spec.remedy);
   return spec.parse(text);
+}
+
+function usageOfArgument(spec: ArgumentSpec): string {
+  return spec.onlyWith === undefined ? `<${spec.name}>${orSwitch(spec)}` : `[<${spec.name}>]`;
 }
 
 function orSwitch({ orSwitch }: ArgumentSpec, or = ' | '): string {
@@ -277,7 +285,7 @@ function createCommandLine(
 ) {
   const commandLine = new CommandLine(spelling.command(['job', name]))
     .description(spelling.text(description === undefined ? summary : `${summary}\n\n${description}`))
-    .usage(`${argument === undefined ? '' : `<${argument.name}>${orSwitch(argument)} `}[options]`)
+    .usage(`${argument === undefined ? '' : `${usageOfArgument(argument)} `}[options]`)
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
     .showSuggestionAfterError(true)

@@ -13,6 +13,7 @@ import { ConfigError } from './errors.ts';
 import { DEFAULT_BUDGET_MS, HEROKU_RUN_BUDGET_MS } from './options.ts';
 import { proxiesIn } from './process/proxies.ts';
 import type { Level, LogFormat } from './screen/log.ts';
+import { PLACE_EXAMPLES, type Place, parsePlace } from './store/place.ts';
 
 export interface Config {
   /** Name or ARN of the secret in AWS Secrets Manager. */
@@ -28,6 +29,10 @@ export interface Config {
   readonly rulesFile: string | undefined;
   /** Path of the list of mailboxes of a fleet; undefined for mailboxes.yaml in the working folder. */
   readonly mailboxesFile: string | undefined;
+  /** Where copies of mail and attachments are kept; undefined without EXPORT_URL. */
+  readonly exportPlace: Place | undefined;
+  /** Whether the process runs on a dyno, whose disk is deleted at its end. */
+  readonly isDyno: boolean;
   readonly quotaProfile: QuotaProfile;
   /** The limit of the mailbox's user in quota units per minute; undefined for the limit of the profile. */
   readonly quotaPerMinute: number | undefined;
@@ -59,8 +64,11 @@ export interface LogConfig {
 /** Gmail's prices in quota units: Google changed them on 2026-05-01, and some projects keep the old ones. */
 export type QuotaProfile = '2026' | 'legacy';
 
-/** Whether the variables are for the mailbox in GMAIL_SECRET_ID, or for a fleet, whose mailboxes a file names. */
-export type ConfigFor = 'mailbox' | 'fleet';
+/**
+ * Whether the variables are for the mailbox in GMAIL_SECRET_ID, for a fleet, whose mailboxes a file names, or for work on
+ * files alone, which needs AWS only for files in S3.
+ */
+export type ConfigFor = 'mailbox' | 'fleet' | 'files';
 
 /** Gmail's limit for a Cloud project, under both profiles: developers.google.com/workspace/gmail/api/reference/quota. */
 export const PROJECT_UNITS_PER_MINUTE = 1_200_000;
@@ -158,8 +166,8 @@ export function examineConfig(
         : "must be the name of a secret in AWS Secrets Manager (letters, digits and /_+=.@-) or such a secret's ARN",
     );
   }
-  if (awsRegion === undefined) missing.push('AWS_REGION');
-  missing.push(...missingKeys(text));
+  if (awsRegion === undefined && configFor !== 'files') missing.push('AWS_REGION');
+  if (configFor !== 'files') missing.push(...missingKeys(text));
   const awsKeys = readAwsKeys(text);
   const regionVariable = text('AWS_REGION') === undefined ? 'AWS_DEFAULT_REGION' : 'AWS_REGION';
   if (awsRegion !== undefined && !isRegion(awsRegion)) {
@@ -187,6 +195,8 @@ export function examineConfig(
     awsKeys,
     rulesFile: text('RULES_FILE'),
     mailboxesFile: text('MAILBOXES_FILE'),
+    exportPlace: parsed('EXPORT_URL', parsePlace, undefined, `must be ${PLACE_EXAMPLES}`),
+    isDyno: Boolean(env.DYNO),
     quotaProfile: oneOf('GMAIL_QUOTA_PROFILE', ['2026', 'legacy'], '2026'),
     quotaPerMinute: parsed(
       'GMAIL_QUOTA_PER_MINUTE',

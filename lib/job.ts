@@ -9,11 +9,14 @@
  * `job check` calls `inspect` in place of `run`, to show what the next run would find. `inspect` changes nothing.
  */
 import { requireJobKey } from './aws/key-names.ts';
+import type { FileStore } from './base/file-store.ts';
 import type { Tally } from './base/tally.ts';
 import { ConfigError, type JobError } from './errors.ts';
 import type { Mailbox } from './gmail/mailbox.ts';
 import type { OptionSpecs, OptionValues } from './options.ts';
 import { type Host, parseHost } from './process/hosts.ts';
+import type { Progress } from './screen/progress.ts';
+import type { Place } from './store/place.ts';
 
 export { ConfigError, RefusedError, UnavailableError } from './errors.ts';
 export { searchOption } from './gmail/query/search-option.ts';
@@ -33,6 +36,8 @@ export interface ArgumentSpec {
   readonly summary: string;
   /** The option, in camelCase, that replaces the argument: the argument is then ''. */
   readonly orSwitch?: string;
+  /** The option, in camelCase, without which the job takes no argument: the argument is then ''. */
+  readonly onlyWith?: string;
   /** The remedy of the UsageError for a missing argument. */
   readonly remedy: string;
   /** Returns the argument in the job's form. @throws UsageError for an invalid one. */
@@ -123,10 +128,33 @@ export interface RunContext<O extends OptionSpecs, P, S extends string = string>
   readonly show: (render: (columns: number) => string) => void;
   /** Asks the person whether to continue. Rejects, which ends the run, unless the answer is yes. */
   readonly confirm: (question: string) => Promise<void>;
+  /** The files of a job with `files`; undefined for others. @internal */
+  readonly store: FileStore | undefined;
   /** Aborted when the run must stop. The mailbox's methods check it themselves. */
   readonly signal: AbortSignal;
+  /** Aborted 20 seconds after `signal`, when changes under way must end too. @internal */
+  readonly giveUp: AbortSignal;
   /** Waits for `ms`. Rejects as soon as the run must stop. */
   readonly wait: (ms: number) => Promise<void>;
+}
+
+/** What a job gets that works on files alone, without a mailbox. */
+export type FilesContext<O extends OptionSpecs> = Pick<
+  RunContext<O, unknown>,
+  'options' | 'runId' | 'startedAt' | 'tally' | 'log' | 'signal' | 'giveUp' | 'wait'
+> & { readonly store: FileStore; readonly progress: Progress };
+
+/** How a job keeps files in EXPORT_URL. */
+export interface FilesSpec<O extends OptionSpecs> {
+  /** The option that names another place, such as `--into`. */
+  readonly option: string;
+  /** The place in that option; undefined for EXPORT_URL. */
+  place(options: OptionValues<O>): Place | undefined;
+  /** Work on the files alone, for which the run needs no credentials of Google: `run` is called when `isMeant` returns true. */
+  readonly alone?: {
+    isMeant(options: OptionValues<O>): boolean;
+    run(context: FilesContext<O> & { readonly argument: string }): Promise<void>;
+  };
 }
 
 export interface InspectContext<O extends OptionSpecs, P> {
@@ -185,6 +213,8 @@ export interface Job<O extends OptionSpecs = OptionSpecs, P = unknown, S extends
   readonly maxChanges?: MaxChanges<O>;
   /** True gives the job --from, --to and the other options of a backfill, which limit its searches to a span of time. */
   readonly backfill?: true;
+  /** For the standard jobs. @internal */
+  readonly files?: FilesSpec<O>;
   /** May be left out. */
   prepare(context: PrepareContext<O>): P | Promise<P>;
   inspect?(context: InspectContext<O, P>): Promise<Inspection>;

@@ -7,7 +7,7 @@ import { disarm, secretsIn, secretsInWords } from './aws/environment-secrets.ts'
 import { Faults } from './base/faults.ts';
 import type { Invocation } from './cli.ts';
 import { RESERVED_NAMES } from './commands/index.ts';
-import { examineConfig, readLogConfig, readMonitorUrl } from './config.ts';
+import { type ConfigFor, examineConfig, readLogConfig, readMonitorUrl } from './config.ts';
 import { asError, type EgressError, ExitCode, exitCodeOf, JobError, StoppedError } from './errors.ts';
 import { guardEgress } from './process/egress.ts';
 import { refuseUnlocked } from './process/lockdown.ts';
@@ -117,7 +117,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     process.exit = () => {
       throw new Error('a job cannot call process.exit: return from its function, or throw an error');
     };
-    const { config, error } = examineConfig(env, invocation.kind === 'fleet' ? 'fleet' : 'mailbox');
+    const { config, error } = examineConfig(env, configFor(invocation));
     const surroundings: Surroundings = {
       config: error ?? config,
       monitorUrl: readMonitorUrl(env),
@@ -141,6 +141,12 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     crash(error);
     return exitCodeOf(error);
   }
+}
+
+function configFor(invocation: Extract<Invocation, { kind: 'run' | 'fleet' }>): ConfigFor {
+  if (invocation.kind === 'fleet') return 'fleet';
+  const { job, options } = invocation;
+  return job.files?.alone?.isMeant(options) === true ? 'files' : 'mailbox';
 }
 
 async function runCommand(

@@ -140,6 +140,7 @@ const OPTIONAL: Readonly<Record<Optional, readonly [isRight: (value: unknown) =>
   secrets: [Array.isArray, 'a list of names'],
   maxChanges: [(value) => typeof value === 'number' || isFunction(value), 'a number or a function'],
   backfill: [(value) => typeof value === 'boolean', 'true'],
+  files: [(value) => typeof value === 'object' && value !== null, 'an object with option and place'],
   inspect: [isFunction, 'a function'],
 };
 

@@ -57,7 +57,7 @@ function partitionIn(region: string): Partition {
 
 const DOMAINS = PARTITIONS.flatMap(({ domains }) => domains.map((domain) => RegExp.escape(domain))).join('|');
 const SERVICE_HOST = new RegExp(
-  String.raw`^(?:vpce-[a-z0-9-]+\.)?([a-z]+)(?:-fips)?(?:\.${REGION})?(?:\.vpce)?\.(?:${DOMAINS})$`,
+  String.raw`^(?:vpce-[a-z0-9-]+\.)?([a-z]+\d?)(?:-fips)?(?:\.${REGION})?(?:\.vpce)?\.(?:${DOMAINS})$`,
 );
 
 /** The service at a host of AWS, such as `secretsmanager`; undefined for other hosts, EC2 machines too. */

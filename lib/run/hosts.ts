@@ -5,8 +5,8 @@ import { examineConfig, isLoopback, readMonitorUrl } from '../config.ts';
 import { type Host, hostOfUrl } from '../process/hosts.ts';
 
 /**
- * The hosts of Google, AWS and the monitor, and of the AWS credential source that the environment names. aws/kms.ts allows
- * the host of KMS when the secret names a key.
+ * The hosts of Google, AWS and the monitor, and of the AWS credential source that the environment names. aws/kms.ts and
+ * aws/s3.ts allow the hosts of KMS and S3 when they are used.
  */
 export function neededHosts(env: Environment): Host[] {
   const { config, faulty } = examineConfig(env);
@@ -17,6 +17,7 @@ export function neededHosts(env: Environment): Host[] {
     ...(faulty.has('AWS_REGION') || faulty.has('AWS_DEFAULT_REGION') ? [] : serviceHosts('secretsmanager', awsRegion)),
     ...endpointOf(env, 'SECRETS_MANAGER'),
     ...endpointOf(env, 'KMS'),
+    ...endpointOf(env, 'S3'),
     ...credentialHosts(env, awsRegion),
   ];
   return [...urls.map(hostOfUrl), ...aws];

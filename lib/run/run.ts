@@ -6,6 +6,7 @@ import type { Backfill, BackfillOptions } from '../backfill/backfill.ts';
 import type { BackfillValues } from '../backfill/options.ts';
 import { orAbort, systemClock } from '../base/clock.ts';
 import type { Faults } from '../base/faults.ts';
+import type { FileStore } from '../base/file-store.ts';
 import { passingFailure, TRY_NEXT_RUN } from '../base/network-failure.ts';
 import { OpenCalls } from '../base/open-calls.ts';
 import { createRunId } from '../base/run-id.ts';
@@ -27,8 +28,8 @@ import { Mailbox } from '../gmail/mailbox.ts';
 import { createLiveWriter, dryWriter } from '../gmail/writer.ts';
 import type { JobScopes } from '../google/scopes.ts';
 import { prepareProofs } from '../google/token.ts';
-import { hostsOf, type Job, maxChangesOf, type PostJson } from '../job.ts';
-import type { CommonOptions } from '../options.ts';
+import { type FilesSpec, hostsOf, type Job, maxChangesOf, type PostJson } from '../job.ts';
+import type { CommonOptions, OptionSpecs } from '../options.ts';
 import type { Host } from '../process/hosts.ts';
 import type { Redactor, RunSecrets } from '../process/redact.ts';
 import { readStack } from '../process/stack.ts';
@@ -36,6 +37,7 @@ import type { CommandSpelling } from '../screen/command-spelling.ts';
 import type { Log, ProcessLog } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
 import { runTerminal, type Terminal } from '../screen/terminal.ts';
+import { hasMailbox, MAILBOX, type Place, placeOf } from '../store/place.ts';
 import { RunJournal, type RunJournalOptions } from '../undo/journal.ts';
 import { type Budget, startBudget } from './budget.ts';
 import { type Connection, openConnection, type SharedConnections } from './connection.ts';
@@ -213,6 +215,7 @@ class Run {
       this.#hosts = hostsOf(name, job, { options, argument, rulesFile });
       allowHosts(this.#hosts);
       const guard = guardOfJob(name, maxChangesOf(name, job, options));
+      const place = this.#place(config);
       const canShowMail = interactive && isWatched;
       const preparing = async () => job.prepare({ options, argument, dryRun, interactive, canShowMail, rulesFile });
       const prepared = await orAbort(preparing(), budget.giveUp);
@@ -221,9 +224,15 @@ class Run {
       this.#isStarted = true;
       onStarted();
       const wait = (ms: number) => systemClock.sleep(ms, budget.wrapUp);
+      if (job.files?.alone?.isMeant(options) === true && place !== undefined) {
+        await orAbort(this.#workOnFiles(job.files.alone, place, { config, budget, wait }), budget.giveUp);
+        return;
+      }
       const work = async () => {
         const mailbox = await this.#openMailbox(config, { budget, budgetMs, guard });
         const secrets = await (this.#connection as Connection).readJobSecrets();
+        const store =
+          place === undefined ? undefined : await this.#openStore(placeOf(place, await mailbox.address()), config);
         const journal = this.#openJournal(mailbox, wait, budget);
         const context = {
           options,
@@ -242,7 +251,9 @@ class Run {
           mailbox,
           tally: this.#tally,
           log: createJobLog(this.#log, (error) => this.endByFault(error)),
+          store,
           signal: budget.wrapUp,
+          giveUp: budget.giveUp,
           wait,
         };
         try {
@@ -251,11 +262,73 @@ class Run {
           if (this.#tally.counts.failed === 0) await journal.complete();
         } finally {
           await journal.close();
+          store?.close();
         }
       };
       await orAbort(work(), budget.giveUp);
     } finally {
       await releaseKeys?.();
+    }
+  }
+
+  /**
+   * Where the job keeps files; undefined for a job that keeps none.
+   * @throws ConfigError when nothing names a place, or the mailboxes of a fleet would share one.
+   */
+  #place({ exportPlace }: Config): Place | undefined {
+    const { job, options, mailbox } = this.#request;
+    if (job.files === undefined) return undefined;
+    const { option, alone } = job.files;
+    const place = job.files.place(options) ?? exportPlace;
+    if (place === undefined) {
+      throw new ConfigError(
+        'EXPORT_URL is not set',
+        `Set it to s3://bucket/prefix or, on a machine of yours, to the path of a folder; or name the place for one run with ${option}.`,
+      );
+    }
+    if (mailbox !== undefined && !hasMailbox(place)) {
+      throw new ConfigError(
+        'All mailboxes of the fleet would keep their files in the same place',
+        `Write ${MAILBOX} in EXPORT_URL or in ${option} where the address belongs: s3://bucket/${MAILBOX}.`,
+      );
+    }
+    if (alone?.isMeant(options) === true && hasMailbox(place)) {
+      throw new ConfigError(
+        `EXPORT_URL names the place by ${MAILBOX}, and no mailbox is opened`,
+        `Name the place with ${option}, with the mailbox's address where ${MAILBOX} stands.`,
+      );
+    }
+    return place;
+  }
+
+  async #openStore(place: Place, { awsRegion: region, awsKeys: keys, isDyno }: Config): Promise<FileStore> {
+    const { openStore } = await import('../store/open.ts');
+    return await openStore(place, { region, keys, isDyno, allowHosts: this.#surroundings.allowHosts });
+  }
+
+  async #workOnFiles(
+    alone: NonNullable<FilesSpec<OptionSpecs>['alone']>,
+    place: Place,
+    { config, budget, wait }: { config: Config; budget: Budget; wait: (ms: number) => Promise<void> },
+  ): Promise<void> {
+    const { options, argument } = this.#request;
+    const store = await this.#openStore(place, config);
+    try {
+      await alone.run({
+        options,
+        argument,
+        store,
+        runId: this.#runId,
+        startedAt: this.#startedAt,
+        tally: this.#tally,
+        progress: this.#surroundings.progress,
+        log: createJobLog(this.#log, (error) => this.endByFault(error)),
+        signal: budget.wrapUp,
+        giveUp: budget.giveUp,
+        wait,
+      });
+    } finally {
+      store.close();
     }
   }
 

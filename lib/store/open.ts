@@ -1,0 +1,24 @@
+/** Opens the place where a job keeps files. Loads AWS's client only for S3. */
+import type { AwsKeys, ContainerToken } from '../aws/keys.ts';
+import type { FileStore } from '../base/file-store.ts';
+import { ConfigError } from '../errors.ts';
+import type { Host } from '../process/hosts.ts';
+import type { Place } from './place.ts';
+
+export interface StoreSettings {
+  /** '' when no region is set. */
+  readonly region: string;
+  readonly keys: AwsKeys | ContainerToken | undefined;
+  /** Whether the process runs on a dyno, whose disk is deleted at its end. */
+  readonly isDyno: boolean;
+  /** Lets the process connect to these hosts too, from now on. */
+  readonly allowHosts: (hosts: readonly Host[]) => void;
+}
+
+/**
+ * Opens the place; sends no request.
+ * @throws ConfigError for a folder on a dyno or one that the process may not use, and for S3 without a region.
+ */
+export async function openStore(place: Place, settings: StoreSettings): Promise<FileStore> {
+  throw new ConfigError(`${place.kind} is not supported yet`, `Wait. ${settings.region}`);
+}
