@@ -123,14 +123,20 @@ async function parseFleet(
   if (options.json && !prints) throw new UsageError('--json needs --list, --forecast or --status', SEE_FLEET);
   if (name === undefined) {
     if (mode === 'list' || mode === 'status') return { kind: 'fleet', options, job: undefined, run: undefined };
+    const taken = options.mailbox?.find((one) => registry.names.includes(one));
     throw new UsageError(
       `\`job fleet${mode === undefined ? '' : ` ${flagOf(mode)}`}\` needs the name of a job`,
-      SEE_FLEET,
+      taken === undefined
+        ? SEE_FLEET
+        : `"${taken}" was read as the value of --mailbox: type the mailbox's name before it.`,
     );
   }
   if (name === 'help') return await parseFleet([...words, '--help'], registry, spelling, columns);
   if (RESERVED_NAMES.includes(name))
-    throw new UsageError(`\`job fleet\` runs a job, and ${name} is a command`, 'See `job list` for the jobs.');
+    throw new UsageError(
+      `\`job fleet\` runs a job, and ${name} is a command`,
+      'See `job list` for the jobs. A command is for one mailbox: type `GMAIL_SECRET_ID=<name>` before it.',
+    );
   const own = await registry.load(name, []);
   const misplaced = words.find((word) => isFleetOption(word, { ...own.options, ...COMMON_OPTIONS }, FLEET_OPTIONS));
   if (misplaced !== undefined && !words.includes('--help'))

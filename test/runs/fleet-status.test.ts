@@ -178,7 +178,7 @@ describeWithPostgres('job fleet --status', () => {
   it('ends with 75 when the database is away, and with 78 when the address is wrong; the password is never shown', async () => {
     const change = (part: Partial<URL>) => Object.assign(new URL(database.url), part).href;
     for (const [url, code, expected] of [
-      [change({ port: '1' }), 75, /the database at 127\.0\.0\.1 is not available \(ECONNREFUSED\)/],
+      [change({ port: '1' }), 75, /the database at 127\.0\.0\.1:1 is not available \(ECONNREFUSED\)/],
       [change({ pathname: '/nothing' }), 78, /the database nothing does not exist/],
       [change({ username: 'nobody' }), 78, /the database refuses the login of the user nobody/],
       [change({ pathname: '' }), 78, /DATABASE_URL names no database/],

@@ -25,8 +25,18 @@ export function readDatabaseUrl(text: string): DatabaseAddress {
   const trimmed = text.trim();
   // URL.parse returns null; `new URL` would throw ERR_INVALID_URL with the password in `input`.
   const url = URL.parse(trimmed);
-  if (url === null || !/^postgres(?:ql)?:$/.test(url.protocol) || url.hostname === '')
-    throw new ConfigError('DATABASE_URL is no address of a PostgreSQL database', SET_URL);
+  const isPostgres = /^postgres(?:ql)?:\/\//i.test(trimmed);
+  // In a URL, # begins the fragment: what follows it in a password would be lost.
+  if (isPostgres && /^[^@]*[#?][^@]*@/.test(trimmed))
+    throw new ConfigError(
+      'DATABASE_URL has a # or ? before the @',
+      'In the user and the password write %23 for #, %3F for ?, %40 for @ and %2F for /.',
+    );
+  if (url === null || url.hostname === '' || !isPostgres)
+    throw new ConfigError(
+      `DATABASE_URL ${isPostgres ? 'has no host, or cannot be read as an address' : 'does not begin with postgres://'}`,
+      SET_URL,
+    );
   const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(decoded);
   if (user === undefined || password === undefined || database === undefined)
     throw new ConfigError('DATABASE_URL has a % that begins no escape sequence', SET_URL);
@@ -102,7 +112,7 @@ const LOST =
  */
 export function explainDatabaseError(
   thrown: unknown,
-  { host, user, password, database }: DatabaseAddress,
+  { host, port, user, password, database }: DatabaseAddress,
   needed: 'ALL' | 'SELECT' = 'ALL',
 ): Error {
   const error = asError(thrown);
@@ -130,9 +140,17 @@ export function explainDatabaseError(
       cause: error,
     });
   if (state === '28P01' || state === '28000' || /^SASL:/.test(error.message))
-    return new ConfigError(`the database refuses the login of the user ${user}`, SET_URL, { cause: error });
+    return new ConfigError(
+      `the database refuses the login of the user ${user}`,
+      'Correct the user or the password in DATABASE_URL; on Heroku, `heroku pg:credentials:url` shows them.',
+      { cause: error },
+    );
   if (state === '3D000')
-    return new ConfigError(`the database ${database} does not exist at ${host}`, SET_URL, { cause: error });
+    return new ConfigError(
+      `the database ${database} does not exist at ${host}`,
+      "Correct the database's name at the end of DATABASE_URL, or create the database.",
+      { cause: error },
+    );
   if (state === '25006')
     return new ConfigError(
       `the database ${database} at ${host} is read-only`,
@@ -148,7 +166,9 @@ export function explainDatabaseError(
   if (/does not support SSL/i.test(error.message))
     return new ConfigError(
       `the database at ${host} does not support TLS`,
-      'Use a database with TLS. Without TLS the program uses only a database on this machine.',
+      isLoopback(host)
+        ? 'Remove sslmode from DATABASE_URL: a database on this machine needs no TLS.'
+        : 'Use a database with TLS. Without TLS the program uses only a database on a loopback address.',
       { cause: error },
     );
   if (/certificate/i.test(error.message) && state === undefined)
@@ -160,11 +180,16 @@ export function explainDatabaseError(
   const passing = passingFailure(error) ?? (state !== undefined && AWAY.test(state) ? state : undefined);
   if (passing !== undefined || LOST.test(error.message))
     return new UnavailableError(
-      `the database at ${host} is not available (${passing ?? 'connection lost'})`,
-      'The next run tries again. If it lasts, look at the state of the database with `heroku pg:info`.',
+      `the database at ${host.includes(':') ? `[${host}]` : host}:${port} is not available (${passing ?? 'connection lost'})`,
+      `The next run tries again. If it lasts, check host and port in DATABASE_URL${isHeroku(host) ? ', and look at the state of the database with `heroku pg:info`' : ''}.`,
       { cause: error },
     );
   return error;
+}
+
+/** Heroku Postgres runs on machines of EC2. */
+function isHeroku(host: string): boolean {
+  return /\.(?:compute\.amazonaws\.com|compute-1\.amazonaws\.com|herokuapp\.com)$/.test(host);
 }
 
 /** The name as an identifier in SQL. */

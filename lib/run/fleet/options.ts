@@ -1,5 +1,6 @@
 /** The options of `job fleet`, which stand before the name of the job. */
-import { DAY_MS, DURATION_EXAMPLES, parseDuration } from '../../base/duration.ts';
+import { DAY_MS, parseDuration } from '../../base/duration.ts';
+import { didYouMean } from '../../base/nearest.ts';
 import { UsageError } from '../../errors.ts';
 import {
   countOption,
@@ -25,6 +26,8 @@ const PERIODS: ReadonlyMap<string, number> = new Map([
 /** A shorter period could be over before a process has begun a mailbox. */
 const LEAST_EVERY_MS = 60_000;
 
+const SEE_PERIODS = 'Write hour, day, week, or a duration that divides a day, such as 10m or 6h.';
+
 const everyOption: OptionSpec<number> = {
   placeholder: '<period>',
   summary:
@@ -33,14 +36,14 @@ const everyOption: OptionSpec<number> = {
   parse(text) {
     const ms = PERIODS.get(text) ?? parseDuration(text);
     if (ms === null)
-      throw new UsageError(`"${text}" is no period`, `Write hour, day, week, or a duration like ${DURATION_EXAMPLES}.`);
+      throw new UsageError(`"${text}" is no period${didYouMean(text, [...PERIODS.keys()])}`, SEE_PERIODS);
     if (ms < LEAST_EVERY_MS)
       throw new UsageError(
         `"${text}" is shorter than a minute`,
         'No mailbox is begun after the end of its period: type 1m or more.',
       );
     if (ms === PERIODS.get('week') || DAY_MS % ms === 0) return ms;
-    throw new UsageError(`"${text}" does not divide a day`, 'Write hour, day, week, or a duration such as 10m or 6h.');
+    throw new UsageError(`"${text}" does not divide a day`, SEE_PERIODS);
   },
 };
 

@@ -52,6 +52,18 @@ describe('DATABASE_URL', () => {
       });
   });
 
+  it('says that the address begins otherwise, or that the password has a character to be escaped', () => {
+    for (const [address, message] of [
+      ['mysql://ann:s3cret@db.example.com/fleet', /does not begin with postgres:/],
+      ['localhost:5432', /does not begin with postgres:/],
+      ['postgres://ann:s3#cret@db.example.com/fleet', /a # or \? before the @/],
+      ['postgres://ann:s3?cret@db.example.com/fleet', /a # or \? before the @/],
+      ['postgres:///fleet', /has no host/],
+    ] as const)
+      assert.throws(() => readDatabaseUrl(address), { name: 'ConfigError', message }, address);
+    assert.equal(readDatabaseUrl('postgres://ann:word@db.example.com/fleet?application_name=a@b').database, 'fleet');
+  });
+
   it('quotes nothing of an address that is wrong', () => {
     for (const text of [
       'postgres://ann:s3cret-password@db.example.com:99999/fleet',
