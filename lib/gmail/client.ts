@@ -29,8 +29,11 @@ export interface PreSendCheck {
   run(): Promise<boolean>;
 }
 
-/** Times the usual timeout: an attachment of 35 MB is an answer of 50 MB. */
-const LONG_ANSWERS: Readonly<Partial<Record<GmailMethod, number>>> = { 'messages.attachments.get': 6 };
+/** Times the usual timeout: an attachment of 35 MB is an answer of 50 MB, and a message of 50 MB is a long request. */
+const LONG_TRANSFERS: Readonly<Partial<Record<GmailMethod, number>>> = {
+  'messages.attachments.get': 6,
+  'messages.import': 6,
+};
 
 type Send = (
   api: gmail_v1.Gmail,
@@ -212,7 +215,7 @@ export class GmailClient {
   }
 
   async #send(method: GmailMethod, send: Send, signal: AbortSignal): Promise<ResponseMeaning> {
-    const timeoutMs = this.#options.timeoutMs * (LONG_ANSWERS[method] ?? 1);
+    const timeoutMs = this.#options.timeoutMs * (LONG_TRANSFERS[method] ?? 1);
     // AbortSignal.timeout and AbortSignal.any would keep each request, with its 1,000 ids, in memory until the timeout.
     const attempt = new AbortController();
     let isLate = false;
@@ -225,7 +228,7 @@ export class GmailClient {
     signal.addEventListener('abort', onStop, { once: true });
     try {
       signal.throwIfAborted();
-      const answer = await send(this.#api, sendOptions(attempt.signal));
+      const answer = await send(this.#api, sendOptions(attempt.signal, this.#options.apiUrl));
       const body = typeof answer.data === 'string' ? answer.data : '';
       const retryAfter = answer.headers['retry-after'] ?? null;
       return interpretResponse(method, {
@@ -246,8 +249,10 @@ export class GmailClient {
   }
 }
 
-function sendOptions(signal: AbortSignal) {
+function sendOptions(signal: AbortSignal, rootUrl: string) {
   return {
+    // googleapis sends uploads to Google's own address unless the request itself names another one.
+    rootUrl,
     responseType: 'text' as const,
     validateStatus: () => true,
     retry: false,

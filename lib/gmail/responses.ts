@@ -95,6 +95,7 @@ const IS_COMPLETE: ReadonlyMap<string, (body: Readonly<Record<string, unknown>>)
   ['messages.attachments.get', ({ size, data }) => isText(data) || size === 0],
   ['messages.modify', ({ id }) => isText(id)],
   ['messages.insert', ({ id }) => isText(id)],
+  ['messages.import', ({ id }) => isText(id)],
   ['history.list', ({ historyId }) => isText(historyId)],
   ['labels.list', ({ labels }) => isListOf(labels, ['id', 'name'])],
   ['labels.create', ({ id, name }) => isText(id) && isText(name)],

@@ -20,6 +20,7 @@ const UNITS = {
   'messages.get': [20, 5],
   'messages.attachments.get': [20, 5],
   'messages.insert': [25, 25],
+  'messages.import': [25, 25],
   'messages.modify': [5, 5],
   'messages.batchModify': [50, 50],
 } as const satisfies Record<string, readonly [number, number]>;

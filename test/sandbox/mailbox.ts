@@ -25,6 +25,15 @@ export interface SearchOptions {
   labelIds?: readonly string[];
 }
 
+/** How messages.import treats messages; may be set at any time. */
+export interface ImportRules {
+  /** Put in front of each source, each header with its line end. */
+  addedHeaders: string;
+  refusesSent: boolean;
+  /** The spam classifier. */
+  isSpam: (source: Buffer) => boolean;
+}
+
 /** A change that the search may not show yet. */
 interface PendingChange {
   readonly atMs: number;
@@ -45,6 +54,7 @@ const CACHED_SEARCHES = 64;
 export class SandboxMailbox {
   readonly email: string;
   readonly history = new History();
+  readonly imports: ImportRules = { addedHeaders: '', refusesSent: false, isSpam: () => false };
   /** How long a change of labels or a new message stays hidden from searches; may be set at any time. */
   searchLagMs: number;
 
@@ -139,7 +149,7 @@ export class SandboxMailbox {
     for (const message of this.#newestFirst) {
       if (!gone.has(message.id)) continue;
       this.#byId.delete(message.id);
-      this.#byMessageId.delete(message.messageId);
+      if (this.#byMessageId.get(message.messageId) === message) this.#byMessageId.delete(message.messageId);
       this.history.record(message, 'deleted');
     }
     this.#newestFirst = this.#newestFirst.filter(({ id }) => !gone.has(id));
@@ -147,16 +157,24 @@ export class SandboxMailbox {
   }
 
   /**
-   * Puts a message into the mailbox from its RFC 822 source. An answer joins the thread of the message it answers.
+   * Puts a message into the mailbox from its RFC 822 source. An answer joins the thread of the message it answers; with
+   * `threadsBySubject` only when both have the same subject.
    *
    * @throws UnknownLabelError before anything is changed.
    */
-  async insert(raw: Buffer | string, labelIds: readonly string[], internalDateMs?: number): Promise<StoredMessage> {
+  async insert(
+    raw: Buffer | string,
+    labelIds: readonly string[],
+    internalDateMs?: number,
+    { threadsBySubject = false } = {},
+  ): Promise<StoredMessage> {
     this.#requireLabels(labelIds);
     const dateMs = internalDateMs ?? this.#now();
     const { content, answers } = await parseMessage(raw);
     const id = this.#unusedId(dateMs);
-    const answered = answers.map((messageId) => this.#byMessageId.get(messageId)).find((found) => found !== undefined);
+    const answered = answers
+      .map((messageId) => this.#byMessageId.get(messageId))
+      .find((found) => found && (!threadsBySubject || baseSubject(found.subject) === baseSubject(content.subject)));
     const message: StoredMessage = {
       ...content,
       id,
@@ -252,6 +270,11 @@ export class SandboxMailbox {
     const oldest = this.#searches.keys().next();
     if (this.#searches.size > CACHED_SEARCHES && !oldest.done) this.#searches.delete(oldest.value);
   }
+}
+
+/** The subject without the prefixes of answers. */
+function baseSubject(subject: string): string {
+  return subject.replace(/^(\s*(re|fwd?|aw|wg)\s*:)+/i, '').trim();
 }
 
 function newerFirst(a: StoredMessage, b: StoredMessage): number {

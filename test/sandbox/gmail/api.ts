@@ -7,7 +7,7 @@ import type { Call, Handler } from './call.ts';
 import { GmailRefusal, type GoogleError, googleErrors } from './errors.ts';
 import { selectFields } from './fields.ts';
 import { listHistory } from './history.ts';
-import { insertMessage } from './insert.ts';
+import { importMessage, insertMessage } from './insert.ts';
 import { createLabel, deleteLabel, getLabel, listLabels, updateLabel } from './labels.ts';
 import {
   batchModifyMessages,
@@ -34,6 +34,7 @@ const LONGEST_ADDRESS = 8_192;
 const COMMON_PARAMETERS = ['alt', 'fields', 'key', 'prettyPrint', 'quotaUser', 'uploadType'];
 const LISTING = ['q', 'maxResults', 'pageToken', 'includeSpamTrash', 'labelIds'];
 const HISTORY = ['startHistoryId', 'historyTypes', 'labelId', 'maxResults', 'pageToken'];
+const IMPORTING = ['internalDateSource', 'neverMarkSpam', 'processForCalendar', 'deleted'];
 const READING = ['format', 'metadataHeaders'];
 
 /** By HTTP method and path below the user, where `*` is an id. */
@@ -45,6 +46,7 @@ const ROUTES: Record<string, Route> = {
   'POST messages/*/modify': route('messages.modify', ACCEPTED.change, [], modifyMessage),
   'POST messages/batchModify': route('messages.batchModify', ACCEPTED.change, [], batchModifyMessages),
   'POST messages': route('messages.insert', ACCEPTED.insert, ['internalDateSource', 'deleted'], insertMessage),
+  'POST messages/import': route('messages.import', ACCEPTED.insert, IMPORTING, importMessage),
   'POST messages/*/trash': route('messages.trash', ACCEPTED.change, [], trashMessage),
   'GET threads': route('threads.list', ACCEPTED.read, LISTING, listThreads),
   'GET threads/*': route('threads.get', ACCEPTED.read, READING, getThread),
@@ -56,6 +58,8 @@ const ROUTES: Record<string, Route> = {
   'PATCH labels/*': route('labels.update', ACCEPTED.changeLabels, [], updateLabel),
   'DELETE labels/*': route('labels.delete', ACCEPTED.changeLabels, [], deleteLabel),
 };
+
+const UPLOADS: readonly GmailVerb[] = ['messages.insert', 'messages.import'];
 
 /** A mailbox behind the API, with the limits of its user. */
 export interface ServedMailbox {
@@ -151,7 +155,7 @@ function find(method: string, path: string): { route: Route; user: string; id: s
   const exact = ROUTES[`${method} ${below}`];
   const rest = [...(third === undefined ? [] : [third]), ...(fourth === undefined ? [] : ['*'])];
   const route = exact ?? (more.length === 0 ? ROUTES[[`${method} ${collection}/*`, ...rest].join('/')] : undefined);
-  if (route === undefined || (upload !== undefined && route.verb !== 'messages.insert')) return undefined;
+  if (route === undefined || (upload !== undefined && !UPLOADS.includes(route.verb))) return undefined;
   return {
     route,
     user: decodeURIComponent(user),

@@ -1,6 +1,14 @@
-// The method messages.insert, by its JSON body and by its uploads.
-import { type Call, choiceParameter, invalidArgument, jsonBody, stringIn, stringsIn } from './call.ts';
-import { refusingUnknownLabels, summary } from './messages.ts';
+// The methods messages.insert and messages.import, by their JSON body and by their uploads.
+import {
+  booleanParameter,
+  type Call,
+  choiceParameter,
+  invalidArgument,
+  jsonBody,
+  stringIn,
+  stringsIn,
+} from './call.ts';
+import { EXCLUSIVE, refusingUnknownLabels, summary } from './messages.ts';
 import { find, parameter, splitParts, splitSource } from './mime.ts';
 
 export async function insertMessage(call: Call): Promise<object> {
@@ -12,6 +20,29 @@ export async function insertMessage(call: Call): Promise<object> {
   return refusingUnknownLabels(async () => {
     const dateMs = dateSource === 'dateheader' && !Number.isNaN(date) ? date : undefined;
     return summary(await call.mailbox.insert(source, labelIds, dateMs));
+  });
+}
+
+/** Imports a message as Gmail receives one: with headers in front, by default in the thread and at the date of its headers. */
+export async function importMessage(call: Call): Promise<object> {
+  const { mailbox } = call;
+  const { resource, source } = call.request.path.startsWith('/upload/') ? uploaded(call) : inBody(call);
+  const labelIds = stringsIn(resource, 'labelIds');
+  const dateSource = choiceParameter(call, 'internalDateSource', ['dateheader', 'receivedtime']);
+  const spares = booleanParameter(call, 'neverMarkSpam');
+  booleanParameter(call, 'processForCalendar');
+  const { addedHeaders, refusesSent, isSpam } = mailbox.imports;
+  const refused = ['DRAFT', 'CHAT', ...(refusesSent ? ['SENT'] : [])].find((id) => labelIds.includes(id));
+  if (refused !== undefined) throw invalidArgument(`Invalid label: ${refused}`);
+  if (labelIds.filter((id) => EXCLUSIVE.includes(id)).length > 1) {
+    throw invalidArgument('Cannot add more than one of INBOX, SPAM and TRASH');
+  }
+  const date = Date.parse(find(splitSource(source.toString('latin1')).headers, 'date') ?? '');
+  const dateMs = dateSource === 'dateheader' && !Number.isNaN(date) ? date : undefined;
+  const labels = !spares && isSpam(source) ? ['SPAM', ...labelIds.filter((id) => !EXCLUSIVE.includes(id))] : labelIds;
+  return refusingUnknownLabels(async () => {
+    const whole = Buffer.concat([Buffer.from(addedHeaders, 'latin1'), source]);
+    return summary(await mailbox.insert(whole, labels, dateMs, { threadsBySubject: true }));
   });
 }
 

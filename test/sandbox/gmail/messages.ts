@@ -7,7 +7,8 @@ import { onlyMetadata } from './scopes.ts';
 
 const MOST_IDS = 1000;
 const UNCHANGEABLE = ['SENT', 'DRAFT', 'CHAT'];
-const EXCLUSIVE = ['INBOX', 'SPAM', 'TRASH'];
+/** Labels of which a message has at most one. */
+export const EXCLUSIVE: readonly string[] = ['INBOX', 'SPAM', 'TRASH'];
 
 export function listMessages(call: Call): object {
   const { items, rest } = pageOf(call, search(call));

@@ -15,6 +15,7 @@ const UNITS = {
   'messages.modify': [5, 5],
   'messages.batchModify': [50, 50],
   'messages.insert': [25, 25],
+  'messages.import': [25, 25],
   'messages.trash': [20, 5],
   'threads.list': [10, 10],
   'threads.get': [40, 10],
