@@ -1,5 +1,6 @@
 // Faults that a test plants to make requests go wrong in a given way.
 import type { Answer, RecordedRequest, ServiceName } from './http.ts';
+import { s3Error } from './s3-errors.ts';
 
 /** The requests that a fault affects: matching ones, after the first `skip`, `times` of them (default 1). */
 export interface FaultTarget {
@@ -13,7 +14,7 @@ export interface FaultTarget {
 /** The kinds of faults. */
 export type FaultKind =
   /** This answer instead of the effect. */
-  | { kind?: 'status'; status: number; body?: string | object; headers?: Record<string, string> }
+  | { kind?: 'status'; status: number; body?: string | Buffer | object; headers?: Record<string, string> }
   /** A Google-like HTML error page instead of the effect. */
   | { kind: 'html'; status: number }
   /** An error instead of the effect, whose JSON body repeats the request's headers and body. */
@@ -97,7 +98,7 @@ function concerns(fault: Fault, request: RecordedRequest): boolean {
 }
 
 /** The answer that replaces the effect; undefined for faults that let the effect happen. */
-export function answerInstead(fault: Fault, request: RecordedRequest, body: string): Answer | undefined {
+export function answerInstead(fault: Fault, request: RecordedRequest, rawBody: Buffer): Answer | undefined {
   switch (fault.kind) {
     case undefined:
     case 'status':
@@ -113,7 +114,7 @@ export function answerInstead(fault: Fault, request: RecordedRequest, body: stri
         body: htmlErrorPage(fault.status),
       };
     case 'echo':
-      return { status: fault.status, body: echo(fault.status, request, body) };
+      return { status: fault.status, body: echo(fault.status, request, rawBody.toString()) };
     default:
       return undefined;
   }
@@ -134,6 +135,7 @@ export function htmlErrorPage(status: number): string {
 /** The request, repeated under every key from which the clients of Google and AWS take an error's text. */
 function echo(status: number, request: RecordedRequest, body: string): string | object {
   const repeated = `${request.method} ${request.path} ${request.query} ${JSON.stringify(request.headers)} ${body}`;
+  if (request.service === 's3') return s3Error('InternalError', { message: repeated }).body;
   if (request.service === 'sts') return `<ErrorResponse><Error><Message>${repeated}</Message></Error></ErrorResponse>`;
   return {
     error:

@@ -10,6 +10,7 @@ import { answerInstead, type Fault, type Faults } from './faults.ts';
 export type ServiceName =
   | 'aws'
   | 'kms'
+  | 's3'
   | 'sts'
   | 'consent'
   | 'oauth'
@@ -28,7 +29,7 @@ export interface RecordedRequest {
   /** Without the query. */
   path: string;
   query: URLSearchParams;
-  /** Parsed when it is JSON or a form (then an object of strings), otherwise the text. */
+  /** Parsed when it is JSON or a form (then an object of strings), otherwise the text; '' when the service takes bytes. */
   body: unknown;
   headers: IncomingHttpHeaders;
   startedAt: number;
@@ -43,14 +44,16 @@ export interface RecordedRequest {
 export interface Answer {
   status: number;
   headers?: Record<string, string>;
-  /** An object is sent as JSON. */
-  body?: string | object;
+  /** An object that is not a Buffer is sent as JSON. */
+  body?: string | Buffer | object;
 }
 
 /** A stand-in behind the server. */
 export interface Service {
   readonly name: ServiceName;
-  verb(method: string, path: string, headers: IncomingHttpHeaders): string;
+  /** The bodies are bytes, too large to be recorded. */
+  readonly takesBytes?: boolean;
+  verb(method: string, path: string, headers: IncomingHttpHeaders, query: URLSearchParams): string;
   /** Performs the request and returns its answer. An exception is a bug of the stand-in. */
   handle(request: RecordedRequest, rawBody: Buffer): Answer | Promise<Answer>;
   /** Called once when a request is over, however it ended. */
@@ -119,7 +122,7 @@ async function serve(service: Service, wire: Wire, incoming: IncomingMessage, re
 
   const rawBody = await buffer(incoming).catch(() => undefined);
   if (rawBody === undefined) return; // the client went away while it was sending
-  request.body = parseBody(rawBody, incoming.headers['content-type']);
+  if (!service.takesBytes) request.body = parseBody(rawBody, incoming.headers['content-type']);
 
   const faults = wire.faults.take(request);
   for (const fault of faults) {
@@ -130,7 +133,7 @@ async function serve(service: Service, wire: Wire, incoming: IncomingMessage, re
   if (fault?.kind === 'reset-before') return reset(incoming);
   if (fault?.kind === 'hang') return;
 
-  let answer = fault && answerInstead(fault, request, rawBody.toString());
+  let answer = fault && answerInstead(fault, request, rawBody);
   if (answer === undefined) {
     answer = await service.handle(request, rawBody);
     for (const hook of faults) if (hook.kind === 'hook') await hook.after?.(request);
@@ -146,13 +149,16 @@ async function serve(service: Service, wire: Wire, incoming: IncomingMessage, re
 }
 
 function record(service: Service, incoming: IncomingMessage): RecordedRequest {
-  const { pathname, searchParams } = new URL(incoming.url ?? '/', 'http://127.0.0.1');
+  const { url = '/' } = incoming;
+  const { pathname, searchParams } = new URL(url, 'http://127.0.0.1');
+  // URL resolves '..', which may be a part of a key in S3.
+  const path = service.takesBytes ? (url.split('?')[0] ?? '/') : pathname;
   const method = incoming.method ?? 'GET';
   return {
     service: service.name,
-    verb: service.verb(method, pathname, incoming.headers),
+    verb: service.verb(method, path, incoming.headers, searchParams),
     method,
-    path: pathname,
+    path,
     query: searchParams,
     body: '',
     headers: incoming.headers,
@@ -188,14 +194,14 @@ function reset(incoming: IncomingMessage): void {
 }
 
 function malformed(answer: Answer): Answer {
-  const text = answer.body === undefined ? '{}' : textOf(answer.body);
-  return { status: 200, headers: { 'content-type': contentType(answer) }, body: `${text.slice(0, -1)},"` };
+  const bytes = bytesOf(answer.body ?? '{}');
+  const body = Buffer.concat([bytes.subarray(0, -1), Buffer.from(',"')]);
+  return { status: 200, headers: { 'content-type': contentType(answer) }, body };
 }
 
 function send(response: ServerResponse, answer: Answer, truncated: boolean): void {
-  const text = answer.body === undefined ? '' : textOf(answer.body);
-  const bytes = Buffer.from(text);
-  const headers = { ...(text === '' ? {} : { 'content-type': contentType(answer) }), ...answer.headers };
+  const bytes = bytesOf(answer.body ?? '');
+  const headers = { ...(bytes.length === 0 ? {} : { 'content-type': contentType(answer) }), ...answer.headers };
   if (!truncated) {
     const length = answer.status === 204 ? {} : { 'content-length': bytes.length };
     response.writeHead(answer.status, { ...headers, ...length }).end(bytes);
@@ -208,8 +214,9 @@ function send(response: ServerResponse, answer: Answer, truncated: boolean): voi
   }
 }
 
-function textOf(body: string | object): string {
-  return typeof body === 'string' ? body : JSON.stringify(body);
+function bytesOf(body: string | Buffer | object): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
 function contentType(answer: Answer): string {

@@ -40,6 +40,7 @@ test('names every stand-in in the environment, each at an address of this machin
       'AWS_ENDPOINT_URL_SECRETS_MANAGER',
       'AWS_ENDPOINT_URL_KMS',
       'AWS_ENDPOINT_URL_STS',
+      'AWS_ENDPOINT_URL_S3',
       'GMAIL_API_URL',
       'GOOGLE_AUTH_URL',
       'GOOGLE_TOKEN_URL',

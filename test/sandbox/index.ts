@@ -1,6 +1,6 @@
-// The whole sandbox in one call: loopback stand-ins for AWS Secrets Manager, KMS and STS, Google's consent page and token
-// endpoint, the Gmail API, the Admin SDK, a monitor and a host for posts, around one made-up mailbox. Tests, the demo and `npm run
-// sandbox` all start here.
+// The whole sandbox in one call: loopback stand-ins for AWS Secrets Manager, KMS, STS and S3, Google's consent page and
+// token endpoint, the Gmail API, the Admin SDK, a monitor and a host for posts, around one made-up mailbox. Tests, the demo and
+// `npm run sandbox` all start here.
 import { randomUUID } from 'node:crypto';
 import { SandboxConsent } from './consent.ts';
 import { SandboxDirectory } from './directory.ts';
@@ -18,6 +18,7 @@ import { SandboxMailbox } from './mailbox.ts';
 import { SandboxMonitor } from './monitor.ts';
 import { SandboxOAuth } from './oauth.ts';
 import { SandboxReceiver } from './receiver.ts';
+import { SandboxS3 } from './s3.ts';
 import { SandboxSecretsManager } from './secrets-manager.ts';
 import { SandboxSts } from './sts.ts';
 
@@ -77,6 +78,8 @@ export interface Sandbox extends AsyncDisposable {
   /** The users of AWS; `env` holds the key of the first. */
   readonly iam: SandboxIam;
   readonly kms: SandboxKms;
+  /** One empty bucket at the start; EXPORT_URL is `s3.url('a-prefix')`, and not in `env`. */
+  readonly s3: SandboxS3;
   readonly consent: SandboxConsent;
   readonly oauth: SandboxOAuth;
   readonly gmail: SandboxGmail;
@@ -118,17 +121,17 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const secrets = new SandboxSecretsManager(iam);
   const secret = secrets.setSecret('gmail-jobs/alice', secretValue);
   const kms = new SandboxKms(iam);
+  const s3 = new SandboxS3(iam, kms);
   const gmail = new SandboxGmail(mailbox, oauth, options.quota, options.maxConcurrent);
   const directory = new SandboxDirectory(oauth);
   const monitor = new SandboxMonitor();
   const receiver = new SandboxReceiver();
 
   const wire: Wire = { requests: [], faults: new Faults(), latencyMs: options.latencyMs ?? 0 };
-  const services = [secrets, kms, new SandboxSts(iam), consent, oauth, gmail, monitor, receiver, directory];
+  const services = [secrets, kms, new SandboxSts(iam), consent, oauth, gmail, monitor, receiver, directory, s3];
   const listeners = await Promise.all(services.map((service) => listen(service, wire)));
-  const [awsUrl, kmsUrl, stsUrl, consentUrl, oauthUrl, gmailUrl, monitorUrl, receiverUrl, directoryUrl] = listeners.map(
-    ({ url }) => url,
-  );
+  const [awsUrl, kmsUrl, stsUrl, consentUrl, oauthUrl, gmailUrl, monitorUrl, receiverUrl, directoryUrl, s3Url] =
+    listeners.map(({ url }) => url);
   const close = async () => {
     await Promise.all(listeners.map((listener) => listener.close()));
   };
@@ -140,6 +143,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       AWS_ENDPOINT_URL_SECRETS_MANAGER: `${awsUrl}`,
       AWS_ENDPOINT_URL_KMS: `${kmsUrl}`,
       AWS_ENDPOINT_URL_STS: `${stsUrl}`,
+      AWS_ENDPOINT_URL_S3: `${s3Url}`,
       GMAIL_API_URL: `${gmailUrl}`,
       GOOGLE_AUTH_URL: `${consentUrl}/o/oauth2/v2/auth`,
       GOOGLE_TOKEN_URL: `${oauthUrl}/token`,
@@ -151,6 +155,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     secrets,
     iam,
     kms,
+    s3,
     consent,
     oauth,
     gmail,
