@@ -17,8 +17,23 @@ export interface StoreSettings {
 
 /**
  * Opens the place; sends no request.
- * @throws ConfigError for a folder on a dyno or one that the process may not use, and for S3 without a region.
+ * @throws ConfigError for a folder on a dyno, and for S3 without a region.
  */
 export async function openStore(place: Place, settings: StoreSettings): Promise<FileStore> {
-  throw new ConfigError(`${place.kind} is not supported yet`, `Wait. ${settings.region}`);
+  if (place.kind === 's3') throw new ConfigError('S3 is not supported yet', `Wait. ${settings.region}`);
+  const { path } = place;
+  if (settings.isDyno) {
+    throw new ConfigError(
+      `${path} is a folder on the disk of this dyno, which Heroku deletes when the dyno ends`,
+      'Keep the files in S3: `heroku config:set EXPORT_URL=s3://bucket/prefix`.',
+    );
+  }
+  if (/^~(?:\/|$)/.test(path)) {
+    throw new ConfigError(
+      `the shell did not replace the ~ in ${path}`,
+      'Write the whole path of the folder, such as /home/alice/mail.',
+    );
+  }
+  const { FolderStore } = await import('./folder.ts');
+  return new FolderStore(path);
 }
