@@ -2,6 +2,7 @@
  * Limits a job to a span of time: gives its mailbox the span, shows the forecast, and asks before the first change or the
  * first message that the job gets. The mailbox's verbs work through the windows of the span.
  */
+import { type DateRange, datesOf, readRange } from '../base/date-range.ts';
 import { UsageError } from '../errors.ts';
 import type { UpcomingReads } from '../gmail/hand-over.ts';
 import type { MailboxOptions, UpcomingChanges } from '../gmail/mailbox.ts';
@@ -20,7 +21,7 @@ import {
 } from './forecast.ts';
 import { renderForecast } from './forecast-screen.ts';
 import type { BackfillValues } from './options.ts';
-import { datesOf, type Range, readRange, spanOf } from './span.ts';
+import { spanOf } from './span.ts';
 
 export interface BackfillOptions {
   readonly name: string;
@@ -36,7 +37,7 @@ export interface BackfillOptions {
 
 export class Backfill {
   readonly #options: BackfillOptions;
-  readonly #range: Range;
+  readonly #range: DateRange;
   readonly #span: Span;
   #resources: Resources | undefined;
   #confirmed = false;

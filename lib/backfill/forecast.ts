@@ -5,6 +5,7 @@ import type { GmailClient } from '../gmail/client.ts';
 import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
 import type { UpcomingReads } from '../gmail/hand-over.ts';
 import type { UpcomingChanges } from '../gmail/mailbox.ts';
+import { estimateDurationMs } from '../gmail/pace.ts';
 import type { QuotaWindow } from '../gmail/quota.ts';
 import { PAGE_SIZE } from '../gmail/searcher.ts';
 import { unitsOf } from '../gmail/units.ts';
@@ -192,36 +193,8 @@ function sum(one: number, two: number): number {
   return one + two;
 }
 
-export interface PacedWork extends Work {
-  readonly unitsPerMinute: number;
-  /** Quota units spent within the last 60 seconds. */
-  readonly usedInWindow: number;
-  readonly requestMs: number;
-  /** Requests at the same time. */
-  readonly atOnce: number;
-}
-
-const WINDOW_MS = 60_000;
-
 /** A longer list of rules would make the log line too long; the events `rule.planned` have the same numbers. */
 const MAX_RULES_BYTES = 5_000;
-
-/**
- * Returns how long the work takes, in milliseconds. The requests spend the quota of a minute at once, then wait until 60
- * seconds after the first answers; slow requests never spend the quota, and never wait for it.
- */
-export function estimateDurationMs(work: PacedWork): number {
-  const { units, requests, unitsPerMinute, usedInWindow, requestMs, atOnce } = work;
-  if (requests === 0) return 0;
-  const ownMs = (count: number) => Math.ceil(count / atOnce) * requestMs;
-  const each = units / requests;
-  if (each === 0) return ownMs(requests);
-  const perWindow = Math.max(1, Math.floor(unitsPerMinute / each));
-  const used = Math.min(perWindow, usedInWindow / each);
-  const waits = Math.ceil((used + requests) / perWindow) - 1;
-  const lastOnes = Math.min(requests, used + requests - waits * perWindow);
-  return Math.round(Math.max(ownMs(requests), waits * (WINDOW_MS + requestMs) + ownMs(lastOnes)));
-}
 
 /** The fields of the event `backfill.forecast`; leaves out the rules when they are too many for a log line. */
 export function forecastEvent(forecast: Forecast): Readonly<Record<string, unknown>> {

@@ -1,4 +1,5 @@
 /** Spans of time that searches are bound to, such as the months of a backfill, and the messages found in each. */
+import type { DateRange } from '../base/date-range.ts';
 import { IdSet } from './ids.ts';
 
 export interface Window {
@@ -21,6 +22,12 @@ export interface Span {
   readonly asked: boolean;
   /** Whether the work begins with the oldest window; otherwise with the newest. */
   readonly oldestFirst: boolean;
+}
+
+/** The whole range as one window. */
+export function windowOf({ from, to }: DateRange): Window {
+  const name = `${from?.date.toISODate() ?? 'the beginning'} to ${to?.date.toISODate() ?? 'now'}`;
+  return { name, fromS: from?.beginS ?? null, toS: to?.beginS ?? null };
 }
 
 /**

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DateTime } from 'luxon';
 import { BACKFILL_OPTIONS, type BackfillValues, type WindowUnit } from '../../../lib/backfill/options.ts';
-import { datesOf, readRange, spanOf } from '../../../lib/backfill/span.ts';
+import { spanOf } from '../../../lib/backfill/span.ts';
+import { datesOf, readRange } from '../../../lib/base/date-range.ts';
 import { UsageError } from '../../../lib/errors.ts';
 import type { Span } from '../../../lib/gmail/windows.ts';
 

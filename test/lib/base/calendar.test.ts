@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DateTime } from 'luxon';
-import { readRange, spanOf } from '../../../lib/backfill/span.ts';
+import { spanOf } from '../../../lib/backfill/span.ts';
 import { dateAt, firstSecondOf } from '../../../lib/base/calendar.ts';
+import { readRange } from '../../../lib/base/date-range.ts';
 import { lastPeriod, type Period } from '../../../lib/digest/period.ts';
 import type { Window } from '../../../lib/gmail/windows.ts';
 
