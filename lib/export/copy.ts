@@ -1,0 +1,264 @@
+/** A copy as its index describes it: all lines of all parts, read into one small table in memory. */
+import { isUtf8 } from 'node:buffer';
+import type { Readable } from 'node:stream';
+import type { FileStore, StoredFile } from '../base/file-store.ts';
+import { timeOfRunId } from '../base/run-id.ts';
+import { IdCollector, type IdSet } from '../gmail/ids.ts';
+import { CopyTable } from './copy-table.ts';
+import { INDEX } from './index-writer.ts';
+import { type Line, LineError, parseLine } from './line.ts';
+import { pathOf } from './source-file.ts';
+
+/** A message as the lines say together. */
+export interface CopyMessage {
+  readonly id: string;
+  readonly threadId: string;
+  readonly date: Date;
+  /** Bytes of the unpacked source. */
+  readonly size: number;
+  /** Of the unpacked source, in hexadecimal digits. */
+  readonly sha256: string;
+  readonly labels: readonly string[];
+  /** Of the line that counts. */
+  readonly historyId: string;
+  readonly deleted: boolean;
+  /** Of the file with the source. */
+  readonly path: string;
+}
+
+export interface OpenCopyOptions {
+  /** Only what runs found that began before. */
+  readonly until?: Date;
+}
+
+/**
+ * Reads the index of a copy. A file or line that is damaged is listed in `damage`, and the rest is read.
+ * @throws JobError when the store cannot be read.
+ */
+export async function openCopy(store: FileStore, signal: AbortSignal, { until }: OpenCopyOptions = {}): Promise<Copy> {
+  const damage = new DamageList();
+  const parts: StoredFile[] = [];
+  for await (const file of store.list(INDEX, signal)) {
+    // Temporary names have other endings.
+    if (!file.path.endsWith('.jsonl')) continue;
+    if (isPartUntil(file.path, until, damage)) parts.push(file);
+  }
+  noteGaps(parts, damage);
+  const table = new CopyTable();
+  for await (const { path, chunks } of readInOrder(store, parts, signal)) {
+    if (chunks === null) damage.add(path, 'vanished while the copy was read');
+    else for await (const chunkLines of linesOf(path, chunks, damage)) for (const line of chunkLines) table.add(line);
+  }
+  table.finish();
+  if (until === undefined) {
+    for (const id of table.withoutFile()) damage.add(INDEX, `no line describes the file of message ${id}`);
+  }
+  return new Copy(table, damage);
+}
+
+/** The live messages of a copy, and those that are gone from the mailbox. */
+export class Copy {
+  readonly #table: CopyTable;
+  readonly #damage: DamageList;
+
+  /** Only for this file; others use `openCopy`. */
+  constructor(table: CopyTable, damage: DamageList) {
+    this.#table = table;
+    this.#damage = damage;
+  }
+
+  /** The number of live messages. */
+  get size(): number {
+    return this.#table.live;
+  }
+
+  /** Such as `index/…-0001.jsonl:12: id is no id of a message`: the first problems of the index. */
+  get damage(): readonly string[] {
+    return this.#damage.first;
+  }
+
+  /** The number of all problems of the index. */
+  get damageCount(): number {
+    return this.#damage.count;
+  }
+
+  /** The ids of the live messages. */
+  ids(): IdSet {
+    const ids = new IdCollector();
+    for (let row = 0; row < this.#table.rows; row += 1) if (this.#table.isLive(row)) ids.add(this.#table.id(row));
+    return ids.finish();
+  }
+
+  /** A message whose file is in the copy, also a deleted one. */
+  get(id: string): CopyMessage | undefined {
+    const row = this.#table.find(id);
+    return row === undefined || !this.#table.hasFile(row) ? undefined : this.#message(row);
+  }
+
+  /** The live messages, in the order in which the copy got them. */
+  *[Symbol.iterator](): Generator<CopyMessage, void, undefined> {
+    for (let row = 0; row < this.#table.rows; row += 1) if (this.#table.isLive(row)) yield this.#message(row);
+  }
+
+  /** The messages whose files are in the copy, deleted ones too. */
+  *all(): Generator<CopyMessage, void, undefined> {
+    for (let row = 0; row < this.#table.rows; row += 1) if (this.#table.hasFile(row)) yield this.#message(row);
+  }
+
+  #message(row: number): CopyMessage {
+    const { id, date, ...rest } = this.#table.read(row);
+    return { id, date, ...rest, path: pathOf(id, date) };
+  }
+}
+
+/** More problems than these are only counted. */
+const MOST_LISTED = 300;
+
+export class DamageList {
+  readonly first: string[] = [];
+  count = 0;
+
+  add(place: string, problem: string): void {
+    this.count += 1;
+    // Names of files may hold characters that control a terminal.
+    if (this.first.length < MOST_LISTED) this.first.push(`${printable(place)}: ${problem}`);
+  }
+}
+
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
+}
+
+const PART = /^index\/([^/]+)-(\d{4,})\.jsonl$/;
+
+/** Whether the file is a part of a run that began before `until`. */
+function isPartUntil(path: string, until: Date | undefined, damage: DamageList): boolean {
+  const [, runId] = PART.exec(path) ?? [];
+  if (runId === undefined) {
+    damage.add(path, 'is no part of the index');
+    return false;
+  }
+  if (until === undefined) return true;
+  const began = timeOfRunId(runId);
+  if (began === null) damage.add(path, 'its name does not say when its run began');
+  return began !== null && began < until;
+}
+
+/** A run numbers its parts from 1 without a gap. */
+function noteGaps(parts: readonly StoredFile[], damage: DamageList): void {
+  const expected = new Map<string, number>();
+  for (const { path } of parts) {
+    const [, runId = '', digits = ''] = PART.exec(path) ?? [];
+    const part = Number(digits);
+    const next = expected.get(runId) ?? 1;
+    if (part !== next) {
+      damage.add(path, part === next + 1 ? `part ${next} of its run is missing` : `parts before it are missing`);
+    }
+    expected.set(runId, part + 1);
+  }
+}
+
+/** The parts that are read ahead of the one whose lines are being counted. */
+const AHEAD = 16;
+
+/** Larger files are read as a stream. A part that this program writes is hardly larger than 1 MB. */
+const MOST_BYTES_AHEAD = 2 * 1024 * 1024;
+
+interface PartContent {
+  readonly path: string;
+  /** Null when there is no such file any more. */
+  readonly chunks: Iterable<Buffer> | AsyncIterable<Buffer> | null;
+}
+
+/** The content of the parts, in their order. */
+async function* readInOrder(
+  store: FileStore,
+  parts: readonly StoredFile[],
+  signal: AbortSignal,
+): AsyncGenerator<PartContent, void, undefined> {
+  const ahead: Promise<Buffer | null>[] = [];
+  const begin = (index: number) => {
+    const part = parts[index];
+    if (part === undefined) return;
+    const isSmall = part.bytes <= MOST_BYTES_AHEAD;
+    const content = isSmall
+      ? store.read(part.path, signal).then((file) => file?.content ?? null)
+      : Promise.resolve(null);
+    // The error is thrown when its turn comes.
+    content.catch(() => undefined);
+    ahead.push(content);
+  };
+  for (let index = 0; index < AHEAD; index += 1) begin(index);
+  for (const [index, { path, bytes }] of parts.entries()) {
+    signal.throwIfAborted();
+    const content = await ahead.shift();
+    begin(index + AHEAD);
+    if (content) yield { path, chunks: [content] };
+    else if (bytes <= MOST_BYTES_AHEAD) yield { path, chunks: null };
+    else yield { path, chunks: (await store.open(path, signal)) as Readable | null };
+  }
+}
+
+const NEWLINE = 0x0a;
+const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
+
+/** Above a message with all 10,000 labels of a mailbox. */
+const MOST_LINE_BYTES = 8 * 1024 * 1024;
+
+/** The valid lines of a part, some at a time. */
+async function* linesOf(
+  path: string,
+  chunks: Iterable<Buffer> | AsyncIterable<Buffer>,
+  damage: DamageList,
+): AsyncGenerator<Line[], void, undefined> {
+  let number = 0;
+  /** The beginning of a line whose end is in a later chunk. */
+  let begun: Buffer[] = [];
+  let begunBytes = 0;
+  const read = (bytes: Buffer): Line[] => {
+    number += 1;
+    try {
+      return parseBytes(number === 1 ? withoutMark(bytes) : bytes);
+    } catch (error) {
+      if (!(error instanceof LineError)) throw error;
+      damage.add(`${path}:${number}`, error.message);
+      return [];
+    }
+  };
+  const finish = (end: Buffer): Line[] => {
+    const bytes = begunBytes + end.length;
+    const line = begunBytes === 0 ? end : Buffer.concat([...begun, end]);
+    begun = [];
+    begunBytes = 0;
+    if (bytes <= MOST_LINE_BYTES) return read(line);
+    number += 1;
+    damage.add(`${path}:${number}`, 'is longer than 8 MB');
+    return [];
+  };
+  for await (const chunk of chunks) {
+    const lines: Line[] = [];
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, from)) {
+      lines.push(...finish(chunk.subarray(from, end)));
+      from = end + 1;
+    }
+    const rest = chunk.subarray(from);
+    begunBytes += rest.length;
+    // The bytes of a line that is too long are only counted.
+    if (begunBytes > MOST_LINE_BYTES) begun = [];
+    else if (rest.length > 0) begun.push(rest);
+    yield lines;
+  }
+  if (begunBytes > 0) yield finish(Buffer.alloc(0));
+}
+
+function withoutMark(bytes: Buffer): Buffer {
+  return bytes.subarray(0, 3).equals(BYTE_ORDER_MARK) ? bytes.subarray(3) : bytes;
+}
+
+/** @throws LineError for an invalid line. An empty one has no content. */
+function parseBytes(bytes: Buffer): Line[] {
+  if (!isUtf8(bytes)) throw new LineError('is no UTF-8');
+  const text = bytes.toString('utf8');
+  return text.trim() === '' ? [] : [parseLine(text)];
+}

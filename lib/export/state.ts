@@ -1,0 +1,112 @@
+/** The file `state.json` of a copy: whose mailbox it is, and the history id up to which the copy is complete. */
+import type { FileStore } from '../base/file-store.ts';
+import { isObject, parseJson } from '../base/json.ts';
+import { isSameMailbox } from '../base/mail-address.ts';
+import { ConfigError, CredentialError } from '../errors.ts';
+import { isMessageId } from '../gmail/ids.ts';
+import { isHistoryId } from './line.ts';
+
+const STATE_PATH = 'state.json';
+
+/** A copy of a higher number was written by a later version; this program refuses it. */
+const FORMAT = 1;
+
+export interface CopyState {
+  readonly format: typeof FORMAT;
+  readonly email: string;
+  /** The next run reads the mailbox's history from here. */
+  readonly historyId: string;
+  /** `listed`, and no message failed. */
+  readonly complete: boolean;
+  /** Whether messages in Spam and Trash are copied. */
+  readonly spamTrash: boolean;
+  /** The user's own labels: id → name. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Whether every message of a whole listing is copied or in `failed`. */
+  readonly listed: boolean;
+  /** The ids of messages that Gmail did not give; the next run tries them again. */
+  readonly failed: readonly string[];
+  /** Keys of other versions, which `writeState` keeps. */
+  readonly further?: Readonly<Record<string, unknown>>;
+}
+
+export interface StoredState {
+  readonly state: CopyState;
+  /** For `writeState`. */
+  readonly version: string;
+}
+
+/**
+ * The state of the copy; null when the place has none. `address` is the mailbox that the copy must belong to.
+ * @throws ConfigError (78) for a state that cannot be read or has another format, CredentialError (77) for another mailbox.
+ */
+export async function readState(store: FileStore, signal: AbortSignal, address?: string): Promise<StoredState | null> {
+  const file = await store.read(STATE_PATH, signal);
+  if (file === null) return null;
+  const state = parseState(file.content.toString('utf8'), store.name);
+  if (address !== undefined && !isSameMailbox(state.email, address)) {
+    throw new CredentialError(
+      `${store.name} holds a copy of the mailbox ${state.email}, but this is ${address}`,
+      'Name another place with --into or EXPORT_URL, or use the credentials of that mailbox.',
+    );
+  }
+  return { state, version: file.version };
+}
+
+/**
+ * Writes the state in place of the one with this version; null for none. Returns the new version, or null, without a change,
+ * when another run has written the state.
+ */
+export function writeState(
+  store: FileStore,
+  { further = {}, ...state }: CopyState,
+  version: string | null,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const text = `${JSON.stringify({ ...state, ...further })}\n`;
+  return store.replace(STATE_PATH, Buffer.from(text), version, signal);
+}
+
+/** @throws ConfigError for text that is no state of format 1. */
+function parseState(text: string, place: string): CopyState {
+  const value = parseJson(text.replace(/^\uFEFF/, ''));
+  if (!isObject(value)) throw damaged(place, 'is no JSON object');
+  const { format, email, historyId, complete, spamTrash, labels, listed = complete, failed = [], ...further } = value;
+  if (typeof format !== 'number') throw damaged(place, 'has no format');
+  if (format !== FORMAT) {
+    throw new ConfigError(
+      `the copy in ${place} has the format ${format}, and this version reads format ${FORMAT} only`,
+      'Use the version of gmail-jobs that wrote the copy, or a newer one; or name another place with --into or EXPORT_URL.',
+    );
+  }
+  if (typeof email !== 'string' || email === '') throw damaged(place, 'has no email');
+  if (!isHistoryId(historyId)) throw damaged(place, 'historyId is no whole number in quotes');
+  if (typeof complete !== 'boolean') throw damaged(place, 'complete is neither true nor false');
+  if (typeof spamTrash !== 'boolean') throw damaged(place, 'spamTrash is neither true nor false');
+  if (typeof listed !== 'boolean') throw damaged(place, 'listed is neither true nor false');
+  if (!isObject(labels) || !isRecordOfNames(labels)) throw damaged(place, 'labels is no object of names');
+  if (!Array.isArray(failed) || !failed.every(isMessageId)) throw damaged(place, 'failed is no list of message ids');
+  return {
+    format: FORMAT,
+    email,
+    historyId,
+    complete,
+    spamTrash,
+    // Without a prototype, so that a label's id such as `constructor` finds nothing.
+    labels: Object.assign(Object.create(null), labels),
+    listed,
+    failed: [...new Set(failed)],
+    further,
+  };
+}
+
+function isRecordOfNames(labels: Readonly<Record<string, unknown>>): labels is Readonly<Record<string, string>> {
+  return Object.values(labels).every((name) => typeof name === 'string' && name !== '');
+}
+
+function damaged(place: string, problem: string): ConfigError {
+  return new ConfigError(
+    `state.json in ${place} is damaged: it ${problem}`,
+    'Put back an older version of state.json, or delete it: the next export then writes it again, and keeps the messages that are there.',
+  );
+}
