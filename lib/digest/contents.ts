@@ -30,7 +30,7 @@ export interface Count {
   readonly count: number;
 }
 
-export interface MessageLine {
+export interface DigestLine {
   readonly threadId: string;
   readonly sender: Sender;
   readonly subject: string;
@@ -58,11 +58,11 @@ export interface DigestContents {
   /** How many of the newest messages were read; all fields below come from these. */
   readonly read: number;
   readonly senders: readonly (Sender & { readonly count: number })[];
-  readonly largest: readonly MessageLine[];
+  readonly largest: readonly DigestLine[];
   /** Unread messages, bulk mail last, the newest first. */
-  readonly unreadMessages: readonly MessageLine[];
+  readonly unreadMessages: readonly DigestLine[];
   /** Conversations in the whole inbox whose last message is somebody else's, the oldest first. */
-  readonly waiting: readonly MessageLine[];
+  readonly waiting: readonly DigestLine[];
 }
 
 type Reader = Pick<Mailbox, 'search' | 'read'>;
@@ -155,13 +155,13 @@ function countSenders(messages: readonly ReadMessage[]): (Sender & { count: numb
   return [...senders.values()].sort((a, b) => b.count - a.count).slice(0, MOST_SENDERS);
 }
 
-function pickUnread(messages: readonly ReadMessage[], bulkIds: ReadonlySet<string>): MessageLine[] {
+function pickUnread(messages: readonly ReadMessage[], bulkIds: ReadonlySet<string>): DigestLine[] {
   const unread = messages.filter(({ labelIds }) => labelIds.includes('UNREAD'));
   const bulkLast = unread.toSorted((a, b) => Number(bulkIds.has(a.id)) - Number(bulkIds.has(b.id)));
   return bulkLast.slice(0, MOST_UNREAD).map(toLine);
 }
 
-function toLine(message: ReadMessage): MessageLine {
+function toLine(message: ReadMessage): DigestLine {
   const { threadId, receivedAt, sizeBytes } = message;
   const sender = parseSender(message.header('From'));
   return { threadId, sender, subject: subjectLine(message.header('Subject')), receivedAt, sizeBytes };

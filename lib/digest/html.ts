@@ -5,7 +5,7 @@
  */
 import { formatCount } from '../base/count.ts';
 import { Html, html } from '../screen/markup.ts';
-import type { Count, DigestContents, MessageLine } from './contents.ts';
+import type { Count, DigestContents, DigestLine } from './contents.ts';
 import * as wording from './wording.ts';
 
 // The light page's colors are inline; the style sheet holds the dark page and the phone, for programs that keep it.
@@ -51,7 +51,7 @@ export function renderHtml(contents: DigestContents): string {
   const { period, now, total, waiting, unreadMessages, largest } = contents;
   const { HEADINGS } = wording;
   const more = contents.unread - unreadMessages.length;
-  const rows = (lines: readonly MessageLine[], aside: (line: MessageLine) => string) =>
+  const rows = (lines: readonly DigestLine[], aside: (line: DigestLine) => string) =>
     lines.map((line) => messageRow(contents.address, line, aside(line)));
   const body = [
     total === 0 ? quiet() : overview(contents),
@@ -145,7 +145,7 @@ function section(heading: string, rows: readonly Html[], closing = ''): Html {
 <table ${TABLE} style="table-layout:fixed">${rows}</table>${last}`;
 }
 
-function messageRow(address: string, { threadId, sender, subject }: MessageLine, aside: string): Html {
+function messageRow(address: string, { threadId, sender, subject }: DigestLine, aside: string): Html {
   const link = gmailLink(address, `all/${encodeURIComponent(threadId)}`);
   const beside = `padding-top:8px;border-top:1px solid ${LINE};font-size:14px`;
   const under = 'padding-bottom:8px;font-size:14px;word-wrap:break-word;overflow-wrap:anywhere';

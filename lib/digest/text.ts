@@ -1,6 +1,6 @@
 /** Renders a digest as plain text, for mail programs that show no HTML. */
 import { formatCount } from '../base/count.ts';
-import type { Count, DigestContents, MessageLine } from './contents.ts';
+import type { Count, DigestContents, DigestLine } from './contents.ts';
 import * as wording from './wording.ts';
 
 const BAR_LENGTH = 24;
@@ -52,7 +52,7 @@ function overview(contents: DigestContents): string[] {
 }
 
 /** Message lines under a heading, each with a time or size in front; no lines at all without messages. */
-function list(heading: string, lines: readonly MessageLine[], front: (line: MessageLine) => string): string[] {
+function list(heading: string, lines: readonly DigestLine[], front: (line: DigestLine) => string): string[] {
   const width = Math.max(...lines.map((line) => front(line).length));
   const rows = lines.map(
     (line) => `  ${front(line).padStart(width)}  ${unlinked(line.sender.name)}: ${unlinked(line.subject)}`,

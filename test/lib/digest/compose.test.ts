@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import PostalMime, { type Email } from 'postal-mime';
 import { composeMail } from '../../../lib/digest/compose.ts';
-import type { DigestContents, MessageLine } from '../../../lib/digest/contents.ts';
+import type { DigestContents, DigestLine } from '../../../lib/digest/contents.ts';
 import { lastPeriod } from '../../../lib/digest/period.ts';
 import { parseSender, subjectLine } from '../../../lib/gmail/mail-text.ts';
 import { NASTY } from '../../sandbox/corpus.ts';
@@ -10,7 +10,7 @@ import { EMAIL } from './support.ts';
 
 const NOW = new Date('2026-11-23T06:00:00Z');
 
-function line(from: string, subject: string): MessageLine {
+function line(from: string, subject: string): DigestLine {
   const receivedAt = new Date('2026-11-22T14:05:00Z');
   return {
     threadId: '18f0',
@@ -21,7 +21,7 @@ function line(from: string, subject: string): MessageLine {
   };
 }
 
-function contentsWith(lines: readonly MessageLine[], more: Partial<DigestContents> = {}): DigestContents {
+function contentsWith(lines: readonly DigestLine[], more: Partial<DigestContents> = {}): DigestContents {
   return {
     period: lastPeriod('day', 'UTC', NOW),
     now: NOW,
