@@ -29,7 +29,9 @@ export type FaultKind =
   | { kind: 'hang-after' }
   /** The effect happens; the answer states its full length, and ends in the middle. */
   | { kind: 'truncate' }
-  /** The effect happens; the answer is a complete 200 whose JSON is broken. */
+  /** The effect happens; the answer stops in the middle, and the connection stays open. */
+  | { kind: 'stall' }
+  /** The effect happens; the answer is a complete 200 whose JSON or XML is broken. */
   | { kind: 'malformed' }
   /** The effect happens; its answer comes later. */
   | { kind: 'slow'; delayMs: number }

@@ -139,6 +139,21 @@ test('truncate ends the body before its stated length', async () => {
   assert.equal(server.counter.effects, 1);
 });
 
+test('stall stops in the middle of the body, and keeps the connection', async () => {
+  await using server = await startCounter();
+  server.faults.add({ kind: 'stall' });
+  const client = new AbortController();
+  const response = await server.get('/count', { signal: client.signal });
+  const reader = response.body?.getReader();
+  const { value, done } = (await reader?.read()) ?? {};
+  assert.equal(done, false);
+  assert.ok(value !== undefined && value.length < Number(response.headers.get('content-length')));
+  const rest = assert.rejects(async () => await reader?.read(), { name: 'AbortError' });
+  client.abort();
+  await rest;
+  assert.equal(server.counter.effects, 1);
+});
+
 test('truncate ends an answer that has no body in its headers', async () => {
   await using server = await startCounter();
   server.faults.add({ kind: 'truncate' });

@@ -145,7 +145,7 @@ async function serve(service: Service, wire: Wire, incoming: IncomingMessage, re
   request.status = answer.status;
   // Recorded before the answer is sent, so that a client that has the answer finds it in the list.
   settle();
-  send(response, answer, fault?.kind === 'truncate');
+  send(response, answer, fault?.kind);
 }
 
 function record(service: Service, incoming: IncomingMessage): RecordedRequest {
@@ -199,18 +199,22 @@ function malformed(answer: Answer): Answer {
   return { status: 200, headers: { 'content-type': contentType(answer) }, body };
 }
 
-function send(response: ServerResponse, answer: Answer, truncated: boolean): void {
+function send(response: ServerResponse, answer: Answer, fault: Fault['kind']): void {
   const bytes = bytesOf(answer.body ?? '');
   const headers = { ...(bytes.length === 0 ? {} : { 'content-type': contentType(answer) }), ...answer.headers };
-  if (!truncated) {
+  if (fault !== 'truncate' && fault !== 'stall') {
     const length = answer.status === 204 ? {} : { 'content-length': bytes.length };
     response.writeHead(answer.status, { ...headers, ...length }).end(bytes);
   } else if (bytes.length > 0) {
     response.writeHead(answer.status, { ...headers, 'content-length': bytes.length });
-    response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.socket?.end());
+    response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => {
+      if (fault === 'truncate') response.socket?.end();
+    });
   } else {
     // Without a body, the answer is cut in the middle of the headers.
-    response.socket?.end(`HTTP/1.1 ${answer.status} OK\r\ndate: `);
+    const start = `HTTP/1.1 ${answer.status} OK\r\ndate: `;
+    if (fault === 'truncate') response.socket?.end(start);
+    else response.socket?.write(start);
   }
 }
 

@@ -65,7 +65,7 @@ export class SandboxIam {
     return user;
   }
 
-  /** Lets a user, by default the one made first, do these actions of Secrets Manager (or `kms:…`) and no others. */
+  /** Lets a user, by default the one made first, do these actions of Secrets Manager (or `kms:…`, `s3:…`) and no others. */
   allow(actions: readonly string[], user = this.user()): void {
     user.policy = { Statement: { Effect: 'Allow', Action: actions.map(qualified), Resource: '*' } };
   }

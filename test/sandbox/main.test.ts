@@ -186,6 +186,7 @@ test('the variables can be read by every shell that is installed', async (t) => 
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^GMAIL_API_URL=http:\/\/127\.0\.0\.1:\d+$/m, shell);
     assert.match(stdout, /^AWS_SECRET_ACCESS_KEY=[\w+/]{40}$/m, shell);
+    assert.match(stdout, /^EXPORT_URL=s3:\/\/gmail-jobs-copy\/\{mailbox\}$/m, shell);
     assert.doesNotMatch(stdout, /^(AWS_PROFILE|AWS_SESSION_TOKEN|GMAIL_MAILBOX|DATABASE_URL|HTTPS_PROXY)=/m, shell);
   }
   assert.ok(tried.includes('sh'));

@@ -28,9 +28,9 @@ const OPTIONS = {
 
 const HELP = `Usage: npm run sandbox -- [options]
 
-Stand-ins for Gmail, Google's consent page and token endpoint, AWS Secrets Manager, KMS and STS, and a monitor, on
-loopback ports. KMS has one key, alias/gmail-jobs, for authorize --kms-key. The consent page waits for you to press its
-buttons. A page shows the mailbox in a browser. job fleet finds this mailbox and nine smaller ones.
+Stand-ins for Gmail, Google's consent page and token endpoint, AWS Secrets Manager, KMS, STS and S3, and a monitor,
+on loopback ports. KMS has one key, alias/gmail-jobs, for authorize --kms-key. S3 has one empty bucket, which EXPORT_URL
+names. The consent page waits for you to press its buttons. A page shows the mailbox in a browser. job fleet finds this mailbox and nine smaller ones.
 
 With PostgreSQL, several processes can share these mailboxes: .ci/postgres.sh npm run sandbox
 
@@ -107,6 +107,7 @@ async function main(): Promise<void> {
     const variables = {
       ...sandbox.env,
       GMAIL_QUOTA_PROFILE: options.sandbox.quota.profile,
+      EXPORT_URL: sandbox.s3.url('{mailbox}'),
       ...(database && { DATABASE_URL: database.url }),
     };
     const files = await writeFiles(folder, sandbox, variables);
@@ -126,6 +127,7 @@ async function main(): Promise<void> {
           ? 'For a database, which several fleets share, start `.ci/postgres.sh npm run sandbox`.'
           : 'Fleets share a database: in each hour, the job runs once in a mailbox (a dry run does not count).',
         '',
+        `EXPORT_URL, where jobs keep files: ${variables.EXPORT_URL}`,
         `The mailbox in a browser: ${pages.url}`,
         `Ctrl-C ends the sandbox and removes its files${database === undefined ? '' : ' and its database'}.`,
         '',

@@ -1,4 +1,5 @@
 // The real clients of Google and AWS, pointed at a sandbox, for the tests of the stand-ins.
+import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { OAuth2Client } from 'google-auth-library';
 import { type gmail_v1, gmail as gmailClient } from 'googleapis/build/src/apis/gmail/index.js';
@@ -17,6 +18,35 @@ export function awsClient(
     credentials: {
       accessKeyId: changes.accessKeyId ?? env.AWS_ACCESS_KEY_ID ?? '',
       secretAccessKey: changes.secretAccessKey ?? env.AWS_SECRET_ACCESS_KEY ?? '',
+    },
+  });
+}
+
+const ignore = () => {};
+
+/** The SDK's client for S3, without retries unless `maxAttempts` says so. */
+export function s3Client(
+  { env }: Sandbox,
+  changes: {
+    region?: string;
+    accessKeyId?: string;
+    secretAccessKey?: string;
+    sessionToken?: string;
+    maxAttempts?: number;
+  } = {},
+): S3Client {
+  const { sessionToken } = changes;
+  return new S3Client({
+    region: changes.region ?? env.AWS_REGION ?? '',
+    endpoint: env.AWS_ENDPOINT_URL_S3 ?? '',
+    forcePathStyle: true,
+    // Else the SDK warns on the console about every stream that it cannot send again.
+    logger: { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore },
+    maxAttempts: changes.maxAttempts ?? 1,
+    credentials: {
+      accessKeyId: changes.accessKeyId ?? env.AWS_ACCESS_KEY_ID ?? '',
+      secretAccessKey: changes.secretAccessKey ?? env.AWS_SECRET_ACCESS_KEY ?? '',
+      ...(sessionToken !== undefined && { sessionToken }),
     },
   });
 }

@@ -180,7 +180,11 @@ export class SandboxS3 implements Service {
     const { request, bucket, key, rawBody } = call;
     const { headers } = request;
     authorizeObject(call, 's3:PutObject');
-    if (Buffer.byteLength(key) > LONGEST_KEY_BYTES) throw s3Refusal('KeyTooLongError');
+    if (Buffer.byteLength(key) > LONGEST_KEY_BYTES) {
+      throw s3Refusal('KeyTooLongError', {
+        elements: { Size: String(Buffer.byteLength(key)), MaxSizeAllowed: String(LONGEST_KEY_BYTES) },
+      });
+    }
     const condition = writeConditionOf(headers);
     // Without s3:GetObject, If-Match would tell the ETag of an object that the user may not read.
     if (condition?.header === 'If-Match') authorizeObject(call, 's3:GetObject');
@@ -338,7 +342,12 @@ function authorizeBucket(call: Call, context: RequestContext): void {
 
 /** S3 puts the resource into quotation marks, other services do not. */
 function authorize({ user, bucket }: Call, action: string, resource: string, context: RequestContext): void {
-  const decision = decide(user.policy, action, resource, { 'aws:RequestedRegion': bucket.region, ...context });
+  const decision = decide(user.policy, action, resource, {
+    'aws:RequestedRegion': bucket.region,
+    'aws:ResourceAccount': ACCOUNT_ID,
+    's3:ResourceAccount': ACCOUNT_ID,
+    ...context,
+  });
   if (decision === 'allowed') return;
   throw s3Refusal('AccessDenied', { message: denialMessage(user, action, decision, `"${resource}"`) });
 }
