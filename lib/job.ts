@@ -130,6 +130,8 @@ export interface RunContext<O extends OptionSpecs, P, S extends string = string>
   readonly confirm: (question: string) => Promise<void>;
   /** The files of a job with `files`; undefined for others. @internal */
   readonly store: FileStore | undefined;
+  /** The time that the run may take, in milliseconds. @internal */
+  readonly budgetMs: number;
   /** Aborted when the run must stop. The mailbox's methods check it themselves. */
   readonly signal: AbortSignal;
   /** Aborted 20 seconds after `signal`, when changes under way must end too. @internal */

@@ -136,6 +136,16 @@ export class Mailbox {
     return this.#writer.live;
   }
 
+  /** Sends the requests of jobs of the program that have no method here. @internal */
+  get client(): GmailClient {
+    return this.#client;
+  }
+
+  /** Shows a person how far the job is. @internal */
+  get progress(): Progress {
+    return this.#options.progress;
+  }
+
   /** The span of time that limits searches; undefined for all mail. @internal */
   get span(): Span | undefined {
     return this.#options.span;

@@ -252,6 +252,7 @@ class Run {
           tally: this.#tally,
           log: createJobLog(this.#log, (error) => this.endByFault(error)),
           store,
+          budgetMs,
           signal: budget.wrapUp,
           giveUp: budget.giveUp,
           wait,
