@@ -144,7 +144,13 @@ export interface RunContext<O extends OptionSpecs, P, S extends string = string>
 export type FilesContext<O extends OptionSpecs> = Pick<
   RunContext<O, unknown>,
   'options' | 'runId' | 'startedAt' | 'tally' | 'log' | 'signal' | 'giveUp' | 'wait'
-> & { readonly store: FileStore; readonly progress: Progress };
+> & {
+  readonly store: FileStore;
+  readonly progress: Progress;
+  readonly dryRun: boolean;
+  /** Whether the process runs on a dyno, whose disk is deleted at its end. */
+  readonly isDyno: boolean;
+};
 
 /** How a job keeps files in EXPORT_URL. */
 export interface FilesSpec<O extends OptionSpecs> {

@@ -312,7 +312,7 @@ class Run {
     place: Place,
     { config, budget, wait }: { config: Config; budget: Budget; wait: (ms: number) => Promise<void> },
   ): Promise<void> {
-    const { options, argument } = this.#request;
+    const { options, argument, common } = this.#request;
     const store = await this.#openStore(place, config);
     try {
       await alone.run({
@@ -323,6 +323,8 @@ class Run {
         startedAt: this.#startedAt,
         tally: this.#tally,
         progress: this.#surroundings.progress,
+        dryRun: common.dryRun,
+        isDyno: config.isDyno,
         log: createJobLog(this.#log, (error) => this.endByFault(error)),
         signal: budget.wrapUp,
         giveUp: budget.giveUp,

@@ -47,10 +47,14 @@ export function hasMailbox(place: Place): boolean {
 
 /** The place of the mailbox with this address. */
 export function placeOf(place: Place, address: string): Place {
-  // A folder's name and a key must not get other meanings from an address.
-  const name = address.toLowerCase().replace(/[^a-z0-9@._+-]/g, '_');
+  const name = addressAsName(address);
   if (place.kind === 'folder') return { ...place, path: place.path.replaceAll(MAILBOX, name) };
   return { ...place, prefix: place.prefix.replaceAll(MAILBOX, name) };
+}
+
+/** The address as part of a folder's name or of a key, to which no character of it gives another meaning. */
+export function addressAsName(address: string): string {
+  return address.toLowerCase().replace(/[^a-z0-9@._+-]/g, '_');
 }
 
 /** The option that names a place for one run, in place of EXPORT_URL. */

@@ -1,0 +1,76 @@
+/** Errors of the file system, for a folder that a person has named, as errors with a remedy. */
+import { join } from 'node:path';
+import { ConfigError, JobError, RefusedError, UnavailableError } from '../errors.ts';
+
+/** An error of the file system with its remedy. Other errors are returned unchanged. `path` is in `folder`; '' for the folder. */
+export function explainFolderError(error: unknown, folder: string, path = ''): Error {
+  const { code = '', syscall = '', path: at = '' } = (error ?? {}) as NodeJS.ErrnoException;
+  if (error instanceof JobError || code === '') return error as Error;
+  const what = path === '' ? folder : join(folder, path);
+  if (code === 'ERR_ACCESS_DENIED') return locked(folder, error);
+  if (['EACCES', 'EPERM', 'EROFS'].includes(code)) {
+    const how = code === 'EROFS' ? 'the disk is mounted read-only' : 'the operating system denies it';
+    return new ConfigError(
+      `the files in ${folder} cannot be used: ${how} (${code}, ${syscall} ${at || what})`,
+      'Give the user who runs the program read and write permission for this folder and what is in it, or name another folder.',
+    );
+  }
+  if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code)) {
+    // A disk does not become empty by itself, so it is no failure that the next run may pass.
+    return new ConfigError(
+      `there is no space for the files in ${folder} (${code})`,
+      'Free space on the disk (or raise the quota of the user), or name a folder on another disk; then run again: nothing that was written is lost.',
+    );
+  }
+  if (['ENOTDIR', 'EEXIST', 'EISDIR'].includes(code)) {
+    const [found, expected] = code === 'EISDIR' ? ['a folder', 'a file'] : ['a file', 'a folder'];
+    return new ConfigError(
+      `${at || what} is ${found}, but ${expected} is expected there`,
+      `Move it away, or name another folder than ${folder}.`,
+    );
+  }
+  if (['ENAMETOOLONG', 'EILSEQ', 'EINVAL'].includes(code)) {
+    return new RefusedError(
+      `the file system of ${folder} does not accept the name of ${JSON.stringify(path)} (${code})`,
+      'Choose a shorter name without special characters.',
+    );
+  }
+  if (PASSING.has(code)) {
+    return new UnavailableError(
+      `the files in ${folder} could not be used (${code}, ${syscall})`,
+      'Nothing to do unless it lasts: the next run tries again. If it lasts, check the disk, or the network to it.',
+    );
+  }
+  return new ConfigError(
+    `the files in ${folder} could not be used (${code}, ${syscall} ${at || what})`,
+    'Check the folder and its disk, or name another folder.',
+  );
+}
+
+/** The code of an error of the file system, such as ENOENT; '' for other errors. */
+export function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | null)?.code ?? '';
+}
+
+/** Failures of the machine or of a network disk that may pass by themselves. Source: errno(3). */
+const PASSING: ReadonlySet<string> = new Set([
+  ...['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'ENOLCK', 'ESTALE', 'ETIMEDOUT'],
+  ...['EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH', 'ECONNRESET', 'ENOTCONN', 'EREMOTEIO'],
+]);
+
+/** Node's permission model keeps the process from the folder. */
+function locked(folder: string, error: unknown): ConfigError {
+  const { permission } = error as { permission?: string };
+  const write = `--allow-fs-write=${folder}`;
+  // Node allows the files in a folder only when the folder exists at the start (seen with 24.21).
+  const where = 'to the command in the Procfile, behind --permission';
+  return permission === 'FileSystemRead'
+    ? new ConfigError(
+        `the process may not read ${folder}, because it runs with --permission`,
+        `Create the folder, and add --allow-fs-read=${folder} ${where}; to write there, add ${write} too.`,
+      )
+    : new ConfigError(
+        `the process may not write into ${folder}, because it runs with --permission`,
+        `Create the folder, and add ${write} ${where}.`,
+      );
+}
