@@ -1,4 +1,4 @@
-// The body of a PutObject request: takes it out of aws-chunked framing, and verifies every sum that the request names.
+// The body of a PutObject request: takes it out of aws-chunked framing, and verifies every checksum that the request gives.
 // See docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html.
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -29,7 +29,7 @@ export function readUpload(headers: IncomingHttpHeaders, rawBody: Buffer): Uploa
   return { body, ...(checksum && { checksum }), ...(contentEncoding !== '' && { contentEncoding }) };
 }
 
-/** Verifies a sum of a body that was not sent in chunks. */
+/** Verifies x-amz-content-sha256 for a body that was not sent in chunks. @throws AwsRefusal for another hash. */
 export function verifyPayloadHash(payloadHash: string, body: Buffer): void {
   if (payloadHash === 'UNSIGNED-PAYLOAD') return;
   if (payloadHash.startsWith('STREAMING-')) {

@@ -141,7 +141,7 @@ test('takes a Buffer, a string, nothing, and a stream in chunks with a checksum 
   assert.ok(requests.every(({ body }) => body === ''));
 });
 
-test('refuses a body that does not fit a sum, and keeps nothing of it', async () => {
+test('refuses a body that does not fit its checksum, and keeps nothing of it', async () => {
   await using sandbox = await start();
   const { client, s3 } = sandbox;
   await refused(put(client, 'k', 'hello', { ChecksumCRC32: 'AAAAAA==' }), 'BadDigest', 400);

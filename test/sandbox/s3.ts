@@ -66,7 +66,7 @@ export class SandboxS3 implements Service {
     this.bucket = this.createBucket('gmail-jobs-copy');
   }
 
-  /** Makes an empty bucket, by default in us-east-1, with keys of S3. */
+  /** Makes an empty bucket, by default in us-east-1 and encrypted with keys of S3. */
   createBucket(name: string, options: { region?: string; kmsKey?: KmsKey } = {}): S3Bucket {
     const bucket = new S3Bucket(name, options.region ?? 'us-east-1', options.kmsKey);
     this.buckets.set(name, bucket);
@@ -186,7 +186,7 @@ export class SandboxS3 implements Service {
       });
     }
     const condition = writeConditionOf(headers);
-    // Without s3:GetObject, If-Match would tell the ETag of an object that the user may not read.
+    // Without s3:GetObject, If-Match would reveal the ETag of an object that the user may not read.
     if (condition?.header === 'If-Match') authorizeObject(call, 's3:GetObject');
     this.#useKey(call, bucket.kmsKey, 'kms:GenerateDataKey');
     const { body, checksum, contentEncoding } = readUpload(headers, rawBody);
@@ -245,7 +245,7 @@ export class SandboxS3 implements Service {
         ...objectHeaders(object),
         ...encryptionHeaders(bucket),
         ...(range && { 'content-range': `bytes ${range.first}-${range.last}/${object.body.length}` }),
-        // The sum is of the whole object.
+        // S3 has no checksum of a part of an object.
         ...(wantsChecksum && !range ? checksumHeaders(object.checksum) : {}),
       },
       body: range ? object.body.subarray(range.first, range.last + 1) : object.body,
@@ -299,7 +299,7 @@ export class SandboxS3 implements Service {
   }
 }
 
-/** Both are decoded. @throws URIError for a path that is not encoded UTF-8. */
+/** Returns the decoded names in a path. @throws URIError for a path that is not encoded UTF-8. */
 function targetOf(path: string): { bucketName: string; key: string } {
   const [, bucketName = '', key = ''] = /^\/([^/]*)\/?(.*)$/s.exec(decodeURIComponent(path)) ?? [];
   return { bucketName, key };
