@@ -47,7 +47,7 @@ export async function openCopy(store: FileStore, signal: AbortSignal, { until }:
   const table = new CopyTable();
   for await (const { path, chunks } of readInOrder(store, parts, signal)) {
     if (chunks === null) damage.add(path, 'vanished while the copy was read');
-    else for await (const chunkLines of linesOf(path, chunks, damage)) for (const line of chunkLines) table.add(line);
+    else await readLines(path, chunks, damage, (line) => table.add(line));
   }
   table.finish();
   if (until === undefined) {
@@ -205,41 +205,36 @@ const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
 /** Above a message with all 10,000 labels of a mailbox. */
 const MOST_LINE_BYTES = 8 * 1024 * 1024;
 
-/** The valid lines of a part, some at a time. */
-async function* linesOf(
+/** Calls `add` with each valid line of a part. */
+async function readLines(
   path: string,
   chunks: Iterable<Buffer> | AsyncIterable<Buffer>,
   damage: DamageList,
-): AsyncGenerator<Line[], void, undefined> {
+  add: (line: Line) => void,
+): Promise<void> {
   let number = 0;
   /** The beginning of a line whose end is in a later chunk. */
   let begun: Buffer[] = [];
   let begunBytes = 0;
-  const read = (bytes: Buffer): Line[] => {
+  const finish = (end: Buffer) => {
     number += 1;
+    const isTooLong = begunBytes + end.length > MOST_LINE_BYTES;
+    const bytes = begunBytes === 0 || isTooLong ? end : Buffer.concat([...begun, end]);
+    begun = [];
+    begunBytes = 0;
     try {
-      return parseBytes(number === 1 ? withoutMark(bytes) : bytes);
+      if (isTooLong) throw new LineError('is longer than 8 MB');
+      const line = parseBytes(number === 1 ? withoutMark(bytes) : bytes);
+      if (line !== null) add(line);
     } catch (error) {
       if (!(error instanceof LineError)) throw error;
       damage.add(`${path}:${number}`, error.message);
-      return [];
     }
   };
-  const finish = (end: Buffer): Line[] => {
-    const bytes = begunBytes + end.length;
-    const line = begunBytes === 0 ? end : Buffer.concat([...begun, end]);
-    begun = [];
-    begunBytes = 0;
-    if (bytes <= MOST_LINE_BYTES) return read(line);
-    number += 1;
-    damage.add(`${path}:${number}`, 'is longer than 8 MB');
-    return [];
-  };
   for await (const chunk of chunks) {
-    const lines: Line[] = [];
     let from = 0;
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, from)) {
-      lines.push(...finish(chunk.subarray(from, end)));
+      finish(chunk.subarray(from, end));
       from = end + 1;
     }
     const rest = chunk.subarray(from);
@@ -247,18 +242,17 @@ async function* linesOf(
     // The bytes of a line that is too long are only counted.
     if (begunBytes > MOST_LINE_BYTES) begun = [];
     else if (rest.length > 0) begun.push(rest);
-    yield lines;
   }
-  if (begunBytes > 0) yield finish(Buffer.alloc(0));
+  if (begunBytes > 0) finish(Buffer.alloc(0));
 }
 
 function withoutMark(bytes: Buffer): Buffer {
   return bytes.subarray(0, 3).equals(BYTE_ORDER_MARK) ? bytes.subarray(3) : bytes;
 }
 
-/** @throws LineError for an invalid line. An empty one has no content. */
-function parseBytes(bytes: Buffer): Line[] {
+/** Null for an empty line. @throws LineError for an invalid one. */
+function parseBytes(bytes: Buffer): Line | null {
   if (!isUtf8(bytes)) throw new LineError('is no UTF-8');
   const text = bytes.toString('utf8');
-  return text.trim() === '' ? [] : [parseLine(text)];
+  return text.trim() === '' ? null : parseLine(text);
 }

@@ -81,7 +81,7 @@ export function parseLine(text: string): Line {
 }
 
 const SHA256 = /^[0-9a-f]{64}$/;
-const ISO_DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const ISO_DATE = /^\d{4}-(?:0[1-9]|1[0-2])-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 const MOST_DIGITS = 20;
 const LARGEST_HISTORY_ID = 2n ** 64n - 1n;
 
@@ -107,9 +107,10 @@ function isLabels(value: unknown): value is string[] {
 
 function isDate(value: unknown): value is string {
   if (typeof value !== 'string' || !ISO_DATE.test(value)) return false;
-  const time = Date.parse(value);
+  const year = Number(value.slice(0, 4));
+  const day = Number(value.slice(8, 10));
   // Date.parse turns invalid dates such as February 30 into other dates.
-  return time >= 0 && new Date(time).toISOString() === value;
+  return year >= 1970 && new Date(Date.parse(value)).getUTCDate() === day;
 }
 
 /** 4 GiB is far above Gmail's limit for a message. */

@@ -15,7 +15,8 @@ export function copyDate(internalDateMs: number): Date {
 
 /** Such as `messages/2026/11/18f0.eml.gz`; the month in UTC. */
 export function pathOf(id: string, date: Date): string {
-  const [year, month] = date.toISOString().split('-');
+  const year = String(date.getUTCFullYear()).padStart(4, '0');
+  const month = String(date.getUTCMonth() + 1).padStart(2, '0');
   return `messages/${year}/${month}/${id}.eml.gz`;
 }
 
