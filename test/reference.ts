@@ -20,7 +20,8 @@ const PARTS: Readonly<Record<string, readonly (readonly [file: string, names: re
   'The context of run': [['job', ['RunContext', 'JobLog', 'PostJson', 'PostJsonOptions', 'PostAnswer']]],
   'The mailbox': [
     ['gmail/mailbox', ['Mailbox']],
-    ['gmail/searcher', ['MessageRef', 'SearchOptions']],
+    ['gmail/list-page', ['MessageRef']],
+    ['gmail/searcher', ['SearchOptions']],
     ['gmail/change-plan', ['ChangeSet']],
     ['gmail/hand-over', ['MessagesOptions']],
     ['gmail/message', ['Message']],

@@ -4,10 +4,10 @@ import { batchCount, portionsOf, setSizes } from '../gmail/change-plan.ts';
 import type { GmailClient } from '../gmail/client.ts';
 import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
 import type { UpcomingReads } from '../gmail/hand-over.ts';
+import { PAGE_SIZE } from '../gmail/list-page.ts';
 import type { UpcomingChanges } from '../gmail/mailbox.ts';
 import { estimateDurationMs } from '../gmail/pace.ts';
 import type { QuotaWindow } from '../gmail/quota.ts';
-import { PAGE_SIZE } from '../gmail/searcher.ts';
 import { unitsOf } from '../gmail/units.ts';
 import type { Span } from '../gmail/windows.ts';
 

@@ -3,10 +3,10 @@
  * reading one message costs 20 quota units, as much as a search that lists 2,000.
  */
 import { type Label, labelSearch } from '../gmail/labels.ts';
+import type { MessageRef } from '../gmail/list-page.ts';
 import { parseSender, type Sender, subjectLine } from '../gmail/mail-text.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { ReadMessage } from '../gmail/messages.ts';
-import type { MessageRef } from '../gmail/searcher.ts';
 import { windowTerms } from '../gmail/windows.ts';
 import type { Period } from './period.ts';
 

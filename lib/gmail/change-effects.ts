@@ -13,7 +13,7 @@ import {
 import { findGone, type MailReader } from './gone.ts';
 import { IdSet } from './ids.ts';
 import { type Label, type LabelDirectory, labelSearch, normalizeLabel } from './labels.ts';
-import { PAGE_SIZE } from './searcher.ts';
+import { PAGE_SIZE } from './list-page.ts';
 import { unitsOf } from './units.ts';
 
 export interface LabelReader extends MailReader {

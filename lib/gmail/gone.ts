@@ -1,6 +1,7 @@
 /** Finds out which messages were deleted for good: searches for labels cannot tell. */
 import { IdSet } from './ids.ts';
-import { type FindOptions, PAGE_SIZE } from './searcher.ts';
+import { PAGE_SIZE } from './list-page.ts';
+import type { FindOptions } from './searcher.ts';
 import { unitsOf } from './units.ts';
 import type { FoundIds } from './windows.ts';
 

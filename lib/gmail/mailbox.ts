@@ -29,13 +29,14 @@ import type { MessagesOptions, UpcomingReads } from './hand-over.ts';
 import { type HistoryChanges, readAdded, readHistory } from './history.ts';
 import { IdSet } from './ids.ts';
 import { type Label, type LabelDirectory, labelSearch } from './labels.ts';
+import type { MessageRef } from './list-page.ts';
 import { MailboxLabels, type ResolvedSet } from './mailbox-labels.ts';
 import { getMessage, getSource, type MessageSource, type ReadMessage, readHeaders } from './messages.ts';
 import { COMPLETED_LABEL, JOURNAL_LABEL } from './own-labels.ts';
 import { readProfile } from './profile.ts';
 import { Protection } from './protection.ts';
 import type { CheckedSearch } from './query/label-terms.ts';
-import { type FindOptions, type MessageRef, Searcher, type SearchOptions } from './searcher.ts';
+import { type FindOptions, Searcher, type SearchOptions } from './searcher.ts';
 import type { FoundIds, Span } from './windows.ts';
 import { fixedIds, type LabelChange, type LabelSet, type Writer } from './writer.ts';
 

@@ -2,13 +2,13 @@
  * Sends searches to Gmail: refuses invalid ones, limits them to the span of a backfill, leaves out the program's own
  * journals, and reads all pages.
  */
-import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import { formatCount } from '../base/count.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { ConfigError } from '../errors.ts';
 import type { GmailClient } from './client.ts';
 import type { IdSet } from './ids.ts';
 import { labelSearch, systemLabelId } from './labels.ts';
+import { IDS_ALONE, type MessageRef, PAGE_SIZE, readListPage } from './list-page.ts';
 import { listEach, listSideBySide } from './listing.ts';
 import type { MailboxLabels } from './mailbox-labels.ts';
 import { JOURNAL_LABEL } from './own-labels.ts';
@@ -18,17 +18,6 @@ import { QueryError } from './query/tokens.ts';
 import { IN_VALUES } from './query/values.ts';
 import { GmailRefusal } from './responses.ts';
 import { type FoundIds, type Span, type Window, windowTerms } from './windows.ts';
-
-/** Gmail's largest page of a list. */
-export const PAGE_SIZE = 500;
-
-/** The fields of a page for a search of ids alone; thread ids would double its size. */
-const IDS_ALONE = 'messages/id,nextPageToken,resultSizeEstimate';
-
-export interface MessageRef {
-  readonly id: string;
-  readonly threadId: string;
-}
 
 export interface SearchOptions {
   /** Find only this many of the newest messages. */
@@ -157,36 +146,12 @@ export class Searcher {
     return terms.length === 0 ? query : [`(${query})`, ...terms].join(' ');
   }
 
-  /**
-   * One page of a list, with all fields or only `fields`. Requests the first page, and a page after an unreadable answer,
-   * with all fields: Gmail may answer 204 when the requested fields are empty.
-   */
   async #listPage(q: string, most: number, includeSpamTrash: boolean, pageToken: string | undefined, fields?: string) {
-    const params = {
-      userId: 'me',
-      q,
-      maxResults: Math.min(PAGE_SIZE, most),
-      includeSpamTrash,
-      ...(pageToken && { pageToken }),
-    };
-    let part = pageToken === undefined ? undefined : fields;
-    const page = await this.#options.client
-      .request<gmail_v1.Schema$ListMessagesResponse>(
-        'messages.list',
-        (api, options) => {
-          const asked = { ...params, ...(part && { fields: part }) };
-          part = undefined;
-          return api.users.messages.list(asked, options);
-        },
-        this.#options.signal,
-      )
-      .catch((error) => {
-        throw isAboutSearch(error, pageToken) ? new SearchRefusal(q, error) : error;
-      });
-    const messages = (page.messages ?? []).flatMap(({ id, threadId }): MessageRef[] =>
-      typeof id === 'string' ? [{ id, threadId: threadId ?? id }] : [],
-    );
-    return { messages, next: page.nextPageToken || undefined };
+    const request = { q, maxResults: Math.min(PAGE_SIZE, most), includeSpamTrash };
+    const { client, signal } = this.#options;
+    return await readListPage(client, request, pageToken, signal, fields).catch((error) => {
+      throw isAboutSearch(error, pageToken) ? new SearchRefusal(q, error) : error;
+    });
   }
 }
 
