@@ -25,6 +25,8 @@ export interface Config {
   readonly awsRegion: string;
   /** AWS credentials; undefined when the environment only names another source of credentials, such as a profile. */
   readonly awsKeys: AwsKeys | ContainerToken | undefined;
+  /** The variables of AWS that are not set: none, except for work on files alone, which may not need AWS. */
+  readonly missingForAws: readonly string[];
   /** Path of the rules file; undefined for the rules.yaml beside the job. */
   readonly rulesFile: string | undefined;
   /** Path of the list of mailboxes of a fleet; undefined for mailboxes.yaml in the working folder. */
@@ -166,8 +168,8 @@ export function examineConfig(
         : "must be the name of a secret in AWS Secrets Manager (letters, digits and /_+=.@-) or such a secret's ARN",
     );
   }
-  if (awsRegion === undefined && configFor !== 'files') missing.push('AWS_REGION');
-  if (configFor !== 'files') missing.push(...missingKeys(text));
+  const missingForAws = [...(awsRegion === undefined ? ['AWS_REGION'] : []), ...missingKeys(text)];
+  if (configFor !== 'files') missing.push(...missingForAws);
   const awsKeys = readAwsKeys(text);
   const regionVariable = text('AWS_REGION') === undefined ? 'AWS_DEFAULT_REGION' : 'AWS_REGION';
   if (awsRegion !== undefined && !isRegion(awsRegion)) {
@@ -193,6 +195,7 @@ export function examineConfig(
     mailbox: configFor === 'fleet' ? undefined : mailbox,
     awsRegion: awsRegion ?? '',
     awsKeys,
+    missingForAws,
     rulesFile: text('RULES_FILE'),
     mailboxesFile: text('MAILBOXES_FILE'),
     exportPlace: parsed('EXPORT_URL', parsePlace, undefined, `must be ${PLACE_EXAMPLES}`),

@@ -49,6 +49,8 @@ export interface AwsRefusal {
   readonly said: string;
   /** The action that was asked for: `secretsmanager:GetSecretValue`. */
   readonly action: string;
+  /** The error of the SDK. */
+  readonly error: unknown;
 }
 
 /** AWS's names for each common cause: one cause has several names, by service and protocol. */
@@ -57,6 +59,7 @@ const NAMES = {
     ...['InternalFailure', 'InternalServiceError', 'InternalServiceErrorException', 'InternalServerError'],
     ...['InternalServerException', 'ServiceUnavailable', 'ServiceUnavailableException'],
     ...['KMSInternalException', 'DependencyTimeoutException', 'KeyUnavailableException'],
+    ...['InternalError', 'RequestTimeout'],
   ],
   throttled: [
     ...['Throttling', 'ThrottlingException', 'ThrottledException', 'RequestThrottled', 'RequestThrottledException'],
@@ -64,7 +67,7 @@ const NAMES = {
     ...['PriorRequestNotComplete', 'BandwidthLimitExceeded', 'TransactionInProgressException', 'SlowDown'],
   ],
   wrongTime: ['RequestExpired', 'RequestTimeTooSkewed', 'RequestInTheFuture'],
-  denied: ['AccessDeniedException'],
+  denied: ['AccessDeniedException', 'AccessDenied'],
   unknownKey: [
     ...['UnrecognizedClientException', 'InvalidClientTokenId', 'InvalidAccessKeyId'],
     ...['MissingAuthenticationToken', 'MissingAuthenticationTokenException'],
@@ -72,7 +75,7 @@ const NAMES = {
   wrongSignature: [
     ...['InvalidSignatureException', 'SignatureDoesNotMatch', 'IncompleteSignature', 'IncompleteSignatureException'],
   ],
-  expiredSession: ['ExpiredTokenException', 'ExpiredToken'],
+  expiredSession: ['ExpiredTokenException', 'ExpiredToken', 'InvalidToken'],
   noCredentials: ['CredentialsProviderError', 'TokenProviderError'],
 };
 type Cause = keyof typeof NAMES;
@@ -91,7 +94,7 @@ export function explainAwsError(error: unknown, verb: string, resource: AwsResou
   const words = serverWords(message);
   const said = words === '' ? '' : `; AWS says: ${words}`;
   if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_ACCESS_DENIED') return lockedSource(what, error);
-  const refusal: AwsRefusal = { name, message, what, said, action: `${resource.actionPrefix}:${verb}` };
+  const refusal: AwsRefusal = { name, message, what, said, action: `${resource.actionPrefix}:${verb}`, error };
   const own = resource.explain(refusal);
   if (own !== undefined) return own;
   const cause = (Object.keys(NAMES) as Cause[]).find((one) => NAMES[one].includes(name));
@@ -248,7 +251,7 @@ function denied(
   { arn, kind, actionPrefix }: AwsResource,
 ): CredentialError {
   // One request may need several actions, such as TagResource or kms:GenerateDataKey beside CreateSecret.
-  const action = /\bto perform: ([a-z-]{1,30}:\w{1,60})/i.exec(message)?.[1] ?? requested;
+  const action = /\bto perform: ([a-z0-9-]{1,30}:\w{1,60})/i.exec(message)?.[1] ?? requested;
   const denying = EXPLICIT_DENY.exec(message)?.[1];
   const silent = NO_ALLOW.exec(message)?.[1];
   const who = USER.exec(message)?.[1] ?? 'the user that the AWS keys belong to';
@@ -262,7 +265,7 @@ function denied(
   if (isKms) {
     return new CredentialError(
       `${what}: access to the ${kind}'s KMS key is denied${said}`,
-      `Allow ${action === requested ? 'kms:Decrypt' : action} on that key, in addition to ${requested}.`,
+      `Allow ${action === requested ? 'kms:Decrypt' : action} on ${RESOURCE.exec(message)?.[1] ?? 'that key'}, in addition to ${requested}.`,
     );
   }
   // An identity-based policy is the usual place; a boundary or an organization's policy limits what it allows.

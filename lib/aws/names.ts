@@ -46,7 +46,10 @@ export function hostOf(service: string, region: string): string {
 
 /** All addresses of a service in a region. `*` stands for any region of the partition `aws`. */
 export function serviceHosts(service: string, region: string): Host[] {
-  return [service, `${service}-fips`].flatMap((name) =>
+  const names = [service, `${service}-fips`];
+  // Other services have the domain api.aws for IPv6.
+  if (service === 's3') names.push('s3.dualstack', 's3-fips.dualstack');
+  return names.flatMap((name) =>
     partitionIn(region).domains.map((domain) => ({ name: `${name}.${region}.${domain}`, port: 443 })),
   );
 }
@@ -57,7 +60,7 @@ function partitionIn(region: string): Partition {
 
 const DOMAINS = PARTITIONS.flatMap(({ domains }) => domains.map((domain) => RegExp.escape(domain))).join('|');
 const SERVICE_HOST = new RegExp(
-  String.raw`^(?:vpce-[a-z0-9-]+\.)?([a-z]+\d?)(?:-fips)?(?:\.${REGION})?(?:\.vpce)?\.(?:${DOMAINS})$`,
+  String.raw`^(?:(?:bucket\.)?vpce-[a-z0-9-]+\.)?([a-z]+\d?)(?:-fips)?(?:\.dualstack)?(?:\.${REGION})?(?:\.vpce)?\.(?:${DOMAINS})$`,
 );
 
 /** The service at a host of AWS, such as `secretsmanager`; undefined for other hosts, EC2 machines too. */

@@ -302,9 +302,16 @@ class Run {
     return place;
   }
 
-  async #openStore(place: Place, { awsRegion: region, awsKeys: keys, isDyno }: Config): Promise<FileStore> {
+  async #openStore(place: Place, config: Config): Promise<FileStore> {
     const { openStore } = await import('../store/open.ts');
-    return await openStore(place, { region, keys, isDyno, allowHosts: this.#surroundings.allowHosts });
+    const { awsRegion: region, awsKeys: keys, missingForAws, isDyno } = config;
+    return await openStore(place, {
+      region,
+      keys,
+      missingForAws,
+      isDyno,
+      allowHosts: this.#surroundings.allowHosts,
+    });
   }
 
   async #workOnFiles(

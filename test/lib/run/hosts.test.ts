@@ -61,6 +61,21 @@ describe('neededHosts', () => {
     assert.deepEqual(needed({ ...KEYS, AWS_ENDPOINT_URL_KMS: 'https://kms.evil.example' }), needed(KEYS));
   });
 
+  it('returns no host of S3, which aws/s3.ts allows, but a stand-in and an endpoint of AWS for S3', () => {
+    const vpc = 'bucket.vpce-1a2b3c4d-5e6f.s3.eu-central-1.vpce.amazonaws.com';
+    for (const [address, host] of [
+      ['http://127.0.0.1:4100', '127.0.0.1:4100'],
+      [`https://${vpc}`, `${vpc}:443`],
+      ['https://s3.dualstack.eu-central-1.amazonaws.com', 's3.dualstack.eu-central-1.amazonaws.com:443'],
+    ] as const) {
+      const found = needed({ ...KEYS, AWS_ENDPOINT_URL_S3: address });
+      assert.deepEqual(found, [...ALWAYS, ...VAULT, host].sort());
+    }
+    for (const host of ['evil.s3.eu-central-1.amazonaws.com', 'bucket.s3.amazonaws.com', 's3.evil.example']) {
+      assert.deepEqual(needed({ ...KEYS, AWS_ENDPOINT_URL_S3: `https://${host}` }), needed(KEYS), host);
+    }
+  });
+
   it('adds the hosts of an AWS credential source that the environment names', () => {
     const web = needed({ ...KEYS, AWS_WEB_IDENTITY_TOKEN_FILE: '/token' });
     assert.ok(web.includes('sts.eu-central-1.amazonaws.com:443'));

@@ -257,7 +257,7 @@ describe('the files in a folder', () => {
   });
 
   it('is refused on a dyno, with the reason', async () => {
-    const settings = { region: '', keys: undefined, isDyno: true, allowHosts: () => undefined };
+    const settings = { region: '', keys: undefined, missingForAws: [], isDyno: true, allowHosts: () => undefined };
     await assert.rejects(openStore({ kind: 'folder', path: 'copy' }, settings), {
       exitCode: 78,
       message: /copy is a folder on the disk of this dyno, which Heroku deletes/,
