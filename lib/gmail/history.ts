@@ -65,16 +65,41 @@ export async function readAdded(
   labelId: string,
   signal: AbortSignal,
 ): Promise<string[]> {
+  return (await readAdditions(client, since, signal, labelId))?.ids ?? [];
+}
+
+export interface Additions {
+  /** Oldest first. Some of these messages may have been deleted again. */
+  readonly ids: string[];
+  /** The mailbox's history id at the time of the reading. */
+  readonly historyId: string;
+}
+
+/**
+ * The messages that were added to the mailbox after the history id `since`, with this label or any; null when Gmail no
+ * longer knows that id. 2 quota units for each 500.
+ */
+export async function readAdditions(
+  client: GmailClient,
+  since: string,
+  signal: AbortSignal,
+  labelId?: string,
+): Promise<Additions | null> {
   const ids: string[] = [];
+  let historyId: string | undefined;
   let pageToken: string | undefined;
   do {
-    const page = await readPage(client, { since, pageToken, labelId, historyTypes: ['messageAdded'] }, signal);
-    for (const { messagesAdded } of page?.history ?? []) {
+    const request = { since, pageToken, historyTypes: ['messageAdded'], ...(labelId !== undefined && { labelId }) };
+    const page = await readPage(client, request, signal);
+    if (page === null) return null;
+    // What happens between two pages may be on neither, so the first page's id counts.
+    historyId ??= page.historyId ?? since;
+    for (const { messagesAdded } of page.history ?? []) {
       ids.push(...(messagesAdded ?? []).flatMap(({ message }) => message?.id ?? []));
     }
-    pageToken = page?.nextPageToken ?? undefined;
+    pageToken = page.nextPageToken ?? undefined;
   } while (pageToken !== undefined);
-  return ids;
+  return { ids, historyId };
 }
 
 /** Forgets labels that one record both adds to a message and removes from it: the record does not say which came last. */

@@ -48,6 +48,11 @@ export function systemLabelId(name: string): string | undefined {
   return SYSTEM_SEARCHES.has(id) ? id : undefined;
 }
 
+/** Whether `name` is the id of a system label, in upper case as Gmail writes it. */
+export function isSystemName(name: string): boolean {
+  return SYSTEM_SEARCHES.has(name);
+}
+
 /** The search for messages that have the label: `in:inbox`, or a quoted `label:"Auto/Archived"`. */
 export function labelSearch(name: string): string {
   return SYSTEM_SEARCHES.get(name.trim().toUpperCase()) ?? `label:${quoteLabel(name)}`;

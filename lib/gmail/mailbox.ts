@@ -438,6 +438,15 @@ export class Mailbox {
   }
 
   /**
+   * Imports a message as it is, spared by the spam filter, at the date of its header Date. 25 quota units. Sent at most
+   * once: after an UnavailableError the message may be there.
+   * @internal
+   */
+  import(source: Buffer, labelIds: readonly string[]): Promise<string | undefined> {
+    return this.#calls.track(this.#writer.import(source, labelIds, this.#signal));
+  }
+
+  /**
    * The ids of the current labels of messages, which searches show late, by message id. 20 quota units for each.
    * @example const isUnread = (await mailbox.labelsOf([id])).get(id)?.includes('UNREAD');
    */

@@ -1,0 +1,125 @@
+/**
+ * Finds out which messages of a copy the mailbox has under other ids: those with the same Message-ID whose source is equal
+ * to the copy's, or ends with it, since Gmail may put headers in front of what it imports.
+ */
+import { mapAtOnce } from '../base/pool.ts';
+import type { CopyMessage } from '../export/copy.ts';
+import { dateIn, headIn, messageIdIn } from '../export/source-headers.ts';
+import type { Mailbox } from '../gmail/mailbox.ts';
+import type { Arrivals } from './arrivals.ts';
+
+/** A message of the copy with its source. */
+export interface Candidate {
+  readonly message: CopyMessage;
+  readonly source: Buffer;
+  /** Without angle brackets; '' for none. */
+  readonly messageId: string;
+  /** From the header Date; undefined for none. */
+  readonly dateMs: number | undefined;
+}
+
+export function candidateOf(message: CopyMessage, source: Buffer): Candidate {
+  const head = headIn(source);
+  return { message, source, messageId: messageIdIn(head), dateMs: dateIn(head) };
+}
+
+/** Message-IDs that a search takes as one word. */
+const SEARCHABLE = /^[\w!#$%&'*+/=?^`~.@-]{1,250}$/;
+
+/** Characters of a search: Gmail refuses addresses of more than 8 KB. */
+const LONGEST_SEARCH = 5_000;
+
+/** Gmail's own headers in front of a message that it imported, at most, in bytes. */
+const MOST_ADDED = 50_000;
+
+/** Sources of the mailbox in memory at once; one when they may be large. */
+const SOURCES_AT_ONCE = 4;
+const LARGE_SOURCE = 2_000_000;
+
+export interface PresentContext {
+  readonly mailbox: Mailbox;
+  readonly arrivals: Arrivals;
+}
+
+/** The candidates that the mailbox has. 5 quota units for each search, 20 for each message that a search found. */
+export async function findPresent(
+  candidates: readonly Candidate[],
+  { mailbox, arrivals }: PresentContext,
+): Promise<Set<Candidate>> {
+  /** Id in the mailbox → the candidates that it may be. */
+  const possible = new Map<string, Set<Candidate>>();
+  const note = (ids: Iterable<string>, maybe: readonly Candidate[]) => {
+    for (const id of ids) {
+      const known = possible.get(id) ?? new Set();
+      for (const candidate of maybe) known.add(candidate);
+      possible.set(id, known);
+    }
+  };
+  for (const { query, maybe } of searchesFor(candidates)) {
+    const found = await mailbox.search({ query, includeSpamTrash: true }, { journals: true });
+    note(
+      found.map(({ id }) => id),
+      maybe,
+    );
+  }
+  for (const candidate of candidates) note(arrivals.like(candidate), [candidate]);
+
+  const present = new Set<Candidate>();
+  const isLarge = candidates.some(({ source }) => source.length > LARGE_SOURCE);
+  await mapAtOnce([...possible], isLarge ? 1 : SOURCES_AT_ONCE, async ([id, maybe]) => {
+    if ([...maybe].every((candidate) => present.has(candidate))) return;
+    const found = await mailbox.source(id);
+    if (found === null) return;
+    for (const candidate of maybe) if (endsWith(found.raw, candidate.source)) present.add(candidate);
+  });
+  return present;
+}
+
+/** Whether the mailbox's message `id` is the candidate. 20 quota units. */
+export async function isSame(id: string, { source }: Candidate, mailbox: Mailbox): Promise<boolean> {
+  const found = await mailbox.source(id);
+  return found !== null && endsWith(found.raw, source);
+}
+
+function endsWith(whole: Buffer, end: Buffer): boolean {
+  return whole.length >= end.length && whole.subarray(whole.length - end.length).equals(end);
+}
+
+interface Search {
+  readonly query: string;
+  readonly maybe: readonly Candidate[];
+}
+
+function searchesFor(candidates: readonly Candidate[]): Search[] {
+  const searches: Search[] = [];
+  let group: Candidate[] = [];
+  let length = 0;
+  const finish = () => {
+    const terms = [...new Set(group.map(({ messageId }) => `rfc822msgid:${messageId}`))];
+    if (group.length > 0) searches.push({ query: terms.length === 1 ? `${terms[0]}` : `{${terms.join(' ')}}`, maybe: group });
+    group = [];
+    length = 0;
+  };
+  for (const candidate of candidates) {
+    if (!SEARCHABLE.test(candidate.messageId)) {
+      searches.push({ query: searchByDateOrSize(candidate), maybe: [candidate] });
+      continue;
+    }
+    const more = encodeURIComponent(`rfc822msgid:${candidate.messageId} `).length;
+    if (length + more > LONGEST_SEARCH) finish();
+    group.push(candidate);
+    length += more;
+  }
+  finish();
+  return searches;
+}
+
+/** For a message without a Message-ID. */
+function searchByDateOrSize({ dateMs, source }: Candidate): string {
+  // Gmail has no dates before 1970.
+  if (dateMs !== undefined && dateMs > 86_400_000) {
+    const second = Math.floor(dateMs / 1_000);
+    return `after:${second - 2} before:${second + 2}`;
+  }
+  return `larger:${Math.max(0, source.length - 1)} smaller:${source.length + MOST_ADDED}`;
+}

@@ -1,0 +1,384 @@
+/**
+ * Puts messages of a copy back into a mailbox: chooses them, shows a forecast and asks, and imports what the mailbox lacks,
+ * the oldest first. May be killed at any time and repeated: each message is imported once.
+ */
+import type { FileStore } from '../base/file-store.ts';
+import { counted, formatCount } from '../base/count.ts';
+import { didYouMean } from '../base/nearest.ts';
+import { isSameMailbox } from '../base/mail-address.ts';
+import { mapAtOnce } from '../base/pool.ts';
+import type { Tally } from '../base/tally.ts';
+import { ConfigError, CredentialError, RefusedError } from '../errors.ts';
+import { type Copy, type CopyMessage, openCopy } from '../export/copy.ts';
+import { isAtOrBelow, isFrom, Selection, type Conditions } from '../export/selection.ts';
+import { SourceError } from '../export/source-file.ts';
+import { type CopyState, readState } from '../export/state.ts';
+import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
+import { IdSet } from '../gmail/ids.ts';
+import { isSystemName } from '../gmail/labels.ts';
+import type { Mailbox } from '../gmail/mailbox.ts';
+import { getMessage } from '../gmail/messages.ts';
+import type { JobLog } from '../job.ts';
+import { Arrivals, ForgottenHistoryError } from './arrivals.ts';
+import { forecastRestore, renderRestore } from './forecast.ts';
+import { Importer } from './importer.ts';
+import { RestoredLabels } from './labels.ts';
+import { listMailbox } from './listing.ts';
+import { type Pin, readPin, type StoredPin, writePin } from './pin.ts';
+import { type Candidate, candidateOf, findPresent } from './present.ts';
+import { readHead, readSource } from './sources.ts';
+
+export interface RestoreOptions {
+  readonly conditions: Conditions;
+  readonly senders: readonly string[] | undefined;
+  /** The copy's state at this time; undefined for its latest one. */
+  readonly until: Date | undefined;
+  /** The mailbox that may get the copy of another one. */
+  readonly intoMailbox: string | undefined;
+}
+
+export interface RestoreContext {
+  readonly store: FileStore;
+  readonly mailbox: Mailbox;
+  readonly tally: Tally;
+  readonly log: JobLog;
+  readonly startedAt: Date;
+  readonly budgetMs: number;
+  /** Rejects unless the person agrees; undefined when nobody is asked. */
+  readonly confirm: ((question: string) => Promise<void>) | undefined;
+  readonly show: (render: (columns: number) => string) => void;
+  readonly wait: (ms: number) => Promise<void>;
+  readonly signal: AbortSignal;
+  readonly giveUp: AbortSignal;
+}
+
+/** Messages whose sources are in memory at once, and whose Message-IDs one search looks for. */
+const MOST_IN_BATCH = 40;
+
+/** Larger messages are alone in memory. */
+const BATCH_BYTES = 8_000_000;
+
+/** Searches may not show messages of this age yet, so those are asked for by their ids. */
+const RECENT_MS = 60 * 60_000;
+
+/** A younger pin is kept: searches may not show yet what was imported since. */
+const PIN_MS = 24 * 60 * 60_000;
+
+const LOGGED_DAMAGE = 20;
+
+const LEFT_OUT: readonly string[] = ['DRAFT', 'CHAT'];
+
+export async function restore(options: RestoreOptions, context: RestoreContext): Promise<void> {
+  await new Restore(options, context).run();
+}
+
+class Restore {
+  readonly #options: RestoreOptions;
+  readonly #context: RestoreContext;
+  readonly #labels: RestoredLabels;
+  #failed = 0;
+
+  constructor(options: RestoreOptions, context: RestoreContext) {
+    this.#options = options;
+    this.#context = context;
+    this.#labels = new RestoredLabels(context);
+  }
+
+  async run(): Promise<void> {
+    const { store, mailbox, log, signal, tally } = this.#context;
+    const address = await mailbox.address();
+    const stored = await readState(store, signal);
+    if (stored === null) {
+      throw new ConfigError(`${store.name} holds no copy of a mailbox`, 'Name the place of the copy with --copy or EXPORT_URL.');
+    }
+    const { state } = stored;
+    this.#requireOwner(state, address);
+    if (!state.complete) log.warn('restore.copy_incomplete');
+    const { until } = this.#options;
+    const copy = await openCopy(store, signal, until === undefined ? {} : { until });
+    log.info('restore.opened', { messages: copy.size, ...(until !== undefined && { asOf: until.toISOString() }) });
+    for (const problem of copy.damage.slice(0, LOGGED_DAMAGE)) log.error('restore.index_damaged', { problem });
+    this.#requireKnown(copy, state);
+
+    const pin = await readPin(store, address, signal);
+    // Pinned before the lists, so that nothing is added unseen between them.
+    const historyId = await mailbox.historyId();
+    const chosen = await this.#choose(copy);
+    const labels = await this.#labels.missing(chosen.labels);
+    const arrivals = await this.#openArrivals(pin, historyId);
+    const forecast = forecastRestore(mailbox.client, {
+      messages: chosen.missing.length,
+      bytes: chosen.bytes,
+      searches: Math.ceil(chosen.missing.length / MOST_IN_BATCH),
+      newLabels: labels,
+      budgetMs: this.#context.budgetMs,
+      elapsedMs: Date.now() - this.#context.startedAt.getTime(),
+    });
+    const { messages, units } = forecast;
+    mailbox.progress.stop();
+    log.info('restore.forecast', { ...forecast, there: chosen.there, leftOut: chosen.leftOut });
+    if (messages > 0) {
+      this.#context.show(() => renderRestore(forecast, address));
+      await this.#context.confirm?.(`Import ${counted(messages, 'message')} into ${address}? [y/N] `);
+      if (mailbox.live) await this.#writePin(pin, { email: address, historyId, startedAt: this.#context.startedAt }, arrivals);
+      mailbox.progress.plan({ total: messages, units, unitsPerMinute: mailbox.client.unitsPerMinute });
+      await this.#restoreAll(copy, chosen.missing, arrivals);
+    }
+    const { changed, skipped } = tally.counts;
+    log.info('restore.finished', { imported: changed, there: skipped - chosen.leftOut, leftOut: chosen.leftOut, failed: this.#failed });
+    this.#requireSound(copy);
+  }
+
+  #requireOwner({ email }: CopyState, address: string): void {
+    const { intoMailbox } = this.#options;
+    const { store } = this.#context;
+    if (intoMailbox !== undefined && !isSameMailbox(intoMailbox, address)) {
+      throw new CredentialError(
+        `--into-mailbox names ${intoMailbox}, but the refresh token opens ${address}`,
+        `Use the credentials of ${intoMailbox}, or correct --into-mailbox.`,
+      );
+    }
+    if (intoMailbox === undefined && !isSameMailbox(email, address)) {
+      throw new CredentialError(
+        `${store.name} holds a copy of the mailbox ${email}, but the refresh token opens ${address}`,
+        `Add --into-mailbox ${address} to put the messages into that mailbox, or use the credentials of ${email}.`,
+      );
+    }
+  }
+
+  /** @throws ConfigError when the copy has none of the ids or labels that the options name. */
+  #requireKnown(copy: Copy, state: CopyState): void {
+    const { conditions, until } = this.#options;
+    const when = until === undefined ? "at the copy's latest state" : 'at that time';
+    if (until !== undefined && copy.size === 0) {
+      throw new ConfigError(
+        `${this.#context.store.name} holds no messages from the time of --as-of or before`,
+        'Write a later date: the date of an export, or a day after it.',
+      );
+    }
+    for (const id of conditions.ids ?? []) {
+      const message = copy.get(id);
+      if (message === undefined) {
+        throw new ConfigError(`the copy holds no message with the id ${id}`, 'Write the id as the names of the files in messages/ have it.');
+      }
+      if (message.deleted) {
+        throw new ConfigError(
+          `the message ${id} was deleted from the mailbox ${when}`,
+          'Add --as-of with a date on which the mailbox still had the message.',
+        );
+      }
+    }
+    const { labels } = conditions;
+    if (labels === undefined) return;
+    const known = new Set(Object.values(state.labels));
+    for (const message of copy) for (const label of message.labels) known.add(label);
+    for (const label of labels) {
+      if (isSystemName(label.trim().toUpperCase()) || [...known].some((name) => isAtOrBelow(name, label))) continue;
+      throw new ConfigError(
+        `the copy has no label "${label}"${didYouMean(label, known)}`,
+        'Write the name of a label as the copy has it, such as Work/Invoices.',
+      );
+    }
+  }
+
+  /** The messages to restore that the mailbox does not have under their ids, the oldest first. Counts the others. */
+  async #choose(copy: Copy) {
+    const { mailbox, tally, signal, store } = this.#context;
+    const { conditions, senders } = this.#options;
+    const selection = new Selection(conditions);
+    const listed = await listMailbox(mailbox.client, signal, (found) => mailbox.progress.looking(found));
+    let there = 0;
+    let leftOut = 0;
+    let absent: { readonly id: string; readonly ms: number }[] = [];
+    for (const message of copy) {
+      if (!selection.includes(message)) continue;
+      if (message.labels.some((label) => LEFT_OUT.includes(label))) leftOut += 1;
+      else if (listed.has(message.id)) there += 1;
+      else absent.push({ id: message.id, ms: message.date.getTime() });
+    }
+    const recent = Date.now() - RECENT_MS;
+    const young = absent.filter(({ ms }) => ms > recent);
+    const existing = new Set<string>();
+    await mapAtOnce(young, MAX_CONCURRENT, async ({ id }) => {
+      if ((await getMessage(mailbox.client, { id, format: 'minimal' }, signal)) !== null) existing.add(id);
+    });
+    absent = absent.filter(({ id }) => !existing.has(id));
+    there += existing.size;
+    if (senders !== undefined) {
+      const fitting = new Set<string>();
+      await mapAtOnce(absent, 2 * MAX_CONCURRENT, async ({ id }) => {
+        const message = copy.get(id) as CopyMessage;
+        const head = await readHead(store, message, signal).catch((error) => {
+          // The import names the damaged file.
+          if (error instanceof SourceError) return null;
+          throw error;
+        });
+        if (head === null || isFrom(head, senders)) fitting.add(id);
+      });
+      absent = absent.filter(({ id }) => fitting.has(id));
+      // Of messages that the mailbox still has, nobody read the sender.
+      there = 0;
+      leftOut = 0;
+    }
+    absent.sort((a, b) => a.ms - b.ms || (a.id < b.id ? -1 : 1));
+    const labels = new Set<string>();
+    let bytes = 0;
+    for (const { id } of absent) {
+      const message = copy.get(id) as CopyMessage;
+      bytes += message.size;
+      for (const label of message.labels) labels.add(label);
+    }
+    tally.matched(there + leftOut + absent.length);
+    tally.skipped(there + leftOut);
+    return { missing: absent.map(({ id }) => id), there, leftOut, bytes, labels };
+  }
+
+  /** What was added since an earlier restore began, as far as searches do not show it. */
+  async #openArrivals({ pin }: StoredPin, historyId: string): Promise<Arrivals> {
+    const { mailbox, signal } = this.#context;
+    if (pin !== null) {
+      const earlier = new Arrivals(mailbox.client, pin.historyId, signal);
+      try {
+        await earlier.refresh(() => listMailbox(mailbox.client, signal, () => undefined, SHOWN_BY_SEARCH));
+        return earlier;
+      } catch (error) {
+        // Searches show messages long before Gmail forgets their history.
+        if (!(error instanceof ForgottenHistoryError)) throw error;
+      }
+    }
+    return new Arrivals(mailbox.client, historyId, signal);
+  }
+
+  async #writePin({ pin, version }: StoredPin, next: Pin, arrivals: Arrivals): Promise<void> {
+    const { store, giveUp } = this.#context;
+    const isOld = pin === null || next.startedAt.getTime() - pin.startedAt.getTime() > PIN_MS;
+    // An old pin stays while searches do not show all that was added since.
+    if (!isOld || (pin !== null && arrivals.size > 0)) return;
+    if (await writePin(store, next, version, giveUp)) return;
+    throw new RefusedError(
+      `another restore has begun: it replaced restore.json in ${store.name}`,
+      'Wait until the other run has ended, then run again.',
+    );
+  }
+
+  async #restoreAll(copy: Copy, missing: readonly string[], arrivals: Arrivals): Promise<void> {
+    const importer = new Importer({ ...this.#context, labels: this.#labels, arrivals });
+    /** Sums of the sources that this run imported or found: a second message with the same source is there already. */
+    const sums = new Set<string>();
+    for (const batch of batchesOf(copy, missing)) {
+      const unique = batch.filter(({ sha256 }) => {
+        const sum = Buffer.from(sha256, 'hex').toString('latin1');
+        if (sums.has(sum)) return false;
+        sums.add(sum);
+        return true;
+      });
+      this.#skip(batch.length - unique.length);
+      await this.#restoreBatch(unique, arrivals, importer);
+    }
+  }
+
+  async #restoreBatch(batch: readonly CopyMessage[], arrivals: Arrivals, importer: Importer): Promise<void> {
+    const { mailbox, store, signal, tally } = this.#context;
+    const read = await mapAtOnce(batch, MAX_CONCURRENT, async (message) => {
+      try {
+        return candidateOf(message, await readSource(store, message, signal));
+      } catch (error) {
+        if (!(error instanceof SourceError)) throw error;
+        this.#fail(message, `its file ${error.message}`);
+        return null;
+      }
+    });
+    const candidates = read.filter((candidate) => candidate !== null);
+    const present = await findPresent(candidates, { mailbox, arrivals });
+    this.#skip(present.size);
+    const rest = candidates.filter((candidate) => !present.has(candidate));
+    if (!mailbox.live) {
+      mailbox.progress.advance(rest.length);
+      return;
+    }
+    await inThreads(rest, async ({ message, ...candidate }) => {
+      const refusal = await importer.import({ message, ...candidate });
+      if (refusal !== null) {
+        this.#fail(message, refusal);
+        return;
+      }
+      tally.changed(1);
+      mailbox.progress.advance(1);
+    });
+  }
+
+  #skip(count: number): void {
+    this.#context.tally.skipped(count);
+    this.#context.mailbox.progress.advance(count);
+  }
+
+  #fail({ id, path }: CopyMessage, reason: string): void {
+    const { log, tally, mailbox } = this.#context;
+    log.error('restore.message_failed', { id, path, reason });
+    this.#failed += 1;
+    tally.failed(1);
+    mailbox.progress.advance(1);
+  }
+
+  /** @throws RefusedError (65) when something of the copy was not restored. */
+  #requireSound(copy: Copy): void {
+    const { tally } = this.#context;
+    if (this.#failed > 0) {
+      throw new RefusedError(
+        `${formatCount(this.#failed)} of ${counted(tally.counts.matched, 'message')} could not be restored`,
+        'Look at the restore.message_failed events of this run; `job export --verify` names all damaged files of the copy.',
+      );
+    }
+    if (copy.damageCount > 0) {
+      throw new RefusedError(
+        `the index of the copy is damaged in ${counted(copy.damageCount, 'place')}: messages may be missing`,
+        'Look at the restore.index_damaged events of this run, and run `job export --verify`.',
+      );
+    }
+  }
+}
+
+/** A search that finds all mail, and goes by the search index. */
+const SHOWN_BY_SEARCH = 'after:86400';
+
+/** Batches whose sources fit in memory together. */
+function* batchesOf(copy: Copy, ids: readonly string[]): Generator<CopyMessage[]> {
+  let batch: CopyMessage[] = [];
+  let bytes = 0;
+  for (const id of ids) {
+    const message = copy.get(id) as CopyMessage;
+    if (batch.length > 0 && (batch.length >= MOST_IN_BATCH || bytes + message.size > BATCH_BYTES)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(message);
+    bytes += message.size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/**
+ * Works on the candidates, several at once, but on those of one thread in their order: Gmail puts an answer into a thread
+ * that exists. Waits for all work that has begun, also after an error.
+ */
+async function inThreads(
+  candidates: readonly Candidate[],
+  work: (candidate: Candidate) => Promise<void>,
+): Promise<void> {
+  const threads = new Map<string, Promise<void>>();
+  let failure: { readonly error: unknown } | undefined;
+  await mapAtOnce(candidates, MAX_CONCURRENT, async (candidate) => {
+    const { threadId } = candidate.message;
+    const earlier = threads.get(threadId);
+    const working = (async () => {
+      await earlier;
+      if (failure === undefined) await work(candidate);
+    })().catch((error: unknown) => {
+      failure ??= { error };
+    });
+    threads.set(threadId, working);
+    await working;
+  });
+  if (failure !== undefined) throw failure.error;
+}
