@@ -8,7 +8,7 @@ import { UnavailableError } from '../errors.ts';
 import type { GmailClient } from '../gmail/client.ts';
 import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
 import { readAdditions } from '../gmail/history.ts';
-import { type IdSet } from '../gmail/ids.ts';
+import type { IdSet } from '../gmail/ids.ts';
 import { readHeaders } from '../gmail/messages.ts';
 
 interface Arrival {

@@ -4,7 +4,7 @@ import { counted, formatCount } from '../base/count.ts';
 import { formatDuration, roundUpDuration } from '../base/duration.ts';
 import type { GmailClient } from '../gmail/client.ts';
 import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
-import { estimateDurationMs } from '../gmail/estimate.ts';
+import { estimateDurationMs } from '../gmail/pace.ts';
 
 export interface RestoreForecast {
   /** Messages that the mailbox does not have under their ids. */

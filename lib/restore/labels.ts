@@ -2,12 +2,13 @@
  * Turns the names of labels in a copy into ids of the mailbox's labels. Creates missing labels, under another name where
  * Gmail does not allow the copy's. Never ends the run: a label that cannot be created is left out with a warning.
  */
-import { isSystemName, type Label, normalizeLabel, PLACES } from '../gmail/labels.ts';
+
 import { labelProblem } from '../gmail/label-names.ts';
+import { isSystemName, type Label, normalizeLabel, PLACES } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { isInOwnFolder } from '../gmail/own-labels.ts';
 import { GmailRefusal } from '../gmail/responses.ts';
-import type { JobLog } from '../job.ts';
+import type { Log } from '../screen/log.ts';
 
 /** Gmail gives drafts and chats to no other program. */
 const NOT_RESTORED: readonly string[] = ['DRAFT', 'CHAT'];
@@ -19,7 +20,7 @@ const LONGEST_NAME = 225;
 
 export interface LabelsContext {
   readonly mailbox: Mailbox;
-  readonly log: JobLog;
+  readonly log: Log;
 }
 
 export class RestoredLabels {

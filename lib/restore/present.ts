@@ -96,7 +96,8 @@ function searchesFor(candidates: readonly Candidate[]): Search[] {
   let length = 0;
   const finish = () => {
     const terms = [...new Set(group.map(({ messageId }) => `rfc822msgid:${messageId}`))];
-    if (group.length > 0) searches.push({ query: terms.length === 1 ? `${terms[0]}` : `{${terms.join(' ')}}`, maybe: group });
+    if (group.length > 0)
+      searches.push({ query: terms.length === 1 ? `${terms[0]}` : `{${terms.join(' ')}}`, maybe: group });
     group = [];
     length = 0;
   };

@@ -2,28 +2,28 @@
  * Puts messages of a copy back into a mailbox: chooses them, shows a forecast and asks, and imports what the mailbox lacks,
  * the oldest first. May be killed at any time and repeated: each message is imported once.
  */
-import type { FileStore } from '../base/file-store.ts';
+
 import { counted, formatCount } from '../base/count.ts';
-import { didYouMean } from '../base/nearest.ts';
+import type { FileStore } from '../base/file-store.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
+import { didYouMean } from '../base/nearest.ts';
 import { mapAtOnce } from '../base/pool.ts';
 import type { Tally } from '../base/tally.ts';
 import { ConfigError, CredentialError, RefusedError } from '../errors.ts';
 import { type Copy, type CopyMessage, openCopy } from '../export/copy.ts';
-import { isAtOrBelow, isFrom, Selection, type Conditions } from '../export/selection.ts';
+import { type Conditions, isAtOrBelow, isFrom, Selection } from '../export/selection.ts';
 import { SourceError } from '../export/source-file.ts';
 import { type CopyState, readState } from '../export/state.ts';
 import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
-import { IdSet } from '../gmail/ids.ts';
 import { isSystemName } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { getMessage } from '../gmail/messages.ts';
-import type { JobLog } from '../job.ts';
+import { listMailbox } from '../gmail/whole-list.ts';
+import type { Log } from '../screen/log.ts';
 import { Arrivals, ForgottenHistoryError } from './arrivals.ts';
 import { forecastRestore, renderRestore } from './forecast.ts';
 import { Importer } from './importer.ts';
 import { RestoredLabels } from './labels.ts';
-import { listMailbox } from './listing.ts';
 import { type Pin, readPin, type StoredPin, writePin } from './pin.ts';
 import { type Candidate, candidateOf, findPresent } from './present.ts';
 import { readHead, readSource } from './sources.ts';
@@ -41,7 +41,7 @@ export interface RestoreContext {
   readonly store: FileStore;
   readonly mailbox: Mailbox;
   readonly tally: Tally;
-  readonly log: JobLog;
+  readonly log: Log;
   readonly startedAt: Date;
   readonly budgetMs: number;
   /** Rejects unless the person agrees; undefined when nobody is asked. */
@@ -89,7 +89,10 @@ class Restore {
     const address = await mailbox.address();
     const stored = await readState(store, signal);
     if (stored === null) {
-      throw new ConfigError(`${store.name} holds no copy of a mailbox`, 'Name the place of the copy with --copy or EXPORT_URL.');
+      throw new ConfigError(
+        `${store.name} holds no copy of a mailbox`,
+        'Name the place of the copy with --copy or EXPORT_URL.',
+      );
     }
     const { state } = stored;
     this.#requireOwner(state, address);
@@ -120,12 +123,18 @@ class Restore {
     if (messages > 0) {
       this.#context.show(() => renderRestore(forecast, address));
       await this.#context.confirm?.(`Import ${counted(messages, 'message')} into ${address}? [y/N] `);
-      if (mailbox.live) await this.#writePin(pin, { email: address, historyId, startedAt: this.#context.startedAt }, arrivals);
+      if (mailbox.live)
+        await this.#writePin(pin, { email: address, historyId, startedAt: this.#context.startedAt }, arrivals);
       mailbox.progress.plan({ total: messages, units, unitsPerMinute: mailbox.client.unitsPerMinute });
       await this.#restoreAll(copy, chosen.missing, arrivals);
     }
     const { changed, skipped } = tally.counts;
-    log.info('restore.finished', { imported: changed, there: skipped - chosen.leftOut, leftOut: chosen.leftOut, failed: this.#failed });
+    log.info('restore.finished', {
+      imported: changed,
+      there: skipped - chosen.leftOut,
+      leftOut: chosen.leftOut,
+      failed: this.#failed,
+    });
     this.#requireSound(copy);
   }
 
@@ -159,7 +168,10 @@ class Restore {
     for (const id of conditions.ids ?? []) {
       const message = copy.get(id);
       if (message === undefined) {
-        throw new ConfigError(`the copy holds no message with the id ${id}`, 'Write the id as the names of the files in messages/ have it.');
+        throw new ConfigError(
+          `the copy holds no message with the id ${id}`,
+          'Write the id as the names of the files in messages/ have it.',
+        );
       }
       if (message.deleted) {
         throw new ConfigError(

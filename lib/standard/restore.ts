@@ -1,6 +1,7 @@
 /** Puts messages of a copy that `job export` made back into a mailbox, without those that the mailbox has. */
 import { DateTime } from 'luxon';
-import { firstSecondOf } from '../base/calendar.ts';
+import { dateAt, firstSecondOf } from '../base/calendar.ts';
+import { type Moment, momentOption, readRange } from '../base/date-range.ts';
 import { UsageError } from '../errors.ts';
 import { idsOption, labelsOption, sendersOption } from '../export/selection.ts';
 import { defineJob, Scope, textOption, timeZoneOption, yesOption } from '../job.ts';
@@ -26,8 +27,6 @@ export default defineJob({
     yes: yesOption,
   },
   files: { option: '--copy', place: ({ copy }) => copy },
-  E
-for w in w-export w-copy w-store; do echo "== $w"; git -C /work/$w log --oneline main..HEAD; git -C /work/$w status --short;  done; ls /work/main/lib/export /work/main/lib/base | head -60; date
 
   prepare({ options, interactive, dryRun }) {
     if (!options.yes && !interactive && !dryRun) {
@@ -38,7 +37,11 @@ for w in w-export w-copy w-store; do echo "== $w"; git -C /work/$w log --oneline
     }
     const now = new Date();
     const { from, to } = readRange(options, now);
-    return { fromS: from?.beginS ?? null, toS: to?.beginS ?? null, until: endOfDay(options.asOf, options.timeZone, now) };
+    return {
+      fromS: from?.beginS ?? null,
+      toS: to?.beginS ?? null,
+      until: endOfDay(options.asOf, options.timeZone, now),
+    };
   },
 
   async run({ options, prepared, store, budgetMs, confirm, ...context }) {
@@ -56,6 +59,10 @@ for w in w-export w-copy w-store; do echo "== $w"; git -C /work/$w log --oneline
 /** The first moment after the day; undefined without one. @throws UsageError for a day in the future. */
 function endOfDay(day: Moment | undefined, timeZone: string, now: Date): Date | undefined {
   if (day === undefined) return undefined;
+  const today = dateAt(now.getTime() / 1_000, timeZone);
+  if (day.kind === 'date' && DateTime.utc(day.year, day.month, day.day) > today) {
+    throw new UsageError('--as-of is a day in the future', `Write a day up to today, ${today.toISODate()}.`);
+  }
   const { from } = readRange({ from: day, to: undefined, timeZone }, now);
   const date = from?.date ?? DateTime.utc(1970, 1, 1);
   return new Date(firstSecondOf(date.plus({ days: 1 }), timeZone) * 1_000);

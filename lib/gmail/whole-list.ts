@@ -1,8 +1,8 @@
 /** Lists all ids of a mailbox, Spam and Trash included. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
-import type { GmailClient } from '../gmail/client.ts';
-import { IdCollector, type IdSet } from '../gmail/ids.ts';
-import { PAGE_SIZE } from '../gmail/searcher.ts';
+import type { GmailClient } from './client.ts';
+import { IdCollector, type IdSet } from './ids.ts';
+import { PAGE_SIZE } from './searcher.ts';
 
 /** The ids that `q` finds; of all messages when it is left out. 5 quota units for each 500. */
 export async function listMailbox(
