@@ -20,7 +20,7 @@ const LONGEST_NAME = 225;
 
 export interface LabelsContext {
   readonly mailbox: Mailbox;
-  readonly log: Log;
+  readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
 }
 
 export class RestoredLabels {

@@ -41,7 +41,7 @@ export interface RestoreContext {
   readonly store: FileStore;
   readonly mailbox: Mailbox;
   readonly tally: Tally;
-  readonly log: Log;
+  readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
   readonly startedAt: Date;
   readonly budgetMs: number;
   /** Rejects unless the person agrees; undefined when nobody is asked. */
