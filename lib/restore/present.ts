@@ -117,8 +117,8 @@ function searchesFor(candidates: readonly Candidate[]): Search[] {
 
 /** For a message without a Message-ID. */
 function searchByDateOrSize({ dateMs, source }: Candidate): string {
-  // Gmail has no dates before 1970.
-  if (dateMs !== undefined && dateMs > 86_400_000) {
+  // Searches take numbers of 9 and 10 digits for seconds since 1970.
+  if (dateMs !== undefined && dateMs >= 1e11) {
     const second = Math.floor(dateMs / 1_000);
     return `after:${second - 2} before:${second + 2}`;
   }

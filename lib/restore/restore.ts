@@ -351,7 +351,7 @@ class Restore {
 }
 
 /** A search that finds all mail, and goes by the search index. */
-const SHOWN_BY_SEARCH = 'after:86400';
+const SHOWN_BY_SEARCH = 'in:anywhere';
 
 /** Batches whose sources fit in memory together. */
 function* batchesOf(copy: Copy, ids: readonly string[]): Generator<CopyMessage[]> {
