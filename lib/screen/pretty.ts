@@ -52,6 +52,16 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'undo.label_gone': (e) => `the label ${bold(String(e.label))} no longer exists, and is not restored`,
   'undo.parts_missing': (e) =>
     `${number(e.parts)} of the run's journals are missing: the run was killed before it wrote them, or they were deleted`,
+  'restore.opened': (e) =>
+    `${counted(Number(e.messages), 'message')} in the copy${e.asOf === undefined ? '' : ` at ${e.asOf}`}`,
+  'restore.copy_incomplete': () => 'the copy is not complete yet: it lacks messages of the mailbox',
+  'restore.index_damaged': (e) => `the index of the copy is damaged: ${e.problem}`,
+  'restore.label_renamed': (e) => `the label "${e.label}" of the copy is ${bold(String(e.as))} in this mailbox`,
+  'restore.label_left_out': (e) => `the label "${e.label}" cannot be created, and is left out: ${e.reason}`,
+  'restore.sent_refused': () => 'Gmail refuses the label SENT: sent messages are restored without it',
+  'restore.message_failed': (e) => `the message ${bold(String(e.id))} is not restored: ${e.reason}`,
+  'restore.finished': (e) =>
+    `${counted(Number(e.imported), 'message')} imported, ${number(e.there)} there already, ${number(e.leftOut)} left out as drafts or chats`,
   'quota.wait': (e) => dim(`waiting ${formatDuration(Number(e.waitMs))} for Gmail's quota`),
   'post.retry': (e) => dim(`${e.host}: ${e.reason}: retry in ${formatDuration(Number(e.delayMs))}`),
   'post.skipped': (e) => dim(`a post to ${e.host} was left out: a dry run sends nothing`),
@@ -90,7 +100,7 @@ const WAITING: Readonly<Record<string, string>> = {
 };
 
 /** Events without a line: a table at the terminal shows the forecast. */
-const NO_LINE = new Set(['backfill.forecast']);
+const NO_LINE = new Set(['backfill.forecast', 'restore.forecast']);
 
 const SHOWN_ELSEWHERE = new Set(['level', 'time', 'event', 'mailbox', 'error', 'remedy']);
 

@@ -7,7 +7,7 @@ import { findSecrets } from '../fixtures/searcher.ts';
 import { ChildHandle, type RunOptions, runJob } from '../run.ts';
 import { GMAIL_SCOPES, googleErrors, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
 
-const JOBS = ['apply-rules', 'digest', 'undo'];
+const JOBS = ['apply-rules', 'digest', 'restore', 'undo'];
 const IDS = [
   'configuration',
   'aws',
@@ -377,7 +377,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     const { exitCode, line, verdict } = await check(sandbox, [], { rules: { protect: 'label:keep', ...STAR } });
     assert.equal(exitCode, 78);
     assert.match(line('apply-rules').detail, /protect names the label "keep"/);
-    assert.match(verdict, /^In part: digest, undo would run, apply-rules would not/);
+    assert.match(verdict, /^In part: digest, restore, undo would run, apply-rules would not/);
   });
 
   it('rules: 65 when the guard would stop the run', async () => {
@@ -445,6 +445,9 @@ describe('job check, line by line', { concurrency: 8 }, () => {
   });
 });
 
+/** Jobs with the scopes of another one. */
+const SAME_SCOPES: Readonly<Record<string, string>> = { undo: 'apply-rules', restore: 'digest' };
+
 describe('job check, scopes', { concurrency: 8 }, () => {
   const { full, modify, readonly, insert, labels, metadata } = GMAIL_SCOPES;
   const all = [modify, readonly, insert, labels];
@@ -462,8 +465,7 @@ describe('job check, scopes', { concurrency: 8 }, () => {
       const { exitCode, line } = await check(sandbox);
       assert.deepEqual(
         tableOf(line('scopes')),
-        // undo needs the same scope as apply-rules.
-        JOBS.map((job) => [job, missing[job === 'undo' ? 'apply-rules' : job] ?? []]).map(([job, lacks = []]) => [
+        JOBS.map((job) => [job, missing[SAME_SCOPES[job] ?? job] ?? []]).map(([job, lacks = []]) => [
           job,
           lacks.length === 0,
           lacks,
@@ -471,7 +473,7 @@ describe('job check, scopes', { concurrency: 8 }, () => {
       );
       assert.equal(exitCode, Object.keys(missing).length === 0 ? 0 : 77);
       if (exitCode === 77)
-        assert.match(`${line('scopes').remedy}`, /`bin\/job rotate --jobs apply-rules,(digest,)?undo`.*box/);
+        assert.match(`${line('scopes').remedy}`, /`bin\/job rotate --jobs apply-rules,(digest,restore,)?undo`.*box/);
       else assert.equal(line('scopes').status, scopes.length === 1 ? 'warning' : 'ok');
     });
   }
@@ -482,8 +484,11 @@ describe('job check, scopes', { concurrency: 8 }, () => {
     assert.equal(code, 77);
     assert.match(stdout, /^ +✖ apply-rules {2}lacks gmail\.modify$/m);
     assert.match(stdout, /^ +✔ digest {7}gmail\.readonly, gmail\.insert, gmail\.labels$/m);
-    assert.match(stdout, /`bin\/job check --jobs digest`/);
-    assert.match(stdout, /\nIn part: digest would run, apply-rules, undo would not \(exit code 77\)\. 1 warning\.\n$/);
+    assert.match(stdout, /`bin\/job check --jobs digest,restore`/);
+    assert.match(
+      stdout,
+      /\nIn part: digest, restore would run, apply-rules, undo would not \(exit code 77\)\. 1 warning\.\n$/,
+    );
   });
 
   it("finds the scopes of a service account by requesting each job's", async () => {

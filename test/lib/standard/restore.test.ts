@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { runHere } from '../../fixtures/front-door.ts';
 import { type MadeCopy, makeCopy, messagesIn } from '../../fixtures/made-copy.ts';
