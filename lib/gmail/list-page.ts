@@ -55,20 +55,28 @@ export async function readListPage(
   return { messages, next: page.nextPageToken || undefined };
 }
 
+export interface ListOptions {
+  readonly labelId?: string;
+  /** A search. */
+  readonly q?: string;
+  readonly onFound?: (messages: number) => void;
+}
+
 /**
- * The ids of all messages, or of those with a label, Spam and Trash included. Sends no search, so the answer does not
- * depend on Gmail's search index, which shows changes late. `onFound` gets the number of messages that are found so far. 5
+ * The ids of all messages, or of those with a label, Spam and Trash included. Without `q` it sends no search, so the answer
+ * does not depend on Gmail's search index, which shows changes late. `onFound` gets the number of messages that are found so far. 5
  * quota units for each 500 messages.
  */
 export async function listMessageIds(
   client: GmailClient,
   signal: AbortSignal,
-  { labelId, onFound }: { readonly labelId?: string; readonly onFound?: (messages: number) => void } = {},
+  { labelId, q, onFound }: ListOptions = {},
 ): Promise<IdSet> {
   const request = {
     maxResults: PAGE_SIZE,
     includeSpamTrash: true,
     ...(labelId !== undefined && { labelIds: [labelId] }),
+    ...(q !== undefined && { q }),
   };
   const ids = new IdCollector();
   let token: string | undefined;

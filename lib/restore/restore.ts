@@ -16,9 +16,9 @@ import { SourceError } from '../export/source-file.ts';
 import { type CopyState, readState } from '../export/state.ts';
 import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
 import { isSystemName } from '../gmail/labels.ts';
+import { listMessageIds } from '../gmail/list-page.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { getMessage } from '../gmail/messages.ts';
-import { listMailbox } from '../gmail/whole-list.ts';
 import type { Log } from '../screen/log.ts';
 import { Arrivals, ForgottenHistoryError } from './arrivals.ts';
 import { forecastRestore, renderRestore } from './forecast.ts';
@@ -198,7 +198,9 @@ class Restore {
     const { mailbox, tally, signal, store } = this.#context;
     const { conditions, senders } = this.#options;
     const selection = new Selection(conditions);
-    const listed = await listMailbox(mailbox.client, signal, (found) => mailbox.progress.looking(found));
+    const listed = await listMessageIds(mailbox.client, signal, {
+      onFound: (found) => mailbox.progress.looking(found),
+    });
     let there = 0;
     let leftOut = 0;
     let absent: { readonly id: string; readonly ms: number }[] = [];
@@ -251,7 +253,7 @@ class Restore {
     if (pin !== null) {
       const earlier = new Arrivals(mailbox.client, pin.historyId, signal);
       try {
-        await earlier.refresh(() => listMailbox(mailbox.client, signal, () => undefined, SHOWN_BY_SEARCH));
+        await earlier.refresh(() => listMessageIds(mailbox.client, signal, { q: SHOWN_BY_SEARCH }));
         return earlier;
       } catch (error) {
         // Searches show messages long before Gmail forgets their history.
