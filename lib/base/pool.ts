@@ -23,3 +23,29 @@ export async function mapAtOnce<T, R>(
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
   return results;
 }
+
+/**
+ * Calls `work` for each item, and gives the results in the order of the items. Begins with at most `ahead` items before
+ * their results are taken.
+ */
+export async function* mapAhead<T, R>(
+  items: readonly T[],
+  ahead: number,
+  work: (item: T) => Promise<R>,
+): AsyncGenerator<R, void, undefined> {
+  const begun: Promise<R>[] = [];
+  let next = 0;
+  const begin = () => {
+    if (next >= items.length) return;
+    const result = work(items[next] as T);
+    next += 1;
+    // The error is thrown when its turn comes.
+    result.catch(() => undefined);
+    begun.push(result);
+  };
+  while (begun.length < ahead && next < items.length) begin();
+  for (let result = begun.shift(); result !== undefined; result = begun.shift()) {
+    begin();
+    yield await result;
+  }
+}

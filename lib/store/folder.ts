@@ -25,16 +25,21 @@ import type { FileContent, FileStore, StoredFile } from '../base/file-store.ts';
 import { guardedStream } from '../base/guarded-stream.ts';
 import { mapAtOnce } from '../base/pool.ts';
 import { ConfigError, RefusedError } from '../errors.ts';
-import { codeOf, explainFolderError } from './folder-error.ts';
+import {
+  codeOf,
+  explainFolderError,
+  FILE_MODE,
+  FOLDER_MODE,
+  NO_HARD_LINKS,
+  removeIfThere,
+  syncFolder,
+  unlessMissing,
+} from './file-system.ts';
 
 /** How the names of unfinished files begin. */
 const UNFINISHED = '.tmp-';
 /** How the names of lock files begin. */
 const LOCK = '.lock-';
-
-/** Mail is for its owner only. */
-const FILE_MODE = 0o600;
-const FOLDER_MODE = 0o700;
 
 const STATS_AT_ONCE = 16;
 
@@ -376,9 +381,6 @@ export class FolderStore implements FileStore {
   }
 }
 
-/** Answers to link() by file systems without hard links. Source: link(2). */
-const NO_HARD_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
-
 /** Whether the name is one of this file's own: an unfinished file or a lock. */
 function isOwn(name: string): boolean {
   return name.startsWith(UNFINISHED) || name.startsWith(LOCK);
@@ -391,18 +393,6 @@ function versionOf(content: Uint8Array): string {
 async function hasVersion(file: string, version: string): Promise<boolean> {
   const content = await unlessMissing(readFile(file));
   return content !== null && versionOf(content) === version;
-}
-
-/** Flushes the entries of a folder to the disk, where the system can. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } catch (error) {
-    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EBADF', 'EPERM'].includes(codeOf(error))) throw error;
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Removes empty folders, from `last` up to `first`. */
@@ -436,18 +426,4 @@ function realOrNull(path: string) {
 
 function readOrNull(path: string) {
   return unlessMissing(readFile(path, 'utf8'));
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  await unlessMissing(unlink(path));
-}
-
-/** Null when there is no such file. */
-async function unlessMissing<T>(work: Promise<T>): Promise<T | null> {
-  try {
-    return await work;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
-    throw error;
-  }
 }

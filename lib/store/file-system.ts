@@ -1,6 +1,14 @@
-/** Errors of the file system, for a folder that a person has named, as errors with a remedy. */
+/** For files in a folder that a person has named: modes, flushes, and the file system's errors with their remedies. */
+import { open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, JobError, RefusedError, UnavailableError } from '../errors.ts';
+
+/** Mail is for its owner only. */
+export const FILE_MODE = 0o600;
+export const FOLDER_MODE = 0o700;
+
+/** Answers to link() by file systems without hard links. Source: link(2). */
+export const NO_HARD_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /** An error of the file system with its remedy. Other errors are returned unchanged. `path` is in `folder`; '' for the folder. */
 export function explainFolderError(error: unknown, folder: string, path = ''): Error {
@@ -73,4 +81,30 @@ function locked(folder: string, error: unknown): ConfigError {
         `the process may not write into ${folder}, because it runs with --permission`,
         `Create the folder, and add ${write} ${where}.`,
       );
+}
+
+/** Flushes the entries of a folder to the disk, where the system can. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EBADF', 'EPERM'].includes(codeOf(error))) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+export async function removeIfThere(path: string): Promise<void> {
+  await unlessMissing(unlink(path));
+}
+
+/** Null when there is no such file. */
+export async function unlessMissing<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
 }
