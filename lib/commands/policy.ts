@@ -5,6 +5,7 @@ import { ExitCode, UsageError } from '../errors.ts';
 import { choiceOption, switchOption, textOption, textsOption, valueOption } from '../options.ts';
 import {
   appPolicy,
+  type FurtherAccess,
   fleetPolicy,
   type PolicyDocument,
   type PolicyKeys,
@@ -13,6 +14,7 @@ import {
 } from '../policy/documents.ts';
 import {
   readAccount,
+  readFilesPlace,
   readFleetTargets,
   readJobTarget,
   readRegion,
@@ -39,6 +41,9 @@ export default defineCommand({
       '<arn>',
       'the KMS key to which the refresh token is bound; with --cloudformation, alias/NAME creates one',
     ),
+    export: switchOption(
+      'for the files of jobs too: the app may read, write and list them in the bucket in EXPORT_URL',
+    ),
     fleet: switchOption('for the secrets of a fleet, which mailboxes.yaml (MAILBOXES_FILE) names'),
     cloudformation: switchOption('print a CloudFormation template (JSON) that creates secret, user and policy'),
   },
@@ -48,17 +53,25 @@ export default defineCommand({
     const signingKeys = (options.kmsSign ?? []).map((key) => key.trim());
     const keys = { encryptionKey, signingKeys };
     for (const key of signingKeys) requireSigningKey(key, options.cloudformation && signingKeys.length === 1);
+    if (options.export && options.for !== 'app') {
+      throw new UsageError(
+        `--export and --for ${options.for} exclude each other`,
+        'Leave one out: only the running app works with the files in EXPORT_URL.',
+      );
+    }
+    const files = options.export ? readFilesPlace(options.fleet, env) : undefined;
     if (options.fleet) {
-      terminal.printExactly(JSON.stringify(await fleetDocument(options, keys, env), null, 2));
+      terminal.printExactly(JSON.stringify(await fleetDocument(options, keys, files, env), null, 2));
       return ExitCode.ok;
     }
     const target = readTarget(options, env, signingKeys);
     if (encryptionKey !== undefined) {
       requireKeyIn('region' in target.place ? target.place.region : options.region, encryptionKey);
     }
+    const further = (): FurtherAccess => ({ jobTarget: readJobTarget(target, env), files });
     const document = () => {
       if (options.cloudformation) {
-        if (options.for === 'app') return stackTemplate(target, keys, readJobTarget(target, env));
+        if (options.for === 'app') return stackTemplate(target, keys, further());
         throw new UsageError(
           '--cloudformation creates a user for the running app; there is no template for a person',
           'Leave out --for, or leave out --cloudformation and attach the policy to the person in the AWS console.',
@@ -66,7 +79,7 @@ export default defineCommand({
       }
       const place = requirePlace(target);
       if (options.for === 'authorize') return personPolicy(target, place, keys);
-      return appPolicy(target, place, keys, readJobTarget(target, env));
+      return appPolicy(target, place, keys, further());
     };
     terminal.printExactly(JSON.stringify(document(), null, 2));
     return ExitCode.ok;
@@ -84,6 +97,7 @@ interface FleetOptionsOfPolicy {
 async function fleetDocument(
   options: FleetOptionsOfPolicy,
   keys: PolicyKeys,
+  files: FurtherAccess['files'],
   env: Environment,
 ): Promise<PolicyDocument> {
   const others = [
@@ -101,5 +115,5 @@ async function fleetDocument(
   const place = requirePlace({ place: targets.place, source: 'an entry of mailboxes.yaml' });
   if (keys.encryptionKey !== undefined) requireKeyIn(place.region, keys.encryptionKey);
   const jobTarget = readJobTarget({ name: '', source: 'mailboxes.yaml', place }, env);
-  return fleetPolicy(targets, place, keys, jobTarget);
+  return fleetPolicy(targets, place, keys, { jobTarget, files });
 }

@@ -1,5 +1,6 @@
 /** The documents of `job policy`: IAM policies and the CloudFormation template. */
 import { hostOf } from '../aws/names.ts';
+import { formatPlace, MAILBOX, type S3Place } from '../store/place.ts';
 import type { FleetTargets, PolicyTarget, SecretPlace } from './target.ts';
 
 type OneResource =
@@ -33,12 +34,20 @@ export interface PolicyKeys {
   readonly signingKeys: readonly string[];
 }
 
-/** Allows the running app to read the secret, and the secret of its jobs. */
+/** Access of the app beyond the secrets of mailboxes. */
+export interface FurtherAccess {
+  /** The secret of jobs; undefined for none of its own. */
+  readonly jobTarget: PolicyTarget | undefined;
+  /** Where jobs keep files; undefined for no access there. */
+  readonly files: S3Place | undefined;
+}
+
+/** Allows the running app to read the secret and the secret of its jobs, and to keep files. */
 export function appPolicy(
   target: PolicyTarget,
   place: SecretPlace,
   { encryptionKey, signingKeys }: PolicyKeys,
-  jobTarget: PolicyTarget | undefined,
+  { jobTarget, files }: FurtherAccess,
 ): PolicyDocument {
   const resources = [target, ...(jobTarget === undefined ? [] : [jobTarget])].map((one) =>
     fullArnOf(one, 'region' in one.place ? one.place : place),
@@ -47,6 +56,7 @@ export function appPolicy(
     readSecrets(resources),
     ...useOfKey('DecryptTheSecret', 'kms:Decrypt', encryptionKey, viaService(place)),
     ...signWith(signingKeys),
+    ...keepFiles(files, place.partition),
   ]);
 }
 
@@ -55,7 +65,7 @@ export function fleetPolicy(
   { secrets, prefixes }: FleetTargets,
   place: SecretPlace,
   { encryptionKey, signingKeys }: PolicyKeys,
-  jobTarget: PolicyTarget | undefined,
+  { jobTarget, files }: FurtherAccess,
 ): PolicyDocument {
   const all = [...secrets, ...(jobTarget === undefined ? [] : [jobTarget])];
   const resources = [
@@ -67,6 +77,7 @@ export function fleetPolicy(
     ...(prefixes.length === 0 ? [] : [LIST_SECRETS]),
     ...useOfKey('DecryptTheSecret', 'kms:Decrypt', encryptionKey, viaService(place)),
     ...signWith(signingKeys),
+    ...keepFiles(files, place.partition),
   ]);
 }
 
@@ -117,15 +128,14 @@ export function personPolicy(
 export function stackTemplate(
   { name }: PolicyTarget,
   { encryptionKey, signingKeys }: PolicyKeys,
-  jobTarget: PolicyTarget | undefined,
+  { jobTarget, files }: FurtherAccess,
 ): object {
   const alias = signingKeys.find((key) => key.startsWith('alias/'));
   const arns = signingKeys.map((key) => (key === alias ? { 'Fn::GetAtt': ['SigningKey', 'Arn'] as const } : key));
   const viaThisRegion = { 'Fn::Join': ['.', ['secretsmanager', { Ref: 'AWS::Region' }, { Ref: 'AWS::URLSuffix' }]] };
   return {
     AWSTemplateFormatVersion: '2010-09-09',
-    Description:
-      'gmail-jobs: a secret without a value (bin/job authorize fills it) and an IAM user who may only read it. There is no access key, because everybody who sees the stack could read it: create one in the AWS console (IAM, Users, the user, Security credentials, Create access key) and put it into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+    Description: `gmail-jobs: a secret without a value (bin/job authorize fills it) and an IAM user who may only read it${files === undefined ? '' : `, and read and write files in ${formatPlace(files)}`}. There is no access key, because everybody who sees the stack could read it: create one in the AWS console (IAM, Users, the user, Security credentials, Create access key) and put it into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`,
     Resources: {
       Secret: {
         Type: 'AWS::SecretsManager::Secret',
@@ -150,6 +160,7 @@ export function stackTemplate(
             readSecrets([{ Ref: 'Secret' }, ...(jobTarget === undefined ? [] : [resourceInStack(jobTarget)])]),
             ...useOfKey('DecryptTheSecret', 'kms:Decrypt', encryptionKey, viaThisRegion),
             ...signWith(arns),
+            ...keepFiles(files, { Ref: 'AWS::Partition' }),
           ]),
           Users: [{ Ref: 'User' }],
         },
@@ -229,6 +240,34 @@ function signWith(keys: readonly OneResource[]): Statement[] {
   const condition = { StringEquals: { 'kms:SigningAlgorithm': 'ECDSA_SHA_256' } };
   return [
     { Sid: 'SignWithTheKey', Effect: 'Allow', Action: 'kms:Sign', Resource: oneOrMore(keys), Condition: condition },
+  ];
+}
+
+/** Allows to read, write and list files in the place. Neither deletes nor changes access rights. */
+function keepFiles(files: S3Place | undefined, partition: OneResource): Statement[] {
+  if (files === undefined) return [];
+  // IAM takes a star for any text, and the star in ${*} for itself.
+  const prefix = files.prefix.replaceAll('*', `\${*}`).replaceAll(MAILBOX, '*');
+  const below = prefix === '' ? '*' : `${prefix}/*`;
+  const arnOf = (resource: string): OneResource =>
+    typeof partition === 'string'
+      ? `arn:${partition}:s3:::${resource}`
+      : { 'Fn::Join': ['', ['arn:', partition, `:s3:::${resource}`]] };
+  const condition = { StringLike: { 's3:prefix': below } };
+  return [
+    {
+      Sid: 'ReadAndWriteTheFiles',
+      Effect: 'Allow',
+      Action: ['s3:GetObject', 's3:PutObject'],
+      Resource: arnOf(`${files.bucket}/${below}`),
+    },
+    {
+      Sid: 'ListTheFiles',
+      Effect: 'Allow',
+      Action: 's3:ListBucket',
+      Resource: arnOf(files.bucket),
+      ...(prefix !== '' && { Condition: condition }),
+    },
   ];
 }
 

@@ -1,10 +1,11 @@
-/** Reads the name or ARN of the secret that `job policy` prints a document for, and the ARN of the key that encrypts it. */
+/** Reads the secrets, KMS keys and the place of files for which `job policy` prints a document. */
 
 import { isKeyAlias, isKeyArn, isRegion, partitionOf, SECRET_NAME } from '../aws/names.ts';
 import { beginsLikeCredential } from '../base/credential-like.ts';
 import type { Environment } from '../base/environment.ts';
 import { UsageError } from '../errors.ts';
 import { readMailboxesFile } from '../run/fleet/mailboxes-file.ts';
+import { hasMailbox, MAILBOX, PLACE_EXAMPLES, parsePlace, type S3Place } from '../store/place.ts';
 
 /** Where the secret lies. An ARN holds all three values. */
 export interface SecretPlace {
@@ -120,6 +121,36 @@ export function readJobTarget(
   }
   const isSamePlace = 'missing' in own.place || 'missing' in target.place || own.place.account === target.place.account;
   return own.name === target.name && isSamePlace ? undefined : own;
+}
+
+/**
+ * The bucket in EXPORT_URL, where jobs keep files.
+ * @throws UsageError when the variable names no bucket, or one place for all mailboxes of a fleet.
+ */
+export function readFilesPlace(isFleet: boolean, env: Environment): S3Place {
+  const text = env.EXPORT_URL?.trim() ?? '';
+  const example = `s3://bucket/${isFleet ? MAILBOX : 'prefix'}`;
+  if (text === '') {
+    throw new UsageError(
+      '--export needs the place of the files, and EXPORT_URL is not set',
+      `Set EXPORT_URL=${example}, as the jobs have it.`,
+    );
+  }
+  const place = parsePlace(text);
+  if (place === null) throw new UsageError(`EXPORT_URL must be ${PLACE_EXAMPLES}`, `Set EXPORT_URL=${example}.`);
+  if (place.kind === 'folder') {
+    throw new UsageError(
+      'EXPORT_URL names a folder, for which AWS has no policy',
+      `Leave out --export; or set EXPORT_URL=${example} to keep the files in S3.`,
+    );
+  }
+  if (isFleet && !hasMailbox(place)) {
+    throw new UsageError(
+      'the mailboxes of the fleet would keep their files in the same place',
+      `Write ${MAILBOX} in EXPORT_URL where the address belongs: ${example}.`,
+    );
+  }
+  return place;
 }
 
 function regionOf({ AWS_REGION, AWS_DEFAULT_REGION }: Environment): string | undefined {

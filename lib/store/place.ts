@@ -2,14 +2,14 @@
 import { UsageError } from '../errors.ts';
 import { type OptionSpec, valueOption } from '../options.ts';
 
-export type Place =
-  | {
-      readonly kind: 's3';
-      readonly bucket: string;
-      /** Begins every key, without slashes at its ends; '' for none. */
-      readonly prefix: string;
-    }
-  | { readonly kind: 'folder'; readonly path: string };
+export type Place = S3Place | { readonly kind: 'folder'; readonly path: string };
+
+export interface S3Place {
+  readonly kind: 's3';
+  readonly bucket: string;
+  /** Begins every key, without slashes at its ends; '' for none. */
+  readonly prefix: string;
+}
 
 /** Stands for the mailbox's address in a place, so that each mailbox of a fleet has a place of its own. */
 export const MAILBOX = '{mailbox}';

@@ -18,6 +18,7 @@ const ACTIONS = new Set([
     'Sign',
     'GetPublicKey',
   ].map((name) => `kms:${name}`),
+  ...['GetObject', 'PutObject', 'ListBucket'].map((name) => `s3:${name}`),
 ]);
 
 const PARTITION = '(aws|aws-cn|aws-us-gov|aws-iso|aws-iso-b|aws-iso-e|aws-iso-f|aws-eusc)';
@@ -26,6 +27,7 @@ const ARNS: Readonly<Record<string, RegExp>> = {
     `^arn:${PARTITION}:secretsmanager:[a-z]{2,4}(-[a-z]+)+-\\d:\\d{12}:secret:[\\w/+=.@-]{1,512}(-\\?{6})?$`,
   ),
   kms: new RegExp(`^arn:${PARTITION}:kms:[a-z]{2,4}(-[a-z]+)+-\\d:\\d{12}:key/(mrk-)?[0-9a-f-]{32,36}$`),
+  s3: new RegExp(`^arn:${PARTITION}:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\\w/!.*'()@+=\${}-]+)?$`),
 };
 
 type Json = Record<string, unknown>;
@@ -53,7 +55,7 @@ export function assertPolicy(document: unknown, { intrinsic = false, prefixes = 
     assert.equal(services.size, 1, 'one statement, one service');
     const [service = ''] = services;
     for (const resource of listOf(Resource)) {
-      if (intrinsic && typeof resource === 'object') assertReference(resource);
+      if (intrinsic && typeof resource === 'object') assertReference(resource, ARNS[service] ?? /^$/);
       else if (actions.every((action) => action === 'secretsmanager:ListSecrets')) assert.equal(resource, '*');
       else assert.match(String(resource).replace(prefixes ? /\*$/ : /$^/, ''), ARNS[service] ?? /^$/);
     }
@@ -66,8 +68,11 @@ export function assertPolicy(document: unknown, { intrinsic = false, prefixes = 
 }
 
 function assertCondition(condition: unknown, intrinsic: boolean): void {
-  for (const [operator, tests] of Object.entries(objectOf(condition, ['StringEquals']))) {
-    assert.equal(operator, 'StringEquals');
+  for (const [operator, tests] of Object.entries(objectOf(condition, [], ['StringEquals', 'StringLike']))) {
+    if (operator === 'StringLike') {
+      assert.match(String(objectOf(tests, ['s3:prefix'])['s3:prefix']), /^[^/].*\/\*$/);
+      continue;
+    }
     for (const [key, value] of Object.entries(objectOf(tests, [], ['kms:ViaService', 'kms:SigningAlgorithm']))) {
       assert.match(key, /^[a-z]+:[A-Za-z]+$/);
       if (key === 'kms:SigningAlgorithm') assert.equal(value, 'ECDSA_SHA_256');
@@ -135,7 +140,7 @@ function referencesIn(value: unknown): string[] {
   });
 }
 
-function assertReference(value: unknown): void {
+function assertReference(value: unknown, arn: RegExp): void {
   const parts = objectOf(value, [], ['Ref', 'Fn::Join', 'Fn::GetAtt']);
   const { Ref: reference, 'Fn::Join': joined, 'Fn::GetAtt': attribute } = parts;
   if (attribute !== undefined) {
@@ -148,7 +153,7 @@ function assertReference(value: unknown): void {
   }
   const [delimiter, pieces] = joined as [string, (string | { Ref: string })[]];
   const text = (part: string | { Ref: string }) => (typeof part === 'string' ? part : PSEUDO_PARAMETERS[part.Ref]);
-  assert.match(pieces.map(text).join(delimiter), ARNS.secretsmanager ?? /^$/);
+  assert.match(pieces.map(text).join(delimiter), arn);
 }
 
 function objectOf(value: unknown, required: readonly string[], optional: readonly string[] = []): Json {

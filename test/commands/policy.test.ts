@@ -371,6 +371,72 @@ describe('the CloudFormation template', { concurrency: 8 }, () => {
   });
 });
 
+describe('the policy for the files of jobs', { concurrency: 8 }, () => {
+  const ALICE = 's3://my-bucket/mail/alice';
+  const EACH = 's3://my-bucket/mail/{mailbox}';
+  const statementsFor = async (EXPORT_URL: string, args: readonly string[] = NAMED) =>
+    assertPolicy(await print([...args, '--export'], { EXPORT_URL })).slice(1);
+
+  it('allows to read, write and list below the prefix, and nothing else', async () => {
+    assert.deepEqual(await statementsFor(ALICE), [
+      {
+        Sid: 'ReadAndWriteTheFiles',
+        Effect: 'Allow',
+        Action: ['s3:GetObject', 's3:PutObject'],
+        Resource: 'arn:aws:s3:::my-bucket/mail/alice/*',
+      },
+      {
+        Sid: 'ListTheFiles',
+        Effect: 'Allow',
+        Action: 's3:ListBucket',
+        Resource: 'arn:aws:s3:::my-bucket',
+        Condition: { StringLike: { 's3:prefix': 'mail/alice/*' } },
+      },
+    ]);
+    const [, whole] = await statementsFor('s3://my-bucket');
+    assert.ok(whole && !('Condition' in whole));
+    const china = await statementsFor(ALICE, NAMED.with(-1, 'cn-north-1'));
+    assert.deepEqual(
+      china.map(({ Resource }) => Resource),
+      ['arn:aws-cn:s3:::my-bucket/mail/alice/*', 'arn:aws-cn:s3:::my-bucket'],
+    );
+  });
+
+  it('takes {mailbox} for any address, and a star for itself', async () => {
+    const [files, list] = await statementsFor(EACH);
+    assert.equal(files?.Resource, 'arn:aws:s3:::my-bucket/mail/*/*');
+    assert.deepEqual(list?.Condition, { StringLike: { 's3:prefix': 'mail/*/*' } });
+    assert.equal((await statementsFor('s3://my-bucket/a*'))[0]?.Resource, `arn:aws:s3:::my-bucket/a\${*}/*`);
+  });
+
+  it('is part of the policy of a fleet and of the CloudFormation template', async () => {
+    await using files = await withRules(undefined, { mailboxes: [{ secret: ARN }] });
+    const fleet = assertPolicy(await print(['--fleet', '--export'], { ...files.env, EXPORT_URL: EACH }));
+    assert.equal(fleet.at(-2)?.Resource, 'arn:aws:s3:::my-bucket/mail/*/*');
+    assert.match(
+      await refusal(['--fleet', '--export'], { ...files.env, EXPORT_URL: ALICE }),
+      /same place[\s\S]*\{mailbox\}/,
+    );
+    const args = ['--cloudformation', '--secret', 'gmail-jobs/alice'];
+    const template = assertTemplate(await print([...args, '--export'], { EXPORT_URL: ALICE }));
+    assert.match(template.Description, /read and write files in s3:\/\/my-bucket\/mail\/alice/);
+    const { PolicyDocument } = template.Resources.Policy?.Properties ?? {};
+    const [, keep, list] = assertPolicy(PolicyDocument, { intrinsic: true });
+    const arn = (resource: string) => ({ 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, `:s3:::${resource}`]] });
+    assert.deepEqual([keep?.Resource, list?.Resource], [arn('my-bucket/mail/alice/*'), arn('my-bucket')]);
+    assert.ok(!JSON.stringify(await print(args, { EXPORT_URL: ALICE })).includes('s3'));
+  });
+
+  it('is refused without a bucket, and for a person', async () => {
+    const told = (EXPORT_URL: string, args: readonly string[] = []) =>
+      refusal([...NAMED, '--export', ...args], { EXPORT_URL });
+    assert.match(await told(' '), /EXPORT_URL is not set[\s\S]*EXPORT_URL=s3:\/\/bucket\/prefix/);
+    assert.match(await told('/home/alice/mail'), /names a folder[\s\S]*Leave out --export/);
+    assert.match(await told('s3://UPPER/x'), /EXPORT_URL must be s3:/);
+    assert.match(await told(ALICE, ['--for', 'authorize']), /--export and --for authorize exclude each other/);
+  });
+});
+
 describe('wrong input of job policy', { concurrency: 8 }, () => {
   const arn = (part: string, by: string) => ['--secret', ARN.replace(part, by)];
   const key = (part: string, by: string) => ['--secret', ARN, '--kms-key', KEY.replace(part, by)];
@@ -467,7 +533,7 @@ describe('wrong input of job policy', { concurrency: 8 }, () => {
 /** The commands of Secrets Manager that the sources of the program use. */
 function commandsInSources(): Set<string> {
   const names = readdirSync(`${ROOT}/lib`, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts') && file !== 'aws/kms.ts')
+    .filter((file) => file.endsWith('.ts') && !['aws/kms.ts', 'aws/s3.ts'].includes(file))
     .flatMap((file) => [...readFileSync(`${ROOT}/lib/${file}`, 'utf8').matchAll(/new (\w+)Command\(/g)])
     .map(([, name = '']) => name);
   return new Set(names.filter((name) => name !== 'GetCallerIdentity'));

@@ -12,8 +12,9 @@ import {
   StoppedError,
   UnavailableError,
 } from '../../../lib/errors.ts';
+import { appPolicy } from '../../../lib/policy/documents.ts';
 import { openStore } from '../../../lib/store/open.ts';
-import type { PolicyDocument } from '../../sandbox/iam.ts';
+import type { PolicyDocument, Statement } from '../../sandbox/iam.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
 import { type S3Bucket, type S3ErrorName, s3Error } from '../../sandbox/s3.ts';
 
@@ -306,14 +307,15 @@ describe('the files in S3', () => {
     }
   });
 
-  it('names the missing action and its ARN, whichever of the three is missing', async () => {
-    const allow = (action: string, resource: string, condition = {}) =>
-      ({ Effect: 'Allow', Action: action, Resource: resource, ...condition }) as const;
-    const statements = {
-      's3:GetObject': allow('s3:GetObject', `${ARN}/mail/alice/*`),
-      's3:PutObject': allow('s3:PutObject', `${ARN}/mail/alice/*`),
-      's3:ListBucket': allow('s3:ListBucket', ARN, { Condition: { StringLike: { 's3:prefix': 'mail/alice/*' } } }),
-    };
+  it('needs the policy of job policy --export, and names the action and its ARN when one of the three is missing', async () => {
+    const region = 'us-east-1';
+    const place = { partition: 'aws', region, account: '123456789012' };
+    const secret = { name: 'gmail-jobs/alice', source: '', place, isArn: false, suffix: undefined };
+    const files = { kind: 's3', bucket: BUCKET, prefix: 'mail/{mailbox}' } as const;
+    const keys = { encryptionKey: undefined, signingKeys: [] };
+    const statements = appPolicy(secret, place, keys, { jobTarget: undefined, files })
+      .Statement.flatMap((one) => [one.Action].flat().map((Action) => ({ ...one, Action })))
+      .filter(({ Action }) => Action.startsWith('s3:')) as (Statement & { Action: string })[];
     const use = (policy: PolicyDocument) => {
       sandbox.iam.user().policy = policy;
     };
@@ -326,18 +328,21 @@ describe('the files in S3', () => {
       assert.equal(await text('state.json'), '2');
       assert.equal((await listed()).length, 1);
     };
-    use({ Statement: Object.values(statements) });
+    use({ Statement: statements });
     await work();
-    for (const [missing, { Resource }] of Object.entries(statements)) {
+    for (const missing of statements) {
       bucket.objects.clear();
-      use({ Statement: Object.entries(statements).flatMap(([action, one]) => (action === missing ? [] : [one])) });
+      use({ Statement: statements.filter((one) => one !== missing) });
       const error = await failure(work());
-      assert.ok(error instanceof CredentialError, `${missing}: ${error}`);
+      const { Action } = missing;
+      assert.ok(error instanceof CredentialError, `${Action}: ${error}`);
+      const resource = Action === 's3:ListBucket' ? ARN : `${ARN}/mail/alice/*`;
       assert.ok(
-        error.remedy.includes(`Allow the IAM action ${missing} on ${Resource} for`),
-        `${missing}: ${error.remedy}`,
+        error.remedy.includes(`Allow the IAM action ${Action} on ${resource} for`),
+        `${Action}: ${error.remedy}`,
       );
     }
+    assert.equal(statements.length, 3);
   });
 
   it("names the action on the bucket's KMS key, and the key", async () => {
