@@ -29,6 +29,8 @@ export interface Config {
   readonly missingForAws: readonly string[];
   /** Path of the rules file; undefined for the rules.yaml beside the job. */
   readonly rulesFile: string | undefined;
+  /** Path of the rules for attachments; undefined for the attachments.yaml beside the job. */
+  readonly attachmentsFile: string | undefined;
   /** Path of the list of mailboxes of a fleet; undefined for mailboxes.yaml in the working folder. */
   readonly mailboxesFile: string | undefined;
   /** Where copies of mail and attachments are kept; undefined without EXPORT_URL. */
@@ -197,6 +199,7 @@ export function examineConfig(
     awsKeys,
     missingForAws,
     rulesFile: text('RULES_FILE'),
+    attachmentsFile: text('ATTACHMENTS_FILE'),
     mailboxesFile: text('MAILBOXES_FILE'),
     exportPlace: parsed('EXPORT_URL', parsePlace, undefined, `must be ${PLACE_EXAMPLES}`),
     isDyno: Boolean(env.DYNO),

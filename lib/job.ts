@@ -55,6 +55,8 @@ export interface PrepareContext<O extends OptionSpecs> {
   readonly canShowMail: boolean;
   /** The path in RULES_FILE; undefined when the variable is not set. */
   readonly rulesFile: string | undefined;
+  /** The path in ATTACHMENTS_FILE; undefined when the variable is not set. @internal */
+  readonly attachmentsFile: string | undefined;
 }
 
 export interface PostJsonOptions {

@@ -1,5 +1,6 @@
 /** Reads the text of a settings file, such as rules.yaml, or says why it cannot be read. */
 import { readFile } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { ConfigError } from '../errors.ts';
 
 export interface SettingsFile {
@@ -27,5 +28,14 @@ export async function readSettingsFile({ path, name, variable, remedy }: Setting
     }
     const why = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`;
     throw new ConfigError(`${name} ${why}`, remedy, { cause: error });
+  }
+}
+
+/** `path` relative to the working folder; unchanged when that folder was deleted. */
+export function shortPath(path: string): string {
+  try {
+    return relative('', path) || path;
+  } catch {
+    return path;
   }
 }

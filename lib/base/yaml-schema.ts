@@ -54,6 +54,42 @@ export function parseSettings<const Schema extends v.GenericSchema>(
 export const mapSchema = (message: string) =>
   v.custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), message);
 
+/** Text without line breaks. */
+export const textSchema = v.pipe(
+  v.string('must be text (put it in quotes)'),
+  v.transform((value) => value.replace(/\s+/g, ' ').trim()),
+  v.nonEmpty('is empty'),
+);
+
+const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+
+/** The name of a rule. */
+export const nameSchema = (example: string) =>
+  v.pipe(textSchema, v.regex(NAME, `must be in kebab-case, such as ${example}`));
+
+/** The name of a rule in messages: undefined when it is missing, malformed or repeated. */
+export const nameOfRule: NonNullable<FileFormat<unknown>['nameOf']> = (entries, index) => {
+  const names = entries.map(nameIn);
+  const name = names[index];
+  const isName = typeof name === 'string' && NAME.test(name) && names.indexOf(name) === names.lastIndexOf(name);
+  return isName ? name : undefined;
+};
+
+/** A problem for each rule with the name of an earlier rule. */
+export function repeatedNames(rules: readonly unknown[]): Problem[] {
+  const names = rules.map(nameIn);
+  return names.flatMap((name, index) => {
+    const first = names.indexOf(name);
+    if (typeof name !== 'string' || first === index) return [];
+    const by = `by the ${ordinal(first + 1)} and the ${ordinal(index + 1)} rule`;
+    return [{ path: ['rules', index, 'name'], message: `the name ${name} is used twice, ${by}` }];
+  });
+}
+
+function nameIn(rule: unknown): unknown {
+  return (rule as { name?: unknown } | null)?.name;
+}
+
 function entriesOf(plain: unknown, { list }: YamlFormat): readonly unknown[] {
   const entries = (plain as Readonly<Record<string, unknown>> | null)?.[list];
   return Array.isArray(entries) ? entries : [];

@@ -124,7 +124,7 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
     return version === undefined ? null : { ...version, secretId: config.secretId };
   });
   const mailbox = opened?.mailbox ?? null;
-  yield* checkJobs({ jobs, mailbox, jobKeys, rulesFile: config.rulesFile, allowHosts });
+  yield* checkJobs({ jobs, mailbox, jobKeys, ...files, allowHosts });
   yield isFaulty(['GMAIL_QUOTA_PROFILE', 'GMAIL_QUOTA_PER_MINUTE'])
     ? notReached('quota')
     : checkQuota(config, opened?.client.statistics);

@@ -18,6 +18,7 @@ export interface JobsCheck {
   /** The keys for the secrets of jobs; null when the secret could not be read. Throws a JobError when AWS refuses. */
   readonly jobKeys: () => Promise<VersionKeys | null>;
   readonly rulesFile: string | undefined;
+  readonly attachmentsFile: string | undefined;
   readonly allowHosts: (hosts: readonly Host[]) => void;
 }
 
@@ -27,6 +28,7 @@ export async function* checkJobs({
   mailbox,
   jobKeys,
   rulesFile,
+  attachmentsFile,
   allowHosts,
 }: JobsCheck): AsyncGenerator<Finding, void> {
   for (const installed of jobs) {
@@ -49,6 +51,7 @@ export async function* checkJobs({
         interactive: false,
         canShowMail: false,
         rulesFile,
+        attachmentsFile,
       });
       const notTried = skipped(name, 'its settings are valid; not tried, because of the failure above');
       if (job.inspect !== undefined) {

@@ -23,7 +23,7 @@ import { LARGE, type Message, type OpenedMessage, openMessage } from './message.
 import { asksForSpamOrTrash, withoutDrafts } from './query/label-terms.ts';
 import { GmailRefusal } from './responses.ts';
 import { parseSearch, type Searcher } from './searcher.ts';
-import { alignWindows, type FoundIds, type Span } from './windows.ts';
+import { type AlignedWindow, alignWindows, type FoundIds, type Span } from './windows.ts';
 import type { Writer } from './writer.ts';
 
 export interface MessagesOptions {
@@ -71,12 +71,51 @@ export interface HandOverContext {
   readonly onFound: (ids: IdSet) => void;
 }
 
-/** See `Mailbox.messages`. */
-export async function handOver(query: string, options: MessagesOptions, context: HandOverContext): Promise<void> {
-  const { client, writer, tally, progress, log, signal, labels, searcher, span, announceReads, confirm } = context;
-  requireValidOptions(options, context.scopes);
+/** A search, and the job's work for the messages that it finds. */
+export interface HandOver extends MessagesOptions {
+  readonly query: string;
+}
+
+/** The messages of one search. */
+interface Planned {
+  readonly options: MessagesOptions;
+  /** The label `done`; undefined when it does not exist yet. */
+  readonly known: Label | undefined;
+  readonly windows: readonly { readonly window: AlignedWindow['window']; readonly ids: IdSet }[];
+  readonly all: IdSet;
+  readonly large: IdSet;
+}
+
+/** See `Mailbox.messages`. Searches for all before the first message is handed over. */
+export async function handOver(handOvers: readonly HandOver[], context: HandOverContext): Promise<void> {
+  const { client, writer, progress, signal, labels, announceReads, confirm } = context;
+  for (const options of handOvers) requireValidOptions(options, context.scopes);
+  await labels.requireClear(handOvers.map(({ done }) => done));
+  const plans: Planned[] = [];
+  for (const options of handOvers) plans.push(await plan(options, context));
+  const upcoming = plans.map((planned) => upcomingOf(planned, client));
+  const sum = (key: keyof UpcomingReads) => upcoming.reduce((total, one) => total + one[key], 0);
+  const messages = sum('messages');
+  announceReads?.({ messages, windows: sum('windows'), requests: sum('requests'), units: sum('units') });
+  if (!writer.live || messages === 0) return;
+
+  await confirm?.();
+  progress.start(messages);
+  // The units that are held back pay for the marks after a stop, at most one in each lane.
+  client.quota.holdBack();
+  const release = () => client.quota.release();
+  signal.addEventListener('abort', release, { once: true });
+  try {
+    for (const planned of plans) if (planned.all.size > 0) await work(planned, context);
+  } finally {
+    signal.removeEventListener('abort', release);
+    release();
+  }
+}
+
+async function plan({ query, ...options }: HandOver, context: HandOverContext): Promise<Planned> {
+  const { client, tally, log, labels, searcher, span } = context;
   const { done } = options;
-  await labels.requireClear([done]);
   const known = (await labels.known()).find(done);
   const terms = parseSearch(query);
   const excludesDone = known === undefined ? [] : [`-${labelSearch(known.name)}`];
@@ -86,8 +125,7 @@ export async function handOver(query: string, options: MessagesOptions, context:
   const windows = alignWindows([found], span)
     .map(({ window, ids: [ids = IdSet.empty] }) => ({ window, ids }))
     .filter(({ ids }) => ids.size > 0);
-  const isNewestFirst = span?.oldestFirst === false;
-  if (isNewestFirst) windows.reverse();
+  if (isNewestFirst(span)) windows.reverse();
   const all = IdSet.union(windows.map(({ ids }) => ids));
   const large =
     all.size === 0
@@ -95,38 +133,42 @@ export async function handOver(query: string, options: MessagesOptions, context:
       : allOf(await searcher.find(`${notDone} ${LARGE}`, { includeSpamTrash, among: all, isBackground: true }));
   context.onFound(all);
   tally.matched(all.size);
-
-  const created = known === undefined && all.size > 0 ? 1 : 0;
-  const requests = 2 * all.size + created;
-  const unitsPerMessage = client.costOf('messages.get') + client.costOf('messages.modify');
-  const units = all.size * unitsPerMessage + created * client.costOf('labels.create');
+  const planned = { options, known, windows, all, large };
+  const { units } = upcomingOf(planned, client);
   log.info('message.planned', { done, messages: all.size, large: large.size, units });
-  announceReads?.({ messages: all.size, windows: windows.length, requests, units });
-  if (!writer.live || all.size === 0) return;
+  return planned;
+}
 
-  await confirm?.();
-  progress.start(all.size);
-  const lanes = new Lanes(options, known ?? (await labels.ensure(done)), context);
-  // The units that are held back pay for the marks after a stop, at most one in each lane.
-  client.quota.holdBack();
-  const release = () => client.quota.release();
-  signal.addEventListener('abort', release, { once: true });
-  try {
-    for (const [index, { window, ids }] of windows.entries()) {
-      progress.window(window?.name ?? null);
-      const small = ids.without(large);
-      const counts: LaneCounts = { changed: 0, skipped: 0, failed: 0 };
-      await lanes.work(small, { isNewestFirst, isLarge: false, counts });
-      // Last: if a large message exhausts the memory, all small ones are done.
-      await lanes.work(ids.without(small), { isNewestFirst, isLarge: true, counts });
-      if (window === null) continue;
-      const windowsLeft = windows.length - index - 1;
-      log.info('window.finished', { window: window.name, messages: ids.size, ...counts, windowsLeft });
-    }
-  } finally {
-    signal.removeEventListener('abort', release);
-    release();
+function upcomingOf({ all, known, windows }: Planned, client: GmailClient): UpcomingReads {
+  const created = known === undefined && all.size > 0 ? 1 : 0;
+  const unitsPerMessage = client.costOf('messages.get') + client.costOf('messages.modify');
+  return {
+    messages: all.size,
+    windows: windows.length,
+    requests: 2 * all.size + created,
+    units: all.size * unitsPerMessage + created * client.costOf('labels.create'),
+  };
+}
+
+async function work({ options, known, windows, large }: Planned, context: HandOverContext): Promise<void> {
+  const { progress, log, labels, span } = context;
+  const lanes = new Lanes(options, known ?? (await labels.ensure(options.done)), context);
+  for (const [index, { window, ids }] of windows.entries()) {
+    progress.window(window?.name ?? null);
+    const small = ids.without(large);
+    const counts: LaneCounts = { changed: 0, skipped: 0, failed: 0 };
+    const order = { isNewestFirst: isNewestFirst(span), counts };
+    await lanes.work(small, { ...order, isLarge: false });
+    // Last: if a large message exhausts the memory, all small ones are done.
+    await lanes.work(ids.without(small), { ...order, isLarge: true });
+    if (window === null) continue;
+    const windowsLeft = windows.length - index - 1;
+    log.info('window.finished', { window: window.name, messages: ids.size, ...counts, windowsLeft });
   }
+}
+
+function isNewestFirst(span: Span | undefined): boolean {
+  return span?.oldestFirst === false;
 }
 
 interface LaneCounts {

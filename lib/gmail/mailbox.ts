@@ -25,7 +25,7 @@ import {
 import type { GmailClient } from './client.ts';
 import { MAX_CONCURRENT } from './concurrency.ts';
 import { type Guard, trippedGuard } from './guards.ts';
-import type { MessagesOptions, UpcomingReads } from './hand-over.ts';
+import type { HandOver, MessagesOptions, UpcomingReads } from './hand-over.ts';
 import { type HistoryChanges, readAdded, readHistory } from './history.ts';
 import { IdSet } from './ids.ts';
 import { type Label, type LabelDirectory, labelSearch } from './labels.ts';
@@ -398,10 +398,19 @@ export class Mailbox {
    * @example await mailbox.messages('in:inbox', { done: 'Jobs/Read', each: ({ subject }) => void seen.add(subject) });
    */
   messages(query: string, options: MessagesOptions): Promise<void> {
-    return this.#calls.track(this.#handOver(query, options));
+    return this.#calls.track(this.#handOver([{ ...options, query }]));
   }
 
-  async #handOver(query: string, options: MessagesOptions): Promise<void> {
+  /**
+   * As `messages`, for several searches: finds the messages of all of them before it hands the first one over, so that a
+   * forecast has the sum. A message that two searches find counts twice; their labels `done` must differ.
+   * @internal
+   */
+  messagesOf(handOvers: readonly HandOver[]): Promise<void> {
+    return this.#calls.track(this.#handOver(handOvers));
+  }
+
+  async #handOver(handOvers: readonly HandOver[]): Promise<void> {
     // Loads the parser of messages for jobs that read.
     const { handOver } = await import('./hand-over.ts');
     const { span, scopes, placeOf, announceReads, confirm } = this.#options;
@@ -409,7 +418,7 @@ export class Mailbox {
     const [labels, searcher] = [this.#labels, this.#searcher];
     const onFound = (ids: IdSet) => this.#changes.found(ids);
     const ours = { calls, faults, labels, searcher, span, scopes, placeOf, announceReads, confirm, onFound };
-    await handOver(query, options, { ...this.#options, ...ours });
+    await handOver(handOvers, { ...this.#options, ...ours });
   }
 
   /**

@@ -26,6 +26,8 @@ export interface Attachment {
   /** In lower case: `application/pdf`. */
   readonly type: string;
   readonly sizeBytes: number;
+  /** Whether the message shows the part within its text, such as a logo: it has a Content-ID, and is not called an attachment. */
+  readonly isInline: boolean;
   /**
    * The decoded content. 20 quota units for each call when the message is larger than 2 MB, else none. It stays in memory
    * only while the job keeps it.
@@ -74,9 +76,10 @@ export async function parseSource(source: Buffer): Promise<MessageContent | null
     from: senderIn(email.headers.map(({ key, value }) => ({ name: key, value }))),
     text: email.text ?? '',
     html: email.html ?? '',
-    attachments: email.attachments.map(({ filename, mimeType, content }) => {
+    attachments: email.attachments.map(({ filename, mimeType, contentId, disposition, content }) => {
       const bytes = typeof content === 'string' ? Buffer.from(content) : bufferOver(content);
-      return { name: filename ?? '', type: mimeType, sizeBytes: bytes.length, content: async () => bytes };
+      const isInline = contentId !== undefined && disposition !== 'attachment';
+      return { name: filename ?? '', type: mimeType, sizeBytes: bytes.length, isInline, content: async () => bytes };
     }),
   };
 }
@@ -132,6 +135,7 @@ export function contentOfParts(payload: gmail_v1.Schema$MessagePart, fetch: Fetc
       name: decodeWords(part.filename ?? ''),
       type,
       sizeBytes: size ?? bytes.length,
+      isInline: partHeader(part, 'Content-ID') !== '' && !isAttached(part),
       content: attachmentId ? () => fetch(attachmentId) : async () => bytes,
     });
   };

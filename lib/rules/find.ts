@@ -11,8 +11,9 @@ import { PAGE_SIZE } from '../gmail/list-page.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { CheckedSearch } from '../gmail/query/label-terms.ts';
 import { SearchRefusal } from '../gmail/searcher.ts';
+import type { Search } from '../gmail/settings-schema.ts';
 import type { FoundIds } from '../gmail/windows.ts';
-import type { Rule, Search } from './schema.ts';
+import type { Rule } from './schema.ts';
 import { type ChangedMessages, composeChanged, composeMatches, composeSearch } from './search.ts';
 
 /** The mailbox to search, with its labels, and the search for protected messages. */

@@ -11,8 +11,9 @@ import { isInOwnFolder, isProgramLabel } from '../gmail/own-labels.ts';
 import { labelNamed } from '../gmail/query/label-terms.ts';
 import type { Term } from '../gmail/query/parse.ts';
 import { IN_VALUES, termOf } from '../gmail/query/values.ts';
+import type { Search } from '../gmail/settings-schema.ts';
 import { labelKey } from './actions.ts';
-import type { Rule, RuleSet, Search } from './schema.ts';
+import type { Rule, RuleSet } from './schema.ts';
 import { findWarnings, needsOwnAddress, type RuleWarning } from './warnings.ts';
 
 export interface FittedRules<R extends RuleSet> {

@@ -1,19 +1,18 @@
 /** rules.yaml: reads it into checked rules, or lists every problem with file, line and column. */
-import { relative } from 'node:path';
 import * as v from 'valibot';
-import { readSettingsFile } from '../base/settings-file.ts';
+import { readSettingsFile, shortPath } from '../base/settings-file.ts';
 import type { Path, Problem, YamlFile } from '../base/yaml.ts';
-import { type FileFormat, mapSchema, ordinal, parseSettings } from '../base/yaml-schema.ts';
+import {
+  type FileFormat,
+  mapSchema,
+  nameOfRule,
+  nameSchema,
+  parseSettings,
+  repeatedNames,
+} from '../base/yaml-schema.ts';
 import { parseShare } from '../gmail/guards.ts';
-import { labelProblem } from '../gmail/label-names.ts';
-import { parseQuery, type Term } from '../gmail/query/parse.ts';
-import { QueryError } from '../gmail/query/tokens.ts';
+import { labelSchema, type Search, searchSchema } from '../gmail/settings-schema.ts';
 import { type Actions, reduceActions, SWITCHES } from './actions.ts';
-
-export interface Search {
-  readonly query: string;
-  readonly terms: readonly Term[];
-}
 
 export interface Rule extends Actions {
   readonly name: string;
@@ -60,36 +59,6 @@ export async function readRulesFile(path: string, file = shortPath(path)): Promi
   return parseRules(source, file);
 }
 
-/** `path` relative to the working folder; unchanged when that folder was deleted. */
-function shortPath(path: string): string {
-  try {
-    return relative('', path) || path;
-  } catch {
-    return path;
-  }
-}
-
-const text = v.pipe(
-  v.string('must be text (put it in quotes)'),
-  v.transform((value) => value.replace(/\s+/g, ' ').trim()),
-  v.nonEmpty('is empty'),
-);
-const search = v.pipe(
-  v.string('must be text (put it in quotes)'),
-  // Keeps spaces outside ASCII, so that parseQuery refuses them: Gmail does not take them for spaces.
-  v.transform((value) => value.replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '')),
-  v.nonEmpty('is empty'),
-  v.rawTransform(({ dataset, addIssue, NEVER }): Search => {
-    const query = dataset.value;
-    try {
-      return { query, terms: parseQuery(query) };
-    } catch (error) {
-      if (!(error instanceof QueryError)) throw error;
-      addIssue({ message: `is not a valid search (character ${error.at + 1}): ${error.message}` });
-      return NEVER;
-    }
-  }),
-);
 const count = (least: number) =>
   v.pipe(
     v.number('must be a number'),
@@ -104,14 +73,10 @@ const share = v.pipe(
     return NEVER;
   }),
 );
-const label = v.pipe(
-  v.string('must be text (put it in quotes)'),
-  v.check(
-    (name) => labelProblem(name) === undefined,
-    ({ input }) => labelProblem(input) ?? '',
-  ),
+const labels = v.pipe(
+  v.array(labelSchema, 'must be a list, such as ["Auto/Archived"]'),
+  v.minLength(1, 'is an empty list'),
 );
-const labels = v.pipe(v.array(label, 'must be a list, such as ["Auto/Archived"]'), v.minLength(1, 'is an empty list'));
 const flag = v.optional(v.boolean('must be true or false'));
 const switches = Object.fromEntries(Object.keys(SWITCHES).map((name) => [name, flag])) as Record<
   keyof typeof SWITCHES,
@@ -133,10 +98,9 @@ const actions = v.pipe(
     return NEVER;
   }),
 );
-const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 const ruleSchema = v.strictObject({
-  name: v.pipe(text, v.regex(NAME, 'must be in kebab-case, such as old-newsletters')),
-  query: search,
+  name: nameSchema('old-newsletters'),
+  query: searchSchema,
   actions,
   keepNewest: v.optional(count(0)),
   maxChanges: v.optional(count(1)),
@@ -149,7 +113,7 @@ const rule = v.pipe(
   ruleSchema,
 );
 const fileSchema = v.strictObject({
-  protect: v.optional(search),
+  protect: v.optional(searchSchema),
   maxChanges: v.optional(count(1)),
   maxShare: v.optional(share),
   undo: flag,
@@ -185,12 +149,7 @@ const FORMAT: FileFormat<typeof rulesFile> = {
   labels: ['addLabels', 'removeLabels'].map((key) => ['rules', '*', 'actions', key, '*']),
   keysAt,
   foreignKeys: FOREIGN_KEYS,
-  nameOf: (entries, index) => {
-    const names = entries.map(nameIn);
-    const name = names[index];
-    const isName = typeof name === 'string' && NAME.test(name) && names.indexOf(name) === names.lastIndexOf(name);
-    return isName ? name : undefined;
-  },
+  nameOf: nameOfRule,
   otherProblems: (entries, yaml) => [...repeatedNames(entries), ...commentsInProtect(yaml)],
   remedy: 'Correct the rules file, and try it with `job apply-rules --dry-run`.',
 };
@@ -218,21 +177,6 @@ export function parseRules(source: string, file: string): RuleSet {
       .flatMap(({ actions }) => actions.operations.filter(({ add }) => add).map(({ label }) => label)),
     disabled: rules.filter(({ enabled }) => enabled === false).map(({ name }) => name),
   };
-}
-
-/** A problem for each rule with the name of an earlier rule. */
-function repeatedNames(rules: readonly unknown[]): Problem[] {
-  const names = rules.map(nameIn);
-  return names.flatMap((name, index) => {
-    const first = names.indexOf(name);
-    if (typeof name !== 'string' || first === index) return [];
-    const by = `by the ${ordinal(first + 1)} and the ${ordinal(index + 1)} rule`;
-    return [{ path: ['rules', index, 'name'], message: `the name ${name} is used twice, ${by}` }];
-  });
-}
-
-function nameIn(rule: unknown): unknown {
-  return (rule as { name?: unknown } | null)?.name;
 }
 
 function commentsInProtect({ commentLines }: YamlFile): Problem[] {

@@ -3,8 +3,9 @@
 import type { LabelOperation } from '../gmail/change-plan.ts';
 import type { LabelDirectory } from '../gmail/labels.ts';
 import { asksForSpamOrTrash, type CheckedSearch, withoutDrafts } from '../gmail/query/label-terms.ts';
+import type { Search } from '../gmail/settings-schema.ts';
 import { pendingSearch } from './actions.ts';
-import type { Rule, Search } from './schema.ts';
+import type { Rule } from './schema.ts';
 
 /**
  * The search for exactly the messages that still need the change of the rule; null when no message can, because the rule

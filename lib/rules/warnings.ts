@@ -1,8 +1,9 @@
 /** Warnings about rules that are allowed, but probably not meant. */
 import { labelNamed } from '../gmail/query/label-terms.ts';
 import type { Term } from '../gmail/query/parse.ts';
+import type { Search } from '../gmail/settings-schema.ts';
 import { labelKey } from './actions.ts';
-import type { Rule, RuleSet, Search } from './schema.ts';
+import type { Rule, RuleSet } from './schema.ts';
 
 export interface RuleWarning {
   readonly rule: string;

@@ -211,13 +211,14 @@ class Run {
         budget.stop('declined');
         throw new StoppedError('declined');
       };
-      const { rulesFile } = config;
+      const { rulesFile, attachmentsFile } = config;
       this.#hosts = hostsOf(name, job, { options, argument, rulesFile });
       allowHosts(this.#hosts);
       const guard = guardOfJob(name, maxChangesOf(name, job, options));
       const place = this.#place(config);
       const canShowMail = interactive && isWatched;
-      const preparing = async () => job.prepare({ options, argument, dryRun, interactive, canShowMail, rulesFile });
+      const files = { rulesFile, attachmentsFile };
+      const preparing = async () => job.prepare({ options, argument, dryRun, interactive, canShowMail, ...files });
       const prepared = await orAbort(preparing(), budget.giveUp);
       await this.#prepareBackfill({ person, confirm, now: this.#startedAt });
       this.#log.info('run.started', { job: name, runId: this.#runId, dryRun });

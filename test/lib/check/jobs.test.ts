@@ -16,7 +16,14 @@ const KEYS: VersionKeys = {
 async function lineOf(job: Job, jobKeys: () => Promise<VersionKeys | null> = async () => KEYS) {
   const found: Finding[] = [];
   const jobs = [{ name: 'mine', job }];
-  const check = checkJobs({ jobs, mailbox: null, jobKeys, rulesFile: undefined, allowHosts: () => undefined });
+  const check = checkJobs({
+    jobs,
+    mailbox: null,
+    jobKeys,
+    rulesFile: undefined,
+    attachmentsFile: undefined,
+    allowHosts: () => undefined,
+  });
   for await (const finding of check) found.push(finding);
   assert.ok(found.length <= 1);
   return found[0];
