@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { parseAttachmentRules } from '../lib/attachments/schema.ts';
 import { parseCommandLine } from '../lib/cli.ts';
 import { COMMANDS, RESERVED_NAMES } from '../lib/commands/index.ts';
 import { EXIT_CODES, ExitCode } from '../lib/errors.ts';
@@ -137,9 +138,10 @@ describe('the documents', () => {
       }
     });
 
-    it(`have examples of rules.yaml and mailboxes.yaml that the program accepts: ${name}`, () => {
+    it(`have examples of settings files that the program accepts: ${name}`, () => {
       for (const example of fenced(text, 'yaml')) {
         if (/^mailboxes:/m.test(example)) parseMailboxes(example, name, 'eu-central-1');
+        else if (/^ {4}files:/m.test(example)) parseAttachmentRules(example, name);
         else parseRules(example, name);
       }
     });

@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Text or content of the file that RULES_FILE names. */
   readonly rules?: string | object;
+  /** Text or content of the file that ATTACHMENTS_FILE names. */
+  readonly attachments?: string | object;
   /** Text or content of the file that MAILBOXES_FILE names. */
   readonly mailboxes?: string | object;
   /** The jobs of the program: those of a folder of test/fixtures, or `own`, those of jobs/. Default `installed`. */
@@ -73,7 +75,7 @@ export async function runJob(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Finished> {
-  await using files = await withRules(options.rules, options.mailboxes);
+  await using files = await withRules(options.rules, options.mailboxes, options.attachments);
   const [program, ...words] = await commandWith(options.jobs);
   const isElsewhere = options.cwd !== undefined || options.shell !== undefined;
   const main = isElsewhere ? join(ROOT, words.at(-1) ?? '') : (words.at(-1) ?? '');
@@ -173,14 +175,18 @@ export function assertEnded(run: Finished, code: number, expected: Readonly<Reco
   return final;
 }
 
-/** Writes a rules file, and a list of mailboxes, until it is disposed of; `env` has their variables. */
-export async function withRules(rules: string | object | undefined, mailboxes?: string | object) {
-  const contents = { RULES_FILE: rules, MAILBOXES_FILE: mailboxes };
+/** Writes settings files until they are disposed of; `env` has their variables. */
+export async function withRules(
+  rules: string | object | undefined,
+  mailboxes?: string | object,
+  attachments?: string | object,
+) {
+  const contents = { RULES_FILE: rules, MAILBOXES_FILE: mailboxes, ATTACHMENTS_FILE: attachments };
   const given = Object.entries(contents).filter((one): one is [string, string | object] => one[1] !== undefined);
   const folder = given.length === 0 ? undefined : await mkdtemp(join(tmpdir(), 'gmail-jobs-rules-'));
   const env: Record<string, string> = {};
   for (const [variable, content] of given) {
-    const file = join(folder ?? '', variable === 'RULES_FILE' ? 'rules.yaml' : 'mailboxes.yaml');
+    const file = join(folder ?? '', `${variable.replace('_FILE', '').toLowerCase()}.yaml`);
     await writeFile(file, typeof content === 'string' ? content : JSON.stringify(content, null, 2));
     env[variable] = file;
   }

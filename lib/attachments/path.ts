@@ -88,7 +88,7 @@ const EXTENSIONS: ReadonlyMap<string, string> = new Map([
 
 /** Parses a template, or returns why it is none, as the end of a sentence that begins with the template. */
 export function parseTemplate(text: string): PathTemplate | { readonly problem: string } {
-  if (text.startsWith('/') || /^[a-z]:/i.test(text)) {
+  if (text.startsWith('/') || /^[a-z]:\//i.test(text)) {
     return { problem: 'begins at a root: paths are relative to EXPORT_URL, such as invoices/{filename}' };
   }
   if (text.endsWith('/')) return { problem: 'ends with a slash: add the name of the file, such as {filename}' };
@@ -222,12 +222,12 @@ const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?= 
  * characters that Windows or XML forbids, and dots or spaces at its ends. '' when nothing is left.
  */
 export function safeName(text: string, mostBytes: number): string {
-  const clean = text
-    // A sender may write megabytes.
-    .slice(0, 10_000)
+  // A sender may write megabytes.
+  const short = text.length > 2_000 ? text.slice(0, 1_900) + text.slice(-100) : text;
+  const clean = short
     .toWellFormed()
-    .replace(/[\s\u2028\u2029]+/gu, ' ')
-    .replace(/[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]/gu, '')
+    .replace(/[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]|(?!\s)\p{Cc}/gu, '')
+    .replace(/\s+/g, ' ')
     .normalize('NFC')
     .replace(/[\\/:*?"<>|]/g, '_')
     .replace(/^[. ]+|[. ]+$/g, '')

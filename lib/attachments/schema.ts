@@ -1,7 +1,7 @@
 /** attachments.yaml: reads it into checked rules, or lists every problem with file, line and column. */
 import * as v from 'valibot';
 import { readSettingsFile, shortPath } from '../base/settings-file.ts';
-import type { Problem } from '../base/yaml.ts';
+import type { Problem, YamlFile } from '../base/yaml.ts';
 import {
   type FileFormat,
   mapSchema,
@@ -118,7 +118,12 @@ const FORMAT: FileFormat<typeof attachmentsFile> = {
   keysAt: (path) => Object.keys((path.length === 1 ? fileSchema : ruleSchema).entries),
   foreignKeys: FOREIGN_KEYS,
   nameOf: nameOfRule,
-  otherProblems: (entries) => [...repeatedNames(entries), ...sharedLabels(entries)],
+  otherProblems: (entries, yaml) => [
+    ...repeatedNames(entries),
+    ...sharedLabels(entries),
+    ...searchesForDone(entries),
+    ...commentsInQueries(entries, yaml),
+  ],
   remedy: 'Correct the file, and try it with `job attachments --dry-run`.',
 };
 
@@ -127,17 +132,8 @@ const FORMAT: FileFormat<typeof attachmentsFile> = {
  * @throws ConfigError with all problems, each as `file:line:column: what is wrong`.
  */
 export function parseAttachmentRules(source: string, file: string): readonly AttachmentRule[] {
-  const otherProblems: FileFormat<unknown>['otherProblems'] = (entries, yaml) => [
-    ...(FORMAT.otherProblems?.(entries, yaml) ?? []),
-    ...searchesForDone(entries),
-    ...yaml.commentLines.map((path) => ({
-      path,
-      message:
-        'has a line with #. Gmail would search for its words, because YAML has no comments inside this text: remove the line',
-    })),
-  ];
-  const { values } = parseSettings(source, file, { ...FORMAT, otherProblems });
-  const [defaultPath] = [parseTemplate(DEFAULT_PATH)];
+  const { values } = parseSettings(source, file, FORMAT);
+  const defaultPath = parseTemplate(DEFAULT_PATH);
   if ('problem' in defaultPath) throw new Error(`the default path ${defaultPath.problem}`);
   return values.rules.map(({ name, query, files, except = [], path = defaultPath, done = doneOf(name) }) => {
     return { name, search: query, files, except, path, done };
@@ -184,10 +180,21 @@ function searchesForDone(rules: readonly unknown[]): Problem[] {
       return label !== null && normalizeLabel(label) === labels[index];
     });
     if (!isAsked) return [];
-    const whose = nameOfRule(rules, index) ?? `${ordinal(index + 1)} rule`;
-    const message = `rule ${whose}: query asks for its label done, which marks what is saved already, so it would find nothing`;
+    const message = `${subjectOf(rules, index)}: query asks for its label done, which marks what is saved already, so it would find nothing`;
     return [{ path: ['rules', index, 'query'], message }];
   });
+}
+
+function commentsInQueries(rules: readonly unknown[], { commentLines }: YamlFile): Problem[] {
+  return commentLines.map((path) => ({
+    path,
+    message: `${subjectOf(rules, Number(path[1]))}: query has a line with #. Gmail would search for its words, because YAML has no comments inside this text: remove the line`,
+  }));
+}
+
+function subjectOf(rules: readonly unknown[], index: number): string {
+  const name = nameOfRule(rules, index);
+  return name === undefined ? `the ${ordinal(index + 1)} rule` : `rule ${name}`;
 }
 
 function nameAt(rules: readonly unknown[], index: number): unknown {

@@ -124,7 +124,8 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
     return version === undefined ? null : { ...version, secretId: config.secretId };
   });
   const mailbox = opened?.mailbox ?? null;
-  yield* checkJobs({ jobs, mailbox, jobKeys, ...files, allowHosts });
+  const { rulesFile, attachmentsFile } = config;
+  yield* checkJobs({ jobs, mailbox, jobKeys, rulesFile, attachmentsFile, allowHosts });
   yield isFaulty(['GMAIL_QUOTA_PROFILE', 'GMAIL_QUOTA_PER_MINUTE'])
     ? notReached('quota')
     : checkQuota(config, opened?.client.statistics);

@@ -39,9 +39,10 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'rule.applied': (e) => `${bold(String(e.rule))}: ${countsOf(e, WORDS).join(', ') || 'nothing was changed'}`,
   'message.planned': (e) =>
     `${counted(Number(e.messages), 'message')} not marked "${e.done}" yet, ${number(e.units)} quota units`,
-  'attachments.rule': (e) =>
-    `${bold(String(e.rule))}: ${counted(Number(e.files), 'file')} saved (${formatBytes(Number(e.bytes))}) from ${counted(Number(e.messages), 'message')}${Number(e.there) > 0 ? `, ${number(e.there)} saved before` : ''}`,
-  'attachment.saved': (e) => dim(`${e.rule}: ${counted(Number(e.files), 'file')} of the message ${e.id} saved`),
+  'attachments.saved': (e) =>
+    `${bold(String(e.rule))}: ${counted(Number(e.files), 'file')} saved from ${counted(Number(e.messages), 'message')}${Number(e.there) > 0 ? `, ${number(e.there)} saved before` : ''}`,
+  'attachments.message_saved': (e) =>
+    dim(`${e.rule}: ${counted(Number(e.files), 'file')} of the message ${e.id} saved`),
   'message.failed': (e) => `the job failed on the message ${bold(String(e.id))}`,
   'undo.planned': (e) => `${bold(String(e.rule))}: ${number(e.toRestore)} to restore (${restoring(e)})`,
   'undo.found': (e) =>

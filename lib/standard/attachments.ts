@@ -57,13 +57,13 @@ export function saveAttachments(ownRules: URL) {
           sum.files += files;
           sum.bytes += bytes;
           sum.there += there;
-          if (files > 0) log.debug('attachment.saved', { rule: name, id: message.id, files, bytes });
+          if (files > 0) log.debug('attachments.message_saved', { rule: name, id: message.id, files, bytes });
         },
       }));
       try {
         await mailbox.messagesOf(savings);
       } finally {
-        for (const sum of saved) if (sum.messages > 0) log.info('attachments.rule', sum);
+        for (const sum of saved) if (sum.messages > 0) log.info('attachments.saved', sum);
       }
     },
   });

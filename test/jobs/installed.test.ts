@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { parseAttachmentRules } from '../../lib/attachments/schema.ts';
 import { RESERVED_NAMES } from '../../lib/commands/index.ts';
 import { Registry } from '../../lib/registry.ts';
 import { parseRules } from '../../lib/rules/schema.ts';
@@ -9,6 +10,7 @@ import { runOwnJob } from '../run.ts';
 
 const JOBS = new URL('../../jobs/', import.meta.url);
 const RULES = new URL('rules.yaml', JOBS);
+const ATTACHMENTS = new URL('attachments.yaml', JOBS);
 
 describe('the jobs in jobs/', () => {
   const registry = new Registry(JOBS, RESERVED_NAMES);
@@ -26,6 +28,12 @@ describe('the jobs in jobs/', () => {
     assert.equal(code, 0, stderr);
     const listed = [...stdout.matchAll(/^ {2}(\S+)/gm)].map(([, name]) => name);
     assert.deepEqual(listed, registry.names);
+  });
+});
+
+describe('jobs/attachments.yaml', { skip: !existsSync(ATTACHMENTS) && 'there is none' }, () => {
+  it('has no mistake', () => {
+    parseAttachmentRules(readFileSync(ATTACHMENTS, 'utf8'), 'jobs/attachments.yaml');
   });
 });
 
