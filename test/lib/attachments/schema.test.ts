@@ -46,7 +46,7 @@ describe('parseAttachmentRules', () => {
   });
 
   it('accepts the file of the tests', () => {
-    const source = readFileSync(new URL('../../fixtures/installed/attachments.yaml', import.meta.url), 'utf8');
+    const source = readFileSync(new URL('../../fixtures/jobs/attachments.yaml', import.meta.url), 'utf8');
     assert.equal(parseAttachmentRules(source, 'attachments.yaml').length, 1);
   });
 
