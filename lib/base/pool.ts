@@ -7,21 +7,31 @@ export async function mapAtOnce<T, R>(
   work: (item: T) => Promise<R>,
 ): Promise<R[]> {
   const results: R[] = [];
+  await eachAtOnce(items.entries(), Math.min(atOnce, items.length), async ([index, item]) => {
+    results[index] = await work(item);
+  });
+  return results;
+}
+
+/** Calls `work` for each item, at most `atOnce` at a time, and takes an item when its turn comes. Rejects with the first error. */
+export async function eachAtOnce<T>(
+  items: Iterable<T>,
+  atOnce: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
   let failed = false;
-  const waiting = items.entries();
+  const waiting = items[Symbol.iterator]();
   const worker = async () => {
-    for (const [index, item] of waiting) {
-      if (failed) return;
+    for (let next = waiting.next(); next.done !== true && !failed; next = waiting.next()) {
       try {
-        results[index] = await work(item);
+        await work(next.value);
       } catch (error) {
         failed = true;
         throw error;
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
-  return results;
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
 /**

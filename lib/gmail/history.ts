@@ -1,7 +1,7 @@
 /** Reads the history of a mailbox: changes since a history id. Unlike searches, it shows changes at once. */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import type { GmailClient } from './client.ts';
-import type { IdSet } from './ids.ts';
+import { IdCollector, type IdSet } from './ids.ts';
 import { GmailRefusal } from './responses.ts';
 
 /** Gmail's largest page of history records. */
@@ -100,6 +100,27 @@ export async function readAdditions(
     pageToken = page.nextPageToken ?? undefined;
   } while (pageToken !== undefined);
   return { ids, historyId };
+}
+
+/**
+ * The ids of the messages with any change after the history id `since`, additions and deletions included; null when Gmail no
+ * longer knows that id. 2 quota units for each 500 changes of the mailbox.
+ */
+export async function readChangedIds(client: GmailClient, since: string, signal: AbortSignal): Promise<IdSet | null> {
+  const ids = new IdCollector();
+  const historyTypes = [...CHANGES, 'messageAdded'];
+  let pageToken: string | undefined;
+  do {
+    const page = await readPage(client, { since, pageToken, historyTypes }, signal);
+    if (page === null) return null;
+    for (const { messagesAdded, messagesDeleted, labelsAdded, labelsRemoved } of page.history ?? []) {
+      for (const changes of [messagesAdded, messagesDeleted, labelsAdded, labelsRemoved]) {
+        for (const { message } of changes ?? []) if (message?.id) ids.add(message.id);
+      }
+    }
+    pageToken = page.nextPageToken ?? undefined;
+  } while (pageToken !== undefined);
+  return ids.finish();
 }
 
 /** Forgets labels that one record both adds to a message and removes from it: the record does not say which came last. */

@@ -137,9 +137,14 @@ export class IdSet {
   }
 
   has(id: string): boolean {
+    return this.indexOf(id) !== -1;
+  }
+
+  /** The index of `id`; -1 when the set does not have it. */
+  indexOf(id: string): number {
     const one = new IdSet(Uint32Array.from(halves(id)), this.#padded);
     const at = this.#firstNotBelow(one, 0, 0);
-    return at < this.size && this.#compare(at, one, 0) === 0;
+    return at < this.size && this.#compare(at, one, 0) === 0 ? at : -1;
   }
 
   /** The ids for whose index `keep` returns true. Calls `keep` twice for each, which saves memory. */

@@ -1,0 +1,324 @@
+/**
+ * Verifies a copy: reads each file back and compares it with its line, the files with the lines, and the lines with the
+ * mailbox. Changes neither the copy nor the mailbox.
+ */
+import { counted, formatCount } from '../base/count.ts';
+import type { FileStore } from '../base/file-store.ts';
+import { eachAtOnce } from '../base/pool.ts';
+import type { Tally } from '../base/tally.ts';
+import { ConfigError, RefusedError } from '../errors.ts';
+import { readChangedIds } from '../gmail/history.ts';
+import { IdSet } from '../gmail/ids.ts';
+import { listMessageIds } from '../gmail/list-page.ts';
+import type { Mailbox } from '../gmail/mailbox.ts';
+import type { Log } from '../screen/log.ts';
+import { type Copy, type CopyMessage, openCopy } from './copy.ts';
+import { INDEX } from './index-writer.ts';
+import { LabelComparison } from './label-comparison.ts';
+import { checkSource, idOfPath, SourceError, sizeInTrailer } from './source-file.ts';
+import { type CopyState, readState } from './state.ts';
+import { type Survey, surveyMailbox } from './survey.ts';
+
+export interface VerifyRequest {
+  readonly store: FileStore;
+  readonly mailbox: Mailbox;
+  /** Looks at names and sizes of files alone, and does not read their content. */
+  readonly quick: boolean;
+  readonly tally: Tally;
+  readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
+  readonly signal: AbortSignal;
+}
+
+/** The fields of the event `export.verified`. */
+interface VerifiedCounts {
+  /** Messages with a line in the index, deleted ones too. */
+  messages: number;
+  /** Files of these messages. */
+  files: number;
+  /** Bytes of the sources that were read. */
+  bytes: number;
+  sound: number;
+  /** Messages whose line or file is damaged, and damaged lines and parts of the index. */
+  damaged: number;
+  /** Messages whose file is missing, and messages of the mailbox that the copy lacks. */
+  missing: number;
+  /** Files that no line describes, such as a killed run leaves. */
+  unclaimed: number;
+  /** Messages that changed in the mailbox after the copy. */
+  aged: number;
+}
+
+/** Files that are read at the same time. */
+const FILES_AT_ONCE = 12;
+
+/** More problems than these are only counted. */
+const MOST_EVENTS = 300;
+
+/** Ids in the error's message. */
+const MOST_NAMED = 5;
+
+/** Differences to the lists of the mailbox that are looked at one by one, for 20 quota units each. */
+const MOST_CONFIRMED = 100;
+
+/**
+ * Verifies the copy in `store`. Counts each message of the copy in the tally: skipped when it is sound, failed when it is
+ * damaged or missing.
+ * @throws RefusedError (65) for a damaged copy, ConfigError (78) where there is none, CredentialError (77) for a copy of
+ * another mailbox.
+ */
+export async function verifyCopy(request: VerifyRequest): Promise<void> {
+  const { store, mailbox, signal, log } = request;
+  const state = await requireState(store, await mailbox.address(), signal);
+  const copy = await openCopy(store, signal);
+  const verification = new Verification(request, state, copy);
+  try {
+    await verification.run();
+  } finally {
+    log.info('export.verified', { ...verification.counts });
+  }
+  verification.requireSound();
+}
+
+async function requireState(store: FileStore, address: string, signal: AbortSignal): Promise<CopyState> {
+  const stored = await readState(store, signal, address);
+  if (stored !== null) return stored.state;
+  for await (const _ of store.list(INDEX, signal)) {
+    throw new RefusedError(
+      `the copy in ${store.name} is damaged: state.json is missing`,
+      'Run `job export`: it writes state.json again, and keeps the messages that are there.',
+    );
+  }
+  throw new ConfigError(
+    `there is no copy in ${store.name}: it has no state.json`,
+    'Run `job export` first, or name the place of the copy with --into or EXPORT_URL.',
+  );
+}
+
+class Verification {
+  readonly #request: VerifyRequest;
+  readonly #state: CopyState;
+  readonly #copy: Copy;
+  /** The messages that have a line, deleted ones too. */
+  readonly #described: IdSet;
+  /** By index of `described`: 1 when the message's file is there; 1 when the message is counted as failed. */
+  readonly #present: Uint8Array;
+  readonly #failed: Uint8Array;
+  readonly counts: VerifiedCounts = {
+    messages: 0,
+    files: 0,
+    bytes: 0,
+    sound: 0,
+    damaged: 0,
+    missing: 0,
+    unclaimed: 0,
+    aged: 0,
+  };
+  #events = 0;
+  readonly #named: string[] = [];
+
+  constructor(request: VerifyRequest, state: CopyState, copy: Copy) {
+    this.#request = request;
+    this.#state = state;
+    this.#copy = copy;
+    this.#described = IdSet.of(idsOf(copy));
+    this.#present = new Uint8Array(this.#described.size);
+    this.#failed = new Uint8Array(this.#described.size);
+    this.counts.messages = this.#described.size;
+  }
+
+  async run(): Promise<void> {
+    const { tally, mailbox } = this.#request;
+    tally.matched(this.counts.messages);
+    this.#noteIndex();
+    await this.#compareWithMailbox();
+    await this.#findFiles();
+    mailbox.progress.start(this.counts.messages);
+    await eachAtOnce(this.#copy.all(), FILES_AT_ONCE, (message) => this.#check(message));
+  }
+
+  /** @throws RefusedError when something is damaged or missing. */
+  requireSound(): void {
+    const { damaged, missing, messages } = this.counts;
+    if (damaged + missing === 0) return;
+    const some = [
+      ...(damaged > 0 ? [`${formatCount(damaged)} damaged`] : []),
+      ...(missing > 0 ? [`${formatCount(missing)} missing`] : []),
+    ].join(' and ');
+    const ids = this.#named.length === 0 ? '' : ` (${this.#named.join(', ')}${this.#more()})`;
+    throw new RefusedError(
+      `the copy in ${this.#request.store.name} is not sound: of ${counted(messages, 'message')} ${some}${ids}`,
+      'Look at the export.damaged events of this run. To copy a message again, delete its file, add its id to "failed" in state.json, and run `job export`.',
+    );
+  }
+
+  #more(): string {
+    return this.counts.damaged + this.counts.missing > this.#named.length ? ', …' : '';
+  }
+
+  #noteIndex(): void {
+    const { damage, damageCount } = this.#copy;
+    for (const text of damage) {
+      const [path = '', ...problem] = text.split(': ');
+      this.#tell({ path, problem: problem.join(': ') });
+    }
+    this.counts.damaged += damageCount;
+  }
+
+  async #findFiles(): Promise<void> {
+    const { store, signal, log } = this.#request;
+    for await (const { path } of store.list('messages/', signal)) {
+      const id = idOfPath(path);
+      const index = id === null || this.#copy.get(id)?.path !== path ? -1 : this.#described.indexOf(id);
+      if (index === -1) {
+        this.counts.unclaimed += 1;
+        if (this.counts.unclaimed <= MOST_EVENTS) log.info('export.unclaimed', { path });
+      } else {
+        this.counts.files += 1;
+        this.#present[index] = 1;
+      }
+    }
+  }
+
+  async #check(message: CopyMessage): Promise<void> {
+    const { store, signal, quick, tally, mailbox } = this.#request;
+    signal.throwIfAborted();
+    const index = this.#described.indexOf(message.id);
+    try {
+      if (this.#present[index] === 0) throw new MissingFile('its file is missing');
+      if (quick) await this.#checkSize(message);
+      else await checkSource(store, message.path, message, signal);
+      this.counts.bytes += message.size;
+      if (this.#failed[index] === 0) {
+        this.counts.sound += 1;
+        tally.skipped(1);
+      }
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      this.#fail(message, index, error.message, error instanceof MissingFile ? 'missing' : 'damaged');
+    }
+    mailbox.progress.advance(1);
+  }
+
+  async #checkSize({ path, size }: CopyMessage): Promise<void> {
+    const { store, signal } = this.#request;
+    const end = await store.readEnd(path, 4, signal);
+    if (end === null) throw new MissingFile('its file is missing');
+    const found = sizeInTrailer(end);
+    if (found !== size) throw new SourceError(`its file ends with a size of ${found} bytes, but its line says ${size}`);
+  }
+
+  async #compareWithMailbox(): Promise<void> {
+    const { listed, spamTrash } = this.#state;
+    const { mailbox, signal } = this.#request;
+    const { client, progress } = mailbox;
+    if (!listed) {
+      const all = await listMessageIds(client, signal, { onFound: (found) => progress.looking(found) });
+      await this.#judge(this.#differences(all, IdSet.empty, null));
+      return;
+    }
+    const survey = await surveyMailbox(mailbox, signal);
+    const comparison = new LabelComparison(this.#state.labels, (await mailbox.knownLabels()).all());
+    const { all, ids } = survey;
+    const expected = (spamTrash ? all : ids).without(this.#described);
+    await this.#judge(this.#differences(all, expected, { survey, comparison }));
+  }
+
+  #differences(
+    all: IdSet,
+    expected: IdSet,
+    labels: { survey: Survey; comparison: LabelComparison } | null,
+  ): Differences {
+    const there = this.#described.marks(all);
+    const differing = labels?.comparison.findDiffering(this.#copy, this.#described, labels.survey.labels);
+    const gone: string[] = [];
+    const wronglyDeleted: string[] = [];
+    const relabelled: string[] = [];
+    for (const { id, deleted } of this.#copy.all()) {
+      const index = this.#described.indexOf(id);
+      if (deleted) {
+        if (there[index] === 1) wronglyDeleted.push(id);
+      } else if (there[index] === 0) gone.push(id);
+      else if (differing?.[index] === 1) relabelled.push(id);
+    }
+    return { gone, wronglyDeleted, relabelled, lacking: expected, comparison: labels?.comparison };
+  }
+
+  /** Counts differences that the mailbox's history since the state explains as aged, and the others as failed. */
+  async #judge({ gone, wronglyDeleted, relabelled, lacking, comparison }: Differences): Promise<void> {
+    const { mailbox, signal, log, tally } = this.#request;
+    const given = lacking.without(IdSet.of(this.#state.failed));
+    const differences = gone.length + wronglyDeleted.length + relabelled.length + given.size;
+    const changed =
+      differences === 0 ? IdSet.empty : await readChangedIds(mailbox.client, this.#state.historyId, signal);
+    if (changed === null) {
+      log.warn('export.history_gone', { historyId: this.#state.historyId, aged: differences });
+    }
+    const unexplained = (ids: readonly string[]) => {
+      const left = changed === null ? [] : ids.filter((id) => !changed.has(id));
+      this.counts.aged += ids.length - left.length;
+      return left;
+    };
+    const isGone = unexplained(gone);
+    const isRelabelled = unexplained(relabelled);
+    const current = await mailbox.labelsOf([...isGone, ...isRelabelled].slice(0, MOST_CONFIRMED));
+    for (const id of isGone) {
+      if (!current.has(id)) this.#failId(id, 'is no longer in the mailbox, but the copy has it as a message of today');
+    }
+    for (const id of unexplained(wronglyDeleted)) this.#failId(id, 'is deleted in the copy, but is in the mailbox');
+    for (const [at, id] of isRelabelled.entries()) {
+      const labels = isGone.length + at < MOST_CONFIRMED ? (current.get(id) ?? null) : undefined;
+      // Null: deleted meanwhile.
+      if (labels === null || (labels && comparison?.isSame(this.#copy.get(id)?.labels ?? [], labels))) continue;
+      this.#failId(id, 'has other labels in the mailbox than in the copy');
+    }
+    const notCopied = lacking.without(given);
+    const reasons = [
+      { ids: notCopied.list(), problem: 'is not in the copy: Gmail did not give it; the next export tries again' },
+      { ids: unexplained(given.list()), problem: 'is in the mailbox, but not in the copy' },
+    ];
+    for (const { ids, problem } of reasons) {
+      tally.matched(ids.length);
+      tally.failed(ids.length);
+      this.counts.missing += ids.length;
+      for (const id of ids) this.#tell({ id, problem });
+    }
+  }
+
+  #failId(id: string, problem: string): void {
+    const message = this.#copy.get(id);
+    if (message !== undefined) this.#fail(message, this.#described.indexOf(id), problem, 'damaged');
+  }
+
+  /** Counts a message once, also when several things are wrong. */
+  #fail({ id, path }: CopyMessage, index: number, problem: string, as: 'damaged' | 'missing'): void {
+    this.#tell({ id, path, problem });
+    if (this.#failed[index] === 1) return;
+    this.#failed[index] = 1;
+    this.counts[as] += 1;
+    this.#request.tally.failed(1);
+  }
+
+  #tell({ id, path, problem }: { readonly id?: string; readonly path?: string; readonly problem: string }): void {
+    this.#events += 1;
+    const name = id ?? path ?? '';
+    if (this.#named.length < MOST_NAMED && !this.#named.includes(name)) this.#named.push(name);
+    if (this.#events <= MOST_EVENTS) this.#request.log.error('export.damaged', { id, path, problem });
+  }
+}
+
+class MissingFile extends SourceError {}
+
+interface Differences {
+  /** Messages that are live in the copy and not in the mailbox. */
+  readonly gone: readonly string[];
+  /** Messages that are deleted in the copy, and are in the mailbox. */
+  readonly wronglyDeleted: readonly string[];
+  readonly relabelled: readonly string[];
+  /** Messages of the mailbox that the copy lacks. */
+  readonly lacking: IdSet;
+  readonly comparison: LabelComparison | undefined;
+}
+
+function* idsOf(copy: Copy): Generator<string> {
+  for (const { id } of copy.all()) yield id;
+}
