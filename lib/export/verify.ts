@@ -251,7 +251,7 @@ class Verification {
     const changed =
       differences === 0 ? IdSet.empty : await readChangedIds(mailbox.client, this.#state.historyId, signal);
     if (changed === null) {
-      log.warn('export.history_gone', { historyId: this.#state.historyId, aged: differences });
+      log.warn('export.history_expired', { historyId: this.#state.historyId, aged: differences });
     }
     const unexplained = (ids: readonly string[]) => {
       const left = changed === null ? [] : ids.filter((id) => !changed.has(id));
