@@ -9,6 +9,7 @@ import type { FileStore } from '../base/file-store.ts';
 import { mapAhead, mapAtOnce } from '../base/pool.ts';
 import type { Tally } from '../base/tally.ts';
 import { ConfigError, RefusedError, StoppedError, UsageError } from '../errors.ts';
+import { valueOption } from '../options.ts';
 import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
 import { explainFolderError, unlessMissing } from '../store/file-system.ts';
@@ -19,9 +20,20 @@ import { MboxFile, requireNoMbox } from './mbox.ts';
 import { openSource, SourceError } from './source-file.ts';
 import { readState } from './state.ts';
 
-export const CONVERT_FORMS = ['mbox', 'maildir'] as const;
+const FORMS = ['mbox', 'maildir'] as const;
 
-export type ConvertForm = (typeof CONVERT_FORMS)[number];
+export type ConvertForm = (typeof FORMS)[number];
+
+/** The option --as. */
+export const formOption = valueOption<ConvertForm>(
+  `<${FORMS.join('|')}>`,
+  'write the messages of the copy into <folder>, for other mail programs; opens no mailbox',
+  (text) => {
+    const form = FORMS.find((one) => one === text.toLowerCase());
+    if (form !== undefined) return form;
+    throw new UsageError(`"${text}" is not one of ${FORMS.join(', ')}`, `Write one of ${FORMS.join(', ')}.`);
+  },
+);
 
 export interface ConvertRequest {
   readonly as: ConvertForm;
@@ -103,7 +115,7 @@ class Conversion {
     if (this.#damaged === 0) return;
     throw new RefusedError(
       `${this.#damaged} of ${counted(tally.counts.matched, 'message')} could not be read from ${store.name}: the files are damaged`,
-      'The events export.damaged name the files. Put them back from another copy (S3 keeps older versions, where versioning is on), then run again.',
+      'The events export.damaged name the files. `job export --verify` says how to have messages copied again; then run this once more.',
     );
   }
 
@@ -240,7 +252,7 @@ class Conversion {
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
       this.#damaged += 1;
-      this.#context.log.error('export.damaged', { id, problem: `${path}: ${error.message}` });
+      this.#context.log.error('export.damaged', { id, path, problem: error.message });
       return false;
     }
   }
@@ -248,7 +260,10 @@ class Conversion {
   /** Counts damaged lines of the index as failed messages: their messages may be missing. */
   #reportIndex({ damage, damageCount }: Copy): void {
     const { log, tally } = this.#context;
-    for (const problem of damage) log.error('export.damaged', { problem });
+    for (const text of damage) {
+      const [path = '', ...problem] = text.split(': ');
+      log.error('export.damaged', { path, problem: problem.join(': ') });
+    }
     tally.matched(damageCount);
     tally.failed(damageCount);
     this.#damaged += damageCount;

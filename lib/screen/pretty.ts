@@ -93,10 +93,21 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'journal.not_closed': () => 'the journal could not record how far the run got',
   'journal.not_tidied': () => 'old journals were not put into the trash',
   'journal.unfinished': () => 'the journal could not record that the run is complete',
+  'export.damaged': (e) => `damaged: ${e.path}: ${e.problem}`,
+  'export.converted': (e) => `${converted(e)}${e.complete === true ? '' : dim(' (the copy is not complete yet)')}`,
   'egress.refused': (e) => `a connection was refused: ${e.host}${e.port === undefined ? '' : `:${e.port}`} (${e.how})`,
   'process.unlocked': () => 'the process is not locked down',
   'process.warning': (e) => String(e.warning),
 };
+
+function converted({ path, messages, flagged, damaged }: LogEvent): string {
+  const counts = [
+    `${counted(Number(messages), 'message')} written to ${bold(String(path))}`,
+    ...(Number(flagged) > 0 ? [`flags changed of ${number(flagged)}`] : []),
+    ...(Number(damaged) > 0 ? [`${number(damaged)} left out`] : []),
+  ];
+  return counts.join(', ');
+}
 
 const WAITING: Readonly<Record<string, string>> = {
   journal: "not all journals of this run are found yet, because Gmail's search may lag",

@@ -196,7 +196,8 @@ describeWithReaders('an mbox', () => {
       events.flatMap(({ event, id }) => (event === 'export.damaged' ? [id] : [])),
       ['b2', 'd4', 'f6'],
     );
-    assert.equal(events.find(({ id }) => id === 'f6')?.problem, `${pathOfCopied('f6')}: is missing`);
+    const missing = events.find(({ id }) => id === 'f6');
+    assert.deepEqual([missing?.path, missing?.problem], [pathOfCopied('f6'), 'is missing']);
     const read = readWithPython('mbox', join(folder, MBOX));
     assert.deepEqual(
       read.map(({ source }) => source.toString()),
@@ -365,10 +366,8 @@ describe('the conversion of a copy', () => {
       const { error, counts, events } = await convert(copy, { as, folder });
       assert.match(String(error), /1 of 4 messages could not be read/);
       assert.deepEqual([counts.changed, counts.failed], [3, 1]);
-      assert.match(
-        String(events.find(({ event }) => event === 'export.damaged')?.problem),
-        /^index\/.*:4: id is no id/,
-      );
+      const damaged = events.find(({ event }) => event === 'export.damaged');
+      assert.match(`${damaged?.path}: ${damaged?.problem}`, /^index\/.*:4: id is no id/);
     });
   }
 
