@@ -19,6 +19,8 @@ export interface ImporterContext {
   readonly wait: (ms: number) => Promise<void>;
 }
 
+export type Imported = { readonly id: string } | { readonly id?: never; readonly reason: string };
+
 export class Importer {
   readonly #context: ImporterContext;
   #unanswered = 0;
@@ -28,48 +30,48 @@ export class Importer {
   }
 
   /**
-   * Imports the message; null when it is in the mailbox afterwards, else the reason why Gmail does not take it.
+   * Imports the message. Returns its id in the mailbox, or the reason why Gmail does not take it.
    * @throws UnavailableError when Gmail is away.
    */
-  async import(candidate: Candidate): Promise<string | null> {
+  async import(candidate: Candidate): Promise<Imported> {
     try {
-      const refusal = await this.#importWithLabels(candidate);
+      const result = await this.#importWithLabels(candidate);
       this.#unanswered = 0;
-      return refusal === null ? null : refusal.message;
+      return result instanceof GmailRefusal ? { reason: result.message } : { id: result };
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       this.#unanswered += 1;
       // Rejects when Gmail is away altogether, and not only for this message.
       await this.#context.mailbox.historyId();
       if (this.#unanswered >= MOST_UNANSWERED) throw error;
-      return error.message;
+      return { reason: error.message };
     }
   }
 
-  async #importWithLabels(candidate: Candidate): Promise<GmailRefusal | null> {
+  async #importWithLabels(candidate: Candidate): Promise<GmailRefusal | string> {
     const { labels } = this.#context;
     const names = candidate.message.labels;
     const labelIds = await labels.idsOf(names);
-    const refusal = await this.#importUnlessRefused(candidate, labelIds);
-    if (refusal?.status !== 400) return refusal;
+    const first = await this.#importUnlessRefused(candidate, labelIds);
+    if (!(first instanceof GmailRefusal) || first.status !== 400) return first;
     if (labelIds.includes('SENT')) {
       const others = labelIds.filter((id) => id !== 'SENT');
-      if ((await this.#importUnlessRefused(candidate, others)) === null) {
+      const second = await this.#importUnlessRefused(candidate, others);
+      if (!(second instanceof GmailRefusal)) {
         labels.leaveOutSent();
-        return null;
+        return second;
       }
     }
     // Somebody may have deleted a label.
     labels.forget();
     const current = await labels.idsOf(names);
-    if (current.join() === labelIds.join()) return refusal;
+    if (current.join() === labelIds.join()) return first;
     return await this.#importUnlessRefused(candidate, current);
   }
 
-  async #importUnlessRefused(candidate: Candidate, labelIds: readonly string[]): Promise<GmailRefusal | null> {
+  async #importUnlessRefused(candidate: Candidate, labelIds: readonly string[]): Promise<GmailRefusal | string> {
     try {
-      await this.#importOnce(candidate, labelIds);
-      return null;
+      return await this.#importOnce(candidate, labelIds);
     } catch (error) {
       if (error instanceof GmailRefusal) return error;
       throw error;
@@ -77,28 +79,31 @@ export class Importer {
   }
 
   /** @throws UnavailableError when no attempt was answered, and the mailbox's history shows none of them. */
-  async #importOnce(candidate: Candidate, labelIds: readonly string[]): Promise<void> {
+  async #importOnce(candidate: Candidate, labelIds: readonly string[]): Promise<string> {
     const { mailbox, arrivals, wait } = this.#context;
-    for (const pauseMs of [...PAUSES_MS, null]) {
+    for (let attempt = 0; ; attempt += 1) {
       try {
-        const id = await mailbox.import(candidate.source, labelIds);
-        if (id !== undefined) arrivals.imported(id);
-        return;
+        const id = (await mailbox.import(candidate.source, labelIds)) ?? '';
+        arrivals.imported(id);
+        return id;
       } catch (error) {
         if (!(error instanceof UnavailableError)) throw error;
-        if (await this.#hasArrived(candidate)) return;
-        if (pauseMs === null) throw error;
+        const arrived = await this.#findArrived(candidate);
+        if (arrived !== undefined) return arrived;
+        const pauseMs = PAUSES_MS[attempt];
+        if (pauseMs === undefined) throw error;
         await wait(pauseMs);
         // Gmail may have finished an import that took longer than the timeout.
-        if (await this.#hasArrived(candidate)) return;
+        const late = await this.#findArrived(candidate);
+        if (late !== undefined) return late;
       }
     }
   }
 
-  async #hasArrived(candidate: Candidate): Promise<boolean> {
+  async #findArrived(candidate: Candidate): Promise<string | undefined> {
     const { mailbox, arrivals } = this.#context;
     await arrivals.refresh();
-    for (const id of arrivals.like(candidate)) if (await isSame(id, candidate, mailbox)) return true;
-    return false;
+    for (const id of arrivals.like(candidate)) if (await isSame(id, candidate, mailbox)) return id;
+    return undefined;
   }
 }

@@ -41,11 +41,11 @@ export interface PresentContext {
   readonly arrivals: Arrivals;
 }
 
-/** The candidates that the mailbox has. 5 quota units for each search, 20 for each message that a search found. */
+/** The candidates that the mailbox has, with their ids there. 5 quota units for each search, 20 for each message that a search found. */
 export async function findPresent(
   candidates: readonly Candidate[],
   { mailbox, arrivals }: PresentContext,
-): Promise<Set<Candidate>> {
+): Promise<Map<Candidate, string>> {
   /** Id in the mailbox → the candidates that it may be. */
   const possible = new Map<string, Set<Candidate>>();
   const note = (ids: Iterable<string>, maybe: readonly Candidate[]) => {
@@ -64,13 +64,13 @@ export async function findPresent(
   }
   for (const candidate of candidates) note(arrivals.like(candidate), [candidate]);
 
-  const present = new Set<Candidate>();
+  const present = new Map<Candidate, string>();
   const isLarge = candidates.some(({ source }) => source.length > LARGE_SOURCE);
   await mapAtOnce([...possible], isLarge ? 1 : SOURCES_AT_ONCE, async ([id, maybe]) => {
     if ([...maybe].every((candidate) => present.has(candidate))) return;
     const found = await mailbox.source(id);
     if (found === null) return;
-    for (const candidate of maybe) if (endsWith(found.raw, candidate.source)) present.add(candidate);
+    for (const candidate of maybe) if (endsWith(found.raw, candidate.source)) present.set(candidate, id);
   });
   return present;
 }

@@ -26,6 +26,7 @@ import { Importer } from './importer.ts';
 import { RestoredLabels } from './labels.ts';
 import { type Pin, readPin, type StoredPin, writePin } from './pin.ts';
 import { type Candidate, candidateOf, findPresent } from './present.ts';
+import { RestoreRecord, readRecords } from './record.ts';
 import { readHead, readSource } from './sources.ts';
 
 export interface RestoreOptions {
@@ -42,6 +43,7 @@ export interface RestoreContext {
   readonly mailbox: Mailbox;
   readonly tally: Tally;
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
+  readonly runId: string;
   readonly startedAt: Date;
   readonly budgetMs: number;
   /** Rejects unless the person agrees; undefined when nobody is asked. */
@@ -50,6 +52,12 @@ export interface RestoreContext {
   readonly wait: (ms: number) => Promise<void>;
   readonly signal: AbortSignal;
   readonly giveUp: AbortSignal;
+}
+
+interface Work {
+  readonly arrivals: Arrivals;
+  readonly importer: Importer;
+  readonly record: RestoreRecord;
 }
 
 /** Messages whose sources are in memory at once, and whose Message-IDs one search looks for. */
@@ -106,7 +114,7 @@ class Restore {
     const pin = await readPin(store, address, signal);
     // Pinned before the lists, so that nothing is added unseen between them.
     const historyId = await mailbox.historyId();
-    const chosen = await this.#choose(copy);
+    const chosen = await this.#choose(copy, isSameMailbox(state.email, address), address);
     const labels = await this.#labels.missing(chosen.labels);
     const arrivals = await this.#openArrivals(pin, historyId);
     const forecast = forecastRestore(mailbox.client, {
@@ -126,7 +134,14 @@ class Restore {
       if (mailbox.live)
         await this.#writePin(pin, { email: address, historyId, startedAt: this.#context.startedAt }, arrivals);
       mailbox.progress.plan({ total: messages, units, unitsPerMinute: mailbox.client.unitsPerMinute });
-      await this.#restoreAll(copy, chosen.missing, arrivals);
+      const record = new RestoreRecord({ ...this.#context, address });
+      try {
+        await this.#restoreAll(copy, chosen.missing, { arrivals, record });
+      } catch (error) {
+        await record.flush().catch(() => undefined);
+        throw error;
+      }
+      await record.flush();
     }
     const { changed, skipped } = tally.counts;
     log.info('restore.finished', {
@@ -193,25 +208,29 @@ class Restore {
     }
   }
 
-  /** The messages to restore that the mailbox does not have under their ids, the oldest first. Counts the others. */
-  async #choose(copy: Copy) {
+  /**
+   * The messages to restore that the mailbox does not have under known ids, the oldest first. Counts the others. `isOwn`:
+   * the copy is the mailbox's, so that its ids mean the same messages.
+   */
+  async #choose(copy: Copy, isOwn: boolean, address: string) {
     const { mailbox, tally, signal, store } = this.#context;
     const { conditions, senders } = this.#options;
     const selection = new Selection(conditions);
     const listed = await listMessageIds(mailbox.client, signal, {
       onFound: (found) => mailbox.progress.looking(found),
     });
+    const restored = await readRecords(store, address, listed, signal);
     let there = 0;
     let leftOut = 0;
     let absent: { readonly id: string; readonly ms: number }[] = [];
     for (const message of copy) {
       if (!selection.includes(message)) continue;
       if (message.labels.some((label) => LEFT_OUT.includes(label))) leftOut += 1;
-      else if (listed.has(message.id)) there += 1;
+      else if ((isOwn && listed.has(message.id)) || restored.has(message.id)) there += 1;
       else absent.push({ id: message.id, ms: message.date.getTime() });
     }
     const recent = Date.now() - RECENT_MS;
-    const young = absent.filter(({ ms }) => ms > recent);
+    const young = isOwn ? absent.filter(({ ms }) => ms > recent) : [];
     const existing = new Set<string>();
     await mapAtOnce(young, MAX_CONCURRENT, async ({ id }) => {
       if ((await getMessage(mailbox.client, { id, format: 'minimal' }, signal)) !== null) existing.add(id);
@@ -275,8 +294,8 @@ class Restore {
     );
   }
 
-  async #restoreAll(copy: Copy, missing: readonly string[], arrivals: Arrivals): Promise<void> {
-    const importer = new Importer({ ...this.#context, labels: this.#labels, arrivals });
+  async #restoreAll(copy: Copy, missing: readonly string[], work: Pick<Work, 'arrivals' | 'record'>): Promise<void> {
+    const importer = new Importer({ ...this.#context, labels: this.#labels, ...work });
     /** Sums of the sources that this run imported or found: a second message with the same source is there already. */
     const sums = new Set<string>();
     for (const batch of batchesOf(copy, missing)) {
@@ -287,11 +306,11 @@ class Restore {
         return true;
       });
       this.#skip(batch.length - unique.length);
-      await this.#restoreBatch(unique, arrivals, importer);
+      await this.#restoreBatch(unique, { ...work, importer });
     }
   }
 
-  async #restoreBatch(batch: readonly CopyMessage[], arrivals: Arrivals, importer: Importer): Promise<void> {
+  async #restoreBatch(batch: readonly CopyMessage[], { arrivals, importer, record }: Work): Promise<void> {
     const { mailbox, store, signal, tally } = this.#context;
     const read = await mapAtOnce(batch, MAX_CONCURRENT, async (message) => {
       try {
@@ -306,18 +325,21 @@ class Restore {
     const present = await findPresent(candidates, { mailbox, arrivals });
     this.#skip(present.size);
     const rest = candidates.filter((candidate) => !present.has(candidate));
+    if (mailbox.live) for (const [{ message }, id] of present) await record.add(message.id, id);
     if (!mailbox.live) {
       mailbox.progress.advance(rest.length);
       return;
     }
-    await inThreads(rest, async ({ message, ...candidate }) => {
-      const refusal = await importer.import({ message, ...candidate });
-      if (refusal !== null) {
-        this.#fail(message, refusal);
+    await inThreads(rest, async (candidate) => {
+      const { message } = candidate;
+      const imported = await importer.import(candidate);
+      if (imported.id === undefined) {
+        this.#fail(message, imported.reason);
         return;
       }
       tally.changed(1);
       mailbox.progress.advance(1);
+      await record.add(message.id, imported.id);
     });
   }
 
