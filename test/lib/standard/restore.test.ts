@@ -243,6 +243,7 @@ describe('job restore', () => {
     target.faults.add({
       verb: 'labels.create',
       ...googleErrors.invalidArgument('Invalid label name'),
+      times: 9,
       match: ({ body }) =>
         (body as { name: string }).name.startsWith('xxx') && !(body as { name: string }).name.includes('restored'),
     });
