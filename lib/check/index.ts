@@ -16,6 +16,7 @@ import { PROXY_VARIABLES } from '../process/proxies.ts';
 import type { InstalledJob } from '../registry.ts';
 import { checkAccess } from './access.ts';
 import { checkConfiguration, checkScheduler } from './configuration.ts';
+import { checkFiles } from './files.ts';
 import { type Finding, notReached } from './finding.ts';
 import { findStandIn } from './grant.ts';
 import { checkClock, checkMonitor } from './head-requests.ts';
@@ -60,6 +61,7 @@ export function lineIds(jobs: readonly InstalledJob[]): string[] {
     'consent',
     'scopes',
     'mailbox',
+    'files',
     ...own,
     'quota',
     'monitor',
@@ -124,6 +126,10 @@ export async function* runChecks(request: CheckRequest): AsyncGenerator<Finding,
     return version === undefined ? null : { ...version, secretId: config.secretId };
   });
   const mailbox = opened?.mailbox ?? null;
+  const isAwsSound = !isFaulty(AWS_VARIABLES);
+  yield faulty.has('EXPORT_URL')
+    ? notReached('files')
+    : await checkFiles({ config, jobs, mailbox, isAwsSound, allowHosts, signal });
   const { rulesFile, attachmentsFile } = config;
   yield* checkJobs({ jobs, mailbox, jobKeys, rulesFile, attachmentsFile, allowHosts });
   yield isFaulty(['GMAIL_QUOTA_PROFILE', 'GMAIL_QUOTA_PER_MINUTE'])

@@ -10,8 +10,8 @@ import { commandSpelling } from '../screen/command-spelling.ts';
 export default defineCommand({
   summary: 'Check whether the next run would work, and say what to do if not; changes nothing',
   description:
-    'Checks configuration, AWS, secret, key, token, scopes, mailbox, rules, quota, monitor and clock, and continues after ' +
-    'failures. The exit code is that of the worst line; warnings alone are 0.',
+    'Checks configuration, AWS, secret, key, token, scopes, mailbox, the place of files, rules, quota, monitor and clock, ' +
+    'and continues after failures. The exit code is that of the worst line; warnings alone are 0.',
   options: {
     jobs: jobsOption(),
     stage: choiceOption(['AWSCURRENT', 'AWSPENDING', 'AWSPREVIOUS'], 'the version of the secret to check'),

@@ -1,5 +1,8 @@
 /** `job check`: every line fails once; the tests hold what it checks after that, and that it changes nothing. */
 import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { commandHere } from '../fixtures/front-door.ts';
 import { mailboxOf, many } from '../fixtures/mailbox.ts';
@@ -17,6 +20,7 @@ const IDS = [
   'consent',
   'scopes',
   'mailbox',
+  'files',
   'apply-rules',
   'quota',
   'monitor',
@@ -74,7 +78,13 @@ async function check(sandbox: Sandbox, args: readonly string[] = [], options: Ch
 
 /** The expected statuses: `ok` in every line except these. */
 function allBut(others: Readonly<Record<string, Line['status']>>): Record<string, string> {
-  return { ...Object.fromEntries(IDS.map((id) => [id, 'ok'])), key: 'skipped', consent: 'skipped', ...others };
+  return {
+    ...Object.fromEntries(IDS.map((id) => [id, 'ok'])),
+    key: 'skipped',
+    consent: 'skipped',
+    files: 'skipped',
+    ...others,
+  };
 }
 
 /** The lines after `id` that depend on it. */
@@ -628,4 +638,67 @@ describe('what job check shows', { concurrency: 8 }, () => {
       }
     });
   }
+});
+
+describe('the line files of job check', { concurrency: 8 }, () => {
+  const EACH = 's3://gmail-jobs-copy/{mailbox}';
+
+  it('lists, reads and writes in S3 for the opened mailbox, and leaves nothing behind', async () => {
+    await using sandbox = await sandboxOf();
+    for (const objects of [0, 1]) {
+      const { exitCode, line } = await check(sandbox, [], { env: { EXPORT_URL: EACH } });
+      assert.equal(exitCode, 0);
+      assert.equal(line('files').detail, 's3://gmail-jobs-copy/alice@example.com can be listed, read and written');
+      assert.equal(sandbox.s3.objects.size, objects);
+      const seen = sandbox.requests.filter(({ service }) => service === 's3').map(({ verb }) => verb);
+      assert.deepEqual(seen, ['ListObjectsV2', 'GetObject', 'PutObject']);
+      sandbox.requests.length = 0;
+      sandbox.s3.bucket.put('alice@example.com/state.json', '{}');
+    }
+  });
+
+  it('works with the policy of job policy --export, and names what another one lacks', async () => {
+    await using sandbox = await sandboxOf();
+    const env = { EXPORT_URL: EACH };
+    const { arn } = sandbox.secrets.secret();
+    const { stdout } = await commandHere(null, ['policy', '--secret', arn, '--export'], { env });
+    sandbox.iam.user().policy = JSON.parse(stdout);
+    assert.equal((await check(sandbox, [], { env })).line('files').status, 'ok');
+    for (const action of ['s3:GetObject', 's3:PutObject', 's3:ListBucket']) {
+      sandbox.iam.deny([action]);
+      const { exitCode, verdict, line, statuses } = await check(sandbox, [], { env });
+      assert.equal(exitCode, 77);
+      assert.match(verdict, /^In part: apply-rules, digest, undo would run, restore would not/);
+      assert.match(
+        `${line('files').remedy}`,
+        new RegExp(`Allow the IAM action ${action} on arn:aws:s3:::gmail-jobs-copy`),
+      );
+      assert.deepEqual(statuses, allBut({ files: 'failed' }));
+    }
+  });
+
+  it('looks at a folder, and makes none', async () => {
+    await using sandbox = await sandboxOf();
+    const parent = await mkdtemp(join(tmpdir(), 'gmail-jobs-check-'));
+    const env = { EXPORT_URL: join(parent, 'mail/{mailbox}') };
+    const { line } = await check(sandbox, [], { env });
+    assert.equal(line('files').detail, `${parent}/mail/alice@example.com can be listed, read and written`);
+    assert.deepEqual(await readdir(parent), []);
+    const dyno = await check(sandbox, [], { env: { ...env, DYNO: 'run.1' } });
+    assert.match(dyno.line('files').detail, /folder on the disk of this dyno/);
+    await rm(parent, { recursive: true });
+  });
+
+  it('is skipped when the place cannot be known, or no job keeps files', async () => {
+    await using sandbox = await sandboxOf();
+    const none = await check(sandbox, ['--jobs', 'digest'], { env: { EXPORT_URL: EACH } });
+    assert.match(none.line('files').detail, /none of these jobs keeps files/);
+    const wrong = await check(sandbox, [], { env: { EXPORT_URL: 's3://' } });
+    assert.deepEqual(wrong.statuses, allBut({ configuration: 'failed' }));
+    sandbox.oauth.revoke(sandbox.secretValue.refresh_token);
+    const closed = await check(sandbox, [], { env: { EXPORT_URL: EACH } });
+    assert.match(closed.line('files').detail, /not checked, because of the failure above/);
+    const whole = await check(sandbox, [], { env: { EXPORT_URL: 's3://gmail-jobs-copy/mail' } });
+    assert.equal(whole.line('files').status, 'ok');
+  });
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { authorize } from '../commands/person.ts';
-import { commandHere } from '../fixtures/front-door.ts';
+import { commandHere, runHere } from '../fixtures/front-door.ts';
 import { applyHere, forever, sandboxOf } from '../fixtures/starring.ts';
 import { assertEnded } from '../run.ts';
 import { GMAIL_SCOPES, googleErrors, type Sandbox, type SandboxOptions } from '../sandbox/index.ts';
@@ -94,5 +94,38 @@ it('a run, job check and job authorize give the same remedy for a disabled clien
   assert.equal(authorized.code, 77);
   for (const { output } of [{ output: check.stdout }, { output: authorized.stderr }]) {
     assert.ok(output.replace(/\s+/g, ' ').includes(`${remedy}`), output);
+  }
+});
+
+describe('a run and job check give the same remedy for files in S3 and', { concurrency: 4 }, () => {
+  const places: Readonly<
+    Record<string, readonly [place: string, arrange: (sandbox: Sandbox) => unknown, advice: RegExp]>
+  > = {
+    'a bucket that does not exist': ['s3://no-such-bucket/mail', () => undefined, /aws s3 mb s3:\/\/no-such-bucket/],
+    'a bucket in another region': [
+      's3://elsewhere/mail',
+      ({ s3 }) => s3.createBucket('elsewhere', { region: 'eu-central-1' }),
+      /AWS_REGION=eu-central-1/,
+    ],
+    'a user who may not use the bucket': [
+      's3://gmail-jobs-copy/mail',
+      ({ iam }) => iam.deny(['s3:GetObject', 's3:ListBucket']),
+      /s3:(?:GetObject|ListBucket) on arn:aws:s3:::gmail-jobs-copy/,
+    ],
+  };
+  for (const [cause, [place, arrange, advice]] of Object.entries(places)) {
+    it(cause, async () => {
+      await using sandbox = await sandboxOf(3);
+      arrange(sandbox);
+      const env = { EXPORT_URL: place };
+      const [run, check] = await Promise.all([
+        runHere(sandbox, ['restore', '--dry-run'], { env }),
+        commandHere(sandbox, ['check', '--json', '--jobs', 'restore'], { env }),
+      ]);
+      const { lines } = JSON.parse(check.stdout) as { lines: { id: string; exitCode?: number; remedy?: string }[] };
+      const { remedy, exitCode } = lines.find(({ id }) => id === 'files') ?? {};
+      assert.match(`${remedy}`, advice);
+      assert.match(`${assertEnded(run, exitCode ?? 0).remedy}`, advice);
+    });
   }
 });
