@@ -119,6 +119,97 @@ describe('a copy', () => {
     assert.deepEqual(copy.get('a1')?.labels, ['INBOX', 'Work/A']);
   });
 
+  it('lists damaged lines with file and number, and reads the rest', async (t) => {
+    const place = createFolderPlace(t);
+    const sound = (id: string) => JSON.stringify(line(id, 8));
+    place.write(
+      FIRST,
+      Buffer.concat([
+        Buffer.from(`\uFEFF${sound('a1')}\r\n\r\n{"id":"__proto__"}\n${sound('b1').slice(0, -9)}\n`),
+        Buffer.from([0x22, 0xff, 0xfe, 0x0a, 0x00, 0x0a]),
+        Buffer.from(`${sound('c1')}\n${sound('d1').replace('d1', '../d1')}\n${sound('e1')}`),
+      ]),
+    );
+    const copy = await openCopy(place.store, signal);
+    assert.deepEqual(
+      [...copy].map(({ id }) => id),
+      ['a1', 'c1', 'e1'],
+    );
+    assert.deepEqual(copy.damage, [
+      `${FIRST}:3: historyId is no whole number in quotes`,
+      `${FIRST}:4: is no JSON object`,
+      `${FIRST}:5: is no UTF-8`,
+      `${FIRST}:6: is no JSON object`,
+      `${FIRST}:8: id is no id of a message`,
+    ]);
+  });
+
+  it('skips a line of 20 MB without keeping it, and one that a file of 3 MB does not end', async (t) => {
+    const place = createFolderPlace(t);
+    place.write(
+      FIRST,
+      `${JSON.stringify(line('a1', 8))}\n"${'x'.repeat(20_000_000)}"\n${JSON.stringify(line('b1', 8))}\n`,
+    );
+    place.write(SECOND, `${JSON.stringify(line('c1', 8))}\n"${'x'.repeat(3_000_000)}`);
+    const copy = await openCopy(place.store, signal);
+    assert.deepEqual(
+      [...copy].map(({ id }) => id),
+      ['a1', 'b1', 'c1'],
+    );
+    assert.deepEqual(copy.damage, [`${FIRST}:2: is longer than 8 MB`, `${SECOND}:2: is no JSON object`]);
+  });
+
+  it('reads a large part as a stream, with lines across its pieces', async (t) => {
+    const place = createFolderPlace(t);
+    const many = Array.from({ length: 12_000 }, (_, n) =>
+      line((0x18f0_0000 + n).toString(16), n, { labels: ['Ä€😀'] }),
+    );
+    place.write(FIRST, part(many));
+    const copy = await openCopy(place.store, signal);
+    assert.deepEqual(copy.damage, []);
+    assert.equal(copy.size, 12_000);
+    assert.deepEqual(new Set([...copy].flatMap(({ labels }) => labels)), new Set(['Ä€😀']));
+  });
+
+  it('lists files of the index that are no parts, gaps between parts, and labels of unknown messages', async (t) => {
+    const place = createFolderPlace(t);
+    place.write('index/20261127-010203-abcd-0001.jsonl.tmp', 'unfinished');
+    place.write('index/.tmp-1', 'unfinished');
+    place.write('index/notes.jsonl', '{}');
+    place.write('index/a/20261127-010203-abcd-0001.jsonl', '{}');
+    place.write(FIRST, part([line('a1', 8)]));
+    place.write(
+      FIRST.replace('-0001', '-0003'),
+      part([labels('b1', ['X'], '9'), { id: 'c1', deleted: true, historyId: '9' }]),
+    );
+    const copy = await openCopy(place.store, signal);
+    assert.equal(copy.size, 1);
+    assert.deepEqual(copy.damage, [
+      'index/a/20261127-010203-abcd-0001.jsonl: is no part of the index',
+      'index/notes.jsonl: is no part of the index',
+      `${FIRST.replace('-0001', '-0003')}: part 2 of its run is missing`,
+      'index/: no line describes the file of message b1',
+    ]);
+  });
+
+  it('lists at most 300 problems, and counts the others', async (t) => {
+    const copy = await openWith(createFolderPlace(t), { [FIRST]: [...Array(1_000).fill('broken'), line('a1', 8)] });
+    assert.equal(copy.damage.length, 300);
+    assert.equal(copy.damageCount, 1_000);
+    assert.equal(copy.size, 1);
+  });
+
+  it('keeps apart ids that are the same number with other zeros', async (t) => {
+    const copy = await openWith(createFolderPlace(t), { [FIRST]: [line('0a1', 8, { labels: ['X'] }), line('a1', 9)] });
+    assert.deepEqual(
+      [...copy].map(({ id, labels }) => [id, labels[0]]),
+      [
+        ['0a1', 'X'],
+        ['a1', 'INBOX'],
+      ],
+    );
+  });
+
   it('is empty where no index is', async (t) => {
     const copy = await openCopy(createFolderPlace(t).store, signal);
     assert.equal(copy.size, 0);
