@@ -1,8 +1,12 @@
 /** Lists a whole mailbox with the labels of its messages, without a search: to repair a copy, and to verify one. */
+import { TRY_NEXT_RUN } from '../base/network-failure.ts';
 import { mapAtOnce } from '../base/pool.ts';
+import { UnavailableError } from '../errors.ts';
+import type { GmailClient } from '../gmail/client.ts';
 import type { IdSet } from '../gmail/ids.ts';
+import type { Label } from '../gmail/labels.ts';
 import { listMessageIds } from '../gmail/list-page.ts';
-import type { Mailbox } from '../gmail/mailbox.ts';
+import { readProfile } from '../gmail/profile.ts';
 
 export interface Survey {
   /** Of the mailbox before the first list: the lists show all changes up to it, and perhaps later ones. */
@@ -19,14 +23,24 @@ export interface Survey {
 const LISTS_AT_ONCE = 8;
 
 /**
- * Lists all messages, and the messages of each label that the run knows. 5 quota units for each 500 messages of all and of
- * each label, at least 5 for a label; 1 for the history id, and 1 when the run has not listed the labels.
+ * Lists all messages, and the messages of each of `labels`, the labels of the mailbox. `onFound` gets the number of all
+ * messages that are found so far. 5 quota units for each 500 messages of all and of each label, at least 5 for a label, and 1.
+ * @throws UnavailableError when Gmail does not say the mailbox's history id.
  */
-export async function surveyMailbox(mailbox: Mailbox, signal: AbortSignal): Promise<Survey> {
-  const { client, progress } = mailbox;
-  const historyId = await mailbox.historyId();
-  const labels = (await mailbox.knownLabels()).all();
-  const all = await listMessageIds(client, signal, { onFound: (found) => progress.looking(found) });
+export async function surveyMailbox(
+  client: GmailClient,
+  labels: readonly Label[],
+  signal: AbortSignal,
+  onFound: (messages: number) => void = () => undefined,
+): Promise<Survey> {
+  const { historyId } = await readProfile(client, signal);
+  if (historyId === undefined) {
+    throw new UnavailableError(
+      'Gmail did not say how far the mailbox has come: its answer to users.getProfile has no historyId',
+      TRY_NEXT_RUN,
+    );
+  }
+  const all = await listMessageIds(client, signal, { onFound });
   const lists = await mapAtOnce(labels, LISTS_AT_ONCE, async ({ id, name }) => {
     return { id, name, ids: await listMessageIds(client, signal, { labelId: id }) };
   });

@@ -211,13 +211,15 @@ class Verification {
     const { listed, spamTrash } = this.#state;
     const { mailbox, signal } = this.#request;
     const { client, progress } = mailbox;
+    const onFound = (found: number) => progress.looking(found);
     if (!listed) {
-      const all = await listMessageIds(client, signal, { onFound: (found) => progress.looking(found) });
+      const all = await listMessageIds(client, signal, { onFound });
       await this.#judge(this.#differences(all, IdSet.empty, null));
       return;
     }
-    const survey = await surveyMailbox(mailbox, signal);
-    const comparison = new LabelComparison(this.#state.labels, (await mailbox.knownLabels()).all());
+    const labels = (await mailbox.knownLabels()).all();
+    const survey = await surveyMailbox(client, labels, signal, onFound);
+    const comparison = new LabelComparison(this.#state.labels, labels);
     const { all, ids } = survey;
     const expected = (spamTrash ? all : ids).without(this.#described);
     await this.#judge(this.#differences(all, expected, { survey, comparison }));

@@ -16,13 +16,16 @@ describe('the survey of a mailbox', () => {
         ...many(3, { labels: ['TRASH', 'Work/A'] }),
       ]),
     });
-    const survey = await surveyMailbox(openMailbox(sandbox).mailbox, signal);
+    const { client, mailbox } = openMailbox(sandbox);
+    const found: number[] = [];
+    const survey = await surveyMailbox(client, (await mailbox.labels()).all(), signal, (count) => found.push(count));
     assert.equal(survey.all.size, 605);
     assert.equal(survey.ids.size, 600);
     assert.equal(survey.labels.get('Work/A')?.size, 603);
     assert.equal(survey.labels.get('INBOX')?.size, 600);
     assert.equal(survey.labels.get('STARRED')?.size, 0);
     assert.equal(survey.historyId, String(sandbox.mailbox.history.last));
+    assert.deepEqual(found, [500, 605]);
     const [first] = sandbox.requests.filter(({ verb }) => verb === 'users.getProfile' || verb === 'messages.list');
     assert.equal(first?.verb, 'users.getProfile');
   });
