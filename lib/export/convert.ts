@@ -20,18 +20,21 @@ import { MboxFile, requireNoMbox } from './mbox.ts';
 import { openSource, SourceError } from './source-file.ts';
 import { readState } from './state.ts';
 
-const FORMS = ['mbox', 'maildir'] as const;
+export const CONVERT_FORMS = ['mbox', 'maildir'] as const;
 
-export type ConvertForm = (typeof FORMS)[number];
+export type ConvertForm = (typeof CONVERT_FORMS)[number];
 
 /** The option --as. */
 export const formOption = valueOption<ConvertForm>(
-  `<${FORMS.join('|')}>`,
+  `<${CONVERT_FORMS.join('|')}>`,
   'write the messages of the copy into <folder>, for other mail programs; opens no mailbox',
   (text) => {
-    const form = FORMS.find((one) => one === text.toLowerCase());
+    const form = CONVERT_FORMS.find((one) => one === text.toLowerCase());
     if (form !== undefined) return form;
-    throw new UsageError(`"${text}" is not one of ${FORMS.join(', ')}`, `Write one of ${FORMS.join(', ')}.`);
+    throw new UsageError(
+      `"${text}" is not one of ${CONVERT_FORMS.join(', ')}`,
+      `Write one of ${CONVERT_FORMS.join(', ')}.`,
+    );
   },
 );
 
