@@ -47,9 +47,12 @@ export class S3Store implements FileStore {
   readonly #bucket: string;
   /** '' or the prefix with a slash. */
   readonly #base: string;
+  readonly #silenceMs: number;
   readonly #client: S3Client;
+  readonly #streamClient: S3Client;
   readonly #objects: AwsResource;
   readonly #sendAboutObjects: SendToAws<S3Client>;
+  readonly #sendForStream: SendToAws<S3Client>;
   readonly #sendAboutBucket: SendToAws<S3Client>;
 
   constructor({ bucket, prefix, region, keys, allowHosts, silenceMs = SILENCE_MS }: S3Settings) {
@@ -57,13 +60,10 @@ export class S3Store implements FileStore {
     this.#bucket = bucket;
     this.#base = prefix === '' ? '' : `${prefix}/`;
     allowHosts(serviceHosts('s3', region));
-    const settings = clientSettings({ region, keys });
-    this.#client = new S3Client({
-      ...settings,
-      // The bucket stays out of the host's name, so that a fixed list of hosts is enough.
-      forcePathStyle: true,
-      requestHandler: { ...settings.requestHandler, requestTimeout: ATTEMPT_MS, socketTimeout: silenceMs },
-    });
+    this.#silenceMs = silenceMs;
+    this.#client = createClient({ region, keys }, { requestTimeout: ATTEMPT_MS, socketTimeout: silenceMs });
+    // A reader may let a stream wait for minutes, for instance for Gmail's quota: the stream itself watches for silence.
+    this.#streamClient = createClient({ region, keys }, { requestTimeout: silenceMs, socketTimeout: 0 });
     const arn = `arn:${partitionOf(region)}:s3:::${bucket}`;
     const common = {
       service: 'Amazon S3',
@@ -78,6 +78,7 @@ export class S3Store implements FileStore {
     };
     this.#objects = { ...common, arn: `${arn}/${this.#base}*` };
     this.#sendAboutObjects = createSender(this.#client, this.#objects);
+    this.#sendForStream = createSender(this.#streamClient, this.#objects);
     this.#sendAboutBucket = createSender(this.#client, { ...common, arn });
   }
 
@@ -89,16 +90,17 @@ export class S3Store implements FileStore {
   }
 
   async open(path: string, signal: AbortSignal): Promise<Readable | null> {
-    const body = await this.#get(path, {}, signal, async ({ body }) => body);
+    const body = await this.#get(path, {}, signal, async ({ body }) => body, this.#sendForStream);
     if (body === null) return null;
-    return guardedStream(body, signal, (error) => {
+    const explain = (error: unknown) => {
       if (isDamage(error)) return this.#damaged(path);
       const reason = passingFailure(error) ?? 'the answer ended early';
       return new UnavailableError(
         `${this.name}: the connection broke while ${path} was read (${reason})`,
         TRY_NEXT_RUN,
       );
-    });
+    };
+    return guardedStream(body, { signal, explain, silenceMs: this.#silenceMs });
   }
 
   async readEnd(path: string, bytes: number, signal: AbortSignal): Promise<Buffer | null> {
@@ -146,6 +148,7 @@ export class S3Store implements FileStore {
 
   close(): void {
     this.#client.destroy();
+    this.#streamClient.destroy();
   }
 
   /** Calls `use` with the answer to GetObject; null when there is no such object. */
@@ -154,10 +157,11 @@ export class S3Store implements FileStore {
     range: { readonly Range?: string },
     signal: AbortSignal,
     use: (answer: { readonly body: Readable; readonly etag: string }) => Promise<T>,
+    sendAboutObjects = this.#sendAboutObjects,
   ): Promise<T | null> {
     const key = this.#keyOf(path);
     const command = { Bucket: this.#bucket, Key: key, ...range };
-    const got = await this.#sendAboutObjects(
+    const got = await sendAboutObjects(
       'GetObject',
       async (client, options) => {
         let answer: GetObjectCommandOutput;
@@ -264,6 +268,22 @@ export class S3Store implements FileStore {
       'The object, or the answer on its way, is damaged: read it again; if it stays so, restore an older version of the object.',
     );
   }
+}
+
+function createClient(
+  address: Pick<S3Settings, 'region' | 'keys'>,
+  timeouts: { readonly requestTimeout: number; readonly socketTimeout: number },
+): S3Client {
+  const settings = clientSettings(address);
+  return new S3Client({
+    ...settings,
+    // The bucket stays out of the host's name, so that a fixed list of hosts is enough.
+    forcePathStyle: true,
+    // Variables and profiles could switch the checksums off.
+    requestChecksumCalculation: 'WHEN_SUPPORTED',
+    responseChecksumValidation: 'WHEN_SUPPORTED',
+    requestHandler: { ...settings.requestHandler, ...timeouts },
+  });
 }
 
 function isNamed(error: unknown, name: string): error is Error {

@@ -76,7 +76,10 @@ export class FolderStore implements FileStore {
     const handle = await this.#openFile(path, signal);
     if (handle === null) return null;
     // The stream closes the handle.
-    return guardedStream(handle.createReadStream(), signal, (error) => explainFolderError(error, this.name, path));
+    return guardedStream(handle.createReadStream(), {
+      signal,
+      explain: (error) => explainFolderError(error, this.name, path),
+    });
   }
 
   async readEnd(path: string, bytes: number, signal: AbortSignal): Promise<Buffer | null> {

@@ -212,6 +212,18 @@ describe('the files in S3', () => {
     }
   });
 
+  it('lets a reader of a stream wait for longer than the connection may be silent', async () => {
+    const content = randomBytes(2_000_000);
+    await store.create('a', content, never);
+    const stream = await open({ silenceMs: 40 }).open('a', never);
+    const parts: Buffer[] = [];
+    for await (const part of stream ?? []) {
+      if (parts.length === 0) await new Promise((resolve) => setTimeout(resolve, 120));
+      parts.push(part);
+    }
+    assert.deepEqual(Buffer.concat(parts), content);
+  });
+
   it('ends a request, and a stream, with the reason of the signal', async () => {
     await store.create('a', randomBytes(200_000), never);
     for (const kind of ['hang', 'stall'] as const) {
