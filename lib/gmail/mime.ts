@@ -31,7 +31,7 @@ export interface Attachment {
   /**
    * The decoded content. 20 quota units for each call when the message is larger than 2 MB, else none. It stays in memory
    * only while the job keeps it.
-   * @throws RefusedError when the message was deleted meanwhile.
+   * @throws RefusedError when the message was deleted meanwhile, or Gmail fails for this message alone.
    */
   content(): Promise<Buffer>;
 }

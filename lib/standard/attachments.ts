@@ -10,10 +10,8 @@ import { saveFile } from '../attachments/save.ts';
 import { type AttachmentRule, readAttachmentsFile } from '../attachments/schema.ts';
 import type { FileStore } from '../base/file-store.ts';
 import { didYouMean } from '../base/nearest.ts';
-import { RefusedError, UnavailableError, UsageError } from '../errors.ts';
-import type { Mailbox } from '../gmail/mailbox.ts';
+import { UsageError } from '../errors.ts';
 import type { Message } from '../gmail/message.ts';
-import type { Attachment } from '../gmail/mime.ts';
 import { defineJob, Scope, textsOption } from '../job.ts';
 import { placeOption } from '../store/place.ts';
 
@@ -50,7 +48,7 @@ export function saveAttachments(ownRules: URL) {
         done,
         atOnce: AT_ONCE,
         async each(message: Message) {
-          const { files, bytes, there } = await saveFiles(message, rule, { mailbox, store, giveUp });
+          const { files, bytes, there } = await saveFiles(message, rule, { store, giveUp });
           const sum = saved[index];
           if (sum === undefined) return;
           sum.messages += 1;
@@ -70,7 +68,6 @@ export function saveAttachments(ownRules: URL) {
 }
 
 interface SaveContext {
-  readonly mailbox: Mailbox;
   readonly store: FileStore;
   /** Ends the writing. */
   readonly giveUp: AbortSignal;
@@ -80,12 +77,12 @@ interface SaveContext {
 async function saveFiles(
   { id, receivedAt, from, subject, attachments }: Message,
   { files: globs, except, path }: Pick<AttachmentRule, 'files' | 'except' | 'path'>,
-  { mailbox, store, giveUp }: SaveContext,
+  { store, giveUp }: SaveContext,
 ) {
   const meant = attachments.filter((file) => isMeant(file, globs) && !isMeant(file, except));
   let [files, bytes, there] = [0, 0, 0];
   for (const file of meant) {
-    const content = await contentOf(file, mailbox);
+    const content = await file.content();
     const values = { receivedAt, from: from.address, subject, filename: file.name, type: file.type, id };
     if (await saveFile(store, pathFor(path, values), content, giveUp)) {
       files += 1;
@@ -93,20 +90,6 @@ async function saveFiles(
     } else there += 1;
   }
   return { files, bytes, there };
-}
-
-/**
- * The file's content.
- * @throws RefusedError, which fails its message alone, when Gmail is there but does not give this file.
- */
-async function contentOf(file: Attachment, mailbox: Mailbox): Promise<Buffer> {
-  try {
-    return await file.content();
-  } catch (error) {
-    if (!(error instanceof UnavailableError)) throw error;
-    await mailbox.historyId();
-    throw new RefusedError(`Gmail does not give an attachment: ${error.message}`, error.remedy, { cause: error });
-  }
 }
 
 /** The rules with the chosen names, in the order of the file. */

@@ -283,6 +283,38 @@ describe('mailbox.messages', () => {
     assert.equal(box.sandbox.requests.filter(({ verb }) => verb === 'messages.get').length, 6);
   });
 
+  for (const { what, sizeBytes, verb } of [
+    { what: 'a message', sizeBytes: 2_000, verb: 'messages.get' },
+    { what: 'an attachment', sizeBytes: 3_000_000, verb: 'messages.attachments.get' },
+  ]) {
+    it(`counts a message as failed when Gmail fails for ${what} forever and answers otherwise, and goes on`, async () => {
+      const attachments = [{ filename: 'a.pdf', mimeType: 'application/pdf', sizeBytes: sizeBytes - 1_000 }];
+      await using box = await start([{}, { sizeBytes, attachments }, {}]);
+      const bad = box.ids[1] ?? '';
+      const match = (request: { verb: string; path: string }) => request.verb === verb && request.path.includes(bad);
+      box.sandbox.faults.add({ match, status: 500, times: 100 });
+      await get(box, async ({ attachments }) => void (await attachments[0]?.content()));
+      assert.deepEqual(box.tally.counts, { matched: 3, changed: 2, skipped: 0, failed: 1, remaining: 0 });
+      const [failed] = box.named('message.failed');
+      assert.equal(failed?.id, bad);
+      assert.match(String(failed?.error), /^Gmail answers, but fails for this message: .*500/);
+      assert.ok(!box.marked().includes(bad));
+    });
+  }
+
+  it('ends the run when Gmail is away, or the quota is used up, while it reads a message', async () => {
+    for (const fault of [{ status: 500 }, { verb: 'messages.get', status: 429 }]) {
+      await using box = await start(many(3, {}));
+      box.sandbox.faults.add({
+        kind: 'hook',
+        verb: 'messages.get',
+        before: () => box.sandbox.faults.add({ ...fault, times: 1_000 }),
+      });
+      await assert.rejects(get(box), UnavailableError);
+      assert.equal(box.tally.counts.failed, 0);
+    }
+  });
+
   it('counts a message that Gmail does not give as failed, and goes on', async () => {
     await using box = await start(many(3, {}));
     const [, bad] = box.ids as [string, string, string];
