@@ -2,6 +2,7 @@
  * The messages of a copy in 88 bytes each, so that a copy of 500,000 messages fits into a dyno's memory. Lines are added in
  * the order of their files; of two lines about a message the one with the higher history id counts, of equal ones the later.
  */
+import { IdCollector, type IdSet } from '../gmail/ids.ts';
 import type { Line, MessageLine } from './line.ts';
 
 /** A row has 22 words of 32 bits. 64-bit numbers take two words, the lower half first. */
@@ -129,6 +130,18 @@ export class CopyTable {
     for (let row = 0; row < this.#rows; row += 1) {
       if ((this.#get(row, FLAGS) & (HAS_FILE | DELETED)) === 0) yield this.id(row);
     }
+  }
+
+  /** The ids of the rows for which `isMeant` returns true. */
+  collect(isMeant: (row: number) => boolean): IdSet {
+    const ids = new IdCollector();
+    for (let row = 0; row < this.#rows; row += 1) {
+      if (!isMeant(row)) continue;
+      const { low, high } = this.#getHalves(row, ID);
+      const digits = (this.#get(row, FLAGS) >> ID_DIGITS) & 0xff;
+      ids.addHalves(low, high, digits > digitsOf(low, high));
+    }
+    return ids.finish();
   }
 
   id(row: number): string {
@@ -262,6 +275,12 @@ export class CopyTable {
     this.#set(row, column, low);
     this.#set(row, column + 1, high);
   }
+}
+
+/** Hexadecimal digits of a number without leading zeros. */
+function digitsOf(low: number, high: number): number {
+  const bits = high === 0 ? 32 - Math.clz32(low) : 64 - Math.clz32(high);
+  return Math.ceil(bits / 4);
 }
 
 function hash({ low, high }: Halves): number {

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import type { FileStore, StoredFile } from '../base/file-store.ts';
 import { timeOfRunId } from '../base/run-id.ts';
-import { IdCollector, type IdSet } from '../gmail/ids.ts';
+import type { IdSet } from '../gmail/ids.ts';
 import { CopyTable } from './copy-table.ts';
 import { INDEX } from './index-writer.ts';
 import { type Line, LineError, parseLine } from './line.ts';
@@ -84,9 +84,12 @@ export class Copy {
 
   /** The ids of the live messages. */
   ids(): IdSet {
-    const ids = new IdCollector();
-    for (let row = 0; row < this.#table.rows; row += 1) if (this.#table.isLive(row)) ids.add(this.#table.id(row));
-    return ids.finish();
+    return this.#table.collect((row) => this.#table.isLive(row));
+  }
+
+  /** The ids of the messages whose files are in the copy, deleted ones too. */
+  allIds(): IdSet {
+    return this.#table.collect((row) => this.#table.hasFile(row));
   }
 
   /** A message whose file is in the copy, also a deleted one. */

@@ -120,7 +120,7 @@ class Verification {
     this.#request = request;
     this.#state = state;
     this.#copy = copy;
-    this.#described = IdSet.of(idsOf(copy));
+    this.#described = copy.allIds();
     this.#present = new Uint8Array(this.#described.size);
     this.#failed = new Uint8Array(this.#described.size);
     this.counts.messages = this.#described.size;
@@ -319,8 +319,4 @@ interface Differences {
   /** Messages of the mailbox that the copy lacks. */
   readonly lacking: IdSet;
   readonly comparison: LabelComparison | undefined;
-}
-
-function* idsOf(copy: Copy): Generator<string> {
-  for (const { id } of copy.all()) yield id;
 }

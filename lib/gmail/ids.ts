@@ -29,11 +29,16 @@ export class IdCollector {
 
   /** @throws UnavailableError for a malformed id. */
   add(id: string): void {
-    if (this.#size * BYTES === this.#buffer.byteLength) this.#grow();
     const [low, high] = halves(id);
+    this.addHalves(low, high, id.startsWith('0'));
+  }
+
+  /** Adds the id with these lower and upper 32 bits; `padded` when it is written with leading zeros. */
+  addHalves(low: number, high: number, padded: boolean): void {
+    if (this.#size * BYTES === this.#buffer.byteLength) this.#grow();
     this.#words[this.#size * 2] = low;
     this.#words[this.#size * 2 + 1] = high;
-    this.#padded ||= id.startsWith('0');
+    this.#padded ||= padded;
     this.#size += 1;
   }
 

@@ -1,17 +1,19 @@
-/** Writes the index of a made-up copy, as an export of a large mailbox leaves it. */
+/** Writes the index of a made-up copy, as an export of a large mailbox leaves it, and measures how it is opened. */
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRunId } from '../../lib/base/run-id.ts';
 import { partPath } from '../../lib/export/index-writer.ts';
 import { formatLine, type Line } from '../../lib/export/line.ts';
+import { measure, type Usage } from './children.ts';
 
 const LINES_PER_PART = 1_000;
 const BEGAN = Date.parse('2026-11-01T00:00:00Z');
 const PLACES = [['INBOX'], ['SENT'], ['INBOX', 'UNREAD', 'CATEGORY_PROMOTIONS'], ['IMPORTANT', 'CATEGORY_PERSONAL']];
 
 /** Message `n` of the made-up mailbox; the source has the text `source n`. */
-export function madeUpLine(n: number): Line {
+function madeUpLine(n: number): Line {
   const id = (0x18f0_0000_0000_0000n + BigInt(n) * 0x1_0001n).toString(16);
   const source = `source ${n}`;
   return {
@@ -26,7 +28,7 @@ export function madeUpLine(n: number): Line {
 }
 
 /** Writes `messages` lines, and a line with new labels for every tenth. */
-export async function writeCopyIndex(folder: string, messages: number): Promise<void> {
+async function writeCopyIndex(folder: string, messages: number): Promise<void> {
   await mkdir(join(folder, 'index'), { recursive: true });
   const relabelled: Line[] = [];
   let part = 0;
@@ -47,5 +49,19 @@ export async function writeCopyIndex(folder: string, messages: number): Promise<
   }
   for (let first = 0; first < relabelled.length; first += LINES_PER_PART) {
     await write(relabelled.slice(first, first + LINES_PER_PART));
+  }
+}
+
+/** The flags of the Procfile that concern memory. */
+const FLAGS = ['--max-semi-space-size=2', '--v8-pool-size=1'];
+
+/** Opens the copy of so many messages in a process of its own. */
+export async function measureOpening(messages: number): Promise<Usage> {
+  const folder = await mkdtemp(join(tmpdir(), 'gmail-jobs-copy-'));
+  try {
+    await writeCopyIndex(folder, messages);
+    return await measure([...FLAGS, 'test/bench/open-copy.ts', folder], {});
+  } finally {
+    await rm(folder, { recursive: true });
   }
 }
