@@ -21,7 +21,10 @@ export interface FileStore {
   readonly name: string;
   /** The whole file; null when there is none. */
   read(path: string, signal: AbortSignal): Promise<FileContent | null>;
-  /** The file as a stream; null when there is none. The stream ends with an error when the connection breaks. */
+  /**
+   * The file as a stream; null when there is none. The stream ends with an error when the connection breaks, and with a
+   * RefusedError when the content lacks the checksum that the store keeps.
+   */
   open(path: string, signal: AbortSignal): Promise<Readable | null>;
   /** The last `bytes` bytes of the file; null when there is no file. */
   readEnd(path: string, bytes: number, signal: AbortSignal): Promise<Buffer | null>;

@@ -4,6 +4,7 @@ import { pipeline, type Readable, Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import { crc32, createGunzip, gzip } from 'node:zlib';
 import type { FileStore } from '../base/file-store.ts';
+import { RefusedError } from '../errors.ts';
 
 /** The last moment that a path can have: the end of the year 9999. */
 const LAST_MS = 253_402_300_799_999;
@@ -67,6 +68,10 @@ export async function openSource(
   // Before pipeline's own listener: errors of the decompression are about the file, those of `packed` about the store.
   unpack.once('error', (error) => {
     if (packed.errored === null) check.destroy(new SourceError('is no sound gzip file', { cause: error }));
+  });
+  // The store compares a file with the checksum that it keeps.
+  packed.once('error', (error) => {
+    if (error instanceof RefusedError) check.destroy(new SourceError('lacks its checksum', { cause: error }));
   });
   pipeline(packed, ends, unpack, check, () => undefined);
   return check;

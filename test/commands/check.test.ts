@@ -646,7 +646,7 @@ describe('the line files of job check', { concurrency: 8 }, () => {
   it('lists, reads and writes in S3 for the opened mailbox, and leaves nothing behind', async () => {
     await using sandbox = await sandboxOf();
     for (const objects of [0, 1]) {
-      const { exitCode, line } = await check(sandbox, [], { env: { EXPORT_URL: EACH } });
+      const { exitCode, line } = await check(sandbox, [], { env: { EXPORT_URL: EACH }, built: objects === 0 });
       assert.equal(exitCode, 0);
       assert.equal(line('files').detail, 's3://gmail-jobs-copy/alice@example.com can be listed, read and written');
       assert.equal(sandbox.s3.objects.size, objects);
@@ -675,6 +675,16 @@ describe('the line files of job check', { concurrency: 8 }, () => {
       );
       assert.deepEqual(statuses, allBut({ files: 'failed' }));
     }
+  });
+
+  it('shows no key of AWS that S3 repeats in its answer', async () => {
+    await using sandbox = await sandboxOf();
+    const { AWS_ACCESS_KEY_ID: id = '', AWS_SECRET_ACCESS_KEY: key = '' } = sandbox.env;
+    sandbox.faults.add({ service: 's3', kind: 'echo', status: 403, ...forever });
+    const env = { EXPORT_URL: 's3://gmail-jobs-copy/mail' };
+    const { stdout, stderr } = await runJob(sandbox, ['check', '--json'], { rules: STAR, env });
+    assert.match(stdout, /"id":"files","status":"failed"/);
+    for (const secret of [id, key]) assert.ok(!`${stdout}${stderr}`.includes(secret));
   });
 
   it('looks at a folder, and makes none', async () => {

@@ -12,6 +12,7 @@ import {
   StoppedError,
   UnavailableError,
 } from '../../../lib/errors.ts';
+import { checkSource, pack, SourceError } from '../../../lib/export/source-file.ts';
 import { appPolicy } from '../../../lib/policy/documents.ts';
 import { openStore } from '../../../lib/store/open.ts';
 import type { PolicyDocument, Statement } from '../../sandbox/iam.ts';
@@ -255,6 +256,16 @@ describe('the files in S3', () => {
       const error = await failure(work);
       assert.ok(error instanceof RefusedError, String(error));
       assert.match(error.message, /the content of a does not have the checksum/);
+    }
+  });
+
+  it('is a damaged source of a message when the content lacks its checksum', async () => {
+    const { gz, ...sums } = await pack(randomBytes(200_000));
+    for (const at of [undefined, gz.length - 1]) {
+      bucket.put('mail/alice/a.eml.gz', gz);
+      await checkSource(store, 'a.eml.gz', sums, never);
+      bucket.damage('mail/alice/a.eml.gz', { keepChecksum: true, ...(at !== undefined && { at }) });
+      await assert.rejects(checkSource(store, 'a.eml.gz', sums, never), SourceError);
     }
   });
 
