@@ -18,8 +18,11 @@ import { interpretResponse, type ResponseMeaning } from './responses.ts';
 import { meaningOfFailure, type Retryable, untilAnswered } from './retry.ts';
 import { type ClientStatistics, countRequest, type GmailMethod, unitsOf } from './units.ts';
 
-/** `read` changes nothing; `repeatable` is a change that may be sent twice; `once` is a change that may not. */
-export type RequestKind = 'read' | 'repeatable' | 'once';
+/**
+ * `read` changes nothing, nor does `long read`, whose answer may be large; `repeatable` is a change that may be sent twice;
+ * `once` is a change that may not.
+ */
+export type RequestKind = 'read' | 'long read' | 'repeatable' | 'once';
 
 /** A check before each attempt to send a change, because an attempt may wait minutes for quota. */
 export interface PreSendCheck {
@@ -30,10 +33,8 @@ export interface PreSendCheck {
 }
 
 /** Times the usual timeout: an attachment of 35 MB is an answer of 50 MB, and a message of 50 MB is a long request. */
-const LONG_TRANSFERS: Readonly<Partial<Record<GmailMethod, number>>> = {
-  'messages.attachments.get': 6,
-  'messages.import': 6,
-};
+const LONG_TRANSFER = 6;
+const LONG_TRANSFERS: ReadonlySet<GmailMethod> = new Set(['messages.attachments.get', 'messages.import']);
 
 type Send = (
   api: gmail_v1.Gmail,
@@ -185,7 +186,7 @@ export class GmailClient {
     requestKind: RequestKind,
     check: PreSendCheck | undefined,
   ) {
-    const { quota, profile, giveUp, clock, onSpent } = this.#options;
+    const { quota, profile, clock, onSpent } = this.#options;
     const limit = await this.#concurrency.acquire(signal);
     try {
       const units = unitsOf(method, profile);
@@ -201,7 +202,7 @@ export class GmailClient {
         countRequest(this.statistics, units);
         onSpent?.(units);
         const sentAt = clock.now();
-        const meaning = await this.#send(method, send, requestKind === 'read' ? signal : giveUp);
+        const meaning = await this.#send(method, send, signal, requestKind);
         this.#answerMs += clock.now() - sentAt;
         if (meaning.kind === 'crowded') this.#concurrency.refused(limit);
         else if (meaning.kind === 'ok') this.#concurrency.succeeded();
@@ -214,8 +215,10 @@ export class GmailClient {
     }
   }
 
-  async #send(method: GmailMethod, send: Send, signal: AbortSignal): Promise<ResponseMeaning> {
-    const timeoutMs = this.#options.timeoutMs * (LONG_TRANSFERS[method] ?? 1);
+  async #send(method: GmailMethod, send: Send, stop: AbortSignal, requestKind: RequestKind): Promise<ResponseMeaning> {
+    const signal = requestKind === 'read' || requestKind === 'long read' ? stop : this.#options.giveUp;
+    const isLong = requestKind === 'long read' || LONG_TRANSFERS.has(method);
+    const timeoutMs = this.#options.timeoutMs * (isLong ? LONG_TRANSFER : 1);
     // AbortSignal.timeout and AbortSignal.any would keep each request, with its 1,000 ids, in memory until the timeout.
     const attempt = new AbortController();
     let isLate = false;
