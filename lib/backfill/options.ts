@@ -1,5 +1,5 @@
 /** The options that every job with a backfill has: the span of time, its windows, and whether to ask. */
-import { momentOption } from '../base/date-range.ts';
+import { momentOption } from '../base/moment.ts';
 import { UsageError } from '../errors.ts';
 import {
   type BACKFILL_ONLY,

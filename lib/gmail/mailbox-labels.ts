@@ -19,6 +19,21 @@ export interface LabelStep {
 /** The labels of a set's operations, null for a missing label to remove; or Gmail's refusal to create a label. */
 export type ResolvedSet = readonly (LabelStep | null)[] | GmailRefusal;
 
+export interface ListedLabel extends Label {
+  /** Whether it is one of the user's labels, and none of the system. */
+  readonly isOwn: boolean;
+}
+
+/** All labels of the mailbox. 1 quota unit. */
+export async function listLabels(client: GmailClient, signal: AbortSignal): Promise<ListedLabel[]> {
+  const { labels = [] } = await client.request<gmail_v1.Schema$ListLabelsResponse>(
+    'labels.list',
+    (api, options) => api.users.labels.list({ userId: 'me' }, options),
+    signal,
+  );
+  return labels.flatMap(({ id, name, type }) => (id && name ? [{ id, name, isOwn: type === 'user' }] : []));
+}
+
 export interface MailboxLabelsOptions {
   readonly client: GmailClient;
   readonly writer: Writer;
@@ -39,19 +54,9 @@ export class MailboxLabels {
 
   /** Lists the labels. 1 quota unit. */
   list(): Promise<LabelDirectory> {
-    this.#listed = this.#options.client
-      .request<gmail_v1.Schema$ListLabelsResponse>(
-        'labels.list',
-        (api, options) => api.users.labels.list({ userId: 'me' }, options),
-        this.#options.signal,
-      )
-      .then(
-        ({ labels = [] }) =>
-          new LabelDirectory(
-            labels.flatMap(({ id, name }) => (id && name ? [{ id, name }] : [])),
-            (written, label) => this.#logMatched(written, label),
-          ),
-      );
+    this.#listed = listLabels(this.#options.client, this.#options.signal).then(
+      (labels) => new LabelDirectory(labels, (written, label) => this.#logMatched(written, label)),
+    );
     return this.#listed;
   }
 

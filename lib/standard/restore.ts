@@ -1,7 +1,8 @@
 /** Puts messages of a copy that `job export` made back into a mailbox, without those that the mailbox has. */
 import { DateTime } from 'luxon';
 import { dateAt, firstSecondOf } from '../base/calendar.ts';
-import { type Moment, momentOption, readRange } from '../base/date-range.ts';
+import { readRange } from '../base/date-range.ts';
+import { type Moment, momentOption } from '../base/moment.ts';
 import { UsageError } from '../errors.ts';
 import { idsOption, labelsOption, sendersOption } from '../export/selection.ts';
 import { defineJob, Scope, textOption, timeZoneOption, yesOption } from '../job.ts';

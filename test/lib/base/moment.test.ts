@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseMoment } from '../../../lib/base/date-range.ts';
+import { parseMoment } from '../../../lib/base/moment.ts';
 import { UsageError } from '../../../lib/errors.ts';
 
 describe('a date or an age', () => {

@@ -1,0 +1,243 @@
+/**
+ * The lines that bring a copy up to date: from the mailbox's history and the names of its labels, or, when Gmail no longer
+ * knows the history, from a list of the whole mailbox.
+ */
+import type { HistoryPage } from '../gmail/history.ts';
+import type { IdSet } from '../gmail/ids.ts';
+import type { Copy } from './copy.ts';
+import { type LabelNames, type Rename, sorted } from './label-names.ts';
+import { compareHistoryIds, type DeletedLine, type LabelsLine, type Line } from './line.ts';
+import type { Survey } from './survey.ts';
+
+/** Gmail shows messages with these labels only when they are asked for. */
+export const HIDDEN: readonly string[] = ['SPAM', 'TRASH'];
+
+/** Changes of labels, shared by all messages with the same changes. */
+interface Delta {
+  readonly key: string;
+  /** Name → whether the label was added. */
+  readonly labels: ReadonlyMap<string, boolean>;
+}
+
+interface KnownChange {
+  /** Of the last record about the message. */
+  historyId: string;
+  delta: Delta;
+  isDeleted: boolean;
+  /** Whether the history does not say which labels the message has. */
+  isUnclear: boolean;
+}
+
+export class CopyChanges {
+  readonly #copy: Copy;
+  readonly #names: LabelNames;
+  readonly #deltas = new Map<string, Delta>([['', { key: '', labels: new Map() }]]);
+  readonly #known = new Map<string, KnownChange>();
+  /** Messages that are not in the copy → whether they are in Spam or Trash now. */
+  readonly #unknown = new Map<string, boolean>();
+
+  constructor(copy: Copy, names: LabelNames) {
+    this.#copy = copy;
+    this.#names = names;
+  }
+
+  async add({ records }: HistoryPage): Promise<void> {
+    for (const { id: historyId, added, labelsAdded, labelsRemoved, deleted } of records) {
+      for (const { id, labelIds } of added) if (this.#copy.get(id) === undefined) this.#unknown.set(id, isHidden(labelIds));
+      const contradictions = pairsIn(labelsAdded, labelsRemoved);
+      for (const { id, labelIds } of labelsRemoved) await this.#label(id, labelIds, false, historyId, contradictions);
+      for (const { id, labelIds } of labelsAdded) await this.#label(id, labelIds, true, historyId, contradictions);
+      for (const id of deleted) {
+        this.#unknown.delete(id);
+        const change = this.#changeOf(id, historyId);
+        if (change !== null) change.isDeleted = true;
+      }
+    }
+  }
+
+  /** Messages to be read in full: new ones, and those that left Spam and Trash. `withHidden` adds those in Spam and Trash. */
+  toFetch(withHidden: boolean): string[] {
+    return [...this.#unknown].flatMap(([id, hidden]) => (hidden && !withHidden ? [] : [id]));
+  }
+
+  /** Messages of the copy whose labels have to be asked for. */
+  get unclear(): string[] {
+    return [...this.#known].flatMap(([id, { isUnclear, isDeleted }]) => (isUnclear && !isDeleted ? [id] : []));
+  }
+
+  /**
+   * The lines, without those of unclear messages. `historyId` is the mailbox's, for changes that have no record of their own.
+   * With `withDeletions` false, deleted messages stay as they are.
+   */
+  *lines(historyId: string, withDeletions: boolean): Generator<Line, void, undefined> {
+    const { renames, deleted } = this.#names.compare();
+    const clean = renames.filter((rename) => !this.#names.isAmbiguous(rename));
+    for (const { label, was } of clean) yield { label, was, historyId };
+    const written = new NameMap(renames.filter((rename) => !clean.includes(rename)), deleted);
+    const all = new NameMap(renames, deleted);
+    for (const [id, change] of this.#known) {
+      const line = this.#lineOf(id, change, { historyId, withDeletions, written, all });
+      if (line !== null) yield line;
+    }
+    if (renames.length + deleted.length === 0) return;
+    for (const { id, labels, historyId: own } of this.#copy) {
+      if (this.#known.has(id)) continue;
+      // A rename line concerns lines with lower history ids alone.
+      const map = compareHistoryIds(own, historyId) < 0 ? written : all;
+      if (map.concerns(labels)) yield { id, labels: sorted(all.apply(labels)), historyId: later(own, historyId) };
+    }
+  }
+
+  #lineOf(
+    id: string,
+    { historyId, delta, isDeleted, isUnclear }: KnownChange,
+    context: { historyId: string; withDeletions: boolean; written: NameMap; all: NameMap },
+  ): LabelsLine | DeletedLine | null {
+    const known = this.#copy.get(id);
+    if (known === undefined) return null;
+    if (isDeleted) return context.withDeletions && !known.deleted ? { id, deleted: true, historyId } : null;
+    if (isUnclear) return null;
+    const { written, all } = context;
+    const before = all.apply(known.labels);
+    const labels = new Set(before);
+    for (const [name, isAdded] of delta.labels) {
+      if (isAdded) labels.add(name);
+      else labels.delete(name);
+    }
+    const after = sorted([...labels]);
+    if (written.concerns(known.labels)) return { id, labels: after, historyId: later(historyId, context.historyId) };
+    return after.join('\0') === sorted(before).join('\0') ? null : { id, labels: after, historyId };
+  }
+
+  async #label(
+    id: string,
+    labelIds: readonly string[],
+    isAdded: boolean,
+    historyId: string,
+    contradictions: ReadonlySet<string>,
+  ): Promise<void> {
+    const isKnown = this.#copy.get(id) !== undefined;
+    if (!isKnown) {
+      if (!isHidden(labelIds)) return;
+      const isUnsure = labelIds.some((label) => contradictions.has(`${label} ${id}`));
+      if (!isAdded || isUnsure) this.#unknown.set(id, false);
+      else if (this.#unknown.has(id)) this.#unknown.set(id, true);
+      return;
+    }
+    const change = this.#changeOf(id, historyId);
+    if (change === null) return;
+    // A message that the copy knows as deleted is there again.
+    if (this.#copy.get(id)?.deleted === true) change.isUnclear = true;
+    for (const labelId of labelIds) {
+      if (contradictions.has(`${labelId} ${id}`)) change.isUnclear = true;
+      const name = await this.#names.ofOne(labelId);
+      if (name !== undefined) change.delta = this.#with(change.delta, name, isAdded);
+    }
+  }
+
+  /** The changes of a message of the copy; null for another one, and for a record that is older than the message's line. */
+  #changeOf(id: string, historyId: string): KnownChange | null {
+    const known = this.#copy.get(id);
+    if (known === undefined || compareHistoryIds(historyId, known.historyId) <= 0) return null;
+    let change = this.#known.get(id);
+    if (change === undefined) {
+      change = { historyId, delta: this.#deltas.get('') as Delta, isDeleted: false, isUnclear: false };
+      this.#known.set(id, change);
+    }
+    change.historyId = historyId;
+    return change;
+  }
+
+  #with(delta: Delta, name: string, isAdded: boolean): Delta {
+    const labels = new Map(delta.labels);
+    labels.delete(name);
+    labels.set(name, isAdded);
+    const key = [...labels].map(([label, added]) => `${added ? '+' : '-'}${label}`).join('\0');
+    const found = this.#deltas.get(key);
+    if (found !== undefined) return found;
+    const made = { key, labels };
+    this.#deltas.set(key, made);
+    return made;
+  }
+}
+
+/** Gives labels their new names, and takes away deleted ones. */
+class NameMap {
+  readonly #names: ReadonlyMap<string, string | null>;
+
+  constructor(renames: readonly Rename[], deleted: readonly string[]) {
+    this.#names = new Map<string, string | null>([
+      ...deleted.map((name): [string, null] => [name, null]),
+      ...renames.map(({ was, label }): [string, string] => [was, label]),
+    ]);
+  }
+
+  concerns(names: readonly string[]): boolean {
+    return names.some((name) => this.#names.has(name));
+  }
+
+  apply(names: readonly string[]): readonly string[] {
+    if (!this.concerns(names)) return names;
+    return names.flatMap((name) => {
+      const now = this.#names.get(name);
+      return now === null ? [] : [now ?? name];
+    });
+  }
+}
+
+/** Labels that one record both adds to a message and removes from it: the record does not say which came last. */
+function pairsIn(
+  added: HistoryPage['records'][number]['labelsAdded'],
+  removed: HistoryPage['records'][number]['labelsRemoved'],
+): ReadonlySet<string> {
+  if (added.length === 0 || removed.length === 0) return new Set();
+  const pairs = (messages: typeof added) =>
+    new Set(messages.flatMap(({ id, labelIds }) => labelIds.map((label) => `${label} ${id}`)));
+  return pairs(added).intersection(pairs(removed));
+}
+
+export function isHidden(labels: readonly string[]): boolean {
+  return labels.some((label) => HIDDEN.includes(label));
+}
+
+/** The higher of two history ids. */
+export function later(one: string, two: string): string {
+  return compareHistoryIds(one, two) < 0 ? two : one;
+}
+
+/**
+ * The lines that make a copy agree with a list of the mailbox; deleted lines for the messages of `gone`. A line has the
+ * history id of the list.
+ */
+export function* surveyLines(copy: Copy, survey: Survey, gone: IdSet): Generator<Line, void, undefined> {
+  const labelsOf = labelsByMessage(survey);
+  for (const { id, labels, historyId: own, deleted } of copy.all()) {
+    const historyId = later(own, survey.historyId);
+    const now = labelsOf(id);
+    if (now !== undefined) {
+      if (deleted || now.join('\0') !== sorted(labels).join('\0')) yield { id, labels: now, historyId };
+    } else if (!deleted && gone.has(id)) yield { id, deleted: true, historyId };
+  }
+}
+
+/** The labels of each listed message, in the order of lines. Messages with the same labels share a list. */
+function labelsByMessage({ all, labels }: Survey): (id: string) => readonly string[] | undefined {
+  const sets: (readonly string[])[] = [[]];
+  const numbers = new Uint32Array(all.size);
+  for (const name of sorted([...labels.keys()])) {
+    const next = new Map<number, number>();
+    all.forEachShared(labels.get(name) as IdSet, (index) => {
+      const before = numbers[index] as number;
+      let number = next.get(before);
+      if (number === undefined) {
+        number = sets.push([...(sets[before] ?? []), name]) - 1;
+        next.set(before, number);
+      }
+      numbers[index] = number;
+    });
+  }
+  return (id) => {
+    const index = all.indexOf(id);
+    return index === -1 ? undefined : sets[numbers[index] as number];
+  };
+}
