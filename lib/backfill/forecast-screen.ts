@@ -2,6 +2,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { counted, formatCount, formatShare } from '../base/count.ts';
 import { formatDuration, roundUpDuration } from '../base/duration.ts';
+import { renderFact } from '../screen/fact.ts';
 import { cut } from '../screen/wrap.ts';
 import type { Forecast, ForecastRule } from './forecast.ts';
 
@@ -90,7 +91,7 @@ function isOver({ toChange, atMost }: ForecastRule): boolean {
 function facts(forecast: Forecast, width: number): string[] {
   const { messages, changes, units, unitsSpent, requests, durationMs, runs, guards, rules } = forecast;
   const reading = isReading(rules);
-  const fact = (title: string, text: string, note = '') => fold(title, text, note, width);
+  const fact = (title: string, text: string, note = '') => renderFact(title, text, note, width);
   const time = durationMs < 1_000 ? 'a moment' : `about ${formatDuration(roundUpDuration(durationMs))}`;
   const budget = formatDuration(forecast.budgetMs);
   return [
@@ -145,16 +146,6 @@ function guardFacts(changes: number, guards: Forecast['guards'], rules: readonly
         ]),
     ...(limited ? [ofRules] : []),
   ];
-}
-
-/** Puts the note beside the text, or below where the line has no room. */
-function fold(title: string, text: string, note: string, width: number): string[] {
-  const indent = 12;
-  const line = `    ${dim(title.padEnd(6))}  ${text}`;
-  if (note === '') return [line];
-  const length = indent + stripVTControlCharacters(text).length;
-  const beside = length + note.length + 3 <= width;
-  return beside ? [`${line} ${dim(`(${note})`)}`] : [line, `${' '.repeat(indent)}${dim(`(${note})`)}`];
 }
 
 const BAD = styleText('red', '✖');

@@ -17,3 +17,15 @@ export function counted(count: number, word: string, plural = `${word}s`): strin
 export function formatShare(share: number): string {
   return `${Number((share * 100).toFixed(share < 0.01 ? 3 : 1))}%`;
 }
+
+/** `4.7 MB`; 1 MB is a million bytes. */
+export function formatBytes(bytes: number): string {
+  for (const [unit, size] of [
+    ['GB', 1e9],
+    ['MB', 1e6],
+    ['kB', 1e3],
+  ] as const) {
+    if (bytes >= size) return `${(bytes / size).toFixed(1)} ${unit}`;
+  }
+  return counted(bytes, 'byte');
+}

@@ -43,7 +43,8 @@ export class CopyChanges {
 
   async add({ records }: HistoryPage): Promise<void> {
     for (const { id: historyId, added, labelsAdded, labelsRemoved, deleted } of records) {
-      for (const { id, labelIds } of added) if (this.#copy.get(id) === undefined) this.#unknown.set(id, isHidden(labelIds));
+      for (const { id, labelIds } of added)
+        if (this.#copy.get(id) === undefined) this.#unknown.set(id, isHidden(labelIds));
       const contradictions = pairsIn(labelsAdded, labelsRemoved);
       for (const { id, labelIds } of labelsRemoved) await this.#label(id, labelIds, false, historyId, contradictions);
       for (const { id, labelIds } of labelsAdded) await this.#label(id, labelIds, true, historyId, contradictions);
@@ -73,7 +74,10 @@ export class CopyChanges {
     const { renames, deleted } = this.#names.compare();
     const clean = renames.filter((rename) => !this.#names.isAmbiguous(rename));
     for (const { label, was } of clean) yield { label, was, historyId };
-    const written = new NameMap(renames.filter((rename) => !clean.includes(rename)), deleted);
+    const written = new NameMap(
+      renames.filter((rename) => !clean.includes(rename)),
+      deleted,
+    );
     const all = new NameMap(renames, deleted);
     for (const [id, change] of this.#known) {
       const line = this.#lineOf(id, change, { historyId, withDeletions, written, all });

@@ -46,13 +46,15 @@ export async function readHistoryPage(
 ): Promise<HistoryPage | null> {
   const page = await readPage(client, { since, pageToken, historyTypes: ['messageAdded', ...CHANGES] }, signal);
   if (page === null) return null;
-  const records = (page.history ?? []).map((record): HistoryRecord => ({
-    id: record.id ?? '0',
-    added: (record.messagesAdded ?? []).flatMap(({ message }) => labelled(message?.id, message?.labelIds)),
-    labelsAdded: (record.labelsAdded ?? []).flatMap(({ message, labelIds }) => labelled(message?.id, labelIds)),
-    labelsRemoved: (record.labelsRemoved ?? []).flatMap(({ message, labelIds }) => labelled(message?.id, labelIds)),
-    deleted: (record.messagesDeleted ?? []).flatMap(({ message }) => message?.id ?? []),
-  }));
+  const records = (page.history ?? []).map(
+    (record): HistoryRecord => ({
+      id: record.id ?? '0',
+      added: (record.messagesAdded ?? []).flatMap(({ message }) => labelled(message?.id, message?.labelIds)),
+      labelsAdded: (record.labelsAdded ?? []).flatMap(({ message, labelIds }) => labelled(message?.id, labelIds)),
+      labelsRemoved: (record.labelsRemoved ?? []).flatMap(({ message, labelIds }) => labelled(message?.id, labelIds)),
+      deleted: (record.messagesDeleted ?? []).flatMap(({ message }) => message?.id ?? []),
+    }),
+  );
   return { records, next: page.nextPageToken || undefined, historyId: page.historyId ?? since };
 }
 

@@ -1,7 +1,7 @@
 /** Renders log events as readable lines for a terminal. A new event gets its sentence in SENTENCES. */
 import { styleText } from 'node:util';
-import { counted, formatCount } from '../base/count.ts';
-import { formatDuration } from '../base/duration.ts';
+import { counted, formatBytes, formatCount } from '../base/count.ts';
+import { formatDuration, roundUpDuration } from '../base/duration.ts';
 import { withoutControls } from './controls.ts';
 import { describePlan } from './planned-rule.ts';
 import { splitProblems, wrap, wrapCommand } from './wrap.ts';
@@ -95,6 +95,24 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'journal.unfinished': () => 'the journal could not record that the run is complete',
   'export.damaged': (e) => `damaged: ${e.path}: ${e.problem}`,
   'export.converted': (e) => `${converted(e)}${e.complete === true ? '' : dim(' (the copy is not complete yet)')}`,
+  'export.opened': (e) =>
+    e.isNew === true ? `a new copy in ${bold(String(e.place))}` : `the copy in ${bold(String(e.place))}${copyOf(e)}`,
+  'export.index_damaged': (e) =>
+    `the index of the copy has ${counted(Number(e.problems), 'problem')}, the first: ${e.first}; \`job export --verify\` names all`,
+  'export.history_gone': () =>
+    'Gmail no longer knows the history since the last run: the mailbox is listed and compared with the copy',
+  'export.listed': (e) => `${counted(Number(e.messages), 'message')} listed, ${number(e.missing)} not copied yet`,
+  'export.forecast': (e) =>
+    `${counted(Number(e.messages), 'message')} to copy, ${number(e.units)} quota units, about ${formatDuration(roundUpDuration(Number(e.durationMs)))}`,
+  'export.message_failed': (e) => `the message ${bold(String(e.id))} was not copied: ${e.reason}`,
+  'export.state_moved': () => 'another run has moved the state of the copy, which stays as that run wrote it',
+  'export.finished': (e) =>
+    `${counted(Number(e.copied), 'message')} copied (${formatBytes(Number(e.bytes))}), ${number(e.relabelled)} with new labels, ${number(e.deleted)} gone from the mailbox`,
+  'export.verified': (e) =>
+    `${counted(Number(e.messages), 'message')} in the copy: ${number(e.sound)} sound, ${number(e.damaged)} damaged, ${number(e.missing)} missing, ${number(e.aged)} changed in the mailbox since (${formatBytes(Number(e.bytes))} read)`,
+  'export.unclaimed': (e) => dim(`${e.path}: no line of the index names this file`),
+  'export.history_expired': () =>
+    "Gmail no longer knows the history since the last export, so the verification cannot tell what changed since",
   'egress.refused': (e) => `a connection was refused: ${e.host}${e.port === undefined ? '' : `:${e.port}`} (${e.how})`,
   'process.unlocked': () => 'the process is not locked down',
   'process.warning': (e) => String(e.warning),
@@ -158,6 +176,12 @@ function planIn({ matched, skipped, spared = 0, toChange, actions }: LogEvent): 
     toChange: Number(toChange),
     actions: Array.isArray(actions) ? actions : [],
   };
+}
+
+/** `: 4,711 messages, not complete yet` */
+function copyOf({ messages, complete }: LogEvent): string {
+  if (messages === undefined) return '';
+  return `: ${counted(Number(messages), 'message')}${complete === true ? '' : ', not complete yet'}`;
 }
 
 /** `+INBOX −TRASH` */

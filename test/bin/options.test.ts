@@ -31,6 +31,7 @@ const SAMPLES = [
     'a,b',
     'a text',
     'messages',
+    'mbox',
     'alias/gmail-jobs',
   ],
 ];

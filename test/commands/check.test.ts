@@ -10,7 +10,7 @@ import { findSecrets } from '../fixtures/searcher.ts';
 import { ChildHandle, type RunOptions, runJob } from '../run.ts';
 import { GMAIL_SCOPES, googleErrors, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts';
 
-const JOBS = ['apply-rules', 'digest', 'restore', 'undo'];
+const JOBS = ['apply-rules', 'digest', 'export', 'restore', 'undo'];
 const IDS = [
   'configuration',
   'aws',
@@ -387,7 +387,7 @@ describe('job check, line by line', { concurrency: 8 }, () => {
     const { exitCode, line, verdict } = await check(sandbox, [], { rules: { protect: 'label:keep', ...STAR } });
     assert.equal(exitCode, 78);
     assert.match(line('apply-rules').detail, /protect names the label "keep"/);
-    assert.match(verdict, /^In part: digest, restore, undo would run, apply-rules would not/);
+    assert.match(verdict, /^In part: digest, export, restore, undo would run, apply-rules would not/);
   });
 
   it('rules: 65 when the guard would stop the run', async () => {

@@ -10,7 +10,7 @@ describe('every event', () => {
   it('has a sentence in SENTENCES', async () => {
     const names = new Set<string>();
     const event =
-      /'((?:backfill|digest|egress|fleet|gmail(?!\.com)|heartbeat|journal|label|post|process|protect|quota|restore(?!\.json)|rules?|run|secret|token|undo|window)\.[a-z_]+)'/g;
+      /'((?:backfill|digest|egress|export|fleet|gmail(?!\.com)|heartbeat|journal|label|post|process|protect|quota|restore(?!\.json)|rules?|run|secret|token|undo|window)\.[a-z_]+)'/g;
     for await (const file of glob(['lib/**/*.ts'])) {
       if (file === 'lib/screen/pretty.ts') continue;
       for (const [, name = ''] of (await readFile(file, 'utf8')).matchAll(event)) names.add(name);
