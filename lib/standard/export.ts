@@ -1,9 +1,13 @@
 /** Copies the mailbox to S3 or to a folder, and from then on what is new or changed. */
 import { momentOption } from '../base/moment.ts';
+import { UsageError } from '../errors.ts';
+import { CONVERT_FORMS, type ConvertForm, convertCopy, parseTargetFolder } from '../export/convert.ts';
 import { exportMailbox } from '../export/export.ts';
 import type { ExportForecast } from '../export/forecast.ts';
 import { renderExportForecast } from '../export/forecast-screen.ts';
+import { verifyCopy } from '../export/verify.ts';
 import { defineJob, Scope, searchOption, switchOption, timeZoneOption } from '../job.ts';
+import { flagOf, valueOption } from '../options.ts';
 import { placeOption } from '../store/place.ts';
 
 export default defineJob({
@@ -19,17 +23,44 @@ export default defineJob({
     to: momentOption('copy only mail before this date, or older than this age'),
     timeZone: timeZoneOption(),
     spamTrash: switchOption('copy Spam and Trash, too, in this run and in all later ones'),
+    verify: switchOption('read the whole copy back, and compare it with its index and with the mailbox'),
+    quick: switchOption('with --verify: look at names and sizes of files alone'),
+    as: valueOption(
+      `<${CONVERT_FORMS.join('|')}>`,
+      'write the messages of the copy into <folder>, for other mail programs',
+      parseForm,
+    ),
   },
-  files: { option: '--into', place: ({ into }) => into },
+  argument: {
+    name: 'folder',
+    summary: 'with --as: where the mbox, or the Maildir, is written',
+    onlyWith: 'as',
+    remedy: 'Name a folder on this machine, such as /home/alice/mail.',
+    parse: parseTargetFolder,
+  },
+  files: {
+    option: '--into',
+    place: ({ into }) => into,
+    alone: {
+      isMeant: ({ as }) => as !== undefined,
+      run: (context) => convertCopy({ as: context.options.as as ConvertForm, folder: context.argument }, context),
+    },
+  },
 
-  prepare({ options }) {
-    const isPart = options.from !== undefined || options.to !== undefined;
-    return { range: isPart ? readRange(options, new Date()) : undefined };
+  async prepare({ options }) {
+    requireFitting(options);
+    if (options.from === undefined && options.to === undefined) return { range: undefined };
+    const { readRange } = await import('../base/date-range.ts');
+    return { range: readRange(options, new Date()) };
   },
 
   async run({ options, prepared, mailbox, store, tally, log, runId, budgetMs, signal, giveUp, show }) {
     if (store === undefined) throw new Error('the run opened no place for files');
-    const { query, spamTrash } = options;
+    const { query, spamTrash, verify, quick } = options;
+    if (verify) {
+      await verifyCopy({ store, mailbox, quick, tally, log, signal });
+      return;
+    }
     const announce = (forecast: ExportForecast) => {
       if (forecast.bytes === undefined) return;
       show((columns) => renderExportForecast(forecast, store.name, columns));
@@ -40,3 +71,32 @@ export default defineJob({
     );
   },
 });
+
+function parseForm(text: string): ConvertForm {
+  const form = CONVERT_FORMS.find((one) => one === text);
+  if (form !== undefined) return form;
+  throw new UsageError(
+    `"${text}" is not one of ${CONVERT_FORMS.join(', ')}`,
+    `Write one of ${CONVERT_FORMS.join(', ')}.`,
+  );
+}
+
+/** Options for work on a copy that is there → the options that may stand beside them. */
+const ALONE: Readonly<Record<string, readonly string[]>> = { as: ['into'], verify: ['into', 'quick'] };
+
+/** @throws UsageError for options that do not belong together. */
+function requireFitting(options: Readonly<Record<string, unknown>>): void {
+  const given = Object.keys(options).filter((key) => options[key] !== undefined && options[key] !== false);
+  for (const [alone, allowed] of Object.entries(ALONE)) {
+    if (!given.includes(alone)) continue;
+    const other = given.find((key) => ![alone, 'timeZone', ...allowed].includes(key));
+    if (other === undefined) continue;
+    throw new UsageError(
+      `${flagOf(alone)} is about the whole copy, and ${flagOf(other)} about an export`,
+      `Leave out ${flagOf(alone)} or ${flagOf(other)}.`,
+    );
+  }
+  if (given.includes('quick') && !given.includes('verify')) {
+    throw new UsageError('--quick belongs to --verify', 'Add --verify, or leave out --quick.');
+  }
+}

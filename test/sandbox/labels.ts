@@ -106,6 +106,15 @@ export class LabelSet {
     return this.#make(name, options);
   }
 
+  /** Gives a user's label another name; its messages keep it. @throws UnknownLabelError, LabelConflictError */
+  rename(id: string, name: string): void {
+    const label = this.#byId.get(id);
+    if (label?.type !== 'user') throw new UnknownLabelError(id);
+    const other = this.find(name);
+    if (other !== undefined && other.id !== id) throw new LabelConflictError(name);
+    this.#byId.set(id, { ...label, name });
+  }
+
   /** Returns whether there was such a label; system labels cannot be deleted. */
   delete(id: string): boolean {
     const label = this.#byId.get(id);

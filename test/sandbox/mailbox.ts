@@ -109,6 +109,12 @@ export class SandboxMailbox {
     return this.#labels.create(name, options);
   }
 
+  /** Renames a user's label, which leaves no history. @throws UnknownLabelError, LabelConflictError */
+  renameLabel(id: string, name: string): void {
+    this.#revision += 1;
+    this.#labels.rename(id, name);
+  }
+
   /** Removes a user's label from every message and deletes it; returns whether there was one. */
   deleteLabel(id: string): boolean {
     if (!this.#labels.delete(id)) return false;
