@@ -112,7 +112,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
     `${counted(Number(e.messages), 'message')} in the copy: ${number(e.sound)} sound, ${number(e.damaged)} damaged, ${number(e.missing)} missing, ${number(e.aged)} changed in the mailbox since (${formatBytes(Number(e.bytes))} read)`,
   'export.unclaimed': (e) => dim(`${e.path}: no line of the index names this file`),
   'export.history_expired': () =>
-    "Gmail no longer knows the history since the last export, so the verification cannot tell what changed since",
+    'Gmail no longer knows the history since the last export, so the verification cannot tell what changed since',
   'egress.refused': (e) => `a connection was refused: ${e.host}${e.port === undefined ? '' : `:${e.port}`} (${e.how})`,
   'process.unlocked': () => 'the process is not locked down',
   'process.warning': (e) => String(e.warning),

@@ -1,13 +1,13 @@
 /** Copies the mailbox to S3 or to a folder, and from then on what is new or changed. */
 import { momentOption } from '../base/moment.ts';
 import { UsageError } from '../errors.ts';
-import { CONVERT_FORMS, type ConvertForm, convertCopy, parseTargetFolder } from '../export/convert.ts';
+import { type ConvertForm, convertCopy, formOption, parseTargetFolder } from '../export/convert.ts';
 import { exportMailbox } from '../export/export.ts';
 import type { ExportForecast } from '../export/forecast.ts';
 import { renderExportForecast } from '../export/forecast-screen.ts';
 import { verifyCopy } from '../export/verify.ts';
 import { defineJob, Scope, searchOption, switchOption, timeZoneOption } from '../job.ts';
-import { flagOf, valueOption } from '../options.ts';
+import { flagOf } from '../options.ts';
 import { placeOption } from '../store/place.ts';
 
 export default defineJob({
@@ -25,11 +25,7 @@ export default defineJob({
     spamTrash: switchOption('copy Spam and Trash, too, in this run and in all later ones'),
     verify: switchOption('read the whole copy back, and compare it with its index and with the mailbox'),
     quick: switchOption('with --verify: look at names and sizes of files alone'),
-    as: valueOption(
-      `<${CONVERT_FORMS.join('|')}>`,
-      'write the messages of the copy into <folder>, for other mail programs',
-      parseForm,
-    ),
+    as: formOption,
   },
   argument: {
     name: 'folder',
@@ -71,15 +67,6 @@ export default defineJob({
     );
   },
 });
-
-function parseForm(text: string): ConvertForm {
-  const form = CONVERT_FORMS.find((one) => one === text);
-  if (form !== undefined) return form;
-  throw new UsageError(
-    `"${text}" is not one of ${CONVERT_FORMS.join(', ')}`,
-    `Write one of ${CONVERT_FORMS.join(', ')}.`,
-  );
-}
 
 /** Options for work on a copy that is there → the options that may stand beside them. */
 const ALONE: Readonly<Record<string, readonly string[]>> = { as: ['into'], verify: ['into', 'quick'] };

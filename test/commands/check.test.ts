@@ -483,7 +483,10 @@ describe('job check, scopes', { concurrency: 8 }, () => {
       );
       assert.equal(exitCode, Object.keys(missing).length === 0 ? 0 : 77);
       if (exitCode === 77)
-        assert.match(`${line('scopes').remedy}`, /`bin\/job rotate --jobs apply-rules,(digest,restore,)?undo`.*box/);
+        assert.match(
+          `${line('scopes').remedy}`,
+          /`bin\/job rotate --jobs apply-rules,(digest,restore,|digest,export,restore,)?undo`.*box/,
+        );
       else assert.equal(line('scopes').status, scopes.length === 1 ? 'warning' : 'ok');
     });
   }
@@ -494,10 +497,10 @@ describe('job check, scopes', { concurrency: 8 }, () => {
     assert.equal(code, 77);
     assert.match(stdout, /^ +✖ apply-rules {2}lacks gmail\.modify$/m);
     assert.match(stdout, /^ +✔ digest {7}gmail\.readonly, gmail\.insert, gmail\.labels$/m);
-    assert.match(stdout, /`bin\/job check --jobs digest,restore`/);
+    assert.match(stdout, /`bin\/job check --jobs digest,export,restore`/);
     assert.match(
       stdout,
-      /\nIn part: digest, restore would run, apply-rules, undo would not \(exit code 77\)\. 1 warning\.\n$/,
+      /\nIn part: digest, export, restore would run, apply-rules, undo would not \(exit code 77\)\. 1 warning\.\n$/,
     );
   });
 
