@@ -44,6 +44,9 @@ function understood(invocation: Invocation): Record<string, unknown> {
 
 const ARGUMENTS: Readonly<Record<string, string[]>> = { undo: ['20261123-031608-7f3a'], new: ['mine'] };
 
+/** Options without which a job takes no argument → the argument. */
+const WITH_ARGUMENT: Readonly<Record<string, string[]>> = { as: ['a-folder'] };
+
 /** Options that replace the argument. */
 const IN_PLACE_OF_ARGUMENT = ['last'];
 
@@ -72,7 +75,9 @@ describe('every option', () => {
         const flag = `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
         const asked = ofBackfills.includes(option) ? ['--from', '2015-01-01'] : [];
         const before = understood(await parse([...line, ...asked]));
-        const words = IN_PLACE_OF_ARGUMENT.includes(option) ? [name] : [...line, ...asked];
+        const words = IN_PLACE_OF_ARGUMENT.includes(option)
+          ? [name]
+          : [...line, ...asked, ...(WITH_ARGUMENT[option] ?? [])];
         const tries =
           placeholder === undefined ? [[flag]] : SAMPLES.flatMap((value) => [[flag, value], [`${flag}=${value}`]]);
         let taken = 0;

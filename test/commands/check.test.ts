@@ -467,7 +467,11 @@ describe('job check, scopes', { concurrency: 8 }, () => {
     ['gmail.modify alone', [modify], {}],
     ['all but gmail.modify', [readonly, insert, labels], { 'apply-rules': [modify] }],
     ['gmail.readonly alone', [readonly], { 'apply-rules': [modify], digest: [insert, labels] }],
-    ['gmail.metadata alone', [metadata], { 'apply-rules': [modify], digest: [readonly, insert, labels] }],
+    [
+      'gmail.metadata alone',
+      [metadata],
+      { 'apply-rules': [modify], digest: [readonly, insert, labels], export: [readonly] },
+    ],
   ];
   for (const [granted, scopes, missing] of table) {
     it(`names the missing scopes of each job when the grant has ${granted}`, async () => {
