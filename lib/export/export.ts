@@ -249,7 +249,7 @@ class Export {
   async #repair(copy: Copy, names: LabelNames, spamTrash: boolean): Promise<void> {
     const { signal, log, mailbox } = this.#context;
     log.info('export.history_gone', { historyId: this.#current.historyId });
-    const survey = await surveyMailbox(mailbox, signal);
+    const survey = await surveyMailbox(this.#client, names.all, signal, (found) => mailbox.progress.looking(found));
     const gone = this.#isPart ? IdSet.empty : await this.#confirmGone(copy.ids().without(survey.all));
     await this.#write(() => surveyLines(copy, survey, gone));
     const { historyId } = survey;

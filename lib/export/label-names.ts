@@ -3,6 +3,7 @@
  * reader of the copy knows no ids; Gmail's history has ids, and does not show that a label was renamed or deleted.
  */
 import type { GmailClient } from '../gmail/client.ts';
+import type { Label } from '../gmail/labels.ts';
 import { listLabels } from '../gmail/mailbox-labels.ts';
 
 /** A label with an unknown id was created after the list of labels: the list is read again, at most so often. */
@@ -46,6 +47,12 @@ export class LabelNames {
   /** The user's own labels, for the copy's state. */
   get own(): Readonly<Record<string, string>> {
     return Object.fromEntries(this.#own);
+  }
+
+  /** All labels with the names that lines have. */
+  get all(): Label[] {
+    const own = Array.from(this.#own, ([id, name]) => ({ id, name }));
+    return [...Array.from(this.#system, (id) => ({ id, name: id })), ...own];
   }
 
   /** The names of labels, in the order of lines. An id that no list has, of a label that is deleted by now, is left out. */

@@ -675,7 +675,7 @@ describe('the line files of job check', { concurrency: 8 }, () => {
       sandbox.iam.deny([action]);
       const { exitCode, verdict, line, statuses } = await check(sandbox, [], { env });
       assert.equal(exitCode, 77);
-      assert.match(verdict, /^In part: apply-rules, digest, undo would run, restore would not/);
+      assert.match(verdict, /^In part: apply-rules, digest, undo would run, export, restore would not/);
       assert.match(
         `${line('files').remedy}`,
         new RegExp(`Allow the IAM action ${action} on arn:aws:s3:::gmail-jobs-copy`),
