@@ -20,7 +20,7 @@ export interface ExportForecast {
   readonly bytes: number | undefined;
 }
 
-export interface ForecastInput {
+export interface UpcomingExport {
   /** The messages to be copied. */
   readonly ids: IdSet;
   readonly large: IdSet;
@@ -37,7 +37,7 @@ const SAMPLE = 20;
 /** Half of each span is the mean size of the messages in it: the limits of the large ones, in megabytes. */
 const SPANS_MB = [2, 5, 10, 20, 50] as const;
 
-export async function forecastExport(input: ForecastInput): Promise<ExportForecast> {
+export async function forecastExport(input: UpcomingExport): Promise<ExportForecast> {
   const { ids, large, mailbox, budgetMs } = input;
   const { client } = mailbox;
   const units = ids.size * client.costOf('messages.get');
@@ -63,7 +63,7 @@ export async function forecastExport(input: ForecastInput): Promise<ExportForeca
 }
 
 /** From the sizes of a few small messages, and from searches for the large ones. About 420 quota units. */
-async function estimateBytes({ ids, large, mailbox, signal }: ForecastInput): Promise<number> {
+async function estimateBytes({ ids, large, mailbox, signal }: UpcomingExport): Promise<number> {
   const small = ids.without(large);
   const sample = Array.from({ length: Math.min(SAMPLE, small.size) }, (_, index) =>
     small.at(Math.floor((index * small.size) / Math.min(SAMPLE, small.size))),
@@ -90,7 +90,7 @@ async function estimateBytes({ ids, large, mailbox, signal }: ForecastInput): Pr
   return Math.round(ofSmall + ofLarge);
 }
 
-async function countLarger(mb: number, { large, mailbox }: Pick<ForecastInput, 'large' | 'mailbox'>): Promise<number> {
+async function countLarger(mb: number, { large, mailbox }: Pick<UpcomingExport, 'large' | 'mailbox'>): Promise<number> {
   const options = { includeSpamTrash: true, isBackground: true, among: large };
   const { windows, unplaced } = await mailbox.find(`larger:${mb}M`, options);
   return [...windows.values()].reduce((sum, ids) => sum + ids.size, unplaced.size);
