@@ -24,8 +24,9 @@ export async function openStore(place: Place, settings: StoreSettings): Promise<
   const { region, keys, missingForAws, isDyno, allowHosts } = settings;
   if (place.kind === 's3') {
     if (missingForAws.length > 0) {
+      const verb = missingForAws.length === 1 ? 'is' : 'are';
       throw new ConfigError(
-        `${missingForAws.join(', ')} not set, but ${formatPlace(place)} is in AWS`,
+        `${missingForAws.join(', ')} ${verb} not set, but ${formatPlace(place)} is in AWS`,
         'Set the region of the bucket in AWS_REGION, and the keys of an IAM user who may read and write there in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
       );
     }

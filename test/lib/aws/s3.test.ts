@@ -439,7 +439,7 @@ describe('the files in S3', () => {
     const missing = ['AWS_REGION', 'AWS_ACCESS_KEY_ID'];
     await assert.rejects(openStore(place, { ...settings, missingForAws: missing }), {
       exitCode: 78,
-      message: /AWS_REGION, AWS_ACCESS_KEY_ID not set, but s3:\/\/gmail-jobs-copy\/mail is in AWS/,
+      message: /AWS_REGION, AWS_ACCESS_KEY_ID are not set, but s3:\/\/gmail-jobs-copy\/mail is in AWS/,
     });
   });
 });
