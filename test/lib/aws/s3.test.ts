@@ -203,26 +203,15 @@ describe('the files in S3', () => {
     await store.create('a', randomBytes(200_000), never);
     for (const [kind, from] of [
       ['truncate', store],
-      ['stall', open({ silenceMs: 100 })],
+      ['stall', open({ silenceMs: 700 })],
     ] as const) {
-      sandbox.faults.add({ service: 's3', verb: 'GetObject', kind });
+      sandbox.faults.add({ service: 's3', verb: 'GetObject', kind, times: 4 });
       const stream = await from.open('a', never);
       const error = await failure(stream?.toArray() ?? Promise.reject(new Error('no stream')));
       assert.ok(error instanceof UnavailableError, String(error));
-      assert.match(error.message, /s3:\/\/gmail-jobs-copy\/mail\/alice: the connection broke while a was read/);
+      assert.match(error.message, /s3:\/\/gmail-jobs-copy\/mail\/alice: the connection broke while a was read/, kind);
+      sandbox.faults.clear();
     }
-  });
-
-  it('lets a reader of a stream wait for longer than the connection may be silent', async () => {
-    const content = randomBytes(2_000_000);
-    await store.create('a', content, never);
-    const stream = await open({ silenceMs: 40 }).open('a', never);
-    const parts: Buffer[] = [];
-    for await (const part of stream ?? []) {
-      if (parts.length === 0) await new Promise((resolve) => setTimeout(resolve, 120));
-      parts.push(part);
-    }
-    assert.deepEqual(Buffer.concat(parts), content);
   });
 
   it('ends a request, and a stream, with the reason of the signal', async () => {
