@@ -4,7 +4,7 @@ import type { Mailbox } from '../gmail/mailbox.ts';
 import { GmailRefusal } from '../gmail/responses.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { RestoredLabels } from './labels.ts';
-import { type Candidate, isSame } from './present.ts';
+import { type Candidate, sameAs } from './present.ts';
 
 /** Pauses before an import is sent again after one without an answer. Gmail may still be working on the first. */
 const PAUSES_MS = [1_000, 2_000, 4_000];
@@ -17,6 +17,7 @@ export interface ImporterContext {
   readonly labels: RestoredLabels;
   readonly arrivals: Arrivals;
   readonly wait: (ms: number) => Promise<void>;
+  readonly signal: AbortSignal;
 }
 
 export type Imported = { readonly id: string } | { readonly id?: never; readonly reason: string };
@@ -101,9 +102,11 @@ export class Importer {
   }
 
   async #findArrived(candidate: Candidate): Promise<string | undefined> {
-    const { mailbox, arrivals } = this.#context;
+    const { mailbox, arrivals, signal } = this.#context;
     await arrivals.refresh();
-    for (const id of arrivals.like(candidate)) if (await isSame(id, candidate, mailbox)) return id;
+    for (const id of arrivals.like(candidate)) {
+      if ((await sameAs(id, [candidate], { mailbox, signal })).length > 0) return id;
+    }
     return undefined;
   }
 }

@@ -6,6 +6,7 @@ import { mapAtOnce } from '../base/pool.ts';
 import type { CopyMessage } from '../export/copy.ts';
 import { dateIn, headIn, messageIdIn } from '../export/source-headers.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
+import { readRawSource, type SourceSink } from '../gmail/raw-source.ts';
 import type { Arrivals } from './arrivals.ts';
 
 /** A message of the copy with its source. */
@@ -29,8 +30,8 @@ const SEARCHABLE = /^[\w!#$%&'*+/=?^`~.@-]{1,250}$/;
 /** Characters of a search: Gmail refuses addresses of more than 8 KB. */
 const LONGEST_SEARCH = 5_000;
 
-/** Gmail's own headers in front of a message that it imported, at most, in bytes. */
-const MOST_ADDED = 50_000;
+/** Bytes of the headers that Gmail puts in front of a message that it imports, at most. */
+const MOST_ADDED = 100_000;
 
 /** Sources of the mailbox in memory at once; one when they may be large. */
 const SOURCES_AT_ONCE = 4;
@@ -39,12 +40,14 @@ const LARGE_SOURCE = 2_000_000;
 export interface PresentContext {
   readonly mailbox: Mailbox;
   readonly arrivals: Arrivals;
+  /** Ends the reading. */
+  readonly signal: AbortSignal;
 }
 
 /** The candidates that the mailbox has, with their ids there. 5 quota units for each search, 20 for each message that a search found. */
 export async function findPresent(
   candidates: readonly Candidate[],
-  { mailbox, arrivals }: PresentContext,
+  { mailbox, arrivals, signal }: PresentContext,
 ): Promise<Map<Candidate, string>> {
   /** Id in the mailbox → the candidates that it may be. */
   const possible = new Map<string, Set<Candidate>>();
@@ -68,21 +71,55 @@ export async function findPresent(
   const isLarge = candidates.some(({ source }) => source.length > LARGE_SOURCE);
   await mapAtOnce([...possible], isLarge ? 1 : SOURCES_AT_ONCE, async ([id, maybe]) => {
     if ([...maybe].every((candidate) => present.has(candidate))) return;
-    const found = await mailbox.source(id);
-    if (found === null) return;
-    for (const candidate of maybe) if (endsWith(found.raw, candidate.source)) present.set(candidate, id);
+    for (const candidate of await sameAs(id, [...maybe], { mailbox, signal })) present.set(candidate, id);
   });
   return present;
 }
 
-/** Whether the mailbox's message `id` is the candidate. 20 quota units. */
-export async function isSame(id: string, { source }: Candidate, mailbox: Mailbox): Promise<boolean> {
-  const found = await mailbox.source(id);
-  return found !== null && endsWith(found.raw, source);
+/** Those of `candidates` that are the mailbox's message `id`. 20 quota units. */
+export async function sameAs(
+  id: string,
+  candidates: readonly Candidate[],
+  { mailbox, signal }: Pick<PresentContext, 'mailbox' | 'signal'>,
+): Promise<Candidate[]> {
+  const longest = Math.max(...candidates.map(({ source }) => source.length));
+  let end = new SourceEnd(0);
+  const found = await readRawSource(mailbox.client, id, signal, {
+    openSink: () => {
+      end = new SourceEnd(longest + MOST_ADDED);
+      return end;
+    },
+    isLarge: longest > LARGE_SOURCE,
+  });
+  return found === null ? [] : candidates.filter(({ source }) => end.endsWith(source));
 }
 
-function endsWith(whole: Buffer, end: Buffer): boolean {
-  return whole.length >= end.length && whole.subarray(whole.length - end.length).equals(end);
+/** Keeps a source that arrives in pieces, unless it is longer than `most` bytes. */
+class SourceEnd implements SourceSink {
+  readonly #most: number;
+  #pieces: Buffer[] = [];
+  #length = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  async write(bytes: Buffer): Promise<void> {
+    this.#length += bytes.length;
+    if (this.#length > this.#most) this.#pieces = [];
+    else this.#pieces.push(bytes);
+  }
+
+  endsWith(end: Buffer): boolean {
+    if (this.#length > this.#most || this.#length < end.length) return false;
+    let left = end.length;
+    for (const piece of this.#pieces.toReversed()) {
+      const size = Math.min(left, piece.length);
+      if (!piece.subarray(piece.length - size).equals(end.subarray(left - size, left))) return false;
+      left -= size;
+    }
+    return true;
+  }
 }
 
 interface Search {

@@ -322,7 +322,7 @@ class Restore {
       }
     });
     const candidates = read.filter((candidate) => candidate !== null);
-    const present = await findPresent(candidates, { mailbox, arrivals });
+    const present = await findPresent(candidates, { mailbox, arrivals, signal });
     this.#skip(present.size);
     const rest = candidates.filter((candidate) => !present.has(candidate));
     if (mailbox.live) for (const [{ message }, id] of present) await record.add(message.id, id);

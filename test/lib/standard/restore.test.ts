@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { describe, it } from 'node:test';
 import { runHere, SentSignals } from '../../fixtures/front-door.ts';
 import { type MadeCopy, makeCopy, messagesIn } from '../../fixtures/made-copy.ts';
@@ -438,6 +438,38 @@ describe('job restore', () => {
       assert.ok(Date.now() - Date.parse(written.startedAt) < 60_000);
       assert.deepEqual(messagesIn(box.sandbox.mailbox), box.before);
     }
+  });
+
+  it('restores from S3; ends with 75 when S3 goes away, and goes on in the next run', async () => {
+    await using box = await withCopy();
+    const { s3, mailbox } = box.sandbox;
+    for (const path of await readdir(box.copy.folder, { recursive: true, withFileTypes: true })) {
+      if (!path.isFile()) continue;
+      const file = join(path.parentPath, path.name);
+      s3.bucket.put(`alice/${relative(box.copy.folder, file)}`, await readFile(file));
+    }
+    mailbox.delete(everything(box.sandbox));
+    const env = { EXPORT_URL: undefined };
+    const args = ['--yes', '--copy', s3.url('alice')];
+    box.sandbox.faults.add({
+      service: 's3',
+      kind: 'reset-before',
+      times: 99,
+      match: ({ path }) => path.endsWith('.gz'),
+    });
+    const away = await box.run(args, { env });
+    assertEnded(away, 75, { matched: 5, changed: 0, remaining: 5 });
+    box.sandbox.faults.clear();
+    assertEnded(await box.run(args, { env }), 0, { changed: 5 });
+    assert.deepEqual(messagesIn(mailbox), box.before);
+    box.sandbox.requests.length = 0;
+    assertEnded(await box.run(args, { env }), 0, { outcome: 'nothing-to-do', quotaUnits: 8 });
+  });
+
+  it('goes by the files of the place when several mailboxes share a pattern', async () => {
+    await using box = await withCopy();
+    const env = { EXPORT_URL: box.copy.folder.replace(/[^/]*$/, '{mailbox}') };
+    assertEnded(await box.run(['--yes'], { env }), 78);
   });
 });
 
