@@ -54,6 +54,25 @@ export interface RestoreContext {
   readonly giveUp: AbortSignal;
 }
 
+/** The messages of the copy that are chosen, and that the mailbox lacks. */
+interface Chosen {
+  /** Their ids, the oldest first. */
+  readonly missing: readonly string[];
+  readonly there: number;
+  /** Drafts and chats. */
+  readonly leftOut: number;
+  /** Of the missing messages. */
+  readonly bytes: number;
+  readonly labels: ReadonlySet<string>;
+}
+
+/** What the run knew of the mailbox before its lists. */
+interface Beginning {
+  readonly address: string;
+  readonly pin: StoredPin;
+  readonly historyId: string;
+}
+
 interface Work {
   readonly arrivals: Arrivals;
   readonly importer: Importer;
@@ -115,34 +134,7 @@ class Restore {
     // Pinned before the lists, so that nothing is added unseen between them.
     const historyId = await mailbox.historyId();
     const chosen = await this.#choose(copy, isSameMailbox(state.email, address), address);
-    const labels = await this.#labels.missing(chosen.labels);
-    const arrivals = await this.#openArrivals(pin, historyId);
-    const forecast = forecastRestore(mailbox.client, {
-      messages: chosen.missing.length,
-      bytes: chosen.bytes,
-      searches: Math.ceil(chosen.missing.length / MOST_IN_BATCH),
-      newLabels: labels,
-      budgetMs: this.#context.budgetMs,
-      elapsedMs: Date.now() - this.#context.startedAt.getTime(),
-    });
-    const { messages, units } = forecast;
-    mailbox.progress.stop();
-    log.info('restore.forecast', { ...forecast, there: chosen.there, leftOut: chosen.leftOut });
-    if (messages > 0) {
-      this.#context.show(() => renderRestore(forecast, address));
-      await this.#context.confirm?.(`Import ${counted(messages, 'message')} into ${address}? [y/N] `);
-      if (mailbox.live)
-        await this.#writePin(pin, { email: address, historyId, startedAt: this.#context.startedAt }, arrivals);
-      mailbox.progress.plan({ total: messages, units, unitsPerMinute: mailbox.client.unitsPerMinute });
-      const record = new RestoreRecord({ ...this.#context, address });
-      try {
-        await this.#restoreAll(copy, chosen.missing, { arrivals, record });
-      } catch (error) {
-        await record.flush().catch(() => undefined);
-        throw error;
-      }
-      await record.flush();
-    }
+    if (chosen.missing.length > 0) await this.#restoreMissing(copy, chosen, { address, pin, historyId });
     const { changed, skipped } = tally.counts;
     log.info('restore.finished', {
       imported: changed,
@@ -151,6 +143,37 @@ class Restore {
       failed: this.#failed,
     });
     this.#requireSound(copy);
+  }
+
+  /** Shows the forecast, asks, and imports. */
+  async #restoreMissing(copy: Copy, chosen: Chosen, { address, pin, historyId }: Beginning): Promise<void> {
+    const { mailbox, log, startedAt, budgetMs } = this.#context;
+    const { missing, bytes, there, leftOut } = chosen;
+    const newLabels = await this.#labels.missing(chosen.labels);
+    const arrivals = await this.#openArrivals(pin, historyId);
+    const forecast = forecastRestore(mailbox.client, {
+      messages: missing.length,
+      bytes,
+      searches: Math.ceil(missing.length / MOST_IN_BATCH),
+      newLabels,
+      budgetMs,
+      elapsedMs: Date.now() - startedAt.getTime(),
+    });
+    const { messages, units } = forecast;
+    mailbox.progress.stop();
+    log.info('restore.forecast', { ...forecast, there, leftOut });
+    this.#context.show(() => renderRestore(forecast, address));
+    await this.#context.confirm?.(`Import ${counted(messages, 'message')} into ${address}? [y/N] `);
+    if (mailbox.live) await this.#writePin(pin, { email: address, historyId, startedAt }, arrivals);
+    mailbox.progress.plan({ total: messages, units, unitsPerMinute: mailbox.client.unitsPerMinute });
+    const record = new RestoreRecord({ ...this.#context, address });
+    try {
+      await this.#restoreAll(copy, missing, { arrivals, record });
+    } catch (error) {
+      await record.flush().catch(() => undefined);
+      throw error;
+    }
+    await record.flush();
   }
 
   #requireOwner({ email }: CopyState, address: string): void {
@@ -212,7 +235,7 @@ class Restore {
    * The messages to restore that the mailbox does not have under known ids, the oldest first. Counts the others. `isOwn`:
    * the copy is the mailbox's, so that its ids mean the same messages.
    */
-  async #choose(copy: Copy, isOwn: boolean, address: string) {
+  async #choose(copy: Copy, isOwn: boolean, address: string): Promise<Chosen> {
     const { mailbox, tally, signal, store } = this.#context;
     const { conditions, senders } = this.#options;
     const selection = new Selection(conditions);

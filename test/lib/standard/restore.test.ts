@@ -463,7 +463,7 @@ describe('job restore', () => {
     assertEnded(await box.run(args, { env }), 0, { changed: 5 });
     assert.deepEqual(messagesIn(mailbox), box.before);
     box.sandbox.requests.length = 0;
-    assertEnded(await box.run(args, { env }), 0, { outcome: 'nothing-to-do', quotaUnits: 8 });
+    assertEnded(await box.run(args, { env }), 0, { outcome: 'nothing-to-do', quotaUnits: 7 });
   });
 
   it('goes by the files of the place when several mailboxes share a pattern', async () => {
