@@ -15,7 +15,7 @@ export interface RestoreForecast {
   readonly durationMs: number;
   /** Runs of the budget, this one included. */
   readonly runs: number;
-  /** Labels that will be created, as the copy names them. */
+  /** Labels that will be created. */
   readonly newLabels: readonly string[];
 }
 

@@ -34,12 +34,12 @@ export class RestoredLabels {
     this.#context = context;
   }
 
-  /** The names among `names` for which a label would be created. At most 1 quota unit. */
+  /** The labels that would be created for the copy's labels `names`. At most 1 quota unit. */
   async missing(names: Iterable<string>): Promise<string[]> {
     const listed = await this.#list();
-    const exists = (name: string) =>
-      listed.some((label) => label.name === name) || findIn(listed, targetName(name)) !== undefined;
-    return [...names].filter((name) => !isSystemName(name) && !exists(name));
+    const others = [...names].filter((name) => !isSystemName(name) && !listed.some((label) => label.name === name));
+    const targets = others.map(targetName).filter((name) => findIn(listed, name) === undefined);
+    return [...new Map(targets.map((name) => [normalizeLabel(name), name])).values()];
   }
 
   /** The label ids with which a message with the labels `names` is imported. 5 quota units for each label created. */

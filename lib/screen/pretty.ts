@@ -268,8 +268,9 @@ const WORDS = { changed: 'changed', skipped: 'left alone', failed: 'failed', rem
 const DRY_WORDS = { remaining: 'would change', skipped: 'left alone', failed: 'failed' };
 
 function wordsFor({ job, dryRun }: LogEvent): Readonly<Record<string, string>> {
-  if (dryRun === true) return job === 'undo' ? { ...DRY_WORDS, remaining: 'would be restored' } : DRY_WORDS;
-  return job === 'undo' ? { ...WORDS, changed: 'restored' } : WORDS;
+  const restores = job === 'undo' || job === 'restore';
+  if (dryRun === true) return restores ? { ...DRY_WORDS, remaining: 'would be restored' } : DRY_WORDS;
+  return restores ? { ...WORDS, changed: 'restored' } : WORDS;
 }
 
 function countsOf(event: LogEvent, words: Readonly<Record<string, string>>): string[] {
