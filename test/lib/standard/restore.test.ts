@@ -273,6 +273,16 @@ describe('job restore', () => {
     assert.equal(target.mailbox.labels().length, labels);
   });
 
+  it('creates a label again that somebody deletes while it runs', async () => {
+    await using box = await withCopy();
+    const { mailbox } = box.sandbox;
+    mailbox.delete(everything(box.sandbox));
+    const before = () => void mailbox.deleteLabel(mailbox.findLabel('Work')?.id ?? '');
+    box.sandbox.faults.add({ verb: 'messages.import', kind: 'hook', before });
+    assertEnded(await box.run(), 0, { changed: 5 });
+    assert.deepEqual(messagesIn(mailbox), box.before);
+  });
+
   it('restores messages without a label that Gmail does not let it create', async () => {
     await using box = await withCopy();
     await using target = await startSandbox({ mailbox: mailboxOf([], { email: 'bob@example.com' }) });
