@@ -72,20 +72,20 @@ describe('job rotate', { concurrency: 8 }, () => {
 
   it('names before the consent and at the end the jobs that will not run, with the command for all jobs', async () => {
     await using sandbox = await open();
-    const all = '`bin/job rotate --jobs apply-rules,digest,restore,undo`';
+    const all = '`bin/job rotate --jobs apply-rules,digest,export,restore,undo`';
     for (const args of [['--jobs', 'digest'], []]) {
       const { stdout, ...run } = await rotate(sandbox, args);
       assertRotated({ stdout, ...run });
       const told = `apply-rules, undo will not run. To authorize for every installed job: ${all}.`;
       assert.ok(stdout.startsWith(`With these scopes, ${told}\nAgree on this page`), stdout);
-      assert.match(stdout, /^ {2}Will run +digest, restore\n {2}Will not run +apply-rules, undo$/m);
+      assert.match(stdout, /^ {2}Will run +digest, export, restore\n {2}Will not run +apply-rules, undo$/m);
       assert.ok(stdout.includes(`Next: With these scopes, ${told}\n`), stdout);
       assert.match(run.visit?.body ?? '', /Will not run/);
     }
     const refused = await runCommand(sandbox, ['runs']);
     assert.equal(refused.code, 77);
     assert.ok(refused.stderr.includes(all), refused.stderr);
-    const run = await rotate(sandbox, ['--jobs', 'apply-rules,digest,restore,undo']);
+    const run = await rotate(sandbox, ['--jobs', 'apply-rules,digest,export,restore,undo']);
     assertRotated(run);
     assert.doesNotMatch(run.stdout, /will not run/i);
     await assertCurrentWorks(sandbox);
@@ -94,7 +94,11 @@ describe('job rotate', { concurrency: 8 }, () => {
   it('refuses a grant with any box left empty, as authorize does', async () => {
     const { readonly, insert, labels, modify } = GMAIL_SCOPES;
     const table: readonly (readonly [string, readonly string[], RegExp])[] = [
-      [readonly, [], /the box for gmail\.readonly .* so digest, restore would run with more access than needed/],
+      [
+        readonly,
+        [],
+        /the box for gmail\.readonly .* so digest, export, restore would run with more access than needed/,
+      ],
       [labels, ['--jobs', 'digest'], /the box for gmail\.labels .* so digest would not run/],
       [insert, ['--jobs', 'digest,undo'], /the box for gmail\.insert .* so digest would run with more/],
       [modify, ['--jobs', 'undo,digest'], /the box for gmail\.modify .* so undo would not run\n.*`--jobs digest`/],
