@@ -1,8 +1,8 @@
 /** A copy as its index describes it: all lines of all parts, read into one small table in memory. */
 import { isUtf8 } from 'node:buffer';
-import type { Readable } from 'node:stream';
 import type { FileStore, StoredFile } from '../base/file-store.ts';
 import { timeOfRunId } from '../base/run-id.ts';
+import { RefusedError } from '../errors.ts';
 import type { IdSet } from '../gmail/ids.ts';
 import { CopyTable } from './copy-table.ts';
 import { INDEX } from './index-writer.ts';
@@ -45,9 +45,17 @@ export async function openCopy(store: FileStore, signal: AbortSignal, { until }:
   }
   noteGaps(parts, damage);
   const table = new CopyTable();
-  for await (const { path, chunks } of readInOrder(store, parts, signal)) {
-    if (chunks === null) damage.add(path, 'vanished while the copy was read');
-    else await readLines(path, chunks, damage, (line) => table.add(line));
+  const nextPart = readAhead(store, parts, signal);
+  for (const { path } of parts) {
+    try {
+      const chunks = await nextPart();
+      if (chunks === null) damage.add(path, 'vanished while the copy was read');
+      else await readLines(path, chunks, damage, (line) => table.add(line));
+    } catch (error) {
+      // Such as an object of S3 that lacks its checksum.
+      if (!(error instanceof RefusedError)) throw error;
+      damage.add(path, error.message);
+    }
   }
   table.finish();
   if (until === undefined) {
@@ -167,39 +175,34 @@ const AHEAD = 16;
 /** Larger files are read as a stream. A part that this program writes is hardly larger than 1 MB. */
 const MOST_BYTES_AHEAD = 2 * 1024 * 1024;
 
-interface PartContent {
-  readonly path: string;
-  /** Null when there is no such file any more. */
-  readonly chunks: Iterable<Buffer> | AsyncIterable<Buffer> | null;
-}
+type Chunks = Iterable<Buffer> | AsyncIterable<Buffer>;
 
-/** The content of the parts, in their order. */
-async function* readInOrder(
-  store: FileStore,
-  parts: readonly StoredFile[],
-  signal: AbortSignal,
-): AsyncGenerator<PartContent, void, undefined> {
-  const ahead: Promise<Buffer | null>[] = [];
-  const begin = (index: number) => {
-    const part = parts[index];
+/** Returns a function that resolves to the content of the next part, or to null when there is no such file any more. */
+function readAhead(store: FileStore, parts: readonly StoredFile[], signal: AbortSignal): () => Promise<Chunks | null> {
+  const begun: (() => Promise<Chunks | null>)[] = [];
+  const waiting = parts.values();
+  const begin = () => {
+    const { value: part } = waiting.next();
     if (part === undefined) return;
-    const isSmall = part.bytes <= MOST_BYTES_AHEAD;
-    const content = isSmall
-      ? store.read(part.path, signal).then((file) => file?.content ?? null)
-      : Promise.resolve(null);
+    if (part.bytes > MOST_BYTES_AHEAD) {
+      begun.push(() => store.open(part.path, signal));
+      return;
+    }
+    const reading = store.read(part.path, signal);
     // The error is thrown when its turn comes.
-    content.catch(() => undefined);
-    ahead.push(content);
+    reading.catch(() => undefined);
+    begun.push(async () => {
+      const file = await reading;
+      return file === null ? null : [file.content];
+    });
   };
-  for (let index = 0; index < AHEAD; index += 1) begin(index);
-  for (const [index, { path, bytes }] of parts.entries()) {
+  for (let count = 0; count < AHEAD; count += 1) begin();
+  return async () => {
     signal.throwIfAborted();
-    const content = await ahead.shift();
-    begin(index + AHEAD);
-    if (content) yield { path, chunks: [content] };
-    else if (bytes <= MOST_BYTES_AHEAD) yield { path, chunks: null };
-    else yield { path, chunks: (await store.open(path, signal)) as Readable | null };
-  }
+    const next = begun.shift();
+    begin();
+    return next === undefined ? null : await next();
+  };
 }
 
 const NEWLINE = 0x0a;
@@ -209,12 +212,7 @@ const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
 const MOST_LINE_BYTES = 8 * 1024 * 1024;
 
 /** Calls `add` with each valid line of a part. */
-async function readLines(
-  path: string,
-  chunks: Iterable<Buffer> | AsyncIterable<Buffer>,
-  damage: DamageList,
-  add: (line: Line) => void,
-): Promise<void> {
+async function readLines(path: string, chunks: Chunks, damage: DamageList, add: (line: Line) => void): Promise<void> {
   let number = 0;
   /** The beginning of a line whose end is in a later chunk. */
   let begun: Buffer[] = [];

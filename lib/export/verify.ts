@@ -193,7 +193,8 @@ class Verification {
         tally.skipped(1);
       }
     } catch (error) {
-      if (!(error instanceof SourceError)) throw error;
+      // RefusedError: such as an object of S3 that lacks its checksum.
+      if (!(error instanceof SourceError || error instanceof RefusedError)) throw error;
       this.#fail(message, index, error.message, error instanceof MissingFile ? 'missing' : 'damaged');
     }
     mailbox.progress.advance(1);
