@@ -216,8 +216,9 @@ class Export {
       return;
     }
     const { failed } = this.#current;
-    const missing = IdSet.of([...changes.toFetch(spamTrash), ...failed]);
-    await this.#fetch(missing.without(copy.ids()), names, spamTrash);
+    const missing = IdSet.of(changes.toFetch(spamTrash)).without(copy.ids());
+    // The copy may have a line of a failed message: a person puts the id of a damaged file there.
+    await this.#fetch(IdSet.union([missing, IdSet.of(failed)]), names, spamTrash);
     await this.#settle({ historyId, labels: names.own });
   }
 

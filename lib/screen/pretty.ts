@@ -93,7 +93,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'journal.not_closed': () => 'the journal could not record how far the run got',
   'journal.not_tidied': () => 'old journals were not put into the trash',
   'journal.unfinished': () => 'the journal could not record that the run is complete',
-  'export.damaged': (e) => `damaged: ${e.path}: ${e.problem}`,
+  'export.damaged': (e) => `damaged: ${e.path ?? `message ${e.id}`}: ${e.problem}`,
   'export.converted': (e) => `${converted(e)}${e.complete === true ? '' : dim(' (the copy is not complete yet)')}`,
   'export.opened': (e) =>
     e.isNew === true ? `a new copy in ${bold(String(e.place))}` : `the copy in ${bold(String(e.place))}${copyOf(e)}`,

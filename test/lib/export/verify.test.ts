@@ -40,8 +40,7 @@ async function start(options?: UpdateOptions): Promise<Work> {
     copy,
     ids: sandbox.mailbox.messages().map(({ id }) => id),
     index,
-    verify: (...args) =>
-      runHere(sandbox, ['verifying', ...args], { jobs: 'fixtures', env: { EXPORT_URL: copy.folder } }),
+    verify: (...args) => runHere(sandbox, ['export', '--verify', ...args], { env: { EXPORT_URL: copy.folder } }),
     edit(path, change) {
       const file = join(copy.folder, path);
       const content = readFileSync(file);
@@ -294,8 +293,7 @@ describe('the verification of a copy', () => {
 
   it('exits 78 where there is no copy or a broken state, 77 for the copy of another mailbox, 65 without its state', async () => {
     await using work = await start();
-    const empty = await runHere(work.sandbox, ['verifying'], {
-      jobs: 'fixtures',
+    const empty = await runHere(work.sandbox, ['export', '--verify'], {
       env: { EXPORT_URL: join(work.copy.folder, 'elsewhere') },
     });
     assert.equal(empty.code, 78, empty.stdout);
