@@ -1,12 +1,18 @@
 /** The id of a run, such as `20261123-031608-7f3a`: sorts by time, and holds the second at which the run began (UTC). */
-import { randomBytes } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 
 export const RUN_ID = /^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-[0-9a-f]{4}$/;
 
+/** The last four digits grow with the milliseconds, so that ids of one second sort by time too; the rest is random. */
 export function createRunId(now: Date): string {
   const [day = '', time = ''] = now.toISOString().split('T');
-  return `${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${randomBytes(2).toString('hex')}`;
+  const fraction = now.getUTCMilliseconds() * PER_MS + randomInt(PER_MS);
+  const digits = fraction.toString(16).padStart(4, '0');
+  return `${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${digits}`;
 }
+
+/** Four hexadecimal digits have 65 values for each millisecond of a second. */
+const PER_MS = 65;
 
 /** When the run began, to the second; null when `runId` is malformed. */
 export function timeOfRunId(runId: string): Date | null {
