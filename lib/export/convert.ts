@@ -43,7 +43,7 @@ export interface ConvertRequest {
   /** As a person typed it. */
   readonly folder: string;
   /** Which messages are written; all when left out. */
-  readonly includes?: (message: CopyMessage) => boolean;
+  readonly includes?: ((message: CopyMessage) => boolean) | undefined;
 }
 
 export interface ConvertContext {

@@ -1,4 +1,5 @@
 /** Copies the mailbox to S3 or to a folder, and from then on what is new or changed. */
+import type { RangeValues } from '../base/date-range.ts';
 import { momentOption } from '../base/moment.ts';
 import { UsageError } from '../errors.ts';
 import { type ConvertForm, convertCopy, formOption, parseTargetFolder } from '../export/convert.ts';
@@ -39,7 +40,11 @@ export default defineJob({
     place: ({ into }) => into,
     alone: {
       isMeant: ({ as }) => as !== undefined,
-      run: (context) => convertCopy({ as: context.options.as as ConvertForm, folder: context.argument }, context),
+      run: async ({ options, argument: folder, ...context }) => {
+        const { as } = options;
+        const includes = await createDateFilter(options, context.startedAt);
+        if (as !== undefined) await convertCopy({ as, folder, includes }, context);
+      },
     },
   },
 
@@ -68,8 +73,18 @@ export default defineJob({
   },
 });
 
+/** Whether a message is of the dates in --from and --to; undefined without dates. */
+async function createDateFilter(options: RangeValues, now: Date) {
+  if (options.from === undefined && options.to === undefined) return undefined;
+  const { readRange } = await import('../base/date-range.ts');
+  const { from, to } = readRange(options, now);
+  const firstMs = (from?.beginS ?? 0) * 1_000;
+  const endMs = (to?.beginS ?? Number.POSITIVE_INFINITY) * 1_000;
+  return ({ date }: { readonly date: Date }) => date.getTime() >= firstMs && date.getTime() < endMs;
+}
+
 /** Options for work on a copy that is there → the options that may stand beside them. */
-const ALONE: Readonly<Record<string, readonly string[]>> = { as: ['into'], verify: ['into', 'quick'] };
+const ALONE: Readonly<Record<string, readonly string[]>> = { as: ['into', 'from', 'to'], verify: ['into', 'quick'] };
 
 /** @throws UsageError for options that do not belong together. */
 function requireFitting(options: Readonly<Record<string, unknown>>): void {

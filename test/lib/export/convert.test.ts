@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Tally } from '../../../lib/base/tally.ts';
+import { StoppedError } from '../../../lib/errors.ts';
 import { type ConvertRequest, convertCopy } from '../../../lib/export/convert.ts';
 import { mboxEntry } from '../../../lib/export/mbox.ts';
 import { noProgress } from '../../../lib/screen/progress.ts';
@@ -379,6 +380,17 @@ describe('the conversion of a copy', () => {
     const reason = new Error('stopped');
     const { error } = await convert(copy, mbox(folder), { signal: stop.signal, onEvent: () => stop.abort(reason) });
     assert.equal(error, reason);
+    assert.deepEqual(readdirSync(folder), []);
+  });
+
+  it('ends with an error when the budget is too short for an mbox', async (t) => {
+    const { copy, folder } = places(t);
+    writeCopy(copy, three);
+    flip(copy, DAMAGE);
+    const stop = new AbortController();
+    const onEvent = () => stop.abort(new StoppedError('budget'));
+    const { error } = await convert(copy, mbox(folder), { signal: stop.signal, onEvent });
+    assert.match(String(error), /ConfigError: The time budget ended before all messages were in/);
     assert.deepEqual(readdirSync(folder), []);
   });
 
