@@ -10,9 +10,16 @@ import { bold, count, dim, headline, out, outFinal, outInStep } from './demo-scr
 import { type Sandbox, startSandbox } from './index.ts';
 import { addMadeUpFleet, FLEET_LIST, FLEET_NAMES } from './made-up-fleet.ts';
 import type { SandboxMailbox } from './mailbox.ts';
+import type { S3Bucket } from './s3.ts';
 
 const MESSAGES = 5_000;
 const LATENCY_MS = 40;
+
+/** Each costs 20 quota units to copy, of 6,000 a minute. */
+const COPIED_MESSAGES = 100;
+
+/** The folder of the copy in the bucket. */
+const PREFIX = 'alice';
 
 const NAME_WIDTH = 'old-newsletters'.length;
 
@@ -62,7 +69,8 @@ async function demo(): Promise<void> {
   );
   await showDigest(sandbox.mailbox);
 
-  await fleetStep(sandbox, 6);
+  await backupSteps(6);
+  await fleetStep(sandbox, 8);
 
   const { totalUnits, refusals } = sandbox.gmail.quota;
   out();
@@ -79,6 +87,50 @@ async function step(sandbox: Sandbox, number: number, args: readonly string[], w
   for (const line of describeRules(finished)) outInStep(line, NAME_WIDTH + 2);
   outFinal(finished.final);
   return finished;
+}
+
+/** A backup, a mail that is deleted for good, and its restore, in a mailbox of its own that is copied within a minute. */
+async function backupSteps(number: number): Promise<void> {
+  await using sandbox = await startSandbox({ messages: COPIED_MESSAGES, latencyMs: LATENCY_MS });
+  const { mailbox, s3 } = sandbox;
+  const env = { EXPORT_URL: s3.url(PREFIX) };
+  headline(number, 'job export', `a backup: copies another mailbox, of ${count(COPIED_MESSAGES)} messages, to S3`);
+  outFinal((await run(sandbox, number, ['export'], 0, { env })).final);
+  for (const line of describeBucket(s3.bucket, PREFIX)) outInStep(dim(`│ ${line}`));
+
+  const lost = mailbox.search('has:userlabels is:read').find(({ subject }) => /^[ -~]+$/.test(subject));
+  if (lost === undefined) throw new Error('the mailbox has no message to delete');
+  const { messageId } = lost;
+  out();
+  outInStep(`a mail is deleted for good:  ${describeMail(mailbox, messageId)}`);
+  mailbox.delete([lost.id]);
+  headline(number + 1, 'job restore --yes', 'puts back what the mailbox no longer has, and nothing else');
+  outFinal((await run(sandbox, number + 1, ['restore', '--yes'], 0, { env })).final);
+  outInStep(`the same mail is back:       ${describeMail(mailbox, messageId)}`);
+}
+
+/** The objects that an export made below `prefix`, with a word about each kind. */
+function describeBucket(bucket: S3Bucket, prefix: string): string[] {
+  const keys = bucket.keys().map((key) => key.slice(prefix.length + 1));
+  const messages = keys.filter((key) => key.endsWith('.eml.gz'));
+  const shown: readonly (readonly [string | undefined, string])[] = [
+    [messages.at(-1), `a message; ${count(messages.length - 1)} more`],
+    [keys.find((key) => key.endsWith('.jsonl')), 'their labels'],
+    [keys.find((key) => key === 'state.json'), 'where the next run goes on'],
+  ];
+  const width = Math.max(...shown.map(([key = '']) => key.length));
+  return [bucket.url(prefix), ...shown.map(([key = '', what]) => `  ${key.padEnd(width)}  ${what}`)];
+}
+
+/** Subject, day and labels of the mail; a message that was put back has another id. */
+function describeMail(mailbox: SandboxMailbox, messageId: string): string {
+  const found = mailbox.messages().find((message) => message.messageId === messageId);
+  if (found === undefined) throw new Error(`the mailbox has no message ${messageId}`);
+  const names = new Map(mailbox.labels().map(({ id, name }) => [id, name]));
+  // Gmail's own labels have names in capitals.
+  const labels = [...found.labelIds].map((id) => names.get(id) ?? id).filter((name) => /[a-z]/.test(name));
+  const day = new Date(found.internalDateMs).toISOString().slice(0, 10);
+  return `${bold(found.subject)}  ${dim(`${day}, label ${labels.sort().join(', ')}`)}`;
 }
 
 async function fleetStep(sandbox: Sandbox, number: number): Promise<void> {
@@ -116,7 +168,7 @@ async function run(
   code: number,
   options: Omit<RunOptions, 'jobs'> = {},
 ) {
-  const env = { DYNO: `scheduler.${1_000 + number}`, LOG_FORMAT: 'json' };
+  const env = { ...options.env, DYNO: `scheduler.${1_000 + number}`, LOG_FORMAT: 'json' };
   const finished = await runOwnJob(sandbox, args, { ...options, env });
   const { final } = finished;
   if (finished.code === code && final !== undefined) return { ...finished, final };
