@@ -267,10 +267,17 @@ const WORDS = { changed: 'changed', skipped: 'left alone', failed: 'failed', rem
 
 const DRY_WORDS = { remaining: 'would change', skipped: 'left alone', failed: 'failed' };
 
+/** The word for what a job did, where a message is not changed in its place. */
+const DONE: ReadonlyMap<unknown, string> = new Map([
+  ['undo', 'restored'],
+  ['restore', 'restored'],
+  ['export', 'written'],
+]);
+
 function wordsFor({ job, dryRun }: LogEvent): Readonly<Record<string, string>> {
-  const restores = job === 'undo' || job === 'restore';
-  if (dryRun === true) return restores ? { ...DRY_WORDS, remaining: 'would be restored' } : DRY_WORDS;
-  return restores ? { ...WORDS, changed: 'restored' } : WORDS;
+  const done = DONE.get(job);
+  if (done === undefined) return dryRun === true ? DRY_WORDS : WORDS;
+  return dryRun === true ? { ...DRY_WORDS, remaining: `would be ${done}` } : { ...WORDS, changed: done };
 }
 
 function countsOf(event: LogEvent, words: Readonly<Record<string, string>>): string[] {
