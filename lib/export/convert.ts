@@ -69,6 +69,12 @@ const MAILDIR_LANES = 16;
  * place holds no copy, the folder cannot be used, or the mbox exists.
  */
 export async function convertCopy(request: ConvertRequest, context: ConvertContext): Promise<void> {
+  if (/^~(?:\/|$)/.test(request.folder)) {
+    throw new ConfigError(
+      `the shell did not replace the ~ in ${request.folder}`,
+      'Write the whole path of the folder, such as /home/alice/mail.',
+    );
+  }
   const folder = resolve(request.folder);
   if (context.isDyno) {
     throw new ConfigError(
@@ -282,12 +288,6 @@ function labelsFor({ labels, deleted }: CopyMessage): readonly string[] {
 export function parseTargetFolder(text: string): string {
   if (text === '' || text.includes('\0') || /^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     throw new UsageError(`"${text}" is no path of a folder`, 'Write the path of a folder on this machine.');
-  }
-  if (/^~(?:\/|$)/.test(text)) {
-    throw new UsageError(
-      `the shell did not replace the ~ in ${text}`,
-      'Write the whole path of the folder, such as /home/alice/mail.',
-    );
   }
   return text;
 }

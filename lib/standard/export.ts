@@ -2,7 +2,7 @@
 import type { RangeValues } from '../base/date-range.ts';
 import { momentOption } from '../base/moment.ts';
 import { UsageError } from '../errors.ts';
-import { type ConvertForm, convertCopy, formOption, parseTargetFolder } from '../export/convert.ts';
+import { convertCopy, formOption, parseTargetFolder } from '../export/convert.ts';
 import { exportMailbox } from '../export/export.ts';
 import type { ExportForecast } from '../export/forecast.ts';
 import { renderExportForecast } from '../export/forecast-screen.ts';

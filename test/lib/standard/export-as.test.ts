@@ -104,6 +104,12 @@ describe('job export --as, of a copy in a folder', () => {
     assert.equal(existsSync(folder), false);
   });
 
+  it('refuses a ~ that the shell did not replace', async (t) => {
+    const { copy } = places(t);
+    const run = await exportAs(['mbox', '~/mail', '--into', copy.folder]);
+    assert.match(String(assertEnded(run, 78).error), /did not replace the ~/);
+  });
+
   it('refuses a folder without --as, --as without a folder, and options for the mailbox', async (t) => {
     const { copy, folder } = places(t);
     const refused = async (args: readonly string[]) => {
