@@ -182,6 +182,7 @@ class Export {
   async #keepingLines(work: () => Promise<void>): Promise<void> {
     try {
       await work();
+      await this.#lines.flush();
     } catch (error) {
       await this.#lines.flush();
       const failed = this.#fetcher?.failed ?? [];
