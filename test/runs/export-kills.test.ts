@@ -13,7 +13,7 @@ import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 const PREFIX = 'alice';
 
 function start(latencyMs: number | (() => number) = 0): Promise<Sandbox> {
-  const messages = [{ labels: ['INBOX', 'Work'] }, { sizeBytes: 3_000_000 }, ...many(2, {}), { labels: ['SPAM'] }];
+  const messages = [{ labels: ['INBOX', 'Work'] }, { sizeBytes: 3_000_000 }, ...many(1, {}), { labels: ['SPAM'] }];
   return startSandbox({ mailbox: mailboxOf(messages), latencyMs });
 }
 
