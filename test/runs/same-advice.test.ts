@@ -20,7 +20,7 @@ const cases: Readonly<Record<string, Case>> = {
     options: { scopes: [GMAIL_SCOPES.readonly] },
     arrange: () => undefined,
     line: 'scopes',
-    advice: /`bin\/job rotate --jobs apply-rules,undo`/,
+    advice: /`bin\/job rotate --jobs apply-rules,export,undo`/,
   },
   'a refresh token that is dead': {
     arrange: ({ oauth, secretValue }) => oauth.revoke(secretValue.refresh_token),
