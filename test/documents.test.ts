@@ -94,9 +94,10 @@ describe('the documents', () => {
         /^(\.ci|bin|jobs|lib|test)\/[\w./-]*$|^[\w/-]+\.(test\.)?(ts|mjs|yaml|json|md)$/.test(text);
       const isThere = (path: string) =>
         ['', dirname(name), 'lib', 'jobs'].some((folder) => existsSync(join(ROOT, folder, path)));
-      // dist/ is made by the build, restore.json by a job; the reader makes new.json and mailboxes.yaml; archive-quiet is the
+      // dist/ is made by the build, restore.json and state.json by jobs; the reader makes new.json and mailboxes.yaml; archive-quiet is the
       // example of a job.
-      const isMade = (path: string) => /^(dist\/|new\.json|restore\.json|mailboxes\.yaml)|archive-quiet/.test(path);
+      const isMade = (path: string) =>
+        /^(dist\/|new\.json|restore\.json|state\.json|mailboxes\.yaml)|archive-quiet/.test(path);
       const paths = inline(text).filter((path) => isPath(path) && !isMade(path));
       assert.deepEqual(
         paths.filter((path) => !isThere(path)),
@@ -218,7 +219,7 @@ describe('the reference', () => {
     const named = [...code.matchAll(/'([a-z]+)\.([a-z_]+)'/g)].filter(([, family]) => families.has(`${family}`));
     const logged = [...code.matchAll(/\blog\.(?:info|warn|error|last)\(\s*'([^']+)'/g)].map(([, event]) => event);
     const events = new Set([...named.map(([text]) => text.slice(1, -1)), ...logged]);
-    for (const name of ['gmail.com', 'restore.json']) events.delete(name);
+    for (const name of ['gmail.com', 'restore.json', 'state.json']) events.delete(name);
     assert.deepEqual([...events].sort(), written.sort());
   });
 
