@@ -150,7 +150,7 @@ class Restore {
     const { mailbox, log, startedAt, budgetMs } = this.#context;
     const { missing, bytes, there, leftOut } = chosen;
     const newLabels = await this.#labels.missing(chosen.labels);
-    const arrivals = await this.#openArrivals(pin, historyId);
+    const { arrivals, keepsPin } = await this.#openArrivals(pin, historyId);
     const forecast = forecastRestore(mailbox.client, {
       messages: missing.length,
       bytes,
@@ -164,7 +164,7 @@ class Restore {
     log.info('restore.forecast', { ...forecast, there, leftOut });
     this.#context.show(() => renderRestore(forecast, address));
     await this.#context.confirm?.(`Import ${counted(messages, 'message')} into ${address}? [y/N] `);
-    if (mailbox.live) await this.#writePin(pin, { email: address, historyId, startedAt }, arrivals);
+    if (mailbox.live && !keepsPin) await this.#writePin({ email: address, historyId, startedAt }, pin.version);
     mailbox.progress.plan({ total: messages, units, unitsPerMinute: mailbox.client.unitsPerMinute });
     const record = new RestoreRecord({ ...this.#context, address });
     try {
@@ -289,28 +289,27 @@ class Restore {
     return { missing: absent.map(({ id }) => id), there, leftOut, bytes, labels };
   }
 
-  /** What was added since an earlier restore began, as far as searches do not show it. */
-  async #openArrivals({ pin }: StoredPin, historyId: string): Promise<Arrivals> {
-    const { mailbox, signal } = this.#context;
+  /** What was added since an earlier restore began, as far as searches do not show it; and whether its pin still counts. */
+  async #openArrivals({ pin }: StoredPin, historyId: string): Promise<{ arrivals: Arrivals; keepsPin: boolean }> {
+    const { mailbox, signal, startedAt } = this.#context;
     if (pin !== null) {
       const earlier = new Arrivals(mailbox.client, pin.historyId, signal);
       try {
         await earlier.refresh(() => listMessageIds(mailbox.client, signal, { q: SHOWN_BY_SEARCH }));
-        return earlier;
+        const isYoung = Math.abs(startedAt.getTime() - pin.startedAt.getTime()) < PIN_MS;
+        // An old pin stays while searches do not show all that was added since.
+        return { arrivals: earlier, keepsPin: isYoung || earlier.size > 0 };
       } catch (error) {
         // Searches show messages long before Gmail forgets their history.
         if (!(error instanceof ForgottenHistoryError)) throw error;
       }
     }
-    return new Arrivals(mailbox.client, historyId, signal);
+    return { arrivals: new Arrivals(mailbox.client, historyId, signal), keepsPin: false };
   }
 
-  async #writePin({ pin, version }: StoredPin, next: Pin, arrivals: Arrivals): Promise<void> {
+  async #writePin(pin: Pin, version: string | null): Promise<void> {
     const { store, giveUp } = this.#context;
-    const isOld = pin === null || next.startedAt.getTime() - pin.startedAt.getTime() > PIN_MS;
-    // An old pin stays while searches do not show all that was added since.
-    if (!isOld || (pin !== null && arrivals.size > 0)) return;
-    if (await writePin(store, next, version, giveUp)) return;
+    if (await writePin(store, pin, version, giveUp)) return;
     throw new RefusedError(
       `another restore has begun: it replaced restore.json in ${store.name}`,
       'Wait until the other run has ended, then run again.',

@@ -430,12 +430,31 @@ describe('job restore', () => {
     assert.deepEqual(messagesIn(box.sandbox.mailbox), box.before);
   });
 
+  it('leaves alone a message of the last hour that searches do not show yet', async () => {
+    await using box = await withCopy([], 3_600_000);
+    await box.sandbox.mailbox.insert('Subject: fresh\r\nMessage-ID: <fresh@x>\r\n\r\nHi', ['INBOX']);
+    await box.copy.update(box.sandbox.mailbox);
+    assertEnded(await box.run(), 0, { outcome: 'nothing-to-do', matched: 1, skipped: 1 });
+  });
+
+  it('restores what job export copied', async () => {
+    await using box = await withCopy();
+    await rm(box.copy.folder, { recursive: true });
+    const env = { EXPORT_URL: box.copy.folder };
+    assertEnded(await runHere(box.sandbox, ['export', '--spam-trash'], { env }), 0, { changed: 5 });
+    box.sandbox.mailbox.delete(everything(box.sandbox));
+    assertEnded(await box.run(), 0, { matched: 5, changed: 5 });
+    assert.deepEqual(messagesIn(box.sandbox.mailbox), box.before);
+  });
+
   it('replaces an old restore.json, and one of another mailbox or that nobody can read', async () => {
     const pins = [
       '{"broken',
       JSON.stringify({ email: 'bob@example.com', historyId: '1', startedAt: new Date().toISOString() }),
       JSON.stringify({ email: 'alice@example.com', historyId: '1000', startedAt: '2026-01-01T00:00:00.000Z' }),
       JSON.stringify({ email: 'alice@example.com', historyId: '3', startedAt: '2026-01-01T00:00:00.000Z' }),
+      // Gmail no longer knows this id.
+      JSON.stringify({ email: 'alice@example.com', historyId: '4', startedAt: new Date().toISOString() }),
     ];
     for (const pin of pins) {
       await using box = await withCopy();
@@ -445,6 +464,7 @@ describe('job restore', () => {
       assertEnded(await box.run(), 0, { changed: 5 });
       const written = JSON.parse(await readFile(path, 'utf8'));
       assert.equal(written.email, 'alice@example.com');
+      assert.ok(Number(written.historyId) >= 1_000);
       assert.ok(Date.now() - Date.parse(written.startedAt) < 60_000);
       assert.deepEqual(messagesIn(box.sandbox.mailbox), box.before);
     }
