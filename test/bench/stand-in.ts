@@ -36,7 +36,7 @@ export interface StandInReport {
   readonly mostUnitsInAMinute: number;
 }
 
-if (process.send !== undefined) await serve(JSON.parse(process.argv[2] ?? '') as StandInOptions);
+if (import.meta.main && process.send !== undefined) await serve(JSON.parse(process.argv[2] ?? '') as StandInOptions);
 
 async function serve({ messages, unitsPerMinute, latencyMs }: StandInOptions): Promise<void> {
   const quota = unitsPerMinute === undefined ? {} : { unitsPerMinute };
@@ -46,7 +46,7 @@ async function serve({ messages, unitsPerMinute, latencyMs }: StandInOptions): P
   process.send?.(sandbox.env);
 }
 
-function latencies(seed: number): () => number {
+export function latencies(seed: number): () => number {
   const random = seededRandom(seed);
   return () => {
     const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
@@ -54,7 +54,7 @@ function latencies(seed: number): () => number {
   };
 }
 
-function reportOn({ requests, gmail: { quota } }: Sandbox): StandInReport {
+export function reportOn({ requests, gmail: { quota } }: Sandbox): StandInReport {
   const asked = requests.map(
     ({ service, verb, startedAt, finishedAt = startedAt, units = 0, status = 0, body }): Asked => {
       const { ids, ...change } = verb === 'messages.batchModify' ? (body as { ids: string[] }) : { ids: undefined };
