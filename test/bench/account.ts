@@ -18,7 +18,7 @@ export interface Account {
 }
 
 /** Requests for messages, which do not depend on each other. */
-const BULK = new Set(['messages.batchModify', 'messages.modify', 'messages.get']);
+const BULK = new Set(['messages.batchModify', 'messages.modify', 'messages.get', 'PutObject']);
 
 const PAGE = 500;
 const BATCH = 1_000;

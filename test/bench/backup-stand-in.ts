@@ -6,7 +6,7 @@
 import { createCipheriv } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeUpMailbox, type Sandbox, startSandbox } from '../sandbox/index.ts';
+import { makeUpMailbox, startSandbox } from '../sandbox/index.ts';
 import type { SandboxMailbox } from '../sandbox/mailbox.ts';
 import type { S3Object } from '../sandbox/s3-bucket.ts';
 import { latencies, reportOn, type StandInReport } from './stand-in.ts';
@@ -22,8 +22,6 @@ export interface BackupStandInOptions {
 }
 
 export interface BackupStandInReport extends StandInReport {
-  /** The requests to S3. `requests` has all others. */
-  readonly s3Requests: number;
   readonly cpuMs: number;
   readonly memoryMb: number;
 }
@@ -55,7 +53,7 @@ async function serve({ messages, large, largeBytes, unitsPerMinute, folder }: Ba
     if (command === 'empty') mailbox.delete(mailbox.messages().map(({ id }) => id));
     const { user, system } = process.cpuUsage(usage);
     usage = process.cpuUsage();
-    process.send?.({ ...reportOnBackup(sandbox), cpuMs: (user + system) / 1_000, memoryMb: peakMb() });
+    process.send?.({ ...reportOn(sandbox), cpuMs: (user + system) / 1_000, memoryMb: peakMb() });
     sandbox.requests.length = 0;
   });
   process.on('disconnect', () => process.exit());
@@ -114,12 +112,6 @@ function keepOnDisk(objects: Map<string, S3Object>, folder: string): void {
     }
     return set(key, object);
   };
-}
-
-function reportOnBackup(sandbox: Sandbox) {
-  const { requests, ...report } = reportOn(sandbox);
-  const others = requests.filter(({ service }) => service !== 's3');
-  return { ...report, requests: others, s3Requests: requests.length - others.length };
 }
 
 function peakMb(): number {
