@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { createFolderPlace } from '../../fixtures/folder-place.ts';
 import { type CopiedMessage, writeCopy } from '../../fixtures/made-up-copy.ts';
-import { assertEnded, type RunOptions, runOwnJob } from '../../run.ts';
+import { assertEnded, ChildHandle, type RunOptions, runOwnJob } from '../../run.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
 
 const MESSAGES: readonly CopiedMessage[] = ['2024', '2025', '2026'].map((year, index) => ({
@@ -153,4 +153,26 @@ describe('job export --as, of a copy in S3', () => {
     sandbox.s3.bucket.get('copy/messages/2025/06/a1.eml.gz').storageClass = 'STANDARD';
     assertEnded(await exportAs(['mbox', folder], { env }), 0, { changed: 3 });
   });
+
+  for (const as of ['mbox', 'maildir'] as const) {
+    it(`may be killed at each message, and the next run does the rest (${as})`, async (t) => {
+      const parent = createFolderPlace(t).folder;
+      const env = { ...sandbox.env, EXPORT_URL: sandbox.s3.url('copy') };
+      for (let skip = 0; skip < MESSAGES.length; skip += 1) {
+        const folder = join(parent, String(skip));
+        const child = new ChildHandle();
+        const kill = () => {
+          child.kill('SIGKILL');
+          return 'drop';
+        };
+        const match = ({ path }: { readonly path: string }) => path.includes('/messages/');
+        const met = sandbox.faults.add({ kind: 'hook', service: 's3', match, skip, before: kill });
+        const run = await exportAs([as, folder], { env, onStart: child.onStart });
+        assert.deepEqual([run.code, met.hits, existsSync(join(folder, MBOX))], [137, 1, false]);
+        assert.equal(assertEnded(await exportAs([as, folder], { env }), 0).failed, 0);
+        if (as === 'mbox') assert.equal(readFileSync(join(folder, MBOX), 'utf8'), WHOLE_MBOX);
+        else assert.equal(readdirSync(join(folder, 'cur')).length, MESSAGES.length);
+      }
+    });
+  }
 });
