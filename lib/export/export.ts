@@ -20,6 +20,7 @@ import { CopyChanges, HIDDEN, later, surveyLines } from './changes.ts';
 import { type Copy, openCopy } from './copy.ts';
 import { Fetcher, LARGE } from './fetch.ts';
 import { type ExportForecast, forecastExport } from './forecast.ts';
+import { INDEX } from './index-writer.ts';
 import { LabelNames } from './label-names.ts';
 import type { Line } from './line.ts';
 import { Lines } from './lines.ts';
@@ -51,6 +52,9 @@ export interface ExportOptions {
 
 /** More ids are not kept in the state: the next run finds them by listing the mailbox. */
 const MOST_FAILED = 1_000;
+
+/** In the state of a copy that has lines from before its state: nobody knows what changed since, so the mailbox is compared. */
+const UNKNOWN_HISTORY = '1';
 
 /** A list of the mailbox is repeated for messages that came meanwhile, at most so often. */
 const MOST_LISTS = 3;
@@ -132,7 +136,7 @@ class Export {
     return this.#options.query !== undefined || this.#options.range !== undefined;
   }
 
-  /** Reads the state, or creates it with the mailbox's current history id. Returns whether it was created. */
+  /** Reads the state, or creates it with the mailbox's current history id. Returns whether the copy is new. */
   async #open(): Promise<boolean> {
     const { store, signal, giveUp, mailbox } = this.#context;
     const email = await mailbox.address();
@@ -142,14 +146,16 @@ class Export {
       this.#version = stored.version;
       return false;
     }
-    const historyId = await mailbox.historyId();
+    // Somebody deleted the state of a copy.
+    const hasLines = await this.#hasLines();
+    const historyId = hasLines ? UNKNOWN_HISTORY : await mailbox.historyId();
     const names = { labels: {}, failed: [] };
     const { spamTrash } = this.#options;
     this.#state = { format: 1, email, historyId, complete: false, spamTrash, listed: false, ...names };
     this.#version = null;
-    if (!mailbox.live) return true;
+    if (!mailbox.live) return !hasLines;
     this.#version = await writeState(store, this.#state, null, giveUp);
-    if (this.#version !== null) return true;
+    if (this.#version !== null) return !hasLines;
     const other = await readState(store, signal, email);
     if (other === null) {
       throw new ConfigError(
@@ -162,12 +168,19 @@ class Export {
     return false;
   }
 
+  async #hasLines(): Promise<boolean> {
+    const { store, signal } = this.#context;
+    for await (const _ of store.list(INDEX, signal)) return true;
+    return false;
+  }
+
   #nothingYet(): HistoryPage {
     return { records: [], next: undefined, historyId: this.#current.historyId };
   }
 
-  #historyPage(pageToken?: string): Promise<HistoryPage | null> {
-    return readHistoryPage(this.#client, this.#current.historyId, pageToken, this.#context.signal);
+  async #historyPage(pageToken?: string): Promise<HistoryPage | null> {
+    if (this.#current.historyId === UNKNOWN_HISTORY) return null;
+    return await readHistoryPage(this.#client, this.#current.historyId, pageToken, this.#context.signal);
   }
 
   #isUpToDate(names: LabelNames, page: HistoryPage | null): boolean {
@@ -263,7 +276,7 @@ class Export {
   /** Lists the mailbox, and copies all messages that the copy lacks. `listed` is a list that was made just now. */
   async #fetchAll(copy: Copy, names: LabelNames, spamTrash: boolean, listed?: IdSet): Promise<void> {
     const { mailbox, log } = this.#context;
-    let known = copy.ids();
+    let known = copy.ids().without(IdSet.of(this.#current.failed));
     for (let round = 1; round <= MOST_LISTS; round += 1) {
       const { ids, all } =
         round === 1 && listed !== undefined ? { ids: listed, all: undefined } : await this.#list(spamTrash);

@@ -70,16 +70,16 @@ export function writeState(
 /** @throws ConfigError for text that is no state of format 1. */
 function parseState(text: string, place: string): CopyState {
   const value = parseJson(text.replace(/^\uFEFF/, ''));
-  if (!isObject(value)) throw damaged(place, 'is no JSON object');
+  if (!isObject(value)) throw damaged(place, 'it is no JSON object');
   const { format, email, historyId, complete, spamTrash, labels, listed = complete, failed = [], ...further } = value;
-  if (typeof format !== 'number') throw damaged(place, 'has no format');
+  if (typeof format !== 'number') throw damaged(place, 'it has no format');
   if (format !== FORMAT) {
     throw new ConfigError(
       `the copy in ${place} has the format ${format}, and this version reads format ${FORMAT} only`,
       'Use the version of gmail-jobs that wrote the copy, or a newer one; or name another place with --into or EXPORT_URL.',
     );
   }
-  if (typeof email !== 'string' || email === '') throw damaged(place, 'has no email');
+  if (typeof email !== 'string' || email === '') throw damaged(place, 'it has no email');
   if (!isHistoryId(historyId)) throw damaged(place, 'historyId is no whole number in quotes');
   if (typeof complete !== 'boolean') throw damaged(place, 'complete is neither true nor false');
   if (typeof spamTrash !== 'boolean') throw damaged(place, 'spamTrash is neither true nor false');
@@ -106,7 +106,7 @@ function isRecordOfNames(labels: Readonly<Record<string, unknown>>): labels is R
 
 function damaged(place: string, problem: string): ConfigError {
   return new ConfigError(
-    `state.json in ${place} is damaged: it ${problem}`,
+    `state.json in ${place} is damaged: ${problem}`,
     'Put back an older version of state.json, or delete it: the next export then writes it again, and keeps the messages that are there.',
   );
 }

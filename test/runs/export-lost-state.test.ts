@@ -1,0 +1,37 @@
+/** A copy whose state.json somebody deleted: the next export compares the whole mailbox with the lines. */
+import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { assertCopied, ExportFolder } from '../fixtures/exported.ts';
+import { mailboxOf, many } from '../fixtures/mailbox.ts';
+import { assertEnded } from '../run.ts';
+import { startSandbox } from '../sandbox/index.ts';
+
+it('finds labels, renames and deletions from before the new state, also after a run that was ended early', async () => {
+  await using sandbox = await startSandbox({ mailbox: mailboxOf(many(6, { labels: ['INBOX', 'Work'] })) });
+  await using folder = await ExportFolder.make();
+  const { mailbox } = sandbox;
+  assertEnded(await folder.export(sandbox), 0, { changed: 6 });
+  const [first = '', second = '', third = ''] = mailbox.messages().map(({ id }) => id);
+  mailbox.delete([first]);
+  mailbox.modify([second], ['STARRED'], ['INBOX']);
+  mailbox.modify([third], ['TRASH'], ['INBOX']);
+  mailbox.renameLabel(mailbox.findLabel('Work')?.id ?? '', 'Office');
+  await mailbox.insert('Subject: new\r\n\r\nHello\r\n', ['INBOX']);
+  await rm(join(folder.path, 'state.json'));
+  sandbox.faults.add({ verb: 'labels.list', kind: 'status', status: 403, body: {} });
+  assert.notEqual((await folder.export(sandbox)).code, 0);
+  assertEnded(await folder.export(sandbox), 0, { changed: 7 });
+  assertCopied(await folder.read(), mailbox);
+  assertEnded(await folder.export(sandbox), 0, { outcome: 'nothing-to-do' });
+  assertEnded(await folder.export(sandbox, ['--verify']), 0);
+});
+
+it('is not written for an old state of another form', async () => {
+  await using sandbox = await startSandbox({ mailbox: mailboxOf(many(1, { labels: ['INBOX'] })) });
+  await using folder = await ExportFolder.make();
+  await writeFile(join(folder.path, 'state.json'), '{"format":1,"email":"a@example.com","historyId":5}');
+  const final = assertEnded(await folder.export(sandbox), 78);
+  assert.match(`${final.error}`, /state\.json in .* is damaged: historyId is no whole number in quotes/);
+});
