@@ -67,17 +67,13 @@ export class CopyChanges {
   }
 
   /**
-   * The lines, without those of unclear messages. `historyId` is the mailbox's, for changes that have no record of their own.
+   * The lines, without those of unclear messages; the names of the labels must not be ambiguous. `historyId` is the mailbox's, for changes that have no record of their own.
    * With `withDeletions` false, deleted messages stay as they are.
    */
   *lines(historyId: string, withDeletions: boolean): Generator<Line, void, undefined> {
     const { renames, deleted } = this.#names.compare();
-    const clean = renames.filter((rename) => !this.#names.isAmbiguous(rename));
-    for (const { label, was } of clean) yield { label, was, historyId };
-    const written = new NameMap(
-      renames.filter((rename) => !clean.includes(rename)),
-      deleted,
-    );
+    for (const { label, was } of renames) yield { label, was, historyId };
+    const written = new NameMap([], deleted);
     const all = new NameMap(renames, deleted);
     for (const [id, change] of this.#known) {
       const line = this.#lineOf(id, change, { historyId, withDeletions, written, all });

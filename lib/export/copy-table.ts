@@ -144,6 +144,13 @@ export class CopyTable {
     return ids.finish();
   }
 
+  /** The labels of live messages. */
+  labelNames(): Set<string> {
+    const used = new Set<number>();
+    for (let row = 0; row < this.#rows; row += 1) if (this.isLive(row)) used.add(this.#get(row, LABELS));
+    return new Set([...used].flatMap((number) => this.#sets[number] ?? []));
+  }
+
   id(row: number): string {
     return this.#hex(row, ID, ID_DIGITS);
   }

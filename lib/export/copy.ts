@@ -100,6 +100,11 @@ export class Copy {
     return this.#table.collect((row) => this.#table.hasFile(row));
   }
 
+  /** The labels of the live messages. */
+  labelNames(): Set<string> {
+    return this.#table.labelNames();
+  }
+
   /** A message whose file is in the copy, also a deleted one. */
   get(id: string): CopyMessage | undefined {
     const row = this.#table.find(id);

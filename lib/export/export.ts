@@ -206,16 +206,23 @@ class Export {
   }
 
   async #work(copy: Copy, names: LabelNames, first: HistoryPage | null): Promise<void> {
+    const { log } = this.#context;
     const spamTrash = this.#current.spamTrash || this.#options.spamTrash;
     if (this.#isPart && this.#current.listed) {
       // The history is left to the next export of the whole mailbox.
       await this.#fetchPart(copy, names, spamTrash);
       return;
     }
+    if (names.isAmbiguous(copy.labelNames())) {
+      log.info('export.labels_ambiguous');
+      await this.#repair(copy, names, spamTrash);
+      return;
+    }
     const listed = this.#current.listed && spamTrash === this.#current.spamTrash;
     const changes = new CopyChanges(copy, names);
     const historyId = await this.#follow(changes, first);
     if (historyId === null) {
+      log.info('export.history_gone', { historyId: this.#current.historyId });
       await this.#repair(copy, names, spamTrash);
       return;
     }
@@ -260,10 +267,9 @@ class Export {
     return lines;
   }
 
-  /** Lists and compares the whole mailbox, since Gmail no longer knows its history. */
+  /** Lists the whole mailbox by its labels, and compares it with the copy. */
   async #repair(copy: Copy, names: LabelNames, spamTrash: boolean): Promise<void> {
-    const { signal, log, mailbox } = this.#context;
-    log.info('export.history_gone', { historyId: this.#current.historyId });
+    const { signal, mailbox } = this.#context;
     const survey = await surveyMailbox(this.#client, names.all, signal, (found) => mailbox.progress.looking(found));
     const gone = this.#isPart ? IdSet.empty : await this.#confirmGone(copy.ids().without(survey.all));
     await this.#write(() => surveyLines(copy, survey, gone));

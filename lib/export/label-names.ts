@@ -3,7 +3,7 @@
  * reader of the copy knows no ids; Gmail's history has ids, and does not show that a label was renamed or deleted.
  */
 import type { GmailClient } from '../gmail/client.ts';
-import type { Label } from '../gmail/labels.ts';
+import { isSystemName, type Label } from '../gmail/labels.ts';
 import { listLabels } from '../gmail/mailbox-labels.ts';
 
 /** A label with an unknown id was created after the list of labels: the list is read again, at most so often. */
@@ -79,11 +79,22 @@ export class LabelNames {
     return { renames, deleted };
   }
 
-  /** Whether a rename line would be wrong: another label has, or had, the old or the new name. */
-  isAmbiguous({ was, label }: Rename): boolean {
-    const isInUse = [...this.#own.values()].includes(was);
-    const wasInUse = Object.values(this.#former).filter((name) => name === was || name === label).length > 1;
-    return isInUse || wasInUse;
+  /**
+   * Whether names alone do not tell which labels the messages of a copy with the labels `inCopy` have now: a label has the
+   * old name of another one, or the copy has a name that is neither in its state nor in the mailbox. Runs that were killed
+   * before they moved the state leave such names.
+   */
+  isAmbiguous(inCopy: Iterable<string>): boolean {
+    const now = new Set(this.#own.values());
+    const before = Object.values(this.#former);
+    const { renames, deleted } = this.compare();
+    const isTaken = [...renames.map(({ was }) => was), ...deleted].some((name) => now.has(name));
+    const isJoined = renames.some(
+      ({ was, label }) => before.filter((name) => name === was || name === label).length > 1,
+    );
+    const known = new Set([...now, ...before]);
+    const isUnknown = [...inCopy].some((name) => !known.has(name) && !this.#system.has(name) && !isSystemName(name));
+    return isTaken || isJoined || isUnknown;
   }
 
   #nameOf(id: string): string | undefined {

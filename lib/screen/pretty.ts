@@ -101,6 +101,8 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
     `the index of the copy has ${counted(Number(e.problems), 'problem')}, the first: ${e.first}; \`job export --verify\` names all`,
   'export.history_gone': () =>
     'Gmail no longer knows the history since the last run: the mailbox is listed and compared with the copy',
+  'export.labels_ambiguous': () =>
+    'labels took the names of other labels: the mailbox is listed and compared with the copy',
   'export.listed': (e) => `${counted(Number(e.messages), 'message')} listed, ${number(e.missing)} not copied yet`,
   'export.forecast': (e) =>
     `${counted(Number(e.messages), 'message')} to copy, ${number(e.units)} quota units, about ${formatDuration(roundUpDuration(Number(e.durationMs)))}`,

@@ -1,5 +1,7 @@
 /** `job export` into a folder: a first run, and what later runs add. */
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { assertCopied, ExportFolder, sent } from '../../fixtures/exported.ts';
 import { mailboxOf, many } from '../../fixtures/mailbox.ts';
@@ -208,6 +210,29 @@ describe('labels of a copy', () => {
     const copy = await folder.read();
     assertCopied(copy, sandbox.mailbox);
     assert.deepEqual(copy.renames, []);
+  });
+
+  it('are right after a run that was killed before it moved the state', async () => {
+    await using work = await start();
+    const { sandbox, folder } = work;
+    await folder.export(sandbox);
+    const state = join(folder.path, 'state.json');
+    const before = await readFile(state);
+    sandbox.mailbox.renameLabel('Label_1', 'Work/Between');
+    sandbox.mailbox.renameLabel('Label_2', 'Work/A');
+    sandbox.mailbox.renameLabel('Label_1', 'Work/B');
+    assertEnded(await folder.export(sandbox), 0);
+    await writeFile(state, before);
+    assertEnded(await folder.export(sandbox), 0);
+    assertCopied(await folder.read(), sandbox.mailbox);
+
+    const swapped = await readFile(state);
+    sandbox.mailbox.renameLabel('Label_1', 'Work/C');
+    assertEnded(await folder.export(sandbox), 0);
+    await writeFile(state, swapped);
+    sandbox.mailbox.renameLabel('Label_1', 'Work/D');
+    assertEnded(await folder.export(sandbox), 0);
+    assertCopied(await folder.read(), sandbox.mailbox);
   });
 
   it('vanish with the label, also when another one gets its name', async () => {
