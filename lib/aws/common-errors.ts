@@ -173,6 +173,9 @@ function otherError(error: unknown, { what, said }: AwsRefusal, resource: AwsRes
   const status = statusOf(error);
   const code = serverCode(name) ?? 'an unknown code';
   if (status === 407) return proxyLoginError(what);
+  const broken = passingFailure(error);
+  // An answer whose body breaks off has a status all the same.
+  if (broken !== undefined) return away(what, broken, regionSource);
   if (isPage(error) && (status === undefined || status < 500)) {
     return new ConfigError(
       `${what}: a page came instead of an answer`,

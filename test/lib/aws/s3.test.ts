@@ -199,6 +199,14 @@ describe('the files in S3', () => {
     assert.equal(await text('a'), '1');
   });
 
+  it('counts refusals whose bodies break off as S3 being away', async () => {
+    await store.create('a', bytes('1'), never);
+    sandbox.faults.add({ service: 's3', kind: 'truncate', times: 40 });
+    for (const refused of [store.create('a', bytes('2'), never), store.read('missing', never)]) {
+      assert.ok((await failure(refused)) instanceof UnavailableError);
+    }
+  });
+
   it('gives a stream an error, and no early end, when the connection breaks or falls silent in the middle', async () => {
     await store.create('a', randomBytes(200_000), never);
     for (const [kind, from] of [
