@@ -101,6 +101,11 @@ export class CopyTable {
     if ('labels' in line) this.#set(row, LABELS, this.#setNumber(line.labels));
   }
 
+  /** The names that labels had before they were renamed. */
+  get formerNames(): ReadonlySet<string> {
+    return new Set(this.#renames.map(({ was }) => was));
+  }
+
   /** Gives labels their new names, and counts the live messages. Nothing can be added afterwards. */
   finish(): void {
     this.#renames.sort((a, b) => compare(a.historyId, b.historyId) || a.line - b.line);

@@ -90,6 +90,11 @@ export class Copy {
     return this.#damage.count;
   }
 
+  /** The names that labels had before they were renamed. */
+  get formerNames(): ReadonlySet<string> {
+    return this.#table.formerNames;
+  }
+
   /** The ids of the live messages. */
   ids(): IdSet {
     return this.#table.collect((row) => this.#table.isLive(row));

@@ -78,6 +78,9 @@ class Export {
   /** Null before the state exists, and undefined when another run has moved it. */
   #version: string | null | undefined;
   #fetcher: Fetcher | undefined;
+  #formerNames: ReadonlySet<string> = new Set();
+  /** The newest history id that Gmail has named. */
+  #mailboxHistoryId = '0';
   #relabelled = 0;
   #deleted = 0;
 
@@ -92,6 +95,7 @@ class Export {
     const isNew = await this.#open();
     const names = await LabelNames.list(this.#client, this.#current.labels, this.#context.signal);
     const page = isNew ? this.#nothingYet() : await this.#historyPage();
+    this.#mailboxHistoryId = page?.historyId ?? this.#current.historyId;
     if (this.#isUpToDate(names, page)) {
       this.#context.log.info('export.opened', {
         place: this.#context.store.name,
@@ -104,6 +108,7 @@ class Export {
       return;
     }
     const copy = await openCopy(this.#context.store, this.#context.signal);
+    this.#formerNames = copy.formerNames;
     this.#context.log.info('export.opened', {
       place: this.#context.store.name,
       messages: copy.size,
@@ -274,6 +279,7 @@ class Export {
     const gone = this.#isPart ? IdSet.empty : await this.#confirmGone(copy.ids().without(survey.all));
     await this.#write(() => surveyLines(copy, survey, gone));
     const { historyId } = survey;
+    this.#mailboxHistoryId = historyId;
     await this.#move({ historyId, spamTrash, listed: false, complete: false, labels: names.own });
     if (this.#isPart) await this.#fetchPart(copy, names, spamTrash);
     else await this.#fetchAll(copy, names, spamTrash, spamTrash ? survey.all : survey.ids);
@@ -367,6 +373,8 @@ class Export {
       signal,
       giveUp,
       withHidden,
+      formerNames: this.#formerNames,
+      mailboxHistoryId: this.#mailboxHistoryId,
     });
     await this.#fetcher.fetch(ids, large);
   }

@@ -14,6 +14,7 @@ import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
 import { isHidden } from './changes.ts';
 import type { LabelNames } from './label-names.ts';
+import { compareHistoryIds } from './line.ts';
 import type { Lines } from './lines.ts';
 import { LargeSlot, SourcePacker } from './packer.ts';
 import { checkSource, copyDate, type PackedSource, pathOf, SourceError } from './source-file.ts';
@@ -38,6 +39,10 @@ export interface FetchContext {
   readonly giveUp: AbortSignal;
   /** Whether messages in Spam and Trash are copied. */
   readonly withHidden: boolean;
+  /** Names in rename lines of the copy, which another label may have by now. */
+  readonly formerNames: ReadonlySet<string>;
+  /** Of the mailbox; no line of the copy about a rename has a higher one. */
+  readonly mailboxHistoryId: string;
 }
 
 export class Fetcher {
@@ -106,6 +111,12 @@ export class Fetcher {
       this.bytes += size;
       const line = { id, threadId, date: date.toISOString(), size, sha256, labels, historyId };
       await this.#context.lines.add(line).catch(failOfStore);
+      const { formerNames, mailboxHistoryId } = this.#context;
+      if (labels.some((name) => formerNames.has(name)) && compareHistoryIds(historyId, mailboxHistoryId) < 0) {
+        // An older rename line would give the labels of the older message another name.
+        tally.matched(1);
+        await this.#context.lines.add({ id, labels, historyId: mailboxHistoryId }).catch(failOfStore);
+      }
     } catch (error) {
       await this.#fail(id, error);
     } finally {

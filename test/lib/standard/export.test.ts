@@ -247,6 +247,22 @@ describe('labels of a copy', () => {
     assertCopied(await folder.read(), sandbox.mailbox);
   });
 
+  it('are those of the mailbox for a message that is copied after another label got a former name', async () => {
+    await using work = await start();
+    const { sandbox, folder } = work;
+    const [first = '', , third = ''] = idsOf(sandbox);
+    await folder.export(sandbox, ['--query', 'is:starred']);
+    sandbox.mailbox.modify([first], ['IMPORTANT'], []);
+    sandbox.mailbox.renameLabel('Label_1', 'Work/New');
+    await folder.export(sandbox, ['--query', 'is:starred']);
+    sandbox.mailbox.renameLabel('Label_2', 'Work/A');
+    await folder.export(sandbox);
+    const copy = await folder.read();
+    assertCopied(copy, sandbox.mailbox);
+    assert.equal(copy.renames.length, 2);
+    assert.deepEqual(copy.messages.get(third)?.labels, ['Work/A']);
+  });
+
   it('have the name of a label that is created during the run', async () => {
     await using work = await start();
     const { sandbox, folder } = work;
