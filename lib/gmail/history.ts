@@ -145,7 +145,7 @@ export async function readAdditions(
     const request = { since, pageToken, historyTypes: ['messageAdded'], ...(labelId !== undefined && { labelId }) };
     const page = await readPage(client, request, signal);
     if (page === null) return null;
-    // What happens between two pages may be on neither, so the first page's id counts.
+    // The pages are of different moments, so the next reading begins at the first page's.
     historyId ??= page.historyId ?? since;
     for (const { messagesAdded } of page.history ?? []) {
       ids.push(...(messagesAdded ?? []).flatMap(({ message }) => message?.id ?? []));

@@ -57,12 +57,10 @@ export class RestoredLabels {
     return ids;
   }
 
-  /** Gmail refused to import a message with SENT: leaves the label out from now on. False when it was left out before. */
-  leaveOutSent(): boolean {
-    if (!this.#sendsSent) return false;
+  /** Gmail refused to import a message with SENT: leaves the label out from now on. */
+  leaveOutSent(): void {
+    if (this.#sendsSent) this.#context.log.warn('restore.sent_refused');
     this.#sendsSent = false;
-    this.#context.log.warn('restore.sent_refused');
-    return true;
   }
 
   /** Lists the mailbox's labels anew, since somebody may have deleted one. */

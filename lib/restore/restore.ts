@@ -66,7 +66,7 @@ interface Chosen {
   readonly labels: ReadonlySet<string>;
 }
 
-/** What the run knew of the mailbox before its lists. */
+/** The mailbox as it was before the run listed it. */
 interface Beginning {
   readonly address: string;
   readonly pin: StoredPin;
@@ -289,7 +289,7 @@ class Restore {
     return { missing: absent.map(({ id }) => id), there, leftOut, bytes, labels };
   }
 
-  /** What was added since an earlier restore began, as far as searches do not show it; and whether its pin still counts. */
+  /** The messages that were added since an earlier restore began and that searches do not show; whether its pin still counts. */
   async #openArrivals({ pin }: StoredPin, historyId: string): Promise<{ arrivals: Arrivals; keepsPin: boolean }> {
     const { mailbox, signal, startedAt } = this.#context;
     if (pin !== null) {
