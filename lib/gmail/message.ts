@@ -6,9 +6,10 @@ import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import { TRY_NEXT_RUN } from '../base/network-failure.ts';
 import { RefusedError, UnavailableError } from '../errors.ts';
 import type { GmailClient } from './client.ts';
-import { getAttachment, getMessage, sourceIn } from './messages.ts';
+import { getMessage, sourceIn } from './messages.ts';
 import { contentOfParts, headerIn, type MessageContent, parseSource } from './mime.ts';
 import { readProfile } from './profile.ts';
+import { readAttachment } from './raw-source.ts';
 
 export interface Message extends MessageContent {
   readonly id: string;
@@ -89,7 +90,7 @@ function contentInParts({ id, payload }: gmail_v1.Schema$Message, client: GmailC
   // A job may read attachments while the run winds down.
   const signal = client.giveUp;
   const fetch = (attachmentId: string) =>
-    forThisAlone({ client, signal }, () => getAttachment(client, id ?? '', attachmentId, signal));
+    forThisAlone({ client, signal }, () => readAttachment(client, id ?? '', attachmentId, signal));
   return contentOfParts(payload ?? {}, fetch);
 }
 

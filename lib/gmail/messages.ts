@@ -55,21 +55,6 @@ export function sourceIn({ raw }: gmail_v1.Schema$Message): Buffer {
   );
 }
 
-/** The content of an attachment. 20 quota units. @throws GmailRefusal when the message no longer exists. */
-export async function getAttachment(
-  client: GmailClient,
-  messageId: string,
-  id: string,
-  signal: AbortSignal,
-): Promise<Buffer> {
-  const { data } = await client.request<gmail_v1.Schema$MessagePartBody>(
-    'messages.attachments.get',
-    (api, options) => api.users.messages.attachments.get({ userId: 'me', messageId, id }, options),
-    signal,
-  );
-  return Buffer.from(data ?? '', 'base64url');
-}
-
 export interface ReadMessage {
   readonly id: string;
   readonly threadId: string;

@@ -1,6 +1,6 @@
 /**
- * Reads the source of a message as a stream: takes it out of Gmail's JSON while the answer arrives, so that a message of
- * 50 MB is never in memory as a whole. The rest of the answer is judged by the client, as every answer is.
+ * Reads the source of a message, or an attachment, as a stream: takes it out of Gmail's JSON while the answer arrives, so
+ * that the source of a message of 50 MB is never in memory as a whole, and an attachment only once. The rest of the answer is judged by the client, as every answer is.
  */
 import type { gmail_v1 } from 'googleapis/build/src/apis/gmail/index.js';
 import { isObject, parseJson } from '../base/json.ts';
@@ -41,7 +41,7 @@ export async function readRawSource(
   signal: AbortSignal,
   { openSink, isLarge }: RawSourceOptions,
 ): Promise<RawMessage | null> {
-  const fetchImplementation = (...request: Parameters<typeof fetch>) => fetchRaw(request, openSink);
+  const fetchImplementation = (...request: Parameters<typeof fetch>) => fetchRaw(request, 'raw', openSink);
   const params = { userId: 'me', id, format: 'raw', fields: 'id,threadId,labelIds,historyId,internalDate,raw' };
   let message: gmail_v1.Schema$Message;
   try {
@@ -63,19 +63,56 @@ export async function readRawSource(
   return { threadId, labelIds: labelIds ?? [], historyId: historyId ?? '', internalDateMs };
 }
 
+/** The content of an attachment. 20 quota units. @throws GmailRefusal when the message no longer exists. */
+export async function readAttachment(
+  client: GmailClient,
+  messageId: string,
+  id: string,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  let pieces: Buffer[] = [];
+  const openSink = (): SourceSink => {
+    return { write: async (bytes) => void pieces.push(bytes) };
+  };
+  const fetchImplementation = async (...request: Parameters<typeof fetch>) => {
+    pieces = [];
+    const response = await fetchRaw(request, 'data', openSink);
+    const readRest = response.text.bind(response);
+    const text = async () => {
+      const rest = await readRest();
+      const answer = parseJson(rest);
+      // The client takes an answer for complete that has content.
+      return isObject(answer) && answer.data === '' && pieces.length > 0 ? '{"data":"cut out"}' : rest;
+    };
+    return Object.assign(response, { text });
+  };
+  await client.request<gmail_v1.Schema$MessagePartBody>(
+    'messages.attachments.get',
+    (api, options) =>
+      api.users.messages.attachments.get({ userId: 'me', messageId, id }, { ...options, fetchImplementation }),
+    signal,
+  );
+  return Buffer.concat(pieces);
+}
+
 /** An answer without a source: the client sends the request again. */
 const INCOMPLETE = '{}';
 
-/** `fetch` whose answer has no source left in its text. */
-async function fetchRaw(request: Parameters<typeof fetch>, openSink: () => SourceSink): Promise<Response> {
+/** `fetch` whose answer has in its text no content left under the key. */
+async function fetchRaw(
+  request: Parameters<typeof fetch>,
+  key: 'raw' | 'data',
+  openSink: () => SourceSink,
+): Promise<Response> {
   const response = await fetch(...request);
   const { body, status } = response;
   if (body === null) return response;
   const text = async () => {
-    const cutter = new RawCutter(status === 200 ? openSink : undefined);
+    const cutter = new RawCutter(status === 200 ? openSink : undefined, key);
     for await (const chunk of body) await cutter.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     const rest = cutter.finish();
-    if (status !== 200 || cutter.hasSource) return rest;
+    // An empty attachment has no content.
+    if (status !== 200 || cutter.hasSource || key === 'data') return rest;
     const answer = parseJson(rest);
     return isObject(answer) && answer.error === undefined ? INCOMPLETE : rest;
   };
@@ -87,9 +124,10 @@ const BACKSLASH = 0x5c;
 const WHITESPACE = /^[\t\n\r ]$/;
 const LONGEST_ESCAPE = '\\u0000'.length;
 
-/** Cuts the string of the key "raw" out of a JSON object that arrives in pieces, and decodes it from base64url. */
+/** Cuts the string of the key `raw`, or of another key, out of a JSON object that arrives in pieces, and decodes it from base64url. */
 export class RawCutter {
   readonly #openSink: (() => SourceSink) | undefined;
+  readonly #cutKey: string;
   #rest: Buffer[] = [];
   /** Whether the answer is a JSON object: an HTML page may contain objects, too. Undefined before its first character. */
   #isObject: boolean | undefined;
@@ -108,8 +146,9 @@ export class RawCutter {
   #isBroken = false;
 
   /** Without a sink everything is passed on. */
-  constructor(openSink?: () => SourceSink) {
+  constructor(openSink?: () => SourceSink, key = 'raw') {
     this.#openSink = openSink;
+    this.#cutKey = key;
   }
 
   /** Whether the whole source was found. */
@@ -169,7 +208,7 @@ export class RawCutter {
     if (byte === QUOTE && !this.#isEscaped) {
       this.#isInString = false;
       if (this.#key !== null) {
-        this.#isRawNext = parseJson(`"${Buffer.from(this.#key).toString()}"`) === 'raw';
+        this.#isRawNext = parseJson(`"${Buffer.from(this.#key).toString()}"`) === this.#cutKey;
         this.#isKeyNext = false;
         this.#key = null;
       } else this.#isRawNext = false;

@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { UnavailableError } from '../../../lib/errors.ts';
-import { RawCutter, readRawSource, type SourceSink } from '../../../lib/gmail/raw-source.ts';
+import { getMessage } from '../../../lib/gmail/messages.ts';
+import { RawCutter, readAttachment, readRawSource, type SourceSink } from '../../../lib/gmail/raw-source.ts';
 import { mailboxOf } from '../../fixtures/mailbox.ts';
 import { openMailbox } from '../../in-process.ts';
 import type { FaultKind } from '../../sandbox/faults.ts';
 import { startSandbox } from '../../sandbox/index.ts';
+
+/** After each of these, the request is sent again. */
+const FAULTS: Readonly<Record<string, FaultKind>> = {
+  'a truncated answer': { kind: 'truncate' },
+  'broken JSON': { kind: 'malformed' },
+  'an HTML page': { kind: 'html', status: 200 },
+  'an answer without content': { status: 200, body: { id: '1' } },
+  'a 500': { status: 500, body: '{}' },
+  'a reset connection': { kind: 'reset-after' },
+};
 
 const never = new AbortController().signal;
 
@@ -135,15 +146,7 @@ describe('a message read as a stream', () => {
     assert.equal(await work.read('abc'), null);
   });
 
-  const faults: Readonly<Record<string, FaultKind>> = {
-    'a truncated answer': { kind: 'truncate' },
-    'broken JSON': { kind: 'malformed' },
-    'an HTML page': { kind: 'html', status: 200 },
-    'an answer without a source': { status: 200, body: { id: '1' } },
-    'a 500': { status: 500, body: '{}' },
-    'a reset connection': { kind: 'reset-after' },
-  };
-  for (const [what, fault] of Object.entries(faults)) {
+  for (const [what, fault] of Object.entries(FAULTS)) {
     it(`is read again after ${what}, into a new sink`, async () => {
       await using work = await start(100_000);
       const met = work.sandbox.faults.add({ verb: 'messages.get', ...fault });
@@ -158,5 +161,49 @@ describe('a message read as a stream', () => {
     const body = { id: work.message?.id, threadId: '1', historyId: '1', raw: RAW };
     work.sandbox.faults.add({ verb: 'messages.get', status: 200, body });
     await assert.rejects(work.read(), UnavailableError);
+  });
+});
+
+describe('an attachment read as a stream', () => {
+  const start = async (content: string) => {
+    const source = [
+      'Subject: hit',
+      'Content-Type: multipart/mixed; boundary=cut',
+      '',
+      '--cut',
+      'Content-Type: application/pdf; name=a.pdf',
+      '',
+      content,
+      '--cut--',
+      '',
+    ].join('\r\n');
+    const sandbox = await startSandbox({ mailbox: mailboxOf([{ source }]) });
+    const { client } = openMailbox(sandbox).mailbox;
+    const [message] = sandbox.mailbox.messages();
+    const whole = await getMessage(client, { id: message?.id ?? '', format: 'full' }, never);
+    const attachmentId = whole?.payload?.parts?.[0]?.body?.attachmentId ?? '';
+    const read = (id = attachmentId) => readAttachment(client, message?.id ?? '', id, never);
+    return { sandbox, read, [Symbol.asyncDispose]: () => sandbox.close() };
+  };
+  const CONTENT = 'content '.repeat(30_000).trim();
+
+  for (const [what, fault] of Object.entries(FAULTS)) {
+    it(`has its content after ${what}`, async () => {
+      await using work = await start(CONTENT);
+      const met = work.sandbox.faults.add({ verb: 'messages.attachments.get', ...fault });
+      assert.equal((await work.read()).toString(), CONTENT);
+      assert.equal(met.hits, 1);
+    });
+  }
+
+  it('is empty when Gmail says so', async () => {
+    await using work = await start(CONTENT);
+    for (const body of [{ size: 0 }, { size: 0, data: '' }]) {
+      work.sandbox.faults.add({ verb: 'messages.attachments.get', status: 200, body });
+      assert.equal((await work.read()).length, 0);
+    }
+    work.sandbox.faults.add({ verb: 'messages.attachments.get', kind: 'truncate' });
+    work.sandbox.faults.add({ verb: 'messages.attachments.get', status: 200, body: { size: 0 } });
+    assert.equal((await work.read()).length, 0);
   });
 });
