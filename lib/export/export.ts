@@ -78,7 +78,6 @@ class Export {
   /** Null before the state exists, and undefined when another run has moved it. */
   #version: string | null | undefined;
   #fetcher: Fetcher | undefined;
-  #formerNames: ReadonlySet<string> = new Set();
   /** The newest history id that Gmail has named. */
   #mailboxHistoryId = '0';
   #relabelled = 0;
@@ -108,7 +107,6 @@ class Export {
       return;
     }
     const copy = await openCopy(this.#context.store, this.#context.signal);
-    this.#formerNames = copy.formerNames;
     this.#context.log.info('export.opened', {
       place: this.#context.store.name,
       messages: copy.size,
@@ -244,7 +242,7 @@ class Export {
     const { failed } = this.#current;
     const missing = IdSet.of(changes.toFetch(spamTrash)).without(copy.ids());
     // The copy may have a line of a failed message: a person puts the id of a damaged file there.
-    await this.#fetch(IdSet.union([missing, IdSet.of(failed)]), names, spamTrash);
+    await this.#fetch(IdSet.union([missing, IdSet.of(failed)]), copy, names, spamTrash);
     await this.#settle({ historyId, labels: names.own });
   }
 
@@ -299,7 +297,7 @@ class Export {
       const tried = IdSet.of(this.#fetcher?.failed ?? []);
       const missing = ids.without(known, tried);
       if (round > 1 && missing.size === 0) break;
-      await this.#fetch(missing, names, spamTrash);
+      await this.#fetch(missing, copy, names, spamTrash);
       if (!mailbox.live) return;
       known = IdSet.union([known, missing]);
     }
@@ -344,13 +342,13 @@ class Export {
     const missing = found.without(copy.ids());
     log.info('export.listed', { messages: found.size, missing: missing.size });
     // A search that names Spam or Trash finds messages there.
-    await this.#fetch(missing, names, true);
+    await this.#fetch(missing, copy, names, true);
     if (!this.#current.listed) {
       await this.#move({ failed: this.#withFailed(this.#current.failed), complete: false, listed: false });
     }
   }
 
-  async #fetch(ids: IdSet, names: LabelNames, withHidden: boolean): Promise<void> {
+  async #fetch(ids: IdSet, copy: Copy, names: LabelNames, withHidden: boolean): Promise<void> {
     const { mailbox, store, tally, log, signal, giveUp, announce, budgetMs } = this.#context;
     if (ids.size === 0) return;
     tally.matched(ids.size);
@@ -373,7 +371,7 @@ class Export {
       signal,
       giveUp,
       withHidden,
-      formerNames: this.#formerNames,
+      copy,
       mailboxHistoryId: this.#mailboxHistoryId,
     });
     await this.#fetcher.fetch(ids, large);

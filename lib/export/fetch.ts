@@ -12,9 +12,10 @@ import { readProfile } from '../gmail/profile.ts';
 import { readRawSource } from '../gmail/raw-source.ts';
 import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
-import { isHidden } from './changes.ts';
+import { isHidden, later } from './changes.ts';
+import type { Copy } from './copy.ts';
 import type { LabelNames } from './label-names.ts';
-import { compareHistoryIds } from './line.ts';
+import { compareHistoryIds, type MessageLine } from './line.ts';
 import type { Lines } from './lines.ts';
 import { LargeSlot, SourcePacker } from './packer.ts';
 import { checkSource, copyDate, type PackedSource, pathOf, SourceError } from './source-file.ts';
@@ -39,14 +40,15 @@ export interface FetchContext {
   readonly giveUp: AbortSignal;
   /** Whether messages in Spam and Trash are copied. */
   readonly withHidden: boolean;
-  /** Names in rename lines of the copy, which another label may have by now. */
-  readonly formerNames: ReadonlySet<string>;
-  /** Of the mailbox; no line of the copy about a rename has a higher one. */
+  /** The copy before this run. */
+  readonly copy: Copy;
+  /** The newest that Gmail has named. */
   readonly mailboxHistoryId: string;
 }
 
 export class Fetcher {
   readonly #context: FetchContext;
+  readonly #formerNames: ReadonlySet<string>;
   readonly #slot = new LargeSlot();
   /** Aborted by a failure that ends the work. */
   readonly #fatal = new AbortController();
@@ -59,6 +61,7 @@ export class Fetcher {
 
   constructor(context: FetchContext) {
     this.#context = context;
+    this.#formerNames = context.copy.formerNames;
     this.#signal = AbortSignal.any([context.signal, this.#fatal.signal]);
   }
 
@@ -111,17 +114,26 @@ export class Fetcher {
       this.bytes += size;
       const line = { id, threadId, date: date.toISOString(), size, sha256, labels, historyId };
       await this.#context.lines.add(line).catch(failOfStore);
-      const { formerNames, mailboxHistoryId } = this.#context;
-      if (labels.some((name) => formerNames.has(name)) && compareHistoryIds(historyId, mailboxHistoryId) < 0) {
-        // An older rename line would give the labels of the older message another name.
-        tally.matched(1);
-        await this.#context.lines.add({ id, labels, historyId: mailboxHistoryId }).catch(failOfStore);
-      }
+      const newer = this.#newerHistoryId(line);
+      if (newer === null) return;
+      tally.matched(1);
+      await this.#context.lines.add({ id, labels, historyId: newer }).catch(failOfStore);
     } catch (error) {
       await this.#fail(id, error);
     } finally {
       (packer as SourcePacker | undefined)?.release();
     }
+  }
+
+  /** The history id for a second line, where a line that the copy has already would change what this message's line says. */
+  #newerHistoryId({ id, labels, historyId }: MessageLine): string | null {
+    const { copy, mailboxHistoryId } = this.#context;
+    const known = copy.get(id);
+    // The copy calls the message deleted, wrongly.
+    if (known?.deleted) return later(known.historyId, mailboxHistoryId);
+    // Another label has the former name of a renamed one.
+    const isRenamed = labels.some((name) => this.#formerNames.has(name));
+    return isRenamed && compareHistoryIds(historyId, mailboxHistoryId) < 0 ? mailboxHistoryId : null;
   }
 
   /** @throws SourceError when the copy has another file there. */

@@ -281,6 +281,24 @@ describe('the cost of an export', { concurrency: 4 }, () => {
   });
 });
 
+describe('the forecast of an export', () => {
+  it('of more than three minutes has the bytes, and is a table for a person', async () => {
+    const messages = [...many(10, { sizeBytes: 6_000_000 }), ...many(990, { sizeBytes: 50_000 })];
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(messages) });
+    const args = ['export', '--dry-run', '--budget', '2m'];
+    const run = await runHere(sandbox, args, { env: env(sandbox), answers: [] });
+    assertEnded(run, 0, { matched: 1_000, remaining: 1_000 });
+    const forecast = run.events.find(({ event }) => event === 'export.forecast');
+    const bytes = Number(forecast?.bytes);
+    assert.deepEqual([forecast?.units, forecast?.runs, forecast?.large], [20_000, 2, 10]);
+    const expected = 10 * 6_000_000 + 990 * 50_000;
+    assert.ok(Math.abs(bytes - expected) < 0.4 * expected, `${bytes}`);
+    assert.match(run.stdout, /work {4}1,000 messages to copy .*10 of them large/);
+    assert.match(run.stdout, /runs {4}2 of 2m each/);
+    assert.deepEqual(sandbox.s3.objects.size, 0);
+  });
+});
+
 describe('an export of a fleet', () => {
   it('makes a copy of each mailbox in its own place', async () => {
     const fleet = await startFleet({ ann: many(2, {}), bob: many(3, {}), eve: many(1, {}) });

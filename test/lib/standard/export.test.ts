@@ -300,4 +300,18 @@ describe('a copy whose history Gmail no longer knows', () => {
     assert.equal(sent(sandbox, 'messages.get'), 2);
     assertEnded(await folder.export(sandbox), 0, { outcome: 'nothing-to-do' });
   });
+
+  it('gets back a message that it calls deleted, and that the mailbox lists', async () => {
+    await using work = await start();
+    const { sandbox, folder } = work;
+    await folder.export(sandbox);
+    const [id] = idsOf(sandbox);
+    const line = { id, deleted: true, historyId: '1000' };
+    await writeFile(join(folder.path, 'index/20990101-000000-0000-0001.jsonl'), `${JSON.stringify(line)}\n`);
+    const state = JSON.parse(await readFile(join(folder.path, 'state.json'), 'utf8'));
+    await writeFile(join(folder.path, 'state.json'), JSON.stringify({ ...state, complete: false, listed: false }));
+    sandbox.mailbox.history.forget();
+    assertEnded(await folder.export(sandbox), 0, { failed: 0 });
+    assertCopied(await folder.read(), sandbox.mailbox);
+  });
 });
