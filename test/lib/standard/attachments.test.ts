@@ -124,6 +124,18 @@ describe('job attachments', () => {
     assertEnded(await runHere(sandbox, ['attachments'], options), 0, { outcome: 'nothing-to-do' });
   });
 
+  it('uses ATTACHMENTS_FILE in every mailbox of a fleet, each of which has a place of its own', async () => {
+    await using sandbox = await start([mail([{ name: 'a.pdf' }])]);
+    const ended = await runJob(sandbox, ['fleet', 'attachments'], {
+      jobs: 'fixtures',
+      attachments: { rules: [rule()] },
+      mailboxes: { mailboxes: [{ secret: 'gmail-jobs/alice' }] },
+      env: { EXPORT_URL: sandbox.s3.url('{mailbox}') },
+    });
+    assert.equal(ended.code, 0, ended.stdout);
+    assert.deepEqual([...sandbox.s3.objects.keys()], ['alice@example.com/saved/a.pdf']);
+  });
+
   it('counts in a dry run, and saves and marks nothing', async (t) => {
     const { files, run } = folderFor(t);
     await using sandbox = await start([mail([{ name: 'a.pdf' }]), mail([{ name: 'b.pdf' }])]);
