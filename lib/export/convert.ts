@@ -269,10 +269,7 @@ class Conversion {
   /** Counts damaged lines of the index as failed messages: their messages may be missing. */
   #reportIndex({ damage, damageCount }: Copy): void {
     const { log, tally } = this.#context;
-    for (const text of damage) {
-      const [path = '', ...problem] = text.split(': ');
-      log.error('export.damaged', { path, problem: problem.join(': ') });
-    }
+    for (const { path, problem } of damage) log.error('export.damaged', { path, problem });
     tally.matched(damageCount);
     tally.failed(damageCount);
     this.#damaged += damageCount;

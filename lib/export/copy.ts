@@ -80,8 +80,8 @@ export class Copy {
     return this.#table.live;
   }
 
-  /** Such as `index/…-0001.jsonl:12: id is no id of a message`: the first problems of the index. */
-  get damage(): readonly string[] {
+  /** The first problems of the index, at most 300. */
+  get damage(): readonly Damage[] {
     return this.#damage.first;
   }
 
@@ -132,17 +132,30 @@ export class Copy {
   }
 }
 
+/** A problem of the index. */
+export interface Damage {
+  /** The file, and for a line its number: `index/…-0001.jsonl:12`. */
+  readonly path: string;
+  /** The end of a sentence that begins with the path. */
+  readonly problem: string;
+}
+
+/** Such as `index/…-0001.jsonl:12: id is no id of a message`. */
+export function describeDamage({ path, problem }: Damage): string {
+  return `${path}: ${problem}`;
+}
+
 /** More problems than these are only counted. */
 const MOST_LISTED = 300;
 
-export class DamageList {
-  readonly first: string[] = [];
+class DamageList {
+  readonly first: Damage[] = [];
   count = 0;
 
-  add(place: string, problem: string): void {
+  add(path: string, problem: string): void {
     this.count += 1;
     // Names of files may hold characters that control a terminal.
-    if (this.first.length < MOST_LISTED) this.first.push(`${printable(place)}: ${problem}`);
+    if (this.first.length < MOST_LISTED) this.first.push({ path: printable(path), problem });
   }
 }
 

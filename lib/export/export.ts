@@ -17,7 +17,7 @@ import { getMessage } from '../gmail/messages.ts';
 import { windowOf, windowTerms } from '../gmail/windows.ts';
 import type { Log } from '../screen/log.ts';
 import { CopyChanges, HIDDEN, later, surveyLines } from './changes.ts';
-import { type Copy, openCopy } from './copy.ts';
+import { type Copy, describeDamage, openCopy } from './copy.ts';
 import { Fetcher, LARGE } from './fetch.ts';
 import { type ExportForecast, forecastExport } from './forecast.ts';
 import { INDEX } from './index-writer.ts';
@@ -113,8 +113,9 @@ class Export {
       isNew,
       ...this.#progressFields,
     });
-    if (copy.damageCount > 0) {
-      this.#context.log.warn('export.index_damaged', { problems: copy.damageCount, first: copy.damage[0] });
+    const [first] = copy.damage;
+    if (first !== undefined) {
+      this.#context.log.warn('export.index_damaged', { problems: copy.damageCount, first: describeDamage(first) });
     }
     await this.#keepingLines(() => this.#work(copy, names, page));
     this.#finish();

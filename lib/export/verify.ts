@@ -157,10 +157,7 @@ class Verification {
 
   #noteIndex(): void {
     const { damage, damageCount } = this.#copy;
-    for (const text of damage) {
-      const [path = '', ...problem] = text.split(': ');
-      this.#tell({ path, problem: problem.join(': ') });
-    }
+    for (const { path, problem } of damage) this.#tell({ path, problem });
     this.counts.damaged += damageCount;
   }
 

@@ -10,7 +10,7 @@ import { didYouMean } from '../base/nearest.ts';
 import { mapAtOnce } from '../base/pool.ts';
 import type { Tally } from '../base/tally.ts';
 import { ConfigError, CredentialError, RefusedError } from '../errors.ts';
-import { type Copy, type CopyMessage, openCopy } from '../export/copy.ts';
+import { type Copy, type CopyMessage, describeDamage, openCopy } from '../export/copy.ts';
 import { type Conditions, isAtOrBelow, isFrom, Selection } from '../export/selection.ts';
 import { SourceError } from '../export/source-file.ts';
 import { type CopyState, readState } from '../export/state.ts';
@@ -127,7 +127,9 @@ class Restore {
     const { until } = this.#options;
     const copy = await openCopy(store, signal, until === undefined ? {} : { until });
     log.info('restore.opened', { messages: copy.size, ...(until !== undefined && { asOf: until.toISOString() }) });
-    for (const problem of copy.damage.slice(0, LOGGED_DAMAGE)) log.error('restore.index_damaged', { problem });
+    for (const problem of copy.damage.slice(0, LOGGED_DAMAGE).map(describeDamage)) {
+      log.error('restore.index_damaged', { problem });
+    }
     this.#requireKnown(copy, state);
 
     const pin = await readPin(store, address, signal);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Copy, openCopy } from '../../../lib/export/copy.ts';
+import { type Copy, describeDamage, openCopy } from '../../../lib/export/copy.ts';
 import { createFolderPlace, type FolderPlace } from '../../fixtures/folder-place.ts';
 
 const signal = new AbortController().signal;
@@ -135,7 +135,7 @@ describe('a copy', () => {
       [...copy].map(({ id }) => id),
       ['a1', 'c1', 'e1'],
     );
-    assert.deepEqual(copy.damage, [
+    assert.deepEqual(copy.damage.map(describeDamage), [
       `${FIRST}:3: historyId is no whole number in quotes`,
       `${FIRST}:4: is no JSON object`,
       `${FIRST}:5: is no UTF-8`,
@@ -156,7 +156,10 @@ describe('a copy', () => {
       [...copy].map(({ id }) => id),
       ['a1', 'b1', 'c1'],
     );
-    assert.deepEqual(copy.damage, [`${FIRST}:2: is longer than 8 MB`, `${SECOND}:2: is no JSON object`]);
+    assert.deepEqual(copy.damage.map(describeDamage), [
+      `${FIRST}:2: is longer than 8 MB`,
+      `${SECOND}:2: is no JSON object`,
+    ]);
   });
 
   it('reads a large part as a stream, with lines across its pieces', async (t) => {
@@ -184,7 +187,7 @@ describe('a copy', () => {
     );
     const copy = await openCopy(place.store, signal);
     assert.equal(copy.size, 1);
-    assert.deepEqual(copy.damage, [
+    assert.deepEqual(copy.damage.map(describeDamage), [
       'index/a/20261127-010203-abcd-0001.jsonl: is no part of the index',
       'index/notes.jsonl: is no part of the index',
       `${FIRST.replace('-0001', '-0003')}: part 2 of its run is missing`,
