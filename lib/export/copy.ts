@@ -1,6 +1,7 @@
 /** A copy as its index describes it: all lines of all parts, read into one small table in memory. */
 import { isUtf8 } from 'node:buffer';
 import type { FileStore, StoredFile } from '../base/file-store.ts';
+import { mapAhead } from '../base/pool.ts';
 import { timeOfRunId } from '../base/run-id.ts';
 import { RefusedError } from '../errors.ts';
 import type { IdSet } from '../gmail/ids.ts';
@@ -45,10 +46,10 @@ export async function openCopy(store: FileStore, signal: AbortSignal, { until }:
   }
   noteGaps(parts, damage);
   const table = new CopyTable();
-  const nextPart = readAhead(store, parts, signal);
-  for (const { path } of parts) {
+  for await (const { path, content } of mapAhead(parts, AHEAD, (part) => beginPart(store, part, signal))) {
+    signal.throwIfAborted();
     try {
-      const chunks = await nextPart();
+      const chunks = await content();
       if (chunks === null) damage.add(path, 'vanished while the copy was read');
       else await readLines(path, chunks, damage, (line) => table.add(line));
     } catch (error) {
@@ -200,32 +201,22 @@ const MOST_BYTES_AHEAD = 2 * 1024 * 1024;
 
 type Chunks = Iterable<Buffer> | AsyncIterable<Buffer>;
 
-/** Returns a function that resolves to the content of the next part, or to null when there is no such file any more. */
-function readAhead(store: FileStore, parts: readonly StoredFile[], signal: AbortSignal): () => Promise<Chunks | null> {
-  const begun: (() => Promise<Chunks | null>)[] = [];
-  const waiting = parts.values();
-  const begin = () => {
-    const { value: part } = waiting.next();
-    if (part === undefined) return;
-    if (part.bytes > MOST_BYTES_AHEAD) {
-      begun.push(() => store.open(part.path, signal));
-      return;
-    }
-    const reading = store.read(part.path, signal);
-    // The error is thrown when its turn comes.
-    reading.catch(() => undefined);
-    begun.push(async () => {
-      const file = await reading;
-      return file === null ? null : [file.content];
-    });
+interface BegunPart {
+  readonly path: string;
+  /** Null when there is no such file any more. */
+  readonly content: () => Promise<Chunks | null>;
+}
+
+/** Begins to read a part. The error of a read is thrown by `content`, so that it concerns this part alone. */
+async function beginPart(store: FileStore, { path, bytes }: StoredFile, signal: AbortSignal): Promise<BegunPart> {
+  if (bytes > MOST_BYTES_AHEAD) return { path, content: () => store.open(path, signal) };
+  const reading = store.read(path, signal);
+  reading.catch(() => undefined);
+  const content = async () => {
+    const file = await reading;
+    return file === null ? null : [file.content];
   };
-  for (let count = 0; count < AHEAD; count += 1) begin();
-  return async () => {
-    signal.throwIfAborted();
-    const next = begun.shift();
-    begin();
-    return next === undefined ? null : await next();
-  };
+  return { path, content };
 }
 
 const NEWLINE = 0x0a;
