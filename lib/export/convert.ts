@@ -248,9 +248,7 @@ class Conversion {
   /** @throws SourceError for a file that is missing; reading throws a SourceError for one that is damaged. */
   async #open(message: CopyMessage): Promise<AsyncIterable<Buffer>> {
     const { store, signal } = this.#context;
-    const source = await openSource(store, message.path, message, signal);
-    if (source === null) throw new SourceError('is missing');
-    return source;
+    return await openSource(store, message.path, message, signal);
   }
 
   /** False, with an event, when the message's file is damaged. */

@@ -51,17 +51,18 @@ export interface ExpectedSource {
 export class SourceError extends Error {}
 
 /**
- * The unpacked source of a message as a stream; null when there is no file. The stream ends with a SourceError unless the
- * source has the expected size and sum: a reader may trust the source only after the stream has ended.
+ * The unpacked source of a message as a stream. The stream ends with a SourceError unless the source has the expected size
+ * and sum: a reader may trust the source only after the stream has ended.
+ * @throws SourceError when there is no file.
  */
 export async function openSource(
   store: FileStore,
   path: string,
   expected: ExpectedSource,
   signal: AbortSignal,
-): Promise<Readable | null> {
+): Promise<Readable> {
   const packed = await store.open(path, signal);
-  if (packed === null) return null;
+  if (packed === null) throw new SourceError('is missing');
   const ends = new EndsOfFile();
   const unpack = createGunzip();
   const check = new SourceCheck(expected, ends);
@@ -84,9 +85,7 @@ export async function checkSource(
   expected: ExpectedSource,
   signal: AbortSignal,
 ): Promise<void> {
-  const source = await openSource(store, path, expected, signal);
-  if (source === null) throw new SourceError('is missing');
-  for await (const _ of source) signal.throwIfAborted();
+  for await (const _ of await openSource(store, path, expected, signal)) signal.throwIfAborted();
 }
 
 /**

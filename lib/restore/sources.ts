@@ -11,21 +11,17 @@ const LARGEST = 150 * 1_024 * 1_024;
 export async function readSource(store: FileStore, message: CopyMessage, signal: AbortSignal): Promise<Buffer> {
   const { path, size } = message;
   if (size > LARGEST) throw new SourceError(`has ${size} bytes, more than Gmail takes`);
-  const stream = await openSource(store, path, message, signal);
-  if (stream === null) throw new SourceError('is missing');
   const source = Buffer.allocUnsafe(size);
   let at = 0;
-  for await (const chunk of stream) at += (chunk as Buffer).copy(source, at);
+  for await (const chunk of await openSource(store, path, message, signal)) at += (chunk as Buffer).copy(source, at);
   return source;
 }
 
 /** The headers of the message, read without the rest of its file. @throws SourceError */
 export async function readHead(store: FileStore, message: CopyMessage, signal: AbortSignal): Promise<Buffer> {
-  const stream = await openSource(store, message.path, message, signal);
-  if (stream === null) throw new SourceError('is missing');
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of stream) {
+  for await (const chunk of await openSource(store, message.path, message, signal)) {
     chunks.push(chunk as Buffer);
     length += (chunk as Buffer).length;
     const head = headIn(Buffer.concat(chunks));

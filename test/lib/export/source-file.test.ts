@@ -37,8 +37,8 @@ describe("a message's file", () => {
     assert.equal(sizeInTrailer(gz), SOURCE.length);
     write(PATH, gz);
     const source = await openSource(store, PATH, sums, signal);
-    assert.ok(source && (await buffer(source)).equals(SOURCE));
-    assert.equal(await openSource(store, `${PATH}x`, sums, signal), null);
+    assert.ok((await buffer(source)).equals(SOURCE));
+    await assert.rejects(openSource(store, `${PATH}x`, sums, signal), new SourceError('is missing'));
     const empty = await pack(Buffer.alloc(0));
     write(`${PATH}2`, empty.gz);
     await checkSource(store, `${PATH}2`, empty, signal);
@@ -87,6 +87,6 @@ describe("a message's file", () => {
     const stop = new AbortController();
     const source = await openSource(store, PATH, sums, stop.signal);
     stop.abort(new Error('stopped'));
-    await assert.rejects(buffer(source as NonNullable<typeof source>), /stopped/);
+    await assert.rejects(buffer(source), /stopped/);
   });
 });
