@@ -1,8 +1,7 @@
 /** The files of a copy that hold messages: their paths, their compressed form, and their sums. */
 import { createHash } from 'node:crypto';
 import { pipeline, type Readable, Transform } from 'node:stream';
-import { promisify } from 'node:util';
-import { crc32, createGunzip, gzip } from 'node:zlib';
+import { crc32, createGunzip } from 'node:zlib';
 import type { FileStore } from '../base/file-store.ts';
 import { RefusedError } from '../errors.ts';
 
@@ -32,14 +31,6 @@ export interface PackedSource {
   readonly size: number;
   /** Of the source before packing, in hexadecimal digits. */
   readonly sha256: string;
-}
-
-const gzipAsync = promisify(gzip);
-
-/** Compresses a source. */
-export async function pack(source: Uint8Array): Promise<PackedSource> {
-  const gz = await gzipAsync(source);
-  return { gz, size: source.byteLength, sha256: createHash('sha256').update(source).digest('hex') };
 }
 
 export interface ExpectedSource {

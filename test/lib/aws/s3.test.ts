@@ -12,9 +12,10 @@ import {
   StoppedError,
   UnavailableError,
 } from '../../../lib/errors.ts';
-import { checkSource, pack, SourceError } from '../../../lib/export/source-file.ts';
+import { checkSource, SourceError } from '../../../lib/export/source-file.ts';
 import { appPolicy } from '../../../lib/policy/documents.ts';
 import { openStore } from '../../../lib/store/open.ts';
+import { pack } from '../../fixtures/pack.ts';
 import type { PolicyDocument, Statement } from '../../sandbox/iam.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
 import { type S3Bucket, type S3ErrorName, s3Error } from '../../sandbox/s3.ts';

@@ -7,12 +7,12 @@ import {
   copyDate,
   idOfPath,
   openSource,
-  pack,
   pathOf,
   SourceError,
   sizeInTrailer,
 } from '../../../lib/export/source-file.ts';
 import { createFolderPlace } from '../../fixtures/folder-place.ts';
+import { pack } from '../../fixtures/pack.ts';
 
 const { signal } = new AbortController();
 const PATH = 'messages/2026/11/18f0.eml.gz';
