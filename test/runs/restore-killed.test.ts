@@ -1,8 +1,8 @@
 /** Kills `job restore` at each of its requests to Gmail, before and after the effect; the next run restores the rest. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { makeCopy, messagesIn } from '../fixtures/copy-of-mailbox.ts';
 import { runHere } from '../fixtures/front-door.ts';
-import { makeCopy, messagesIn } from '../fixtures/made-copy.ts';
 import { mailboxOf } from '../fixtures/mailbox.ts';
 import { assertEnded, ChildHandle, runJob } from '../run.ts';
 import { startSandbox } from '../sandbox/index.ts';

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { makeCopy } from '../fixtures/made-copy.ts';
+import { makeCopy } from '../fixtures/copy-of-mailbox.ts';
 import { mailboxOf } from '../fixtures/mailbox.ts';
 import { assertEnded, runJob } from '../run.ts';
 import { startSandbox } from '../sandbox/index.ts';

@@ -16,8 +16,8 @@ import { StoppedError } from '../../../lib/errors.ts';
 import { type ConvertRequest, convertCopy } from '../../../lib/export/convert.ts';
 import { mboxEntry } from '../../../lib/export/mbox.ts';
 import { noProgress } from '../../../lib/screen/progress.ts';
+import { type CopiedMessage, pathOfCopied, writeCopy } from '../../fixtures/copy-of-messages.ts';
 import { createFolderPlace, type FolderPlace } from '../../fixtures/folder-place.ts';
-import { type CopiedMessage, pathOfCopied, writeCopy } from '../../fixtures/made-up-copy.ts';
 import { describeWithReaders, openWithNotmuch, readWithPython } from '../../fixtures/mail-readers.ts';
 
 const HEAD = 'Message-ID: <one@example.com>\r\nFrom: Bob <bob@example.com>\r\nSubject: Hello\r\n\r\n';

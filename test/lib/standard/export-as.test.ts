@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import { type CopiedMessage, writeCopy } from '../../fixtures/copy-of-messages.ts';
 import { createFolderPlace } from '../../fixtures/folder-place.ts';
-import { type CopiedMessage, writeCopy } from '../../fixtures/made-up-copy.ts';
 import { assertEnded, ChildHandle, type RunOptions, runOwnJob } from '../../run.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
 
