@@ -34,7 +34,7 @@ const LONG_MS = 3 * 60_000;
 
 const SAMPLE = 20;
 
-/** Half of each span is the mean size of the messages in it: the limits of the large ones, in megabytes. */
+/** Large messages are counted between these limits, in megabytes, and taken to have the middle size. */
 const SPANS_MB = [2, 5, 10, 20, 50] as const;
 
 export async function forecastExport(input: UpcomingExport): Promise<ExportForecast> {

@@ -43,7 +43,7 @@ export class SourcePacker implements SourceSink {
     if (!this.#gzip.write(bytes)) await once(this.#gzip, 'drain');
   }
 
-  /** The packed source. `release` must be called when its memory is no longer needed. */
+  /** The packed source. Call `release` when it is stored. */
   async finish(): Promise<PackedSource> {
     this.#gzip.end();
     if (!this.#gzip.readableEnded) await once(this.#gzip, 'end');
@@ -52,7 +52,7 @@ export class SourcePacker implements SourceSink {
     return { gz, size: this.#size, sha256: this.#hash.digest('hex') };
   }
 
-  /** Frees the memory. */
+  /** Frees the memory, also of a source that did not arrive whole. */
   release(): void {
     this.#isAbandoned = true;
     this.#packed = [];
