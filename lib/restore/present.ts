@@ -24,8 +24,8 @@ export function candidateOf(message: CopyMessage, source: Buffer): Candidate {
   return { message, source, messageId: messageIdIn(head), dateMs: dateIn(head) };
 }
 
-/** Message-IDs that a search takes as one word. */
-const SEARCHABLE = /^[\w!#$%&'*+/=?^`~.@-]{1,250}$/;
+/** Message-IDs that a search takes as one word: a hyphen at the beginning would negate it. */
+const SEARCHABLE = /^\w[\w!#$%&'*+/=?^`~.@-]{0,249}$/;
 
 /** Characters of a search: Gmail refuses addresses of more than 8 KB. */
 const LONGEST_SEARCH = 5_000;

@@ -373,6 +373,7 @@ describe('job restore', () => {
       'From: a@example.com\r\nSubject: no id\r\nDate: Thu, 01 Jan 2026 10:00:00 +0000\r\n\r\ntwo',
       'From: a@example.com\r\nSubject: no date\r\n\r\none',
       'From: a@example.com\r\nSubject: no date\r\nDate: yesterday\r\nMessage-ID: two words {x}\r\n\r\none',
+      'From: a@example.com\r\nSubject: hyphen\r\nMessage-ID: <-hyphen@x>\r\nDate: Thu, 01 Jan 2026 10:00:00 +0000\r\n\r\none',
       'From: a@example.com\r\nMessage-ID: <early@x>\r\nDate: Thu, 01 Jan 1970 00:00:00 +0000\r\n\r\none',
       'no headers at all',
       '\r\n',
