@@ -7,9 +7,11 @@
  */
 import type { DateRange } from '../base/date-range.ts';
 import type { FileStore } from '../base/file-store.ts';
+import { mapAtOnce } from '../base/pool.ts';
 import type { Tally } from '../base/tally.ts';
 import { ConfigError, RefusedError } from '../errors.ts';
-import { type HistoryPage, readHistoryPage } from '../gmail/history.ts';
+import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
+import { type HistoryPage, readAdditions, readHistoryPage } from '../gmail/history.ts';
 import { IdSet } from '../gmail/ids.ts';
 import { listMessageIds } from '../gmail/list-page.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
@@ -22,7 +24,7 @@ import { Fetcher, LARGE } from './fetch.ts';
 import { type ExportForecast, forecastExport } from './forecast.ts';
 import { INDEX } from './index-writer.ts';
 import { LabelNames } from './label-names.ts';
-import type { Line } from './line.ts';
+import { compareHistoryIds, type Line } from './line.ts';
 import { Lines } from './lines.ts';
 import { type CopyState, readState, writeState } from './state.ts';
 import { surveyMailbox } from './survey.ts';
@@ -58,6 +60,12 @@ const UNKNOWN_HISTORY = '1';
 
 /** A list of the mailbox is repeated for messages that came meanwhile, at most so often. */
 const MOST_LISTS = 3;
+
+/** The lowest history id of so many of the newest messages is from before the newest one came. */
+const NEWEST = 5;
+
+/** Messages that are asked for one by one before they count as gone. */
+const MOST_ASKED = 100;
 
 /** Messages that are copied one by one, because a search for the large ones would cost as much. */
 const FEW = 5;
@@ -289,8 +297,9 @@ class Export {
     const { mailbox, log } = this.#context;
     let known = copy.ids().without(IdSet.of(this.#current.failed));
     for (let round = 1; round <= MOST_LISTS; round += 1) {
-      const { ids, all } =
+      const { ids: shown, all } =
         round === 1 && listed !== undefined ? { ids: listed, all: undefined } : await this.#list(spamTrash);
+      const ids = round === 2 ? IdSet.union([shown, await this.#notShown(copy, all ?? shown)]) : shown;
       if (round === 1) {
         if (all !== undefined) await this.#writeGone(copy, all);
         log.info('export.listed', { messages: ids.size, missing: ids.without(known).size });
@@ -317,7 +326,7 @@ class Export {
 
   /** Writes that messages of the copy are gone, which a list of the whole mailbox does not show. */
   async #writeGone(copy: Copy, all: IdSet): Promise<void> {
-    const gone = await this.#confirmGone(copy.ids().without(all));
+    const gone = await this.#askedByIds(await this.#confirmGone(copy.ids().without(all)));
     const mailboxId = this.#current.historyId;
     const lines = function* (): Generator<Line> {
       for (const id of gone.list()) {
@@ -327,10 +336,35 @@ class Export {
     await this.#write(lines);
   }
 
+  /**
+   * Messages that came shortly before the copy's first history id, and that the list `shown` does not show yet: a list may
+   * be seconds late, the history is not. The history is read from before the newest messages of the list. 2 quota units.
+   */
+  async #notShown(copy: Copy, shown: IdSet): Promise<IdSet> {
+    const newest = shown.list(Math.max(0, shown.size - NEWEST));
+    const from = newest
+      .flatMap((id) => this.#fetcher?.firstHistoryIds.get(id) ?? copy.get(id)?.historyId ?? [])
+      .sort(compareHistoryIds);
+    for (const since of from) {
+      const added = await readAdditions(this.#client, since, this.#context.signal);
+      if (added !== null) return IdSet.of(added.ids).without(shown);
+    }
+    return IdSet.empty;
+  }
+
   /** The messages that a second list does not show either: a change may move a message between the pages of a list. */
   async #confirmGone(missing: IdSet): Promise<IdSet> {
     if (missing.size === 0) return missing;
     return missing.without(await listMessageIds(this.#client, this.#context.signal));
+  }
+
+  /** Asks for the newest messages by their ids, since a list may be seconds late. 20 quota units for each. */
+  async #askedByIds(gone: IdSet): Promise<IdSet> {
+    const { signal } = this.#context;
+    const there = await mapAtOnce(gone.list(Math.max(0, gone.size - MOST_ASKED)), MAX_CONCURRENT, async (id) =>
+      (await getMessage(this.#client, { id, format: 'minimal' }, signal)) === null ? [] : [id],
+    );
+    return gone.without(IdSet.of(there.flat()));
   }
 
   /** Copies what the search finds and the copy lacks. */

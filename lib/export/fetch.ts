@@ -23,6 +23,8 @@ import { checkSource, copyDate, type PackedSource, pathOf, SourceError } from '.
 /** The search for messages that are read one by one: several at once might not fit into a dyno's memory. */
 export const LARGE = 'larger:2M';
 
+const FIRST = 10;
+
 /** Messages of one minute under the profile `2026`: after each batch its large messages are read. */
 const BATCH = 300;
 
@@ -55,6 +57,8 @@ export class Fetcher {
   readonly #signal: AbortSignal;
   /** The ids of messages that Gmail did not give. */
   readonly failed: string[] = [];
+  /** The history ids of the first messages that were stored, which are the newest ones, by their ids. */
+  readonly firstHistoryIds = new Map<string, string>();
   /** Messages that were stored, and the bytes of their sources. */
   copied = 0;
   bytes = 0;
@@ -110,6 +114,7 @@ export class Fetcher {
       const date = copyDate(internalDateMs);
       await this.#store(pathOf(id, date), source);
       const { size, sha256 } = source;
+      if (this.copied < FIRST) this.firstHistoryIds.set(id, historyId);
       this.copied += 1;
       this.bytes += size;
       const line = { id, threadId, date: date.toISOString(), size, sha256, labels, historyId };

@@ -42,6 +42,21 @@ describe('a first export', () => {
     assert.equal(sent(sandbox, 'messages.get'), 10);
   });
 
+  it('copies a message that came a moment before and that no list shows yet, and does not call it gone', async () => {
+    await using sandbox = await startSandbox({ messages: 20, searchLagMs: 3_600_000 });
+    await using folder = await ExportFolder.make();
+    const { id } = await insert(sandbox);
+    assertEnded(await folder.export(sandbox), 0, { outcome: 'ok' });
+    assertCopied(await folder.read(), sandbox.mailbox);
+    const path = join(folder.path, 'state.json');
+    const state = JSON.parse(await readFile(path, 'utf8'));
+    await writeFile(path, JSON.stringify({ ...state, listed: false, complete: false }));
+    assertEnded(await folder.export(sandbox), 0, { outcome: 'nothing-to-do' });
+    const copy = await folder.read();
+    assertCopied(copy, sandbox.mailbox);
+    assert.ok(copy.messages.has(id));
+  });
+
   it('of an empty mailbox makes an empty copy, which is complete', async () => {
     await using folder = await ExportFolder.make();
     await using sandbox = await startSandbox({ mailbox: mailboxOf([]) });
