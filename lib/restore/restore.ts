@@ -21,7 +21,8 @@ import type { Mailbox } from '../gmail/mailbox.ts';
 import { getMessage } from '../gmail/messages.ts';
 import type { Log } from '../screen/log.ts';
 import { Arrivals, ForgottenHistoryError } from './arrivals.ts';
-import { forecastRestore, renderRestore } from './forecast.ts';
+import { forecastRestore } from './forecast.ts';
+import { renderRestoreForecast } from './forecast-screen.ts';
 import { Importer } from './importer.ts';
 import { RestoredLabels } from './labels.ts';
 import { type Pin, readPin, type StoredPin, writePin } from './pin.ts';
@@ -164,7 +165,7 @@ class Restore {
     const { messages, units } = forecast;
     mailbox.progress.stop();
     log.info('restore.forecast', { ...forecast, there, leftOut });
-    this.#context.show(() => renderRestore(forecast, address));
+    this.#context.show((columns) => renderRestoreForecast(forecast, address, columns));
     await this.#context.confirm?.(`Import ${counted(messages, 'message')} into ${address}? [y/N] `);
     if (mailbox.live && !keepsPin) await this.#writePin({ email: address, historyId, startedAt }, pin.version);
     mailbox.progress.plan({ total: messages, units, unitsPerMinute: mailbox.client.unitsPerMinute });
