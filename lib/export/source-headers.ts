@@ -17,10 +17,9 @@ export function headerIn(head: Buffer, name: string): string {
   return found?.[1]?.trim() ?? '';
 }
 
-/** The Message-ID without its angle brackets; '' for none. */
-export function messageIdIn(head: Buffer): string {
-  const value = headerIn(head, 'Message-ID');
-  return /<([^<>]*)>/.exec(value)?.[1]?.trim() ?? value;
+/** The id in the value of a header Message-ID, without its angle brackets; '' for none. */
+export function messageIdOf(value: string): string {
+  return /<([^<>]*)>/.exec(value)?.[1]?.trim() ?? value.trim();
 }
 
 /** The time in the header Date, in milliseconds; undefined when it is missing or no date. */

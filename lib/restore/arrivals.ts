@@ -5,6 +5,7 @@
 import { TRY_NEXT_RUN } from '../base/network-failure.ts';
 import { mapAtOnce } from '../base/pool.ts';
 import { UnavailableError } from '../errors.ts';
+import { messageIdOf } from '../export/source-headers.ts';
 import type { GmailClient } from '../gmail/client.ts';
 import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
 import { readAdditions } from '../gmail/history.ts';
@@ -69,8 +70,7 @@ export class Arrivals {
       const message = await readHeaders(this.#client, id, ['Message-ID'], this.#signal);
       this.#known.add(id);
       if (message === null) return;
-      const value = message.header('Message-ID').trim();
-      const messageId = /<([^<>]*)>/.exec(value)?.[1]?.trim() ?? value;
+      const messageId = messageIdOf(message.header('Message-ID'));
       this.#arrivals.push({ id, messageId, receivedMs: message.receivedAt.getTime() });
     });
     this.#since = additions.historyId;

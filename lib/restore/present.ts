@@ -4,7 +4,7 @@
  */
 import { mapAtOnce } from '../base/pool.ts';
 import type { CopyMessage } from '../export/copy.ts';
-import { dateIn, headIn, messageIdIn } from '../export/source-headers.ts';
+import { dateIn, headerIn, headIn, messageIdOf } from '../export/source-headers.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { readRawSource, type SourceSink } from '../gmail/raw-source.ts';
 import type { Arrivals } from './arrivals.ts';
@@ -21,7 +21,7 @@ export interface Candidate {
 
 export function candidateOf(message: CopyMessage, source: Buffer): Candidate {
   const head = headIn(source);
-  return { message, source, messageId: messageIdIn(head), dateMs: dateIn(head) };
+  return { message, source, messageId: messageIdOf(headerIn(head, 'Message-ID')), dateMs: dateIn(head) };
 }
 
 /** Message-IDs that a search takes as one word: a hyphen at the beginning would negate it. */

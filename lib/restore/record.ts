@@ -5,6 +5,7 @@
 import type { FileStore } from '../base/file-store.ts';
 import { isObject, parseJson } from '../base/json.ts';
 import { IdCollector, type IdSet, isMessageId } from '../gmail/ids.ts';
+import { addressAsName } from '../store/place.ts';
 
 const FOLDER = 'restored/';
 
@@ -74,5 +75,5 @@ export async function readRecords(
 }
 
 function folderOf(address: string): string {
-  return `${FOLDER}${address.toLowerCase().replace(/[^a-z0-9@._+-]/g, '_')}/`;
+  return `${FOLDER}${addressAsName(address)}/`;
 }
