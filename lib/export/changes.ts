@@ -3,10 +3,11 @@
  * knows the history, from a list of the whole mailbox.
  */
 import type { HistoryPage } from '../gmail/history.ts';
+import { compareHistoryIds, laterHistoryId } from '../gmail/history-id.ts';
 import type { IdSet } from '../gmail/ids.ts';
 import type { Copy } from './copy.ts';
 import { type LabelNames, type Rename, sorted } from './label-names.ts';
-import { compareHistoryIds, type DeletedLine, type LabelsLine, type Line } from './line.ts';
+import type { DeletedLine, LabelsLine, Line } from './line.ts';
 import type { Survey } from './survey.ts';
 
 /** Gmail shows messages with these labels only when they are asked for. */
@@ -84,7 +85,8 @@ export class CopyChanges {
       if (this.#known.has(id)) continue;
       // A rename line concerns lines with lower history ids alone.
       const map = compareHistoryIds(own, historyId) < 0 ? written : all;
-      if (map.concerns(labels)) yield { id, labels: sorted(all.apply(labels)), historyId: later(own, historyId) };
+      if (map.concerns(labels))
+        yield { id, labels: sorted(all.apply(labels)), historyId: laterHistoryId(own, historyId) };
     }
   }
 
@@ -105,7 +107,8 @@ export class CopyChanges {
       else labels.delete(name);
     }
     const after = sorted([...labels]);
-    if (written.concerns(known.labels)) return { id, labels: after, historyId: later(historyId, context.historyId) };
+    if (written.concerns(known.labels))
+      return { id, labels: after, historyId: laterHistoryId(historyId, context.historyId) };
     return after.join('\0') === sorted(before).join('\0') ? null : { id, labels: after, historyId };
   }
 
@@ -200,11 +203,6 @@ export function isHidden(labels: readonly string[]): boolean {
   return labels.some((label) => HIDDEN.includes(label));
 }
 
-/** The higher of two history ids. */
-export function later(one: string, two: string): string {
-  return compareHistoryIds(one, two) < 0 ? two : one;
-}
-
 /**
  * The lines that make a copy agree with a list of the mailbox; deleted lines for the messages of `gone`. A line has the
  * history id of the list.
@@ -212,7 +210,7 @@ export function later(one: string, two: string): string {
 export function* surveyLines(copy: Copy, survey: Survey, gone: IdSet): Generator<Line, void, undefined> {
   const labelsOf = labelsByMessage(survey);
   for (const { id, labels, historyId: own, deleted } of copy.all()) {
-    const historyId = later(own, survey.historyId);
+    const historyId = laterHistoryId(own, survey.historyId);
     const now = labelsOf(id);
     if (now !== undefined) {
       if (deleted || now.join('\0') !== sorted(labels).join('\0')) yield { id, labels: now, historyId };

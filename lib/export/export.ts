@@ -12,19 +12,20 @@ import type { Tally } from '../base/tally.ts';
 import { ConfigError, RefusedError } from '../errors.ts';
 import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
 import { type HistoryPage, readAdditions, readHistoryPage } from '../gmail/history.ts';
+import { compareHistoryIds, laterHistoryId } from '../gmail/history-id.ts';
 import { IdSet } from '../gmail/ids.ts';
 import { listMessageIds } from '../gmail/list-page.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { getMessage } from '../gmail/messages.ts';
 import { windowOf, windowTerms } from '../gmail/windows.ts';
 import type { Log } from '../screen/log.ts';
-import { CopyChanges, HIDDEN, later, surveyLines } from './changes.ts';
+import { CopyChanges, HIDDEN, surveyLines } from './changes.ts';
 import { type Copy, describeDamage, openCopy } from './copy.ts';
 import { Fetcher, LARGE } from './fetch.ts';
 import { type ExportForecast, forecastExport } from './forecast.ts';
 import { INDEX } from './index-writer.ts';
 import { LabelNames } from './label-names.ts';
-import { compareHistoryIds, type Line } from './line.ts';
+import type { Line } from './line.ts';
 import { Lines } from './lines.ts';
 import { type CopyState, readState, writeState } from './state.ts';
 import { surveyMailbox } from './survey.ts';
@@ -272,7 +273,7 @@ class Export {
     for (const id of changes.unclear) {
       const message = await getMessage(this.#client, { id, format: 'minimal' }, this.#context.signal);
       const known = copy.get(id)?.historyId ?? mailboxId;
-      const historyId = later(known, message?.historyId ?? mailboxId);
+      const historyId = laterHistoryId(known, message?.historyId ?? mailboxId);
       if (message !== null) lines.push({ id, labels: await names.of(message.labelIds ?? []), historyId });
       else if (copy.get(id)?.deleted === false && !this.#isPart) lines.push({ id, deleted: true, historyId });
     }
@@ -330,7 +331,7 @@ class Export {
     const mailboxId = this.#current.historyId;
     const lines = function* (): Generator<Line> {
       for (const id of gone.list()) {
-        yield { id, deleted: true, historyId: later(copy.get(id)?.historyId ?? mailboxId, mailboxId) };
+        yield { id, deleted: true, historyId: laterHistoryId(copy.get(id)?.historyId ?? mailboxId, mailboxId) };
       }
     };
     await this.#write(lines);

@@ -7,15 +7,16 @@ import type { Tally } from '../base/tally.ts';
 import { RefusedError, UnavailableError } from '../errors.ts';
 import type { GmailClient } from '../gmail/client.ts';
 import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
+import { compareHistoryIds, laterHistoryId } from '../gmail/history-id.ts';
 import type { IdSet } from '../gmail/ids.ts';
 import { readProfile } from '../gmail/profile.ts';
 import { readRawSource } from '../gmail/raw-source.ts';
 import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
-import { isHidden, later } from './changes.ts';
+import { isHidden } from './changes.ts';
 import type { Copy } from './copy.ts';
 import type { LabelNames } from './label-names.ts';
-import { compareHistoryIds, type MessageLine } from './line.ts';
+import type { MessageLine } from './line.ts';
 import type { Lines } from './lines.ts';
 import { LargeSlot, SourcePacker } from './packer.ts';
 import { checkSource, copyDate, type PackedSource, pathOf, SourceError } from './source-file.ts';
@@ -135,7 +136,7 @@ export class Fetcher {
     const { copy, mailboxHistoryId } = this.#context;
     const known = copy.get(id);
     // The copy calls the message deleted, wrongly.
-    if (known?.deleted) return later(known.historyId, mailboxHistoryId);
+    if (known?.deleted) return laterHistoryId(known.historyId, mailboxHistoryId);
     // Another label has the former name of a renamed one.
     const isRenamed = labels.some((name) => this.#formerNames.has(name));
     return isRenamed && compareHistoryIds(historyId, mailboxHistoryId) < 0 ? mailboxHistoryId : null;

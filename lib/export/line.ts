@@ -1,5 +1,6 @@
 /** The lines of a copy's index: what a run found about one message, or about the name of a label. */
 import { isObject, parseJson } from '../base/json.ts';
+import { isHistoryId } from '../gmail/history-id.ts';
 import { isMessageId } from '../gmail/ids.ts';
 
 /** A message whose file is in the copy. */
@@ -82,20 +83,6 @@ export function parseLine(text: string): Line {
 
 const SHA256 = /^[0-9a-f]{64}$/;
 const ISO_DATE = /^\d{4}-(?:0[1-9]|1[0-2])-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
-const MOST_DIGITS = 20;
-const LARGEST_HISTORY_ID = 2n ** 64n - 1n;
-
-/** Gmail's history ids are 64-bit numbers without a sign. */
-export function isHistoryId(value: unknown): value is string {
-  if (typeof value !== 'string' || !/^\d{1,20}$/.test(value)) return false;
-  return value.length < MOST_DIGITS || BigInt(value) <= LARGEST_HISTORY_ID;
-}
-
-/** Below 0 when history id `a` is the lower one, 0 when both are the same number. */
-export function compareHistoryIds(a: string, b: string): number {
-  const difference = BigInt(a) - BigInt(b);
-  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
-}
 
 function isLabel(value: unknown): value is string {
   return typeof value === 'string' && value !== '';

@@ -3,8 +3,8 @@ import type { FileStore } from '../base/file-store.ts';
 import { isObject, parseJson } from '../base/json.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
 import { ConfigError, CredentialError } from '../errors.ts';
+import { isHistoryId } from '../gmail/history-id.ts';
 import { isMessageId } from '../gmail/ids.ts';
-import { isHistoryId } from './line.ts';
 
 const STATE_PATH = 'state.json';
 

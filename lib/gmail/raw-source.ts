@@ -7,6 +7,7 @@ import { isObject, parseJson } from '../base/json.ts';
 import { TRY_NEXT_RUN } from '../base/network-failure.ts';
 import { UnavailableError } from '../errors.ts';
 import type { GmailClient } from './client.ts';
+import { isHistoryId } from './history-id.ts';
 import { GmailRefusal } from './responses.ts';
 
 /** Gets the source of a message piece by piece. */
@@ -57,10 +58,10 @@ export async function readRawSource(
   }
   const { threadId, labelIds, historyId, internalDate } = message;
   const internalDateMs = /^-?\d{1,15}$/.test(internalDate ?? '') ? Number(internalDate) : undefined;
-  if (message.id !== id || !threadId || !/^\d{1,20}$/.test(historyId ?? '') || internalDateMs === undefined) {
+  if (message.id !== id || !threadId || !isHistoryId(historyId) || internalDateMs === undefined) {
     throw new UnavailableError('Gmail was not available: messages.get was answered with incomplete JSON', TRY_NEXT_RUN);
   }
-  return { threadId, labelIds: labelIds ?? [], historyId: historyId ?? '', internalDateMs };
+  return { threadId, labelIds: labelIds ?? [], historyId, internalDateMs };
 }
 
 /** The content of an attachment. 20 quota units. @throws GmailRefusal when the message no longer exists. */

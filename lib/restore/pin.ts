@@ -5,6 +5,7 @@
 import type { FileStore } from '../base/file-store.ts';
 import { isObject, parseJson } from '../base/json.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
+import { isHistoryId } from '../gmail/history-id.ts';
 
 const PATH = 'restore.json';
 
@@ -31,9 +32,9 @@ export async function readPin(store: FileStore, email: string, signal: AbortSign
 }
 
 function pinIn({ email, historyId, startedAt }: Readonly<Record<string, unknown>>): Pin | null {
-  if (typeof email !== 'string' || typeof historyId !== 'string' || typeof startedAt !== 'string') return null;
+  if (typeof email !== 'string' || !isHistoryId(historyId) || typeof startedAt !== 'string') return null;
   const time = new Date(startedAt);
-  return /^\d{1,20}$/.test(historyId) && !Number.isNaN(time.getTime()) ? { email, historyId, startedAt: time } : null;
+  return Number.isNaN(time.getTime()) ? null : { email, historyId, startedAt: time };
 }
 
 /** Returns false, and writes nothing, when another run has replaced the file since. */
