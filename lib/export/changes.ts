@@ -13,17 +13,15 @@ import type { Survey } from './survey.ts';
 /** Gmail shows messages with these labels only when they are asked for. */
 export const HIDDEN: readonly string[] = ['SPAM', 'TRASH'];
 
-/** Changes of labels, shared by all messages with the same changes. */
-interface Delta {
-  readonly key: string;
-  /** Name → whether the label was added. */
-  readonly labels: ReadonlyMap<string, boolean>;
-}
+/** Name of a label → whether it was added. Messages with the same changes share a map. */
+type LabelChanges = ReadonlyMap<string, boolean>;
+
+const NO_CHANGES: LabelChanges = new Map();
 
 interface KnownChange {
   /** Of the last record about the message. */
   historyId: string;
-  delta: Delta;
+  labels: LabelChanges;
   isDeleted: boolean;
   /** Whether the history does not say which labels the message has. */
   isUnclear: boolean;
@@ -32,7 +30,8 @@ interface KnownChange {
 export class CopyChanges {
   readonly #copy: Copy;
   readonly #names: LabelNames;
-  readonly #deltas = new Map<string, Delta>([['', { key: '', labels: new Map() }]]);
+  /** By their text. */
+  readonly #labelChanges = new Map<string, LabelChanges>();
   readonly #known = new Map<string, KnownChange>();
   /** Messages that are not in the copy → whether they are in Spam or Trash now. */
   readonly #unknown = new Map<string, boolean>();
@@ -68,23 +67,25 @@ export class CopyChanges {
   }
 
   /**
-   * The lines, without those of unclear messages; the names of the labels must not be ambiguous. `historyId` is the mailbox's, for changes that have no record of their own.
-   * With `withDeletions` false, deleted messages stay as they are.
+   * The lines, without those of unclear messages; the names of the labels must not be ambiguous. `historyId` is the
+   * mailbox's: renames and deletions of labels, which the history does not show, get it. With `withDeletions` false, deleted
+   * messages stay as they are.
    */
   *lines(historyId: string, withDeletions: boolean): Generator<Line, void, undefined> {
     const { renames, deleted } = this.#names.compare();
     for (const { label, was } of renames) yield { label, was, historyId };
-    const written = new NameMap([], deleted);
+    // A rename line changes the names in earlier lines; no line says that a label was deleted.
+    const deletions = new NameMap([], deleted);
     const all = new NameMap(renames, deleted);
     for (const [id, change] of this.#known) {
-      const line = this.#lineOf(id, change, { historyId, withDeletions, written, all });
+      const line = this.#lineOf(id, change, { historyId, withDeletions, deletions, all });
       if (line !== null) yield line;
     }
     if (renames.length + deleted.length === 0) return;
     for (const { id, labels, historyId: own } of this.#copy) {
       if (this.#known.has(id)) continue;
       // A rename line concerns lines with lower history ids alone.
-      const map = compareHistoryIds(own, historyId) < 0 ? written : all;
+      const map = compareHistoryIds(own, historyId) < 0 ? deletions : all;
       if (map.concerns(labels))
         yield { id, labels: sorted(all.apply(labels)), historyId: laterHistoryId(own, historyId) };
     }
@@ -92,22 +93,22 @@ export class CopyChanges {
 
   #lineOf(
     id: string,
-    { historyId, delta, isDeleted, isUnclear }: KnownChange,
-    context: { historyId: string; withDeletions: boolean; written: NameMap; all: NameMap },
+    { historyId, labels: changes, isDeleted, isUnclear }: KnownChange,
+    context: { historyId: string; withDeletions: boolean; deletions: NameMap; all: NameMap },
   ): LabelsLine | DeletedLine | null {
     const known = this.#copy.get(id);
     if (known === undefined) return null;
     if (isDeleted) return context.withDeletions && !known.deleted ? { id, deleted: true, historyId } : null;
     if (isUnclear) return null;
-    const { written, all } = context;
+    const { deletions, all } = context;
     const before = all.apply(known.labels);
     const labels = new Set(before);
-    for (const [name, isAdded] of delta.labels) {
+    for (const [name, isAdded] of changes) {
       if (isAdded) labels.add(name);
       else labels.delete(name);
     }
     const after = sorted([...labels]);
-    if (written.concerns(known.labels))
+    if (deletions.concerns(known.labels))
       return { id, labels: after, historyId: laterHistoryId(historyId, context.historyId) };
     return after.join('\0') === sorted(before).join('\0') ? null : { id, labels: after, historyId };
   }
@@ -134,7 +135,7 @@ export class CopyChanges {
     for (const labelId of labelIds) {
       if (contradictions.has(`${labelId} ${id}`)) change.isUnclear = true;
       const name = await this.#names.ofOne(labelId);
-      if (name !== undefined) change.delta = this.#with(change.delta, name, isAdded);
+      if (name !== undefined) change.labels = this.#with(change.labels, name, isAdded);
     }
   }
 
@@ -144,23 +145,22 @@ export class CopyChanges {
     if (known === undefined || compareHistoryIds(historyId, known.historyId) <= 0) return null;
     let change = this.#known.get(id);
     if (change === undefined) {
-      change = { historyId, delta: this.#deltas.get('') as Delta, isDeleted: false, isUnclear: false };
+      change = { historyId, labels: NO_CHANGES, isDeleted: false, isUnclear: false };
       this.#known.set(id, change);
     }
     change.historyId = historyId;
     return change;
   }
 
-  #with(delta: Delta, name: string, isAdded: boolean): Delta {
-    const labels = new Map(delta.labels);
+  /** The changes with one more, which replaces an earlier one of the same label. */
+  #with(earlier: LabelChanges, name: string, isAdded: boolean): LabelChanges {
+    const labels = new Map(earlier);
     labels.delete(name);
     labels.set(name, isAdded);
     const key = [...labels].map(([label, added]) => `${added ? '+' : '-'}${label}`).join('\0');
-    const found = this.#deltas.get(key);
-    if (found !== undefined) return found;
-    const made = { key, labels };
-    this.#deltas.set(key, made);
-    return made;
+    const shared = this.#labelChanges.get(key) ?? labels;
+    this.#labelChanges.set(key, shared);
+    return shared;
   }
 }
 
