@@ -5,13 +5,11 @@
 import type { HistoryPage } from '../gmail/history.ts';
 import { compareHistoryIds, laterHistoryId } from '../gmail/history-id.ts';
 import type { IdSet } from '../gmail/ids.ts';
+import { HIDING_LABELS } from '../gmail/labels.ts';
 import type { Copy } from './copy.ts';
 import { type LabelNames, type Rename, sorted } from './label-names.ts';
 import type { DeletedLine, LabelsLine, Line } from './line.ts';
 import type { Survey } from './survey.ts';
-
-/** Gmail shows messages with these labels only when they are asked for. */
-export const HIDDEN: readonly string[] = ['SPAM', 'TRASH'];
 
 /** Name of a label → whether it was added. Messages with the same changes share a map. */
 type LabelChanges = ReadonlyMap<string, boolean>;
@@ -44,7 +42,7 @@ export class CopyChanges {
   async add({ records }: HistoryPage): Promise<void> {
     for (const { id: historyId, added, labelsAdded, labelsRemoved, deleted } of records) {
       for (const { id, labelIds } of added)
-        if (this.#copy.get(id) === undefined) this.#unknown.set(id, isHidden(labelIds));
+        if (this.#copy.get(id) === undefined) this.#unknown.set(id, isInSpamOrTrash(labelIds));
       const contradictions = pairsIn(labelsAdded, labelsRemoved);
       for (const { id, labelIds } of labelsRemoved) await this.#label(id, labelIds, false, historyId, contradictions);
       for (const { id, labelIds } of labelsAdded) await this.#label(id, labelIds, true, historyId, contradictions);
@@ -56,9 +54,9 @@ export class CopyChanges {
     }
   }
 
-  /** Messages to be read in full: new ones, and those that left Spam and Trash. `withHidden` adds those in Spam and Trash. */
-  toFetch(withHidden: boolean): string[] {
-    return [...this.#unknown].flatMap(([id, hidden]) => (hidden && !withHidden ? [] : [id]));
+  /** Messages to be read in full: new ones, and those that left Spam and Trash. `withSpamTrash` adds those that are there. */
+  toFetch(withSpamTrash: boolean): string[] {
+    return [...this.#unknown].flatMap(([id, isHidden]) => (isHidden && !withSpamTrash ? [] : [id]));
   }
 
   /** Messages of the copy whose labels have to be asked for. */
@@ -122,7 +120,7 @@ export class CopyChanges {
   ): Promise<void> {
     const isKnown = this.#copy.get(id) !== undefined;
     if (!isKnown) {
-      if (!isHidden(labelIds)) return;
+      if (!isInSpamOrTrash(labelIds)) return;
       const isUnsure = labelIds.some((label) => contradictions.has(`${label} ${id}`));
       if (!isAdded || isUnsure) this.#unknown.set(id, false);
       else if (this.#unknown.has(id)) this.#unknown.set(id, true);
@@ -199,8 +197,8 @@ function pairsIn(
   return pairs(added).intersection(pairs(removed));
 }
 
-export function isHidden(labels: readonly string[]): boolean {
-  return labels.some((label) => HIDDEN.includes(label));
+export function isInSpamOrTrash(labels: readonly string[]): boolean {
+  return labels.some((label) => HIDING_LABELS.includes(label));
 }
 
 /**

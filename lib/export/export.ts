@@ -14,12 +14,13 @@ import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
 import { type HistoryPage, readAdditions, readHistoryPage } from '../gmail/history.ts';
 import { compareHistoryIds, laterHistoryId } from '../gmail/history-id.ts';
 import { IdSet } from '../gmail/ids.ts';
+import { HIDING_LABELS } from '../gmail/labels.ts';
 import { listMessageIds } from '../gmail/list-page.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { getMessage } from '../gmail/messages.ts';
 import { windowOf, windowTerms } from '../gmail/windows.ts';
 import type { Log } from '../screen/log.ts';
-import { CopyChanges, HIDDEN, surveyLines } from './changes.ts';
+import { CopyChanges, surveyLines } from './changes.ts';
 import { type Copy, describeDamage, openCopy } from './copy.ts';
 import { Fetcher, LARGE } from './fetch.ts';
 import { type ExportForecast, forecastExport } from './forecast.ts';
@@ -290,7 +291,7 @@ class Export {
     this.#mailboxHistoryId = historyId;
     await this.#move({ historyId, spamTrash, listed: false, complete: false, labels: names.own });
     if (this.#isPart) await this.#fetchPart(copy, names, spamTrash);
-    else await this.#fetchAll(copy, names, spamTrash, spamTrash ? survey.all : survey.ids);
+    else await this.#fetchAll(copy, names, spamTrash, spamTrash ? survey.all : survey.outsideSpamTrash);
   }
 
   /** Lists the mailbox, and copies all messages that the copy lacks. `listed` is a list that was made just now. */
@@ -321,7 +322,7 @@ class Export {
     const all = await listMessageIds(this.#client, signal, { onFound: (found) => mailbox.progress.looking(found) });
     if (spamTrash) return { ids: all, all };
     const hidden: IdSet[] = [];
-    for (const labelId of HIDDEN) hidden.push(await listMessageIds(this.#client, signal, { labelId }));
+    for (const labelId of HIDING_LABELS) hidden.push(await listMessageIds(this.#client, signal, { labelId }));
     return { ids: all.without(...hidden), all };
   }
 
@@ -384,7 +385,7 @@ class Export {
     }
   }
 
-  async #fetch(ids: IdSet, copy: Copy, names: LabelNames, withHidden: boolean): Promise<void> {
+  async #fetch(ids: IdSet, copy: Copy, names: LabelNames, withSpamTrash: boolean): Promise<void> {
     const { mailbox, store, tally, log, signal, giveUp, announce, budgetMs } = this.#context;
     if (ids.size === 0) return;
     tally.matched(ids.size);
@@ -406,7 +407,7 @@ class Export {
       log,
       signal,
       giveUp,
-      withHidden,
+      withSpamTrash,
       copy,
       mailboxHistoryId: this.#mailboxHistoryId,
     });

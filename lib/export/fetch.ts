@@ -13,7 +13,7 @@ import { readProfile } from '../gmail/profile.ts';
 import { readRawSource } from '../gmail/raw-source.ts';
 import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
-import { isHidden } from './changes.ts';
+import { isInSpamOrTrash } from './changes.ts';
 import type { Copy } from './copy.ts';
 import type { LabelNames } from './label-names.ts';
 import type { MessageLine } from './line.ts';
@@ -42,7 +42,7 @@ export interface FetchContext {
   /** Ends writes. */
   readonly giveUp: AbortSignal;
   /** Whether messages in Spam and Trash are copied. */
-  readonly withHidden: boolean;
+  readonly withSpamTrash: boolean;
   /** The copy before this run. */
   readonly copy: Copy;
   /** The newest that Gmail has named. */
@@ -93,7 +93,7 @@ export class Fetcher {
   }
 
   async #copy(id: string, isLarge: boolean): Promise<void> {
-    const { client, names, tally, progress, withHidden } = this.#context;
+    const { client, names, tally, progress, withSpamTrash } = this.#context;
     let packer: SourcePacker | undefined;
     const openSink = () => {
       packer?.release();
@@ -103,7 +103,7 @@ export class Fetcher {
     try {
       const message = await readRawSource(client, id, this.#signal, { openSink, isLarge });
       // It was deleted, or moved to Spam or Trash, after it was listed.
-      if (message === null || (!withHidden && isHidden(message.labelIds))) {
+      if (message === null || (!withSpamTrash && isInSpamOrTrash(message.labelIds))) {
         tally.skipped(1);
         progress.advance(1);
         return;

@@ -4,7 +4,7 @@ import { mapAtOnce } from '../base/pool.ts';
 import { UnavailableError } from '../errors.ts';
 import type { GmailClient } from '../gmail/client.ts';
 import type { IdSet } from '../gmail/ids.ts';
-import type { Label } from '../gmail/labels.ts';
+import { HIDING_LABELS, type Label } from '../gmail/labels.ts';
 import { listMessageIds } from '../gmail/list-page.ts';
 import { readProfile } from '../gmail/profile.ts';
 
@@ -14,7 +14,7 @@ export interface Survey {
   /** Every message, with Spam and Trash. */
   readonly all: IdSet;
   /** The messages outside Spam and Trash. */
-  readonly ids: IdSet;
+  readonly outsideSpamTrash: IdSet;
   /** The name of each label → the messages that have it. */
   readonly labels: ReadonlyMap<string, IdSet>;
 }
@@ -44,11 +44,11 @@ export async function surveyMailbox(
   const lists = await mapAtOnce(labels, LISTS_AT_ONCE, async ({ id, name }) => {
     return { id, name, ids: await listMessageIds(client, signal, { labelId: id }) };
   });
-  const hidden = lists.filter(({ id }) => id === 'SPAM' || id === 'TRASH');
+  const hidden = lists.filter(({ id }) => HIDING_LABELS.includes(id));
   return {
     historyId,
     all,
-    ids: all.without(...hidden.map(({ ids }) => ids)),
+    outsideSpamTrash: all.without(...hidden.map(({ ids }) => ids)),
     labels: new Map(lists.map(({ name, ids }) => [name, ids])),
   };
 }

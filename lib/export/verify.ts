@@ -218,8 +218,8 @@ class Verification {
     const labels = (await mailbox.knownLabels()).all();
     const survey = await surveyMailbox(client, labels, signal, onFound);
     const comparison = new LabelComparison(this.#state.labels, labels);
-    const { all, ids } = survey;
-    const expected = (spamTrash ? all : ids).without(this.#described);
+    const { all, outsideSpamTrash } = survey;
+    const expected = (spamTrash ? all : outsideSpamTrash).without(this.#described);
     await this.#judge(this.#differences(all, expected, { survey, comparison }));
   }
 

@@ -9,6 +9,9 @@ export interface Label {
 /** Gmail refuses to add more than one of these labels in one change. */
 export const PLACES: readonly string[] = ['INBOX', 'SPAM', 'TRASH'];
 
+/** Gmail lists and finds messages with these labels only when a request asks for Spam and Trash. */
+export const HIDING_LABELS: readonly string[] = ['TRASH', 'SPAM'];
+
 /** System label id → the search that finds its messages. */
 const SYSTEM_SEARCHES: ReadonlyMap<string, string> = new Map([
   ['INBOX', 'in:inbox'],

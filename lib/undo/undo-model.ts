@@ -3,7 +3,7 @@
  * together: either all labels that the run changed go back, or none. Reads nothing from Gmail: see undo-state.ts.
  */
 import { IdSet } from '../gmail/ids.ts';
-import { PLACES } from '../gmail/labels.ts';
+import { HIDING_LABELS, PLACES } from '../gmail/labels.ts';
 import type { LabelStep } from '../gmail/mailbox-labels.ts';
 import type { JournalEntry } from './journal-record.ts';
 
@@ -30,9 +30,6 @@ export interface UndoInput {
   /** Whether the label still exists. */
   readonly exists: (labelId: string) => boolean;
 }
-
-/** A message that somebody put here since the run counts as changed, whatever its other labels are. */
-export const HIDING_LABELS: readonly string[] = ['TRASH', 'SPAM'];
 
 /**
  * A run that was cut short may have applied any subset of its rules to a message. All subsets of the first 8 rules that
@@ -170,6 +167,7 @@ function restorationOf({ effects }: ChangePath, { entries, completed, exists }: 
     }
     return left;
   });
+  // A message that somebody put there since the run counts as changed, whatever its other labels are.
   for (const id of HIDING_LABELS) if (!before.has(id)) before.set(id, { on: false, name: id });
   const labels = [...before.keys()].sort();
   const start = labels.map((id) => before.get(id)?.on === true);

@@ -6,10 +6,10 @@
 import { UnavailableError } from '../errors.ts';
 import { findGone, sampleOf } from '../gmail/gone.ts';
 import { IdSet } from '../gmail/ids.ts';
-import { type LabelDirectory, labelSearch } from '../gmail/labels.ts';
+import { HIDING_LABELS, type LabelDirectory, labelSearch } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { JournalRecord } from './journal-record.ts';
-import { HIDING_LABELS, type RunModel, type UndoGroup, type UndoPlan } from './undo-model.ts';
+import type { RunModel, UndoGroup, UndoPlan } from './undo-model.ts';
 
 /** Searches are repeated for up to a minute, until they agree with the messages that were read. */
 const POLL_MS = 5_000;
