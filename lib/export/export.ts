@@ -17,12 +17,12 @@ import { IdSet } from '../gmail/ids.ts';
 import { HIDING_LABELS } from '../gmail/labels.ts';
 import { listMessageIds } from '../gmail/list-page.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
-import { getMessage } from '../gmail/messages.ts';
+import { getMessage, LARGE_SEARCH } from '../gmail/messages.ts';
 import { windowOf, windowTerms } from '../gmail/windows.ts';
 import type { Log } from '../screen/log.ts';
 import { CopyChanges, surveyLines } from './changes.ts';
 import { type Copy, describeDamage, openCopy } from './copy.ts';
-import { Fetcher, LARGE } from './fetch.ts';
+import { Fetcher } from './fetch.ts';
 import { type ExportForecast, forecastExport } from './forecast.ts';
 import { INDEX } from './index-writer.ts';
 import { LabelNames } from './label-names.ts';
@@ -416,7 +416,7 @@ class Export {
 
   async #largeAmong(among: IdSet): Promise<IdSet> {
     const options = { includeSpamTrash: true, isBackground: true, among };
-    const { windows, unplaced } = await this.#context.mailbox.find(LARGE, options);
+    const { windows, unplaced } = await this.#context.mailbox.find(LARGE_SEARCH, options);
     return IdSet.union([...windows.values(), unplaced]);
   }
 

@@ -6,7 +6,7 @@ import type { SourceSink } from '../gmail/raw-source.ts';
 import type { PackedSource } from './source-file.ts';
 
 /** Sources that are longer, in bytes, are packed one at a time: several would not fit into a dyno's memory. */
-const LARGE = 4 * 1024 * 1024;
+const LARGE_BYTES = 4 * 1024 * 1024;
 
 /** Lets one large source at a time through. */
 export class LargeSlot {
@@ -37,7 +37,7 @@ export class SourcePacker implements SourceSink {
   }
 
   async write(bytes: Buffer): Promise<void> {
-    if (this.#size <= LARGE && this.#size + bytes.length > LARGE) await this.#takeSlot();
+    if (this.#size <= LARGE_BYTES && this.#size + bytes.length > LARGE_BYTES) await this.#takeSlot();
     this.#size += bytes.length;
     this.#hash.update(bytes);
     if (!this.#gzip.write(bytes)) await once(this.#gzip, 'drain');

@@ -19,7 +19,8 @@ import { MAX_CONCURRENT } from './concurrency.ts';
 import { IdSet } from './ids.ts';
 import { type Label, type LabelDirectory, labelSearch, systemLabelId } from './labels.ts';
 import type { MailboxLabels } from './mailbox-labels.ts';
-import { LARGE, type Message, type OpenedMessage, openMessage } from './message.ts';
+import { type Message, type OpenedMessage, openMessage } from './message.ts';
+import { LARGE_SEARCH } from './messages.ts';
 import { asksForSpamOrTrash, withoutDrafts } from './query/label-terms.ts';
 import { GmailRefusal } from './responses.ts';
 import { parseSearch, type Searcher } from './searcher.ts';
@@ -130,7 +131,7 @@ async function plan({ query, ...options }: HandOver, context: HandOverContext): 
   const large =
     all.size === 0
       ? IdSet.empty
-      : allOf(await searcher.find(`${notDone} ${LARGE}`, { includeSpamTrash, among: all, isBackground: true }));
+      : allOf(await searcher.find(`${notDone} ${LARGE_SEARCH}`, { includeSpamTrash, among: all, isBackground: true }));
   context.onFound(all);
   tally.matched(all.size);
   const planned = { options, known, windows, all, large };

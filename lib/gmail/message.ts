@@ -27,12 +27,6 @@ export interface Message extends MessageContent {
   header(name: string): string;
 }
 
-/**
- * The search for messages that are read in parts. A source takes about six times its size in memory (as JSON, text, bytes
- * and decoded), up to 300 MB for a message of 50 MB, and 8 sources may be in memory at once; a small dyno has 512 MB.
- */
-export const LARGE = 'larger:2M';
-
 export interface MessageAccess {
   readonly client: GmailClient;
   /** Ends the reading. */

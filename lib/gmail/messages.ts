@@ -5,6 +5,13 @@ import { UnavailableError } from '../errors.ts';
 import type { GmailClient } from './client.ts';
 import { GmailRefusal } from './responses.ts';
 
+/**
+ * The search for large messages: `mailbox.messages` reads them in parts, an export one by one. A source that is read whole
+ * takes about six times its size in memory (as JSON, text, bytes and decoded), up to 300 MB for a message of 50 MB, and 8
+ * sources may be in memory at once; a small dyno has 512 MB.
+ */
+export const LARGE_SEARCH = 'larger:2M';
+
 export interface MessageRequest {
   readonly id: string;
   /** `minimal` has the labels, `metadata` also headers, `raw` the whole source, `full` the parts without attachments. */
