@@ -57,7 +57,7 @@ export interface ExportOptions {
 /** More ids are not kept in the state: the next run finds them by listing the mailbox. */
 const MOST_FAILED = 1_000;
 
-/** In the state of a copy that has lines from before its state: nobody knows what changed since, so the mailbox is compared. */
+/** Of a copy whose state was deleted or damaged: nobody knows what changed since, so the mailbox is compared. */
 const UNKNOWN_HISTORY = '1';
 
 /** A list of the mailbox is repeated for messages that came meanwhile, at most so often. */
@@ -156,7 +156,7 @@ class Export {
     const email = await mailbox.address();
     const stored = await readState(store, signal, email);
     if (stored !== null) {
-      this.#state = stored.state;
+      this.#state = stored.isSound ? stored.state : { ...stored.state, historyId: UNKNOWN_HISTORY };
       this.#version = stored.version;
       return false;
     }
@@ -285,7 +285,11 @@ class Export {
   async #repair(copy: Copy, names: LabelNames, spamTrash: boolean): Promise<void> {
     const { signal, mailbox } = this.#context;
     const survey = await surveyMailbox(this.#client, names.all, signal, (found) => mailbox.progress.looking(found));
-    const gone = this.#isPart ? IdSet.empty : await this.#confirmGone(copy.ids().without(survey.all));
+    const missing = this.#isPart ? IdSet.empty : copy.ids().without(survey.all);
+    const unlisted = await this.#confirmGone(missing);
+    // An export with the former state may have run a moment ago, and a list may be seconds late.
+    const isRecent = this.#current.historyId === UNKNOWN_HISTORY;
+    const gone = isRecent ? await this.#askedByIds(unlisted) : unlisted;
     await this.#write(() => surveyLines(copy, survey, gone));
     const { historyId } = survey;
     this.#mailboxHistoryId = historyId;

@@ -17,9 +17,10 @@ export function headerIn(head: Buffer, name: string): string {
   return found?.[1]?.trim() ?? '';
 }
 
-/** The id in the value of a header Message-ID, without its angle brackets; '' for none. */
+/** The id in the value of a header Message-ID, without its angle brackets; '' for none, and for one with a comment. */
 export function messageIdOf(value: string): string {
-  return /<([^<>]*)>/.exec(value)?.[1]?.trim() ?? value.trim();
+  const bare = value.trim();
+  return /^<([^<>()]*)>$/.exec(bare)?.[1]?.trim() ?? (/[<>()]/.test(bare) ? '' : bare);
 }
 
 /** The time in the header Date, in milliseconds; undefined when it is missing or no date. */

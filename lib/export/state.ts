@@ -1,4 +1,5 @@
 /** The file `state.json` of a copy: whose mailbox it is, and the history id up to which the copy is complete. */
+import { crc32 } from 'node:zlib';
 import type { FileStore } from '../base/file-store.ts';
 import { isObject, parseJson } from '../base/json.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
@@ -32,6 +33,8 @@ export interface CopyState {
 
 export interface StoredState {
   readonly state: CopyState;
+  /** False when the file lacks the sum that it names: a byte was flipped, or a person edited it. */
+  readonly isSound: boolean;
   /** For `writeState`. */
   readonly version: string;
 }
@@ -43,14 +46,15 @@ export interface StoredState {
 export async function readState(store: FileStore, signal: AbortSignal, address?: string): Promise<StoredState | null> {
   const file = await store.read(STATE_PATH, signal);
   if (file === null) return null;
-  const state = parseState(file.content.toString('utf8'), store.name);
+  const text = file.content.toString('utf8');
+  const state = parseState(text, store.name);
   if (address !== undefined && !isSameMailbox(state.email, address)) {
     throw new CredentialError(
       `${store.name} holds a copy of the mailbox ${state.email}, but this is ${address}`,
       'Name another place with --into or EXPORT_URL, or use the credentials of that mailbox.',
     );
   }
-  return { state, version: file.version };
+  return { state, isSound: hasItsSum(text), version: file.version };
 }
 
 /**
@@ -63,15 +67,27 @@ export function writeState(
   version: string | null,
   signal: AbortSignal,
 ): Promise<string | null> {
-  const text = `${JSON.stringify({ ...state, ...further })}\n`;
-  return store.replace(STATE_PATH, Buffer.from(text), version, signal);
+  const text = JSON.stringify({ ...state, ...further });
+  const withSum = `${text.slice(0, -1)},"sum":"${sumOf(text)}"}\n`;
+  return store.replace(STATE_PATH, Buffer.from(withSum), version, signal);
+}
+
+/** A state of another program may have no sum. */
+function hasItsSum(text: string): boolean {
+  const [, content, sum] = /^(.*),"sum":"([^"]*)"\}\n?$/s.exec(text) ?? [];
+  return content === undefined || sum === sumOf(`${content}}`);
+}
+
+function sumOf(text: string): string {
+  return crc32(text).toString(16).padStart(8, '0');
 }
 
 /** @throws ConfigError for text that is no state of format 1. */
 function parseState(text: string, place: string): CopyState {
   const value = parseJson(text.replace(/^\uFEFF/, ''));
   if (!isObject(value)) throw damaged(place, 'it is no JSON object');
-  const { format, email, historyId, complete, spamTrash, labels, listed = complete, failed = [], ...further } = value;
+  const { format, email, historyId, complete, spamTrash, labels, listed = complete, failed = [], ...rest } = value;
+  const { sum: _, ...further } = rest;
   if (typeof format !== 'number') throw damaged(place, 'it has no format');
   if (format !== FORMAT) {
     throw new ConfigError(

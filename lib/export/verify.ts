@@ -16,7 +16,7 @@ import { type Copy, type CopyMessage, openCopy } from './copy.ts';
 import { INDEX } from './index-writer.ts';
 import { LabelComparison } from './label-comparison.ts';
 import { checkSource, idOfPath, SourceError, sizeInTrailer } from './source-file.ts';
-import { type CopyState, readState } from './state.ts';
+import { type CopyState, readState, type StoredState } from './state.ts';
 import { type Survey, surveyMailbox } from './survey.ts';
 
 export interface VerifyRequest {
@@ -68,9 +68,10 @@ const MOST_CONFIRMED = 100;
  */
 export async function verifyCopy(request: VerifyRequest): Promise<void> {
   const { store, mailbox, signal, log } = request;
-  const state = await requireState(store, await mailbox.address(), signal);
+  const { state, isSound } = await requireState(store, await mailbox.address(), signal);
   const copy = await openCopy(store, signal);
   const verification = new Verification(request, state, copy);
+  if (!isSound) verification.noteState();
   try {
     await verification.run();
   } finally {
@@ -79,9 +80,9 @@ export async function verifyCopy(request: VerifyRequest): Promise<void> {
   verification.requireSound();
 }
 
-async function requireState(store: FileStore, address: string, signal: AbortSignal): Promise<CopyState> {
+async function requireState(store: FileStore, address: string, signal: AbortSignal): Promise<StoredState> {
   const stored = await readState(store, signal, address);
-  if (stored !== null) return stored.state;
+  if (stored !== null) return stored;
   for await (const _ of store.list(INDEX, signal)) {
     throw new RefusedError(
       `the copy in ${store.name} is damaged: state.json is missing`,
@@ -153,6 +154,12 @@ class Verification {
 
   #more(): string {
     return this.counts.damaged + this.counts.missing > this.#named.length ? ', …' : '';
+  }
+
+  noteState(): void {
+    const problem = 'was changed: the next `job export` compares the whole mailbox, and writes it again';
+    this.#tell({ path: 'state.json', problem });
+    this.counts.damaged += 1;
   }
 
   #noteIndex(): void {

@@ -21,7 +21,10 @@ export interface Candidate {
 
 export function candidateOf(message: CopyMessage, source: Buffer): Candidate {
   const head = headIn(source);
-  return { message, source, messageId: messageIdOf(headerIn(head, 'Message-ID')), dateMs: dateIn(head) };
+  // Of several, programs take the first or the last one.
+  const isOne = head.toString('latin1').match(/^Message-ID[ \t]*:/gim)?.length === 1;
+  const messageId = isOne ? messageIdOf(headerIn(head, 'Message-ID')) : '';
+  return { message, source, messageId, dateMs: dateIn(head) };
 }
 
 /** Message-IDs that a search takes as one word: a hyphen at the beginning would negate it. */

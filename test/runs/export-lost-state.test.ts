@@ -1,6 +1,6 @@
-/** A copy whose state.json somebody deleted: the next export compares the whole mailbox with the lines. */
+/** A copy whose state.json somebody deleted or changed: the next export compares the whole mailbox with the lines. */
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { assertCopied, ExportFolder } from '../fixtures/exported.ts';
@@ -25,6 +25,20 @@ it('finds labels, renames and deletions from before the new state, also after a 
   assertEnded(await folder.export(sandbox), 0, { changed: 7 });
   assertCopied(await folder.read(), mailbox);
   assertEnded(await folder.export(sandbox), 0, { outcome: 'nothing-to-do' });
+  assertEnded(await folder.export(sandbox, ['--verify']), 0);
+});
+
+it('is named when it is not as the program wrote it; the next export compares the mailbox, and writes it anew', async () => {
+  await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, { labels: ['INBOX'] })) });
+  await using folder = await ExportFolder.make();
+  assertEnded(await folder.export(sandbox), 0);
+  const path = join(folder.path, 'state.json');
+  const text = await readFile(path, 'utf8');
+  await writeFile(path, text.replace(/(?<="historyId":"\d+)\d"/, '9"'));
+  sandbox.mailbox.modify([sandbox.mailbox.messages()[0]?.id ?? ''], ['STARRED'], []);
+  assertEnded(await folder.export(sandbox, ['--verify']), 65);
+  assertEnded(await folder.export(sandbox), 0, { changed: 1 });
+  assertCopied(await folder.read(), sandbox.mailbox);
   assertEnded(await folder.export(sandbox, ['--verify']), 0);
 });
 

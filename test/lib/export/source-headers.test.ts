@@ -18,7 +18,8 @@ describe('the headers of a source', () => {
   });
 
   it('give the Message-ID without brackets, and the date', () => {
-    assert.equal(messageIdOf(headerIn(head('Message-Id:\r\n <a@b> (comment)\r\n\r\n'), 'Message-ID')), 'a@b');
+    assert.equal(messageIdOf(headerIn(head('Message-Id:\r\n <a@b>\r\n\r\n'), 'Message-ID')), 'a@b');
+    for (const unsure of ['(<c@d>) <a@b>', '<a@b> (comment)']) assert.equal(messageIdOf(unsure), '');
     assert.equal(messageIdOf(headerIn(head('Message-ID: a@b\r\n\r\n'), 'Message-ID')), 'a@b');
     assert.equal(dateIn(head('Date: Fri, 2 Jan 2026 03:04:05 +0100 (CET)\r\n\r\n')), Date.UTC(2026, 0, 2, 2, 4, 5));
     assert.equal(dateIn(head('Date: soon\r\n\r\n')), undefined);

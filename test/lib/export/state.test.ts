@@ -36,7 +36,8 @@ describe('the state of a copy', () => {
     const stored = await readState(store, signal);
     assert.ok(stored);
     await writeState(store, stored.state, stored.version, signal);
-    assert.deepEqual(JSON.parse(read('state.json').toString()), { ...STATE, later: { a: 1 } });
+    const { sum: _, ...written } = JSON.parse(read('state.json').toString());
+    assert.deepEqual(written, { ...STATE, later: { a: 1 } });
   });
 
   it('may lack listed and failed, and begin with a byte order mark', async (t) => {
