@@ -1,6 +1,6 @@
 /**
  * Brings a copy up to date with its mailbox. Writes in this order: message files, lines of the index, state; so a run may be
- * killed anywhere, and two runs at once disturb each other in nothing but speed.
+ * killed at any time, and two runs at once only slow each other down.
  *
  * A first run lists the mailbox and copies every message, over as many runs as its budget needs; from then on the mailbox's
  * history says what is new, relabelled or deleted. When Gmail no longer knows the history, the mailbox is listed and compared.
@@ -57,16 +57,16 @@ export interface ExportOptions {
 /** More ids are not kept in the state: the next run finds them by listing the mailbox. */
 const MOST_FAILED = 1_000;
 
-/** Of a copy whose state was deleted or damaged: nobody knows what changed since, so the mailbox is compared. */
+/** In a state whose predecessor was deleted or damaged: the run cannot know what changed since, so it compares the mailbox. */
 const UNKNOWN_HISTORY = '1';
 
-/** A list of the mailbox is repeated for messages that came meanwhile, at most so often. */
+/** How often a run lists the mailbox at most: each further list shows the messages that came during the work before. */
 const MOST_LISTS = 3;
 
-/** The lowest history id of so many of the newest messages is from before the newest one came. */
+/** How many of the newest messages are looked at for a history id from before the newest one came. */
 const NEWEST = 5;
 
-/** Messages that are asked for one by one before they count as gone. */
+/** At most so many messages are asked for one by one before they count as gone. */
 const MOST_ASKED = 100;
 
 /** Messages that are copied one by one, because a search for the large ones would cost as much. */
@@ -106,23 +106,13 @@ class Export {
     const page = isNew ? this.#nothingYet() : await this.#historyPage();
     this.#mailboxHistoryId = page?.historyId ?? this.#current.historyId;
     if (this.#isUpToDate(names, page)) {
-      this.#context.log.info('export.opened', {
-        place: this.#context.store.name,
-        messages: undefined,
-        isNew,
-        ...this.#progressFields,
-      });
+      this.#reportOpened(isNew, undefined);
       await this.#move({ historyId: page?.historyId ?? this.#current.historyId });
       this.#finish();
       return;
     }
     const copy = await openCopy(this.#context.store, this.#context.signal);
-    this.#context.log.info('export.opened', {
-      place: this.#context.store.name,
-      messages: copy.size,
-      isNew,
-      ...this.#progressFields,
-    });
+    this.#reportOpened(isNew, copy.size);
     const [first] = copy.damage;
     if (first !== undefined) {
       this.#context.log.warn('export.index_damaged', { problems: copy.damageCount, first: describeDamage(first) });
@@ -140,9 +130,11 @@ class Export {
     return this.#state;
   }
 
-  get #progressFields() {
+  /** `messages` is undefined when nothing is new, since the index was not read then. */
+  #reportOpened(isNew: boolean, messages: number | undefined): void {
+    const { store, log } = this.#context;
     const { listed, complete, spamTrash } = this.#current;
-    return { listed, complete, spamTrash };
+    log.info('export.opened', { place: store.name, messages, isNew, listed, complete, spamTrash });
   }
 
   /** Whether only a part of the mailbox is copied. */
@@ -160,12 +152,19 @@ class Export {
       this.#version = stored.version;
       return false;
     }
-    // Somebody deleted the state of a copy.
+    // An index without a state: somebody deleted state.json.
     const hasLines = await this.#hasLines();
     const historyId = hasLines ? UNKNOWN_HISTORY : await mailbox.historyId();
-    const names = { labels: {}, failed: [] };
-    const { spamTrash } = this.#options;
-    this.#state = { format: 1, email, historyId, complete: false, spamTrash, listed: false, ...names };
+    this.#state = {
+      format: 1,
+      email,
+      historyId,
+      complete: false,
+      spamTrash: this.#options.spamTrash,
+      labels: {},
+      listed: false,
+      failed: [],
+    };
     this.#version = null;
     if (!mailbox.live) return !hasLines;
     this.#version = await writeState(store, this.#state, null, giveUp);
@@ -205,7 +204,7 @@ class Export {
     return renames.length + deleted.length === 0;
   }
 
-  /** Does the work, and writes the lines of all that is done, whatever ends it. */
+  /** Does the work, and writes the lines of all that was done, after an error too. */
   async #keepingLines(work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -332,7 +331,7 @@ class Export {
 
   /** Writes that messages of the copy are gone, which a list of the whole mailbox does not show. */
   async #writeGone(copy: Copy, all: IdSet): Promise<void> {
-    const gone = await this.#askedByIds(await this.#confirmGone(copy.ids().without(all)));
+    const gone = await this.#confirmByIds(await this.#confirmGone(copy.ids().without(all)));
     const mailboxId = this.#current.historyId;
     const lines = function* (): Generator<Line> {
       for (const id of gone.list()) {
@@ -364,8 +363,8 @@ class Export {
     return missing.without(await listMessageIds(this.#client, this.#context.signal));
   }
 
-  /** Asks for the newest messages by their ids, since a list may be seconds late. 20 quota units for each. */
-  async #askedByIds(gone: IdSet): Promise<IdSet> {
+  /** Leaves out those of the newest messages that Gmail gives by their ids: a list may be seconds late. 20 quota units for each. */
+  async #confirmByIds(gone: IdSet): Promise<IdSet> {
     const { signal } = this.#context;
     const there = await mapAtOnce(gone.list(Math.max(0, gone.size - MOST_ASKED)), MAX_CONCURRENT, async (id) =>
       (await getMessage(this.#client, { id, format: 'minimal' }, signal)) === null ? [] : [id],

@@ -21,10 +21,8 @@ import type { Lines } from './lines.ts';
 import { LargeSlot, SourcePacker } from './packer.ts';
 import { checkSource, copyDate, type PackedSource, pathOf, SourceError } from './source-file.ts';
 
-/** The search for messages that are read one by one: several at once might not fit into a dyno's memory. */
-export const LARGE = 'larger:2M';
-
-const FIRST = 10;
+/** The history ids that `firstHistoryIds` has. */
+const MOST_FIRST_IDS = 10;
 
 /** Messages of one minute under the profile `2026`: after each batch its large messages are read. */
 const BATCH = 300;
@@ -115,7 +113,7 @@ export class Fetcher {
       const date = copyDate(internalDateMs);
       await this.#store(pathOf(id, date), source);
       const { size, sha256 } = source;
-      if (this.copied < FIRST) this.firstHistoryIds.set(id, historyId);
+      if (this.copied < MOST_FIRST_IDS) this.firstHistoryIds.set(id, historyId);
       this.copied += 1;
       this.bytes += size;
       const line = { id, threadId, date: date.toISOString(), size, sha256, labels, historyId };

@@ -71,7 +71,7 @@ export async function verifyCopy(request: VerifyRequest): Promise<void> {
   const { state, isSound } = await requireState(store, await mailbox.address(), signal);
   const copy = await openCopy(store, signal);
   const verification = new Verification(request, state, copy);
-  if (!isSound) verification.noteState();
+  if (!isSound) verification.reportState();
   try {
     await verification.run();
   } finally {
@@ -130,7 +130,7 @@ class Verification {
   async run(): Promise<void> {
     const { tally, mailbox } = this.#request;
     tally.matched(this.counts.messages);
-    this.#noteIndex();
+    this.#reportIndex();
     await this.#compareWithMailbox();
     await this.#findFiles();
     mailbox.progress.start(this.counts.messages);
@@ -145,26 +145,26 @@ class Verification {
       ...(damaged > 0 ? [`${formatCount(damaged)} damaged`] : []),
       ...(missing > 0 ? [`${formatCount(missing)} missing`] : []),
     ].join(' and ');
-    const ids = this.#named.length === 0 ? '' : ` (${this.#named.join(', ')}${this.#more()})`;
+    const ids = this.#named.length === 0 ? '' : ` (${this.#named.join(', ')}${this.#ellipsis()})`;
     throw new RefusedError(
       `the copy in ${this.#request.store.name} is not sound: of ${counted(messages, 'message')} ${some}${ids}`,
       'Look at the export.damaged events of this run. To copy a message again, delete its file, add its id to "failed" in state.json, and run `job export`.',
     );
   }
 
-  #more(): string {
+  #ellipsis(): string {
     return this.counts.damaged + this.counts.missing > this.#named.length ? ', …' : '';
   }
 
-  noteState(): void {
+  reportState(): void {
     const problem = 'was changed: the next `job export` compares the whole mailbox, and writes it again';
-    this.#tell({ path: 'state.json', problem });
+    this.#report({ path: 'state.json', problem });
     this.counts.damaged += 1;
   }
 
-  #noteIndex(): void {
+  #reportIndex(): void {
     const { damage, damageCount } = this.#copy;
-    for (const { path, problem } of damage) this.#tell({ path, problem });
+    for (const { path, problem } of damage) this.#report({ path, problem });
     this.counts.damaged += damageCount;
   }
 
@@ -253,8 +253,8 @@ class Verification {
   /** Counts differences that the mailbox's history since the state explains as aged, and the others as failed. */
   async #judge({ gone, wronglyDeleted, relabelled, lacking, comparison }: Differences): Promise<void> {
     const { mailbox, signal, log, tally } = this.#request;
-    const given = lacking.without(IdSet.of(this.#state.failed));
-    const differences = gone.length + wronglyDeleted.length + relabelled.length + given.size;
+    const notCopied = lacking.without(IdSet.of(this.#state.failed));
+    const differences = gone.length + wronglyDeleted.length + relabelled.length + notCopied.size;
     const changed =
       differences === 0 ? IdSet.empty : await readChangedIds(mailbox.client, this.#state.historyId, signal);
     if (changed === null) {
@@ -269,7 +269,8 @@ class Verification {
     const isRelabelled = unexplained(relabelled);
     const current = await mailbox.labelsOf([...isGone, ...isRelabelled].slice(0, MOST_CONFIRMED));
     for (const id of isGone) {
-      if (!current.has(id)) this.#failId(id, 'is no longer in the mailbox, but the copy has it as a message of today');
+      if (!current.has(id))
+        this.#failId(id, 'is no longer in the mailbox, but the copy does not say that it was deleted');
     }
     for (const id of unexplained(wronglyDeleted)) this.#failId(id, 'is deleted in the copy, but is in the mailbox');
     for (const [at, id] of isRelabelled.entries()) {
@@ -278,16 +279,16 @@ class Verification {
       if (labels === null || (labels && comparison?.isSame(this.#copy.get(id)?.labels ?? [], labels))) continue;
       this.#failId(id, 'has other labels in the mailbox than in the copy');
     }
-    const notCopied = lacking.without(given);
+    const failed = lacking.without(notCopied);
     const reasons = [
-      { ids: notCopied.list(), problem: 'is not in the copy: Gmail did not give it; the next export tries again' },
-      { ids: unexplained(given.list()), problem: 'is in the mailbox, but not in the copy' },
+      { ids: failed.list(), problem: 'is not in the copy: Gmail did not give it; the next export tries again' },
+      { ids: unexplained(notCopied.list()), problem: 'is in the mailbox, but not in the copy' },
     ];
     for (const { ids, problem } of reasons) {
       tally.matched(ids.length);
       tally.failed(ids.length);
       this.counts.missing += ids.length;
-      for (const id of ids) this.#tell({ id, problem });
+      for (const id of ids) this.#report({ id, problem });
     }
   }
 
@@ -298,14 +299,14 @@ class Verification {
 
   /** Counts a message once, also when several things are wrong. */
   #fail({ id, path }: CopyMessage, index: number, problem: string, as: 'damaged' | 'missing'): void {
-    this.#tell({ id, path, problem });
+    this.#report({ id, path, problem });
     if (this.#failed[index] === 1) return;
     this.#failed[index] = 1;
     this.counts[as] += 1;
     this.#request.tally.failed(1);
   }
 
-  #tell({ id, path, problem }: { readonly id?: string; readonly path?: string; readonly problem: string }): void {
+  #report({ id, path, problem }: { readonly id?: string; readonly path?: string; readonly problem: string }): void {
     this.#events += 1;
     const name = id ?? path ?? '';
     if (this.#named.length < MOST_NAMED && !this.#named.includes(name)) this.#named.push(name);
