@@ -10,9 +10,6 @@ import { isInOwnFolder } from '../gmail/own-labels.ts';
 import { GmailRefusal } from '../gmail/responses.ts';
 import type { Log } from '../screen/log.ts';
 
-/** Gmail gives drafts and chats to no other program. */
-const NOT_RESTORED: readonly string[] = ['DRAFT', 'CHAT'];
-
 /** Appended to a name that Gmail does not allow. */
 const SUFFIX = ' (restored)';
 
@@ -50,7 +47,7 @@ export class RestoredLabels {
     const wanted = names.filter((name) => !PLACES.includes(name) || name === place);
     const ids: string[] = [];
     for (const name of wanted) {
-      if (NOT_RESTORED.includes(name) || (name === 'SENT' && !this.#sendsSent)) continue;
+      if (name === 'SENT' && !this.#sendsSent) continue;
       const id = isSystemName(name) ? name : await this.#idOf(name);
       if (id !== null && !ids.includes(id)) ids.push(id);
     }

@@ -67,6 +67,13 @@ interface Chosen {
   readonly labels: ReadonlySet<string>;
 }
 
+/** A message of the copy that no list of the mailbox shows. */
+interface Absent {
+  readonly id: string;
+  /** Of the message's date. */
+  readonly ms: number;
+}
+
 /** The mailbox as it was before the run listed it. */
 interface Beginning {
   readonly address: string;
@@ -86,14 +93,16 @@ const MOST_IN_BATCH = 40;
 /** Larger messages are alone in memory. */
 const BATCH_BYTES = 8_000_000;
 
-/** Searches may not show messages of this age yet, so those are asked for by their ids. */
+/** Lists may not show younger messages yet, so the run asks for these by their ids. */
 const RECENT_MS = 60 * 60_000;
 
 /** A younger pin is kept: searches may not show yet what was imported since. */
 const PIN_MS = 24 * 60 * 60_000;
 
-const LOGGED_DAMAGE = 20;
+/** Problems of the index that the log names. */
+const MOST_DAMAGE_LOGGED = 20;
 
+/** Messages with these labels are not restored: Gmail gives the labels to no imported message. */
 const LEFT_OUT: readonly string[] = ['DRAFT', 'CHAT'];
 
 export async function restore(options: RestoreOptions, context: RestoreContext): Promise<void> {
@@ -128,7 +137,7 @@ class Restore {
     const { until } = this.#options;
     const copy = await openCopy(store, signal, until === undefined ? {} : { until });
     log.info('restore.opened', { messages: copy.size, ...(until !== undefined && { asOf: until.toISOString() }) });
-    for (const problem of copy.damage.slice(0, LOGGED_DAMAGE).map(describeDamage)) {
+    for (const problem of copy.damage.slice(0, MOST_DAMAGE_LOGGED).map(describeDamage)) {
       log.error('restore.index_damaged', { problem });
     }
     this.#requireKnown(copy, state);
@@ -235,8 +244,8 @@ class Restore {
   }
 
   /**
-   * The messages to restore that the mailbox does not have under known ids, the oldest first. Counts the others. `isOwn`:
-   * the copy is the mailbox's, so that its ids mean the same messages.
+   * The chosen messages that the mailbox has neither under their ids nor under those of an earlier restore, the oldest first.
+   * Counts the other chosen ones as skipped. `isOwn`: the copy is the mailbox's, so that its ids mean the same messages.
    */
   async #choose(copy: Copy, isOwn: boolean, address: string): Promise<Chosen> {
     const { mailbox, tally, signal, store } = this.#context;
@@ -248,34 +257,22 @@ class Restore {
     const restored = await readRecords(store, address, listed, signal);
     let there = 0;
     let leftOut = 0;
-    let absent: { readonly id: string; readonly ms: number }[] = [];
+    let absent: Absent[] = [];
     for (const message of copy) {
       if (!selection.includes(message)) continue;
       if (message.labels.some((label) => LEFT_OUT.includes(label))) leftOut += 1;
       else if ((isOwn && listed.has(message.id)) || restored.has(message.id)) there += 1;
       else absent.push({ id: message.id, ms: message.date.getTime() });
     }
-    const recent = Date.now() - RECENT_MS;
-    const young = isOwn ? absent.filter(({ ms }) => ms > recent) : [];
-    const existing = new Set<string>();
-    await mapAtOnce(young, MAX_CONCURRENT, async ({ id }) => {
-      if ((await getMessage(mailbox.client, { id, format: 'minimal' }, signal)) !== null) existing.add(id);
-    });
-    absent = absent.filter(({ id }) => !existing.has(id));
-    there += existing.size;
+    if (isOwn) {
+      const existing = await this.#findUnlisted(absent);
+      absent = absent.filter(({ id }) => !existing.has(id));
+      there += existing.size;
+    }
     if (senders !== undefined) {
-      const fitting = new Set<string>();
-      await mapAtOnce(absent, 2 * MAX_CONCURRENT, async ({ id }) => {
-        const message = copy.get(id) as CopyMessage;
-        const head = await readHead(store, message, signal).catch((error) => {
-          // The import names the damaged file.
-          if (error instanceof SourceError) return null;
-          throw error;
-        });
-        if (head === null || isFrom(head, senders)) fitting.add(id);
-      });
+      const fitting = await this.#fromSenders(copy, absent, senders);
       absent = absent.filter(({ id }) => fitting.has(id));
-      // Of messages that the mailbox still has, nobody read the sender.
+      // Nobody read the senders of these messages.
       there = 0;
       leftOut = 0;
     }
@@ -290,6 +287,32 @@ class Restore {
     tally.matched(there + leftOut + absent.length);
     tally.skipped(there + leftOut);
     return { missing: absent.map(({ id }) => id), there, leftOut, bytes, labels };
+  }
+
+  /** The ids of messages of the last hour that the mailbox has although no list shows them yet. 20 quota units for each. */
+  async #findUnlisted(absent: readonly Absent[]): Promise<ReadonlySet<string>> {
+    const { mailbox, signal } = this.#context;
+    const recent = Date.now() - RECENT_MS;
+    const found = new Set<string>();
+    const young = absent.filter(({ ms }) => ms > recent);
+    await mapAtOnce(young, MAX_CONCURRENT, async ({ id }) => {
+      if ((await getMessage(mailbox.client, { id, format: 'minimal' }, signal)) !== null) found.add(id);
+    });
+    return found;
+  }
+
+  /** The ids of messages from these senders. Those with a damaged file are among them: their import names the file. */
+  async #fromSenders(copy: Copy, absent: readonly Absent[], senders: readonly string[]): Promise<ReadonlySet<string>> {
+    const { store, signal } = this.#context;
+    const fitting = new Set<string>();
+    await mapAtOnce(absent, 2 * MAX_CONCURRENT, async ({ id }) => {
+      const head = await readHead(store, copy.get(id) as CopyMessage, signal).catch((error) => {
+        if (error instanceof SourceError) return null;
+        throw error;
+      });
+      if (head === null || isFrom(head, senders)) fitting.add(id);
+    });
+    return fitting;
   }
 
   /** The messages that were added since an earlier restore began and that searches do not show; whether its pin still counts. */
