@@ -3,17 +3,25 @@
  * cr.yp.to/proto/maildir.html. Messages are found again by their names, so that a repeated run adds what is missing.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, opendir, readdir, rename, stat } from 'node:fs/promises';
+import { mkdir, open, opendir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../errors.ts';
-import { codeOf, FILE_MODE, FOLDER_MODE, removeIfThere, syncFolder, unlessMissing } from '../store/file-system.ts';
+import {
+  codeOf,
+  deleteLeftovers,
+  FILE_MODE,
+  FOLDER_MODE,
+  removeIfThere,
+  syncFolder,
+  unlessMissing,
+} from '../store/file-system.ts';
 import { withUnixLines } from './unix-lines.ts';
 
 /** Mail programs deliver into `new` by way of `tmp`; this program leaves `new` to them. */
 const FOLDERS = ['tmp', 'new', 'cur'] as const;
 
 /** Anybody may delete files in `tmp` that are older. Source: cr.yp.to/proto/maildir.html. */
-const ABANDONED_MS = 36 * 60 * 60 * 1_000;
+const LEFTOVER_MS = 36 * 60 * 60 * 1_000;
 
 /** Begins the part of a name behind the unique part; flags follow in ascending order. */
 const INFO = ':2,';
@@ -57,7 +65,8 @@ export class Maildir {
   /** Makes what is missing of the folder. Called before the first change. */
   async prepare(): Promise<void> {
     for (const name of FOLDERS) await mkdir(join(this.#folder, name), { recursive: true, mode: FOLDER_MODE });
-    await this.#deleteAbandoned();
+    const mark = `.${this.#owner}.`;
+    await deleteLeftovers(join(this.#folder, 'tmp'), (name) => name.includes(mark), LEFTOVER_MS);
   }
 
   /** The ids of the messages that are there. */
@@ -135,16 +144,6 @@ export class Maildir {
       if (!unique.endsWith(end)) continue;
       const [, id] = /^\d+\.([0-9a-f]+)$/.exec(unique.slice(0, -end.length)) ?? [];
       if (id !== undefined) this.#entries.set(id, { folder, name });
-    }
-  }
-
-  /** Deletes unfinished files that killed runs left. */
-  async #deleteAbandoned(): Promise<void> {
-    const folder = join(this.#folder, 'tmp');
-    for (const name of await readdir(folder)) {
-      if (!name.includes(`.${this.#owner}.`)) continue;
-      const mtimeMs = (await unlessMissing(stat(join(folder, name))))?.mtimeMs ?? Number.POSITIVE_INFINITY;
-      if (Date.now() - mtimeMs > ABANDONED_MS) await removeIfThere(join(folder, name));
     }
   }
 }

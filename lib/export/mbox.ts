@@ -4,11 +4,12 @@
  * www.qmail.org/man/man5/mbox.html, RFC 4155.
  */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, lstat, mkdir, open, readdir, rename, stat } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import {
   codeOf,
+  deleteLeftovers,
   FILE_MODE,
   FOLDER_MODE,
   NO_HARD_LINKS,
@@ -25,7 +26,7 @@ const QUOTE = Buffer.from('>');
 const FROM = Buffer.from('From ');
 
 /** A run that is alive writes into its unfinished file more often. */
-const ABANDONED_MS = 60 * 60 * 1_000;
+const LEFTOVER_MS = 60 * 60 * 1_000;
 
 /** An mbox that is being written, under another name than its own until `publish`. */
 export class MboxFile implements AsyncDisposable {
@@ -49,7 +50,7 @@ export class MboxFile implements AsyncDisposable {
     const path = join(folder, name);
     await requireNoMbox(path);
     await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
-    await deleteAbandoned(folder, name);
+    await deleteLeftovers(folder, (other) => other.startsWith(unfinishedPrefix(name)), LEFTOVER_MS);
     const unfinished = join(folder, `${unfinishedPrefix(name)}${randomBytes(9).toString('hex')}`);
     // For appending: the file grows at its end also after it was cut.
     return new MboxFile(path, folder, unfinished, await open(unfinished, 'ax', FILE_MODE));
@@ -117,16 +118,6 @@ function taken(path: string): ConfigError {
 
 function unfinishedPrefix(name: string): string {
   return `.${name}.unfinished-`;
-}
-
-/** Deletes unfinished files that killed runs left. */
-async function deleteAbandoned(folder: string, name: string): Promise<void> {
-  for (const entry of await readdir(folder)) {
-    if (!entry.startsWith(unfinishedPrefix(name))) continue;
-    const path = join(folder, entry);
-    const mtimeMs = (await unlessMissing(stat(path)))?.mtimeMs ?? Number.POSITIVE_INFINITY;
-    if (Date.now() - mtimeMs > ABANDONED_MS) await removeIfThere(path);
-  }
 }
 
 /** A message as an mbox has it. */

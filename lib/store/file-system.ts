@@ -1,5 +1,5 @@
 /** For files in a folder that a person has named: modes, flushes, and the file system's errors with their remedies. */
-import { open, unlink } from 'node:fs/promises';
+import { open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, JobError, RefusedError, UnavailableError } from '../errors.ts';
 
@@ -92,6 +92,20 @@ export async function syncFolder(folder: string): Promise<void> {
     if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EBADF', 'EPERM'].includes(codeOf(error))) throw error;
   } finally {
     await handle.close();
+  }
+}
+
+/** Deletes the files in a folder whose names `isUnfinished` accepts and that were not written for `olderThanMs`: killed runs left them. */
+export async function deleteLeftovers(
+  folder: string,
+  isUnfinished: (name: string) => boolean,
+  olderThanMs: number,
+): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!isUnfinished(name)) continue;
+    const path = join(folder, name);
+    const mtimeMs = (await unlessMissing(stat(path)))?.mtimeMs ?? Number.POSITIVE_INFINITY;
+    if (Date.now() - mtimeMs > olderThanMs) await removeIfThere(path);
   }
 }
 

@@ -27,6 +27,7 @@ import { mapAtOnce } from '../base/pool.ts';
 import { ConfigError, RefusedError } from '../errors.ts';
 import {
   codeOf,
+  deleteLeftovers,
   explainFolderError,
   FILE_MODE,
   FOLDER_MODE,
@@ -143,7 +144,7 @@ export class FolderStore implements FileStore {
     await this.#explained('', async () => {
       const made = await mkdir(this.name, { recursive: true, mode: FOLDER_MODE });
       try {
-        await this.#deleteLeftovers();
+        await deleteLeftovers(this.name, (name) => name.startsWith(UNFINISHED), LEFTOVER_MS);
         const unfinished = await this.#write(new Uint8Array());
         await unlink(unfinished);
       } finally {
@@ -363,16 +364,6 @@ export class FolderStore implements FileStore {
       found.push({ path, bytes: Buffer.from(path) });
     }
     return found.sort((a, b) => Buffer.compare(a.bytes, b.bytes));
-  }
-
-  /** Deletes unfinished files that killed processes left in the folder. */
-  async #deleteLeftovers(): Promise<void> {
-    for (const name of await readdir(this.name)) {
-      if (!name.startsWith(UNFINISHED)) continue;
-      const path = join(this.name, name);
-      const { mtimeMs } = (await statOrNull(path)) ?? { mtimeMs: Number.POSITIVE_INFINITY };
-      if (Date.now() - mtimeMs > LEFTOVER_MS) await removeIfThere(path);
-    }
   }
 
   async #explained<T>(path: string, work: () => Promise<T>): Promise<T> {
