@@ -288,7 +288,7 @@ class Export {
     const unlisted = await this.#confirmGone(missing);
     // An export with the former state may have run a moment ago, and a list may be seconds late.
     const isRecent = this.#current.historyId === UNKNOWN_HISTORY;
-    const gone = isRecent ? await this.#askedByIds(unlisted) : unlisted;
+    const gone = isRecent ? await this.#confirmByIds(unlisted) : unlisted;
     await this.#write(() => surveyLines(copy, survey, gone));
     const { historyId } = survey;
     this.#mailboxHistoryId = historyId;
