@@ -145,7 +145,10 @@ function otherName(name: string): string {
     .map((part) => part.replace(/\s+/g, ' ').trim().replace(/^\^+/, ''))
     .filter((part) => part !== '');
   const clean = parts.join('/') || 'Label';
-  return `${[...clean].slice(0, LONGEST_NAME - SUFFIX.length - 2).join('')}${SUFFIX}`;
+  return `${clean
+    .slice(0, LONGEST_NAME - SUFFIX.length - 2)
+    .toWellFormed()
+    .replace(/\uFFFD$/, '')}${SUFFIX}`;
 }
 
 /** The label of exactly this name, or else the first one that Gmail takes for the same. */

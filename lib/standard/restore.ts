@@ -2,10 +2,12 @@
 import { DateTime } from 'luxon';
 import { dateAt, firstSecondOf } from '../base/calendar.ts';
 import { readRange } from '../base/date-range.ts';
+import { isMailAddress } from '../base/mail-address.ts';
 import { type Moment, momentOption } from '../base/moment.ts';
 import { UsageError } from '../errors.ts';
 import { idsOption, labelsOption, sendersOption } from '../export/selection.ts';
-import { defineJob, Scope, textOption, timeZoneOption, yesOption } from '../job.ts';
+import { defineJob, Scope, timeZoneOption, yesOption } from '../job.ts';
+import { valueOption } from '../options.ts';
 import { restore } from '../restore/restore.ts';
 import { placeOption } from '../store/place.ts';
 
@@ -24,7 +26,10 @@ export default defineJob({
     sender: sendersOption,
     id: idsOption,
     asOf: momentOption('the mailbox as it was at the end of this day (default: the latest state of the copy)'),
-    intoMailbox: textOption('<address>', 'the mailbox that gets the copy of another mailbox'),
+    intoMailbox: valueOption('<address>', 'the mailbox that gets the copy of another mailbox', (text) => {
+      if (isMailAddress(text)) return text;
+      throw new UsageError(`"${text}" is no mail address`, 'Write it like alice@example.com.');
+    }),
     yes: yesOption,
   },
   files: { option: '--copy', place: ({ copy }) => copy },

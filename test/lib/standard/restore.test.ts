@@ -193,6 +193,7 @@ describe('job restore', () => {
     const refused = assertEnded(await into([]), 77);
     assert.match(String(refused.remedy), /--into-mailbox bob@example\.com/);
     assertEnded(await into(['--into-mailbox', 'alice@example.com']), 77);
+    assert.equal((await into(['--into-mailbox', 'bob'])).code, 2);
     assertEnded(await box.run(['--yes', '--into-mailbox', 'bob@example.com']), 77);
     assert.deepEqual(writesAmong(other.requests), []);
     assertEnded(await into(['--into-mailbox', 'BOB@example.com']), 0, { changed: 5 });
@@ -234,7 +235,17 @@ describe('job restore', () => {
   });
 
   it('creates labels under another name where Gmail reserves or refuses theirs, and finds them the next time', async () => {
-    const names = ['Snoozed', 'Inbox', 'drafts', 'A//B', 'Archive', 'gmail-jobs/journal', 'Old-Name', 'x'.repeat(225)];
+    const names = [
+      'Snoozed',
+      'Inbox',
+      'drafts',
+      'A//B',
+      'Archive',
+      'gmail-jobs/journal',
+      'Old-Name',
+      '😀'.repeat(120),
+      'x'.repeat(225),
+    ];
     await using box = await withCopy(
       names.map((name, index) => ({ subject: String(index), labels: ['STARRED', name] })),
     );
@@ -261,12 +272,13 @@ describe('job restore', () => {
       ['Archive (restored)'],
       ['gmail-jobs/journal'],
       ['Old/Name'],
+      [`${'😀'.repeat(106)} (restored)`],
       [`${'x'.repeat(212)} (restored)`],
     ]);
     const renamed = run.events.filter(({ event }) => event === 'restore.label_renamed').map(({ label }) => label);
-    assert.equal(renamed.length, 7);
+    assert.equal(renamed.length, 8);
     const forecast = run.events.find(({ event }) => event === 'restore.forecast') as LogEvent;
-    assert.equal((forecast.newLabels as string[]).length, 7);
+    assert.equal((forecast.newLabels as string[]).length, 8);
     const labels = target.mailbox.labels().length;
     target.mailbox.delete(everything(target));
     assertEnded(await restore(target, box.copy, args), 0, { changed: names.length });
