@@ -22,12 +22,12 @@ import { windowOf, windowTerms } from '../gmail/windows.ts';
 import type { Log } from '../screen/log.ts';
 import { CopyChanges, surveyLines } from './changes.ts';
 import { type Copy, describeDamage, openCopy } from './copy.ts';
+import { CountedLines } from './counted-lines.ts';
 import { Fetcher } from './fetch.ts';
 import { type ExportForecast, forecastExport } from './forecast.ts';
 import { INDEX } from './index-writer.ts';
 import { LabelNames } from './label-names.ts';
 import type { Line } from './line.ts';
-import { Lines } from './lines.ts';
 import { type CopyState, readState, writeState } from './state.ts';
 import { surveyMailbox } from './survey.ts';
 
@@ -83,7 +83,7 @@ export async function exportMailbox(context: ExportContext, options: ExportOptio
 class Export {
   readonly #context: ExportContext;
   readonly #options: ExportOptions;
-  readonly #lines: Lines;
+  readonly #lines: CountedLines;
   #state: CopyState | undefined;
   /** Null before the state exists, and undefined when another run has moved it. */
   #version: string | null | undefined;
@@ -97,7 +97,7 @@ class Export {
     const { store, runId, tally, giveUp, mailbox } = context;
     this.#context = context;
     this.#options = options;
-    this.#lines = new Lines({ store, runId, tally, giveUp, progress: mailbox.progress });
+    this.#lines = new CountedLines({ store, runId, tally, giveUp, progress: mailbox.progress });
   }
 
   async run(): Promise<void> {

@@ -15,9 +15,9 @@ import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
 import { isInSpamOrTrash } from './changes.ts';
 import type { Copy } from './copy.ts';
+import type { CountedLines } from './counted-lines.ts';
 import type { LabelNames } from './label-names.ts';
 import type { MessageLine } from './line.ts';
-import type { Lines } from './lines.ts';
 import { LargeSlot, SourcePacker } from './packer.ts';
 import { checkSource, copyDate, type PackedSource, pathOf, SourceError } from './source-file.ts';
 
@@ -30,7 +30,7 @@ const BATCH = 300;
 export interface FetchContext {
   readonly client: GmailClient;
   readonly store: FileStore;
-  readonly lines: Lines;
+  readonly lines: CountedLines;
   readonly names: LabelNames;
   readonly tally: Tally;
   readonly progress: Progress;

@@ -5,7 +5,7 @@ import type { Progress } from '../screen/progress.ts';
 import { IndexWriter } from './index-writer.ts';
 import type { Line } from './line.ts';
 
-export interface LinesOptions {
+export interface CountedLinesOptions {
   readonly store: FileStore;
   readonly runId: string;
   readonly tally: Tally;
@@ -13,13 +13,13 @@ export interface LinesOptions {
   readonly giveUp: AbortSignal;
 }
 
-export class Lines {
+export class CountedLines {
   readonly #writer: IndexWriter;
   readonly #tally: Tally;
   readonly #progress: Progress;
   #counted = 0;
 
-  constructor({ store, runId, tally, progress, giveUp }: LinesOptions) {
+  constructor({ store, runId, tally, progress, giveUp }: CountedLinesOptions) {
     this.#writer = new IndexWriter(store, runId, giveUp);
     this.#tally = tally;
     this.#progress = progress;
