@@ -79,7 +79,7 @@ describe('the writer of the index', () => {
     assert.equal(writer.written, 2);
   });
 
-  it('takes an own part for written whose answer was lost, and the next number when another run has its id', async (t) => {
+  it('counts a part as written when only the answer was lost, and takes the next number when another run has the same id', async (t) => {
     const place = createFolderPlace(t);
     place.write(PARTS[0] ?? '', 'of another run\n');
     place.write(PARTS[1] ?? '', `${JSON.stringify(lineOf(1))}\n`);

@@ -157,7 +157,7 @@ describe('the verification of a copy', () => {
     assertDamaged(run, { [cut]: /its line says/, [missing]: /missing/ });
   });
 
-  it('tells files without a line and files that are no messages, which are no damage', async () => {
+  it('names files without a line and files that are no messages, and does not call them damaged', async () => {
     await using work = await start();
     const [id = ''] = work.ids;
     const path = work.pathOf(id);
@@ -281,7 +281,7 @@ describe('the verification of a copy', () => {
     assertDamaged(run, { [id.id]: /Gmail did not give it/ });
   });
 
-  it('holds a copy of a search only against its own lines and files, and what is gone', async () => {
+  it('compares a copy of a search with its own lines and files, and asks the mailbox only whether its messages are there', async () => {
     await using work = await start({ state: { listed: false, complete: false } });
     const { mailbox } = work.sandbox;
     await mailbox.insert('Subject: new\r\n\r\nnew', ['INBOX'], Date.now());
