@@ -160,8 +160,8 @@ export interface FilesSpec<O extends OptionSpecs> {
   readonly option: string;
   /** The place in that option; undefined for EXPORT_URL. */
   place(options: OptionValues<O>): Place | undefined;
-  /** Work on the files alone, for which the run needs no credentials of Google: `run` is called when `isMeant` returns true. */
-  readonly alone?: {
+  /** Work for which the run opens no mailbox and needs no credentials of Google. `isMeant` tells whether the options ask for it. */
+  readonly withoutMailbox?: {
     isMeant(options: OptionValues<O>): boolean;
     run(context: FilesContext<O> & { readonly argument: string }): Promise<void>;
   };

@@ -146,7 +146,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 function configFor(invocation: Extract<Invocation, { kind: 'run' | 'fleet' }>): ConfigFor {
   if (invocation.kind === 'fleet') return 'fleet';
   const { job, options } = invocation;
-  return job.files?.alone?.isMeant(options) === true ? 'files' : 'mailbox';
+  return job.files?.withoutMailbox?.isMeant(options) === true ? 'files' : 'mailbox';
 }
 
 async function runCommand(

@@ -225,8 +225,8 @@ class Run {
       this.#isStarted = true;
       onStarted();
       const wait = (ms: number) => systemClock.sleep(ms, budget.wrapUp);
-      if (job.files?.alone?.isMeant(options) === true && place !== undefined) {
-        await orAbort(this.#workOnFiles(job.files.alone, place, { config, budget, wait }), budget.giveUp);
+      if (job.files?.withoutMailbox?.isMeant(options) === true && place !== undefined) {
+        await orAbort(this.#workOnFiles(job.files.withoutMailbox, place, { config, budget, wait }), budget.giveUp);
         return;
       }
       const work = async () => {
@@ -280,7 +280,7 @@ class Run {
   #place({ exportPlace }: Config): Place | undefined {
     const { job, options, mailbox } = this.#request;
     if (job.files === undefined) return undefined;
-    const { option, alone } = job.files;
+    const { option, withoutMailbox } = job.files;
     const place = job.files.place(options) ?? exportPlace;
     if (place === undefined) {
       throw new ConfigError(
@@ -294,7 +294,7 @@ class Run {
         `Write ${MAILBOX} in EXPORT_URL or in ${option} where the address belongs: s3://bucket/${MAILBOX}.`,
       );
     }
-    if (alone?.isMeant(options) === true && hasMailbox(place)) {
+    if (withoutMailbox?.isMeant(options) === true && hasMailbox(place)) {
       throw new ConfigError(
         `EXPORT_URL names the place by ${MAILBOX}, and no mailbox is opened`,
         `Name the place with ${option}, with the mailbox's address where ${MAILBOX} stands.`,
@@ -316,14 +316,14 @@ class Run {
   }
 
   async #workOnFiles(
-    alone: NonNullable<FilesSpec<OptionSpecs>['alone']>,
+    work: NonNullable<FilesSpec<OptionSpecs>['withoutMailbox']>,
     place: Place,
     { config, budget, wait }: { config: Config; budget: Budget; wait: (ms: number) => Promise<void> },
   ): Promise<void> {
     const { options, argument, common } = this.#request;
     const store = await this.#openStore(place, config);
     try {
-      await alone.run({
+      await work.run({
         options,
         argument,
         store,

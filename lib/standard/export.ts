@@ -38,7 +38,7 @@ export default defineJob({
   files: {
     option: '--into',
     place: ({ into }) => into,
-    alone: {
+    withoutMailbox: {
       isMeant: ({ as }) => as !== undefined,
       run: async ({ options, argument: folder, ...context }) => {
         const { as } = options;
@@ -83,19 +83,22 @@ async function createDateFilter(options: RangeValues, now: Date) {
   return ({ date }: { readonly date: Date }) => date.getTime() >= firstMs && date.getTime() < endMs;
 }
 
-/** Options for work on a copy that is there → the options that may stand beside them. */
-const ALONE: Readonly<Record<string, readonly string[]>> = { as: ['into', 'from', 'to'], verify: ['into', 'quick'] };
+/** Options for work on an existing copy → the options that may be given with them. */
+const ALLOWED_WITH: Readonly<Record<string, readonly string[]>> = {
+  as: ['into', 'from', 'to'],
+  verify: ['into', 'quick'],
+};
 
 /** @throws UsageError for options that do not belong together. */
 function requireFitting(options: Readonly<Record<string, unknown>>): void {
   const given = Object.keys(options).filter((key) => options[key] !== undefined && options[key] !== false);
-  for (const [alone, allowed] of Object.entries(ALONE)) {
-    if (!given.includes(alone)) continue;
-    const other = given.find((key) => ![alone, 'timeZone', ...allowed].includes(key));
+  for (const [option, allowed] of Object.entries(ALLOWED_WITH)) {
+    if (!given.includes(option)) continue;
+    const other = given.find((key) => ![option, 'timeZone', ...allowed].includes(key));
     if (other === undefined) continue;
     throw new UsageError(
-      `${flagOf(alone)} is about the whole copy, and ${flagOf(other)} about an export`,
-      `Leave out ${flagOf(alone)} or ${flagOf(other)}.`,
+      `${flagOf(option)} is about the whole copy, and ${flagOf(other)} about an export`,
+      `Leave out ${flagOf(option)} or ${flagOf(other)}.`,
     );
   }
   if (given.includes('quick') && !given.includes('verify')) {
