@@ -8,6 +8,7 @@ import { eachAtOnce } from '../base/pool.ts';
 import type { Tally } from '../base/tally.ts';
 import { ConfigError, RefusedError } from '../errors.ts';
 import { readChangedIds } from '../gmail/history.ts';
+import { compareHistoryIds } from '../gmail/history-id.ts';
 import { IdSet } from '../gmail/ids.ts';
 import { listMessageIds } from '../gmail/list-page.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
@@ -224,6 +225,11 @@ class Verification {
     }
     const labels = (await mailbox.knownLabels()).all();
     const survey = await surveyMailbox(client, labels, signal, onFound);
+    for (const { id, historyId } of this.#copy.all()) {
+      // The export would take changes of the message for older ones.
+      if (compareHistoryIds(historyId, survey.historyId) > 0)
+        this.#failId(id, 'has a history id that lies in the future');
+    }
     const comparison = new LabelComparison(this.#state.labels, labels);
     const { all, outsideSpamTrash } = survey;
     const expected = (spamTrash ? all : outsideSpamTrash).without(this.#described);

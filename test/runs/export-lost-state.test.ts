@@ -1,6 +1,6 @@
 /** A copy whose state.json somebody deleted or changed: the next export compares the whole mailbox with the lines. */
 import assert from 'node:assert/strict';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { assertCopied, ExportFolder } from '../fixtures/exported.ts';
@@ -48,4 +48,14 @@ it('is not written for an old state of another form', async () => {
   await writeFile(join(folder.path, 'state.json'), '{"format":1,"email":"a@example.com","historyId":5}');
   const final = assertEnded(await folder.export(sandbox), 78);
   assert.match(`${final.error}`, /state\.json in .* is damaged: historyId is no whole number in quotes/);
+});
+
+it('does not hide a line whose history id lies in the future from --verify', async () => {
+  await using sandbox = await startSandbox({ mailbox: mailboxOf(many(2, { labels: ['INBOX'] })) });
+  await using folder = await ExportFolder.make();
+  assertEnded(await folder.export(sandbox), 0);
+  const [name = ''] = await readdir(join(folder.path, 'index'));
+  const path = join(folder.path, 'index', name);
+  await writeFile(path, (await readFile(path, 'utf8')).replace('"historyId":"1', '"historyId":"9'));
+  assertEnded(await folder.export(sandbox, ['--verify']), 65, { failed: 1 });
 });
