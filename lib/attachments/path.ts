@@ -171,7 +171,10 @@ export function numbered(path: string, number: number): string {
   return `${path.slice(0, path.length - ending.length)} (${number})${ending}`;
 }
 
-/** The beginning that all numbered forms of the path share; and the number of one of them, null for another path. */
+/**
+ * For finding the numbered forms of a path: `stem` begins all of them, and `numberIn` gives the number of one, 1 for the path
+ * itself and null for any other path.
+ */
 export function numberingOf(path: string) {
   const ending = EXTENSION.exec(path)?.[0] ?? '';
   const stem = path.slice(0, path.length - ending.length);

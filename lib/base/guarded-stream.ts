@@ -1,4 +1,4 @@
-/** A stream of bytes that ends with an error of this program's classes. */
+/** Guards a stream of bytes: the reader gets an error of this program's classes when the source fails, closes early or falls silent. */
 import { addAbortSignal, finished, PassThrough, type Readable } from 'node:stream';
 
 export interface StreamGuards {

@@ -20,9 +20,9 @@ export class LabelNames {
   /** The user's own labels: id → name, as they were listed first. */
   readonly #own = new Map<string, string>();
   readonly #system = new Set<string>();
-  /** Ids that no list has. */
+  /** Ids that are in no list: their labels were deleted. */
   readonly #unknown = new Set<string>();
-  /** The names in the copy's state, of labels that were deleted since. */
+  /** The names in the copy's state, by id: the only names of labels that were deleted since. */
   readonly #former: Readonly<Record<string, string>>;
   #lists = 0;
   #listing: Promise<void> | undefined;
@@ -113,7 +113,7 @@ export class LabelNames {
     if (this.#nameOf(id) === undefined) this.#unknown.add(id);
   }
 
-  /** Names that are known stay: a rename between two lists is found by the next run, for all lines of this one. */
+  /** Keeps the names of the first list, so that all lines of a run agree: the next run finds a rename between two lists. */
   async #list(): Promise<void> {
     this.#lists += 1;
     for (const { id, name, isOwn } of await listLabels(this.#client, this.#signal)) {

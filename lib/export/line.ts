@@ -19,7 +19,7 @@ export interface MessageLine {
   readonly historyId: string;
 }
 
-/** The labels that a message has since then. */
+/** The labels of a message from this history id on. */
 export interface LabelsLine {
   readonly id: string;
   readonly labels: readonly string[];
@@ -33,7 +33,7 @@ export interface DeletedLine {
   readonly historyId: string;
 }
 
-/** The label `was` has the name `label` since then: a name that Gmail's history does not show. */
+/** The label `was` was renamed to `label`. Gmail's history shows no renames, so `historyId` is that of the mailbox. */
 export interface RenameLine {
   readonly label: string;
   readonly was: string;

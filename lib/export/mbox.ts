@@ -25,7 +25,7 @@ const NEWLINE = Buffer.from('\n');
 const QUOTE = Buffer.from('>');
 const FROM = Buffer.from('From ');
 
-/** A run that is alive writes into its unfinished file more often. */
+/** A live run writes into its unfinished file more often than this. */
 const LEFTOVER_MS = 60 * 60 * 1_000;
 
 /** An mbox that is being written, under another name than its own until `publish`. */

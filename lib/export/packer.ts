@@ -12,7 +12,7 @@ const LARGE_BYTES = 4 * 1024 * 1024;
 export class LargeSlot {
   #last: Promise<void> = Promise.resolve();
 
-  /** Resolves, when all earlier ones have released the slot, to the function that releases it. */
+  /** Resolves when all earlier callers have released the slot, to a function that releases it. */
   async take(): Promise<() => void> {
     const before = this.#last;
     const mine = Promise.withResolvers<void>();

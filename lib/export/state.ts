@@ -9,7 +9,7 @@ import { isMessageId } from '../gmail/ids.ts';
 
 const STATE_PATH = 'state.json';
 
-/** A copy of a higher number was written by a later version; this program refuses it. */
+/** A later version may write a higher number; this program refuses such a copy. */
 const FORMAT = 1;
 
 export interface CopyState {

@@ -24,7 +24,8 @@ const LISTS_AT_ONCE = 8;
 
 /**
  * Lists all messages, and the messages of each of `labels`, the labels of the mailbox. `onFound` gets the number of all
- * messages that are found so far. 5 quota units for each 500 messages of all and of each label, at least 5 for a label, and 1.
+ * messages that are found so far. 5 quota units for each 500 messages, of the mailbox and of each label, at least 5 for each
+ * label, and 1 for the history id.
  * @throws UnavailableError when Gmail does not say the mailbox's history id.
  */
 export async function surveyMailbox(
@@ -36,7 +37,7 @@ export async function surveyMailbox(
   const { historyId } = await readProfile(client, signal);
   if (historyId === undefined) {
     throw new UnavailableError(
-      'Gmail did not say how far the mailbox has come: its answer to users.getProfile has no historyId',
+      "Gmail did not name the mailbox's history id: its answer to users.getProfile has none",
       TRY_NEXT_RUN,
     );
   }

@@ -23,7 +23,7 @@ import { type Survey, surveyMailbox } from './survey.ts';
 export interface VerifyRequest {
   readonly store: FileStore;
   readonly mailbox: Mailbox;
-  /** Looks at names and sizes of files alone, and does not read their content. */
+  /** Checks only the names and sizes of files, and does not read their content. */
   readonly quick: boolean;
   readonly tally: Tally;
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
@@ -55,10 +55,10 @@ const FILES_AT_ONCE = 12;
 /** More problems than these are only counted. */
 const MOST_EVENTS = 300;
 
-/** Ids in the error's message. */
+/** At most so many ids are in the error's message. */
 const MOST_NAMED = 5;
 
-/** Differences to the lists of the mailbox that are looked at one by one, for 20 quota units each. */
+/** At most so many differences are confirmed by reading the message, for 20 quota units each. */
 const MOST_CONFIRMED = 100;
 
 /**

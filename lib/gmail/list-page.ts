@@ -64,8 +64,8 @@ export interface ListOptions {
 
 /**
  * The ids of all messages, or of those with a label, Spam and Trash included. Without `q` it sends no search, so the answer
- * does not depend on Gmail's search index, which shows changes late. `onFound` gets the number of messages that are found so far. 5
- * quota units for each 500 messages.
+ * does not depend on Gmail's search index, which shows changes late. `onFound` gets the number of
+ * messages that are found so far. 5 quota units for each 500 messages.
  */
 export async function listMessageIds(
   client: GmailClient,

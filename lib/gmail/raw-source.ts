@@ -26,7 +26,7 @@ export interface RawMessage {
 }
 
 export interface RawSourceOptions {
-  /** Called at the beginning of each answer with a source; the sink of an earlier attempt then holds nothing of use. */
+  /** Called when the source of an answer begins. After a retry it is called again, and the bytes in the earlier sink must be dropped. */
   readonly openSink: () => SourceSink;
   /** Whether the answer may be so large that it takes longer than other requests. */
   readonly isLarge: boolean;

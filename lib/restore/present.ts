@@ -86,10 +86,10 @@ export async function sameAs(
   { mailbox, signal }: Pick<PresentContext, 'mailbox' | 'signal'>,
 ): Promise<Candidate[]> {
   const longest = Math.max(...candidates.map(({ source }) => source.length));
-  let end = new SourceEnd(0);
+  let end = new KeptSource(0);
   const found = await readRawSource(mailbox.client, id, signal, {
     openSink: () => {
-      end = new SourceEnd(longest + MOST_ADDED);
+      end = new KeptSource(longest + MOST_ADDED);
       return end;
     },
     isLarge: longest > LARGE_SOURCE,
@@ -98,7 +98,7 @@ export async function sameAs(
 }
 
 /** Keeps a source that arrives in pieces, unless it is longer than `most` bytes. */
-class SourceEnd implements SourceSink {
+class KeptSource implements SourceSink {
   readonly #most: number;
   #pieces: Buffer[] = [];
   #length = 0;

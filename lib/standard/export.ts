@@ -25,7 +25,7 @@ export default defineJob({
     timeZone: timeZoneOption(),
     spamTrash: switchOption('copy Spam and Trash, too, in this run and in all later ones'),
     verify: switchOption('read the whole copy back, and compare it with its index and with the mailbox'),
-    quick: switchOption('with --verify: look at names and sizes of files alone'),
+    quick: switchOption('with --verify: check only the names and sizes of files'),
     as: formOption,
   },
   argument: {

@@ -198,7 +198,7 @@ export class FolderStore implements FileStore {
     return file;
   }
 
-  /** Passes what does not exist yet. */
+  /** Accepts a path that does not exist yet. @throws ConfigError when a symbolic link leads out of the folder. */
   async #requireInside(path: string): Promise<void> {
     const root = await realOrNull(this.name);
     const real = root === null ? null : await realOrNull(path);
@@ -284,7 +284,7 @@ export class FolderStore implements FileStore {
     }
   }
 
-  /** Returns when the lock is this process's. */
+  /** Resolves when this process holds the lock. */
   async #takeLock(lock: string, mine: string, signal: AbortSignal): Promise<void> {
     let seen: string | null = null;
     let sinceMs = 0;
