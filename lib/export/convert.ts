@@ -12,7 +12,7 @@ import { ConfigError, RefusedError, StoppedError, UsageError } from '../errors.t
 import { valueOption } from '../options.ts';
 import type { Log } from '../screen/log.ts';
 import type { Progress } from '../screen/progress.ts';
-import { explainFolderError, unlessMissing } from '../store/file-system.ts';
+import { explainFolderError, requireLastingFolder, unlessMissing } from '../store/file-system.ts';
 import { addressAsName } from '../store/place.ts';
 import { type Copy, type CopyMessage, openCopy } from './copy.ts';
 import { Maildir } from './maildir.ts';
@@ -69,19 +69,9 @@ const MAILDIR_LANES = 16;
  * place holds no copy, the folder cannot be used, or the mbox exists.
  */
 export async function convertCopy(request: ConvertRequest, context: ConvertContext): Promise<void> {
-  if (/^~(?:\/|$)/.test(request.folder)) {
-    throw new ConfigError(
-      `the shell did not replace the ~ in ${request.folder}`,
-      'Write the whole path of the folder, such as /home/alice/mail.',
-    );
-  }
+  const remedy = 'Run the command on a machine of yours, with --into or EXPORT_URL naming the copy in S3.';
+  requireLastingFolder(request.folder, context.isDyno, remedy);
   const folder = resolve(request.folder);
-  if (context.isDyno) {
-    throw new ConfigError(
-      `${folder} is a folder on the disk of this dyno, which Heroku deletes when the dyno ends`,
-      'Run the command on a machine of yours, with --into or EXPORT_URL naming the copy in S3.',
-    );
-  }
   try {
     await requireOutside(folder, context.store);
     await new Conversion(request, folder, context).work();

@@ -7,6 +7,22 @@ import { ConfigError, JobError, RefusedError, UnavailableError } from '../errors
 export const FILE_MODE = 0o600;
 export const FOLDER_MODE = 0o700;
 
+/** @throws ConfigError, on a dyno with `remedyOnDyno`; also for a path whose ~ the shell did not replace. */
+export function requireLastingFolder(path: string, isDyno: boolean, remedyOnDyno: string): void {
+  if (isDyno) {
+    throw new ConfigError(
+      `${path} is a folder on the disk of this dyno, which Heroku deletes when the dyno ends`,
+      remedyOnDyno,
+    );
+  }
+  if (/^~(?:\/|$)/.test(path)) {
+    throw new ConfigError(
+      `the shell did not replace the ~ in ${path}`,
+      'Write the whole path of the folder, such as /home/alice/mail.',
+    );
+  }
+}
+
 /** Answers to link() by file systems without hard links. Source: link(2). */
 export const NO_HARD_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 

@@ -3,6 +3,7 @@ import type { AwsKeys, ContainerToken } from '../aws/keys.ts';
 import type { FileStore } from '../base/file-store.ts';
 import { ConfigError } from '../errors.ts';
 import type { Host } from '../process/hosts.ts';
+import { requireLastingFolder } from './file-system.ts';
 import { formatPlace, type Place } from './place.ts';
 
 export interface StoreSettings {
@@ -34,18 +35,7 @@ export async function openStore(place: Place, settings: StoreSettings): Promise<
     return new S3Store({ ...place, region, keys, allowHosts });
   }
   const { path } = place;
-  if (isDyno) {
-    throw new ConfigError(
-      `${path} is a folder on the disk of this dyno, which Heroku deletes when the dyno ends`,
-      'Keep the files in S3: `heroku config:set EXPORT_URL=s3://bucket/prefix`.',
-    );
-  }
-  if (/^~(?:\/|$)/.test(path)) {
-    throw new ConfigError(
-      `the shell did not replace the ~ in ${path}`,
-      'Write the whole path of the folder, such as /home/alice/mail.',
-    );
-  }
+  requireLastingFolder(path, isDyno, 'Keep the files in S3: `heroku config:set EXPORT_URL=s3://bucket/prefix`.');
   const { FolderStore } = await import('./folder.ts');
   return new FolderStore(path);
 }
