@@ -55,7 +55,7 @@ export const mapSchema = (message: string) =>
   v.custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), message);
 
 /** Text without line breaks. */
-export const textSchema = v.pipe(
+const textSchema = v.pipe(
   v.string('must be text (put it in quotes)'),
   v.transform((value) => value.replace(/\s+/g, ' ').trim()),
   v.nonEmpty('is empty'),

@@ -20,9 +20,9 @@ import { MboxFile, requireNoMbox } from './mbox.ts';
 import { openSource, SourceError } from './source-file.ts';
 import { readState } from './state.ts';
 
-export const CONVERT_FORMS = ['mbox', 'maildir'] as const;
+const CONVERT_FORMS = ['mbox', 'maildir'] as const;
 
-export type ConvertForm = (typeof CONVERT_FORMS)[number];
+type ConvertForm = (typeof CONVERT_FORMS)[number];
 
 /** The option --as. */
 export const formOption = valueOption<ConvertForm>(

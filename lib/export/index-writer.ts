@@ -9,9 +9,9 @@ const MOST_MS = 3 * 60_000;
 
 export const INDEX = 'index/';
 
-/** The path of a run's part, counted from 1, with leading zeros. */
-export function partPath(runId: string, part: number): string {
-  return `${INDEX}${runId}-${String(part).padStart(4, '0')}.jsonl`;
+/** The path of a run's part in a folder, which ends with a slash. Parts are counted from 1. */
+export function partPath(folder: string, runId: string, part: number): string {
+  return `${folder}${runId}-${String(part).padStart(4, '0')}.jsonl`;
 }
 
 export class IndexWriter {
@@ -77,7 +77,7 @@ export class IndexWriter {
   /** A part that exists already is from this run's own attempt whose answer was lost, or from a run with the same id. */
   async #create(content: Buffer): Promise<void> {
     for (;;) {
-      const path = partPath(this.#runId, this.#part + 1);
+      const path = partPath(INDEX, this.#runId, this.#part + 1);
       const isNew = await this.#store.create(path, content, this.#giveUp);
       const isOurs = isNew || (await this.#store.read(path, this.#giveUp))?.content.equals(content) === true;
       this.#part += 1;

@@ -7,7 +7,7 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 /** Turns each CRLF into LF, chunk by chunk. */
-export class UnixLines {
+class UnixLines {
   /** The last chunk ended with a CR, which is not passed on yet. */
   #heldCr = false;
 

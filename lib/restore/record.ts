@@ -4,6 +4,7 @@
  */
 import type { FileStore } from '../base/file-store.ts';
 import { isObject, parseJson } from '../base/json.ts';
+import { partPath } from '../export/index-writer.ts';
 import { IdCollector, type IdSet, isMessageId } from '../gmail/ids.ts';
 import { addressAsName } from '../store/place.ts';
 
@@ -48,8 +49,7 @@ export class RestoreRecord {
     this.#lines = [];
     for (;;) {
       this.#part += 1;
-      const path = `${folderOf(address)}${runId}-${String(this.#part).padStart(4, '0')}.jsonl`;
-      if (await store.create(path, content, giveUp)) return;
+      if (await store.create(partPath(folderOf(address), runId, this.#part), content, giveUp)) return;
     }
   }
 }

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRunId } from '../../lib/base/run-id.ts';
-import { partPath } from '../../lib/export/index-writer.ts';
+import { INDEX, partPath } from '../../lib/export/index-writer.ts';
 import { formatLine, type Line } from '../../lib/export/line.ts';
 import { measure, type Usage } from './children.ts';
 
@@ -35,7 +35,7 @@ async function writeCopyIndex(folder: string, messages: number): Promise<void> {
   // A run an hour; each has the quota for 18 parts.
   const write = async (lines: readonly Line[]) => {
     const run = createRunId(new Date(BEGAN + Math.floor(part / 18) * 3_600_000)).replace(/.{4}$/, 'abcd');
-    await writeFile(join(folder, partPath(run, (part % 18) + 1)), lines.map(formatLine).join(''));
+    await writeFile(join(folder, partPath(INDEX, run, (part % 18) + 1)), lines.map(formatLine).join(''));
     part += 1;
   };
   for (let first = 0; first < messages; first += LINES_PER_PART) {
