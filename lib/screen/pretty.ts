@@ -57,7 +57,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'undo.parts_missing': (e) =>
     `${number(e.parts)} of the run's journals are missing: the run was killed before it wrote them, or they were deleted`,
   'restore.opened': (e) =>
-    `${counted(Number(e.messages), 'message')} in the copy${e.asOf === undefined ? '' : ` at ${e.asOf}`}`,
+    `${counted(Number(e.messages), 'message')} in the copy${e.asOf === undefined ? '' : `, as of ${e.asOf}`}`,
   'restore.copy_incomplete': () => 'the copy is not complete yet: it lacks messages of the mailbox',
   'restore.index_damaged': (e) => `the index of the copy is damaged: ${e.problem}`,
   'restore.label_renamed': (e) => `the label "${e.label}" of the copy is ${bold(String(e.as))} in this mailbox`,
