@@ -53,13 +53,17 @@ interface Rename {
   readonly line: number;
 }
 
+/** A message as its lines say together. */
 export interface TableMessage {
   readonly id: string;
   readonly threadId: string;
   readonly date: Date;
+  /** Bytes of the unpacked source. */
   readonly size: number;
+  /** Of the unpacked source, in hexadecimal digits. */
   readonly sha256: string;
   readonly labels: readonly string[];
+  /** Of the line that counts. */
   readonly historyId: string;
   readonly deleted: boolean;
 }

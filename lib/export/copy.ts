@@ -5,30 +5,18 @@ import { mapAhead } from '../base/pool.ts';
 import { timeOfRunId } from '../base/run-id.ts';
 import { RefusedError } from '../errors.ts';
 import type { IdSet } from '../gmail/ids.ts';
-import { CopyTable } from './copy-table.ts';
+import { CopyTable, type TableMessage } from './copy-table.ts';
 import { INDEX } from './index-writer.ts';
 import { type Line, LineError, parseLine } from './line.ts';
 import { pathOf } from './source-file.ts';
 
-/** A message as the lines say together. */
-export interface CopyMessage {
-  readonly id: string;
-  readonly threadId: string;
-  readonly date: Date;
-  /** Bytes of the unpacked source. */
-  readonly size: number;
-  /** Of the unpacked source, in hexadecimal digits. */
-  readonly sha256: string;
-  readonly labels: readonly string[];
-  /** Of the line that counts. */
-  readonly historyId: string;
-  readonly deleted: boolean;
+export interface CopyMessage extends TableMessage {
   /** Of the file with the source. */
   readonly path: string;
 }
 
 export interface OpenCopyOptions {
-  /** Only what runs found that began before. */
+  /** Reads only the parts of runs that began before this time. */
   readonly until?: Date;
 }
 
@@ -128,8 +116,8 @@ export class Copy {
   }
 
   #message(row: number): CopyMessage {
-    const { id, date, ...rest } = this.#table.read(row);
-    return { id, date, ...rest, path: pathOf(id, date) };
+    const message = this.#table.read(row);
+    return { ...message, path: pathOf(message.id, message.date) };
   }
 }
 
