@@ -232,13 +232,13 @@ class Verification {
     }
     const comparison = new LabelComparison(this.#state.labels, labels);
     const { all, outsideSpamTrash } = survey;
-    const expected = (spamTrash ? all : outsideSpamTrash).without(this.#described);
-    await this.#judge(this.#differences(all, expected, { survey, comparison }));
+    const lacking = (spamTrash ? all : outsideSpamTrash).without(this.#described);
+    await this.#judge(this.#differences(all, lacking, { survey, comparison }));
   }
 
   #differences(
     all: IdSet,
-    expected: IdSet,
+    lacking: IdSet,
     labels: { survey: Survey; comparison: LabelComparison } | null,
   ): Differences {
     const there = this.#described.marks(all);
@@ -253,12 +253,12 @@ class Verification {
       } else if (there[index] === 0) gone.push(id);
       else if (differing?.[index] === 1) relabelled.push(id);
     }
-    return { gone, wronglyDeleted, relabelled, lacking: expected, comparison: labels?.comparison };
+    return { gone, wronglyDeleted, relabelled, lacking, comparison: labels?.comparison };
   }
 
   /** Counts differences that the mailbox's history since the state explains as aged, and the others as failed. */
   async #judge({ gone, wronglyDeleted, relabelled, lacking, comparison }: Differences): Promise<void> {
-    const { mailbox, signal, log, tally } = this.#request;
+    const { mailbox, signal, log } = this.#request;
     const notCopied = lacking.without(IdSet.of(this.#state.failed));
     const differences = gone.length + wronglyDeleted.length + relabelled.length + notCopied.size;
     const changed =
@@ -281,21 +281,22 @@ class Verification {
     for (const id of unexplained(wronglyDeleted)) this.#failId(id, 'is deleted in the copy, but is in the mailbox');
     for (const [at, id] of isRelabelled.entries()) {
       const labels = isGone.length + at < MOST_CONFIRMED ? (current.get(id) ?? null) : undefined;
-      // Null: deleted meanwhile.
+      // Null: the message was deleted after the lists. Undefined: nobody asked Gmail for it.
       if (labels === null || (labels && comparison?.isSame(this.#copy.get(id)?.labels ?? [], labels))) continue;
       this.#failId(id, 'has other labels in the mailbox than in the copy');
     }
     const failed = lacking.without(notCopied);
-    const reasons = [
-      { ids: failed.list(), problem: 'is not in the copy: Gmail did not give it; the next export tries again' },
-      { ids: unexplained(notCopied.list()), problem: 'is in the mailbox, but not in the copy' },
-    ];
-    for (const { ids, problem } of reasons) {
-      tally.matched(ids.length);
-      tally.failed(ids.length);
-      this.counts.missing += ids.length;
-      for (const id of ids) this.#report({ id, problem });
-    }
+    this.#failLacking(failed, 'is not in the copy: Gmail did not give it; the next export tries again');
+    this.#failLacking(IdSet.of(unexplained(notCopied.list())), 'is in the mailbox, but not in the copy');
+  }
+
+  /** Counts messages of the mailbox that have no line in the copy. */
+  #failLacking(ids: IdSet, problem: string): void {
+    const { tally } = this.#request;
+    tally.matched(ids.size);
+    tally.failed(ids.size);
+    this.counts.missing += ids.size;
+    for (const id of ids.list()) this.#report({ id, problem });
   }
 
   #failId(id: string, problem: string): void {
