@@ -41,27 +41,23 @@ export function saveAttachments(ownRules: URL) {
     },
 
     async run({ mailbox, prepared: rules, store, giveUp, log }) {
-      if (store === undefined) throw new Error('a job with files has a store');
-      const saved = rules.map((rule) => ({ rule: rule.name, messages: 0, files: 0, bytes: 0, there: 0 }));
-      const savings = rules.map(({ name, search, done, ...rule }, index) => ({
-        query: search.query,
-        done,
-        atOnce: AT_ONCE,
-        async each(message: Message) {
+      if (store === undefined) throw new Error('the run opened no place for files');
+      const works = rules.map(({ name, search, done, ...rule }) => {
+        const sum = { rule: name, messages: 0, files: 0, bytes: 0, there: 0 };
+        const each = async (message: Message) => {
           const { files, bytes, there } = await saveFiles(message, rule, { store, giveUp });
-          const sum = saved[index];
-          if (sum === undefined) return;
           sum.messages += 1;
           sum.files += files;
           sum.bytes += bytes;
           sum.there += there;
           if (files > 0) log.debug('attachments.message_saved', { rule: name, id: message.id, files, bytes });
-        },
-      }));
+        };
+        return { sum, handOver: { query: search.query, done, atOnce: AT_ONCE, each } };
+      });
       try {
-        await mailbox.messagesOf(savings);
+        await mailbox.messagesOf(works.map(({ handOver }) => handOver));
       } finally {
-        for (const sum of saved) if (sum.messages > 0) log.info('attachments.saved', sum);
+        for (const { sum } of works) if (sum.messages > 0) log.info('attachments.saved', sum);
       }
     },
   });
