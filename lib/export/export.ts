@@ -103,11 +103,11 @@ class Export {
   async run(): Promise<void> {
     const isNew = await this.#open();
     const names = await LabelNames.list(this.#client, this.#current.labels, this.#context.signal);
-    const page = isNew ? this.#nothingYet() : await this.#historyPage();
+    const page = isNew ? this.#emptyPage() : await this.#historyPage();
     this.#mailboxHistoryId = page?.historyId ?? this.#current.historyId;
     if (this.#isUpToDate(names, page)) {
       this.#reportOpened(isNew, undefined);
-      await this.#move({ historyId: page?.historyId ?? this.#current.historyId });
+      await this.#moveState({ historyId: page?.historyId ?? this.#current.historyId });
       this.#finish();
       return;
     }
@@ -117,7 +117,7 @@ class Export {
     if (first !== undefined) {
       this.#context.log.warn('export.index_damaged', { problems: copy.damageCount, first: describeDamage(first) });
     }
-    await this.#keepingLines(() => this.#work(copy, names, page));
+    await this.#workKeepingLines(() => this.#work(copy, names, page));
     this.#finish();
   }
 
@@ -187,7 +187,7 @@ class Export {
     return false;
   }
 
-  #nothingYet(): HistoryPage {
+  #emptyPage(): HistoryPage {
     return { records: [], next: undefined, historyId: this.#current.historyId };
   }
 
@@ -205,7 +205,7 @@ class Export {
   }
 
   /** Does the work, and writes the lines of all that was done, after an error too. */
-  async #keepingLines(work: () => Promise<void>): Promise<void> {
+  async #workKeepingLines(work: () => Promise<void>): Promise<void> {
     try {
       await work();
       await this.#lines.flush();
@@ -213,7 +213,7 @@ class Export {
       await this.#lines.flush();
       const failed = this.#fetcher?.failed ?? [];
       // A run that is stopped while it lists has moved the state before.
-      if (!this.#current.listed && failed.length > 0) await this.#move({ failed: this.#withFailed([]) });
+      if (!this.#current.listed && failed.length > 0) await this.#moveState({ failed: this.#withFailed([]) });
       throw error;
     }
   }
@@ -233,18 +233,18 @@ class Export {
     }
     const listed = this.#current.listed && spamTrash === this.#current.spamTrash;
     const changes = new CopyChanges(copy, names);
-    const historyId = await this.#follow(changes, first);
+    const historyId = await this.#readHistory(changes, first);
     if (historyId === null) {
       log.info('export.history_gone', { historyId: this.#current.historyId });
       await this.#repair(copy, names, spamTrash);
       return;
     }
-    await this.#write(
+    await this.#writeLines(
       () => changes.lines(historyId, !this.#isPart),
-      await this.#clarified(changes, copy, names, historyId),
+      await this.#linesOfUnclear(changes, copy, names, historyId),
     );
     if (!listed) {
-      await this.#move({ historyId, spamTrash, listed: false, complete: false, labels: names.own });
+      await this.#moveState({ historyId, spamTrash, listed: false, complete: false, labels: names.own });
       if (this.#isPart) await this.#fetchPart(copy, names, spamTrash);
       else await this.#fetchAll(copy, names, spamTrash);
       return;
@@ -257,7 +257,7 @@ class Export {
   }
 
   /** Reads the history to its end. Returns the mailbox's history id; null when Gmail no longer knows the history. */
-  async #follow(changes: CopyChanges, first: HistoryPage | null): Promise<string | null> {
+  async #readHistory(changes: CopyChanges, first: HistoryPage | null): Promise<string | null> {
     let page = first;
     while (page !== null) {
       await changes.add(page);
@@ -267,8 +267,8 @@ class Export {
     return null;
   }
 
-  /** The lines of messages whose labels the history does not say. */
-  async #clarified(changes: CopyChanges, copy: Copy, names: LabelNames, mailboxId: string): Promise<Line[]> {
+  /** Lines for messages whose labels do not follow from the history: reads these messages, 20 quota units each. */
+  async #linesOfUnclear(changes: CopyChanges, copy: Copy, names: LabelNames, mailboxId: string): Promise<Line[]> {
     const lines: Line[] = [];
     for (const id of changes.unclear) {
       const message = await getMessage(this.#client, { id, format: 'minimal' }, this.#context.signal);
@@ -289,10 +289,10 @@ class Export {
     // An export with the former state may have run a moment ago, and a list may be seconds late.
     const isRecent = this.#current.historyId === UNKNOWN_HISTORY;
     const gone = isRecent ? await this.#confirmByIds(unlisted) : unlisted;
-    await this.#write(() => surveyLines(copy, survey, gone));
+    await this.#writeLines(() => surveyLines(copy, survey, gone));
     const { historyId } = survey;
     this.#mailboxHistoryId = historyId;
-    await this.#move({ historyId, spamTrash, listed: false, complete: false, labels: names.own });
+    await this.#moveState({ historyId, spamTrash, listed: false, complete: false, labels: names.own });
     if (this.#isPart) await this.#fetchPart(copy, names, spamTrash);
     else await this.#fetchAll(copy, names, spamTrash, spamTrash ? survey.all : survey.outsideSpamTrash);
   }
@@ -338,7 +338,7 @@ class Export {
         yield { id, deleted: true, historyId: laterHistoryId(copy.get(id)?.historyId ?? mailboxId, mailboxId) };
       }
     };
-    await this.#write(lines);
+    await this.#writeLines(lines);
   }
 
   /**
@@ -384,7 +384,7 @@ class Export {
     // A search that names Spam or Trash finds messages there.
     await this.#fetch(missing, copy, names, true);
     if (!this.#current.listed) {
-      await this.#move({ failed: this.#withFailed(this.#current.failed), complete: false, listed: false });
+      await this.#moveState({ failed: this.#withFailed(this.#current.failed), complete: false, listed: false });
     }
   }
 
@@ -424,7 +424,7 @@ class Export {
   }
 
   /** Counts the lines, and writes them in a live run. `make` is called twice, which saves memory. */
-  async #write(make: () => Iterable<Line>, more: readonly Line[] = []): Promise<void> {
+  async #writeLines(make: () => Iterable<Line>, more: readonly Line[] = []): Promise<void> {
     const { tally, mailbox } = this.#context;
     let count = 0;
     for (const lines of [more, make()]) {
@@ -444,7 +444,7 @@ class Export {
   async #settle(state: Partial<CopyState>): Promise<void> {
     const failed = this.#fetcher?.failed ?? [];
     const listed = failed.length <= MOST_FAILED;
-    await this.#move({ ...state, listed, failed: listed ? failed : [], complete: failed.length === 0 });
+    await this.#moveState({ ...state, listed, failed: listed ? failed : [], complete: failed.length === 0 });
   }
 
   /** The ids that failed before or in this run, as far as the state keeps them. */
@@ -453,7 +453,7 @@ class Export {
   }
 
   /** Writes the lines, then the state, unless the state stays as it is or another run has moved it. */
-  async #move(changes: Partial<CopyState>): Promise<void> {
+  async #moveState(changes: Partial<CopyState>): Promise<void> {
     const { store, giveUp, mailbox, log } = this.#context;
     await this.#lines.flush();
     const before = this.#current;
