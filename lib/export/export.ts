@@ -212,7 +212,7 @@ class Export {
     } catch (error) {
       await this.#lines.flush();
       const failed = this.#fetcher?.failed ?? [];
-      // A run that is stopped while it lists has moved the state before.
+      // The state of a listed copy has not moved yet: the next run reads the same history, and finds these messages there.
       if (!this.#current.listed && failed.length > 0) await this.#moveState({ failed: this.#withFailed([]) });
       throw error;
     }
@@ -231,7 +231,6 @@ class Export {
       await this.#repair(copy, names, spamTrash);
       return;
     }
-    const listed = this.#current.listed && spamTrash === this.#current.spamTrash;
     const changes = new CopyChanges(copy, names);
     const historyId = await this.#readHistory(changes, first);
     if (historyId === null) {
@@ -243,10 +242,8 @@ class Export {
       () => changes.lines(historyId, !this.#isPart),
       await this.#linesOfUnclear(changes, copy, names, historyId),
     );
-    if (!listed) {
-      await this.#moveState({ historyId, spamTrash, listed: false, complete: false, labels: names.own });
-      if (this.#isPart) await this.#fetchPart(copy, names, spamTrash);
-      else await this.#fetchAll(copy, names, spamTrash);
+    if (!this.#current.listed || spamTrash !== this.#current.spamTrash) {
+      await this.#fetchLacking(copy, names, { historyId, spamTrash });
       return;
     }
     const { failed } = this.#current;
@@ -292,9 +289,20 @@ class Export {
     await this.#writeLines(() => surveyLines(copy, survey, gone));
     const { historyId } = survey;
     this.#mailboxHistoryId = historyId;
+    const listed = spamTrash ? survey.all : survey.outsideSpamTrash;
+    await this.#fetchLacking(copy, names, { historyId, spamTrash }, listed);
+  }
+
+  /** Moves the state of a copy that is not listed to `historyId`, then copies the messages that it lacks. */
+  async #fetchLacking(
+    copy: Copy,
+    names: LabelNames,
+    { historyId, spamTrash }: Pick<CopyState, 'historyId' | 'spamTrash'>,
+    listed?: IdSet,
+  ): Promise<void> {
     await this.#moveState({ historyId, spamTrash, listed: false, complete: false, labels: names.own });
     if (this.#isPart) await this.#fetchPart(copy, names, spamTrash);
-    else await this.#fetchAll(copy, names, spamTrash, spamTrash ? survey.all : survey.outsideSpamTrash);
+    else await this.#fetchAll(copy, names, spamTrash, listed);
   }
 
   /** Lists the mailbox, and copies all messages that the copy lacks. `listed` is a list that was made just now. */
