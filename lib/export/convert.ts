@@ -18,7 +18,7 @@ import { type Copy, type CopyMessage, openCopy } from './copy.ts';
 import { Maildir } from './maildir.ts';
 import { MboxFile, requireNoMbox } from './mbox.ts';
 import { openSource, SourceError } from './source-file.ts';
-import { readState } from './state.ts';
+import { exportCommand, requireState } from './state.ts';
 
 const CONVERT_FORMS = ['mbox', 'maildir'] as const;
 
@@ -94,14 +94,8 @@ class Conversion {
 
   async work(): Promise<void> {
     const { store, signal, tally } = this.#context;
-    const stored = await readState(store, signal);
-    if (stored === null) {
-      throw new ConfigError(
-        `${store.name} holds no copy of a mailbox`,
-        'Name the place of the copy with --into or EXPORT_URL; `job export` without --as makes a copy there.',
-      );
-    }
-    const { email, complete } = stored.state;
+    const { state } = await requireState(store, signal, { option: '--into' });
+    const { email, complete } = state;
     const copy = await openCopy(store, signal);
     const name = addressAsName(email);
     const done =
@@ -114,7 +108,7 @@ class Conversion {
     if (this.#damaged === 0) return;
     throw new RefusedError(
       `${this.#damaged} of ${counted(tally.counts.matched, 'message')} could not be read from ${store.name}: the files are damaged`,
-      'The events export.damaged name the files. `job export --verify` says how to have messages copied again; then run this once more.',
+      `The events export.damaged name the files. ${exportCommand(store, '--verify')} says how to have messages copied again; then run this once more.`,
     );
   }
 

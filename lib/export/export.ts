@@ -25,10 +25,9 @@ import { type Copy, describeDamage, openCopy } from './copy.ts';
 import { CountedLines } from './counted-lines.ts';
 import { Fetcher } from './fetch.ts';
 import { type ExportForecast, forecastExport } from './forecast.ts';
-import { INDEX } from './index-writer.ts';
 import { LabelNames } from './label-names.ts';
 import type { Line } from './line.ts';
-import { type CopyState, readState, writeState } from './state.ts';
+import { type CopyState, hasIndex, readState, writeState } from './state.ts';
 import { surveyMailbox } from './survey.ts';
 
 export interface ExportContext {
@@ -90,6 +89,8 @@ class Export {
   #fetcher: Fetcher | undefined;
   /** The newest history id that Gmail has named. */
   #mailboxHistoryId = '0';
+  /** Why the mailbox is listed and compared, if it is. */
+  #whyCompared = 'Gmail no longer knows the history since the last run';
   #relabelled = 0;
   #deleted = 0;
 
@@ -149,11 +150,14 @@ class Export {
     const stored = await readState(store, signal, email);
     if (stored !== null) {
       this.#state = stored.isSound ? stored.state : { ...stored.state, historyId: UNKNOWN_HISTORY };
+      if (!stored.isSound) this.#whyCompared = 'state.json was changed by hand or by the disk';
+      else if (stored.state.historyId === UNKNOWN_HISTORY)
+        this.#whyCompared = 'an earlier run found no sound state.json';
       this.#version = stored.version;
       return false;
     }
     // An index without a state: somebody deleted state.json.
-    const hasLines = await this.#hasLines();
+    const hasLines = await hasIndex(store, signal);
     const historyId = hasLines ? UNKNOWN_HISTORY : await mailbox.historyId();
     this.#state = {
       format: 1,
@@ -166,6 +170,7 @@ class Export {
       failed: [],
     };
     this.#version = null;
+    if (hasLines) this.#whyCompared = 'state.json was missing';
     if (!mailbox.live) return !hasLines;
     this.#version = await writeState(store, this.#state, null, giveUp);
     if (this.#version !== null) return !hasLines;
@@ -178,12 +183,6 @@ class Export {
     }
     this.#state = other.state;
     this.#version = other.version;
-    return false;
-  }
-
-  async #hasLines(): Promise<boolean> {
-    const { store, signal } = this.#context;
-    for await (const _ of store.list(INDEX, signal)) return true;
     return false;
   }
 
@@ -234,7 +233,7 @@ class Export {
     const changes = new CopyChanges(copy, names);
     const historyId = await this.#readHistory(changes, first);
     if (historyId === null) {
-      log.info('export.history_gone', { historyId: this.#current.historyId });
+      log.info('export.history_gone', { historyId: this.#current.historyId, reason: this.#whyCompared });
       await this.#repair(copy, names, spamTrash);
       return;
     }

@@ -3,9 +3,11 @@ import { crc32 } from 'node:zlib';
 import type { FileStore } from '../base/file-store.ts';
 import { isObject, parseJson } from '../base/json.ts';
 import { isSameMailbox } from '../base/mail-address.ts';
-import { ConfigError, CredentialError } from '../errors.ts';
+import { ConfigError, CredentialError, type RefusedError } from '../errors.ts';
 import { isHistoryId } from '../gmail/history-id.ts';
 import { isMessageId } from '../gmail/ids.ts';
+import { quote } from '../screen/command-spelling.ts';
+import { INDEX } from './index-writer.ts';
 
 const STATE_PATH = 'state.json';
 
@@ -55,6 +57,47 @@ export async function readState(store: FileStore, signal: AbortSignal, address?:
     );
   }
   return { state, isSound: hasItsSum(text), version: file.version };
+}
+
+/**
+ * The state of a copy that is read, whose place `option` names. `Lost` is thrown when only the state is missing.
+ * @throws ConfigError (78) where there is no copy, and as readState().
+ */
+export async function requireState(
+  store: FileStore,
+  signal: AbortSignal,
+  { option, address, Lost = ConfigError }: RequiredState,
+): Promise<StoredState> {
+  const stored = await readState(store, signal, address);
+  if (stored !== null) return stored;
+  if (await hasIndex(store, signal)) {
+    throw new Lost(
+      `the copy in ${store.name} has messages and an index, but its state.json is missing`,
+      `Run ${exportCommand(store)}: it writes state.json again, and keeps the messages that are there. If the mailbox is gone, write the file by hand: "Layout of a copy" in jobs/README.md has its text.`,
+    );
+  }
+  const making = option === '--into' ? `; ${exportCommand(store)} makes a copy there` : '';
+  throw new ConfigError(
+    `${store.name} holds no copy of a mailbox`,
+    `Name the place of the copy with ${option} or EXPORT_URL${making}.`,
+  );
+}
+
+export interface RequiredState {
+  readonly option: '--into' | '--copy';
+  readonly address?: string;
+  readonly Lost?: typeof ConfigError | typeof RefusedError;
+}
+
+/** Whether the place has an index: without a state.json, somebody deleted that file. */
+export async function hasIndex(store: FileStore, signal: AbortSignal): Promise<boolean> {
+  for await (const _ of store.list(INDEX, signal)) return true;
+  return false;
+}
+
+/** The command that exports to this place, as messages name it. */
+export function exportCommand({ name }: FileStore, ...options: readonly string[]): string {
+  return `\`${['job export --into', quote(name), ...options].join(' ')}\``;
 }
 
 /**

@@ -6,7 +6,7 @@ import { counted, formatCount } from '../base/count.ts';
 import type { FileStore } from '../base/file-store.ts';
 import { eachAtOnce } from '../base/pool.ts';
 import type { Tally } from '../base/tally.ts';
-import { ConfigError, RefusedError } from '../errors.ts';
+import { RefusedError } from '../errors.ts';
 import { readChangedIds } from '../gmail/history.ts';
 import { compareHistoryIds } from '../gmail/history-id.ts';
 import { IdSet } from '../gmail/ids.ts';
@@ -14,10 +14,9 @@ import { listMessageIds } from '../gmail/list-page.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import type { Log } from '../screen/log.ts';
 import { type Copy, type CopyMessage, openCopy } from './copy.ts';
-import { INDEX } from './index-writer.ts';
 import { LabelComparison } from './label-comparison.ts';
 import { checkSource, idOfPath, SourceError, sizeInTrailer } from './source-file.ts';
-import { type CopyState, readState, type StoredState } from './state.ts';
+import { type CopyState, exportCommand, requireState } from './state.ts';
 import { type Survey, surveyMailbox } from './survey.ts';
 
 export interface VerifyRequest {
@@ -39,10 +38,12 @@ interface VerifiedCounts {
   /** Bytes of the sources that were read. */
   bytes: number;
   sound: number;
-  /** Messages whose line or file is damaged, and damaged lines and parts of the index. */
+  /** Messages whose line or file is damaged. */
   damaged: number;
   /** Messages whose file is missing, and messages of the mailbox that the copy lacks. */
   missing: number;
+  /** Damaged lines, and damaged or missing parts, of the index; a state.json that was changed. */
+  problems: number;
   /** Files that no line describes, such as a killed run leaves. */
   unclaimed: number;
   /** Messages that changed in the mailbox after the copy. */
@@ -69,7 +70,8 @@ const MOST_CONFIRMED = 100;
  */
 export async function verifyCopy(request: VerifyRequest): Promise<void> {
   const { store, mailbox, signal, log } = request;
-  const { state, isSound } = await requireState(store, await mailbox.address(), signal);
+  const address = await mailbox.address();
+  const { state, isSound } = await requireState(store, signal, { option: '--into', address, Lost: RefusedError });
   const copy = await openCopy(store, signal);
   const verification = new Verification(request, state, copy);
   if (!isSound) verification.reportState();
@@ -79,21 +81,6 @@ export async function verifyCopy(request: VerifyRequest): Promise<void> {
     log.info('export.verified', { ...verification.counts });
   }
   verification.requireSound();
-}
-
-async function requireState(store: FileStore, address: string, signal: AbortSignal): Promise<StoredState> {
-  const stored = await readState(store, signal, address);
-  if (stored !== null) return stored;
-  for await (const _ of store.list(INDEX, signal)) {
-    throw new RefusedError(
-      `the copy in ${store.name} is damaged: state.json is missing`,
-      'Run `job export`: it writes state.json again, and keeps the messages that are there.',
-    );
-  }
-  throw new ConfigError(
-    `there is no copy in ${store.name}: it has no state.json`,
-    'Run `job export` first, or name the place of the copy with --into or EXPORT_URL.',
-  );
 }
 
 class Verification {
@@ -112,6 +99,7 @@ class Verification {
     sound: 0,
     damaged: 0,
     missing: 0,
+    problems: 0,
     unclaimed: 0,
     aged: 0,
   };
@@ -140,33 +128,48 @@ class Verification {
 
   /** @throws RefusedError when something is damaged or missing. */
   requireSound(): void {
-    const { damaged, missing, messages } = this.counts;
-    if (damaged + missing === 0) return;
-    const some = [
+    const { damaged, missing, messages, problems } = this.counts;
+    if (damaged + missing + problems === 0) return;
+    const failed = [
       ...(damaged > 0 ? [`${formatCount(damaged)} damaged`] : []),
       ...(missing > 0 ? [`${formatCount(missing)} missing`] : []),
     ].join(' and ');
+    const some = [
+      ...(failed === '' ? [] : [`of ${counted(messages, 'message')} ${failed}`]),
+      ...(problems > 0 ? [`${counted(problems, 'problem')} of the index or state.json`] : []),
+    ].join('; ');
     const ids = this.#named.length === 0 ? '' : ` (${this.#named.join(', ')}${this.#ellipsis()})`;
-    throw new RefusedError(
-      `the copy in ${this.#request.store.name} is not sound: of ${counted(messages, 'message')} ${some}${ids}`,
-      'Look at the export.damaged events of this run. To copy a message again, delete its file, add its id to "failed" in state.json, and run `job export`.',
-    );
+    throw new RefusedError(`the copy in ${this.#request.store.name} is not sound: ${some}${ids}`, this.#remedy());
+  }
+
+  #remedy(): string {
+    const { damaged, missing } = this.counts;
+    const command = exportCommand(this.#request.store);
+    return [
+      'Look at the export.damaged events of this run.',
+      damaged + missing > 0
+        ? `To copy a message again, delete its file (which may stay when only its labels differ), add its id to "failed" in state.json, and run ${command}.`
+        : `Run ${command}.`,
+      ...(this.#copy.damageCount > 0 ? ['Then correct or delete the damaged lines of the index by hand.'] : []),
+    ].join(' ');
   }
 
   #ellipsis(): string {
-    return this.counts.damaged + this.counts.missing > this.#named.length ? ', …' : '';
+    const { damaged, missing, problems } = this.counts;
+    return damaged + missing + problems > this.#named.length ? ', …' : '';
   }
 
   reportState(): void {
-    const problem = 'was changed: the next `job export` compares the whole mailbox, and writes it again';
+    const problem =
+      'was changed by hand or by the disk: the next export compares the whole mailbox, and writes it again';
     this.#report({ path: 'state.json', problem });
-    this.counts.damaged += 1;
+    this.counts.problems += 1;
   }
 
   #reportIndex(): void {
     const { damage, damageCount } = this.#copy;
     for (const { path, problem } of damage) this.#report({ path, problem });
-    this.counts.damaged += damageCount;
+    this.counts.problems += damageCount;
   }
 
   async #findFiles(): Promise<void> {
@@ -210,7 +213,8 @@ class Verification {
     const end = await store.readEnd(path, 4, signal);
     if (end === null) throw new MissingFile('its file is missing');
     const found = sizeInTrailer(end);
-    if (found !== size) throw new SourceError(`its file ends with a size of ${found} bytes, but its line says ${size}`);
+    // The last bytes of a file that was cut off are no size.
+    if (found !== size) throw new SourceError('is cut off, or has other bytes at its end than its line says');
   }
 
   async #compareWithMailbox(): Promise<void> {
@@ -300,12 +304,11 @@ class Verification {
   }
 
   #failId(id: string, problem: string): void {
-    const message = this.#copy.get(id);
-    if (message !== undefined) this.#fail(message, this.#described.indexOf(id), problem, 'damaged');
+    this.#fail({ id }, this.#described.indexOf(id), problem, 'damaged');
   }
 
-  /** Counts a message once, also when several things are wrong. */
-  #fail({ id, path }: CopyMessage, index: number, problem: string, as: 'damaged' | 'missing'): void {
+  /** Counts a message once, also when several things are wrong. With a path, the problem is of the message's file. */
+  #fail({ id, path }: FailedMessage, index: number, problem: string, as: 'damaged' | 'missing'): void {
     this.#report({ id, path, problem });
     if (this.#failed[index] === 1) return;
     this.#failed[index] = 1;
@@ -313,7 +316,7 @@ class Verification {
     this.#request.tally.failed(1);
   }
 
-  #report({ id, path, problem }: { readonly id?: string; readonly path?: string; readonly problem: string }): void {
+  #report({ id, path, problem }: Partial<FailedMessage> & { readonly problem: string }): void {
     this.#events += 1;
     const name = id ?? path ?? '';
     if (this.#named.length < MOST_NAMED && !this.#named.includes(name)) this.#named.push(name);
@@ -322,6 +325,11 @@ class Verification {
 }
 
 class MissingFile extends SourceError {}
+
+interface FailedMessage {
+  readonly id: string;
+  readonly path?: string | undefined;
+}
 
 interface Differences {
   /** Messages that are live in the copy and not in the mailbox. */

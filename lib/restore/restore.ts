@@ -13,7 +13,7 @@ import { ConfigError, CredentialError, RefusedError } from '../errors.ts';
 import { type Copy, type CopyMessage, describeDamage, openCopy } from '../export/copy.ts';
 import { type Conditions, isAtOrBelow, isFrom, Selection } from '../export/selection.ts';
 import { SourceError } from '../export/source-file.ts';
-import { type CopyState, readState } from '../export/state.ts';
+import { type CopyState, exportCommand, requireState } from '../export/state.ts';
 import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
 import { isSystemName } from '../gmail/labels.ts';
 import { listMessageIds } from '../gmail/list-page.ts';
@@ -124,14 +124,7 @@ class Restore {
   async run(): Promise<void> {
     const { store, mailbox, log, signal, tally } = this.#context;
     const address = await mailbox.address();
-    const stored = await readState(store, signal);
-    if (stored === null) {
-      throw new ConfigError(
-        `${store.name} holds no copy of a mailbox`,
-        'Name the place of the copy with --copy or EXPORT_URL.',
-      );
-    }
-    const { state } = stored;
+    const { state } = await requireState(store, signal, { option: '--copy' });
     this.#requireOwner(state, address);
     if (!state.complete) log.warn('restore.copy_incomplete');
     const { until } = this.#options;
@@ -406,17 +399,18 @@ class Restore {
 
   /** @throws RefusedError (65) when something of the copy was not restored. */
   #requireSound(copy: Copy): void {
-    const { tally } = this.#context;
+    const { tally, store } = this.#context;
+    const verify = exportCommand(store, '--verify');
     if (this.#failed > 0) {
       throw new RefusedError(
         `${formatCount(this.#failed)} of ${counted(tally.counts.matched, 'message')} could not be restored`,
-        'Look at the restore.message_failed events of this run; `job export --verify` names all damaged files of the copy.',
+        `Look at the restore.message_failed events of this run; ${verify} names all damaged files of the copy.`,
       );
     }
     if (copy.damageCount > 0) {
       throw new RefusedError(
         `the index of the copy is damaged in ${counted(copy.damageCount, 'place')}: messages may be missing`,
-        'Look at the restore.index_damaged events of this run, and run `job export --verify`.',
+        `Look at the restore.index_damaged events of this run, and run ${verify}.`,
       );
     }
   }

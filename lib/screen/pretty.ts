@@ -98,9 +98,8 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'export.opened': (e) =>
     e.isNew === true ? `a new copy in ${bold(String(e.place))}` : `the copy in ${bold(String(e.place))}${copyOf(e)}`,
   'export.index_damaged': (e) =>
-    `the index of the copy has ${counted(Number(e.problems), 'problem')}, the first: ${e.first}; \`job export --verify\` names all`,
-  'export.history_gone': () =>
-    'Gmail no longer knows the history since the last run: the mailbox is listed and compared with the copy',
+    `the index of the copy has ${counted(Number(e.problems), 'problem')}, the first: ${e.first}; an export with --verify names all`,
+  'export.history_gone': (e) => `${e.reason}: the mailbox is listed and compared with the copy`,
   'export.labels_ambiguous': () =>
     'labels took the names of other labels: the mailbox is listed and compared with the copy',
   'export.listed': (e) => `${counted(Number(e.messages), 'message')} listed, ${number(e.missing)} not copied yet`,
@@ -111,7 +110,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'export.finished': (e) =>
     `${counted(Number(e.copied), 'message')} copied (${formatBytes(Number(e.bytes))}), ${number(e.relabelled)} with new labels, ${number(e.deleted)} gone from the mailbox`,
   'export.verified': (e) =>
-    `${counted(Number(e.messages), 'message')} in the copy: ${number(e.sound)} sound, ${number(e.damaged)} damaged, ${number(e.missing)} missing, ${number(e.aged)} changed in the mailbox since (${formatBytes(Number(e.bytes))} read)`,
+    `${counted(Number(e.messages), 'message')} in the copy: ${number(e.sound)} sound, ${number(e.damaged)} damaged, ${number(e.missing)} missing, ${number(e.aged)} changed in the mailbox since${Number(e.problems) > 0 ? `; ${counted(Number(e.problems), 'problem')} of the index or state.json` : ''} (${formatBytes(Number(e.bytes))} read)`,
   'export.unclaimed': (e) => dim(`${e.path}: no line of the index names this file`),
   'export.history_expired': () =>
     'Gmail no longer knows the history since the last export, so the verification cannot tell what changed since',

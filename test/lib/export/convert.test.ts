@@ -4,6 +4,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -354,6 +355,15 @@ describe('the conversion of a copy', () => {
       const { copy, folder } = places(t);
       assert.match(String((await convert(copy, { as, folder })).error), /ConfigError: .* holds no copy of a mailbox/);
       writeCopy(copy, three);
+      const state = join(copy.folder, 'state.json');
+      rmSync(state);
+      const { error } = await convert(copy, { as, folder });
+      assert.match(String(error), /ConfigError: .* has messages and an index, but its state\.json is missing/);
+      // As jobs/README.md says for a mailbox that is gone.
+      writeFileSync(
+        state,
+        '{"format":1,"email":"alice@example.com","historyId":"1","complete":false,"spamTrash":false,"labels":{}}',
+      );
       assert.match(
         String((await convert(copy, { as, folder }, { isDyno: true })).error),
         /ConfigError: .* of this dyno/,

@@ -56,12 +56,12 @@ async function start(options?: UpdateOptions): Promise<Work> {
 }
 
 function countsOf({ events }: FinishedInside): Record<string, unknown> {
-  const { messages, files, sound, damaged, missing, unclaimed, aged } =
+  const { messages, files, sound, damaged, missing, problems, unclaimed, aged } =
     events.find(({ event }) => event === 'export.verified') ?? ({} as Partial<LogEvent>);
-  return { messages, files, sound, damaged, missing, unclaimed, aged };
+  return { messages, files, sound, damaged, missing, problems, unclaimed, aged };
 }
 
-const SOUND = { messages: 8, files: 8, sound: 8, damaged: 0, missing: 0, unclaimed: 0, aged: 0 };
+const SOUND = { messages: 8, files: 8, sound: 8, damaged: 0, missing: 0, problems: 0, unclaimed: 0, aged: 0 };
 
 /** The problems that the run named, by message or path. */
 function problemsIn({ events }: FinishedInside): Record<string, string> {
@@ -141,6 +141,11 @@ describe('the verification of a copy', () => {
     });
     assert.deepEqual(countsOf(run), { ...SOUND, files: 7, sound: 2, damaged: 5, missing: 1 });
     assert.match(String(run.final?.error), /is not sound: of 8 messages 5 damaged and 1 missing \(/);
+    const remedy = String(run.final?.remedy);
+    assert.ok(
+      remedy.endsWith(`"failed" in state.json, and run \`bin/job export --into ${work.copy.folder}\`.`),
+      remedy,
+    );
     assert.equal(run.final?.failed, 6);
   });
 
@@ -154,7 +159,7 @@ describe('the verification of a copy', () => {
     work.edit(work.pathOf(cut), (bytes) => bytes.subarray(0, -20));
     rmSync(join(work.copy.folder, work.pathOf(missing)));
     const run = await work.verify('--quick');
-    assertDamaged(run, { [cut]: /its line says/, [missing]: /missing/ });
+    assertDamaged(run, { [cut]: /is cut off, or has other bytes at its end/, [missing]: /missing/ });
   });
 
   it('names files without a line and files that are no messages, and does not call them damaged', async () => {
@@ -206,6 +211,18 @@ describe('the verification of a copy', () => {
       [labels]: /other labels/,
     });
     assert.equal(Object.keys(problems).length, 6);
+    const { damaged, missing, problems: ofIndex } = countsOf(run);
+    assert.deepEqual(
+      { damaged, missing, ofIndex, failed: run.final?.failed },
+      { damaged: 3, missing: 2, ofIndex: 1, failed: 5 },
+    );
+    assert.match(
+      String(run.final?.error),
+      /of 7 messages 3 damaged and 2 missing; 1 problem of the index or state.json/,
+    );
+    assert.match(String(run.final?.remedy), /Then correct or delete the damaged lines of the index by hand\.$/);
+    const relabelled = run.events.find(({ event, id }) => event === 'export.damaged' && id === labels);
+    assert.equal(relabelled?.path, undefined, 'the file is sound');
   });
 
   it('finds a missing part, a gap between parts, and files of the index that are no parts', async () => {
@@ -214,6 +231,10 @@ describe('the verification of a copy', () => {
     renameSync(join(work.copy.folder, work.index), join(work.copy.folder, second));
     writeFileSync(join(work.copy.folder, 'index/notes.jsonl'), '{}\n');
     assertDamaged(await work.verify(), { [second]: /parts before it are missing/, 'index/notes.jsonl': /no part/ });
+    // What jobs/README.md says for a part that is lost: the messages' ids in "failed", and an empty file.
+    for (const part of ['0001', '0002']) writeFileSync(join(work.copy.folder, work.index.replace('0001', part)), '');
+    assertDamaged(await work.verify(), { 'index/notes.jsonl': /no part/ });
+    for (const part of ['0001', '0002']) rmSync(join(work.copy.folder, work.index.replace('0001', part)));
     rmSync(join(work.copy.folder, second));
     rmSync(join(work.copy.folder, 'index/notes.jsonl'));
     const run = await work.verify();
@@ -315,5 +336,6 @@ describe('the verification of a copy', () => {
     const lost = await work.verify();
     assert.equal(lost.code, 65);
     assert.match(String(lost.final?.error), /state.json is missing/);
+    assert.match(String(lost.final?.remedy), /job export --into .*writes state.json again/);
   });
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { describe, it } from 'node:test';
 import { type MadeCopy, makeCopy, messagesIn } from '../../fixtures/copy-of-mailbox.ts';
@@ -205,6 +205,11 @@ describe('job restore', () => {
     await using box = await withCopy();
     const nothing = assertEnded(await box.run(['--yes', '--copy', `${box.copy.folder}/none`]), 78);
     assert.match(String(nothing.error), /no copy/);
+    const state = join(box.copy.folder, 'state.json');
+    await rename(state, `${state}.lost`);
+    const lost = assertEnded(await box.run(), 78);
+    assert.match(String(lost.error), /has messages and an index, but its state\.json is missing/);
+    await rename(`${state}.lost`, state);
     await box.copy.update(box.sandbox.mailbox, { state: { complete: false } });
     const { events } = await box.run();
     assert.ok(events.some(({ event, level }) => event === 'restore.copy_incomplete' && level === 'warn'));
