@@ -4,7 +4,7 @@
  */
 import type { FileStore } from '../base/file-store.ts';
 import type { Tally } from '../base/tally.ts';
-import { RefusedError, UnavailableError } from '../errors.ts';
+import { CredentialError, RefusedError, UnavailableError } from '../errors.ts';
 import type { GmailClient } from '../gmail/client.ts';
 import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
 import { compareHistoryIds, laterHistoryId } from '../gmail/history-id.ts';
@@ -23,6 +23,9 @@ import { checkSource, copyDate, type PackedSource, pathOf, SourceError } from '.
 
 /** The history ids that `firstHistoryIds` has. */
 const MOST_FIRST_IDS = 10;
+
+/** When Gmail denies access to so many messages in a row, it denies access to all. */
+const MOST_DENIED = 3;
 
 /** Messages of one minute under the profile `2026`: after each batch its large messages are read. */
 const BATCH = 300;
@@ -54,6 +57,7 @@ export class Fetcher {
   /** Aborted by a failure that ends the work. */
   readonly #fatal = new AbortController();
   readonly #signal: AbortSignal;
+  #deniedInRow = 0;
   /** The ids of messages that Gmail did not give. */
   readonly failed: string[] = [];
   /** The history ids of the first messages that were stored, which are the newest ones, by their ids. */
@@ -157,7 +161,10 @@ export class Fetcher {
     if (error instanceof StoreFailure) throw error.cause;
     const isDamaged = error instanceof SourceError;
     if (!isDamaged) {
-      if (!(error instanceof UnavailableError || error instanceof RefusedError)) throw error;
+      const isDenied = error instanceof CredentialError;
+      if (!(isDenied || error instanceof UnavailableError || error instanceof RefusedError)) throw error;
+      if (isDenied) this.#deniedInRow += 1;
+      if (isDenied && this.#deniedInRow === MOST_DENIED) throw error;
       // Gmail that answers this does not give the one message; else Gmail is away, and the next message would fail, too.
       await readProfile(client, this.#signal);
     }

@@ -97,6 +97,24 @@ describe('a message that Gmail does not give', { concurrency: 4 }, () => {
     assertEnded(await exportHere(sandbox), 65, { matched: 3, changed: 2, failed: 1 });
   });
 
+  it('because access to it is denied, fails alone; when access to all is denied, the run ends with 77', async () => {
+    await using sandbox = await startSandbox({ mailbox: mailboxOf(many(6, {})) });
+    const denied = {
+      status: 403,
+      body: { error: { code: 403, message: 'Forbidden', errors: [{ reason: 'forbidden' }] } },
+    };
+    const [bad = ''] = idsOf(sandbox);
+    sandbox.faults.add({ match: reads(bad), ...denied, ...forever });
+    assertEnded(await exportHere(sandbox), 65, { matched: 6, changed: 5, failed: 1 });
+    sandbox.faults.clear();
+    for (let count = 0; count < 6; count += 1) await sandbox.mailbox.insert('Subject: x\r\n\r\n', ['INBOX']);
+    sandbox.faults.add({ verb: 'messages.get', ...denied, ...forever });
+    assertEnded(await exportHere(sandbox), 77);
+    sandbox.faults.clear();
+    assertEnded(await exportHere(sandbox), 0);
+    assertCopied(copyOf(sandbox), sandbox.mailbox);
+  });
+
   it('and that is deleted later, is forgotten', async () => {
     await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, {})) });
     const [bad = ''] = idsOf(sandbox);
