@@ -1,5 +1,6 @@
 /** Imports one message exactly once, also when the answer to the import is lost. */
 import { UnavailableError } from '../errors.ts';
+import { HIDING_LABELS } from '../gmail/labels.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { GmailRefusal } from '../gmail/responses.ts';
 import type { Arrivals } from './arrivals.ts';
@@ -51,7 +52,9 @@ export class Importer {
 
   async #importWithLabels(candidate: Candidate): Promise<GmailRefusal | string> {
     const { labels } = this.#context;
-    const names = candidate.message.labels;
+    const { deleted, labels: copied } = candidate.message;
+    // People throw mail away before Gmail deletes it. In Trash the message would be deleted again.
+    const names = deleted ? copied.filter((name) => !HIDING_LABELS.includes(name)) : copied;
     const labelIds = await labels.idsOf(names);
     const first = await this.#importUnlessRefused(candidate, labelIds);
     if (!(first instanceof GmailRefusal) || first.status !== 400) return first;

@@ -15,10 +15,12 @@ import { type Conditions, isAtOrBelow, isFrom, Selection } from '../export/selec
 import { SourceError } from '../export/source-file.ts';
 import { type CopyState, exportCommand, requireState } from '../export/state.ts';
 import { MAX_CONCURRENT } from '../gmail/concurrency.ts';
-import { isSystemName } from '../gmail/labels.ts';
+import { IdSet } from '../gmail/ids.ts';
+import { HIDING_LABELS, isSystemName } from '../gmail/labels.ts';
 import { listMessageIds } from '../gmail/list-page.ts';
 import type { Mailbox } from '../gmail/mailbox.ts';
 import { getMessage } from '../gmail/messages.ts';
+import { COMPLETED_LABEL, JOURNAL_LABEL, UNDONE_LABEL } from '../gmail/own-labels.ts';
 import type { Log } from '../screen/log.ts';
 import { Arrivals, ForgottenHistoryError } from './arrivals.ts';
 import { forecastRestore } from './forecast.ts';
@@ -33,6 +35,8 @@ import { readHead, readSource } from './sources.ts';
 export interface RestoreOptions {
   readonly conditions: Conditions;
   readonly senders: readonly string[] | undefined;
+  /** Whether messages are restored that the copy calls deleted; those that `conditions` names by their ids always are. */
+  readonly withDeleted: boolean;
   /** The copy's state at this time; undefined for its latest one. */
   readonly until: Date | undefined;
   /** The mailbox that may get the copy of another one. */
@@ -60,7 +64,7 @@ interface Chosen {
   /** Their ids, the oldest first. */
   readonly missing: readonly string[];
   readonly there: number;
-  /** Drafts and chats. */
+  /** Drafts, chats and journals. */
   readonly leftOut: number;
   /** Of the missing messages. */
   readonly bytes: number;
@@ -102,8 +106,11 @@ const PIN_MS = 24 * 60 * 60_000;
 /** Problems of the index that the log names. */
 const MOST_DAMAGE_LOGGED = 20;
 
-/** Messages with these labels are not restored: Gmail gives the labels to no imported message. */
-const LEFT_OUT: readonly string[] = ['DRAFT', 'CHAT'];
+/**
+ * Messages with these labels are not restored. Gmail gives DRAFT and CHAT to no imported message, and the journal of a run
+ * in another mailbox would look like a run there.
+ */
+const LEFT_OUT: readonly string[] = ['DRAFT', 'CHAT', JOURNAL_LABEL, COMPLETED_LABEL, UNDONE_LABEL];
 
 export async function restore(options: RestoreOptions, context: RestoreContext): Promise<void> {
   await new Restore(options, context).run();
@@ -201,7 +208,6 @@ class Restore {
   /** @throws ConfigError when the copy has none of the ids or labels that the options name. */
   #requireKnown(copy: Copy, state: CopyState): void {
     const { conditions, until } = this.#options;
-    const when = until === undefined ? "at the copy's latest state" : 'at that time';
     if (until !== undefined && copy.size === 0) {
       throw new ConfigError(
         `${this.#context.store.name} holds no messages from the time of --as-of or before`,
@@ -209,19 +215,11 @@ class Restore {
       );
     }
     for (const id of conditions.ids ?? []) {
-      const message = copy.get(id);
-      if (message === undefined) {
-        throw new ConfigError(
-          `the copy holds no message with the id ${id}`,
-          'Write the id as the names of the files in messages/ have it.',
-        );
-      }
-      if (message.deleted) {
-        throw new ConfigError(
-          `the message ${id} was deleted from the mailbox ${when}`,
-          'Add --as-of with a date on which the mailbox still had the message.',
-        );
-      }
+      if (copy.get(id) !== undefined) continue;
+      throw new ConfigError(
+        `the copy holds no message with the id ${id}`,
+        'Write the id as the names of the files in messages/ have it.',
+      );
     }
     const { labels } = conditions;
     if (labels === undefined) return;
@@ -241,22 +239,28 @@ class Restore {
    * Counts the other chosen ones as skipped. `isOwn`: the copy is the mailbox's, so that its ids mean the same messages.
    */
   async #choose(copy: Copy, isOwn: boolean, address: string): Promise<Chosen> {
-    const { mailbox, tally, signal, store } = this.#context;
-    const { conditions, senders } = this.#options;
+    const { mailbox, tally, signal, store, log } = this.#context;
+    const { conditions, senders, withDeleted } = this.#options;
     const selection = new Selection(conditions);
     const listed = await listMessageIds(mailbox.client, signal, {
       onFound: (found) => mailbox.progress.looking(found),
     });
     const restored = await readRecords(store, address, listed, signal);
+    const hidden = isOwn ? await this.#listHidden() : IdSet.empty;
     let there = 0;
+    let inTrash = 0;
     let leftOut = 0;
     let absent: Absent[] = [];
-    for (const message of copy) {
-      if (!selection.includes(message)) continue;
+    for (const message of copy.all()) {
+      const isMeant = !message.deleted || withDeleted || conditions.ids !== undefined;
+      if (!isMeant || !selection.includes(message)) continue;
       if (message.labels.some((label) => LEFT_OUT.includes(label))) leftOut += 1;
-      else if ((isOwn && listed.has(message.id)) || restored.has(message.id)) there += 1;
-      else absent.push({ id: message.id, ms: message.date.getTime() });
+      else if ((isOwn && listed.has(message.id)) || restored.has(message.id)) {
+        there += 1;
+        if (hidden.has(message.id) && !message.labels.some((label) => HIDING_LABELS.includes(label))) inTrash += 1;
+      } else absent.push({ id: message.id, ms: message.date.getTime() });
     }
+    if (inTrash > 0) log.warn('restore.in_trash', { messages: inTrash });
     if (isOwn) {
       const existing = await this.#findUnlisted(absent);
       absent = absent.filter(({ id }) => !existing.has(id));
@@ -280,6 +284,14 @@ class Restore {
     tally.matched(there + leftOut + absent.length);
     tally.skipped(there + leftOut);
     return { missing: absent.map(({ id }) => id), there, leftOut, bytes, labels };
+  }
+
+  /** The messages in Spam and Trash. */
+  async #listHidden(): Promise<IdSet> {
+    const { mailbox, signal } = this.#context;
+    const lists: IdSet[] = [];
+    for (const labelId of HIDING_LABELS) lists.push(await listMessageIds(mailbox.client, signal, { labelId }));
+    return IdSet.union(lists);
   }
 
   /** The ids of messages of the last hour that the mailbox has although no list shows them yet. 20 quota units for each. */

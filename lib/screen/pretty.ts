@@ -63,6 +63,8 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'restore.label_renamed': (e) => `the label "${e.label}" of the copy is ${bold(String(e.as))} in this mailbox`,
   'restore.label_left_out': (e) => `the label "${e.label}" cannot be created, and is left out: ${e.reason}`,
   'restore.sent_refused': () => 'Gmail refuses the label SENT: sent messages are restored without it',
+  'restore.in_trash': (e) =>
+    `${counted(Number(e.messages), 'message')} of the copy ${e.messages === 1 ? 'lies' : 'lie'} in Trash or Spam, which Gmail empties after 30 days: move ${e.messages === 1 ? 'it' : 'them'} in Gmail (search for in:trash)`,
   'restore.message_failed': (e) => `the message ${bold(String(e.id))} is not restored: ${e.reason}`,
   'restore.finished': (e) =>
     `${counted(Number(e.imported), 'message')} imported, ${number(e.there)} there already, ${number(e.leftOut)} left out as drafts or chats`,

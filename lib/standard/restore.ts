@@ -7,7 +7,7 @@ import { type Moment, momentOption } from '../base/moment.ts';
 import { UsageError } from '../errors.ts';
 import { idsOption, labelsOption, sendersOption } from '../export/selection.ts';
 import { defineJob, Scope, timeZoneOption, yesOption } from '../job.ts';
-import { valueOption } from '../options.ts';
+import { switchOption, valueOption } from '../options.ts';
 import { restore } from '../restore/restore.ts';
 import { placeOption } from '../store/place.ts';
 
@@ -25,6 +25,7 @@ export default defineJob({
     label: labelsOption,
     sender: sendersOption,
     id: idsOption,
+    deleted: switchOption('messages that were deleted from the mailbox, too, as long as the copy has them'),
     asOf: momentOption('the mailbox as it was at the end of this day (default: the latest state of the copy)'),
     intoMailbox: valueOption('<address>', 'the mailbox that gets the copy of another mailbox', (text) => {
       if (isMailAddress(text)) return text;
@@ -53,10 +54,10 @@ export default defineJob({
   async run({ options, prepared, store, budgetMs, confirm, ...context }) {
     if (store === undefined) throw new Error('the run opened no place for files');
     const { fromS, toS, until } = prepared;
-    const { label: labels, id: ids, sender: senders, intoMailbox } = options;
+    const { label: labels, id: ids, sender: senders, intoMailbox, deleted: withDeleted } = options;
     const asks = !options.yes && context.mailbox.live;
     await restore(
-      { conditions: { fromS, toS, labels, ids }, senders, until, intoMailbox },
+      { conditions: { fromS, toS, labels, ids }, senders, withDeleted, until, intoMailbox },
       { ...context, store, budgetMs, confirm: asks ? confirm : undefined },
     );
   },

@@ -84,6 +84,32 @@ describe('job restore', () => {
     assert.equal(forecastOf(dry).messages, 5);
   });
 
+  it('restores a message that an export found deleted when --id names it, and all of them with --deleted, not to Trash', async () => {
+    await using box = await withCopy();
+    const [first = '', , , , thrown = ''] = everything(box.sandbox);
+    box.sandbox.mailbox.delete([first, thrown]);
+    const lines = [first, thrown].map((id) => `${JSON.stringify({ id, deleted: true, historyId: '9999' })}\n`);
+    await writeFile(join(box.copy.folder, 'index/20990101-000000-ffff-0001.jsonl'), lines.join(''));
+    assertEnded(await box.run(), 0, { outcome: 'nothing-to-do', matched: 3 });
+    assertEnded(await box.run(['--yes', '--id', first]), 0, { matched: 1, changed: 1 });
+    assertEnded(await box.run(['--yes', '--deleted']), 0, { matched: 5, changed: 1, skipped: 4 });
+    const restored = box.sandbox.mailbox.messages().find(({ subject }) => subject === 'trash');
+    assert.deepEqual([...(restored?.labelIds ?? ['none'])], []);
+    assertEnded(await box.run(['--yes', '--deleted']), 0, { outcome: 'nothing-to-do' });
+  });
+
+  it('says how many messages of the copy lie in Trash, and leaves journals out', async () => {
+    await using box = await withCopy([...MESSAGES, { subject: 'journal', labels: ['gmail-jobs/journal'] }]);
+    const [first = '', second = ''] = everything(box.sandbox);
+    box.sandbox.mailbox.modify([first, second], ['TRASH'], ['INBOX']);
+    box.sandbox.mailbox.delete(
+      box.sandbox.mailbox.messages().flatMap(({ id, subject }) => (subject === 'journal' ? [id] : [])),
+    );
+    const run = await box.run();
+    assertEnded(run, 0, { outcome: 'nothing-to-do', matched: 6, skipped: 6 });
+    assert.equal(run.events.find(({ event }) => event === 'restore.in_trash')?.messages, 2);
+  });
+
   it('asks a person, and ends without a change after a no; 2 when nobody can be asked', async () => {
     await using box = await withCopy();
     box.sandbox.mailbox.delete(everything(box.sandbox));
@@ -177,8 +203,6 @@ describe('job restore', () => {
     await insert('young');
     await box.copy.update(mailbox, { at: new Date('2026-02-02T12:00:00Z') });
     assertEnded(await box.run(), 0, { outcome: 'nothing-to-do', matched: 1, skipped: 1 });
-    const gone = assertEnded(await box.run(['--yes', '--id', old.id]), 78);
-    assert.match(String(gone.remedy), /--as-of/);
     assertEnded(await box.run(['--yes', '--as-of', '2026-01-31']), 78);
     // 2026-02-01T12:00Z is on February 2 in Kiritimati.
     assertEnded(await box.run(['--yes', '--as-of', '2026-02-01', '--time-zone', 'Pacific/Kiritimati']), 78);
@@ -246,7 +270,7 @@ describe('job restore', () => {
       'drafts',
       'A//B',
       'Archive',
-      'gmail-jobs/journal',
+      'gmail-jobs/digest',
       'Old-Name',
       '😀'.repeat(120),
       'x'.repeat(225),
@@ -275,7 +299,7 @@ describe('job restore', () => {
       ['drafts (restored)'],
       ['A/B (restored)'],
       ['Archive (restored)'],
-      ['gmail-jobs/journal'],
+      ['gmail-jobs/digest'],
       ['Old/Name'],
       [`${'😀'.repeat(106)} (restored)`],
       [`${'x'.repeat(212)} (restored)`],
@@ -511,7 +535,7 @@ describe('job restore', () => {
     assertEnded(await box.run(args, { env }), 0, { changed: 5 });
     assert.deepEqual(messagesIn(mailbox), box.before);
     box.sandbox.requests.length = 0;
-    assertEnded(await box.run(args, { env }), 0, { outcome: 'nothing-to-do', quotaUnits: 7 });
+    assertEnded(await box.run(args, { env }), 0, { outcome: 'nothing-to-do', quotaUnits: 17 });
   });
 
   it('goes by the files of the place when several mailboxes share a pattern', async () => {
