@@ -313,6 +313,10 @@ function valueParser(
 ): (text: string, before: unknown) => unknown {
   let first: string | undefined;
   return (text, before) => {
+    // Such as --into --dry-run, which would export for real.
+    if (text.startsWith('--')) {
+      throw new UsageError(`${flag} has no value: the next word is ${text}`, `Type the value of ${flag} behind it.`);
+    }
     if (!repeatable && first !== undefined && first !== text) {
       throw new UsageError(`${flag} was given twice, with different values`, 'Write it once.');
     }

@@ -111,6 +111,7 @@ describe('parseCommandLine', () => {
     [['apply-rules', '--max-changes', '5', '--max-changes=500000'], /^--max-changes was given twice/, /^Write it once/],
     [['apply-rules', '--budget=5m', '--budget', '6m'], /^--budget was given twice/, /^Write it once/],
     [['apply-rules', '--from', '3y', '--from', '2y'], /^--from was given twice/, /^Write it once/],
+    [['apply-rules', '--rule', '--dry-run'], /^--rule has no value: the next word is --dry-run$/, /value of --rule/],
     [['undo'], /^`job undo` needs a <runId> or --last$/, /`job runs`/],
     [['undo', '--last', '20261123-031608-7f3a'], /^`job undo` takes a <runId> or --last, not both$/, /`job runs`/],
     [['undo', '--yes'], /^`job undo` needs a <runId> or --last$/, /`job runs`/],

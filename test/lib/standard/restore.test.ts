@@ -100,11 +100,11 @@ describe('job restore', () => {
 
   it('says how many messages of the copy lie in Trash, and leaves journals out', async () => {
     await using box = await withCopy([...MESSAGES, { subject: 'journal', labels: ['gmail-jobs/journal'] }]);
-    const [first = '', second = ''] = everything(box.sandbox);
-    box.sandbox.mailbox.modify([first, second], ['TRASH'], ['INBOX']);
-    box.sandbox.mailbox.delete(
-      box.sandbox.mailbox.messages().flatMap(({ id, subject }) => (subject === 'journal' ? [id] : [])),
-    );
+    const { mailbox } = box.sandbox;
+    const called = (...names: readonly string[]) =>
+      mailbox.messages().flatMap(({ id, subject }) => (names.includes(subject) ? [id] : []));
+    mailbox.modify(called('new', 'starred'), ['TRASH'], ['INBOX']);
+    mailbox.delete(called('journal'));
     const run = await box.run();
     assertEnded(run, 0, { outcome: 'nothing-to-do', matched: 6, skipped: 6 });
     assert.equal(run.events.find(({ event }) => event === 'restore.in_trash')?.messages, 2);
