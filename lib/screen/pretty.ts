@@ -41,6 +41,10 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
     `${counted(Number(e.messages), 'message')} not marked "${e.done}" yet, ${number(e.units)} quota units`,
   'attachments.saved': (e) =>
     `${bold(String(e.rule))}: ${counted(Number(e.files), 'file')} saved from ${counted(Number(e.messages), 'message')}${Number(e.there) > 0 ? `, ${number(e.there)} saved before` : ''}`,
+  'attachments.nothing_fits': (e) =>
+    `no file fits the rule ${bold(String(e.rule))}; seen: ${Object.entries((e.seen ?? {}) as object)
+      .map(([glob, count]) => `${glob} ${count}`)
+      .join(', ')}. To have these messages read again, correct the rule and delete the label ${e.done} in Gmail`,
   'attachments.message_saved': (e) =>
     dim(`${e.rule}: ${counted(Number(e.files), 'file')} of the message ${e.id} saved`),
   'message.failed': (e) => `the job failed on the message ${bold(String(e.id))}`,

@@ -18,6 +18,9 @@ import { placeOption } from '../store/place.ts';
 /** Messages at a time: enough to use the quota up (240 messages a minute) when each takes a second. */
 const AT_ONCE = 4;
 
+/** Endings of names that are logged when no file fits a rule. */
+const MOST_ENDINGS = 5;
+
 /** Returns the job. Its rules come from ATTACHMENTS_FILE or, when that is not set, from `ownRules`, a file in jobs/. */
 export function saveAttachments(ownRules: URL) {
   return defineJob({
@@ -40,27 +43,50 @@ export function saveAttachments(ownRules: URL) {
       return selectRules(await readAttachmentsFile(own, `jobs/${basename(own)}`), options.rule);
     },
 
-    async run({ mailbox, prepared: rules, store, giveUp, log }) {
+    async run({ mailbox, prepared: rules, store, signal, giveUp, log }) {
       if (store === undefined) throw new Error('the run opened no place for files');
+      // A live run finds out when it saves.
+      if (!mailbox.live) await store.requireWritable(signal);
       const works = rules.map(({ name, search, done, ...rule }) => {
         const sum = { rule: name, messages: 0, files: 0, bytes: 0, there: 0 };
+        const endings = new Map<string, number>();
         const each = async (message: Message) => {
           const { files, bytes, there } = await saveFiles(message, rule, { store, giveUp });
+          countEndings(message, endings);
           sum.messages += 1;
           sum.files += files;
           sum.bytes += bytes;
           sum.there += there;
           if (files > 0) log.debug('attachments.message_saved', { rule: name, id: message.id, files, bytes });
         };
-        return { sum, handOver: { query: search.query, done, atOnce: AT_ONCE, each } };
+        return { sum, endings, handOver: { query: search.query, done, atOnce: AT_ONCE, each } };
       });
       try {
         await mailbox.messagesOf(works.map(({ handOver }) => handOver));
       } finally {
-        for (const { sum } of works) if (sum.messages > 0) log.info('attachments.saved', sum);
+        for (const { sum, endings, handOver } of works) {
+          if (sum.messages === 0) continue;
+          log.info('attachments.saved', sum);
+          if (sum.files + sum.there > 0 || endings.size === 0) continue;
+          const seen = [...endings].sort(([, a], [, b]) => b - a).slice(0, MOST_ENDINGS);
+          log.warn('attachments.nothing_fits', {
+            rule: sum.rule,
+            done: handOver.done,
+            seen: Object.fromEntries(seen),
+          });
+        }
       }
     },
   });
+}
+
+/** Counts the attachments by the endings of their names. Names themselves are not logged. */
+function countEndings({ attachments }: Message, counts: Map<string, number>): void {
+  for (const { name } of attachments) {
+    const ending = /\.([a-z0-9]{1,8})$/i.exec(name)?.[1]?.toLowerCase();
+    const glob = ending === undefined ? 'others' : `*.${ending}`;
+    counts.set(glob, (counts.get(glob) ?? 0) + 1);
+  }
 }
 
 interface SaveContext {

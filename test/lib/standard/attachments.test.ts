@@ -109,6 +109,22 @@ describe('job attachments', () => {
     assertEnded(await run(sandbox, rules), 0, { outcome: 'nothing-to-do', matched: 0 });
   });
 
+  it('warns when no file of the messages fits a rule, and says which endings it saw, without names', async (t) => {
+    const { run } = folderFor(t);
+    await using sandbox = await start([mail([{ name: 'hushhush.pdf' }, { name: 'b.PDF' }, { name: 'c.doc' }])]);
+    const { events, stdout } = await run(sandbox, [rule({ files: ['*.xyz'] })]);
+    const warning = events.find((one) => one.event === 'attachments.nothing_fits');
+    assert.partialDeepStrictEqual(warning, { rule: 'all', done: 'Saved/all', seen: { '*.pdf': 2, '*.doc': 1 } });
+    assert.doesNotMatch(stdout, /hushhush/);
+  });
+
+  it('looks in a dry run whether the place can be written', async () => {
+    await using sandbox = await start([mail([{ name: 'a.pdf' }])]);
+    const options = { jobs: 'fixtures', attachments: { rules: [rule()] } } as const;
+    const run = await runHere(sandbox, ['attachments', '--dry-run', '--into', 's3://nosuch-bucket'], options);
+    assertEnded(run, 78);
+  });
+
   it('saves to S3 as to a folder', async () => {
     await using sandbox = await start([
       mail([{ name: 'Übersicht.pdf', content: 'x' }]),
