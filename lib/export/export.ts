@@ -212,7 +212,8 @@ class Export {
       await this.#lines.flush();
       const failed = this.#fetcher?.failed ?? [];
       // The state of a listed copy has not moved yet: the next run reads the same history, and finds these messages there.
-      if (!this.#current.listed && failed.length > 0) await this.#moveState({ failed: this.#withFailed([]) });
+      if (!this.#current.listed && failed.length > 0)
+        await this.#moveState({ failed: this.#withFailed(this.#current.failed) });
       throw error;
     }
   }
@@ -386,12 +387,13 @@ class Export {
     const terms = range === undefined ? [] : windowTerms(windowOf(range));
     const q = query === undefined ? terms.join(' ') : [`(${query})`, ...terms].join(' ');
     const { unplaced: found } = await mailbox.find(q, { includeSpamTrash: spamTrash });
-    const missing = found.without(copy.ids());
+    const failed = IdSet.of(this.#current.failed);
+    const missing = IdSet.union([found.without(copy.ids()), failed]);
     log.info('export.listed', { messages: found.size, missing: missing.size });
     // A search that names Spam or Trash finds messages there.
     await this.#fetch(missing, copy, names, true);
     if (!this.#current.listed) {
-      await this.#moveState({ failed: this.#withFailed(this.#current.failed), complete: false, listed: false });
+      await this.#moveState({ failed: this.#withFailed([]), complete: false, listed: false });
     }
   }
 

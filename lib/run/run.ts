@@ -277,7 +277,7 @@ class Run {
    * Where the job keeps files; undefined for a job that keeps none.
    * @throws ConfigError when nothing names a place, or the mailboxes of a fleet would share one.
    */
-  #place({ exportPlace }: Config): Place | undefined {
+  #place({ exportPlace, mailbox: configured }: Config): Place | undefined {
     const { job, options, mailbox } = this.#request;
     if (job.files === undefined) return undefined;
     const { option, withoutMailbox } = job.files;
@@ -295,9 +295,10 @@ class Run {
       );
     }
     if (withoutMailbox?.isMeant(options) === true && hasMailbox(place)) {
+      if (configured !== undefined) return placeOf(place, configured.address);
       throw new ConfigError(
-        `EXPORT_URL names the place by ${MAILBOX}, and no mailbox is opened`,
-        `Name the place with ${option}, with the mailbox's address where ${MAILBOX} stands.`,
+        `the place is named by ${MAILBOX}, and no mailbox is opened`,
+        `Set GMAIL_MAILBOX to the mailbox's address, or name the place with ${option}, with the address where ${MAILBOX} stands.`,
       );
     }
     return place;

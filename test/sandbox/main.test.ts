@@ -86,8 +86,9 @@ test('prints commands that work, also in a terminal with the variables of a real
   assert.equal(statSync(client).mode & 0o077, 0);
   assert.equal(Object.keys(JSON.parse(readFileSync(client, 'utf8'))).join(), 'installed');
 
-  const [list, dryRun, , digest = '', authorize = '', ...fleets] = commands;
+  const [list, dryRun, , digest = '', exported, restored, authorize = '', ...fleets] = commands;
   assert.deepEqual([list, dryRun, digest], ['bin/job list', 'bin/job apply-rules --dry-run', 'bin/job digest']);
+  assert.deepEqual([exported, restored], ['bin/job export --query newer_than:7d', 'bin/job restore --dry-run']);
   assert.deepEqual(fleets, FLEETS);
   let page: Promise<string> | undefined;
   const [digested, authorized] = await Promise.all([
@@ -161,7 +162,7 @@ describeWithPostgres('with PostgreSQL', () => {
 test('names no job that the owner renamed or removed', async () => {
   await using app = await copyApp(PARTS);
   await rename(join(app.folder, 'jobs/apply-rules.ts'), join(app.folder, 'jobs/sweep.ts'));
-  await rm(join(app.folder, 'jobs/digest.ts'));
+  for (const job of ['digest', 'export', 'restore']) await rm(join(app.folder, `jobs/${job}.ts`));
   using main = await startMain(join(app.folder, 'test/sandbox/main.ts'));
   const [list, authorize = '', ...others] = main.commands;
   assert.deepEqual([list, others], ['bin/job list', ['bin/job fleet --list']]);

@@ -141,7 +141,15 @@ async function main(): Promise<void> {
 }
 
 /** Runs of those standard jobs that the owner has not removed or renamed. */
-function exampleRuns(runs: readonly string[] = ['apply-rules --dry-run', 'apply-rules', 'digest']): string[] {
+function exampleRuns(
+  runs: readonly string[] = [
+    'apply-rules --dry-run',
+    'apply-rules',
+    'digest',
+    'export --query newer_than:7d',
+    'restore --dry-run',
+  ],
+): string[] {
   const { names } = new Registry(new URL('../../jobs/', import.meta.url), RESERVED_NAMES);
   return runs.filter((run) => names.includes(run.split(' ')[0] ?? ''));
 }
