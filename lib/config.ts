@@ -13,7 +13,7 @@ import { ConfigError } from './errors.ts';
 import { DEFAULT_BUDGET_MS, HEROKU_RUN_BUDGET_MS } from './options.ts';
 import { proxiesIn } from './process/proxies.ts';
 import type { Level, LogFormat } from './screen/log.ts';
-import { PLACE_EXAMPLES, type Place, parsePlace } from './store/place.ts';
+import { type Place, parsePlace } from './store/place.ts';
 
 export interface Config {
   /** Name or ARN of the secret in AWS Secrets Manager. */
@@ -191,6 +191,13 @@ export function examineConfig(
     undefined,
     'must be a mail address such as alice@example.com',
   );
+  const exportUrl = text('EXPORT_URL');
+  let exportPlace: Place | undefined;
+  if (exportUrl !== undefined) {
+    const place = parsePlace(exportUrl);
+    if ('problem' in place) problems.set('EXPORT_URL', place.problem);
+    else exportPlace = place;
+  }
   const config: Config = {
     secretId: secretId ?? '',
     jobSecretId,
@@ -201,7 +208,7 @@ export function examineConfig(
     rulesFile: text('RULES_FILE'),
     attachmentsFile: text('ATTACHMENTS_FILE'),
     mailboxesFile: text('MAILBOXES_FILE'),
-    exportPlace: parsed('EXPORT_URL', parsePlace, undefined, `must be ${PLACE_EXAMPLES}`),
+    exportPlace,
     isDyno: Boolean(env.DYNO),
     quotaProfile: oneOf('GMAIL_QUOTA_PROFILE', ['2026', 'legacy'], '2026'),
     quotaPerMinute: parsed(
@@ -256,7 +263,9 @@ function configError(
   const toSet = missing.length + problems.size - proxies.length;
   const [setting, unsetting] = isDyno ? ['heroku config:set', 'heroku config:unset'] : ['export', 'unset'];
   const sources = missing.length === 0 ? '' : ' "Set it up" in README.md says where the values come from.';
-  const set = `Set ${toSet === 1 ? 'it' : 'them'} with \`${setting} NAME=value\`, then run again.${sources}`;
+  const [only = ''] = [...missing, ...problems.keys()].filter((name) => !proxies.includes(name));
+  const [what, name] = toSet === 1 ? ['it', only] : ['them', 'NAME'];
+  const set = `Set ${what} with \`${setting} ${name}=value\`, then run again.${sources}`;
   const unset = `Unset ${list(proxies)} for this program (\`${unsetting} ${proxies.join(' ')}\`), or set NO_PROXY=* if this machine reaches the program's hosts without the proxy.`;
   return new ConfigError(
     `configuration: ${[...notSet, ...wrong].join('; ')}`,

@@ -72,7 +72,7 @@ export class S3Store implements FileStore {
       name: bucket,
       region,
       keys,
-      nameVariable: 'EXPORT_URL',
+      nameVariable: 'the place of the files',
       endpointVariable: 'AWS_ENDPOINT_URL_S3',
       explain: (refusal: AwsRefusal) => explain(refusal, bucket, region),
     };
@@ -315,7 +315,7 @@ function explain(
     case 'NoSuchBucket':
       return new ConfigError(
         `${what}: there is no such bucket`,
-        `Correct EXPORT_URL, or create the bucket: \`aws s3 mb s3://${bucket} --region ${region}\`.`,
+        `Correct the name of the bucket, or create it: \`aws s3 mb s3://${bucket} --region ${region}\`.`,
       );
     case 'PermanentRedirect':
     case 'TemporaryRedirect':
@@ -325,7 +325,7 @@ function explain(
       if (right === undefined || right === region) return undefined;
       return new ConfigError(
         `${what}: the bucket is in ${right}, not in ${region}`,
-        `Set AWS_REGION=${right} if the secret is in that region too; otherwise name a bucket in ${region} in EXPORT_URL.`,
+        `Set AWS_REGION=${right} if the secret is in that region too; otherwise name a bucket in ${region}.`,
       );
     }
     case 'InvalidObjectState':
@@ -349,7 +349,7 @@ function explain(
     case 'MethodNotAllowed':
       return new ConfigError(
         `${what}: the server refuses the request (${name})${said}`,
-        'Use a bucket of Amazon S3, and check EXPORT_URL and AWS_ENDPOINT_URL_S3.',
+        'Use a bucket of Amazon S3, and check AWS_ENDPOINT_URL_S3.',
       );
   }
   if (!name.startsWith('KMS.')) return undefined;

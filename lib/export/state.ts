@@ -53,7 +53,7 @@ export async function readState(store: FileStore, signal: AbortSignal, address?:
   if (address !== undefined && !isSameMailbox(state.email, address)) {
     throw new CredentialError(
       `${store.name} holds a copy of the mailbox ${state.email}, but this is ${address}`,
-      'Name another place with --into or EXPORT_URL, or use the credentials of that mailbox.',
+      'Name another place, or use the credentials of that mailbox.',
     );
   }
   return { state, isSound: hasItsSum(text), version: file.version };
@@ -135,7 +135,7 @@ function parseState(text: string, place: string): CopyState {
   if (format !== FORMAT) {
     throw new ConfigError(
       `the copy in ${place} has the format ${format}, and this version reads format ${FORMAT} only`,
-      'Use the version of gmail-jobs that wrote the copy, or a newer one; or name another place with --into or EXPORT_URL.',
+      'Use the version of gmail-jobs that wrote the copy, or a newer one; or name another place.',
     );
   }
   if (typeof email !== 'string' || email === '') throw damaged(place, 'it has no email');

@@ -5,7 +5,7 @@ import { beginsLikeCredential } from '../base/credential-like.ts';
 import type { Environment } from '../base/environment.ts';
 import { UsageError } from '../errors.ts';
 import { readMailboxesFile } from '../run/fleet/mailboxes-file.ts';
-import { hasMailbox, MAILBOX, PLACE_EXAMPLES, parsePlace, type S3Place } from '../store/place.ts';
+import { hasMailbox, MAILBOX, parsePlace, type S3Place } from '../store/place.ts';
 
 /** Where the secret lies. An ARN holds all three values. */
 export interface SecretPlace {
@@ -137,7 +137,7 @@ export function readFilesPlace(isFleet: boolean, env: Environment): S3Place {
     );
   }
   const place = parsePlace(text);
-  if (place === null) throw new UsageError(`EXPORT_URL must be ${PLACE_EXAMPLES}`, `Set EXPORT_URL=${example}.`);
+  if ('problem' in place) throw new UsageError(`EXPORT_URL ${place.problem}`, `Set EXPORT_URL=${example}.`);
   if (place.kind === 'folder') {
     throw new UsageError(
       'EXPORT_URL names a folder, for which AWS has no policy',

@@ -1,6 +1,7 @@
 /** For files in a folder that a person has named: modes, flushes, and the file system's errors with their remedies. */
+import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { open, readdir, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ConfigError, JobError, RefusedError, UnavailableError } from '../errors.ts';
 
 /** Mail is for its owner only. */
@@ -32,6 +33,12 @@ export function explainFolderError(error: unknown, folder: string, path = ''): E
   if (error instanceof JobError || code === '') return error as Error;
   const what = path === '' ? folder : join(folder, path);
   if (code === 'ERR_ACCESS_DENIED') return locked(folder, error);
+  if (['ENOENT', 'ENOTDIR', 'EEXIST'].includes(code)) {
+    const obstacle = findObstacle(at || what);
+    if (obstacle !== undefined) {
+      return new ConfigError(obstacle.problem, `${obstacle.remedy}, or name another folder than ${folder}.`);
+    }
+  }
   if (['EACCES', 'EPERM', 'EROFS'].includes(code)) {
     const how = code === 'EROFS' ? 'the disk is mounted read-only' : 'the operating system denies it';
     return new ConfigError(
@@ -69,6 +76,37 @@ export function explainFolderError(error: unknown, folder: string, path = ''): E
     `the files in ${folder} could not be used (${code}, ${syscall} ${at || what})`,
     'Check the folder and its disk, or name another folder.',
   );
+}
+
+interface Obstacle {
+  readonly problem: string;
+  /** The beginning of a sentence. */
+  readonly remedy: string;
+}
+
+/** The file or broken link that stands in the path where a folder is expected; undefined when there is none. */
+function findObstacle(path: string): Obstacle | undefined {
+  for (let at = path; at !== dirname(at); at = dirname(at)) {
+    const entry = lookAt(lstatSync, at);
+    if (entry === undefined) continue;
+    const target = entry.isSymbolicLink() ? lookAt(statSync, at) : entry;
+    if (target === undefined) {
+      const problem = `${at} is a link to ${readlinkSync(at)}, which does not exist`;
+      return { problem, remedy: 'Mount the disk to which the link leads, or correct the link' };
+    }
+    if (target.isDirectory()) return undefined;
+    return { problem: `${at} is a file, but a folder is expected there`, remedy: 'Move it away' };
+  }
+  return undefined;
+}
+
+/** Undefined when there is nothing, or when the process may not look. */
+function lookAt(look: (path: string) => Stats, path: string): Stats | undefined {
+  try {
+    return look(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The code of an error of the file system, such as ENOENT; '' for other errors. */

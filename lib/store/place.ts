@@ -21,17 +21,42 @@ export const PLACE_EXAMPLES = 's3://bucket/prefix, or the path of a folder';
 const BUCKET = /^(?!xn--|\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 
 /** Characters that S3 calls safe in keys: docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html. */
-const SEGMENT = /^(?!\.{1,2}$)(?:[\w!.*'()@+=-]|\{mailbox\})+$/;
+const UNSAFE = /[^\w!.*'()@+=-]/;
 
-/** Reads `s3://bucket/prefix` or the path of a folder; null for other texts. */
-export function parsePlace(text: string): Place | null {
+/** Reads `s3://bucket/prefix` or the path of a folder, or returns why the text is no place, as the end of a sentence that begins with it. */
+export function parsePlace(text: string): Place | { readonly problem: string } {
+  if (text === '' || text.includes('\0')) return { problem: 'is no path' };
+  const [placeholder] = /\{[^{}/]*\}?|\}/.exec(text.replaceAll(MAILBOX, '')) ?? [];
+  if (placeholder !== undefined) {
+    // Other text in braces may be a secret, such as a pasted JSON object.
+    const what = /^\{\w{1,20}\}$/.test(placeholder) ? placeholder : 'a brace';
+    return { problem: `has ${what}, which is no placeholder: write ${MAILBOX} for the address of the mailbox` };
+  }
   const [, scheme, rest = ''] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(text) ?? [];
-  if (scheme === undefined) return text === '' || text.includes('\0') ? null : { kind: 'folder', path: text };
-  const [, bucket = '', path = ''] = /^\/\/([^/]*)(?:\/(.*))?$/s.exec(rest) ?? [];
+  if (scheme === undefined) return { kind: 'folder', path: text };
+  if (scheme.toLowerCase() !== 's3') return { problem: 'is an address that does not begin with s3://' };
+  const [, bucket, path = ''] = /^\/\/([^/]*)(?:\/(.*))?$/s.exec(rest) ?? [];
+  if (bucket === undefined) return { problem: 'lacks the two slashes of s3://' };
+  if (bucket.includes(MAILBOX))
+    return { problem: `has ${MAILBOX} in the name of the bucket: write it behind the name` };
+  if (!BUCKET.test(bucket)) {
+    return { problem: 'names no bucket: such a name has 3 to 63 small letters, digits, dots and hyphens' };
+  }
   const prefix = path.replace(/\/$/, '');
-  if (scheme.toLowerCase() !== 's3' || !BUCKET.test(bucket)) return null;
-  if (prefix !== '' && !prefix.split('/').every((segment) => SEGMENT.test(segment))) return null;
-  return { kind: 's3', bucket, prefix };
+  const problem = prefix === '' ? undefined : problemOfPrefix(prefix);
+  return problem === undefined ? { kind: 's3', bucket, prefix } : { problem };
+}
+
+function problemOfPrefix(prefix: string): string | undefined {
+  for (const segment of prefix.split('/')) {
+    if (segment === '') return 'has two slashes in a row';
+    if (segment === '.' || segment === '..') return `has the part "${segment}"`;
+    const [character] = UNSAFE.exec(segment.replaceAll(MAILBOX, '')) ?? [];
+    if (character === undefined) continue;
+    const named = /\s/.test(character) ? 'a blank' : `"${character}"`;
+    return `has ${named} in its prefix: write letters, digits and !-_.*'()@+= there`;
+  }
+  return undefined;
 }
 
 /** The place as a person writes it. */
@@ -61,7 +86,7 @@ export function addressAsName(address: string): string {
 export function placeOption(summary: string): OptionSpec<Place | undefined> {
   return valueOption('<place>', `${summary}: ${PLACE_EXAMPLES} (default EXPORT_URL)`, (text) => {
     const place = parsePlace(text.trim());
-    if (place !== null) return place;
-    throw new UsageError(`"${text}" is no place for files`, `Write ${PLACE_EXAMPLES}.`);
+    if (!('problem' in place)) return place;
+    throw new UsageError(`"${text}" ${place.problem}`, `Write ${PLACE_EXAMPLES}.`);
   });
 }

@@ -432,7 +432,7 @@ describe('the policy for the files of jobs', { concurrency: 8 }, () => {
       refusal([...NAMED, '--export', ...args], { EXPORT_URL });
     assert.match(await told(' '), /EXPORT_URL is not set[\s\S]*EXPORT_URL=s3:\/\/bucket\/prefix/);
     assert.match(await told('/home/alice/mail'), /names a folder[\s\S]*Leave out --export/);
-    assert.match(await told('s3://UPPER/x'), /EXPORT_URL must be s3:/);
+    assert.match(await told('s3://UPPER/x'), /EXPORT_URL names no bucket: such a name has 3 to 63 small letters/);
     assert.match(await told(ALICE, ['--for', 'authorize']), /--export and --for authorize exclude each other/);
   });
 });

@@ -272,7 +272,7 @@ describe('the files in S3', () => {
       'NoSuchBucket',
       ConfigError,
       /there is no such bucket/,
-      /EXPORT_URL.*aws s3 mb s3:\/\/gmail-jobs-copy --region us-east-1/,
+      /^Correct the name of the bucket, or create it: .*aws s3 mb s3:\/\/gmail-jobs-copy --region us-east-1/,
     ],
     [
       'AccessDenied',
@@ -298,7 +298,7 @@ describe('the files in S3', () => {
     ['KeyTooLongError', RefusedError, /more than 1,024 bytes/, /shorter/],
     ['EntityTooLarge', RefusedError, /too large/, /Leave this file out/],
     ['NotImplemented', ConfigError, /refuses the request \(NotImplemented\)/, /AWS_ENDPOINT_URL_S3/],
-    ['InvalidRequest', ConfigError, /refused the request \(InvalidRequest\)/, /EXPORT_URL/],
+    ['InvalidRequest', ConfigError, /refused the request \(InvalidRequest\)/, /the place of the files/],
   ];
   for (const [name, kind, message, remedy] of errors) {
     it(`turns ${name} into a ${kind.name} with a remedy`, async () => {

@@ -204,11 +204,28 @@ describe('the files in a folder', () => {
       () => store.create('a', Buffer.from('x'), signal),
       listed,
     ]) {
-      await assert.rejects(work(), { exitCode: 78, message: /copy.* is a file, but a folder is expected there/ });
+      await assert.rejects(work(), { exitCode: 78, message: `${folder} is a file, but a folder is expected there` });
     }
+    await assert.rejects(new FolderStore(join(folder, 'sub')).requireWritable(signal), {
+      message: `${folder} is a file, but a folder is expected there`,
+    });
     const above = new FolderStore(parent);
     await mkdir(join(parent, 'state.json'));
     await assert.rejects(above.read('state.json', signal), { exitCode: 78, message: /is a folder, but a file/ });
+  });
+
+  it('exits 78 when the folder is, or lies behind, a link whose target does not exist', async () => {
+    const disk = join(parent, 'disk');
+    await symlink(disk, folder);
+    for (const broken of [store, new FolderStore(join(folder, 'alice'))]) {
+      for (const work of [broken.requireWritable(signal), broken.create('a', Buffer.from('x'), signal)]) {
+        await assert.rejects(work, {
+          exitCode: 78,
+          message: `${folder} is a link to ${disk}, which does not exist`,
+          remedy: /^Mount the disk/,
+        });
+      }
+    }
   });
 
   it('refuses names that the file system does not accept', async () => {
