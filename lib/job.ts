@@ -160,6 +160,8 @@ export interface FilesSpec<O extends OptionSpecs> {
   readonly option: string;
   /** The place in that option; undefined for EXPORT_URL. */
   place(options: OptionValues<O>): Place | undefined;
+  /** Whether the run only verifies the files: the next run would begin from the start, so that this one cannot be continued. */
+  onlyVerifies?(options: OptionValues<O>): boolean;
   /** Work for which the run opens no mailbox and needs no credentials of Google. `isMeant` tells whether the options ask for it. */
   readonly withoutMailbox?: {
     isMeant(options: OptionValues<O>): boolean;

@@ -31,10 +31,11 @@ export async function readSettingsFile({ path, name, variable, remedy }: Setting
   }
 }
 
-/** `path` relative to the working folder; unchanged when that folder was deleted. */
+/** `path` relative to the working folder; unchanged outside of that folder, and when that folder was deleted. */
 export function shortPath(path: string): string {
   try {
-    return relative('', path) || path;
+    const short = relative('', path);
+    return short === '' || short.startsWith('..') ? path : short;
   } catch {
     return path;
   }

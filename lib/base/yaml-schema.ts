@@ -140,5 +140,6 @@ export function ordinal(position: number): string {
 function meantKey(key: string, path: Path, { keysAt, foreignKeys }: Subjects): string {
   const known = keysAt(path);
   const meant = foreignKeys?.get(key.toLowerCase());
-  return meant !== undefined && known.includes(meant) ? ` (did you mean "${meant}"?)` : didYouMean(key, known);
+  if (meant !== undefined && known.includes(meant)) return ` (did you mean "${meant}"?)`;
+  return didYouMean(key, known) || ` (the keys here are ${known.join(', ')})`;
 }

@@ -167,6 +167,16 @@ function isPartUntil(path: string, until: Date | undefined, damage: DamageList):
   return began !== null && began < until;
 }
 
+/** When the first export of the copy began, as the name of its part says; undefined without a part. */
+export async function findFirstExport(store: FileStore, signal: AbortSignal): Promise<Date | undefined> {
+  for await (const { path } of store.list(INDEX, signal)) {
+    const [, runId = ''] = PART.exec(path) ?? [];
+    const began = timeOfRunId(runId);
+    if (began !== null) return began;
+  }
+  return undefined;
+}
+
 /** A run numbers its parts from 1 without a gap. */
 function noteGaps(parts: readonly StoredFile[], damage: DamageList): void {
   const expected = new Map<string, number>();

@@ -10,7 +10,7 @@ import { didYouMean } from '../base/nearest.ts';
 import { mapAtOnce } from '../base/pool.ts';
 import type { Tally } from '../base/tally.ts';
 import { ConfigError, CredentialError, RefusedError } from '../errors.ts';
-import { type Copy, type CopyMessage, describeDamage, openCopy } from '../export/copy.ts';
+import { type Copy, type CopyMessage, describeDamage, findFirstExport, openCopy } from '../export/copy.ts';
 import { type Conditions, isAtOrBelow, isFrom, Selection } from '../export/selection.ts';
 import { SourceError } from '../export/source-file.ts';
 import { type CopyState, exportCommand, requireState } from '../export/state.ts';
@@ -140,6 +140,7 @@ class Restore {
     for (const problem of copy.damage.slice(0, MOST_DAMAGE_LOGGED).map(describeDamage)) {
       log.error('restore.index_damaged', { problem });
     }
+    if (until !== undefined && copy.size === 0) await this.#refuseUntil();
     this.#requireKnown(copy, state);
 
     const pin = await readPin(store, address, signal);
@@ -205,15 +206,19 @@ class Restore {
     }
   }
 
+  /** @throws ConfigError that names the day of the first export. */
+  async #refuseUntil(): Promise<never> {
+    const { store, signal } = this.#context;
+    const first = (await findFirstExport(store, signal))?.toISOString().slice(0, 10);
+    throw new ConfigError(
+      `${store.name} holds no messages from the time of --as-of or before${first === undefined ? '' : `: its first export was on ${first} (UTC)`}`,
+      'Write the day of an export, or a later one.',
+    );
+  }
+
   /** @throws ConfigError when the copy has none of the ids or labels that the options name. */
   #requireKnown(copy: Copy, state: CopyState): void {
-    const { conditions, until } = this.#options;
-    if (until !== undefined && copy.size === 0) {
-      throw new ConfigError(
-        `${this.#context.store.name} holds no messages from the time of --as-of or before`,
-        'Write a later date: the date of an export, or a day after it.',
-      );
-    }
+    const { conditions } = this.#options;
     for (const id of conditions.ids ?? []) {
       if (copy.get(id) !== undefined) continue;
       throw new ConfigError(

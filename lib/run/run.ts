@@ -148,7 +148,7 @@ class Run {
   }
 
   async execute(): Promise<RunReport> {
-    const { name, common, backfill, mailbox } = this.#request;
+    const { name, job, options, common, backfill, mailbox } = this.#request;
     const { progress, monitorUrl, jobs } = this.#surroundings;
     const startedMs = performance.now();
     const monitor = createMonitor(monitorUrl, this.#log);
@@ -179,15 +179,16 @@ class Run {
       dryRun: common.dryRun,
     };
     await monitor.end(ending.exitCode, summary);
+    const verifies = job.files?.onlyVerifies?.(options) === true;
     const report: RunReport = {
       ...summary,
       secretVersion: this.#connection?.tokens.secretVersion,
       error: ending.error,
       remedy: mailbox === undefined ? ending.remedy : forMailbox(ending.remedy, mailbox),
       note: noteOf(facts),
-      resume: canResume(facts, ending, backfill !== undefined) ? this.#resume : undefined,
+      resume: !verifies && canResume(facts, ending, backfill !== undefined) ? this.#resume : undefined,
     };
-    this.#log.last('run.finished', { ...report }, { declined: stopped === 'declined', undo: this.#undo });
+    this.#log.last('run.finished', { ...report }, { declined: stopped === 'declined', undo: this.#undo, verifies });
     return report;
   }
 

@@ -12,6 +12,8 @@ export type LogEvent = Readonly<Record<string, unknown>>;
 export interface FinalNotes {
   /** The person answered no. */
   readonly declined?: boolean;
+  /** The run only verified files. */
+  readonly verifies?: boolean;
   /** The command that undoes the run; undefined when there is nothing to undo. */
   readonly undo?: string | undefined;
 }
@@ -139,6 +141,16 @@ const WAITING: Readonly<Record<string, string>> = {
   searches: "Gmail's search may not show all changes yet",
 };
 
+/** Events whose counts a person need not read when all are 0: the last line says `nothing to do`, or what a dry run found. */
+const COUNTS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['export.finished', ['copied', 'relabelled', 'deleted']],
+  ['restore.finished', ['imported', 'there', 'leftOut']],
+]);
+
+function isEmpty(name: string, event: LogEvent): boolean {
+  return COUNTS.get(name)?.every((count) => event[count] === 0) === true;
+}
+
 /** Events without a line: a table at the terminal shows the forecast. */
 const NO_LINE = new Set(['backfill.forecast', 'restore.forecast']);
 
@@ -151,6 +163,7 @@ export function prettyLine(given: LogEvent, columns = Number.POSITIVE_INFINITY, 
   if (NO_LINE.has(name)) return '';
   if (name === 'run.finished') return finish(event, columns, notes);
   if (name === 'fleet.finished') return finishFleet(event, columns);
+  if (isEmpty(name, event)) return '';
   const sentence = SENTENCES[name]?.(event) ?? `${name} ${fields(event)}`;
   return `${wrap(`${mark(event)} ${runOf(event)}${sentence}`, columns, 2)}${trouble(event, columns)}\n`;
 }
@@ -197,13 +210,16 @@ function restoring({ add, remove }: LogEvent): string {
   return [...signed(add, '+'), ...signed(remove, '−')].join(' ');
 }
 
-function finish(event: LogEvent, columns: number, { declined = false, undo }: FinalNotes): string {
+function finish(event: LogEvent, columns: number, { declined = false, undo, verifies = false }: FinalNotes): string {
   const { outcome, exitCode, resume } = event;
   const spent = costOf(event);
   if (declined && event.changed === 0) return `${wrap(`${dim('·')} Nothing was changed. ${spent}`, columns, 2)}\n`;
   const code = exitCode === 0 ? '' : `, exit code ${exitCode}`;
-  const result = describeResult(event);
-  const ending = `${bold(String(outcome).replaceAll('-', ' '))}${code}${result === '' ? '' : `: ${result}`}`;
+  const isSound = verifies && outcome === 'nothing-to-do';
+  const result = isSound
+    ? counted(Number(event.skipped), 'message')
+    : describeResult(event, verifies ? { ...WORDS, skipped: 'sound' } : wordsFor(event));
+  const ending = `${bold(isSound ? 'sound' : String(outcome).replaceAll('-', ' '))}${code}${result === '' ? '' : `: ${result}`}`;
   return [
     `${wrap(`${mark(event)} ${runOf(event)}${ending} ${spent}`, columns, 2)}${trouble(event, columns)}`,
     ...(typeof event.note === 'string' && event.error === undefined ? [wrap(`  ${event.note}`, columns)] : []),
@@ -243,8 +259,8 @@ function mailboxes(count: unknown): string {
 }
 
 /** The counts of the messages; `nothing was changed` when a run ended before its first change. */
-function describeResult(event: LogEvent): string {
-  const counts = countsOf(event, wordsFor(event));
+function describeResult(event: LogEvent, words: Readonly<Record<string, string>>): string {
+  const counts = countsOf(event, words);
   if (counts.length > 0) return counts.join(', ');
   return event.outcome === 'ok' || event.outcome === 'nothing-to-do' ? '' : 'nothing was changed';
 }

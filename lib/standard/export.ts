@@ -32,12 +32,14 @@ export default defineJob({
     name: 'folder',
     summary: 'with --as: where the mbox, or the Maildir, is written',
     onlyWith: 'as',
-    remedy: 'Name a folder on this machine, such as /home/alice/mail.',
+    remedy:
+      'Name a folder on this machine, such as /home/alice/mail. To copy the mailbox to a place, write --into <place>.',
     parse: parseTargetFolder,
   },
   files: {
     option: '--into',
     place: ({ into }) => into,
+    onlyVerifies: ({ verify }) => verify,
     withoutMailbox: {
       isMeant: ({ as }) => as !== undefined,
       run: async ({ options, argument: folder, ...context }) => {
@@ -92,16 +94,16 @@ const ALLOWED_WITH: Readonly<Record<string, readonly string[]>> = {
 /** @throws UsageError for options that do not belong together. */
 function requireFitting(options: Readonly<Record<string, unknown>>): void {
   const given = Object.keys(options).filter((key) => options[key] !== undefined && options[key] !== false);
+  if (given.includes('quick') && !given.includes('verify')) {
+    throw new UsageError('--quick belongs to --verify', 'Add --verify, or leave out --quick.');
+  }
   for (const [option, allowed] of Object.entries(ALLOWED_WITH)) {
     if (!given.includes(option)) continue;
     const other = given.find((key) => ![option, 'timeZone', ...allowed].includes(key));
     if (other === undefined) continue;
     throw new UsageError(
-      `${flagOf(option)} is about the whole copy, and ${flagOf(other)} about an export`,
+      `${flagOf(option)} reads a copy that exists, and ${flagOf(other)} is for an export`,
       `Leave out ${flagOf(option)} or ${flagOf(other)}.`,
     );
-  }
-  if (given.includes('quick') && !given.includes('verify')) {
-    throw new UsageError('--quick belongs to --verify', 'Add --verify, or leave out --quick.');
   }
 }

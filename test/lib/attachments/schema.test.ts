@@ -65,7 +65,11 @@ describe('parseAttachmentRules', () => {
       `${GOOD}    folder: x\n`,
       /:5:5: rule one: unknown key "folder" \(did you mean "path"\?\)/,
     ],
-    ['a key of rules.yaml', `${GOOD}    actions: { trash: true }\n`, /:5:5: rule one: unknown key "actions"/],
+    [
+      'a key of rules.yaml',
+      `${GOOD}    actions: { trash: true }\n`,
+      /:5:5: rule one: unknown key "actions" \(the keys here are name, query, files, except, path, done\)$/,
+    ],
     ['a doubled key', `${GOOD}    query: x\n`, /^attachments\.yaml:5:5: not valid YAML/],
     ['no name', 'rules:\n  - query: x\n    files: ["*"]\n', /:2:5: the 1st rule: the key "name" is missing/],
     [

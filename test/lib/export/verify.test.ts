@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type MadeCopy, makeCopy, type UpdateOptions } from '../../fixtures/copy-of-mailbox.ts';
 import { readCopyIn } from '../../fixtures/copy-reader.ts';
-import { type FinishedInside, runHere } from '../../fixtures/front-door.ts';
+import { type FinishedInside, runHere, SentSignals } from '../../fixtures/front-door.ts';
 import { mailboxOf, many } from '../../fixtures/mailbox.ts';
 import type { LogEvent } from '../../run.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts';
@@ -160,6 +160,17 @@ describe('the verification of a copy', () => {
     rmSync(join(work.copy.folder, work.pathOf(missing)));
     const run = await work.verify('--quick');
     assertDamaged(run, { [cut]: /is cut off, or has other bytes at its end/, [missing]: /missing/ });
+  });
+
+  it('is stopped without a command to continue, because the next one begins from the start', async () => {
+    await using work = await start();
+    const signals = new SentSignals();
+    work.sandbox.faults.add({ verb: 'messages.list', kind: 'hook', before: () => signals.send('SIGINT') });
+    const { final } = await runHere(work.sandbox, ['export', '--verify'], {
+      env: { EXPORT_URL: work.copy.folder },
+      signals,
+    });
+    assert.deepEqual([final?.exitCode, final?.resume], [130, undefined]);
   });
 
   it('names files without a line and files that are no messages, and does not call them damaged', async () => {

@@ -67,6 +67,13 @@ describe('the lines of a backfill', () => {
     assert.equal(line({ ...event, part: 2, parts: 3 }), '· journal written: 12,000 messages, part 2 of 3\n');
   });
 
+  it('have no line for counts that are all 0', () => {
+    const event = { event: 'export.finished', copied: 0, bytes: 0, relabelled: 0, deleted: 0 };
+    assert.equal(line(event), '');
+    assert.match(line({ ...event, relabelled: 1 }), /1 with new labels/);
+    assert.equal(line({ event: 'restore.finished', imported: 0, there: 0, leftOut: 0, failed: 0 }), '');
+  });
+
   it('have no line for the forecast, which is a table', () => {
     assert.equal(line({ event: 'backfill.forecast', units: 1 }), '');
   });
@@ -106,6 +113,18 @@ describe('the final line', () => {
       `✔ ok: 1,603 would change, 10 left alone ${spent}\n`,
     ],
     ['that there was nothing', { outcome: 'nothing-to-do' }, {}, `✔ nothing to do ${spent}\n`],
+    [
+      'that a verified copy is sound',
+      { job: 'export', outcome: 'nothing-to-do', skipped: 1_603 },
+      { verifies: true },
+      `✔ sound: 1,603 messages ${spent}\n`,
+    ],
+    [
+      'how many messages of a verified copy are sound',
+      { job: 'export', outcome: 'failed', exitCode: 65, skipped: 1_603, failed: 2 },
+      { verifies: true },
+      `✖ failed, exit code 65: 1,603 sound, 2 failed ${spent}\n`,
+    ],
     [
       'that nothing was changed, when the person did not want it',
       { outcome: 'partial', remaining: 6_364, skipped: 1, resume: 'job apply-rules' },

@@ -117,11 +117,15 @@ describe('job export --as, of a copy in a folder', () => {
       assert.equal(code, 2, stderr);
       return stderr;
     };
-    assert.match(await refused([folder]), /only with --as/);
+    assert.match(await refused([folder]), /only with --as[\s\S]*write --into <place>/);
+    assert.match(await refused(['--as', 'mbox', folder, '--quick']), /--quick belongs to --verify/);
     assert.match(await refused(['--as', 'mbox']), /needs a <folder>/);
     assert.match(await refused(['--as', 'pst', folder]), /"pst" is not one of mbox, maildir/);
     assert.match(await refused(['--as', 'mbox', 's3://bucket/mail']), /is no path of a folder/);
-    assert.match(await refused(['--as', 'mbox', folder, '--spam-trash']), /--spam-trash/);
+    assert.match(
+      await refused(['--as', 'mbox', folder, '--spam-trash']),
+      /--as reads a copy that exists, and --spam-trash is for an export/,
+    );
     assert.equal(existsSync(folder), false);
   });
 });

@@ -203,7 +203,8 @@ describe('job restore', () => {
     await insert('young');
     await box.copy.update(mailbox, { at: new Date('2026-02-02T12:00:00Z') });
     assertEnded(await box.run(), 0, { outcome: 'nothing-to-do', matched: 1, skipped: 1 });
-    assertEnded(await box.run(['--yes', '--as-of', '2026-01-31']), 78);
+    const early = assertEnded(await box.run(['--yes', '--as-of', '2026-01-31']), 78);
+    assert.match(String(early.error), /: its first export was on 2026-02-01 \(UTC\)$/);
     // 2026-02-01T12:00Z is on February 2 in Kiritimati.
     assertEnded(await box.run(['--yes', '--as-of', '2026-02-01', '--time-zone', 'Pacific/Kiritimati']), 78);
     assertEnded(await box.run(['--yes', '--as-of', '2026-02-01']), 0, { matched: 1, changed: 1 });
