@@ -33,7 +33,7 @@ export default defineJob({
     summary: 'with --as: where the mbox, or the Maildir, is written',
     onlyWith: 'as',
     remedy:
-      'Name a folder on this machine, such as /home/alice/mail. To copy the mailbox to a place, write --into <place>.',
+      'To copy the mailbox to a place, write --into <place>. With --as, name a folder on this machine, such as /home/alice/mail.',
     parse: parseTargetFolder,
   },
   files: {

@@ -64,3 +64,31 @@ it('does not hide a line whose history id lies in the future from --verify', asy
   await writeFile(path, (await readFile(path, 'utf8')).replace('"historyId":"1', '"historyId":"9'));
   assertEnded(await folder.export(sandbox, ['--verify']), 65, { failed: 1 });
 });
+
+it('is repaired by the steps in jobs/README.md, with its damaged file, damaged line and missing part', async () => {
+  await using sandbox = await startSandbox({ mailbox: mailboxOf(many(3, { labels: ['INBOX'] })) });
+  await using folder = await ExportFolder.make();
+  assertEnded(await folder.export(sandbox), 0, { changed: 3 });
+  const [part = ''] = await readdir(join(folder.path, 'index'));
+  // The lines of the run lie in its second part; its first part is lost.
+  const kept = join(folder.path, 'index', part.replace('-0001', '-0002'));
+  const [first = '', ...others] = (await readFile(join(folder.path, 'index', part), 'utf8')).split('\n');
+  await writeFile(kept, ['damaged', ...others].join('\n'));
+  await rm(join(folder.path, 'index', part));
+  const damaged = (JSON.parse(others[0] ?? '') as { id: string }).id;
+  const file = (await folder.read()).messages.get(damaged)?.path ?? '';
+  await writeFile(join(folder.path, file), 'damaged');
+  const verified = await folder.export(sandbox, ['--verify']);
+  assertEnded(verified, 65, { skipped: 1, failed: 2 });
+  assert.match(String(verified.final?.error), /1 damaged and 1 missing; 2 problems of the index or state\.json/);
+
+  await rm(join(folder.path, file));
+  const state = join(folder.path, 'state.json');
+  const ids = JSON.stringify([damaged, (JSON.parse(first) as { id: string }).id]);
+  await writeFile(state, (await readFile(state, 'utf8')).replace('"failed":[]', `"failed":${ids}`));
+  assertEnded(await folder.export(sandbox), 0, { changed: 2 });
+  await writeFile(kept, others.join('\n'));
+  await writeFile(join(folder.path, 'index', part), '');
+  assertEnded(await folder.export(sandbox, ['--verify']), 0, { skipped: 3 });
+  assertCopied(await folder.read(), sandbox.mailbox);
+});
