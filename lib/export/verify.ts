@@ -128,14 +128,14 @@ class Verification {
 
   /** @throws RefusedError when something is damaged or missing. */
   requireSound(): void {
-    const { damaged, missing, messages, problems } = this.counts;
+    const { sound, damaged, missing, problems } = this.counts;
     if (damaged + missing + problems === 0) return;
     const failed = [
       ...(damaged > 0 ? [`${formatCount(damaged)} damaged`] : []),
       ...(missing > 0 ? [`${formatCount(missing)} missing`] : []),
     ].join(' and ');
     const some = [
-      ...(failed === '' ? [] : [`of ${counted(messages, 'message')} ${failed}`]),
+      ...(failed === '' ? [] : [`of ${counted(sound + damaged + missing, 'message')} ${failed}`]),
       ...(problems > 0 ? [`${counted(problems, 'problem')} of the index or state.json`] : []),
     ].join('; ');
     const ids = this.#named.length === 0 ? '' : ` (${this.#named.join(', ')}${this.#ellipsis()})`;

@@ -117,8 +117,7 @@ const SENTENCES: Readonly<Record<string, (event: LogEvent) => string>> = {
   'export.state_moved': () => 'another run has moved the state of the copy, which stays as that run wrote it',
   'export.finished': (e) =>
     `${counted(Number(e.copied), 'message')} copied (${formatBytes(Number(e.bytes))}), ${number(e.relabelled)} with new labels, ${number(e.deleted)} gone from the mailbox`,
-  'export.verified': (e) =>
-    `${counted(Number(e.messages), 'message')} in the copy: ${number(e.sound)} sound, ${number(e.damaged)} damaged, ${number(e.missing)} missing, ${number(e.aged)} changed in the mailbox since${Number(e.problems) > 0 ? `; ${counted(Number(e.problems), 'problem')} of the index or state.json` : ''} (${formatBytes(Number(e.bytes))} read)`,
+  'export.verified': verified,
   'export.unclaimed': (e) => dim(`${e.path}: no line of the index names this file`),
   'export.history_expired': () =>
     'Gmail no longer knows the history since the last export, so the verification cannot tell what changed since',
@@ -134,6 +133,14 @@ function converted({ path, messages, flagged, damaged }: LogEvent): string {
     ...(Number(damaged) > 0 ? [`${number(damaged)} left out`] : []),
   ];
   return counts.join(', ');
+}
+
+/** The messages that the mailbox has and the copy lacks count as missing, although they are not in `messages`. */
+function verified({ sound, damaged, missing, aged, problems, bytes }: LogEvent): string {
+  const all = counted(Number(sound) + Number(damaged) + Number(missing), 'message');
+  const counts = `${number(sound)} sound, ${number(damaged)} damaged, ${number(missing)} missing, ${number(aged)} changed in the mailbox since`;
+  const more = Number(problems) > 0 ? `; ${counted(Number(problems), 'problem')} of the index or state.json` : '';
+  return `${all} verified: ${counts}${more} (${formatBytes(Number(bytes))} read)`;
 }
 
 const WAITING: Readonly<Record<string, string>> = {

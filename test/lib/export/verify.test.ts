@@ -229,7 +229,7 @@ describe('the verification of a copy', () => {
     );
     assert.match(
       String(run.final?.error),
-      /of 7 messages 3 damaged and 2 missing; 1 problem of the index or state.json/,
+      /of 8 messages 3 damaged and 2 missing; 1 problem of the index or state.json/,
     );
     assert.match(String(run.final?.remedy), /Then correct or delete the damaged lines of the index by hand\.$/);
     const relabelled = run.events.find(({ event, id }) => event === 'export.damaged' && id === labels);

@@ -67,6 +67,16 @@ describe('the lines of a backfill', () => {
     assert.equal(line({ ...event, part: 2, parts: 3 }), '· journal written: 12,000 messages, part 2 of 3\n');
   });
 
+  it('say how many messages of a copy were verified, with those that the copy lacks', () => {
+    const event = { event: 'export.verified', messages: 4, sound: 3, damaged: 1, missing: 1, aged: 0, bytes: 0 };
+    const counts = '5 messages verified: 3 sound, 1 damaged, 1 missing, 0 changed in the mailbox since';
+    assert.equal(line({ ...event, problems: 0 }), `· ${counts} (0 bytes read)\n`);
+    assert.equal(
+      line({ ...event, problems: 2 }),
+      `· ${counts}; 2 problems of the index or state.json (0 bytes read)\n`,
+    );
+  });
+
   it('have no line for counts that are all 0', () => {
     const event = { event: 'export.finished', copied: 0, bytes: 0, relabelled: 0, deleted: 0 };
     assert.equal(line(event), '');
