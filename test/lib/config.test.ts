@@ -23,6 +23,13 @@ function problemOf(env: Environment): string {
 }
 
 describe('readConfig', () => {
+  it('names what is wrong with EXPORT_URL, and the variable in the command that sets it', () => {
+    assert.throws(() => readConfig({ ...GOOD, EXPORT_URL: 's3:/bucket/alice' }), {
+      message: 'configuration: EXPORT_URL lacks the two slashes of s3://',
+      remedy: 'Set it with `export EXPORT_URL=value`, then run again.',
+    });
+  });
+
   it('has defaults for everything but the secret and AWS', () => {
     assert.partialDeepStrictEqual(readConfig(GOOD), {
       secretId: 'gmail-jobs/alice',
