@@ -22,9 +22,9 @@ export interface FilesCheck {
 export async function checkFiles({ config, jobs, mailbox, isAwsSound, ...check }: FilesCheck): Promise<Finding> {
   const { exportPlace, awsRegion: region, awsKeys: keys, missingForAws, isDyno } = config;
   const keeping = jobs.flatMap((job) => ('job' in job && job.job.files !== undefined ? [job.name] : []));
-  if (exportPlace === undefined)
-    return skipped('files', 'EXPORT_URL is not set: it names the place of jobs that keep files');
   if (keeping.length === 0) return skipped('files', 'none of these jobs keeps files');
+  if (exportPlace === undefined)
+    return skipped('files', `EXPORT_URL is not set: ${keeping.join(', ')} would run only with a place in an option`);
   if (exportPlace.kind === 's3' && !isAwsSound) return notReached('files');
   const isOfMailbox = hasMailbox(exportPlace);
   if (isOfMailbox && mailbox === null) return notReached('files');

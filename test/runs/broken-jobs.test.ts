@@ -140,7 +140,7 @@ describe('a broken file in jobs/', { concurrency: 3 }, () => {
     assert.equal(code, 78, stdout);
     assert.match(
       verdict,
-      /^In part: apply-rules, digest, sound, undo would run, address, argument, check, .* would not/,
+      /^In part: apply-rules, digest, export, restore, sound, undo would run, address, argument, check, .* would not/,
     );
     assertNamesAll(lines.map(({ detail }: { detail: string }) => detail).join('\n'));
     assert.ok(lines.some(({ id, status }: { id: string; status: string }) => id === 'apply-rules' && status === 'ok'));
