@@ -51,7 +51,7 @@ async function pictureForecast(): Promise<string> {
   const [, forecast] = /( {2}\S*Forecast[\s\S]*?)\S*Go on\?/.exec(raw) ?? [];
   assert.ok(forecast, screen);
   // The seconds depend on how fast the machine has searched.
-  const steady = forecast.replace(/about 1m (?:\d\ds|\ds )/, 'about 1m 10s');
+  const steady = forecast.replace(/about (?:\d+m ?)?(?:\d\ds|\ds )?/, 'about 1m 10s');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: sequences that move the cursor.
   const shown = `${steady}${question}`.replace(/\u001b\[\??[\d;]*[A-Zhl]/g, '');
   return drawTerminal(

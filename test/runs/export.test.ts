@@ -32,7 +32,13 @@ describe('the budget of an export', { concurrency: 4 }, () => {
     const slow = { GMAIL_QUOTA_PER_MINUTE: '280' };
     const outcomes: unknown[] = [];
     for (let runs = 0; outcomes.at(-1) !== 'ok' && runs < 20; runs += 1) {
+      const before = new Set(copyOf(sandbox).live);
+      sandbox.requests.length = 0;
       const { final } = await exportHere(sandbox, ['--budget', '2s'], slow);
+      const read = sandbox.requests.flatMap(({ verb, path }) =>
+        verb === 'messages.get' ? [path.split('/').at(-1)] : [],
+      );
+      assert.ok(!read.some((id) => before.has(`${id}`)), 'a message of the copy was read again');
       // A slow machine may need the whole budget to begin.
       if (final?.exitCode === 75) continue;
       const outcome = final?.outcome;
@@ -46,7 +52,6 @@ describe('the budget of an export', { concurrency: 4 }, () => {
     }
     assert.ok(outcomes.length > 2 && outcomes.at(-1) === 'ok', outcomes.join());
     assertCopied(copyOf(sandbox), sandbox.mailbox);
-    assert.equal(sent(sandbox, 'messages.get'), 30);
   });
 
   for (const [verb, skip] of [

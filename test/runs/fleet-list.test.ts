@@ -150,7 +150,7 @@ describe('job fleet', () => {
         'Set RULES_FILE (for an entry of a fleet: rules in mailboxes.yaml) to the path of a rules file, relative to the working folder.',
     });
     assert.equal(wrong?.failed, '4:5 (secret gmail-jobs/bob)');
-    assert.match(String(wrong?.error), /; package\.json:2:3: unknown key "name"$/);
+    assert.match(String(wrong?.error), /; package\.json:2:3: unknown key "name" \(the keys here are protect, /);
     assert.equal(wrong?.remedy, 'Correct the rules file, and try it with `job apply-rules --dry-run`.');
     assert.equal(sandbox.requests.length, 0);
   });
