@@ -142,7 +142,7 @@ export interface RunContext<O extends OptionSpecs, P, S extends string = string>
   readonly wait: (ms: number) => Promise<void>;
 }
 
-/** What a job gets that works on files alone, without a mailbox. */
+/** The context of a job that works on files alone, without a mailbox. */
 export type FilesContext<O extends OptionSpecs> = Pick<
   RunContext<O, unknown>,
   'options' | 'runId' | 'startedAt' | 'tally' | 'log' | 'signal' | 'giveUp' | 'wait'

@@ -30,7 +30,7 @@ export interface PathTemplate {
 
 export const DEFAULT_PATH = 'attachments/{year}/{month}/{filename}';
 
-/** What `job export` and `job restore` keep in the same place, by the first part of their paths. */
+/** The first parts of the paths that `job export` and `job restore` use in the same place. */
 const RESERVED: ReadonlySet<string> = new Set(['messages', 'index', 'restored', 'state.json', 'restore.json']);
 
 /** Limits of a template, so that every path fits into MOST_BYTES. */

@@ -17,7 +17,7 @@ type LabelChanges = ReadonlyMap<string, boolean>;
 const NO_CHANGES: LabelChanges = new Map();
 
 interface KnownChange {
-  /** Of the last record about the message. */
+  /** The id of the last record about the message. */
   historyId: string;
   labels: LabelChanges;
   isDeleted: boolean;

@@ -60,10 +60,10 @@ export interface TableMessage {
   readonly date: Date;
   /** Bytes of the unpacked source. */
   readonly size: number;
-  /** Of the unpacked source, in hexadecimal digits. */
+  /** The sum of the unpacked source, in hexadecimal digits. */
   readonly sha256: string;
   readonly labels: readonly string[];
-  /** Of the line that counts. */
+  /** The history id of the line that counts. */
   readonly historyId: string;
   readonly deleted: boolean;
 }

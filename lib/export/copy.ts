@@ -11,7 +11,7 @@ import { type Line, LineError, parseLine } from './line.ts';
 import { pathOf } from './source-file.ts';
 
 export interface CopyMessage extends TableMessage {
-  /** Of the file with the source. */
+  /** The path of the file with the source. */
   readonly path: string;
 }
 

@@ -11,11 +11,11 @@ export interface MessageLine {
   readonly date: string;
   /** Bytes of the unpacked source. */
   readonly size: number;
-  /** Of the unpacked source, in hexadecimal digits. */
+  /** The sum of the unpacked source, in hexadecimal digits. */
   readonly sha256: string;
   /** Names of labels; those of the system by their ids, such as INBOX. */
   readonly labels: readonly string[];
-  /** Of the message when it was read. */
+  /** The message's history id when it was read. */
   readonly historyId: string;
 }
 

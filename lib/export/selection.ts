@@ -91,7 +91,11 @@ export const sendersOption = listOption('<address>', 'messages from this address
   );
 });
 
-export const idsOption = listOption('<id>', 'the message with this id, as in the names of the copy’s files', (text) => {
-  if (isMessageId(text)) return text;
-  throw new UsageError(`"${text}" is no message id`, 'Write the 16 characters, 0-9 and a-f, before .eml.gz.');
-});
+export const idsOption = listOption(
+  '<id>',
+  'the message with this id, as in the names of files in the copy',
+  (text) => {
+    if (isMessageId(text)) return text;
+    throw new UsageError(`"${text}" is no message id`, 'Write the 16 characters, 0-9 and a-f, before .eml.gz.');
+  },
+);

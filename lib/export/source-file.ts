@@ -29,7 +29,7 @@ export interface PackedSource {
   readonly gz: Buffer;
   /** Bytes of the source before packing. */
   readonly size: number;
-  /** Of the source before packing, in hexadecimal digits. */
+  /** The sum of the source before packing, in hexadecimal digits. */
   readonly sha256: string;
 }
 

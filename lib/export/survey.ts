@@ -9,7 +9,7 @@ import { listMessageIds } from '../gmail/list-page.ts';
 import { readProfile } from '../gmail/profile.ts';
 
 export interface Survey {
-  /** Of the mailbox before the first list: the lists show all changes up to it, and perhaps later ones. */
+  /** The mailbox's history id before the first list: the lists show all changes up to it, and perhaps later ones. */
   readonly historyId: string;
   /** Every message, with Spam and Trash. */
   readonly all: IdSet;

@@ -221,7 +221,7 @@ export class RawCutter {
 
   #begin(): void {
     this.#isRawNext = false;
-    // Of a key that is written twice, only one can be the source.
+    // A key may be written twice; only one of its values can be the source.
     if (this.#isDone) this.#isBroken = true;
     this.#source = new Base64Source((this.#openSink as () => SourceSink)());
   }

@@ -18,7 +18,7 @@ export interface Pin {
 export interface StoredPin {
   /** Null when there is none for this mailbox. */
   readonly pin: Pin | null;
-  /** Of the file, for `writePin`; null when there is none. */
+  /** The file's version, for `writePin`; null when there is none. */
   readonly version: string | null;
 }
 

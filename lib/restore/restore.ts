@@ -66,7 +66,7 @@ interface Chosen {
   readonly there: number;
   /** Drafts, chats and journals. */
   readonly leftOut: number;
-  /** Of the missing messages. */
+  /** The size of the missing messages' sources. */
   readonly bytes: number;
   readonly labels: ReadonlySet<string>;
 }
@@ -74,7 +74,7 @@ interface Chosen {
 /** A message of the copy that no list of the mailbox shows. */
 interface Absent {
   readonly id: string;
-  /** Of the message's date. */
+  /** The message's date, in milliseconds since 1970. */
   readonly ms: number;
 }
 
