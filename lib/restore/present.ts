@@ -21,7 +21,7 @@ export interface Candidate {
 
 export function candidateOf(message: CopyMessage, source: Buffer): Candidate {
   const head = headIn(source);
-  // Of several, programs take the first or the last one.
+  // Of several Message-IDs, one program takes the first, another the last.
   const isOne = head.toString('latin1').match(/^Message-ID[ \t]*:/gim)?.length === 1;
   const messageId = isOne ? messageIdOf(headerIn(head, 'Message-ID')) : '';
   return { message, source, messageId, dateMs: dateIn(head) };

@@ -29,7 +29,7 @@ const UNITS_PER_MINUTE = 6_000;
 const LARGE = 8;
 const LARGE_BYTES = 25_000_000;
 const SMALL = 60;
-/** So that the quota imposes no wait where memory is measured. */
+/** A quota that imposes no wait while memory is measured. */
 const PLENTY = 1_000_000;
 
 const MOST_EXPORT_MB = 200;

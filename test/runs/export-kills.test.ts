@@ -22,7 +22,7 @@ const exportHere = (sandbox: Sandbox) => runHere(sandbox, ['export'], { env: env
 const exportApart = (sandbox: Sandbox, child = new ChildHandle()) =>
   runJob(sandbox, ['export'], { env: env(sandbox), onStart: child.onStart });
 
-/** What happens between two exports. */
+/** Changes the mailbox between two exports. */
 async function change({ mailbox }: Sandbox): Promise<void> {
   const [first = '', second = '', third = ''] = mailbox.messages().map(({ id }) => id);
   mailbox.modify([first], ['STARRED'], ['INBOX']);

@@ -5,7 +5,7 @@ import type { KmsKey } from './kms.ts';
 
 export type S3StorageClass = 'STANDARD' | 'STANDARD_IA' | 'GLACIER_IR' | 'GLACIER' | 'DEEP_ARCHIVE';
 
-/** What a client, or a test, may say about a new object. */
+/** The properties that a client, or a test, may give a new object. */
 export interface S3ObjectOptions {
   /** Default 'binary/octet-stream'. */
   contentType?: string;

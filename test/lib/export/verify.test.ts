@@ -242,7 +242,7 @@ describe('the verification of a copy', () => {
     renameSync(join(work.copy.folder, work.index), join(work.copy.folder, second));
     writeFileSync(join(work.copy.folder, 'index/notes.jsonl'), '{}\n');
     assertDamaged(await work.verify(), { [second]: /parts before it are missing/, 'index/notes.jsonl': /no part/ });
-    // What jobs/README.md says for a part that is lost: the messages' ids in "failed", and an empty file.
+    // jobs/README.md repairs a lost part so: the messages' ids in "failed", and an empty file.
     for (const part of ['0001', '0002']) writeFileSync(join(work.copy.folder, work.index.replace('0001', part)), '');
     assertDamaged(await work.verify(), { 'index/notes.jsonl': /no part/ });
     for (const part of ['0001', '0002']) rmSync(join(work.copy.folder, work.index.replace('0001', part)));
